@@ -1,0 +1,33 @@
+"""The PyTorch side of neurossm: networks, their data, and how they are trained.
+
+Importing this package imports no PyTorch: the names below load their module when first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from neurossm_models.config import BinaryS4DConfig
+
+if TYPE_CHECKING:
+    from neurossm_models.network import BinaryS4D, Recording, State
+    from neurossm_models.s4d import S4D
+    from neurossm_models.surrogate import Spike, heaviside
+
+__all__ = ["S4D", "BinaryS4D", "BinaryS4DConfig", "Recording", "Spike", "State", "heaviside"]
+
+_HOMES = {
+    "BinaryS4D": "network",
+    "Recording": "network",
+    "State": "network",
+    "S4D": "s4d",
+    "Spike": "surrogate",
+    "heaviside": "surrogate",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"neurossm_models.{_HOMES[name]}"), name)

@@ -1,0 +1,243 @@
+"""S4D: one diagonal linear state space model per feature, causal, in two forms that agree.
+
+The parallel form (a convolution by FFT) trains; the recurrent form (one step at a time) deploys.
+
+Shape letters: ``B`` batch, ``H`` features, ``L`` time steps, ``N`` real states a feature,
+``M = N // 2`` complex modes kept a feature (their conjugates are implied).
+
+Source: Gu, Goel, Gupta, Re, "On the Parameterization and Initialization of Diagonal State Space
+Models", 2022 (arXiv 2206.11893).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from neurossm.errors import InputError
+from neurossm_models.config import DISCRETIZATIONS, INITS, check_choice
+
+
+class S4D(nn.Module):
+    """A causal S4D layer.
+
+    Continuous in time, for each feature, with M complex modes::
+
+        x'(t) = A x(t) + B u(t)
+        y(t)  = 2 Re(C x(t)) + D u(t)          A = -exp(log_a_real) + i a_imag
+
+    and in steps of ``dt = exp(log_dt)``, one per feature::
+
+        x_t = abar x_{t-1} + bbar u_t
+        y_t = 2 Re(sum_m c_m x_{t,m}) + d u_t
+
+    Parameters
+    ----------
+    width
+        Features H.
+    state
+        Real states N of a feature; an even number.
+    init
+        ``"lin"``, ``"inv"`` or ``"legs"``; see `initial_modes`.
+    discretization
+        ``"zoh"`` (zero-order hold) or ``"bilinear"``.
+    dt_min, dt_max
+        Range of the initial time steps, which are uniform in their logarithm. One step of the
+        input lasts 1, so `dt` has no unit.
+
+    Raises
+    ------
+    InputError
+        If an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        state: int,
+        *,
+        init: str = "lin",
+        discretization: str = "zoh",
+        dt_min: float = 1e-3,
+        dt_max: float = 1e-1,
+    ) -> None:
+        super().__init__()
+        check_choice("S4D discretization", discretization, DISCRETIZATIONS)
+        if not 0 < dt_min <= dt_max:
+            raise InputError("S4D", expected="0 < dt_min <= dt_max", got=f"{dt_min}, {dt_max}")
+        self.width = width
+        self.discretization = discretization
+        a, b = initial_modes(init, state)
+        spread = math.log(dt_max) - math.log(dt_min)
+        self.log_dt = nn.Parameter(torch.rand(width) * spread + math.log(dt_min))
+        self.log_a_real = nn.Parameter(_per_feature(np.log(-a.real), width))
+        self.a_imag = nn.Parameter(_per_feature(a.imag, width))
+        self.b = nn.Parameter(_per_feature(np.stack([b.real, b.imag], -1), width))
+        self.c = nn.Parameter(torch.randn(width, len(a), 2) / math.sqrt(2))
+        self.d = nn.Parameter(torch.randn(width))
+
+    def forward(self, u: Tensor) -> Tensor:
+        """Return the output over a whole sequence, by FFT; (B, H, L) to (B, H, L)."""
+        length = u.shape[-1]
+        # D is the response at lag 0, so it joins the kernel at no cost.
+        kernel = self.kernel(length) + nn.functional.pad(self.d[:, None], (0, length - 1))
+        return fft_convolve(u, kernel)
+
+    def step(self, u: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the output and the next state of one time step.
+
+        Parameters
+        ----------
+        u
+            Input, shape (B, H).
+        x
+            State, complex, shape (B, H, M); zeros before the first step (`initial_state`).
+
+        Returns
+        -------
+        tuple of Tensor
+            Output (B, H) and state (B, H, M).
+        """
+        log_abar, bbar = self._discretize(torch.float64)
+        x = log_abar.exp().to(x.dtype) * x + bbar.to(x.dtype) * u[..., None]
+        y = 2 * (torch.view_as_complex(self.c) * x).real.sum(-1) + self.d * u
+        return y, x
+
+    def initial_state(self, batch: int) -> Tensor:
+        """Return the state before the first step: complex zeros, shape (B, H, M)."""
+        shape = (batch, self.width, self.a_imag.shape[-1])
+        return torch.zeros(shape, dtype=self.c.dtype.to_complex(), device=self.c.device)
+
+    def kernel(self, length: int) -> Tensor:
+        """Return ``K[l] = 2 Re sum_m c_m bbar_m abar_m^l`` for l < `length`, shape (H, L).
+
+        Written ``l = r T + s`` with T about sqrt(L), the sum is one real product of two small
+        tables of powers: H M (L/T + T) complex exponentials instead of H M L.
+        """
+        log_abar, bbar = self._discretize(self.log_dt.dtype)
+        columns = math.isqrt(length - 1) + 1
+        rows = -(-length // columns)
+        ticks = torch.arange(columns, dtype=self.log_dt.dtype, device=self.log_dt.device)
+        fine = (log_abar[..., None] * ticks).exp()
+        coarse = (log_abar[..., None] * (ticks[:rows] * columns)).exp()
+        coarse = coarse * (2 * torch.view_as_complex(self.c) * bbar)[..., None]
+        left = torch.cat([coarse.real, -coarse.imag], dim=1)
+        right = torch.cat([fine.real, fine.imag], dim=1)
+        return (left.mT @ right).flatten(1)[:, :length]
+
+    @torch.no_grad()
+    def discretized(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Return ``(abar, bbar, c, d)`` of the recurrence, computed in double precision.
+
+        Returns
+        -------
+        tuple of ndarray
+            `abar`, `bbar`, `c`: complex128, shape (H, M); `d`: float64, shape (H,). They mean
+            ``x_t = abar x_{t-1} + bbar u_t`` and ``y_t = 2 Re(sum_m c_m x_{t,m}) + d u_t``.
+        """
+        log_abar, bbar = self._discretize(torch.float64)
+        c = torch.view_as_complex(self.c.double())
+        return log_abar.exp().numpy(), bbar.numpy(), c.numpy(), self.d.double().numpy()
+
+    def _discretize(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Return log(abar) and bbar, complex, shape (H, M)."""
+        dt = self.log_dt.to(dtype).exp()[:, None]
+        a = torch.complex(-self.log_a_real.to(dtype).exp(), self.a_imag.to(dtype))
+        b = torch.view_as_complex(self.b.to(dtype))
+        z = dt * a
+        if self.discretization == "zoh":
+            return z, torch.expm1(z) / a * b
+        return torch.log((1 + z / 2) / (1 - z / 2)), dt * b / (1 - z / 2)
+
+
+def initial_modes(init: str, state: int) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+    """Return the continuous poles and input weights that training starts from.
+
+    Real parts are all -1/2. With n = 0 .. M-1 the imaginary parts are ``pi n`` (``"lin"``),
+    ``(N/pi) (N/(2n+1) - 1)`` (``"inv"``), or those of the normal part of HiPPO-LegS (``"legs"``);
+    see arXiv 2206.11893, section 4. Input weights are 1, for ``"legs"`` those of HiPPO.
+
+    Parameters
+    ----------
+    init
+        One of ``"lin"``, ``"inv"``, ``"legs"``.
+    state
+        Real states N; even, at least 2.
+
+    Returns
+    -------
+    tuple of ndarray
+        Poles and input weights, complex128, shape (M,).
+
+    Raises
+    ------
+    InputError
+        If `init` is unknown or `state` is not an even number of at least 2.
+    """
+    check_choice("S4D init", init, INITS)
+    if state < 2 or state % 2:
+        raise InputError("S4D state", expected="an even number of at least 2", got=str(state))
+    n = np.arange(state // 2)
+    b = np.ones(state // 2, dtype=np.complex128)
+    if init == "lin":
+        imag = np.pi * n
+    elif init == "inv":
+        imag = state / np.pi * (state / (2 * n + 1) - 1)
+    else:
+        imag, b = _legs_modes(state)
+    return -0.5 + 1j * imag, b
+
+
+def _legs_modes(state: int) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
+    """Return imaginary parts and input weights of the normal part of HiPPO-LegS.
+
+    HiPPO-LegS has ``A[n, k] = -sqrt((2n+1)(2k+1))`` below the diagonal and ``-(n+1)`` on it.
+    Adding the rank-one ``p p^T`` with ``p_n = sqrt(n + 1/2)`` leaves ``-I/2`` plus a skew matrix
+    of entries ``-sqrt((2n+1)(2k+1))/2`` below the diagonal, so the poles are the eigenvalues of
+    a Hermitian matrix. The phase of an eigenvector is free (C takes it up): it is chosen to make
+    the input weight real. Weights are clipped at 2, as in the published initialization.
+    """
+    q = np.sqrt(2 * np.arange(state) + 1.0)
+    below = np.tril(np.outer(q, q) / 2, -1)
+    frequencies, vectors = np.linalg.eigh(-1j * (below.T - below))
+    keep = frequencies > 0
+    weights = np.minimum(np.abs(vectors.conj().T @ q), 2.0)
+    return frequencies[keep], weights[keep].astype(np.complex128)
+
+
+class _FFTConvolution(torch.autograd.Function):
+    """Keeps the two spectra, so that the backward pass costs three transforms instead of five."""
+
+    @staticmethod
+    def forward(ctx: Any, u: Tensor, kernel: Tensor) -> Tensor:
+        length = u.shape[-1]
+        u_f = torch.fft.rfft(u, 2 * length)
+        k_f = torch.fft.rfft(kernel, 2 * length)
+        ctx.save_for_backward(u_f, k_f)
+        return torch.fft.irfft(u_f * k_f, 2 * length)[..., :length]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        u_f, k_f = ctx.saved_tensors
+        length = grad.shape[-1]
+        g_f = torch.fft.rfft(grad, 2 * length)
+        grad_kernel = torch.fft.irfft((g_f * u_f.conj()).sum(0), 2 * length)[..., :length]
+        grad_u = torch.fft.irfft(g_f * k_f.conj(), 2 * length)[..., :length]
+        return grad_u, grad_kernel
+
+
+def fft_convolve(u: Tensor, kernel: Tensor) -> Tensor:
+    """Return the causal convolution over time of (B, H, L) with a kernel (H, L): (B, H, L)."""
+    y: Tensor = _FFTConvolution.apply(u, kernel)
+    return y
+
+
+def _per_feature(values: NDArray[np.float64], width: int) -> Tensor:
+    return torch.tensor(values, dtype=torch.float32).expand(width, *values.shape).clone()

@@ -1,0 +1,249 @@
+"""The specification: one time step and one node at a time, in plain integers.
+
+Every other executor equals this one bit for bit. All arrays carry the samples in front, ``(B, C)``.
+To add a node: write its step function and enter it in `STEPS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.fixed import Fixed, Quantized, saturate, shift
+from neurossm.graph import Graph
+from neurossm.nodes import (
+    Accumulate,
+    Affine,
+    DiagonalSSM,
+    Input,
+    Node,
+    Output,
+    PiecewiseLinear,
+    Product,
+    Sum,
+    Threshold,
+)
+from neurossm.trace import Counts, Trace
+
+Integers = NDArray[np.int64]
+State = dict[str, Integers]
+
+
+@dataclass
+class Step:
+    """What a node meets at one time step: its operands, its state and its counters."""
+
+    operands: list[Integers]
+    formats: list[Fixed]
+    state: State
+    counts: Counts
+
+    @property
+    def u(self) -> Integers:
+        """The one input of a node whose edges add, saturated on entry."""
+        if len(self.operands) == 1:
+            return self.operands[0]
+        return self.saturate(sum_of(self.operands), Fixed(24).bits)
+
+    @property
+    def frac(self) -> int:
+        """Fraction bits of the input."""
+        return self.formats[0].frac
+
+    def saturate(self, values: Integers, bits: int) -> Integers:
+        """Saturate and count."""
+        clipped, count = saturate(values, bits)
+        self.count(saturations=count)
+        return clipped
+
+    def count(self, **more: int) -> None:
+        """Add to the counters."""
+        self.counts = replace(
+            self.counts, **{key: getattr(self.counts, key) + n for key, n in more.items()}
+        )
+
+
+def run(graph: Graph, inputs: dict[str, Integers], record: tuple[str, ...]) -> Trace:
+    """Run an integer graph.
+
+    Parameters
+    ----------
+    graph
+        Integer graph.
+    inputs
+        Name of `Input` to integers ``(B, T, C)``, checked by the caller against its format.
+    record
+        Names of the nodes whose values are kept.
+    """
+    samples, steps = next(iter(inputs.values())).shape[:2]
+    states = {name: initial_state(node, samples) for name, node in graph.nodes.items()}
+    counts = {name: Counts() for name in graph.nodes}
+    values = {
+        name: np.zeros((samples, steps, graph.nodes[name].out_channels), np.int64)
+        for name in record
+    }
+    for t in range(steps):
+        sent: dict[str, Integers] = {}
+        for name in graph.order:
+            node = graph.nodes[name]
+            if isinstance(node, Input):
+                sent[name] = np.asarray(inputs[name][:, t], dtype=np.int64)
+                operands: list[Integers] = []
+            else:
+                operands = [sent[source] for source in graph.sources[name]]
+                step = Step(operands, _formats(graph, name), states[name], counts[name])
+                sent[name] = STEPS[type(node)](node, step)
+                counts[name] = step.counts
+            fired = int(np.count_nonzero(sent[name]))
+            counts[name] += Counts(
+                spikes_in=sum(int(np.count_nonzero(operand)) for operand in operands),
+                spikes_out=fired,
+                axon_out=fired * len(graph.targets[name]),
+            )
+            if name in values:
+                values[name][:, t] = sent[name]
+    final = {
+        f"{name}.{part}": array for name, state in states.items() for part, array in state.items()
+    }
+    return Trace("reference", values, samples, steps, final, counts)
+
+
+def initial_state(node: Node, samples: int) -> State:
+    """Return the state of a node before the first step: zeros."""
+    if isinstance(node, DiagonalSSM):
+        shape = (samples, node.in_channels, node.modes)
+        return {"re": np.zeros(shape, np.int64), "im": np.zeros(shape, np.int64)}
+    if isinstance(node, Accumulate):
+        return {"sum": np.zeros((samples, node.channels), np.int64)}
+    return {}
+
+
+def sum_of(operands: list[Integers]) -> Integers:
+    """Return the exact sum of arrays of one shape."""
+    return np.asarray(np.sum(operands, axis=0), dtype=np.int64)
+
+
+def _output(node: Output, step: Step) -> Integers:
+    return step.operands[0]
+
+
+def _affine(node: Affine, step: Step) -> Integers:
+    weight, bias = _integers(node.weight), _integers(node.bias)
+    acc = np.zeros((len(step.operands[0]), node.out_channels), np.int64)
+    for message, fmt in zip(step.operands, step.formats, strict=True):
+        for channel in range(node.in_channels):
+            column, arriving = weight[:, channel], message[:, channel]
+            fan_out = int(np.count_nonzero(column))
+            here = np.flatnonzero(arriving)
+            if fmt.is_spike:  # an event selects its weights and adds or subtracts them
+                acc[arriving > 0] += column
+                acc[arriving < 0] -= column
+            else:
+                acc[here] += arriving[here, None] * column
+                step.count(synaptic_multiplies=len(here) * fan_out)
+            step.count(syn_ops=len(here) * fan_out)
+    return step.saturate(acc + bias, _out(node).bits)
+
+
+def _diagonal_ssm(node: DiagonalSSM, step: Step) -> Integers:
+    a_re, a_im, b_re, b_im = (_quantized(p) for p in (node.a_re, node.a_im, node.b_re, node.b_im))
+    c_re, c_im, d, drive = (_quantized(p) for p in (node.c_re, node.c_im, node.d, node.drive_re))
+    u = step.u
+    state_frac, out = drive.frac_by_channel(), _out(node)
+    pole = a_re.frac_by_channel()
+    b_shift = b_re.frac_by_channel() + step.frac - state_frac
+    c_shift = c_re.frac_by_channel() + state_frac - 1 - out.frac
+    d_shift = d.frac_by_channel() + step.frac - out.frac
+
+    re, im, drive_u = step.state["re"], step.state["im"], u[:, :, None]
+    new_re = (
+        shift(a_re.values * re, pole)
+        - shift(a_im.values * im, pole)
+        + shift(b_re.values * drive_u, b_shift)
+        + _integers(node.drive_re)
+    )
+    new_im = (
+        shift(a_re.values * im, pole)
+        + shift(a_im.values * re, pole)
+        + shift(b_im.values * drive_u, b_shift)
+        + _integers(node.drive_im)
+    )
+    re = step.state["re"] = step.saturate(new_re, drive.bits)
+    im = step.state["im"] = step.saturate(new_im, drive.bits)
+    step.count(dendrite_updates=re.size)
+
+    terms = shift(c_re.values * re, c_shift) - shift(c_im.values * im, c_shift)
+    y = terms.sum(axis=2) + shift(d.values * u, d_shift) + _integers(node.bias)
+    return step.saturate(y, out.bits)
+
+
+def _threshold(node: Threshold, step: Step) -> Integers:
+    step.count(dendrite_updates=step.operands[0].size)
+    return np.asarray(step.u >= _integers(node.theta), dtype=np.int64)
+
+
+def _sum(node: Sum, step: Step) -> Integers:
+    out = _out(node)
+    aligned = [
+        shift(operand, fmt.frac - out.frac)
+        for operand, fmt in zip(step.operands, step.formats, strict=True)
+    ]
+    step.count(dendrite_updates=aligned[0].size)
+    return step.saturate(sum_of(aligned), out.bits)
+
+
+def _product(node: Product, step: Step) -> Integers:
+    out, (left, right) = _out(node), step.operands
+    step.count(dendrite_updates=left.size)
+    frac = step.formats[0].frac + step.formats[1].frac
+    return step.saturate(shift(left * right, frac - out.frac), out.bits)
+
+
+def _piecewise_linear(node: PiecewiseLinear, step: Step) -> Integers:
+    slopes, out, u = _quantized(node.slopes), _out(node), step.u
+    segment = np.searchsorted(_integers(node.knots), u, side="right")
+    step.count(dendrite_updates=u.size)
+    product = slopes.values[segment] * u
+    y = shift(product, int(slopes.frac) + step.frac - out.frac) + _integers(node.offsets)[segment]
+    return step.saturate(y, out.bits)
+
+
+def _accumulate(node: Accumulate, step: Step) -> Integers:
+    out = _out(node)
+    term = step.saturate(shift(step.u, step.frac - out.frac), node.term_bits)
+    total = step.state["sum"] = step.saturate(step.state["sum"] + term, out.bits)
+    step.count(dendrite_updates=total.size)
+    return total
+
+
+STEPS: dict[type[Node], Callable[..., Integers]] = {
+    Output: _output,
+    Affine: _affine,
+    DiagonalSSM: _diagonal_ssm,
+    Threshold: _threshold,
+    Sum: _sum,
+    Product: _product,
+    PiecewiseLinear: _piecewise_linear,
+    Accumulate: _accumulate,
+}
+
+
+def _formats(graph: Graph, name: str) -> list[Fixed]:
+    return [_out(graph.nodes[source]) for source in graph.sources[name]]
+
+
+def _out(node: Node) -> Fixed:
+    assert node.out is not None  # an integer graph, checked on entry
+    return node.out
+
+
+def _quantized(parameter: object) -> Quantized:
+    assert isinstance(parameter, Quantized)
+    return parameter
+
+
+def _integers(parameter: object) -> Integers:
+    return _quantized(parameter).values

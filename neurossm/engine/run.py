@@ -1,0 +1,131 @@
+"""The one entry to the executors: checks the graph and the inputs, then runs the engine asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.errors import GraphError, InputError, RangeError
+from neurossm.graph import Graph
+from neurossm.trace import Trace
+
+Record = Literal["all", "outputs"] | tuple[str, ...]
+Progress = Callable[[int], None]
+ENGINES = ("reference", "fast", "float")
+
+
+def run(
+    graph: Graph,
+    inputs: NDArray[np.integer] | Mapping[str, NDArray[np.integer]],
+    engine: str = "fast",
+    record: Record = "all",
+    progress: Progress | None = None,
+) -> Trace:
+    """Run a graph on integer inputs.
+
+    Parameters
+    ----------
+    graph
+        For ``reference`` and ``fast`` an integer graph, for ``float`` any.
+    inputs
+        Integers ``(B, T, C)`` in the format of the `Input`: an array where there is one `Input`,
+        else a mapping by name.
+    engine
+        ``reference``, ``fast`` or ``float``.
+    record
+        Which nodes' values to keep: ``all``, ``outputs`` or names.
+    progress
+        Called with the number of samples done since the last call.
+
+    Raises
+    ------
+    GraphError
+        If an integer engine gets a node that is not an integer node.
+    InputError, RangeError
+        If the inputs have the wrong name, type or shape, or leave the input's format.
+    """
+    if engine not in ENGINES:
+        raise InputError("engine", expected=" | ".join(ENGINES), got=repr(engine))
+    arrays = check_inputs(graph, inputs)
+    names = _recorded(graph, record)
+    # each engine is imported where it is used: numba is slow to import
+    if engine == "float":
+        from neurossm.engine import floating
+
+        return floating.run(graph, arrays, names, progress)
+    _require_integers(graph)
+    if engine == "fast":
+        from neurossm.engine import fast
+
+        return fast.run(graph, arrays, names, progress)
+    from neurossm.engine import reference
+
+    trace = reference.run(graph, arrays, names)
+    if progress:
+        progress(trace.samples)
+    return trace
+
+
+def check_inputs(
+    graph: Graph, inputs: NDArray[np.integer] | Mapping[str, NDArray[np.integer]]
+) -> dict[str, NDArray[np.int64]]:
+    """Return the inputs by name as int64, after checking names, types, shapes and ranges."""
+    if not isinstance(inputs, Mapping):
+        if len(graph.inputs) != 1:
+            raise InputError(
+                "inputs", expected=f"a mapping with {', '.join(graph.inputs)}", got="one array"
+            )
+        inputs = {graph.inputs[0]: inputs}
+    if set(inputs) != set(graph.inputs):
+        raise InputError(
+            "inputs", expected=", ".join(graph.inputs), got=", ".join(sorted(inputs)) or "none"
+        )
+    checked, shapes = {}, set()
+    for name, array in inputs.items():
+        array, node = np.asarray(array), graph.nodes[name]
+        if not np.issubdtype(array.dtype, np.integer):
+            raise InputError(f"input {name!r}", expected="integers", got=str(array.dtype))
+        if array.ndim != 3 or array.shape[2] != node.out_channels or 0 in array.shape:
+            raise InputError(
+                f"input {name!r}",
+                expected=f"samples x steps x {node.out_channels} channels, none of them 0",
+                got=f"shape {array.shape}",
+            )
+        shapes.add(array.shape[:2])
+        assert node.out is not None  # an Input always has a format
+        low, high = int(array.min()), int(array.max())
+        if low < node.out.low or high > node.out.high:
+            raise RangeError(
+                f"input {name!r}",
+                expected=f"{node.out.low} to {node.out.high} ({node.out})",
+                got=f"{low} to {high}",
+            )
+        checked[name] = array.astype(np.int64)
+    if len(shapes) > 1:
+        raise InputError("inputs", expected="as many samples and steps in each", got=str(shapes))
+    return checked
+
+
+def _recorded(graph: Graph, record: Record) -> tuple[str, ...]:
+    if record == "all":
+        return graph.order
+    if record == "outputs":
+        return graph.outputs
+    unknown = [name for name in record if name not in graph.nodes]
+    if unknown:
+        raise InputError("record", expected="names of nodes", got=repr(unknown[0]))
+    return tuple(record)
+
+
+def _require_integers(graph: Graph) -> None:
+    for name, node in graph.nodes.items():
+        if not node.is_integer:
+            raise GraphError(
+                f"node {name!r} ({type(node).__name__})",
+                expected="an integer node",
+                got="a float one",
+                remedy="quantize the graph first",
+            )

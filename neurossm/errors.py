@@ -1,0 +1,56 @@
+"""The named ways to fail: each says where, what was expected, what came, and what to do."""
+
+from __future__ import annotations
+
+
+class NeurossmError(ValueError):
+    """Base of every error that a user can cause or meet.
+
+    Parameters
+    ----------
+    where
+        What the message is about: a file, a node, an option.
+    expected, got
+        What was expected there, and what came instead. Either may be empty.
+    remedy
+        What the user can do about it. May be empty.
+    """
+
+    exit_status = 2
+
+    def __init__(self, where: str, *, expected: str = "", got: str = "", remedy: str = "") -> None:
+        self.where, self.expected, self.got, self.remedy = where, expected, got, remedy
+        parts = [f"expected {expected}" if expected else "", f"got {got}" if got else ""]
+        body = ", ".join(part for part in parts if part)
+        line = f"{where}: {body}" if body else where
+        super().__init__(_one_line(f"{line}; {remedy}" if remedy else line))
+
+
+class InputError(NeurossmError):
+    """A command-line option, a recipe, a data set or another input is wrong."""
+
+
+class GraphError(NeurossmError):
+    """A graph is not well formed, or a node cannot be expressed where it is needed."""
+
+
+class FormatError(NeurossmError):
+    """A file is not what its format says: truncated, wrong type or shape, altered, too new."""
+
+
+class RangeError(NeurossmError):
+    """A value does not fit the number format that it must fit."""
+
+
+class TargetError(NeurossmError):
+    """A back end is missing, cannot be used here, or failed while it ran."""
+
+
+class CheckFailed(NeurossmError):
+    """A check ran and its answer is no: a mismatch, a graph that does not fit."""
+
+    exit_status = 1
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

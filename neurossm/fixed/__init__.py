@@ -1,0 +1,39 @@
+"""Fixed-point arithmetic: the only place where neurossm rounds, shifts or saturates."""
+
+from neurossm.fixed.arithmetic import (
+    accumulator_bound,
+    ceil_to,
+    fit_frac,
+    project_poles,
+    round_to,
+    saturate,
+    shift,
+    symmetric_limit,
+)
+from neurossm.fixed.formats import (
+    ACCUMULATOR_BITS,
+    MESSAGE_BITS,
+    POLE_BITS,
+    STATE_BITS,
+    WEIGHT_BITS,
+    Fixed,
+    Quantized,
+)
+
+__all__ = [
+    "ACCUMULATOR_BITS",
+    "MESSAGE_BITS",
+    "POLE_BITS",
+    "STATE_BITS",
+    "WEIGHT_BITS",
+    "Fixed",
+    "Quantized",
+    "accumulator_bound",
+    "ceil_to",
+    "fit_frac",
+    "project_poles",
+    "round_to",
+    "saturate",
+    "shift",
+    "symmetric_limit",
+]

@@ -1,0 +1,177 @@
+"""Integer primitives of the contract, on NumPy arrays. Products are formed in int64, exact."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neurossm.errors import RangeError
+
+
+def symmetric_limit(bits: int) -> int:
+    """Return the largest magnitude of a signed number of `bits` bits, ``2**(bits-1) - 1``."""
+    return int(2 ** (bits - 1) - 1)
+
+
+def shift(values: ArrayLike, right: ArrayLike) -> NDArray[np.int64]:
+    """Return ``values * 2**-right`` with the fraction dropped toward zero.
+
+    ``sign(p) * (|p| >> k)``, as in Lava's LIF and RF: silence decays to exactly zero, where floor
+    and nearest leave limit cycles.
+
+    Parameters
+    ----------
+    values
+        Integers of magnitude below 2**62, any shape.
+    right
+        Bits to shift right, broadcast against `values`; negative shifts left, exactly.
+
+    Raises
+    ------
+    RangeError
+        If a left shift would leave int64.
+
+    Examples
+    --------
+    >>> shift([-5, 5, -4], 1).tolist()
+    [-2, 2, -2]
+    """
+    p = np.asarray(values, dtype=np.int64)
+    k = np.asarray(right, dtype=np.int64)
+    magnitude = np.abs(p)
+    if np.any(k < 0):
+        left = np.maximum(-k, 0)
+        if np.any(magnitude > (np.int64(2**62) >> np.minimum(left, 62))):
+            raise RangeError("shift", expected="a result below 2**62", got=f"shift by {k.min()}")
+        magnitude = magnitude << np.minimum(left, 62)
+    # a shift of 63 or more is undefined in C; any magnitude here is gone after 62
+    shifted = magnitude >> np.clip(k, 0, 62)
+    return np.asarray(np.sign(p) * shifted, dtype=np.int64)
+
+
+def saturate(values: ArrayLike, bits: int) -> tuple[NDArray[np.int64], int]:
+    """Return `values` clipped to `bits` signed bits (symmetric), and how many were clipped.
+
+    Examples
+    --------
+    >>> clipped, count = saturate([200, -128, 5], 8)
+    >>> clipped.tolist(), count
+    ([127, -127, 5], 2)
+    """
+    v = np.asarray(values, dtype=np.int64)
+    limit = symmetric_limit(bits)
+    clipped = np.clip(v, -limit, limit)
+    return clipped, int(np.count_nonzero(clipped != v))
+
+
+def round_to(values: ArrayLike, frac: ArrayLike, bits: int) -> NDArray[np.int64]:
+    """Return real `values` as integers with `frac` fraction bits, to nearest (ties to even).
+
+    Used on parameters, when a graph is quantized; never at run time. Values beyond the format
+    saturate.
+
+    Parameters
+    ----------
+    values
+        Real numbers, any shape.
+    frac
+        Fraction bits, broadcast against `values`.
+    bits
+        Width with sign.
+    """
+    limit = symmetric_limit(bits)
+    scaled = np.rint(_ldexp(values, frac))
+    return np.clip(scaled, -limit, limit).astype(np.int64)
+
+
+def ceil_to(values: ArrayLike, frac: ArrayLike, bits: int) -> NDArray[np.int64]:
+    """Return thresholds as integers so that ``m >= ceil_to(theta)`` is ``m * 2**-frac >= theta``.
+
+    The comparison of integer messages is then exactly the real one. Saturates at `bits` bits.
+    """
+    limit = symmetric_limit(bits)
+    scaled = np.ceil(_ldexp(values, frac))
+    return np.clip(scaled, -limit, limit).astype(np.int64)
+
+
+def fit_frac(largest: float, bits: int) -> int:
+    """Return the most fraction bits with which a magnitude `largest` still fits in `bits` bits.
+
+    Raises
+    ------
+    RangeError
+        If `largest` is not finite or negative.
+
+    Examples
+    --------
+    >>> fit_frac(1.0, 8), fit_frac(127.4, 8), fit_frac(127.6, 8)
+    (6, 0, -1)
+    """
+    if not math.isfinite(largest) or largest < 0:
+        raise RangeError("scale", expected="a finite magnitude", got=repr(largest))
+    if largest == 0:
+        return 0
+    limit = symmetric_limit(bits)
+    frac = math.floor(math.log2((limit + 0.5) / largest))
+    while round(math.ldexp(largest, frac)) > limit:  # half a unit at the very end of the range
+        frac -= 1
+    return max(min(frac, 64), -64)
+
+
+def project_poles(
+    real: ArrayLike, imag: ArrayLike, bits: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return poles as signed integers with ``bits - 1`` fraction bits, all inside the unit circle.
+
+    Each part is rounded to nearest; while ``re**2 + im**2 >= 2**(2*(bits-1))`` the larger part
+    steps inward by one. A pole on or outside the circle would drive its state to the rail.
+
+    Parameters
+    ----------
+    real, imag
+        Parts of the poles, same shape.
+    bits
+        Width of each part with its sign.
+
+    Raises
+    ------
+    RangeError
+        If a pole is not finite, or lies so far outside that projecting it would be another model
+        (modulus above 1 + 2**-8).
+    """
+    modulus = np.hypot(np.asarray(real, dtype=np.float64), np.asarray(imag, dtype=np.float64))
+    if modulus.size and not np.all(modulus <= 1 + 2**-8):
+        raise RangeError(
+            "poles", expected="modulus at most 1", got=str(float(np.max(modulus)))
+        )
+    frac = bits - 1
+    re, im = round_to(real, frac, bits), round_to(imag, frac, bits)
+    while True:
+        outside = re * re + im * im >= 2 ** (2 * frac)
+        if not np.any(outside):
+            return re, im
+        step_re = outside & (np.abs(re) >= np.abs(im))
+        re = re - np.where(step_re, np.sign(re), 0)
+        im = im - np.where(outside & ~step_re, np.sign(im), 0)
+
+
+def accumulator_bound(weight: NDArray[np.int64], largest_message: int) -> int:
+    """Return the largest magnitude that ``weight @ message`` can reach, over all outputs.
+
+    Parameters
+    ----------
+    weight
+        Integer mantissas, shape ``(out, in)``.
+    largest_message
+        Largest magnitude of any message.
+    """
+    if weight.size == 0:
+        return 0
+    return int(np.abs(weight).sum(axis=1).max()) * largest_message
+
+
+def _ldexp(values: ArrayLike, frac: ArrayLike) -> NDArray[np.float64]:
+    exponents = np.asarray(frac, dtype=np.int64)
+    return np.asarray(np.ldexp(np.asarray(values, dtype=np.float64), exponents))

@@ -1,0 +1,191 @@
+"""The graph: named nodes, directed edges, time step. Validated when it is built, then frozen."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+
+import networkx as nx
+
+from neurossm.errors import GraphError
+from neurossm.nodes import Input, Node, Output, Product, Sum
+
+Edge = tuple[str, str]
+Meta = Mapping[str, str | int | float]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A spiking network as named nodes and directed edges, float or integer.
+
+    Parameters
+    ----------
+    nodes
+        Name to node. Names are not empty and hold no ``/``.
+    edges
+        Pairs ``(from, to)``, each at most once. Edges into one node add; `Sum` and `Product` take
+        each edge as an operand.
+    dt
+        Duration of one time step, in seconds.
+    meta
+        Where it comes from: strings and numbers, such as ``recipe`` or ``steps``.
+
+    Raises
+    ------
+    GraphError
+        For a dangling or repeated edge, channels that do not fit, a cycle, a node without input,
+        a missing `Input` or `Output`. The message names the edge or node.
+    """
+
+    nodes: Mapping[str, Node]
+    edges: tuple[Edge, ...]
+    dt: float = 1e-3
+    meta: Meta = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "nodes", MappingProxyType(dict(self.nodes)))
+        object.__setattr__(self, "edges", tuple((str(a), str(b)) for a, b in self.edges))
+        object.__setattr__(self, "meta", MappingProxyType(dict(self.meta)))
+        if not 0 < self.dt < float("inf"):
+            raise GraphError("graph.dt", expected="a positive time in seconds", got=repr(self.dt))
+        self._check_names()
+        self._check_edges()
+        self._check_operands()
+        _ = self.order  # a cycle is found here
+
+    @cached_property
+    def order(self) -> tuple[str, ...]:
+        """Names in an order in which each node comes after all that feed it; unique for a graph."""
+        net = nx.DiGraph()
+        net.add_nodes_from(self.nodes)
+        net.add_edges_from(self.edges)
+        try:
+            return tuple(nx.lexicographical_topological_sort(net, key=self._position.__getitem__))
+        except nx.NetworkXUnfeasible:
+            cycle = " -> ".join(a for a, _ in nx.find_cycle(net))
+            raise GraphError(
+                f"cycle {cycle}",
+                expected="recurrence inside nodes only",
+                got="edges that form a cycle",
+                remedy="use a node with state (DiagonalSSM, Accumulate)",
+            ) from None
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the `Input` nodes."""
+        return tuple(name for name, node in self.nodes.items() if isinstance(node, Input))
+
+    @cached_property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the `Output` nodes."""
+        return tuple(name for name, node in self.nodes.items() if isinstance(node, Output))
+
+    @cached_property
+    def sources(self) -> Mapping[str, tuple[str, ...]]:
+        """For each node the names that feed it, in the order of the edges."""
+        found: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for source, target in self.edges:
+            found[target].append(source)
+        return MappingProxyType({name: tuple(names) for name, names in found.items()})
+
+    @cached_property
+    def targets(self) -> Mapping[str, tuple[str, ...]]:
+        """For each node the names that it feeds, in the order of the edges."""
+        found: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for source, target in self.edges:
+            found[source].append(target)
+        return MappingProxyType({name: tuple(names) for name, names in found.items()})
+
+    @property
+    def is_integer(self) -> bool:
+        """True where every node is an integer node."""
+        return all(node.is_integer for node in self.nodes.values())
+
+    def with_nodes(self, nodes: Mapping[str, Node]) -> Graph:
+        """Return this graph with the given nodes put in place of those of the same name."""
+        unknown = set(nodes) - set(self.nodes)
+        if unknown:
+            raise GraphError(f"node {min(unknown)!r}", expected="a node of the graph", got="none")
+        return Graph({**self.nodes, **nodes}, self.edges, self.dt, self.meta)
+
+    def without(self, name: str) -> Graph:
+        """Return this graph with one node taken out and its neighbors joined."""
+        joined = [
+            edge
+            for source, target in self.edges
+            for edge in (
+                [(s, target) for s in self.sources[name]]
+                if source == name
+                else []
+                if target == name
+                else [(source, target)]
+            )
+        ]
+        nodes = {key: node for key, node in self.nodes.items() if key != name}
+        return Graph(nodes, tuple(joined), self.dt, self.meta)
+
+    @cached_property
+    def _position(self) -> Mapping[str, int]:
+        return {name: index for index, name in enumerate(self.nodes)}
+
+    def _check_names(self) -> None:
+        for name in self.nodes:
+            if not name or "/" in name or "\0" in name or len(name) > 200:
+                raise GraphError(
+                    f"node {name[:80]!r}",
+                    expected="a name of 1 to 200 characters without '/'",
+                    got="another",
+                )
+        if not self.inputs or not self.outputs:
+            missing = "Input" if not self.inputs else "Output"
+            raise GraphError("graph", expected=f"at least one {missing}", got="none")
+
+    def _check_edges(self) -> None:
+        seen: set[Edge] = set()
+        for edge in self.edges:
+            for name in edge:
+                if name not in self.nodes:
+                    near = difflib.get_close_matches(name, self.nodes, n=1)
+                    hint = f"did you mean {near[0]!r}?" if near else ""
+                    raise GraphError(f"edge {edge}: no node named {name!r}", remedy=hint)
+            if edge in seen:
+                raise GraphError(f"edge {edge}", expected="each edge once", got="it twice")
+            seen.add(edge)
+            source, target = (self.nodes[name] for name in edge)
+            if source.out_channels != target.in_channels:
+                raise GraphError(
+                    f"edge {edge}",
+                    expected=f"{target.in_channels} channels at {edge[1]!r}",
+                    got=f"{source.out_channels}",
+                )
+        for name in self.outputs:
+            if self.targets[name]:
+                raise GraphError(f"node {name!r}", expected="nothing after an Output", got="edges")
+
+    def _check_operands(self) -> None:
+        for name, node in self.nodes.items():
+            count = len(self.sources[name])
+            if isinstance(node, Input):
+                continue
+            if isinstance(node, Product):
+                expected, fits = "two operands", count == 2
+            elif isinstance(node, Output):
+                expected, fits = "one edge", count == 1
+            elif isinstance(node, Sum):
+                expected, fits = "at least one operand", count >= 1
+            else:
+                expected, fits = "at least one edge", count >= 1
+                formats = {self.nodes[source].out for source in self.sources[name]}
+                if len(formats) > 1:
+                    shown = ", ".join(sorted(str(item) for item in formats))
+                    raise GraphError(
+                        f"node {name!r}",
+                        expected="one number format on the edges that add",
+                        got=shown,
+                        remedy="put a Sum in front",
+                    )
+            if not fits:
+                raise GraphError(f"node {name!r}", expected=expected, got=f"{count} edges")

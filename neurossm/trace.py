@@ -1,0 +1,202 @@
+"""What a run leaves behind: per node its values over time, its final state and its counters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.errors import InputError
+from neurossm.graph import Graph
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Work of one node over a run, named as Loihi 2's activity profiler names it.
+
+    Attributes
+    ----------
+    syn_ops
+        Synaptic operations: arriving non-zero messages times non-zero weights.
+    synaptic_multiplies
+        Those in which a weight was multiplied (graded messages). Spikes add or subtract: zero.
+    dendrite_updates
+        Neuron updates. A `DiagonalSSM` counts one for every complex state and step.
+    spikes_in
+        Non-zero messages that arrived.
+    axon_out
+        Non-zero messages sent, one for each node that receives them.
+    spikes_out
+        Non-zero messages that it produced, whoever receives them.
+    saturations
+        Values that were clipped to their width.
+    """
+
+    syn_ops: int = 0
+    synaptic_multiplies: int = 0
+    dendrite_updates: int = 0
+    spikes_in: int = 0
+    axon_out: int = 0
+    spikes_out: int = 0
+    saturations: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        mine, theirs = asdict(self), asdict(other)
+        return Counts(**{key: mine[key] + theirs[key] for key in mine})
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """Values of a run.
+
+    Parameters
+    ----------
+    engine
+        Which executor ran: ``float``, ``reference``, ``fast``, ``lava``, ``torch``.
+    values
+        Node name to its output over time, ``(B, T, C)``: samples, steps, channels. Integers, or
+        float64 from a float run. Only the nodes that were recorded.
+    states
+        Name of node and state (``"ssm.re"``) to the final state, ``(B, ...)``.
+    counts
+        Node name to its counters, summed over samples and steps; empty where an executor has none.
+    samples, steps
+        B and T.
+    """
+
+    engine: str
+    values: Mapping[str, NDArray[np.generic]]
+    samples: int
+    steps: int
+    states: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    counts: Mapping[str, Counts] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("values", "states", "counts"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        for name, value in self.values.items():
+            if value.shape[:2] != (self.samples, self.steps):
+                raise InputError(
+                    f"trace of {name!r}",
+                    expected=f"({self.samples}, {self.steps}, C)",
+                    got=f"shape {value.shape}",
+                )
+
+    def saturations(self) -> int:
+        """Return how many values were clipped in the whole run."""
+        return sum(count.saturations for count in self.counts.values())
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """The first place where two traces part: node (in graph order), sample, step, channel."""
+
+    node: str
+    sample: int
+    step: int
+    channel: int
+    left: float
+    right: float
+
+    def __str__(self) -> str:
+        place = f"{self.node!r}, sample {self.sample}, step {self.step}, channel {self.channel}"
+        return f"{place}: {self.left:g} against {self.right:g}"
+
+
+@dataclass(frozen=True)
+class NodeDifference:
+    """One row of a comparison, in real units unless both traces are integers."""
+
+    node: str
+    compared: int
+    mismatches: int
+    largest: float
+    mean: float
+    range_left: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` found.
+
+    Attributes
+    ----------
+    rows
+        One for each node that both traces hold, in graph order.
+    first
+        The first mismatch, earliest step first, then graph order; None where all values are equal.
+    """
+
+    rows: tuple[NodeDifference, ...]
+    first: Mismatch | None
+
+    @property
+    def compared(self) -> int:
+        """Values that were compared."""
+        return sum(row.compared for row in self.rows)
+
+    @property
+    def mismatches(self) -> int:
+        """Values that differ."""
+        return sum(row.mismatches for row in self.rows)
+
+
+def compare(
+    left: Trace, right: Trace, order: tuple[str, ...], units: Mapping[str, float] | None = None
+) -> Comparison:
+    """Compare two traces node by node, exactly.
+
+    Parameters
+    ----------
+    left, right
+        Traces of the same samples and steps.
+    order
+        Names of nodes in graph order; nodes that only one trace holds are passed over.
+    units
+        Real value of one unit of each node of `right`, where `left` is a float trace and `right`
+        an integer one (see `units`).
+
+    Raises
+    ------
+    InputError
+        If the traces have no node in common, or unlike shapes.
+    """
+    shared = [name for name in order if name in left.values and name in right.values]
+    if not shared:
+        raise InputError("comparison", expected="a node that both traces hold", got="none")
+    rows, firsts = [], []
+    for position, name in enumerate(shared):
+        a, b = left.values[name], right.values[name]
+        if a.shape != b.shape:
+            raise InputError(f"trace of {name!r}", expected=f"shape {a.shape}", got=str(b.shape))
+        b_real = b * units[name] if units else b
+        differs = a != b_real
+        distance = np.abs(np.asarray(a, dtype=np.float64) - b_real)
+        rows.append(
+            NodeDifference(
+                name,
+                int(a.size),
+                int(np.count_nonzero(differs)),
+                float(distance.max(initial=0.0)),
+                float(distance.mean()) if a.size else 0.0,
+                float(np.abs(np.asarray(a, dtype=np.float64)).max(initial=0.0)),
+            )
+        )
+        if np.any(differs):
+            step = int(np.argmax(differs.any(axis=(0, 2))))
+            sample, channel = (int(i) for i in np.argwhere(differs[:, step])[0])
+            place = (sample, step, channel)
+            mismatch = Mismatch(name, *place, float(a[place]), float(b_real[place]))
+            firsts.append((step, position, mismatch))
+    first = min(firsts, key=lambda item: item[:2])[2] if firsts else None
+    return Comparison(tuple(rows), first)
+
+
+def units(graph: Graph) -> dict[str, float]:
+    """Return for each node of an integer graph the real value of one unit of its messages."""
+    return {
+        name: 2.0**-node.out.frac for name, node in graph.nodes.items() if node.out is not None
+    }
