@@ -65,6 +65,9 @@ class Trace:
         Node name to its counters, summed over samples and steps; empty where an executor has none.
     samples, steps
         B and T.
+    peaks
+        From a float run: node name to its largest magnitudes ``(C,)``, and ``"ssm.state"`` to the
+        largest moduli of its states ``(C, N)``. What calibration reads.
     """
 
     engine: str
@@ -73,9 +76,10 @@ class Trace:
     steps: int
     states: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
     counts: Mapping[str, Counts] = field(default_factory=dict)
+    peaks: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("values", "states", "counts"):
+        for name in ("values", "states", "counts", "peaks"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         for name, value in self.values.items():
             if value.shape[:2] != (self.samples, self.steps):

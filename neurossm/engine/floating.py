@@ -1,0 +1,110 @@
+"""The float meaning of a graph, for calibration and comparison. Not bit-exact and not deployed.
+
+Integer parameters are read as the real numbers they stand for, so an integer graph runs too: as if
+nothing were ever rounded at run time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.engine import kernels
+from neurossm.fixed import Quantized
+from neurossm.graph import Graph
+from neurossm.nodes import (
+    Accumulate,
+    Affine,
+    BatchNorm,
+    DiagonalSSM,
+    Input,
+    Node,
+    Output,
+    PiecewiseLinear,
+    Product,
+    Sum,
+    Threshold,
+)
+from neurossm.trace import Trace
+
+Reals = NDArray[np.float64]
+Peaks = dict[str, Reals]
+SAMPLES_A_BLOCK = 16
+
+
+def run(
+    graph: Graph,
+    inputs: dict[str, NDArray[np.int64]],
+    record: tuple[str, ...],
+    progress: Callable[[int], None] | None = None,
+) -> Trace:
+    """Run a graph on real numbers; the trace holds the largest magnitudes in ``peaks``."""
+    samples, steps = next(iter(inputs.values())).shape[:2]
+    values = {
+        name: np.empty((samples, steps, graph.nodes[name].out_channels)) for name in record
+    }
+    peaks: Peaks = {name: np.zeros(node.out_channels) for name, node in graph.nodes.items()}
+    for name, node in graph.nodes.items():
+        if isinstance(node, DiagonalSSM):
+            peaks[f"{name}.state"] = np.zeros((node.in_channels, node.modes))
+    for start in range(0, samples, SAMPLES_A_BLOCK):
+        part = slice(start, min(start + SAMPLES_A_BLOCK, samples))
+        sent: dict[str, Reals] = {}
+        for name in graph.order:
+            node = graph.nodes[name]
+            if isinstance(node, Input):
+                assert node.out is not None
+                sent[name] = inputs[name][part] * 2.0**-node.out.frac
+            else:
+                operands = [sent[source] for source in graph.sources[name]]
+                sent[name] = _evaluate(node, operands, peaks.get(f"{name}.state"))
+            np.maximum(peaks[name], np.abs(sent[name]).max(axis=(0, 1)), out=peaks[name])
+            if name in values:
+                values[name][part] = sent[name]
+        if progress:
+            progress(part.stop - part.start)
+    return Trace("float", values, samples, steps, peaks=peaks)
+
+
+def _evaluate(node: Node, operands: list[Reals], peak: Reals | None) -> Reals:
+    if isinstance(node, Product):
+        return operands[0] * operands[1]
+    u = np.asarray(sum(operands[1:], start=operands[0]))
+    match node:
+        case Output() | Sum():
+            return u
+        case Affine():
+            return u @ _real(node.weight).T + _real(node.bias)
+        case BatchNorm():
+            return u * _real(node.gain) + _real(node.offset)
+        case DiagonalSSM():
+            assert peak is not None
+            return _ssm(node, u, peak)
+        case Threshold():
+            return (u >= _real(node.theta)).astype(np.float64)
+        case PiecewiseLinear():
+            segment = np.searchsorted(_real(node.knots), u, side="right")
+            return np.asarray(_real(node.slopes)[segment] * u + _real(node.offsets)[segment])
+        case Accumulate():
+            return np.asarray(np.cumsum(u, axis=1))
+    raise AssertionError(f"no float meaning for {type(node).__name__}")
+
+
+def _ssm(node: DiagonalSSM, u: Reals, peak: Reals) -> Reals:
+    y, squared = np.empty_like(u), peak**2
+    parts = (node.a_re, node.a_im, node.b_re, node.b_im, node.c_re, node.c_im, node.d,
+             node.drive_re, node.drive_im, node.bias)  # fmt: skip
+    shape = (len(u), node.in_channels, node.modes)
+    kernels.float_ssm(
+        u, y, *(_real(part) for part in parts), squared, np.zeros(shape), np.zeros(shape)
+    )
+    np.sqrt(squared, out=peak)
+    return y
+
+
+def _real(parameter: object) -> Reals:
+    if isinstance(parameter, Quantized):
+        return parameter.dequantize()
+    return np.asarray(parameter, dtype=np.float64)

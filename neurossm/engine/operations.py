@@ -1,0 +1,192 @@
+"""Each integer node as a prepared operation of the fast engine: arrays scaled, kernel chosen.
+
+To add a node: write its `prepare` function and enter it in `PREPARE`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.engine import kernels
+from neurossm.engine.reference import State
+from neurossm.fixed import MESSAGE_BITS, Fixed, Quantized, symmetric_limit
+from neurossm.nodes import (
+    Accumulate,
+    Affine,
+    DiagonalSSM,
+    Node,
+    Output,
+    PiecewiseLinear,
+    Product,
+    Sum,
+    Threshold,
+)
+
+Messages = NDArray[np.int32]
+Tally = NDArray[np.int64]
+
+
+class Operation(Protocol):
+    """Reads the operands ``(S, T, C)``, writes the output, carries the state, adds to the tally."""
+
+    def __call__(self, operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
+        """Run over a block of samples and steps."""
+
+
+def prepare(node: Node, formats: list[Fixed]) -> Operation:
+    """Return the operation of a node whose edges carry messages of the given formats."""
+    operation = PREPARE[type(node)](node, formats)
+    if node.separate_operands or isinstance(node, Affine | Output) or len(formats) == 1:
+        return operation
+
+    limit = symmetric_limit(MESSAGE_BITS)
+
+    def added(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
+        total = operands[0].copy()
+        for index, operand in enumerate(operands[1:], start=2):
+            kernels.entry_sum(total, operand, index == len(operands), limit, tally)
+        operation([total], y, state, tally)
+
+    return added
+
+
+def _output(node: Output, formats: list[Fixed]) -> Operation:
+    def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
+        y[...] = operands[0]
+
+    return operation
+
+
+def _affine(node: Affine, formats: list[Fixed]) -> Operation:
+    weight = _quantized(node.weight).values
+    columns = np.ascontiguousarray(weight.T, dtype=np.int32)
+    fan_out = np.count_nonzero(weight, axis=0).astype(np.int64)
+    bias, limit = _quantized(node.bias).values.astype(np.int32), _limit(node)
+    spikes, last = [fmt.is_spike for fmt in formats], len(formats) - 1
+
+    def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
+        for index, u in enumerate(operands):
+            kernels.affine(u, y, columns, fan_out, bias, spikes[index],
+                           index == 0, index == last, limit, tally)  # fmt: skip
+
+    return operation
+
+
+def _diagonal_ssm(node: DiagonalSSM, formats: list[Fixed]) -> Operation:
+    frac, out = formats[0].frac, _out(node).frac
+    a, b, c = _quantized(node.a_re), _quantized(node.b_re), _quantized(node.c_re)
+    d, drive = _quantized(node.d), _quantized(node.drive_re)
+    state_frac = drive.frac_by_channel()
+    b_shift = b.frac_by_channel() + frac - state_frac
+    c_shift = c.frac_by_channel() + state_frac - 1 - out
+    b_im = _scaled(node.b_im, b_shift)
+    parameters = np.stack(
+        [
+            _scaled(node.a_re, a.frac_by_channel()), _scaled(node.a_im, a.frac_by_channel()),
+            _scaled(node.b_re, b_shift), _scaled(node.drive_re, 0), _scaled(node.drive_im, 0),
+            _scaled(node.c_re, c_shift), _scaled(node.c_im, c_shift), b_im,
+        ],
+        axis=1,
+    ).ravel()  # fmt: skip
+    feed = _scaled(node.d, d.frac_by_channel() + frac - out)
+    bias = _scaled(node.bias, 0)
+    kernel = kernels.diagonal_ssm(node.modes, not np.any(b_im))
+    state_limit, out_limit = float(symmetric_limit(drive.bits)), float(_limit(node))
+
+    def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
+        packed = np.stack([state["re"], state["im"]], axis=2).astype(np.float64)
+        flat = packed.reshape(-1)
+        kernel(operands[0], y, flat, parameters, feed, bias, state_limit, out_limit, tally)
+        state["re"][...], state["im"][...] = packed[:, :, 0], packed[:, :, 1]
+
+    return operation
+
+
+def _threshold(node: Threshold, formats: list[Fixed]) -> Operation:
+    theta = _quantized(node.theta).values
+
+    def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
+        kernels.threshold(operands[0], y, theta)
+
+    return operation
+
+
+def _sum(node: Sum, formats: list[Fixed]) -> Operation:
+    rights = [fmt.frac - _out(node).frac for fmt in formats]
+    limit, last = _limit(node), len(formats) - 1
+
+    def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
+        total = np.empty(y.shape if last else (0, 0, 0), np.int64)
+        for index, u in enumerate(operands):
+            kernels.aligned_sum(u, y, total, rights[index], index == 0, index == last, limit, tally)
+
+    return operation
+
+
+def _product(node: Product, formats: list[Fixed]) -> Operation:
+    right, limit = formats[0].frac + formats[1].frac - _out(node).frac, _limit(node)
+
+    def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
+        kernels.product(operands[0], operands[1], y, right, limit, tally)
+
+    return operation
+
+
+def _piecewise_linear(node: PiecewiseLinear, formats: list[Fixed]) -> Operation:
+    slopes, limit = _quantized(node.slopes), _limit(node)
+    knots, offsets = _quantized(node.knots).values, _quantized(node.offsets).values
+    right = int(slopes.frac) + formats[0].frac - _out(node).frac
+
+    def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
+        kernels.piecewise_linear(
+            operands[0], y, knots, slopes.values, offsets, right, limit, tally
+        )
+
+    return operation
+
+
+def _accumulate(node: Accumulate, formats: list[Fixed]) -> Operation:
+    right, term, limit = (
+        formats[0].frac - _out(node).frac, symmetric_limit(node.term_bits), _limit(node),
+    )  # fmt: skip
+
+    def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
+        kernels.accumulate(operands[0], y, state["sum"], right, term, limit, tally)
+
+    return operation
+
+
+PREPARE: dict[type[Node], Callable[..., Operation]] = {
+    Output: _output,
+    Affine: _affine,
+    DiagonalSSM: _diagonal_ssm,
+    Threshold: _threshold,
+    Sum: _sum,
+    Product: _product,
+    PiecewiseLinear: _piecewise_linear,
+    Accumulate: _accumulate,
+}
+
+
+def _out(node: Node) -> Fixed:
+    assert node.out is not None  # an integer graph, checked on entry
+    return node.out
+
+
+def _limit(node: Node) -> int:
+    return symmetric_limit(_out(node).bits)
+
+
+def _quantized(parameter: object) -> Quantized:
+    assert isinstance(parameter, Quantized)
+    return parameter
+
+
+def _scaled(parameter: object, right: NDArray[np.int64] | int) -> NDArray[np.float64]:
+    """Return mantissas times 2**-right, exact, in the shape of the parameter."""
+    values = _quantized(parameter).values.astype(np.float64)
+    return np.asarray(np.ldexp(values, -np.asarray(right)).reshape(values.shape))

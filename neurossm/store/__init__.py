@@ -1,0 +1,29 @@
+"""The file `.nssm`: graphs with golden vectors, and traces, in HDF5. FORMAT.md is its specification.
+
+``tree`` is what a file says as plain values, and its hash; ``write`` and ``read`` are the only
+modules that know HDF5; ``encode`` and ``decode`` go between trees and graphs or traces.
+"""
+
+from neurossm.store.files import (
+    Description,
+    describe,
+    graph_digest,
+    load,
+    load_golden,
+    load_trace,
+    save,
+    save_trace,
+)
+from neurossm.store.golden import Golden
+
+__all__ = [
+    "Description",
+    "Golden",
+    "describe",
+    "graph_digest",
+    "load",
+    "load_golden",
+    "load_trace",
+    "save",
+    "save_trace",
+]

@@ -1,0 +1,156 @@
+"""Writes a tree into HDF5, whole or not at all."""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.errors import InputError
+from neurossm.store.tree import (
+    MAX_ARRAY_BYTES,
+    MAX_CHUNK_BYTES,
+    MAX_NAME_BYTES,
+    MAX_STRING_BYTES,
+    MAX_TOTAL_BYTES,
+    Tree,
+    digest,
+    shown,
+    size_in_memory,
+)
+
+ROOT = "neurossm"
+COMPRESS_FROM_BYTES = 512  # below, HDF5's bookkeeping of chunks costs more than it saves
+
+
+def write_tree(path: Path, tree: Tree, before: Callable[[Path], None] | None = None) -> None:
+    """Write a tree and its hash as ``/neurossm``, replacing `path` in one step.
+
+    Parameters
+    ----------
+    path
+        The file; an existing one is replaced only when the new one is complete.
+    tree
+        What to write, without ``sha256``.
+    before
+        Called first, with the path of the unfinished file, to write what else the file shall hold
+        (a NIR graph: its library truncates what it writes to).
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written, or a value is beyond the bounds of the format.
+    """
+    _check(tree, str(path))
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with open(unfinished, "xb"):
+            pass
+        if before is None:
+            unfinished.unlink()
+        else:
+            before(unfinished)
+        with h5py.File(unfinished, "a", libver=("v110", "v110")) as file:
+            file.create_group(ROOT)
+            _write(file[ROOT], {**tree, "sha256": digest(tree).hex()})
+        os.replace(unfinished, path)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else "the write failed"
+        raise InputError(str(path), expected="a file that can be written", got=reason) from None
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """Return the chunk of an array: whole trailing axes, as many rows as fit the bound.
+
+    Examples
+    --------
+    >>> chunk_shape((1000, 1000), 8), chunk_shape((2, 10, 100_000), 8)
+    ((32, 1000), (1, 1, 32768))
+    """
+    room = MAX_CHUNK_BYTES // itemsize
+    chunk: list[int] = []
+    for size in reversed(shape):
+        chunk.append(max(1, min(size, room)))
+        room //= chunk[-1]
+    return tuple(reversed(chunk))
+
+
+def _write(group: h5py.Group, tree: Tree) -> None:
+    for name, value in tree.items():
+        if isinstance(value, np.ndarray):
+            _write_array(group, name, value)
+        elif isinstance(value, Mapping):
+            _write(group.create_group(name), value)
+        elif isinstance(value, str):
+            text = value.encode()
+            # fixed length: HDF5 keeps variable ones on a heap that can be made to point anywhere
+            dtype = h5py.string_dtype("utf-8", max(1, len(text)))
+            group.attrs.create(name, text, shape=(), dtype=dtype)
+        else:
+            group.attrs.create(name, value, shape=(), dtype="<i8" if type(value) is int else "<f8")
+
+
+def _write_array(group: h5py.Group, name: str, array: NDArray[np.generic]) -> None:
+    if array.nbytes < COMPRESS_FROM_BYTES:
+        group.create_dataset(name, data=array)
+    else:
+        chunks = chunk_shape(array.shape, array.itemsize)
+        group.create_dataset(name, data=array, chunks=chunks, compression="gzip", shuffle=True)
+
+
+def _check(tree: Tree, where: str) -> None:
+    total = _check_entries(tree, where)
+    if total > MAX_TOTAL_BYTES:
+        raise InputError(where, expected=f"at most {MAX_TOTAL_BYTES} bytes in all", got=str(total))
+
+
+def _check_entries(tree: Tree, where: str) -> int:
+    total = 0
+    for name, value in tree.items():
+        here = f"{where}: {shown(name)}"
+        _check_name(name, here)
+        if isinstance(value, Mapping):
+            total += _check_entries(value, here)
+        elif isinstance(value, np.ndarray):
+            size = size_in_memory(value.shape)
+            total += size
+            if size > MAX_ARRAY_BYTES:
+                raise InputError(
+                    here,
+                    expected=f"at most {MAX_ARRAY_BYTES} bytes an array",
+                    got=str(size),
+                    remedy="split it, or record fewer samples",
+                )
+        elif isinstance(value, str):
+            _check_string(value, here)
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise InputError(here, expected="a finite number", got=str(value))
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise InputError(here, expected="an integer of 64 bits", got=shown(value))
+    return total
+
+
+def _check_name(name: str, where: str) -> None:
+    # "." is HDF5's name for the group itself, "/" separates names
+    if not name or name == "." or "/" in name:
+        raise InputError(where, expected="a name other than '.', without '/'", got=shown(name))
+    _check_string(name, where, MAX_NAME_BYTES)
+
+
+def _check_string(text: str, where: str, limit: int = MAX_STRING_BYTES) -> None:
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        raise InputError(where, expected="text that UTF-8 can hold", got=shown(text)) from None
+    if size > limit or "\0" in text:
+        raise InputError(
+            where, expected=f"at most {limit} bytes without NUL", got=f"{size} bytes {shown(text)}"
+        )
