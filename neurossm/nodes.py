@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import GraphError
-from neurossm.fixed import STATE_BITS, Fixed, Quantized
+from neurossm.fixed import Fixed, Quantized
 
 Array = NDArray[np.float64] | Quantized
 
@@ -217,7 +217,7 @@ class DiagonalSSM(Node):
 
     Each shift follows from the formats: ``a.frac`` for the poles, ``b.frac + u.frac - state.frac``,
     ``c.frac + state.frac - 1 - out.frac`` (the 1 is the factor 2) and ``d.frac + u.frac - out.frac``.
-    The state's format is the drive's. Exponents of b, c, d and the state may differ by channel.
+    The state's format is the drive's, at most 24 bits. Exponents of b, c, d and the state may differ by channel.
 
     Source: Gu et al. 2022 (S4D); the rounding is that of Lava's RF neuron.
 
@@ -272,10 +272,10 @@ class DiagonalSSM(Node):
             raise GraphError("DiagonalSSM.method", expected="zoh | bilinear", got=repr(self.method))
         if isinstance(self.drive_re, Quantized) and isinstance(self.drive_im, Quantized):
             same = np.array_equal(np.asarray(self.drive_re.frac), np.asarray(self.drive_im.frac))
-            if not same or {self.drive_re.bits, self.drive_im.bits} != {STATE_BITS}:
+            if not same or self.drive_re.bits != self.drive_im.bits:
                 raise GraphError(
                     "DiagonalSSM.drive",
-                    expected=f"one {STATE_BITS}-bit format for both parts",
+                    expected="one format for both parts (it is the state's)",
                     got=f"{self.drive_re.bits} and {self.drive_im.bits} bits",
                 )
 

@@ -6,7 +6,9 @@ nothing were ever rounded at run time.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,14 +95,20 @@ def _evaluate(node: Node, operands: list[Reals], peak: Reals | None) -> Reals:
 
 
 def _ssm(node: DiagonalSSM, u: Reals, peak: Reals) -> Reals:
-    y, squared = np.empty_like(u), peak**2
-    parts = (node.a_re, node.a_im, node.b_re, node.b_im, node.c_re, node.c_im, node.d,
-             node.drive_re, node.drive_im, node.bias)  # fmt: skip
-    shape = (len(u), node.in_channels, node.modes)
-    kernels.float_ssm(
-        u, y, *(_real(part) for part in parts), squared, np.zeros(shape), np.zeros(shape)
-    )
-    np.sqrt(squared, out=peak)
+    rows = (node.a_re, node.a_im, node.b_re, node.drive_re, node.drive_im, node.c_re, node.c_im,
+            node.b_im)  # fmt: skip
+    parameters = np.stack([_real(row) for row in rows], axis=1).ravel()
+    kernel, d, bias = kernels.float_ssm(node.modes), _real(node.d), _real(node.bias)
+    y = np.empty_like(u)
+    states = np.zeros((len(u), node.in_channels, 3, node.modes))
+
+    def work(sample: int) -> None:
+        part = slice(sample, sample + 1)
+        kernel(u[part], y[part], states[sample].reshape(-1), parameters, d, bias)
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        list(pool.map(work, range(len(u))))
+    np.maximum(peak, np.sqrt(states[:, :, 2].max(axis=0)), out=peak)
     return y
 
 

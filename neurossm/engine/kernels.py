@@ -69,42 +69,73 @@ def diagonal_ssm(modes, real_b):
 
 
 @njit(nogil=True, cache=True)
-def affine(u, y, columns, fan_out, bias, spikes, first, last, limit, counts):
-    """Run one edge of an `Affine`; ``columns`` is the transposed weight ``(I, O)`` int32.
+def start(y, bias):
+    """Set every step of ``y`` to the bias."""
+    samples, steps, outputs = y.shape
+    for s in range(samples):
+        for t in range(steps):
+            for o in range(outputs):
+                y[s, t, o] = bias[o]
 
-    Several edges accumulate in ``y``: the first adds to the bias, the last saturates.
+
+@njit(nogil=True, cache=True)
+def add_spikes(u, y, columns, fan_out, counts):
+    """Add the synapses of binary or ternary messages to ``y``: additions only.
+
+    ``columns`` is the transposed weight ``(I, O)`` int32, ``fan_out`` its non-zeros by row.
     """
     samples, steps, inputs = u.shape
     outputs = columns.shape[1]
-    events, multiplied, saturated = 0, 0, 0
+    events = 0
     for s in range(samples):
         for t in range(steps):
             acc = y[s, t]
-            if first:
-                acc[:] = bias
             for j in range(inputs):
                 message = u[s, t, j]
                 if message == 0:
                     continue
                 events += fan_out[j]
                 column = columns[j]
-                if not spikes:
-                    multiplied += fan_out[j]
-                    for o in range(outputs):
-                        acc[o] += message * column[o]
-                elif message > 0:
+                if message > 0:
                     for o in range(outputs):
                         acc[o] += column[o]
                 else:
                     for o in range(outputs):
                         acc[o] -= column[o]
-            if last:
-                for o in range(outputs):
-                    value = clip_int(acc[o], limit)
-                    saturated += value != acc[o]
-                    acc[o] = value
     counts[SYN_OPS] += events
-    counts[MULTIPLIES] += multiplied
+
+
+@njit(nogil=True, cache=True)
+def add_graded(u, y, rows, fan_out, counts):
+    """Add the synapses of graded messages to ``y``; ``rows`` is the weight ``(O, I)`` int32."""
+    samples, steps, inputs = u.shape
+    outputs = rows.shape[0]
+    events = 0
+    for s in range(samples):
+        for t in range(steps):
+            message = u[s, t]
+            for j in range(inputs):
+                events += fan_out[j] if message[j] != 0 else 0
+            for o in range(outputs):
+                row = rows[o]
+                acc = np.int32(0)
+                for j in range(inputs):
+                    acc += row[j] * message[j]
+                y[s, t, o] += acc
+    counts[SYN_OPS] += events
+    counts[MULTIPLIES] += events
+
+
+@njit(nogil=True, cache=True)
+def saturate(y, limit, counts):
+    """Saturate ``y`` in place."""
+    flat = y.reshape(-1)
+    saturated = 0
+    for k in range(flat.size):
+        value = flat[k]
+        inside = clip_int(value, limit)
+        saturated += inside != value
+        flat[k] = inside
     counts[SATURATIONS] += saturated
 
 
@@ -133,22 +164,36 @@ def threshold(u, y, theta):
                 y[s, t, h] = 1 if u[s, t, h] >= theta[h] else 0
 
 
-@njit(nogil=True, cache=True)
-def aligned_sum(u, y, total, right, first, last, limit, counts):
-    """Run one operand of `Sum`, brought to the exponent of the output; ``total`` is int64."""
-    source, exact, target = u.reshape(-1), total.reshape(-1), y.reshape(-1)
-    saturated = 0
+@njit(nogil=True, cache=True, fastmath={"reassoc"})
+def align(u, total, scale, first):
+    """Bring one operand of `Sum` to the output's exponent and add it to ``total`` (float64)."""
+    source, target = u.reshape(-1), total.reshape(-1)
     for k in range(source.size):
-        value = shift_int(np.int64(source[k]), right)
-        if not first:
-            value += exact[k]
-        if last:
-            inside = clip_int(value, limit)
-            saturated += inside != value
-            target[k] = inside
-        else:
-            exact[k] = value
-    counts[SATURATIONS] += saturated
+        value = multiply_shift(scale, float(source[k]))
+        target[k] = value if first else target[k] + value
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc"})
+def aligned_pair(u, v, y, scale_u, scale_v, limit, counts):
+    """Run `Sum` of two operands, the common case, in one sweep."""
+    left, right, target = u.reshape(-1), v.reshape(-1), y.reshape(-1)
+    saturated = 0.0
+    for k in range(left.size):
+        value = multiply_shift(scale_u, float(left[k])) + multiply_shift(scale_v, float(right[k]))
+        saturated += clipped(value, limit)
+        target[k] = np.int32(clip(value, limit))
+    counts[SATURATIONS] += int(saturated)
+
+
+@njit(nogil=True, cache=True, fastmath={"reassoc"})
+def store(total, y, limit, counts):
+    """Saturate a float64 sum into ``y``."""
+    source, target = total.reshape(-1), y.reshape(-1)
+    saturated = 0.0
+    for k in range(source.size):
+        saturated += clipped(source[k], limit)
+        target[k] = np.int32(clip(source[k], limit))
+    counts[SATURATIONS] += int(saturated)
 
 
 @njit(nogil=True, cache=True)
@@ -164,21 +209,26 @@ def product(u, v, y, right, limit, counts):
     counts[SATURATIONS] += saturated
 
 
-@njit(nogil=True, cache=True)
-def piecewise_linear(u, y, knots, slopes, offsets, right, limit, counts):
-    """Run `PiecewiseLinear`."""
-    source, target = u.reshape(-1), y.reshape(-1)
-    saturated = 0
-    for k in range(source.size):
-        value = np.int64(source[k])
-        segment = 0
-        for j in range(knots.size):
-            segment += value >= knots[j]
-        value = shift_int(slopes[segment] * value, right) + offsets[segment]
-        inside = clip_int(value, limit)
-        saturated += inside != value
-        target[k] = inside
-    counts[SATURATIONS] += saturated
+@cache
+def piecewise_linear(segments):
+    """Return the kernel of `PiecewiseLinear` for K segments; the choice of segment is unrolled."""
+
+    @njit(nogil=True, cache=True, fastmath={"reassoc"})
+    def run(u, y, knots, slopes, offsets, limit, counts):
+        source, target = u.reshape(-1), y.reshape(-1)
+        saturated = 0.0
+        for k in range(source.size):
+            x = float(source[k])
+            slope, offset = slopes[0], offsets[0]
+            for j in range(segments - 1):
+                slope = slopes[j + 1] if x >= knots[j] else slope
+                offset = offsets[j + 1] if x >= knots[j] else offset
+            value = multiply_shift(slope, x) + offset
+            saturated += clipped(value, limit)
+            target[k] = np.int32(clip(value, limit))
+        counts[SATURATIONS] += int(saturated)
+
+    return run
 
 
 @njit(nogil=True, cache=True)
@@ -209,25 +259,32 @@ def nonzero(values):
     return found
 
 
-@njit(nogil=True, cache=True, fastmath={"reassoc"})
-def float_ssm(u, y, a_re, a_im, b_re, b_im, c_re, c_im, d, drive_re, drive_im, bias, peak,
-              re, im):  # fmt: skip
-    """Run `DiagonalSSM` on real numbers; ``peak`` ``(C, N)`` keeps the largest squared modulus."""
-    samples, steps, channels = u.shape
-    modes = a_re.shape[1]
-    for s in range(samples):
-        for h in range(channels):
-            x_re, x_im, top = re[s, h], im[s, h], peak[h]
-            ar, ai, br, bi = a_re[h], a_im[h], b_re[h], b_im[h]
-            cr, ci, kr, ki = c_re[h], c_im[h], drive_re[h], drive_im[h]
-            for t in range(steps):
-                u_t = u[s, t, h]
-                out = 0.0
-                for n in range(modes):
-                    r, i = x_re[n], x_im[n]
-                    new_r = ar[n] * r - ai[n] * i + br[n] * u_t + kr[n]
-                    new_i = ar[n] * i + ai[n] * r + bi[n] * u_t + ki[n]
-                    x_re[n], x_im[n] = new_r, new_i
-                    top[n] = max(top[n], new_r * new_r + new_i * new_i)
-                    out += cr[n] * new_r - ci[n] * new_i
-                y[s, t, h] = 2.0 * out + d[h] * u_t + bias[h]
+@cache
+def float_ssm(modes):
+    """Return the kernel of `DiagonalSSM` on real numbers.
+
+    Layouts as in `diagonal_ssm`, the state ``(S, C, 3, N)``: real and imaginary parts, and the
+    largest squared modulus so far.
+    """
+
+    @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+    def run(u, y, state, p, d, bias):
+        samples, steps, channels = u.shape
+        for s in range(samples):
+            for h in range(channels):
+                x, q = (s * channels + h) * (3 * modes), h * (8 * modes)
+                for t in range(steps):
+                    u_t, out = u[s, t, h], 0.0
+                    for n in range(modes):
+                        re, im = state[x + n], state[x + modes + n]
+                        new_re = p[q + n] * re - p[q + modes + n] * im
+                        new_re += p[q + 2 * modes + n] * u_t + p[q + 3 * modes + n]
+                        new_im = p[q + n] * im + p[q + modes + n] * re
+                        new_im += p[q + 7 * modes + n] * u_t + p[q + 4 * modes + n]
+                        state[x + n], state[x + modes + n] = new_re, new_im
+                        square = new_re * new_re + new_im * new_im
+                        state[x + 2 * modes + n] = max(state[x + 2 * modes + n], square)
+                        out += p[q + 5 * modes + n] * new_re - p[q + 6 * modes + n] * new_im
+                    y[s, t, h] = 2.0 * out + d[h] * u_t + bias[h]
+
+    return run

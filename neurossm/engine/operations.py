@@ -63,15 +63,20 @@ def _output(node: Output, formats: list[Fixed]) -> Operation:
 
 def _affine(node: Affine, formats: list[Fixed]) -> Operation:
     weight = _quantized(node.weight).values
-    columns = np.ascontiguousarray(weight.T, dtype=np.int32)
+    rows = np.ascontiguousarray(weight, dtype=np.int32)
+    columns = np.ascontiguousarray(rows.T)
     fan_out = np.count_nonzero(weight, axis=0).astype(np.int64)
     bias, limit = _quantized(node.bias).values.astype(np.int32), _limit(node)
-    spikes, last = [fmt.is_spike for fmt in formats], len(formats) - 1
+    spikes = [fmt.is_spike for fmt in formats]
 
     def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
-        for index, u in enumerate(operands):
-            kernels.affine(u, y, columns, fan_out, bias, spikes[index],
-                           index == 0, index == last, limit, tally)  # fmt: skip
+        kernels.start(y, bias)
+        for u, only_spikes in zip(operands, spikes, strict=True):
+            if only_spikes:
+                kernels.add_spikes(u, y, columns, fan_out, tally)
+            else:
+                kernels.add_graded(u, y, rows, fan_out, tally)
+        kernels.saturate(y, limit, tally)
 
     return operation
 
@@ -116,15 +121,19 @@ def _threshold(node: Threshold, formats: list[Fixed]) -> Operation:
 
 
 def _sum(node: Sum, formats: list[Fixed]) -> Operation:
-    rights = [fmt.frac - _out(node).frac for fmt in formats]
-    limit, last = _limit(node), len(formats) - 1
+    scales = [2.0 ** (_out(node).frac - fmt.frac) for fmt in formats]
+    limit = float(_limit(node))
+
+    def pair(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
+        kernels.aligned_pair(*operands, y, *scales, limit, tally)
 
     def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
-        total = np.empty(y.shape if last else (0, 0, 0), np.int64)
-        for index, u in enumerate(operands):
-            kernels.aligned_sum(u, y, total, rights[index], index == 0, index == last, limit, tally)
+        total = np.empty(y.shape)
+        for index, (u, scale) in enumerate(zip(operands, scales, strict=True)):
+            kernels.align(u, total, scale, index == 0)
+        kernels.store(total, y, limit, tally)
 
-    return operation
+    return pair if len(formats) == 2 else operation
 
 
 def _product(node: Product, formats: list[Fixed]) -> Operation:
@@ -137,14 +146,14 @@ def _product(node: Product, formats: list[Fixed]) -> Operation:
 
 
 def _piecewise_linear(node: PiecewiseLinear, formats: list[Fixed]) -> Operation:
-    slopes, limit = _quantized(node.slopes), _limit(node)
-    knots, offsets = _quantized(node.knots).values, _quantized(node.offsets).values
-    right = int(slopes.frac) + formats[0].frac - _out(node).frac
+    limit = float(_limit(node))
+    knots, offsets = _scaled(node.knots, 0), _scaled(node.offsets, 0)
+    right = _quantized(node.slopes).frac_by_channel() + formats[0].frac - _out(node).frac
+    slopes = _scaled(node.slopes, right)
+    kernel = kernels.piecewise_linear(len(slopes))
 
     def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
-        kernels.piecewise_linear(
-            operands[0], y, knots, slopes.values, offsets, right, limit, tally
-        )
+        kernel(operands[0], y, knots, slopes, offsets, limit, tally)
 
     return operation
 

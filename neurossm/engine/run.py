@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.errors import GraphError, InputError, RangeError
+from neurossm import contract
+from neurossm.errors import InputError, RangeError
 from neurossm.graph import Graph
 from neurossm.trace import Trace
 
@@ -43,7 +44,7 @@ def run(
     Raises
     ------
     GraphError
-        If an integer engine gets a node that is not an integer node.
+        If the graph breaks the integer contract (`neurossm.contract`), for ``reference``, ``fast``.
     InputError, RangeError
         If the inputs have the wrong name, type or shape, or leave the input's format.
     """
@@ -56,7 +57,7 @@ def run(
         from neurossm.engine import floating
 
         return floating.run(graph, arrays, names, progress)
-    _require_integers(graph)
+    contract.require(graph)
     if engine == "fast":
         from neurossm.engine import fast
 
@@ -118,14 +119,3 @@ def _recorded(graph: Graph, record: Record) -> tuple[str, ...]:
     if unknown:
         raise InputError("record", expected="names of nodes", got=repr(unknown[0]))
     return tuple(record)
-
-
-def _require_integers(graph: Graph) -> None:
-    for name, node in graph.nodes.items():
-        if not node.is_integer:
-            raise GraphError(
-                f"node {name!r} ({type(node).__name__})",
-                expected="an integer node",
-                got="a float one",
-                remedy="quantize the graph first",
-            )

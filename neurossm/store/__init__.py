@@ -1,4 +1,4 @@
-"""The file `.nssm`: graphs with golden vectors, and traces, in HDF5. FORMAT.md is its specification.
+"""The file `.nssm`: graphs with golden vectors, and traces, in HDF5; FORMAT.md specifies it.
 
 ``tree`` is what a file says as plain values, and its hash; ``write`` and ``read`` are the only
 modules that know HDF5; ``encode`` and ``decode`` go between trees and graphs or traces.
@@ -15,10 +15,12 @@ from neurossm.store.files import (
     save_trace,
 )
 from neurossm.store.golden import Golden
+from neurossm.store.opening import check_is_file
 
 __all__ = [
     "Description",
     "Golden",
+    "check_is_file",
     "describe",
     "graph_digest",
     "load",

@@ -73,7 +73,7 @@ def encode_trace(trace: Trace) -> Tree:
         if name in trace.values:
             entry["values"] = _array(trace.values[name], f"trace of {name!r}")
         if name in trace.counts:
-            entry["counts"] = asdict(trace.counts[name])
+            entry["counts"] = {key: int(n) for key, n in asdict(trace.counts[name]).items()}
         nodes[name] = entry
     return {
         "engine": trace.engine,

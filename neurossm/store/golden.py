@@ -92,7 +92,9 @@ def check_golden(golden: Golden, graph: Graph, where: str) -> None:
         If a value leaves the number format of its node.
     """
     if not graph.is_integer:
-        raise GraphError(where, expected="golden vectors beside an integer graph", got="a float one")
+        raise GraphError(
+            where, expected="golden vectors beside an integer graph", got="a float one"
+        )
     _check_names(f"{where} inputs", set(golden.inputs), set(graph.inputs))
     _check_names(f"{where} values", set(golden.values), set(graph.nodes))
     for part in (golden.inputs, golden.values):
@@ -129,7 +131,9 @@ def _check_values(where: str, array: Integers, node: Node, steps: int) -> None:
     low, high = int(array.min()), int(array.max())
     if low < node.out.low or high > node.out.high:
         raise RangeError(
-            where, expected=f"{node.out.low} to {node.out.high} ({node.out})", got=f"{low} to {high}"
+            where,
+            expected=f"{node.out.low} to {node.out.high} ({node.out})",
+            got=f"{low} to {high}",
         )
 
 

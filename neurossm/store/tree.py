@@ -22,7 +22,7 @@ Value = Scalar | NDArray[np.generic] | Tree
 MAX_ARRAY_BYTES = 2**28  # at 8 bytes an element, as arrays are held in memory
 MAX_TOTAL_BYTES = 2**30
 MAX_CHUNK_BYTES = 2**18  # deflate expands at most 1032 times, so a chunk to at most 2**28 or so
-MAX_CHUNKS = 2**16
+MAX_CHUNKS = 2**12
 MAX_RANK = 4
 MAX_DEPTH = 8
 MAX_OBJECTS = 500_000
@@ -75,10 +75,10 @@ def size_in_memory(shape: tuple[int, ...]) -> int:
     return 8 * math.prod(shape)
 
 
-def shown(value: object) -> str:
-    """Return a foreign value for a message: quoted, in one line, at most 80 characters."""
+def shown(value: object, limit: int = 80) -> str:
+    """Return a foreign value for a message: quoted, ASCII, in one line, no longer than `limit`."""
     text = ascii(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+    return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
 def _sha256(*parts: bytes | memoryview) -> bytes:

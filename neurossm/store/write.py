@@ -95,7 +95,9 @@ def _write(group: h5py.Group, tree: Tree) -> None:
             dtype = h5py.string_dtype("utf-8", max(1, len(text)))
             group.attrs.create(name, text, shape=(), dtype=dtype)
         else:
-            group.attrs.create(name, value, shape=(), dtype="<i8" if type(value) is int else "<f8")
+            group.attrs.create(
+                name, value, shape=(), dtype="<i8" if isinstance(value, int) else "<f8"
+            )
 
 
 def _write_array(group: h5py.Group, name: str, array: NDArray[np.generic]) -> None:

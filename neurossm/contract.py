@@ -1,0 +1,214 @@
+"""The static side of the integer contract: what must hold in a graph before its integers run.
+
+Formats that belong together agree, poles lie inside the unit circle, and no sum can leave the width
+in which it is formed. `problems` finds all of them; nothing is executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurossm.errors import GraphError
+from neurossm.fixed import (
+    ACCUMULATOR_BITS,
+    MESSAGE_BITS,
+    POLE_BITS,
+    STATE_BITS,
+    WEIGHT_BITS,
+    Fixed,
+    Quantized,
+    accumulator_bound,
+    symmetric_limit,
+)
+from neurossm.graph import Graph
+from neurossm.nodes import (
+    Accumulate,
+    Affine,
+    DiagonalSSM,
+    Input,
+    Node,
+    Output,
+    PiecewiseLinear,
+    Product,
+    Sum,
+    Threshold,
+)
+
+EXACT = 2**52  # integers up to here are exact in the float64 of the fast engine, with room to add
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One reason why a node does not meet the contract."""
+
+    node: str
+    expected: str
+    got: str
+    remedy: str = ""
+
+    def error(self) -> GraphError:
+        """Return it as an exception."""
+        return GraphError(
+            f"node {self.node!r}", expected=self.expected, got=self.got, remedy=self.remedy
+        )
+
+
+Finding = tuple[str, str]
+
+
+def problems(graph: Graph) -> tuple[Problem, ...]:
+    """Return every violation of the integer contract, in graph order; empty means it can run."""
+    found = []
+    for name in graph.order:
+        node = graph.nodes[name]
+        if not node.is_integer:
+            found.append(
+                Problem(name, "an integer node", f"a float {type(node).__name__}",
+                        "quantize the graph first")  # fmt: skip
+            )
+    if found:  # formats are missing: nothing else can be checked
+        return tuple(found)
+    for name in graph.order:
+        node = graph.nodes[name]
+        formats = [graph.nodes[source].out for source in graph.sources[name]]
+        arriving = [fmt for fmt in formats if fmt is not None]
+        for expected, got in CHECKS[type(node)](node, arriving):
+            found.append(Problem(name, expected, got))
+    return tuple(found)
+
+
+def require(graph: Graph) -> None:
+    """Raise the first of `problems` as a `GraphError`, if there is one."""
+    for problem in problems(graph):
+        raise problem.error()
+
+
+def _input(node: Input, arriving: list[Fixed]) -> Iterator[Finding]:
+    yield from ()
+
+
+def _output(node: Output, arriving: list[Fixed]) -> Iterator[Finding]:
+    if node.out != arriving[0]:
+        yield f"the format {arriving[0]} that arrives", str(node.out)
+
+
+def _affine(node: Affine, arriving: list[Fixed]) -> Iterator[Finding]:
+    weight, bias, out = _quantized(node.weight), _quantized(node.bias), _out(node)
+    if weight.bits > WEIGHT_BITS or not isinstance(weight.frac, int):
+        yield f"{WEIGHT_BITS}-bit weights with one exponent", f"{weight.bits} bits"
+        return
+    yield from _same("output exponent", weight.frac + arriving[0].frac, out.frac)
+    yield from _same("bias exponent", out.frac, bias.frac)
+    bound = sum(accumulator_bound(weight.values, fmt.high) for fmt in arriving)
+    bound += int(np.abs(bias.values).max(initial=0))
+    # Lava carries mixed-sign weights as even numbers, so its accumulator sees twice the sum
+    if 2 * bound > symmetric_limit(ACCUMULATOR_BITS):
+        yield f"twice the largest sum below 2**{ACCUMULATOR_BITS - 1}", f"2 * {bound}"
+
+
+def _diagonal_ssm(node: DiagonalSSM, arriving: list[Fixed]) -> Iterator[Finding]:
+    a_re, a_im, b_re, b_im = (_quantized(p) for p in (node.a_re, node.a_im, node.b_re, node.b_im))
+    c_re, c_im, d, drive = (_quantized(p) for p in (node.c_re, node.c_im, node.d, node.drive_re))
+    bias, out, u = _quantized(node.bias), _out(node), arriving[0]
+    for pole in (a_re, a_im):
+        if pole.bits > POLE_BITS or pole.bits != a_re.bits:
+            yield f"poles of at most {POLE_BITS} bits", f"{pole.bits} bits"
+        yield from _same("pole exponent", a_re.bits - 1, pole.frac)
+    if np.any(a_re.values**2 + a_im.values**2 >= 2 ** (2 * (a_re.bits - 1))):
+        yield "poles inside the unit circle", "one on or outside it"
+    for parameter in (b_re, b_im, c_re, c_im, d):
+        if parameter.bits > WEIGHT_BITS:
+            yield f"gains of {WEIGHT_BITS} bits", f"{parameter.bits} bits"
+    for label, left, right in (("b", b_re, b_im), ("c", c_re, c_im)):
+        if not np.array_equal(left.frac_by_channel(), right.frac_by_channel()):
+            yield f"one exponent for both parts of {label}", "two"
+    if drive.bits > STATE_BITS:
+        yield f"a state of at most {STATE_BITS} bits", f"{drive.bits}"
+    yield from _same("bias exponent", out.frac, bias.frac)
+
+    state_frac = drive.frac_by_channel()
+    message = symmetric_limit(MESSAGE_BITS)
+    state = symmetric_limit(STATE_BITS)
+    b_shift = b_re.frac_by_channel() + u.frac - state_frac
+    c_shift = c_re.frac_by_channel() + state_frac - 1 - out.frac
+    d_shift = d.frac_by_channel() + u.frac - out.frac
+    b_largest = np.maximum(np.abs(b_re.values), np.abs(b_im.values))
+    driven = np.ldexp(b_largest * float(message), -b_shift).max(initial=0.0)
+    readout = np.ldexp((np.abs(c_re.values) + np.abs(c_im.values)) * float(state), -c_shift)
+    read = readout.sum(axis=1).max() + np.ldexp(np.abs(d.values) * float(message), -d_shift).max()
+    for label, bound in (("drive", driven), ("readout", read)):
+        if bound > EXACT:
+            yield f"a {label} that stays below 2**52", f"up to {bound:g}"
+
+
+def _threshold(node: Threshold, arriving: list[Fixed]) -> Iterator[Finding]:
+    yield from _same("threshold exponent", arriving[0].frac, _quantized(node.theta).frac)
+
+
+def _sum(node: Sum, arriving: list[Fixed]) -> Iterator[Finding]:
+    out = _out(node)
+    total = sum(float(np.ldexp(fmt.high, out.frac - fmt.frac)) for fmt in arriving)
+    if total > EXACT:
+        yield "operands that stay below 2**52 at the output's exponent", f"up to {total:g}"
+
+
+def _product(node: Product, arriving: list[Fixed]) -> Iterator[Finding]:
+    shifted = _out(node).frac - sum(fmt.frac for fmt in arriving)
+    largest = float(np.ldexp(float(arriving[0].high * arriving[1].high), shifted))
+    if largest > EXACT:
+        yield "a product that stays below 2**52 at the output's exponent", f"up to {largest:g}"
+
+
+def _piecewise_linear(node: PiecewiseLinear, arriving: list[Fixed]) -> Iterator[Finding]:
+    knots, slopes, offsets = (_quantized(p) for p in (node.knots, node.slopes, node.offsets))
+    out = _out(node)
+    yield from _same("knot exponent", arriving[0].frac, knots.frac)
+    yield from _same("offset exponent", out.frac, offsets.frac)
+    if not isinstance(slopes.frac, int):
+        yield "one exponent for all slopes", "several"
+        return
+    shifted = out.frac - slopes.frac - arriving[0].frac
+    steepest = int(np.abs(slopes.values).max())
+    largest = float(np.ldexp(float(symmetric_limit(MESSAGE_BITS) * steepest), shifted))
+    if largest > EXACT:
+        yield "segments that stay below 2**52", f"up to {largest:g}"
+
+
+def _accumulate(node: Accumulate, arriving: list[Fixed]) -> Iterator[Finding]:
+    out = _out(node)
+    largest = node.steps * symmetric_limit(node.term_bits)
+    if largest > out.high:
+        yield f"{node.steps} terms of {node.term_bits} bits within {out.bits} bits", f"{largest}"
+    if out.frac - arriving[0].frac > 28:
+        yield "a left shift of at most 28", str(out.frac - arriving[0].frac)
+
+
+CHECKS: dict[type[Node], Callable[..., Iterator[Finding]]] = {
+    Input: _input,
+    Output: _output,
+    Affine: _affine,
+    DiagonalSSM: _diagonal_ssm,
+    Threshold: _threshold,
+    Sum: _sum,
+    Product: _product,
+    PiecewiseLinear: _piecewise_linear,
+    Accumulate: _accumulate,
+}
+
+
+def _same(what: str, expected: int, got: object) -> Iterator[Finding]:
+    if not isinstance(got, int) or got != expected:
+        yield f"{what} {expected}", str(got)
+
+
+def _out(node: Node) -> Fixed:
+    assert node.out is not None  # problems() has checked it
+    return node.out
+
+
+def _quantized(parameter: object) -> Quantized:
+    assert isinstance(parameter, Quantized)
+    return parameter

@@ -1,0 +1,177 @@
+"""Baselines: dense networks of the same shape, and the same events, in plain digital arithmetic.
+
+Each is costed twice: arithmetic alone, and with every parameter and state that is used fetched
+from (and states written back to) an 8 KB memory, packed 64 bits an access. Activations, control and
+interconnect are in neither. The memory of a whole model is larger than 8 KB and costs more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neurossm.fixed import STATE_BITS, WEIGHT_BITS, Quantized
+from neurossm.graph import Graph
+from neurossm.hardware import Hardware
+from neurossm.metrics import DenseOperations, Metrics, dense_operations
+from neurossm.nodes import Affine, Input, Node, Output
+
+_BYTES_AN_ACCESS = 8
+_FLOAT_BYTES = 4
+_STATE_BYTES = STATE_BITS // 8
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Energy of one inference in plain digital arithmetic.
+
+    Attributes
+    ----------
+    name, title
+        Key and name for people.
+    arithmetic_j, with_memory_j
+        Joules without and with memory access.
+    assumes
+        How it was costed, in a sentence.
+    """
+
+    name: str
+    title: str
+    arithmetic_j: float
+    with_memory_j: float
+    assumes: str
+
+
+@dataclass(frozen=True)
+class _Costs:
+    """Joules of one operation of each kind."""
+
+    matrix_mac: float
+    wide_mac: float
+    multiply: float
+    add: float
+
+
+def baselines(graph: Graph, metrics: Metrics, digital: Hardware) -> tuple[Baseline, ...]:
+    """Return the float network, the int8 network and the spiking network's own operations.
+
+    Raises
+    ------
+    TargetError
+        If the file of the technology lacks an energy.
+    """
+    return (
+        _float32(graph, metrics.steps, digital),
+        _int8(graph, metrics.steps, digital),
+        _own_operations(graph, metrics, digital),
+    )
+
+
+def _float32(graph: Graph, steps: int, digital: Hardware) -> Baseline:
+    multiply, add = _joules(digital, "float32_multiply"), _joules(digital, "float32_add")
+    cost = _arithmetic(_ann(graph), _Costs(multiply + add, multiply + add, multiply, add)) * steps
+    fetched = sum(
+        _FLOAT_BYTES * (node.parameters + 2 * node.states) for node in _ann_nodes(graph).values()
+    )
+    return Baseline(
+        "ann_float32",
+        "float32 ANN, dense",
+        cost,
+        cost + _memory(fetched * steps, digital),
+        f"every weight and state, every step; {1e12 * (multiply + add):.2g} pJ a MAC",
+    )
+
+
+def _int8(graph: Graph, steps: int, digital: Hardware) -> Baseline:
+    costs = _integer_costs(digital)
+    cost = _arithmetic(_ann(graph), costs) * steps
+    fetched = sum(
+        _parameter_bytes(node) + _state_bytes(node) for node in _ann_nodes(graph).values()
+    )
+    return Baseline(
+        "ann_int8",
+        "int8 ANN, dense",
+        cost,
+        cost + _memory(fetched * steps, digital),
+        f"every weight and state, every step; {1e12 * costs.matrix_mac:.2g} pJ a MAC of 8 x 8 "
+        f"bits, {1e12 * costs.wide_mac:.2g} pJ in the recurrence (16 x 24 bits costed as 32 x 32)",
+    )
+
+
+def _own_operations(graph: Graph, metrics: Metrics, digital: Hardware) -> Baseline:
+    costs = _integer_costs(digital)
+    dense = dense_operations(graph)
+    arithmetic = fetched = 0.0
+    for name, node in graph.nodes.items():
+        counts = metrics.nodes[name]
+        if isinstance(node, Affine):
+            message = graph.nodes[graph.sources[name][0]].out
+            narrow = message is not None and message.bits <= WEIGHT_BITS
+            multiplied = counts.synaptic_multiplies / metrics.samples
+            added = counts.syn_ops / metrics.samples - multiplied
+            arithmetic += multiplied * (costs.matrix_mac if narrow else costs.wide_mac)
+            arithmetic += added * costs.add
+            fetched += added + multiplied  # one byte of weight each
+            fetched += metrics.steps * _bytes_of(node.bias)
+            continue
+        arithmetic += metrics.steps * _arithmetic(dense[name], costs)
+        if _spikes(graph, name):
+            arithmetic += costs.add * counts.dendrite_updates / metrics.samples  # a comparison
+        fetched += metrics.steps * (_parameter_bytes(node) + _state_bytes(node))
+    return Baseline(
+        "snn_digital",
+        "this spiking network, same arithmetic",
+        arithmetic,
+        arithmetic + _memory(fetched, digital),
+        "the operations that were counted, at the int8 network's costs; a weight selected by a "
+        f"spike is one {1e12 * costs.add:.2g} pJ addition, a comparison too",
+    )
+
+
+def _ann_nodes(graph: Graph) -> dict[str, Node]:
+    """Return the nodes that a network without spikes has too: all but those that spike."""
+    return {name: node for name, node in graph.nodes.items() if not _spikes(graph, name)}
+
+
+def _spikes(graph: Graph, name: str) -> bool:
+    node = graph.nodes[name]
+    return node.out is not None and node.out.is_spike and not isinstance(node, Input | Output)
+
+
+def _ann(graph: Graph) -> DenseOperations:
+    return sum(dense_operations(graph).values(), DenseOperations())
+
+
+def _arithmetic(operations: DenseOperations, costs: _Costs) -> float:
+    wide = operations.state_macs + operations.elementwise_macs
+    return (
+        operations.matrix_macs * costs.matrix_mac
+        + wide * costs.wide_mac
+        + operations.multiplies * costs.multiply
+        + operations.adds * costs.add
+    )
+
+
+def _integer_costs(digital: Hardware) -> _Costs:
+    add, wide = _joules(digital, "int32_add"), _joules(digital, "int32_multiply")
+    return _Costs(_joules(digital, "int8_multiply") + add, wide + add, wide, add)
+
+
+def _joules(digital: Hardware, key: str) -> float:
+    return digital.require("arithmetic", key).value
+
+
+def _memory(fetched_bytes: float, digital: Hardware) -> float:
+    return _joules(digital, "sram_access") * fetched_bytes / _BYTES_AN_ACCESS
+
+
+def _parameter_bytes(node: Node) -> int:
+    return sum(_bytes_of(getattr(node, name)) for name in node.shapes)
+
+
+def _bytes_of(parameter: object) -> int:
+    assert isinstance(parameter, Quantized)  # an integer graph, checked by `measure`
+    return parameter.values.size * -(-parameter.bits // 8)
+
+
+def _state_bytes(node: Node) -> int:
+    return 2 * _STATE_BYTES * node.states  # read and written back

@@ -1,0 +1,226 @@
+"""An energy estimate as values: by constant set, by part, beside its baselines, with its limits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from neurossm.energy.digital import Baseline
+from neurossm.energy.interval import Interval, exactly, holds_everywhere, hull
+from neurossm.energy.work import Work
+from neurossm.errors import InputError
+from neurossm.hardware import EnergySet, Hardware
+
+LABEL = "modelled, not measured"
+EXCLUDED = (
+    "host input and output, and the embedded processors",
+    "synchronization between steps, and learning",
+    "placement: which core holds what, and so the true number of hops and of chips",
+)
+
+
+@dataclass(frozen=True)
+class SetEnergy:
+    """Joules of one inference by one set of published constants.
+
+    `routing` is None where the set has no energy of its own for messages. `dynamic` is the sum of
+    the parts, `total` has the static energy too where that is known.
+    """
+
+    constants: EnergySet
+    synaptic: Interval
+    neuron: Interval
+    routing: Interval | None
+    dynamic: Interval
+    total: Interval
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain values."""
+        return {
+            "low_j": self.total.low,
+            "high_j": self.total.high,
+            "dynamic_j": self.dynamic.as_json(),
+            "synaptic_j": self.synaptic.as_json(),
+            "neuron_j": self.neuron.as_json(),
+            "routing_j": _json(self.routing),
+            "kind": self.constants.kind,
+            "source": self.constants.citation,
+            "process": self.constants.process,
+            "grade": self.constants.grade,
+            "note": self.constants.note,
+        }
+
+
+@dataclass(frozen=True)
+class RateCase:
+    """One inference at a fixed rate of steps: joules and mean watts."""
+
+    steps_per_second: float
+    seconds: float
+    static: Interval | None
+    total: Interval
+
+    @property
+    def power_w(self) -> Interval:
+        """Mean power."""
+        return self.total * (1 / self.seconds)
+
+
+@dataclass(frozen=True)
+class Energy:
+    """Energy of one inference (one sample) on a chip: modelled, not measured.
+
+    Attributes
+    ----------
+    hardware, steps
+        The chip, and the steps of one inference.
+    work
+        The events that were charged.
+    by_constant_set
+        Name of each set of published constants to its result.
+    step_time
+        Seconds a step, as fast as the chip goes; None where its times are not published.
+    chips
+        Chips needed at least.
+    static
+        Static power times time; None where either is not published, and then in no total.
+    baselines
+        Plain digital arithmetic, see `neurossm.energy.digital`.
+    """
+
+    hardware: Hardware
+    steps: int
+    work: Work
+    by_constant_set: Mapping[str, SetEnergy]
+    step_time: Interval | None
+    chips: int
+    static: Interval | None
+    baselines: tuple[Baseline, ...] = ()
+    label: str = field(default=LABEL, init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_constant_set", MappingProxyType(dict(self.by_constant_set)))
+
+    @property
+    def total(self) -> Interval:
+        """Over all sets, static included where it is known."""
+        return hull(found.total for found in self.by_constant_set.values())
+
+    @property
+    def dynamic(self) -> Interval:
+        """Over all sets, without static."""
+        return hull(found.dynamic for found in self.by_constant_set.values())
+
+    @property
+    def breakdown(self) -> dict[str, Interval | None]:
+        """Each part over all sets that state it; None where none does."""
+        sets = self.by_constant_set.values()
+        routing = [found.routing for found in sets if found.routing is not None]
+        return {
+            "synaptic": hull(found.synaptic for found in sets),
+            "neuron": hull(found.neuron for found in sets),
+            "routing": hull(routing) if routing else None,
+            "static": self.static,
+        }
+
+    @property
+    def excluded(self) -> tuple[str, ...]:
+        """What no number here holds."""
+        unknown = () if self.static else (f"static power: not published for {self.hardware.title}",)
+        return (*unknown, *EXCLUDED)
+
+    def at_rate(self, steps_per_second: float) -> RateCase:
+        """Return the case of real time: so many steps a second, static power all the while.
+
+        Raises
+        ------
+        InputError
+            If the rate is not positive, or above what the chip can reach by this model.
+        """
+        fastest = 1 / self.step_time.low if self.step_time else float("inf")
+        if not 0 < steps_per_second <= fastest:
+            raise InputError(
+                "steps per second",
+                expected=f"above 0, at most {fastest:.4g}",
+                got=f"{steps_per_second:g}",
+            )
+        seconds = self.steps / steps_per_second
+        power = self.hardware.power.static_chip
+        static = None
+        if power is not None:
+            static = Interval(power.low, power.high) * (seconds * self.chips)
+        total = self.dynamic + static if static else self.dynamic
+        return RateCase(steps_per_second, seconds, static, total)
+
+    def statements(self) -> tuple[str, ...]:
+        """Return the comparisons that hold, like with like, with and without memory access.
+
+        Only rows of one technology and one boundary are compared: a chip with its memories and
+        network against arithmetic alone would be no comparison.
+        """
+        rows = {row.name: row for row in self.baselines}
+        own = rows.pop("snn_digital", None)
+        if own is None:
+            return ()
+        said = [_compare(own, other) for other in rows.values()]
+        chip = f"No ratio is stated between {self.hardware.title} and the digital rows: they differ"
+        return (*said, f"{chip} in technology and in what they include.")
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain values in joules, seconds and counts; unknown is null."""
+        return {
+            "label": self.label,
+            "hardware": self.hardware.name,
+            "per": "inference",
+            "steps": self.steps,
+            "low_j": self.total.low,
+            "high_j": self.total.high,
+            "dynamic_low_j": self.dynamic.low,
+            "dynamic_high_j": self.dynamic.high,
+            "static_included": self.static is not None,
+            "by_constant_set": {n: s.as_json() for n, s in self.by_constant_set.items()},
+            "breakdown": {name: _json(part) for name, part in self.breakdown.items()},
+            "step_time_s": _json(self.step_time),
+            "chips_at_least": self.chips,
+            "events": {
+                "syn_ops": self.work.syn_ops.as_json(),
+                "neuron_passes": self.work.passes.as_json(),
+                "spikes": self.work.spikes.as_json(),
+                "messages": self.work.messages.as_json(),
+            },
+            "baselines": {
+                row.name: {
+                    "arithmetic_j": row.arithmetic_j,
+                    "with_memory_j": row.with_memory_j,
+                    "assumes": row.assumes,
+                }
+                for row in self.baselines
+            },
+            "statements": list(self.statements()),
+            "excluded": list(self.excluded),
+            "caveats": list(self.hardware.caveats),
+        }
+
+
+def _compare(own: Baseline, other: Baseline) -> str:
+    pairs = [(own.arithmetic_j, other.arithmetic_j), (own.with_memory_j, other.with_memory_j)]
+    below = [holds_everywhere(exactly(a), exactly(b)) for a, b in pairs]
+    above = [holds_everywhere(exactly(b), exactly(a)) for a, b in pairs]
+    names = f"the {other.title.removesuffix(', dense')}"
+    start = "On the same 45 nm arithmetic this network takes"
+    for found, word in ((below, "less"), (above, "more")):
+        factors = [factor for factor in found if factor is not None]
+        if len(factors) == len(pairs) and min(factors) >= 1.01:
+            return f"{start} at least {_floor(min(factors))} times {word} energy than {names}."
+    return f"{start} neither clearly less nor clearly more energy than {names}."
+
+
+def _floor(factor: float) -> str:
+    # rounded down, so that the sentence stays true
+    return f"{math.floor(factor)}" if factor >= 10 else f"{math.floor(factor * 100) / 100:.2f}"
+
+
+def _json(part: Interval | None) -> list[float] | None:
+    return part.as_json() if part is not None else None

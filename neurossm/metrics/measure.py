@@ -1,0 +1,202 @@
+"""Counts, rates and sparsities of a run: `measure` turns a trace and its graph into `Metrics`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from types import MappingProxyType
+
+import numpy as np
+
+from neurossm.errors import GraphError, InputError
+from neurossm.fixed import Quantized
+from neurossm.graph import Graph
+from neurossm.metrics.dense import dense_operations
+from neurossm.nodes import Affine, DiagonalSSM, Input, Output, PiecewiseLinear
+from neurossm.trace import Counts, Trace
+
+Json = dict[str, object]
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What a run did.
+
+    Attributes
+    ----------
+    engine, samples, steps
+        Of the trace.
+    nodes
+        Node name to its counts, summed over samples and steps.
+    spike_rates
+        Name of each node that spikes (inputs apart) to its mean rate: spikes sent divided by
+        channels times steps times samples; spikes a channel and step.
+    multiplies_from_spikes, multiplies_from_graded
+        Weights multiplied in synapses that receive spikes (must be 0) and graded messages.
+    state_updates
+        Updates of complex SSM states, all samples and steps. NeuroBench cannot see a recurrence
+        that is not one of its hooked layers, so it is reported beside its numbers.
+    neurobench
+        NeuroBench's algorithm metrics, see `measure`.
+    """
+
+    engine: str
+    samples: int
+    steps: int
+    nodes: Mapping[str, Counts]
+    spike_rates: Mapping[str, float]
+    multiplies_from_spikes: int
+    multiplies_from_graded: int
+    state_updates: int
+    neurobench: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        for name in ("nodes", "spike_rates", "neurobench"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    @cached_property
+    def total(self) -> Counts:
+        """Sum over all nodes."""
+        return sum(self.nodes.values(), Counts())
+
+    def per_sample(self) -> dict[str, float]:
+        """Return the totals divided by samples."""
+        return {key: value / self.samples for key, value in asdict(self.total).items()}
+
+    def per_step(self) -> dict[str, float]:
+        """Return the totals divided by samples and steps."""
+        return {key: value / self.steps for key, value in self.per_sample().items()}
+
+    @property
+    def mean_spike_rate(self) -> float | None:
+        """Mean over the spiking nodes; None where nothing spikes."""
+        return float(np.mean(list(self.spike_rates.values()))) if self.spike_rates else None
+
+    @property
+    def max_spike_rate(self) -> float | None:
+        """Rate of the busiest spiking node; None where nothing spikes."""
+        return max(self.spike_rates.values()) if self.spike_rates else None
+
+    def as_json(self) -> Json:
+        """Return plain values: ``nodes`` and ``total`` hold the counters under their names."""
+        return {
+            "engine": self.engine,
+            "samples": self.samples,
+            "steps": self.steps,
+            "nodes": {name: asdict(counts) for name, counts in self.nodes.items()},
+            "total": asdict(self.total),
+            "per_sample": self.per_sample(),
+            "per_step": self.per_step(),
+            "spike_rates": dict(self.spike_rates),
+            "spike_rate": {"mean": self.mean_spike_rate, "max": self.max_spike_rate},
+            "synaptic_multiplies": {
+                "from_spikes": self.multiplies_from_spikes,
+                "from_graded": self.multiplies_from_graded,
+            },
+            "state_updates": self.state_updates,
+            "neurobench": dict(self.neurobench),
+        }
+
+
+def measure(graph: Graph, trace: Trace) -> Metrics:
+    """Return the metrics of a run of an integer graph.
+
+    The ``neurobench`` entries follow the definitions of NeuroBench 2.3, per sample:
+    ``Effective_ACs`` and ``Effective_MACs`` are non-zero weights times non-zero inputs of synapses
+    that receive spikes (binary or ternary) and graded messages; ``Dense`` is all weights times all
+    steps; ``ActivationSparsity`` is the part of zeros among what spiking and piecewise-linear
+    nodes send; ``ConnectionSparsity`` the part of zero weights; ``Footprint`` the bytes of all
+    parameters, each at its own width. Biases and recurrences are not in them, as there.
+
+    Raises
+    ------
+    GraphError
+        If the graph is not an integer graph.
+    InputError
+        If the trace has no counts of some node.
+    """
+    if not graph.is_integer:
+        raise GraphError("metrics", expected="an integer graph", got="a float one")
+    missing = [name for name in graph.nodes if name not in trace.counts]
+    if missing:
+        raise InputError(
+            f"trace of engine {trace.engine!r}",
+            expected="counts of every node",
+            got=f"none of {missing[0]!r}",
+            remedy="run the reference or the fast engine",
+        )
+    counts = {name: trace.counts[name] for name in graph.nodes}
+    runs = trace.samples * trace.steps
+    spiking = [
+        name
+        for name, node in graph.nodes.items()
+        if node.out is not None and node.out.is_spike and _computes(graph, name)
+    ]
+    ssm = [name for name, node in graph.nodes.items() if isinstance(node, DiagonalSSM)]
+    spike_fed = {name for name in graph.nodes if _receives_spikes(graph, name)}
+    return Metrics(
+        engine=trace.engine,
+        samples=trace.samples,
+        steps=trace.steps,
+        nodes=counts,
+        spike_rates={
+            name: counts[name].spikes_out / (graph.nodes[name].out_channels * runs)
+            for name in spiking
+        },
+        multiplies_from_spikes=sum(counts[n].synaptic_multiplies for n in spike_fed),
+        multiplies_from_graded=sum(
+            count.synaptic_multiplies for name, count in counts.items() if name not in spike_fed
+        ),
+        state_updates=sum(counts[name].dendrite_updates for name in ssm),
+        neurobench=_neurobench(graph, counts, spike_fed, trace),
+    )
+
+
+def _neurobench(
+    graph: Graph, counts: Mapping[str, Counts], spike_fed: set[str], trace: Trace
+) -> dict[str, float]:
+    acs = sum(count.syn_ops for name, count in counts.items() if name in spike_fed)
+    macs = sum(count.syn_ops for name, count in counts.items() if name not in spike_fed)
+    dense = sum(found.matrix_macs for found in dense_operations(graph).values())
+    runs = trace.samples * trace.steps
+    sent = possible = 0
+    for name, node in graph.nodes.items():
+        spikes = node.out is not None and node.out.is_spike and _computes(graph, name)
+        if spikes or isinstance(node, PiecewiseLinear):
+            sent += counts[name].spikes_out
+            possible += node.out_channels * runs
+    weights = [node.weight for node in graph.nodes.values() if isinstance(node, Affine)]
+    arrays = [weight.values for weight in weights if isinstance(weight, Quantized)]
+    size = sum(array.size for array in arrays)
+    nonzero = sum(int(np.count_nonzero(array)) for array in arrays)
+    return {
+        "Effective_ACs": acs / trace.samples,
+        "Effective_MACs": macs / trace.samples,
+        "Dense": float(dense * trace.steps),
+        "ActivationSparsity": 1 - sent / possible if possible else 0.0,
+        "ConnectionSparsity": 1 - nonzero / size if size else 0.0,
+        "Footprint": float(_footprint(graph)),
+    }
+
+
+def _footprint(graph: Graph) -> int:
+    total = 0
+    for node in graph.nodes.values():
+        for name in node.shapes:
+            parameter = getattr(node, name)
+            if isinstance(parameter, Quantized):
+                total += parameter.values.size * -(-parameter.bits // 8)
+    return total
+
+
+def _computes(graph: Graph, name: str) -> bool:
+    """Tell whether a node makes its own messages: an Input brings others', an Output passes on."""
+    return not isinstance(graph.nodes[name], Input | Output)
+
+
+def _receives_spikes(graph: Graph, name: str) -> bool:
+    # all edges into an Affine share one format, so the first tells
+    source = graph.nodes[graph.sources[name][0]] if graph.sources[name] else None
+    is_synapse = isinstance(graph.nodes[name], Affine)
+    return is_synapse and source is not None and source.out is not None and source.out.is_spike

@@ -1,0 +1,60 @@
+"""From a float run to the ranges that quantizing needs. Runs nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.errors import GraphError, InputError
+from neurossm.graph import Graph
+from neurossm.nodes import DiagonalSSM
+from neurossm.trace import Trace
+
+
+@dataclass(frozen=True, eq=False)
+class Ranges:
+    """Largest magnitudes seen in a float run.
+
+    Attributes
+    ----------
+    messages
+        Node name to the largest magnitude of its output, over channels, samples and steps.
+    states
+        `DiagonalSSM` name to the largest moduli of its states, ``(C, N)``.
+    samples
+        How many samples were seen.
+    """
+
+    messages: Mapping[str, float]
+    states: Mapping[str, NDArray[np.float64]]
+    samples: int
+
+
+def calibrate(graph: Graph, trace: Trace) -> Ranges:
+    """Return the ranges of a float trace of this graph.
+
+    Raises
+    ------
+    InputError
+        If the trace is not from a float run of this graph.
+    GraphError
+        If a value is not finite: the float model itself overflows.
+    """
+    messages, states = {}, {}
+    for name, node in graph.nodes.items():
+        if name not in trace.peaks:
+            raise InputError(
+                f"calibration of {name!r}",
+                expected="a trace of the float engine",
+                got=f"a trace of {trace.engine!r} without its range",
+            )
+        messages[name] = float(trace.peaks[name].max())
+        if isinstance(node, DiagonalSSM):
+            states[name] = trace.peaks[f"{name}.state"]
+        if not np.isfinite(messages[name]):
+            raise GraphError(f"node {name!r}", expected="finite values", got="an overflow")
+    return Ranges(MappingProxyType(messages), MappingProxyType(states), trace.samples)

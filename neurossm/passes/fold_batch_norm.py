@@ -1,0 +1,92 @@
+"""Batch norms move into the parameters of their neighbors; nothing is approximated."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.errors import GraphError
+from neurossm.graph import Graph
+from neurossm.nodes import Affine, BatchNorm, DiagonalSSM, Node
+
+Reals = NDArray[np.float64]
+
+
+def fold_batch_norm(graph: Graph) -> Graph:
+    """Return the float graph without `BatchNorm` nodes and with the same meaning.
+
+    A norm behind an `Affine` or a `DiagonalSSM` that feeds nothing else scales its outputs (c, d,
+    bias). Any other goes into what it feeds: the gain into W, or b and d; the offset into the bias,
+    or the constant drive.
+
+    Raises
+    ------
+    GraphError
+        Where neither neighbor can take it, named.
+    """
+    while True:
+        names = [name for name in graph.order if isinstance(graph.nodes[name], BatchNorm)]
+        if not names:
+            return graph
+        graph = _fold(graph, names[0])
+
+
+def _fold(graph: Graph, name: str) -> Graph:
+    norm = graph.nodes[name]
+    assert isinstance(norm, BatchNorm)
+    gain, offset = np.asarray(norm.gain), np.asarray(norm.offset)
+    sources, targets = graph.sources[name], graph.targets[name]
+    if len(sources) == 1 and graph.targets[sources[0]] == (name,):
+        scaled = _scale_outputs(graph.nodes[sources[0]], gain, offset)
+        if scaled is not None:
+            return graph.with_nodes({sources[0]: scaled}).without(name)
+    folded = {}
+    for target in targets:
+        node = _scale_inputs(graph.nodes[target], gain, offset)
+        if node is None or graph.sources[target] != (name,):
+            raise GraphError(
+                f"node {name!r} (BatchNorm)",
+                expected="an Affine or a DiagonalSSM beside it that can take its gain and offset",
+                got=f"{target!r} ({type(graph.nodes[target]).__name__})",
+                remedy="put the norm directly before or after one",
+            )
+        folded[target] = node
+    return graph.with_nodes(folded).without(name)
+
+
+def _scale_outputs(node: Node, gain: Reals, offset: Reals) -> Node | None:
+    if isinstance(node, Affine):
+        return replace(
+            node,
+            weight=gain[:, None] * np.asarray(node.weight),
+            bias=gain * np.asarray(node.bias) + offset,
+        )
+    if isinstance(node, DiagonalSSM):
+        return replace(
+            node,
+            c_re=gain[:, None] * np.asarray(node.c_re),
+            c_im=gain[:, None] * np.asarray(node.c_im),
+            d=gain * np.asarray(node.d),
+            bias=gain * np.asarray(node.bias) + offset,
+        )
+    return None
+
+
+def _scale_inputs(node: Node, gain: Reals, offset: Reals) -> Node | None:
+    if isinstance(node, Affine):
+        weight = np.asarray(node.weight)
+        return replace(node, weight=weight * gain, bias=np.asarray(node.bias) + weight @ offset)
+    if isinstance(node, DiagonalSSM):
+        b_re, b_im, d = np.asarray(node.b_re), np.asarray(node.b_im), np.asarray(node.d)
+        return replace(
+            node,
+            b_re=b_re * gain[:, None],
+            b_im=b_im * gain[:, None],
+            drive_re=np.asarray(node.drive_re) + b_re * offset[:, None],
+            drive_im=np.asarray(node.drive_im) + b_im * offset[:, None],
+            d=d * gain,
+            bias=np.asarray(node.bias) + d * offset,
+        )
+    return None

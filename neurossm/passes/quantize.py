@@ -1,0 +1,246 @@
+"""From real parameters and ranges to integers with power-of-two scales."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from neurossm import contract
+from neurossm.errors import GraphError, InputError
+from neurossm.fixed import (
+    MESSAGE_BITS,
+    POLE_BITS,
+    STATE_BITS,
+    WEIGHT_BITS,
+    Fixed,
+    Quantized,
+    ceil_to,
+    fit_frac,
+    round_to,
+    symmetric_limit,
+)
+from neurossm.graph import Graph
+from neurossm.nodes import (
+    Accumulate,
+    Affine,
+    DiagonalSSM,
+    Input,
+    Node,
+    Output,
+    PiecewiseLinear,
+    Product,
+    Sum,
+    Threshold,
+)
+from neurossm.passes.calibrate import Ranges
+from neurossm.passes.quantize_ssm import quantize_ssm
+
+
+@dataclass(frozen=True)
+class Quantize:
+    """Post-training quantization; call it with a folded float graph and its ranges.
+
+    Attributes
+    ----------
+    pole_bits
+        Width of each part of a pole, with sign; 16 is Q1.15.
+    weight_bits
+        Width of synaptic mantissas and of b, c and d.
+    state_bits
+        Width of the states, at most 24.
+    message_bits
+        Widest graded message.
+    stream_bits
+        Width that a residual stream aims at: what graded synapses receive.
+    segment_bits
+        Width of the slopes and outputs of a `PiecewiseLinear`.
+    headroom
+        Bits kept free above the largest value seen in calibration.
+    """
+
+    pole_bits: int = POLE_BITS
+    weight_bits: int = WEIGHT_BITS
+    state_bits: int = STATE_BITS
+    message_bits: int = MESSAGE_BITS
+    stream_bits: int = 16
+    segment_bits: int = 12
+    headroom: int = 1
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("pole_bits", 3, POLE_BITS),
+            ("weight_bits", 2, WEIGHT_BITS),
+            ("state_bits", 8, STATE_BITS),
+            ("message_bits", 4, MESSAGE_BITS),
+            ("stream_bits", 4, MESSAGE_BITS),
+            ("segment_bits", 4, 16),
+            ("headroom", 0, 8),
+        ):
+            if not low <= getattr(self, name) <= high:
+                raise InputError(
+                    f"quantize {name}", expected=f"{low} to {high}", got=str(getattr(self, name))
+                )
+
+    def __call__(self, graph: Graph, ranges: Ranges) -> Graph:
+        """Return the integer graph.
+
+        Raises
+        ------
+        GraphError
+            For a node that has no integer meaning (`BatchNorm` must be folded first), or where no
+            format satisfies the contract; named.
+        """
+        for name in graph.order:
+            node = graph.nodes[name]
+            if type(node) not in QUANTIZERS:
+                raise GraphError(
+                    f"node {name!r} ({type(node).__name__})",
+                    expected="a node with an integer meaning",
+                    got="one without",
+                    remedy="fold batch norms first (pass fold_batch_norm)",
+                )
+        done: dict[str, Node] = {}
+        for name in graph.order:
+            here = _Here(self, graph, ranges, done, name)
+            done[name] = QUANTIZERS[type(graph.nodes[name])](graph.nodes[name], here)
+        # the order of nodes is the graph's own, not that of the visit
+        integer = Graph({name: done[name] for name in graph.nodes}, graph.edges, graph.dt, graph.meta)
+        contract.require(integer)
+        return integer
+
+
+@dataclass(frozen=True)
+class _Here:
+    """What a quantizer may look at: the settings, the ranges, the formats that arrive."""
+
+    settings: Quantize
+    graph: Graph
+    ranges: Ranges
+    done: dict[str, Node]
+    name: str
+
+    @property
+    def arriving(self) -> list[Fixed]:
+        formats = [self.done[source].out for source in self.graph.sources[self.name]]
+        return [fmt for fmt in formats if fmt is not None]
+
+    @property
+    def frac(self) -> int:
+        return self.arriving[0].frac
+
+    def range_of(self, name: str) -> float:
+        """Largest magnitude of a message, with the headroom."""
+        return self.ranges.messages[name] * 2.0**self.settings.headroom
+
+    def format(self, bits: int, most: int = 64) -> Fixed:
+        """Return a format of at most `bits` bits and `most` fraction bits for this node's range."""
+        largest = self.range_of(self.name)
+        frac = min(fit_frac(largest, bits), most, self._most_for_synapses())
+        needed = next(b for b in range(2, bits + 1) if fit_frac(largest, b) >= frac or b == bits)
+        return Fixed(needed, frac)
+
+    def _most_for_synapses(self) -> int:
+        """Return the fraction bits with which every Affine behind still fits its accumulator."""
+        most = 64
+        for target in self.graph.targets[self.name]:
+            node = self.graph.nodes[target]
+            if isinstance(node, Affine):
+                frac = _weight_frac(node, self.settings.weight_bits)
+                most = min(most, fit_frac(self.range_of(target), MESSAGE_BITS) - frac)
+        return most
+
+
+def _weight_frac(node: Affine, bits: int) -> int:
+    return fit_frac(float(np.abs(np.asarray(node.weight)).max()), bits)
+
+
+def _input(node: Input, here: _Here) -> Node:
+    return node
+
+
+def _output(node: Output, here: _Here) -> Node:
+    return replace(node, out=here.arriving[0])
+
+
+def _affine(node: Affine, here: _Here) -> Node:
+    bits = here.settings.weight_bits
+    frac = _weight_frac(node, bits)
+    out = Fixed(MESSAGE_BITS, frac + here.frac)
+    return replace(
+        node,
+        weight=Quantized(round_to(np.asarray(node.weight), frac, bits), frac, bits),
+        bias=Quantized(round_to(np.asarray(node.bias), out.frac, MESSAGE_BITS), out.frac,
+                       MESSAGE_BITS),
+        out=out,
+    )  # fmt: skip
+
+
+def _diagonal_ssm(node: DiagonalSSM, here: _Here) -> Node:
+    settings = here.settings
+    return quantize_ssm(
+        node,
+        here.format(settings.message_bits),
+        here.ranges.states[here.name] * 2.0**settings.headroom,
+        pole_bits=settings.pole_bits,
+        gain_bits=settings.weight_bits,
+        state_bits=settings.state_bits,
+    )
+
+
+def _threshold(node: Threshold, here: _Here) -> Node:
+    theta = ceil_to(np.asarray(node.theta), here.frac, MESSAGE_BITS)
+    return replace(node, theta=Quantized(theta, here.frac, MESSAGE_BITS))
+
+
+def _sum(node: Sum, here: _Here) -> Node:
+    return replace(node, out=here.format(here.settings.stream_bits))
+
+
+def _product(node: Product, here: _Here) -> Node:
+    exact = sum(fmt.frac for fmt in here.arriving)
+    return replace(node, out=here.format(here.settings.message_bits, most=exact))
+
+
+def _piecewise_linear(node: PiecewiseLinear, here: _Here) -> Node:
+    bits = here.settings.segment_bits
+    out = here.format(bits)
+    slopes = np.asarray(node.slopes)
+    frac = fit_frac(float(np.abs(slopes).max()), bits)
+    return replace(
+        node,
+        knots=Quantized(ceil_to(np.asarray(node.knots), here.frac, MESSAGE_BITS), here.frac,
+                        MESSAGE_BITS),
+        slopes=Quantized(round_to(slopes, frac, bits), frac, bits),
+        offsets=Quantized(round_to(np.asarray(node.offsets), out.frac, MESSAGE_BITS), out.frac,
+                          MESSAGE_BITS),
+        out=out,
+    )  # fmt: skip
+
+
+def _accumulate(node: Accumulate, here: _Here) -> Node:
+    limit = symmetric_limit(MESSAGE_BITS)
+    widths = [bits for bits in range(2, 25) if node.steps * symmetric_limit(bits) <= limit]
+    if not widths:
+        raise GraphError(
+            f"node {here.name!r} (Accumulate)",
+            expected=f"at most {limit} steps in {MESSAGE_BITS} bits",
+            got=f"{node.steps}",
+        )
+    source = here.graph.sources[here.name][0]
+    frac = min(fit_frac(here.range_of(source), widths[-1]), here.frac)
+    return replace(node, term_bits=widths[-1], out=Fixed(MESSAGE_BITS, frac))
+
+
+QUANTIZERS: dict[type[Node], Callable[..., Node]] = {
+    Input: _input,
+    Output: _output,
+    Affine: _affine,
+    DiagonalSSM: _diagonal_ssm,
+    Threshold: _threshold,
+    Sum: _sum,
+    Product: _product,
+    PiecewiseLinear: _piecewise_linear,
+    Accumulate: _accumulate,
+}

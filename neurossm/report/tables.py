@@ -1,0 +1,142 @@
+"""The tables of the terminal and the report, as data: rows of plain values, nothing printed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neurossm.energy import Energy, Interval
+from neurossm.graph import Graph
+from neurossm.metrics import Metrics
+from neurossm.nodes import DiagonalSSM, Node, PiecewiseLinear
+
+
+@dataclass(frozen=True)
+class NodeRow:
+    """One node: what `show` prints of it."""
+
+    name: str
+    type: str
+    channels: str
+    format: str
+    parameters: int
+    states: int
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class CountsRow:
+    """Counters of one node, or of all under the name ``total``; a mean over samples."""
+
+    name: str
+    syn_ops: float
+    synaptic_multiplies: float
+    dendrite_updates: float
+    spikes_in: float
+    axon_out: float
+    spikes_out: float
+    saturations: int
+    spike_rate: float | None
+
+
+@dataclass(frozen=True)
+class EnergyRow:
+    """Joules of one inference by one set of constants or one baseline; unknown parts are None."""
+
+    name: str
+    total: Interval
+    synaptic: Interval | None
+    neuron: Interval | None
+    routing: Interval | None
+    static: Interval | None
+    kind: str
+    grade: str
+
+
+def node_table(graph: Graph) -> tuple[NodeRow, ...]:
+    """Return one row for each node, in graph order."""
+    return tuple(
+        NodeRow(
+            name,
+            type(node).__name__,
+            channels_of(node),
+            str(node.out) if node.out is not None else "float",
+            node.parameters,
+            node.states,
+            note_of(node),
+        )
+        for name, node in ((name, graph.nodes[name]) for name in graph.order)
+    )
+
+
+def counts_table(graph: Graph, metrics: Metrics) -> tuple[CountsRow, ...]:
+    """Return one row for each node in graph order and a last one, ``total``.
+
+    Counters are those of one sample (a mean over samples); saturations are those of all samples,
+    so that a single one shows.
+    """
+    rows = []
+    for name in (*graph.order, None):
+        counts = metrics.total if name is None else metrics.nodes[name]
+        share = 1 / metrics.samples
+        rows.append(
+            CountsRow(
+                name if name is not None else "total",
+                counts.syn_ops * share,
+                counts.synaptic_multiplies * share,
+                counts.dendrite_updates * share,
+                counts.spikes_in * share,
+                counts.axon_out * share,
+                counts.spikes_out * share,
+                counts.saturations,
+                metrics.spike_rates.get(name) if name is not None else None,
+            )
+        )
+    return tuple(rows)
+
+
+def energy_table(energy: Energy) -> tuple[EnergyRow, ...]:
+    """Return one row for each constant set, then one for each baseline."""
+    sets = [
+        EnergyRow(
+            found.constants.title,
+            found.total,
+            found.synaptic,
+            found.neuron,
+            found.routing,
+            energy.static,
+            found.constants.kind,
+            found.constants.grade,
+        )
+        for found in energy.by_constant_set.values()
+    ]
+    rows = [
+        EnergyRow(
+            row.title,
+            Interval(row.arithmetic_j, row.with_memory_j),
+            None,
+            None,
+            None,
+            None,
+            "45 nm arithmetic",
+            "",
+        )
+        for row in energy.baselines
+    ]
+    return (*sets, *rows)
+
+
+def channels_of(node: Node) -> str:
+    """Return the shape of a node: ``64``, ``1 → 64``, ``64 x 16 modes``."""
+    if isinstance(node, DiagonalSSM):
+        return f"{node.in_channels} \u00d7 {node.modes} modes"
+    if node.in_channels in (0, node.out_channels):
+        return str(node.out_channels)
+    return f"{node.in_channels} → {node.out_channels}"
+
+
+def note_of(node: Node) -> str:
+    """Return what must be said of a node: the function it stands for and its largest error."""
+    if isinstance(node, PiecewiseLinear):
+        error = "exact" if node.max_error == 0 else f"largest error {node.max_error:.2g}"
+        return f"{node.function} by {node.slopes.shape[0]} segments, {error}"
+    return ""
