@@ -63,8 +63,9 @@ class BinaryS4DConfig:
 
     def __post_init__(self) -> None:
         for name in ("in_features", "classes", "width", "layers"):
-            if getattr(self, name) < 1:
-                raise InputError(f"model {name}", expected="at least 1", got=str(getattr(self, name)))
+            value = getattr(self, name)
+            if value < 1:
+                raise InputError(f"model {name}", expected="at least 1", got=str(value))
         if self.state < 2 or self.state % 2:
             raise InputError("model state", expected="an even number from 2", got=str(self.state))
         if not 0 < self.dt_min <= self.dt_max:

@@ -170,7 +170,7 @@ class BinaryS4D(nn.Module):
             In training mode, where normalization needs whole batches.
         """
         if self.training:
-            raise InputError("BinaryS4D.step", got="training mode", remedy="call model.eval() first")
+            raise InputError("BinaryS4D.step", got="training mode", remedy="call eval() first")
         r = self.encoder(x)
         modes = []
         for block, mode in zip(self._blocks(), state.modes, strict=True):

@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 from neurossm.errors import InputError
 from neurossm_models.config import DISCRETIZATIONS, INITS, check_choice
+from neurossm_models.convolution import fft_convolve
 
 
 class S4D(nn.Module):
@@ -191,7 +191,7 @@ def initial_modes(init: str, state: int) -> tuple[NDArray[np.complex128], NDArra
         imag = state / np.pi * (state / (2 * n + 1) - 1)
     else:
         imag, b = _legs_modes(state)
-    return -0.5 + 1j * imag, b
+    return np.asarray(-0.5 + 1j * imag, dtype=np.complex128), b
 
 
 def _legs_modes(state: int) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
@@ -209,34 +209,6 @@ def _legs_modes(state: int) -> tuple[NDArray[np.float64], NDArray[np.complex128]
     keep = frequencies > 0
     weights = np.minimum(np.abs(vectors.conj().T @ q), 2.0)
     return frequencies[keep], weights[keep].astype(np.complex128)
-
-
-class _FFTConvolution(torch.autograd.Function):
-    """Keeps the two spectra, so that the backward pass costs three transforms instead of five."""
-
-    @staticmethod
-    def forward(ctx: Any, u: Tensor, kernel: Tensor) -> Tensor:
-        length = u.shape[-1]
-        u_f = torch.fft.rfft(u, 2 * length)
-        k_f = torch.fft.rfft(kernel, 2 * length)
-        ctx.save_for_backward(u_f, k_f)
-        return torch.fft.irfft(u_f * k_f, 2 * length)[..., :length]
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
-        u_f, k_f = ctx.saved_tensors
-        length = grad.shape[-1]
-        g_f = torch.fft.rfft(grad, 2 * length)
-        grad_kernel = torch.fft.irfft((g_f * u_f.conj()).sum(0), 2 * length)[..., :length]
-        grad_u = torch.fft.irfft(g_f * k_f.conj(), 2 * length)[..., :length]
-        return grad_u, grad_kernel
-
-
-def fft_convolve(u: Tensor, kernel: Tensor) -> Tensor:
-    """Return the causal convolution over time of (B, H, L) with a kernel (H, L): (B, H, L)."""
-    y: Tensor = _FFTConvolution.apply(u, kernel)
-    return y
 
 
 def _per_feature(values: NDArray[np.float64], width: int) -> Tensor:

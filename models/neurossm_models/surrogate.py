@@ -1,4 +1,4 @@
-"""The spike non-linearity: a Heaviside step forward, a smooth stand-in for its derivative backward."""
+"""The spike: a Heaviside step forward, a smooth stand-in for its derivative backward."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ class _Heaviside(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Tensor:
-        (v,) = ctx.saved_tensors
-        return grad / (1 + (math.pi * v).square())
+        v: Tensor = ctx.saved_tensors[0]
+        # In place from the second operation on: this runs over the largest tensors there are.
+        return (math.pi * v).square_().add_(1).reciprocal_().mul_(grad)
 
 
 def heaviside(v: Tensor) -> Tensor:
@@ -39,7 +40,7 @@ def heaviside(v: Tensor) -> Tensor:
     Tensor
         0 or 1, shape and type of `v`.
     """
-    spikes: Tensor = _Heaviside.apply(v)
+    spikes: Tensor = _Heaviside.apply(v)  # type: ignore[no-untyped-call]
     return spikes
 
 

@@ -33,7 +33,7 @@ from neurossm.trace import Trace
 
 Reals = NDArray[np.float64]
 Peaks = dict[str, Reals]
-SAMPLES_A_BLOCK = 16
+SAMPLES_A_BLOCK = 4
 
 
 def run(
@@ -47,30 +47,40 @@ def run(
     values = {
         name: np.empty((samples, steps, graph.nodes[name].out_channels)) for name in record
     }
-    peaks: Peaks = {name: np.zeros(node.out_channels) for name, node in graph.nodes.items()}
-    for name, node in graph.nodes.items():
-        if isinstance(node, DiagonalSSM):
-            peaks[f"{name}.state"] = np.zeros((node.in_channels, node.modes))
-    for start in range(0, samples, SAMPLES_A_BLOCK):
+
+    def work(start: int) -> Peaks:
         part = slice(start, min(start + SAMPLES_A_BLOCK, samples))
+        peaks: Peaks = {}
         sent: dict[str, Reals] = {}
         for name in graph.order:
             node = graph.nodes[name]
             if isinstance(node, Input):
                 assert node.out is not None
                 sent[name] = inputs[name][part] * 2.0**-node.out.frac
+            elif isinstance(node, DiagonalSSM):
+                sent[name], peaks[f"{name}.state"] = _ssm(node, _added(graph, name, sent))
             else:
-                operands = [sent[source] for source in graph.sources[name]]
-                sent[name] = _evaluate(node, operands, peaks.get(f"{name}.state"))
-            np.maximum(peaks[name], np.abs(sent[name]).max(axis=(0, 1)), out=peaks[name])
+                sent[name] = _evaluate(node, [sent[source] for source in graph.sources[name]])
+            peaks[name] = np.abs(sent[name]).max(axis=(0, 1))
             if name in values:
                 values[name][part] = sent[name]
         if progress:
             progress(part.stop - part.start)
-    return Trace("float", values, samples, steps, peaks=peaks)
+        return peaks
+
+    totals: Peaks = {}
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        for peaks in pool.map(work, range(0, samples, SAMPLES_A_BLOCK)):
+            totals = {name: np.maximum(totals.get(name, 0.0), peak) for name, peak in peaks.items()}
+    return Trace("float", values, samples, steps, peaks=totals)
 
 
-def _evaluate(node: Node, operands: list[Reals], peak: Reals | None) -> Reals:
+def _added(graph: Graph, name: str, sent: dict[str, Reals]) -> Reals:
+    operands = [sent[source] for source in graph.sources[name]]
+    return np.asarray(sum(operands[1:], start=operands[0]))
+
+
+def _evaluate(node: Node, operands: list[Reals]) -> Reals:
     if isinstance(node, Product):
         return operands[0] * operands[1]
     u = np.asarray(sum(operands[1:], start=operands[0]))
@@ -81,9 +91,6 @@ def _evaluate(node: Node, operands: list[Reals], peak: Reals | None) -> Reals:
             return u @ _real(node.weight).T + _real(node.bias)
         case BatchNorm():
             return u * _real(node.gain) + _real(node.offset)
-        case DiagonalSSM():
-            assert peak is not None
-            return _ssm(node, u, peak)
         case Threshold():
             return (u >= _real(node.theta)).astype(np.float64)
         case PiecewiseLinear():
@@ -94,22 +101,16 @@ def _evaluate(node: Node, operands: list[Reals], peak: Reals | None) -> Reals:
     raise AssertionError(f"no float meaning for {type(node).__name__}")
 
 
-def _ssm(node: DiagonalSSM, u: Reals, peak: Reals) -> Reals:
+def _ssm(node: DiagonalSSM, u: Reals) -> tuple[Reals, Reals]:
+    """Return the output ``(S, T, C)`` and the largest moduli of the states ``(C, N)``."""
     rows = (node.a_re, node.a_im, node.b_re, node.drive_re, node.drive_im, node.c_re, node.c_im,
             node.b_im)  # fmt: skip
     parameters = np.stack([_real(row) for row in rows], axis=1).ravel()
-    kernel, d, bias = kernels.float_ssm(node.modes), _real(node.d), _real(node.bias)
-    y = np.empty_like(u)
     states = np.zeros((len(u), node.in_channels, 3, node.modes))
-
-    def work(sample: int) -> None:
-        part = slice(sample, sample + 1)
-        kernel(u[part], y[part], states[sample].reshape(-1), parameters, d, bias)
-
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        list(pool.map(work, range(len(u))))
-    np.maximum(peak, np.sqrt(states[:, :, 2].max(axis=0)), out=peak)
-    return y
+    y, u = np.empty_like(u), np.ascontiguousarray(u)
+    kernel = kernels.float_ssm(node.modes)
+    kernel(u, y, states.reshape(-1), parameters, _real(node.d), _real(node.bias))
+    return y, np.sqrt(states[:, :, 2].max(axis=0))
 
 
 def _real(parameter: object) -> Reals:

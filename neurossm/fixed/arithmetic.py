@@ -69,8 +69,7 @@ def saturate(values: ArrayLike, bits: int) -> tuple[NDArray[np.int64], int]:
 def round_to(values: ArrayLike, frac: ArrayLike, bits: int) -> NDArray[np.int64]:
     """Return real `values` as integers with `frac` fraction bits, to nearest (ties to even).
 
-    Used on parameters, when a graph is quantized; never at run time. Values beyond the format
-    saturate.
+    Used on parameters, when a graph is quantized; never at run time.
 
     Parameters
     ----------
@@ -80,20 +79,21 @@ def round_to(values: ArrayLike, frac: ArrayLike, bits: int) -> NDArray[np.int64]
         Fraction bits, broadcast against `values`.
     bits
         Width with sign.
+
+    Raises
+    ------
+    RangeError
+        If a value does not fit: a parameter is never clipped.
     """
-    limit = symmetric_limit(bits)
-    scaled = np.rint(_ldexp(values, frac))
-    return np.clip(scaled, -limit, limit).astype(np.int64)
+    return _fitting(np.rint(_ldexp(values, frac)), bits)
 
 
 def ceil_to(values: ArrayLike, frac: ArrayLike, bits: int) -> NDArray[np.int64]:
     """Return thresholds as integers so that ``m >= ceil_to(theta)`` is ``m * 2**-frac >= theta``.
 
-    The comparison of integer messages is then exactly the real one. Saturates at `bits` bits.
+    The comparison of integer messages is then exactly the real one. Raises as `round_to`.
     """
-    limit = symmetric_limit(bits)
-    scaled = np.ceil(_ldexp(values, frac))
-    return np.clip(scaled, -limit, limit).astype(np.int64)
+    return _fitting(np.ceil(_ldexp(values, frac)), bits)
 
 
 def fit_frac(largest: float, bits: int) -> int:
@@ -147,7 +147,8 @@ def project_poles(
             "poles", expected="modulus at most 1", got=str(float(np.max(modulus)))
         )
     frac = bits - 1
-    re, im = round_to(real, frac, bits), round_to(imag, frac, bits)
+    limit = symmetric_limit(bits)  # a pole just below 1 rounds to 1.0, which is outside anyway
+    re, im = (np.clip(np.rint(_ldexp(p, frac)), -limit, limit).astype(np.int64) for p in (real, imag))
     while True:
         outside = re * re + im * im >= 2 ** (2 * frac)
         if not np.any(outside):
@@ -170,6 +171,16 @@ def accumulator_bound(weight: NDArray[np.int64], largest_message: int) -> int:
     if weight.size == 0:
         return 0
     return int(np.abs(weight).sum(axis=1).max()) * largest_message
+
+
+def _fitting(scaled: NDArray[np.float64], bits: int) -> NDArray[np.int64]:
+    limit = symmetric_limit(bits)
+    largest = float(np.abs(scaled).max(initial=0.0))
+    if not largest <= limit:
+        raise RangeError(
+            "parameter", expected=f"at most {limit} ({bits} bits) at its scale", got=f"{largest:.0f}"
+        )
+    return scaled.astype(np.int64)
 
 
 def _ldexp(values: ArrayLike, frac: ArrayLike) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from neurossm import contract
-from neurossm.errors import GraphError, InputError
+from neurossm.errors import GraphError, InputError, RangeError
 from neurossm.fixed import (
     MESSAGE_BITS,
     POLE_BITS,
@@ -104,7 +104,10 @@ class Quantize:
         done: dict[str, Node] = {}
         for name in graph.order:
             here = _Here(self, graph, ranges, done, name)
-            done[name] = QUANTIZERS[type(graph.nodes[name])](graph.nodes[name], here)
+            try:
+                done[name] = QUANTIZERS[type(graph.nodes[name])](graph.nodes[name], here)
+            except RangeError as error:
+                raise RangeError(f"node {name!r}: {error}") from None
         # the order of nodes is the graph's own, not that of the visit
         integer = Graph({name: done[name] for name in graph.nodes}, graph.edges, graph.dt, graph.meta)
         contract.require(integer)
@@ -134,9 +137,12 @@ class _Here:
         """Largest magnitude of a message, with the headroom."""
         return self.ranges.messages[name] * 2.0**self.settings.headroom
 
-    def format(self, bits: int, most: int = 64) -> Fixed:
-        """Return a format of at most `bits` bits and `most` fraction bits for this node's range."""
-        largest = self.range_of(self.name)
+    def format(self, bits: int, most: int = 64, constant: float = 0.0) -> Fixed:
+        """Return a format for this node's range and for a constant that is added to its output.
+
+        At most `bits` bits, and at most `most` fraction bits.
+        """
+        largest = max(self.range_of(self.name), constant)
         frac = min(fit_frac(largest, bits), most, self._most_for_synapses())
         needed = next(b for b in range(2, bits + 1) if fit_frac(largest, b) >= frac or b == bits)
         return Fixed(needed, frac)
@@ -181,7 +187,7 @@ def _diagonal_ssm(node: DiagonalSSM, here: _Here) -> Node:
     settings = here.settings
     return quantize_ssm(
         node,
-        here.format(settings.message_bits),
+        here.format(settings.message_bits, constant=float(np.abs(np.asarray(node.bias)).max())),
         here.ranges.states[here.name] * 2.0**settings.headroom,
         pole_bits=settings.pole_bits,
         gain_bits=settings.weight_bits,

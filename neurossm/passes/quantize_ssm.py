@@ -44,7 +44,9 @@ def quantize_ssm(
     b = np.asarray(node.b_re) + 1j * np.asarray(node.b_im)
     c = np.asarray(node.c_re) + 1j * np.asarray(node.c_im)
     drive = np.asarray(node.drive_re) + 1j * np.asarray(node.drive_im)
-    scale, mantissa, state_frac = _state_scale(b, state_range, gain_bits, state_bits)
+    # where a norm's offset cancels most of its input, the constant is larger than any state
+    largest = np.maximum(state_range, np.abs(drive))
+    scale, mantissa, state_frac = _state_scale(b, largest, gain_bits, state_bits)
     c, drive = c / scale, drive * scale
 
     a_re, a_im = project_poles(np.asarray(node.a_re), np.asarray(node.a_im), pole_bits)

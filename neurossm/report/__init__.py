@@ -1,5 +1,27 @@
-"""The report: tables as data, a graph as SVG."""
+"""The report: one HTML file, the graph as SVG, and the tables of the terminal as data."""
 
+from neurossm.report.document import Accuracy, Report
 from neurossm.report.drawing import graph_svg
+from neurossm.report.page import html_of, write_html
+from neurossm.report.tables import (
+    CountsRow,
+    EnergyRow,
+    NodeRow,
+    counts_table,
+    energy_table,
+    node_table,
+)
 
-__all__ = ["graph_svg"]
+__all__ = [
+    "Accuracy",
+    "CountsRow",
+    "EnergyRow",
+    "NodeRow",
+    "Report",
+    "counts_table",
+    "energy_table",
+    "graph_svg",
+    "html_of",
+    "node_table",
+    "write_html",
+]

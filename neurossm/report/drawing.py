@@ -108,7 +108,7 @@ def _box(name: str, node: Node, layout: Layout) -> str:
 def _second_line(node: Node) -> str:
     if isinstance(node, PiecewiseLinear):
         error = "" if node.max_error == 0 else f" ± {node.max_error:.1g}"
-        return f"{node.function}{error}, {node.slopes.shape[0]} segments · {node.channels}"
+        return f"{node.function}{error} · {node.channels}"
     return f"{type(node).__name__} · {channels_of(node)}"
 
 
@@ -160,8 +160,8 @@ def _legend(top: float) -> str:
         "g",
         element("path", class_="line", d=f"M10 {y:g}h26"),
         element("text", "graded messages", x=42, y=y + 4),
-        element("path", class_="line spikes", d=f"M152 {y:g}h26"),
-        element("text", "spikes", x=184, y=y + 4),
+        element("path", class_="line spikes", d=f"M164 {y:g}h26"),
+        element("text", "spikes", x=196, y=y + 4),
     )
 
 

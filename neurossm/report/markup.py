@@ -39,6 +39,7 @@ def table(
     heads = (
         element("th", cell, scope="col", class_=kind(index)) for index, cell in enumerate(head)
     )
+    lines = [list(row) for row in rows]
     body = (
         element(
             "tr",
@@ -46,18 +47,25 @@ def table(
                 element("td", cell or "", class_=kind(index))
                 if index
                 else element("th", cell or "", scope="row")
-                for index, cell in enumerate(row)
+                for index, cell in enumerate(line)
             ),
         )
-        for row in rows
+        for line in lines
     )
     whole = element(
         "table",
-        element("caption", caption),
         element("thead", element("tr", *heads)),
         element("tbody", *body),
     )
-    return element("div", whole, class_="scroll")
+    columns = max((len(line) for line in lines), default=0)
+    size = "narrow" if columns == 2 else "wide" if columns > 3 else None
+    # the words stand outside of what scrolls, so that a narrow page shows all of them
+    return element(
+        "figure",
+        element("figcaption", caption),
+        element("div", whole, class_="scroll"),
+        class_=f"table {size}" if size else "table",
+    )
 
 
 def _plain(value: object) -> object:

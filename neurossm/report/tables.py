@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from neurossm.energy import Energy, Interval
 from neurossm.graph import Graph
 from neurossm.metrics import Metrics
-from neurossm.nodes import DiagonalSSM, Node, PiecewiseLinear
+from neurossm.nodes import Affine, DiagonalSSM, Node, PiecewiseLinear
 
 
 @dataclass(frozen=True)
@@ -129,9 +129,9 @@ def channels_of(node: Node) -> str:
     """Return the shape of a node: ``64``, ``1 → 64``, ``64 x 16 modes``."""
     if isinstance(node, DiagonalSSM):
         return f"{node.in_channels} \u00d7 {node.modes} modes"
-    if node.in_channels in (0, node.out_channels):
-        return str(node.out_channels)
-    return f"{node.in_channels} → {node.out_channels}"
+    if isinstance(node, Affine):
+        return f"{node.in_channels} → {node.out_channels}"
+    return str(node.out_channels)
 
 
 def note_of(node: Node) -> str:

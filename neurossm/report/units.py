@@ -20,7 +20,7 @@ def si(value: float, unit: str) -> str:
 
 
 def si_range(interval: Interval, unit: str) -> str:
-    """Return an interval, one prefix for both ends where they are within three decades.
+    """Return an interval, one prefix for both ends where they are within two decades.
 
     Examples
     --------
@@ -29,7 +29,7 @@ def si_range(interval: Interval, unit: str) -> str:
     """
     if interval.low == interval.high:
         return si(interval.low, unit)
-    if interval.low == 0 or interval.high / interval.low < 1000:
+    if interval.low == 0 or interval.high / interval.low < 100:
         low, prefix = _scaled(interval.low, interval.high)
         high, _ = _scaled(interval.high, interval.high)
         return f"{low} to {high} {prefix}{unit}"

@@ -13,7 +13,7 @@ from neurossm.fixed import Fixed, Quantized
 from neurossm.graph import Graph
 from neurossm.nodes import Node
 from neurossm.store.golden import Golden
-from neurossm.store.tree import MAX_EDGES, MAX_NODES, Tree, Value, smallest_integers
+from neurossm.store.tree import MAX_EDGES, MAX_GOLDEN, MAX_NODES, Tree, Value, smallest_integers
 from neurossm.trace import Trace
 
 GRAPH_SCHEMA = "neurossm.graph"
@@ -29,12 +29,8 @@ def encode_graph(graph: Graph) -> Tree:
     GraphError
         If it is larger than a file may hold, or a value of ``meta`` is not a string or number.
     """
-    for what, count, limit in (
-        ("nodes", len(graph.nodes), MAX_NODES),
-        ("edges", len(graph.edges), MAX_EDGES),
-    ):
-        if count > limit:
-            raise GraphError("graph", expected=f"at most {limit} {what}", got=str(count))
+    _check_count("graph", "nodes", len(graph.nodes), MAX_NODES)
+    _check_count("graph", "edges", len(graph.edges), MAX_EDGES)
     place = {name: index for index, name in enumerate(graph.nodes)}
     edges = np.array([(place[a], place[b]) for a, b in graph.edges], dtype=np.int64)
     return {
@@ -55,18 +51,23 @@ def encode_node(node: Node) -> dict[str, Value]:
     return {"type": type(node).__name__, **encoded}
 
 
-def encode_golden(golden: Golden) -> Tree:
-    """Return a golden vector as three groups of integer arrays."""
+def encode_golden(golden: tuple[Golden, ...]) -> Tree:
+    """Return golden vectors by number, each as three groups of integer arrays."""
+    _check_count("graph", "golden vectors", len(golden), MAX_GOLDEN)
     return {
-        "inputs": _arrays(golden.inputs),
-        "values": _arrays(golden.values),
-        "states": _arrays(golden.states),
+        str(index): {
+            "inputs": _arrays(vector.inputs),
+            "values": _arrays(vector.values),
+            "states": _arrays(vector.states),
+        }
+        for index, vector in enumerate(golden)
     }
 
 
 def encode_trace(trace: Trace) -> Tree:
     """Return a trace as a tree: for each node its values and its counters."""
     names = list(dict.fromkeys([*trace.values, *trace.counts]))
+    _check_count("trace", "nodes", len(names), MAX_NODES)
     nodes: dict[str, Value] = {}
     for index, name in enumerate(names):
         entry: dict[str, Value] = {"index": index}
@@ -82,6 +83,11 @@ def encode_trace(trace: Trace) -> Tree:
         "nodes": nodes,
         "states": _arrays(trace.states),
     }
+
+
+def _check_count(where: str, what: str, count: int, limit: int) -> None:
+    if count > limit:
+        raise GraphError(where, expected=f"at most {limit} {what}", got=str(count))
 
 
 def _field(value: object) -> Value:

@@ -23,7 +23,7 @@ from neurossm.store.entries import Entries
 from neurossm.store.golden import Golden, check_golden
 from neurossm.store.opening import open_root
 from neurossm.store.read import TreeReader
-from neurossm.store.tree import Scalar, Value, digest, shown
+from neurossm.store.tree import Scalar, Tree, Value, digest, plain, shown
 from neurossm.store.write import write_tree
 from neurossm.trace import Trace
 
@@ -83,8 +83,8 @@ def save(
     """
     for index, vector in enumerate(golden):
         check_golden(vector, graph, f"golden vector {index}")
-    vectors = {str(index): encode_golden(vector) for index, vector in enumerate(golden)}
-    tree = {**_header(GRAPH_SCHEMA), "graph": encode_graph(graph), "golden": vectors}
+    parts: Tree = {"graph": encode_graph(graph), "golden": encode_golden(golden)}
+    tree = {**_header(GRAPH_SCHEMA), **parts}
     write_tree(Path(path), tree, before)
 
 
@@ -174,7 +174,7 @@ def _contents(path: StrPath, kind: Literal["graph", "trace"]) -> dict[str, Value
     if found != header.sha256:
         raise FormatError(
             str(path),
-            expected=f"contents with the hash {shown(header.sha256)[1:-1]}",
+            expected=f"contents with the hash {plain(header.sha256)}",
             got=found,
             remedy="the file was altered or damaged; export it again, or fetch a whole copy",
         )

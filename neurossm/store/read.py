@@ -23,9 +23,10 @@ from neurossm.store.tree import (
     MAX_TOTAL_BYTES,
     Scalar,
     Value,
+    plain,
     shown,
     size_in_memory,
-    smallest_integers,
+    smallest_type,
 )
 
 ARRAY_TYPES = {"<i1": h5t.STD_I8LE, "<i2": h5t.STD_I16LE, "<i4": h5t.STD_I32LE,
@@ -150,10 +151,8 @@ class TreeReader:
         if array.size:
             dataset.read(h5s.ALL, h5s.ALL, array)
         if names[0] != "<f8":
-            smallest = smallest_integers(array).dtype.str[-2:]  # type: ignore[arg-type]
-            self._require(
-                names[0][-2:] == smallest, where, f"{smallest}, the smallest type", names[0][-2:]
-            )
+            smallest = smallest_type(array)  # type: ignore[arg-type]
+            self._require(names[0] == smallest, where, f"{smallest}, the smallest type", names[0])
         return array
 
     def _check_storage(
@@ -205,5 +204,5 @@ class TreeReader:
             raise self._error(where, expected, got)
 
     def _error(self, where: str, expected: str, got: object) -> FormatError:
-        place = shown(where, 200)[1:-1]
+        place = plain(where, 200)
         return FormatError(f"{self._path}: {place}", expected=expected, got=str(got))

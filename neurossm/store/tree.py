@@ -37,14 +37,19 @@ INTEGER_TYPES = ("<i1", "<i2", "<i4", "<i8")
 FLOAT_TYPE = "<f8"
 
 
-def smallest_integers(values: NDArray[np.integer]) -> NDArray[np.signedinteger]:
-    """Return the same integers in the smallest signed type that holds them all."""
+def smallest_type(values: NDArray[np.integer]) -> str:
+    """Return the smallest signed integer type that holds all of `values`."""
     low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
     for name in INTEGER_TYPES:
         limits = np.iinfo(name)
         if limits.min <= low and high <= limits.max:
-            return values.astype(name)
+            return name
     raise OverflowError(f"{high} does not fit 64 signed bits")
+
+
+def smallest_integers(values: NDArray[np.integer]) -> NDArray[np.signedinteger]:
+    """Return the same integers in the smallest signed type that holds them all."""
+    return values.astype(smallest_type(values))
 
 
 def digest(value: Value) -> bytes:
@@ -79,6 +84,12 @@ def shown(value: object, limit: int = 80) -> str:
     """Return a foreign value for a message: quoted, ASCII, in one line, no longer than `limit`."""
     text = ascii(value)
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
+
+
+def plain(text: str, limit: int = 80) -> str:
+    """Return foreign text for a message as `shown` does, without quotes."""
+    quoted = ascii(text)[1:-1]
+    return quoted if len(quoted) <= limit else f"{quoted[: limit - 3]}..."
 
 
 def _sha256(*parts: bytes | memoryview) -> bytes:

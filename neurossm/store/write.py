@@ -16,11 +16,16 @@ from neurossm.errors import InputError
 from neurossm.store.tree import (
     MAX_ARRAY_BYTES,
     MAX_CHUNK_BYTES,
+    MAX_ENTRIES,
     MAX_NAME_BYTES,
+    MAX_OBJECTS,
+    MAX_RANK,
     MAX_STRING_BYTES,
     MAX_TOTAL_BYTES,
+    Scalar,
     Tree,
     digest,
+    plain,
     shown,
     size_in_memory,
 )
@@ -52,17 +57,13 @@ def write_tree(path: Path, tree: Tree, before: Callable[[Path], None] | None = N
     try:
         with open(unfinished, "xb"):
             pass
-        if before is None:
-            unfinished.unlink()
-        else:
-            before(unfinished)
-        with h5py.File(unfinished, "a", libver=("v110", "v110")) as file:
-            file.create_group(ROOT)
-            _write(file[ROOT], {**tree, "sha256": digest(tree).hex()})
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise _unwritable(path, error) from None
+    try:
+        _fill(unfinished, tree, before)
         os.replace(unfinished, path)
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else "the write failed"
-        raise InputError(str(path), expected="a file that can be written", got=reason) from None
+    except (OSError, RuntimeError) as error:  # h5py raises either when the disk is full
+        raise _unwritable(path, error) from None
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -81,6 +82,20 @@ def chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
         chunk.append(max(1, min(size, room)))
         room //= chunk[-1]
     return tuple(reversed(chunk))
+
+
+def _fill(path: Path, tree: Tree, before: Callable[[Path], None] | None) -> None:
+    if before is not None:
+        before(path)
+    with h5py.File(path, "w" if before is None else "a", libver=("v110", "v110")) as file:
+        _write(file.create_group(ROOT), {**tree, "sha256": digest(tree).hex()})
+
+
+def _unwritable(path: Path, error: Exception) -> InputError:
+    reason = getattr(error, "strerror", None)
+    if not reason:
+        reason = "an impossible name" if isinstance(error, ValueError) else "a failing write"
+    return InputError(plain(str(path), 400), expected="a file that can be written", got=reason)
 
 
 def _write(group: h5py.Group, tree: Tree) -> None:
@@ -109,35 +124,51 @@ def _write_array(group: h5py.Group, name: str, array: NDArray[np.generic]) -> No
 
 
 def _check(tree: Tree, where: str) -> None:
-    total = _check_entries(tree, where)
-    if total > MAX_TOTAL_BYTES:
-        raise InputError(where, expected=f"at most {MAX_TOTAL_BYTES} bytes in all", got=str(total))
+    """Hold a tree against the bounds that a reader will hold it against."""
+    size, objects = _check_entries(tree, where)
+    for what, found, limit in (("bytes", size, MAX_TOTAL_BYTES), ("objects", objects, MAX_OBJECTS)):
+        if found > limit:
+            raise InputError(where, expected=f"at most {limit} {what} in all", got=str(found))
 
 
-def _check_entries(tree: Tree, where: str) -> int:
-    total = 0
+def _check_entries(tree: Tree, where: str) -> tuple[int, int]:
+    size, objects = 0, 1
+    if len(tree) > MAX_ENTRIES:
+        raise InputError(where, expected=f"at most {MAX_ENTRIES} entries", got=str(len(tree)))
     for name, value in tree.items():
         here = f"{where}: {shown(name)}"
         _check_name(name, here)
         if isinstance(value, Mapping):
-            total += _check_entries(value, here)
+            more_size, more_objects = _check_entries(value, here)
+            size, objects = size + more_size, objects + more_objects
         elif isinstance(value, np.ndarray):
-            size = size_in_memory(value.shape)
-            total += size
-            if size > MAX_ARRAY_BYTES:
-                raise InputError(
-                    here,
-                    expected=f"at most {MAX_ARRAY_BYTES} bytes an array",
-                    got=str(size),
-                    remedy="split it, or record fewer samples",
-                )
-        elif isinstance(value, str):
-            _check_string(value, here)
-        elif isinstance(value, float) and not math.isfinite(value):
-            raise InputError(here, expected="a finite number", got=str(value))
-        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-            raise InputError(here, expected="an integer of 64 bits", got=shown(value))
-    return total
+            size, objects = size + _checked_size(value, here), objects + 1
+        else:
+            _check_scalar(value, here)
+    return size, objects
+
+
+def _checked_size(array: NDArray[np.generic], where: str) -> int:
+    size = size_in_memory(array.shape)
+    if size > MAX_ARRAY_BYTES:
+        raise InputError(
+            where,
+            expected=f"at most {MAX_ARRAY_BYTES} bytes an array",
+            got=str(size),
+            remedy="split it, or record fewer samples",
+        )
+    if array.ndim > MAX_RANK:
+        raise InputError(where, expected=f"at most {MAX_RANK} axes", got=str(array.ndim))
+    return size
+
+
+def _check_scalar(value: Scalar, where: str) -> None:
+    if isinstance(value, str):
+        _check_string(value, where)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise InputError(where, expected="a finite number", got=str(value))
+    elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise InputError(where, expected="an integer of 64 bits", got=shown(value))
 
 
 def _check_name(name: str, where: str) -> None:

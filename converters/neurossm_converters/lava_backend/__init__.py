@@ -1,0 +1,22 @@
+"""Lava as an executor: the integer graph on bit-true process models, in a child process.
+
+Importing this imports nothing of Lava; `status` says whether it can be used here.
+"""
+
+from neurossm_converters.lava_backend.child import LavaError
+from neurossm_converters.lava_backend.execute import LavaRun, run, run_timed
+from neurossm_converters.lava_backend.options import LavaOptions
+from neurossm_converters.lava_backend.plan import Plan, make_plan
+from neurossm_converters.lava_backend.shim import LavaStatus, status
+
+__all__ = [
+    "LavaError",
+    "LavaOptions",
+    "LavaRun",
+    "LavaStatus",
+    "Plan",
+    "make_plan",
+    "run",
+    "run_timed",
+    "status",
+]

@@ -1,0 +1,142 @@
+"""The entry of the Lava executor: checks, plans, runs the worker, returns the trace."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm import contract
+from neurossm.engine.run import Progress, Record, _recorded, check_inputs
+from neurossm.graph import Graph
+from neurossm.trace import Trace
+from neurossm_converters.lava_backend import shim
+from neurossm_converters.lava_backend.child import run_worker
+from neurossm_converters.lava_backend.job import Job
+from neurossm_converters.lava_backend.options import LavaOptions
+from neurossm_converters.lava_backend.plan import Plan, make_plan
+from neurossm_converters.lava_backend.record import PROGRESS
+from neurossm_converters.lava_backend.result import read
+
+
+@dataclass(frozen=True)
+class LavaRun:
+    """A finished run on Lava's CPU simulator. Nothing here is a measurement of a chip.
+
+    Attributes
+    ----------
+    trace
+        Values, states and counters in logical time.
+    latency
+        Network steps by which the slowest node lagged behind the inputs.
+    processes
+        Lava processes in the network.
+    network_steps
+        Steps that the network made.
+    startup_seconds
+        Starting Python, importing, compiling and forking.
+    stepping_seconds
+        From the first step to the last, without start-up.
+    """
+
+    trace: Trace
+    latency: int
+    processes: int
+    network_steps: int
+    startup_seconds: float
+    stepping_seconds: float
+
+    @property
+    def steps_per_second(self) -> float:
+        """Time steps of samples per second of stepping."""
+        return self.trace.samples * self.trace.steps / self.stepping_seconds
+
+
+def run(
+    graph: Graph,
+    inputs: NDArray[np.integer] | Mapping[str, NDArray[np.integer]],
+    record: Record = "all",
+    options: LavaOptions | None = None,
+    progress: Progress | None = None,
+) -> Trace:
+    """Run an integer graph on Lava; the bits of `neurossm.engine.reference`.
+
+    Parameters
+    ----------
+    graph, inputs, record, progress
+        As for `neurossm.engine.run.run`.
+    options
+        How to run; None for one sample at a time under the asynchronous protocol.
+
+    Raises
+    ------
+    GraphError, InputError, RangeError
+        If the graph or the inputs cannot be run; before anything is started.
+    TargetError
+        If Lava is not installed, or failed: then a `LavaError` with the traceback in `details`.
+    """
+    return run_timed(graph, inputs, record, options, progress).trace
+
+
+def run_timed(
+    graph: Graph,
+    inputs: NDArray[np.integer] | Mapping[str, NDArray[np.integer]],
+    record: Record = "all",
+    options: LavaOptions | None = None,
+    progress: Progress | None = None,
+) -> LavaRun:
+    """Run as `run` does and return the trace with its timing."""
+    contract.require(graph)
+    arrays = check_inputs(graph, inputs)
+    job = Job(graph, arrays, _recorded(graph, record), options or LavaOptions())
+    return run_job(job, progress)
+
+
+def run_job(job: Job, progress: Progress | None = None) -> LavaRun:
+    """Run a job whose graph and inputs have been checked."""
+    plan = make_plan(job.graph)
+    shim.require_lava()
+    with tempfile.TemporaryDirectory(prefix="neurossm-lava-") as name:
+        folder = Path(name)
+        job.save(folder)
+        meter = _Meter(job, plan, folder, progress)
+        startup = run_worker(folder, job.time_limit(plan.latency), meter.look)
+        trace, stepping = read(job, folder)
+    meter.advance_to(job.samples)
+    return LavaRun(
+        trace=trace,
+        latency=plan.latency,
+        processes=job.processes,
+        network_steps=job.network_steps(plan.latency),
+        startup_seconds=startup,
+        stepping_seconds=stepping,
+    )
+
+
+class _Meter:
+    """Tells how many samples every node has finished, from the file in which they note it."""
+
+    def __init__(self, job: Job, plan: Plan, folder: Path, progress: Progress | None) -> None:
+        self.job, self.progress, self.file, self.done = job, progress, folder / PROGRESS, 0
+        self.latencies = np.array([plan.latencies[name] for name in job.graph.order])
+
+    def look(self) -> None:
+        """Read the file and report."""
+        if self.progress is None or not self.file.exists():
+            return
+        try:
+            steps = np.load(self.file, allow_pickle=False)
+        except (ValueError, EOFError):
+            return  # the worker is just writing it
+        groups = int((steps - self.latencies).min()) // self.job.steps
+        self.advance_to(min(max(groups, 0) * self.job.options.stacked, self.job.samples))
+
+    def advance_to(self, samples: int) -> None:
+        """Report the samples done since the last time."""
+        if self.progress is not None and samples > self.done:
+            self.progress(samples - self.done)
+            self.done = samples

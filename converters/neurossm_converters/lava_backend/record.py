@@ -1,0 +1,159 @@
+"""What one process writes down itself: values, final states and counters, into its own files.
+
+Reading a variable through Lava costs 14-25 us an element (reference/lava.md 4.3, measured), a file
+almost nothing. Needs NumPy only; both the processes and the collecting worker use it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+Integers = NDArray[np.int64]
+PROGRESS = "progress.npy"
+
+
+def input_file(folder: str | Path, index: int) -> Path:
+    """Return the file that the `Input` at a position of the graph's order plays."""
+    return Path(folder) / f"node.{index}.input"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A failure that a test asks for at a network step: ``init``, ``raise``, ``exit``, ``hang``."""
+
+    node: str
+    kind: str
+    step: int = 1
+
+    def strike(self) -> None:
+        """Fail in the way that `kind` says."""
+        if self.kind == "exit":
+            os._exit(9)
+        while self.kind == "hang":
+            time.sleep(60)
+        raise RuntimeError(f"fault asked for in {self.node!r}")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a process stands in the run: all it needs besides its arithmetic.
+
+    Attributes
+    ----------
+    folder, index, node
+        Folder of the job, position of the node in graph order, its name.
+    channels
+        Messages that it sends at each step.
+    latency, delays
+        Network steps that it lags behind, and that each of its operands has to wait.
+    samples, steps, stacked
+        B, T, and how many samples run side by side.
+    recorded
+        Whether its values are kept.
+    fault
+        A failure to produce, in tests.
+    """
+
+    folder: str
+    index: int
+    node: str
+    channels: int
+    latency: int
+    delays: tuple[int, ...]
+    samples: int
+    steps: int
+    stacked: int
+    recorded: bool
+    fault: Fault | None = None
+
+    @property
+    def groups(self) -> int:
+        """How many sets of side-by-side samples follow each other."""
+        return -(-self.samples // self.stacked)
+
+    @property
+    def port_shape(self) -> tuple[int, ...]:
+        """Shape of the messages on a port: ``(C,)``, or ``(S, C)`` with samples side by side."""
+        return (self.channels,) if self.stacked == 1 else (self.stacked, self.channels)
+
+    def file(self, kind: str) -> Path:
+        """Return the file of this node for ``values`` or ``summary``."""
+        return Path(self.folder) / f"node.{self.index}.{kind}"
+
+    def place(self, network_step: int) -> tuple[slice, int] | None:
+        """Return the samples and the logical step (from 0) of a network step (from 1).
+
+        None before the first message can have arrived and after the last one has.
+        """
+        group, step = divmod(network_step - 1 - self.latency, self.steps)
+        if not 0 <= group < self.groups:
+            return None
+        first = group * self.stacked
+        return slice(first, min(first + self.stacked, self.samples)), step
+
+
+class Recorder:
+    """The files of one process while it runs.
+
+    Attributes
+    ----------
+    saturations, spikes_in, dendrite_updates
+        Counters as in `neurossm.trace.Counts`.
+    fired
+        Non-zero messages sent by each channel, ``(C,)``.
+    """
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self.saturations = self.spikes_in = self.dendrite_updates = 0
+        self.fired = np.zeros(frame.channels, np.int64)
+        self._states: dict[str, NDArray[np.int32]] = {}
+        self._first = 0.0
+        shape = (frame.samples, frame.steps, frame.channels)
+        # plain arrays over the maps: indexing a np.memmap makes an object of its class each time
+        self._values = (
+            np.asarray(
+                open_memmap(  # type: ignore[no-untyped-call]
+                    frame.file("values"), "w+", np.int32, shape
+                )
+            )
+            if frame.recorded
+            else None
+        )
+        self._progress = np.asarray(np.load(Path(frame.folder) / PROGRESS, mmap_mode="r+"))
+
+    def entered(self, network_step: int) -> None:
+        """Note that a network step begins."""
+        if network_step == 1:
+            self._first = time.monotonic()
+        self._progress[self.frame.index] = network_step - 1
+
+    def message(self, samples: slice, step: int, values: Integers) -> None:
+        """Keep what was sent at a logical step, ``(samples, C)``."""
+        self.fired += np.count_nonzero(values, axis=0)
+        if self._values is not None:
+            self._values[samples, step] = values
+
+    def state(self, name: str, samples: slice, values: NDArray[np.integer]) -> None:
+        """Keep a state at the end of its samples."""
+        if name not in self._states:
+            shape = (self.frame.samples, *values.shape[1:])
+            self._states[name] = np.zeros(shape, np.int32)
+        self._states[name][samples] = values
+
+    def close(self) -> None:
+        """Write the rest; the last act of a process in a run. Values are in their file already."""
+        counters = np.array([self.saturations, self.spikes_in, self.dendrite_updates])
+        states = {f"state.{name}": array for name, array in self._states.items()}
+        span = np.array([self._first, time.monotonic()])
+        with self.frame.file("summary").open("wb") as file:
+            np.savez(
+                file, allow_pickle=False, counters=counters, fired=self.fired, span=span, **states
+            )

@@ -1,0 +1,134 @@
+"""Lava 0.10.0 on today's Python: versions, the import-time remedy, what is installed here."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import importlib.util
+import sys
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any
+
+from neurossm.errors import TargetError
+
+LAVA_VERSION = "0.10.0"
+FIRST_BROKEN_NUMPY = (2, 4)
+INSTALL = "pip install --no-deps --ignore-requires-python lava-nc==0.10.0 (`make setup` does it)"
+_BROKEN_MODULE = "lava.magma.compiler.var_model"
+
+
+@dataclasses.dataclass(frozen=True)
+class LavaStatus:
+    """What is known about Lava on this machine, without importing it.
+
+    Attributes
+    ----------
+    version, numpy_version
+        Installed versions; `version` is empty where lava-nc is not installed.
+    shim_needed
+        True on Python 3.11 and newer, where lava-nc cannot be imported without `ensure`.
+    shim_active
+        True where the module that `ensure` cures is already loaded in this process.
+    loihi_installed
+        True where the closed package lava-loihi is present.
+    problem, remedy
+        Why Lava cannot be used here, and what to do; both empty where it can.
+    """
+
+    version: str
+    numpy_version: str
+    shim_needed: bool
+    shim_active: bool
+    loihi_installed: bool
+    problem: str
+    remedy: str
+
+    @property
+    def installed(self) -> bool:
+        """True where lava-nc is installed, in whatever version."""
+        return bool(self.version)
+
+    @property
+    def usable(self) -> bool:
+        """True where nothing speaks against running it."""
+        return not self.problem
+
+
+def status() -> LavaStatus:
+    """Return what is installed. Imports nothing of Lava (its import fixes the fork method)."""
+    version, numpy_version = _version("lava-nc"), _version("numpy")
+    problem, remedy = _problem(version, numpy_version)
+    return LavaStatus(
+        version=version,
+        numpy_version=numpy_version,
+        shim_needed=sys.version_info >= (3, 11),
+        shim_active=_BROKEN_MODULE in sys.modules,
+        loihi_installed=_loihi_installed(),
+        problem=problem,
+        remedy=remedy,
+    )
+
+
+def require_lava() -> None:
+    """Raise a `TargetError` with the remedy unless Lava can be used here."""
+    found = status()
+    if found.problem:
+        raise TargetError("Lava", got=found.problem, remedy=found.remedy)
+
+
+def ensure() -> None:
+    """Make lava-nc 0.10.0 importable on Python 3.11 and newer.
+
+    Three of its dataclasses have an instance of the dataclass ``ByteEncoder`` as a default, which
+    is refused since 3.11 because it is not hashable. It gets a hash while that one module loads.
+    Call it before anything of Lava is imported; it does nothing on 3.10 or when called again.
+    """
+    if sys.version_info < (3, 11) or _BROKEN_MODULE in sys.modules:
+        return
+    original: Any = dataclasses.dataclass
+
+    def dataclass(cls: Any = None, /, **options: Any) -> Any:
+        def wrap(decorated: Any) -> Any:
+            made = original(decorated, **options)
+            if made.__module__ == _BROKEN_MODULE and made.__name__ == "ByteEncoder":
+                made.__hash__ = object.__hash__
+            return made
+
+        return wrap if cls is None else wrap(cls)
+
+    dataclasses.dataclass = dataclass
+    try:
+        __import__(_BROKEN_MODULE)
+    finally:
+        dataclasses.dataclass = original
+
+
+def _problem(version: str, numpy_version: str) -> tuple[str, str]:
+    if not version:
+        return "lava-nc is not installed", INSTALL
+    if version != LAVA_VERSION:
+        return f"lava-nc {version}, where only {LAVA_VERSION} is supported", INSTALL
+    numbers = tuple(int(part) for part in numpy_version.split(".")[:2])
+    if numbers >= FIRST_BROKEN_NUMPY:
+        return f"numpy {numpy_version}, with which Lava hangs", "pip install 'numpy<2.4'"
+    missing = [n for n in ("scipy", "networkx", "asteval") if importlib.util.find_spec(n) is None]
+    if missing:
+        return f"no {missing[0]}, which Lava imports", f"pip install {' '.join(missing)}"
+    return "", ""
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _loihi_installed() -> bool:
+    # lava.utils.loihi.is_installed() looks for this module; the same question without the import
+    top = importlib.util.find_spec("lava")
+    if top is None or top.submodule_search_locations is None:
+        return False
+    folders = [str(Path(place) / "utils") for place in top.submodule_search_locations]
+    return PathFinder.find_spec("lava.utils.loihi2_profiler", folders) is not None

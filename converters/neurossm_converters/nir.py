@@ -1,0 +1,280 @@
+"""The Neuromorphic Intermediate Representation (NIR): float graphs out, and our own back in.
+
+NIR is continuous in time and has no number formats, so it takes the float graph, whole or not at
+all. What each node becomes:
+
+=============  =========================================================================
+`Input`        `Input`; its messages are the real values ``m * 2**-frac``
+`Affine`       `Affine`
+`DiagonalSSM`  a sub-graph of official primitives, see `neurossm_converters.nir_ssm`
+`Threshold`    `Threshold`; NIR compares with ``>``, so the next smaller float64 is written
+`Sum`          no node: its operands' edges go on to its receivers, where edges add
+`Accumulate`   `I` with ``r = 1/dt``: over one step of held input it adds the input once
+`Output`       `Output`
+=============  =========================================================================
+
+Everything else is refused by name. Times are milliseconds, as NIR documents them; ``dt`` in the
+metadata is in seconds. What NIR has no place for (order of nodes, `Sum`, number formats of inputs)
+is kept in the metadata ``neurossm_structure`` as JSON; no reader needs it to run the graph.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from neurossm.errors import FormatError, GraphError, InputError, NeurossmError
+from neurossm.fixed import Quantized
+from neurossm.graph import Edge, Graph
+from neurossm.nodes import (
+    BatchNorm,
+    DiagonalSSM,
+    Input,
+    Node,
+    Output,
+    PiecewiseLinear,
+    Product,
+    Sum,
+)
+from neurossm.store import check_is_file
+from neurossm_converters.nir_nodes import FROM_NIR, TO_NIR, structure_entry
+from neurossm_converters.nir_ssm import ssm_problem
+
+KIND = "graph"
+STRUCTURE_VERSION = 1
+REASONS: dict[type[Node], str] = {
+    Product: "NIR has no product of two signals",
+    PiecewiseLinear: "NIR has no such function",
+    BatchNorm: "Scale has no bias; fold it first (pass fold_batch_norm)",
+}
+
+
+def expressible(graph: Graph) -> tuple[str, ...]:
+    """Return the reasons why NIR cannot express a graph, one a node; empty if it can."""
+    reasons = {name: reason for name in graph.order if (reason := _reason(graph, name))}
+    reasons |= {name: reason for name, reason in _repeated(graph).items() if name not in reasons}
+    return tuple(
+        f"node {name!r} ({type(graph.nodes[name]).__name__}): {reasons[name]}"
+        for name in graph.order
+        if name in reasons
+    )
+
+
+def to_nir(graph: Graph) -> Any:
+    """Return a float graph as a `nir.NIRGraph` of official primitives.
+
+    Raises
+    ------
+    GraphError
+        If a node cannot be expressed; names all of them.
+    """
+    import nir
+
+    reasons = expressible(graph)
+    if reasons:
+        raise GraphError(
+            "NIR",
+            expected="nodes that NIR can express",
+            got="; ".join(reasons),
+            remedy="write the file without NIR",
+        )
+    nodes = {
+        name: TO_NIR[type(node)](node, graph.dt)
+        for name, node in graph.nodes.items()
+        if not isinstance(node, Sum)
+    }
+    metadata = {
+        "neurossm_kind": KIND,
+        "neurossm_structure": json.dumps(_structure(graph)),
+        "dt": graph.dt,
+        "dt_unit": "s",
+        "tau_unit": "ms",
+    }
+    return nir.NIRGraph(nodes=nodes, edges=_edges_without_sums(graph), metadata=metadata)
+
+
+def write(graph: Graph, path: str | Path) -> None:
+    """Write a float graph as a NIR file, replacing what `path` holds.
+
+    Raises
+    ------
+    GraphError
+        If a node cannot be expressed.
+    InputError
+        If the file cannot be written.
+    """
+    import nir
+
+    converted = to_nir(graph)
+    try:
+        nir.write(str(path), converted)
+    except OSError as error:
+        raise InputError(
+            str(path), expected="a file that can be written", got=error.strerror or "a failure"
+        ) from None
+
+
+def from_nir(converted: Any) -> Graph:
+    """Return the graph that `to_nir` was given.
+
+    Raises
+    ------
+    FormatError
+        If the NIR graph is not one that neurossm wrote, or was edited.
+    GraphError, RangeError
+        If its nodes do not hold together.
+    """
+    structure = _read_structure(converted)
+    try:
+        return _rebuilt(converted, structure)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        if isinstance(error, NeurossmError):
+            raise
+        raise FormatError(
+            "NIR metadata", expected="what neurossm wrote", got=f"an edited one ({error!r})"
+        ) from None
+
+
+def read_back(path: str | Path) -> Graph:
+    """Return the graph of the NIR part of a file that neurossm wrote.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    FormatError
+        If it is no NIR file, or not one that neurossm wrote.
+    """
+    import nir
+
+    check_is_file(Path(path))
+    try:
+        return from_nir(nir.read(str(path)))
+    except NeurossmError as error:
+        raise type(error)(
+            f"{path}: {error.where}", expected=error.expected, got=error.got, remedy=error.remedy
+        ) from None
+    except Exception as error:  # nir and h5py raise whatever they trip over in a foreign file
+        raise FormatError(
+            str(path), expected="a NIR file", got=f"another ({type(error).__name__})"
+        ) from None
+
+
+def _rebuilt(converted: Any, structure: dict[str, Any]) -> Graph:
+    dt = float(converted.metadata["dt"])
+    nodes: dict[str, Node] = {}
+    for name, entry in structure["nodes"].items():
+        where, kind = f"NIR node {name!r}", entry["type"]
+        if kind == "Sum":
+            nodes[name] = Sum(channels=entry["channels"])
+        elif name not in converted.nodes or kind not in FROM_NIR:
+            raise FormatError(where, expected=f"a node for {kind}", got="none")
+        else:
+            nodes[name] = FROM_NIR[kind](converted.nodes[name], entry, dt, where)
+    for name in sorted(set(converted.nodes) - set(nodes)):
+        raise FormatError(
+            f"NIR node {name!r}",
+            expected="only nodes that neurossm wrote",
+            got=type(converted.nodes[name]).__name__,
+        )
+    edges = tuple((source, target) for source, target in structure["edges"])
+    graph = Graph(nodes, edges, dt, structure["meta"])
+    if sorted(_edges_without_sums(graph)) != sorted(tuple(edge) for edge in converted.edges):
+        raise FormatError("NIR edges", expected="those that neurossm wrote", got="others")
+    return graph
+
+
+def _reason(graph: Graph, name: str) -> str:
+    node = graph.nodes[name]
+    if type(node) in REASONS:
+        return REASONS[type(node)]
+    if type(node) not in TO_NIR and not isinstance(node, Sum):
+        return "NIR has no such node"
+    if _has_formats(node):
+        return "it is an integer node, and NIR has no number formats; give the float graph"
+    if not isinstance(node, Output) and not graph.targets[name]:
+        return "nothing follows it, and NIR would add an Output"
+    if name == ".":
+        return "HDF5 cannot hold this name"
+    if isinstance(node, DiagonalSSM):
+        return ssm_problem(node)
+    return ""
+
+
+def _has_formats(node: Node) -> bool:
+    parameters = [getattr(node, field) for field in node.shapes]
+    named = node.out is not None and not isinstance(node, Input) and not node.out.is_spike
+    return named or any(isinstance(parameter, Quantized) for parameter in parameters)
+
+
+def _repeated(graph: Graph) -> dict[str, str]:
+    """Return for each node that receives another twice, directly or through a `Sum`, the reason."""
+    found = {}
+    for name, sources in _sources_without_sums(graph).items():
+        twice = [source for source, count in sources.items() if count > 1]
+        if twice:
+            found[name] = f"it receives {twice[0]!r} twice, and NIR has each edge once"
+    return found
+
+
+def _sources_without_sums(graph: Graph) -> dict[str, Counter[str]]:
+    """Return for each node what feeds it and how often, each `Sum` replaced by its operands."""
+    found: dict[str, Counter[str]] = {}
+    for name in graph.order:
+        found[name] = Counter()
+        for source in graph.sources[name]:
+            found[name] += (
+                found[source] if isinstance(graph.nodes[source], Sum) else Counter([source])
+            )
+    return found
+
+
+def _edges_without_sums(graph: Graph) -> list[Edge]:
+    sources = _sources_without_sums(graph)
+    return [
+        (source, name)
+        for name, node in graph.nodes.items()
+        if not isinstance(node, Sum)
+        for source in sources[name]
+    ]
+
+
+def _structure(graph: Graph) -> dict[str, Any]:
+    return {
+        "version": STRUCTURE_VERSION,
+        "nodes": {name: structure_entry(node) for name, node in graph.nodes.items()},
+        "edges": [list(edge) for edge in graph.edges],
+        "meta": dict(graph.meta),
+    }
+
+
+def _read_structure(converted: Any) -> dict[str, Any]:
+    metadata = getattr(converted, "metadata", {})
+    if metadata.get("neurossm_kind") != KIND or "neurossm_structure" not in metadata:
+        nodes = getattr(converted, "nodes", {})
+        shown = ", ".join(f"{name!r} ({type(node).__name__})" for name, node in nodes.items())
+        raise FormatError(
+            "NIR graph",
+            expected=f"one that neurossm wrote (metadata neurossm_kind = {KIND!r})",
+            got=f"nodes {shown[:400]}",
+            remedy="importing foreign NIR graphs comes with a later release",
+        )
+    try:
+        structure: dict[str, Any] = json.loads(str(metadata["neurossm_structure"]))
+        version = structure["version"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise FormatError(
+            "NIR metadata neurossm_structure",
+            expected="the JSON that neurossm wrote",
+            got="another",
+        ) from None
+    if version != STRUCTURE_VERSION:
+        raise FormatError(
+            "NIR metadata neurossm_structure",
+            expected=f"version {STRUCTURE_VERSION}",
+            got=str(version),
+            remedy="upgrade neurossm",
+        )
+    return structure

@@ -1,0 +1,112 @@
+"""One node of a float graph as one NIR node, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from neurossm.errors import FormatError
+from neurossm.fixed import Fixed
+from neurossm.nodes import Accumulate, Affine, DiagonalSSM, Input, Node, Output, Sum, Threshold
+from neurossm_converters.nir_ssm import ssm_from_nir, ssm_to_nir
+
+Entry = dict[str, Any]
+
+
+def structure_entry(node: Node) -> Entry:
+    """Return what NIR has no place for in a node: strings and integers, for JSON."""
+    entry: Entry = {"type": type(node).__name__}
+    if isinstance(node, Input) and node.out is not None:
+        return entry | {"bits": node.out.bits, "frac": node.out.frac, "kind": node.out.kind}
+    if isinstance(node, Sum):
+        return entry | {"channels": node.channels}
+    if isinstance(node, Accumulate):
+        return entry | {"steps": node.steps}
+    return entry
+
+
+def _input_to_nir(node: Input, dt: float) -> Any:
+    import nir
+
+    return nir.Input(input_type={"input": np.array([node.channels])})
+
+
+def _output_to_nir(node: Output, dt: float) -> Any:
+    import nir
+
+    return nir.Output(output_type={"output": np.array([node.channels])})
+
+
+def _affine_to_nir(node: Affine, dt: float) -> Any:
+    import nir
+
+    return nir.Affine(weight=np.array(node.weight), bias=np.array(node.bias))
+
+
+def _threshold_to_nir(node: Threshold, dt: float) -> Any:
+    import nir
+
+    return nir.Threshold(threshold=np.nextafter(np.asarray(node.theta), -np.inf))
+
+
+def _accumulate_to_nir(node: Accumulate, dt: float) -> Any:
+    import nir
+
+    return nir.I(r=np.full(node.channels, 1 / (1e3 * dt)))
+
+
+def _input_from_nir(found: Any, entry: Entry, dt: float, where: str) -> Input:
+    _expect(found, "Input", where)
+    out = Fixed(entry["bits"], entry["frac"], entry["kind"])
+    return Input(channels=int(found.input_type["input"][0]), out=out)
+
+
+def _output_from_nir(found: Any, entry: Entry, dt: float, where: str) -> Output:
+    _expect(found, "Output", where)
+    return Output(channels=int(found.output_type["output"][0]))
+
+
+def _affine_from_nir(found: Any, entry: Entry, dt: float, where: str) -> Affine:
+    _expect(found, "Affine", where)
+    return Affine(weight=found.weight, bias=found.bias)
+
+
+def _ssm_from_nir(found: Any, entry: Entry, dt: float, where: str) -> DiagonalSSM:
+    return ssm_from_nir(found, dt, where)
+
+
+def _threshold_from_nir(found: Any, entry: Entry, dt: float, where: str) -> Threshold:
+    _expect(found, "Threshold", where)
+    return Threshold(theta=np.nextafter(found.threshold, np.inf))
+
+
+def _accumulate_from_nir(found: Any, entry: Entry, dt: float, where: str) -> Accumulate:
+    _expect(found, "I", where)
+    if not np.all(found.r == 1 / (1e3 * dt)):
+        raise FormatError(where, expected=f"r = 1/dt = {1 / (1e3 * dt):g}", got="another")
+    return Accumulate(channels=len(found.r), steps=entry["steps"])
+
+
+def _expect(found: Any, name: str, where: str) -> None:
+    if type(found).__name__ != name:
+        raise FormatError(where, expected=f"a NIR {name}", got=type(found).__name__)
+
+
+TO_NIR: dict[type[Node], Callable[..., Any]] = {
+    Input: _input_to_nir,
+    Output: _output_to_nir,
+    Affine: _affine_to_nir,
+    DiagonalSSM: ssm_to_nir,
+    Threshold: _threshold_to_nir,
+    Accumulate: _accumulate_to_nir,
+}
+FROM_NIR: dict[str, Callable[..., Node]] = {
+    "Input": _input_from_nir,
+    "Output": _output_from_nir,
+    "Affine": _affine_from_nir,
+    "DiagonalSSM": _ssm_from_nir,
+    "Threshold": _threshold_from_nir,
+    "Accumulate": _accumulate_from_nir,
+}

@@ -1,0 +1,127 @@
+"""Trained networks: loading one, and measuring it on a part of its data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch.nn.functional import cross_entropy
+
+from neurossm.errors import InputError
+from neurossm_models.config import nearest
+from neurossm_models.data.dataset import Dataset
+from neurossm_models.data.registry import load
+from neurossm_models.network import BinaryS4D
+from neurossm_models.train.checkpoint import load_tensors, load_weights
+from neurossm_models.train.recipe import Recipe, load_recipe
+
+CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a network reaches on one data set.
+
+    Attributes
+    ----------
+    data
+        What was measured on.
+    count, correct
+        Sequences, and how many were classified correctly.
+    accuracy
+        ``correct / count``.
+    loss
+        Mean cross entropy, in nats.
+    spike_rates
+        Spikes per neuron and step, for each block.
+    """
+
+    data: str
+    count: int
+    correct: int
+    accuracy: float
+    loss: float
+    spike_rates: tuple[float, ...]
+
+
+@torch.no_grad()
+def measure(model: BinaryS4D, dataset: Dataset, batch: int = 250) -> Evaluation:
+    """Return loss, accuracy and spike rates of a model in eval mode on a whole data set."""
+    was_training = model.training
+    model.eval()
+    loss, correct = 0.0, 0
+    rates = torch.zeros(model.config.layers, dtype=torch.float64)
+    for start in range(0, len(dataset), batch):
+        x, labels = tensors(dataset.take(slice(start, start + batch)))
+        recording = model.record(x)
+        loss += float(cross_entropy(recording.logits, labels, reduction="sum"))
+        correct += int((recording.logits.argmax(1) == labels).sum())
+        rates += len(labels) * torch.tensor(recording.rates, dtype=torch.float64)
+    model.train(was_training)
+    count = len(dataset)
+    name = f"{dataset.name}:{dataset.split}"
+    spikes = tuple((rates / count).tolist())
+    return Evaluation(name, count, correct, correct / count, loss / count, spikes)
+
+
+def tensors(dataset: Dataset) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the inputs as real values (n, L, 1) and the labels (n,) of a data set."""
+    return torch.tensor(dataset.inputs) * dataset.scale, torch.tensor(dataset.labels)
+
+
+def evaluate(
+    run: str | Path, split: str = "test", *, limit: int | None = None, root: Path | None = None
+) -> Evaluation:
+    """Return what a trained network reaches on a part of its data set.
+
+    Parameters
+    ----------
+    run
+        Run folder, or the name of a published checkpoint.
+    split
+        ``"test"`` or ``"train"``. The trainer never reads the test part; this does.
+    limit
+        Only the first so many sequences.
+    root
+        Folder of the data sets; see `neurossm_models.data.data_root`.
+    """
+    model, recipe = load_model(run)
+    count = "" if limit is None else f":{limit}"
+    return measure(model, load(f"{recipe.data.name}:{split}{count}", root))
+
+
+def load_model(run: str | Path) -> tuple[BinaryS4D, Recipe]:
+    """Return the best network of a run, in eval mode, and its recipe.
+
+    Parameters
+    ----------
+    run
+        Run folder, or the name of a published checkpoint.
+
+    Raises
+    ------
+    InputError
+        If there is no such run.
+    FormatError
+        If its weights are damaged or do not belong to its recipe.
+    """
+    folder = run_folder(run)
+    recipe = load_recipe(folder / "recipe.toml")
+    model = BinaryS4D(recipe.model)
+    weights, _ = load_tensors(folder / "weights.safetensors")
+    load_weights(model, weights, str(folder / "weights.safetensors"))
+    return model.eval(), recipe
+
+
+def run_folder(run: str | Path) -> Path:
+    """Return the folder of a run: the path itself if it holds one, else a published name."""
+    for folder in (Path(run), CHECKPOINTS / str(run)):
+        if (folder / "weights.safetensors").is_file() and (folder / "recipe.toml").is_file():
+            return folder
+    known = sorted(path.name for path in CHECKPOINTS.glob("*") if path.is_dir())
+    expected = "a run folder or the name of a checkpoint"
+    if known:
+        expected += f" ({', '.join(known)})"
+    remedy = nearest(str(run), known)
+    raise InputError("run", expected=expected, got=repr(str(run)), remedy=remedy)

@@ -1,0 +1,37 @@
+"""What AdamW is told: which parameters learn how fast, and how that changes over a run.
+
+Source: the optimizer settings of state-spaces/s4 (arXiv 2111.00396, 2206.11893).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from torch import nn
+
+from neurossm_models.train.recipe import Recipe
+
+_SSM_PARAMETERS = ("log_dt", "log_a_real", "a_imag", "b")
+
+
+def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+    """Return two groups for AdamW: A, B and dt without weight decay, and everything else."""
+    config = recipe.train
+    ssm: list[nn.Parameter] = []
+    rest: list[nn.Parameter] = []
+    for name, parameter in model.named_parameters():
+        *_, owner, leaf = ("", *name.split("."))
+        (ssm if owner == "ssm" and leaf in _SSM_PARAMETERS else rest).append(parameter)
+    return [
+        {"params": ssm, "lr": 0.0, "base_lr": config.ssm_lr, "weight_decay": 0.0},
+        {"params": rest, "lr": 0.0, "base_lr": config.lr, "weight_decay": config.weight_decay},
+    ]
+
+
+def lr_factor(step: int, total: int, warmup: float) -> float:
+    """Return the factor of the learning rate at a step: a linear rise, then half a cosine to 0."""
+    rise = int(warmup * total)
+    if step < rise:
+        return (step + 1) / rise
+    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(total - rise, 1)))

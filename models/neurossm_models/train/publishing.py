@@ -1,0 +1,115 @@
+"""Publishing: a finished run becomes a named checkpoint with a card of measured numbers."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+from neurossm.errors import FormatError, InputError
+from neurossm_models.train.checkpoint import replace_file
+from neurossm_models.train.evaluation import CHECKPOINTS, Evaluation, evaluate, load_model
+from neurossm_models.train.recipe import Recipe
+
+_FILES = ("recipe.toml", "weights.safetensors", "log.jsonl")
+
+
+def publish(run: str | Path, name: str, *, into: Path = CHECKPOINTS) -> Path:
+    """Measure a finished run on the test set and copy it to the checkpoints of the source tree.
+
+    The test set is read once: what was measured is kept in the run as ``test.json``.
+
+    Parameters
+    ----------
+    run
+        Run folder.
+    name
+        Name of the checkpoint, by which `load_model` finds it.
+    into
+        Folder of checkpoints.
+
+    Returns
+    -------
+    Path
+        The new folder: recipe, weights, log, ``test.json`` and ``MODEL_CARD.md``.
+
+    Raises
+    ------
+    InputError
+        If the run is not finished, or the name is not a plain file name.
+    """
+    if not name or Path(name).name != name or name.startswith("."):
+        raise InputError("publish", expected="a plain name", got=repr(name))
+    folder = Path(run)
+    model, recipe = load_model(folder)
+    log = _log(folder / "log.jsonl")
+    if len(log) != recipe.train.epochs:
+        got = f"{len(log)} of {recipe.train.epochs} epochs"
+        remedy = "resume it to its end first"
+        raise InputError(str(folder), expected="a finished run", got=got, remedy=remedy)
+    test = _test_once(folder)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    target = into / name
+    for file in _FILES:
+        replace_file(target / file, (folder / file).read_bytes())
+    replace_file(target / "test.json", (folder / "test.json").read_bytes())
+    card = model_card(name, recipe, log, test, parameters)
+    replace_file(target / "MODEL_CARD.md", card.encode())
+    return target
+
+
+def model_card(
+    name: str, recipe: Recipe, log: list[dict[str, float]], test: Evaluation, parameters: int
+) -> str:
+    """Return the card of a checkpoint as Markdown; every number in it was measured."""
+    best = max(log, key=lambda line: line["held_out_accuracy"])
+    model, data, config = recipe.model, recipe.data, recipe.train
+    minutes = sum(line["seconds"] for line in log) / 60
+    rates = ", ".join(f"{rate:.1%}" for rate in test.spike_rates)
+    return f"""# {name}
+
+A Binary S4D classifier (arXiv 2401.00955), causal, trained by neurossm from `recipe.toml`.
+
+| | |
+|---|---|
+| data | {data.name}; {data.held_out} training sequences held out to choose the epoch |
+| network | {model.layers} layers, width {model.width}, {model.state} real states, \
+S4D-{model.init}, {model.discretization}, mixing {model.mixing} |
+| parameters | {parameters:,} |
+| test accuracy | {test.accuracy:.2%} ({test.correct} of {test.count}), measured once, afterwards |
+| test loss | {test.loss:.4f} nats |
+| held-out accuracy | {best["held_out_accuracy"]:.2%}, epoch {best["epoch"]} of {config.epochs} |
+| spikes per neuron and step | {rates} (blocks in order, on the test set) |
+| training | {config.epochs} epochs, {log[-1]["step"]} steps of {config.batch} sequences, \
+{minutes:.0f} min in training steps |
+
+One run with one seed ({config.seed}). The spikes drive the mixing of features; the state space
+layers and the residual stream are real-valued. Precision: 32-bit floating point.
+
+    from neurossm_models.train import load_model
+    model, recipe = load_model("{name}")
+
+Files: `weights.safetensors` (best epoch), `recipe.toml` (every setting), `log.jsonl` (one line
+an epoch), `test.json` (the measurement above).
+"""
+
+
+def _test_once(folder: Path) -> Evaluation:
+    kept = folder / "test.json"
+    if not kept.exists():
+        measured = dataclasses.asdict(evaluate(folder, "test"))
+        replace_file(kept, (json.dumps(measured, indent=1) + "\n").encode())
+    try:
+        values = json.loads(kept.read_text())
+        return Evaluation(**{**values, "spike_rates": tuple(values["spike_rates"])})
+    except (ValueError, TypeError, KeyError) as error:
+        remedy = "remove it to measure again"
+        got = str(error)
+        raise FormatError(str(kept), expected="an evaluation", got=got, remedy=remedy) from None
+
+
+def _log(path: Path) -> list[dict[str, float]]:
+    try:
+        return [json.loads(line) for line in path.read_text().splitlines()]
+    except (OSError, ValueError) as error:
+        raise FormatError(str(path), expected="one JSON line an epoch", got=str(error)) from None

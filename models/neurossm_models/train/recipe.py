@@ -1,0 +1,220 @@
+"""Recipes: one TOML file says everything about one training run."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from neurossm.errors import InputError
+from neurossm_models.config import BinaryS4DConfig, check_choice, nearest
+from neurossm_models.data.registry import names
+
+_RECIPES = Path(__file__).parent.parent / "recipes"
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which data set is learned, and how much of its training part is held out.
+
+    Attributes
+    ----------
+    name
+        As in `neurossm_models.data.registry`.
+    held_out
+        Training sequences kept aside to choose the best epoch.
+    split_seed
+        Seed of the permutation that decides which.
+    limit
+        Use the first so many training sequences only; 0: all.
+    """
+
+    name: str
+    held_out: int
+    split_seed: int = 0
+    limit: int = 0
+
+    def __post_init__(self) -> None:
+        check_choice("data name", self.name, names())
+        _at_least("data held_out", self.held_out, 1)
+        _at_least("data limit", self.limit, 0)
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a network is trained.
+
+    Attributes
+    ----------
+    epochs, batch
+        Passes over the training part, sequences a step.
+    lr, ssm_lr
+        Largest learning rates: of everything, and of A, B and dt of the state space layers.
+    weight_decay
+        Of everything except A, B and dt.
+    warmup
+        Fraction of all steps in which the learning rate rises linearly; a cosine to 0 follows.
+    clip
+        Largest norm of the gradient; 0: not clipped.
+    seed
+        Decides initialization, order of the data and dropout.
+    threads
+        PyTorch threads; 0 leaves PyTorch's own choice. The sums, hence the bits, depend on it.
+    save_every
+        Steps between two checkpoints.
+    """
+
+    epochs: int
+    batch: int
+    lr: float
+    ssm_lr: float
+    weight_decay: float = 0.0
+    warmup: float = 0.1
+    clip: float = 0.0
+    seed: int = 0
+    threads: int = 1
+    save_every: int = 200
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "save_every"):
+            _at_least(f"train {name}", getattr(self, name), 1)
+        for name in ("lr", "ssm_lr", "weight_decay", "clip", "seed", "threads"):
+            _at_least(f"train {name}", getattr(self, name), 0)
+        if not 0 <= self.warmup < 1:
+            raise InputError("train warmup", expected="0 <= fraction < 1", got=str(self.warmup))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything about one training run: data, network, training."""
+
+    data: DataConfig
+    model: BinaryS4DConfig
+    train: TrainConfig
+
+
+_SECTIONS: dict[str, type] = {"data": DataConfig, "model": BinaryS4DConfig, "train": TrainConfig}
+
+
+def load_recipe(name_or_path: str | Path, overrides: list[str] | None = None) -> Recipe:
+    """Return a recipe from a file, or one of ours by its name, with ``section.key=value`` changes.
+
+    Raises
+    ------
+    InputError
+        If there is no such recipe, it is not TOML, a section or key is unknown or missing, or a
+        value has the wrong type or range; the message names the file and the nearest key.
+    """
+    path = recipe_path(name_or_path)
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise InputError(str(path), expected="a TOML recipe", got=str(error)) from None
+    _check_tables(str(path), tables)
+    for override in overrides or []:
+        _override(tables, override)
+    parts: dict[str, Any] = {
+        section: _section(f"{path} [{section}]", kind, tables.get(section, {}))
+        for section, kind in _SECTIONS.items()
+    }
+    return Recipe(**parts)
+
+
+def recipe_path(name_or_path: str | Path) -> Path:
+    """Return the file of a recipe: the path itself if it exists, else one of ours by name."""
+    path = Path(name_or_path)
+    if path.is_file():
+        return path
+    name = str(name_or_path).removeprefix("recipes/").removesuffix(".toml")
+    known = recipe_names()
+    if name in known:
+        return _RECIPES / f"{name}.toml"
+    remedy = nearest(name, known)
+    expected = "a file, or one of " + ", ".join(known)
+    raise InputError("recipe", expected=expected, got=repr(str(name_or_path)), remedy=remedy)
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes that come with the package."""
+    return sorted(path.stem for path in _RECIPES.glob("*.toml"))
+
+
+def to_toml(recipe: Recipe) -> str:
+    """Return the recipe as TOML with every key written out."""
+    lines = []
+    for section, table in dataclasses.asdict(recipe).items():
+        lines.append(f"[{section}]")
+        for key, value in table.items():
+            lines.append(f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value!r}")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _override(tables: dict[str, Any], override: str) -> None:
+    where = f"--set {override}"
+    target, equals, text = override.partition("=")
+    section, dot, key = target.strip().partition(".")
+    if not (equals and dot and key):
+        raise InputError(where, expected="section.key=value", got=repr(override))
+    try:
+        value = tomllib.loads(f"value = {text.strip()}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    if section not in _SECTIONS:
+        known = list(_SECTIONS)
+        expected = "a section of " + ", ".join(known)
+        raise InputError(where, expected=expected, got=section, remedy=nearest(section, known))
+    _check_key(where, key, [field.name for field in dataclasses.fields(_SECTIONS[section])])
+    tables.setdefault(section, {})[key] = value
+
+
+def _check_tables(where: str, tables: dict[str, Any]) -> None:
+    for section, table in tables.items():
+        _check_key(where, section, list(_SECTIONS), kind="section")
+        if not isinstance(table, dict):
+            raise InputError(f"{where} [{section}]", expected="a table", got=repr(table))
+
+
+def _section(where: str, kind: type, table: dict[str, Any]) -> Any:
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    hints = get_type_hints(kind)
+    for key in table:
+        _check_key(where, key, list(fields))
+    for name, field in fields.items():
+        if field.default is dataclasses.MISSING and name not in table:
+            raise InputError(where, expected=f"key {name!r}", got="none")
+    values = {key: _typed(f"{where} {key}", value, hints[key]) for key, value in table.items()}
+    try:
+        return kind(**values)
+    except InputError as error:
+        raise InputError(
+            f"{where} {error.where.partition(' ')[2] or error.where}",
+            expected=error.expected,
+            got=error.got,
+            remedy=error.remedy,
+        ) from None
+
+
+def _typed(where: str, value: Any, kind: type) -> Any:
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        wanted = {int: "a whole number", float: "a number", str: "a string"}
+        raise InputError(where, expected=wanted[kind], got=repr(value))
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(where, expected="a finite number", got=repr(value))
+    return value
+
+
+def _check_key(where: str, key: str, known: list[str], kind: str = "key") -> None:
+    if key not in known:
+        expected = f"a {kind} of " + ", ".join(known)
+        raise InputError(where, expected=expected, got=repr(key), remedy=nearest(key, known))
+
+
+def _at_least(where: str, value: float, low: float) -> None:
+    if not value >= low:
+        raise InputError(where, expected=f"at least {low}", got=str(value))

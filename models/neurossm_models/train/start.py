@@ -1,0 +1,83 @@
+"""The one way into training: a recipe, what to change in it, and where the run lives."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import torch
+
+from neurossm.errors import InputError
+from neurossm_models.train.checkpoint import replace_file
+from neurossm_models.train.recipe import Recipe, load_recipe, to_toml
+from neurossm_models.train.trainer import Trainer, TrainResult
+
+
+def train(
+    recipe_name_or_path: str | Path,
+    overrides: list[str] | None = None,
+    out: Path | None = None,
+    resume: bool = False,
+    stop_after: int | None = None,
+) -> TrainResult:
+    """Train a network as a recipe says, and return what it reached.
+
+    Parameters
+    ----------
+    recipe_name_or_path
+        A TOML file, or the name of a recipe of this package.
+    overrides
+        Changes, each ``section.key=value``.
+    out
+        Run folder; ``runs/NAME`` if None.
+    resume
+        Continue the run in `out` from its last checkpoint. The result is the same, bit for bit,
+        as if it had never stopped (same machine, same number of threads).
+    stop_after
+        Stop with a checkpoint once this many steps in all are done. None: train to the end.
+
+    Returns
+    -------
+    TrainResult
+        Also if interrupted (SIGINT, SIGTERM): the run stops after the step at hand and saves.
+
+    Raises
+    ------
+    InputError
+        If the recipe is wrong, the folder already holds a run and `resume` is false, or there is
+        nothing to resume, or it was started with another recipe.
+    """
+    recipe = load_recipe(recipe_name_or_path, overrides)
+    folder = Path("runs") / Path(recipe_name_or_path).stem if out is None else Path(out)
+    _check_folder(folder, recipe, resume)
+    torch.manual_seed(recipe.train.seed)
+    if recipe.train.threads:
+        torch.set_num_threads(recipe.train.threads)
+    trainer = Trainer(recipe, folder)
+    if resume:
+        trainer.restore()
+    else:
+        replace_file(folder / "recipe.toml", to_toml(recipe).encode())
+    return trainer.run(stop_after)
+
+
+def _check_folder(folder: Path, recipe: Recipe, resume: bool) -> None:
+    written = folder / "recipe.toml"
+    state = folder / "last" / "state.safetensors"
+    if not resume:
+        if state.exists() or (folder / "weights.safetensors").exists():
+            remedy = "continue it with --resume, or choose another --out"
+            raise InputError(str(folder), expected="no run there yet", got="one", remedy=remedy)
+        return
+    if not state.is_file():
+        remedy = "train without --resume"
+        raise InputError(str(folder), expected="a run to resume", got="none", remedy=remedy)
+    before = load_recipe(written)
+    for section in dataclasses.fields(Recipe):
+        was, now = getattr(before, section.name), getattr(recipe, section.name)
+        for field in dataclasses.fields(was):
+            old, new = getattr(was, field.name), getattr(now, field.name)
+            if old != new:
+                where = f"{written} [{section.name}] {field.name}"
+                remedy = "resume with the settings the run was started with"
+                raise InputError(where, expected=repr(old), got=repr(new), remedy=remedy)

@@ -1,0 +1,214 @@
+"""The training loop: AdamW, warm-up and cosine, checkpoints from which it resumes bit for bit."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn.functional import cross_entropy
+
+from neurossm.errors import InputError
+from neurossm_models.data.dataset import Dataset
+from neurossm_models.data.registry import load
+from neurossm_models.network import BinaryS4D
+from neurossm_models.train import checkpoint as ck
+from neurossm_models.train.evaluation import Evaluation, measure, tensors
+from neurossm_models.train.interrupt import interrupts
+from neurossm_models.train.optimization import lr_factor, parameter_groups
+from neurossm_models.train.progress import Progress
+from neurossm_models.train.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training run reached so far.
+
+    Attributes
+    ----------
+    run
+        Run folder.
+    finished
+        False if it was stopped early and can be resumed.
+    step, epoch
+        Steps and whole epochs done.
+    held_out_accuracy
+        Of the best epoch so far; 0 before the first one ends.
+    best_epoch
+        Which epoch that was, counted from 1; 0 before the first one ends.
+    spike_rates
+        Of the best epoch on the held-out part, for each block.
+    """
+
+    run: str
+    finished: bool
+    step: int
+    epoch: int
+    held_out_accuracy: float
+    best_epoch: int
+    spike_rates: tuple[float, ...]
+
+
+class Trainer:
+    """One training run; `neurossm_models.train.train` starts it.
+
+    All randomness that matters after the start is either PyTorch's generator, which a checkpoint
+    holds, or the order of the data, which is a function of the seed and the epoch.
+
+    Parameters
+    ----------
+    recipe
+        What to train and how.
+    folder
+        Run folder.
+    """
+
+    def __init__(self, recipe: Recipe, folder: Path) -> None:
+        self.recipe, self.folder = recipe, folder
+        self.data, self.held_out = split_data(recipe)
+        self.model = BinaryS4D(recipe.model)
+        self.names = {parameter: name for name, parameter in self.model.named_parameters()}
+        self.optimizer = torch.optim.AdamW(parameter_groups(self.model, recipe), betas=(0.9, 0.999))
+        self.steps_per_epoch = len(self.data) // recipe.train.batch
+        self.total_steps = recipe.train.epochs * self.steps_per_epoch
+        self.step = 0
+        self.sums = {"loss": 0.0, "correct": 0, "count": 0, "seconds": 0.0}
+        self.best: dict[str, Any] = {"accuracy": 0.0, "epoch": 0, "spike_rates": []}
+
+    def run(self, stop_after: int | None = None) -> TrainResult:
+        """Train to the end, or to step `stop_after`, or until interrupted."""
+        last = self.total_steps if stop_after is None else min(stop_after, self.total_steps)
+        with Progress(self.total_steps, self.step) as progress, interrupts() as interrupted:
+            while self.step < last and not interrupted.is_set():
+                for batch in self._rest_of_epoch():
+                    self._train_step(batch)
+                    progress.update(self.step, self._means())
+                    if self.step >= last or interrupted.is_set():
+                        break
+                    if self._save_is_due():
+                        self.save()
+                if self.step % self.steps_per_epoch == 0:
+                    progress.say(self._end_epoch())
+                self.save()
+        done = self.step // self.steps_per_epoch
+        return TrainResult(
+            str(self.folder),
+            self.step == self.total_steps,
+            self.step,
+            done,
+            self.best["accuracy"],
+            self.best["epoch"],
+            tuple(self.best["spike_rates"]),
+        )
+
+    def save(self) -> None:
+        """Write the checkpoint that `restore` continues from."""
+        state = {
+            **ck.with_prefix("model", self.model.state_dict()),
+            **ck.with_prefix("optimizer", ck.optimizer_tensors(self.optimizer, self.names)),
+            "torch_rng": torch.get_rng_state(),
+        }
+        meta = {"step": self.step, "sums": self.sums, "best": self.best}
+        ck.save_tensors(self.folder / "last" / "state.safetensors", state, meta)
+
+    def restore(self) -> None:
+        """Continue from the last checkpoint of the folder."""
+        path = self.folder / "last" / "state.safetensors"
+        state, meta = ck.load_tensors(path)
+        ck.load_weights(self.model, ck.under_prefix("model", state), str(path))
+        ck.restore_optimizer(self.optimizer, self.names, ck.under_prefix("optimizer", state))
+        torch.set_rng_state(state["torch_rng"])
+        self.step, self.sums, self.best = meta["step"], meta["sums"], meta["best"]
+        log = self.folder / "log.jsonl"
+        if log.exists():
+            lines = log.read_text().splitlines(keepends=True)
+            done = self.step // self.steps_per_epoch
+            ck.replace_file(log, "".join(lines[:done]).encode())
+
+    def _rest_of_epoch(self) -> Iterator[Dataset]:
+        epoch, start = divmod(self.step, self.steps_per_epoch)
+        order = np.random.default_rng([self.recipe.train.seed, epoch]).permutation(len(self.data))
+        size = self.recipe.train.batch
+        for k in range(start, self.steps_per_epoch):
+            yield self.data.take(order[k * size : (k + 1) * size])
+
+    def _save_is_due(self) -> bool:
+        # Never between the last step of an epoch and its evaluation: that would be lost.
+        at_end = self.step % self.steps_per_epoch == 0
+        return not at_end and self.step % self.recipe.train.save_every == 0
+
+    def _train_step(self, batch: Dataset) -> None:
+        started = time.perf_counter()
+        config = self.recipe.train
+        factor = lr_factor(self.step, self.total_steps, config.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["base_lr"] * factor
+        x, labels = tensors(batch)
+        logits = self.model(x)
+        loss = cross_entropy(logits, labels)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        if config.clip:
+            nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
+        self.optimizer.step()
+        self.step += 1
+        self.sums["loss"] += float(loss.detach()) * len(labels)
+        self.sums["correct"] += int((logits.argmax(1) == labels).sum())
+        self.sums["count"] += len(labels)
+        self.sums["seconds"] += time.perf_counter() - started
+
+    def _end_epoch(self) -> str:
+        epoch = self.step // self.steps_per_epoch
+        held_out = measure(self.model, self.held_out)
+        if held_out.accuracy > self.best["accuracy"]:
+            rates = list(held_out.spike_rates)
+            self.best = {"accuracy": held_out.accuracy, "epoch": epoch, "spike_rates": rates}
+            weights = self.model.state_dict()
+            ck.save_tensors(self.folder / "weights.safetensors", weights, self.best)
+        line = self._log_line(epoch, held_out)
+        with (self.folder / "log.jsonl").open("a") as log:
+            log.write(json.dumps(line) + "\n")
+        self.sums = dict.fromkeys(self.sums, 0)
+        rates_text = " ".join(f"{rate:.1%}" for rate in held_out.spike_rates)
+        return (
+            f"epoch {epoch}/{self.recipe.train.epochs}"
+            f"  train loss {line['train_loss']:.4f} acc {line['train_accuracy']:.2%}"
+            f"  held-out loss {held_out.loss:.4f} acc {held_out.accuracy:.2%}"
+            f"  spikes {rates_text}  {line['seconds']:.0f} s"
+        )
+
+    def _log_line(self, epoch: int, held_out: Evaluation) -> dict[str, Any]:
+        means = self._means()
+        return {
+            "epoch": epoch,
+            "step": self.step,
+            "train_loss": means["loss"],
+            "train_accuracy": means["accuracy"],
+            "held_out_loss": held_out.loss,
+            "held_out_accuracy": held_out.accuracy,
+            "spike_rates": list(held_out.spike_rates),
+            "lr": self.optimizer.param_groups[-1]["lr"],
+            "seconds": self.sums["seconds"],
+        }
+
+    def _means(self) -> dict[str, float]:
+        count = max(self.sums["count"], 1)
+        return {"loss": self.sums["loss"] / count, "accuracy": self.sums["correct"] / count}
+
+
+def split_data(recipe: Recipe) -> tuple[Dataset, Dataset]:
+    """Return the training and the held-out part; both come from the training split."""
+    count = f":{recipe.data.limit}" if recipe.data.limit else ""
+    dataset = load(f"{recipe.data.name}:train{count}")
+    held_out = recipe.data.held_out
+    if len(dataset) - held_out < recipe.train.batch:
+        expected = f"at most {len(dataset) - recipe.train.batch} of {len(dataset)} held out"
+        raise InputError("recipe [data] held_out", expected=expected, got=str(held_out))
+    order = np.random.default_rng(recipe.data.split_seed).permutation(len(dataset))
+    return dataset.take(order[held_out:]), dataset.take(order[:held_out])

@@ -1,0 +1,49 @@
+"""neurossm: spiking state space models from PyTorch to Loihi 2.
+
+Public names are imported when they are first used, so that importing the package is cheap.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from neurossm.engine import run
+    from neurossm.engine.fast import Stepper
+    from neurossm.graph import Graph
+    from neurossm.passes import Quantize, calibrate, fold_batch_norm
+    from neurossm.store import load, save
+    from neurossm.trace import Trace, compare
+
+_HOMES = {
+    "Graph": "neurossm.graph",
+    "Quantize": "neurossm.passes",
+    "Stepper": "neurossm.engine.fast",
+    "Trace": "neurossm.trace",
+    "calibrate": "neurossm.passes",
+    "compare": "neurossm.trace",
+    "fold_batch_norm": "neurossm.passes",
+    "load": "neurossm.store",
+    "run": "neurossm.engine",
+    "save": "neurossm.store",
+}
+
+__all__ = [
+    "Graph",
+    "Quantize",
+    "Stepper",
+    "Trace",
+    "calibrate",
+    "compare",
+    "fold_batch_norm",
+    "load",
+    "run",
+    "save",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'neurossm' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,70 @@
+"""The commands put together, and how they end: exit status, one clear line, no traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+import click
+import typer
+
+from neurossm.cli import data, demo, diff, doctor, export, profile, quantize, run, show, train, verify
+from neurossm.errors import NeurossmError
+
+app = typer.Typer(
+    name="neurossm",
+    help="Spiking state space models from PyTorch to Loihi 2.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for command in (
+    doctor.doctor,
+    train.train,
+    export.export,
+    quantize.quantize,
+    run.run,
+    verify.verify,
+    diff.diff,
+    profile.profile,
+    show.show,
+    demo.demo,
+):
+    app.command()(command)
+app.add_typer(data.app, name="data")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and exit: 0 done, 1 the check failed, 2 wrong use or bad input."""
+    argv = sys.argv[1:] if arguments is None else arguments
+    sys.exit(_status(argv))
+
+
+def _status(argv: list[str]) -> int:
+    try:
+        return int(app(args=argv, prog_name="neurossm", standalone_mode=False) or 0)
+    except NeurossmError as error:
+        return _fail(str(error), argv, error.exit_status)
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.ctx.get_help() if error.ctx else "", file=sys.stderr)
+        return 2
+    except click.ClickException as error:
+        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
+        hint = f"; see '{command} --help'" if command else ""
+        return _fail(error.format_message() + hint, argv, 2)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("interrupted", argv, 130)
+    except BrokenPipeError:
+        # the reader of our output has gone; Python would complain again while it closes stdout
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _fail(message: str, argv: list[str], status: int) -> int:
+    line = " ".join(message.split())
+    print(f"neurossm: {line}", file=sys.stderr)
+    if "--json" in argv:
+        print(json.dumps({"error": line}))
+    return status

@@ -1,0 +1,95 @@
+"""Running a graph on labeled data with any executor, as the commands do it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neurossm.cli.console import Console
+from neurossm.errors import InputError
+
+if TYPE_CHECKING:
+    from neurossm.engine import Record
+    from neurossm.graph import Graph
+    from neurossm.trace import Trace
+    from neurossm_models.data import Dataset
+
+ENGINES = ("reference", "fast", "lava", "float")
+LARGEST_TRACE_BYTES = 4 * 2**30
+
+
+@dataclass(frozen=True)
+class Execution:
+    """A finished run on labeled data."""
+
+    trace: Trace
+    accuracy: float
+    seconds: float
+
+    @property
+    def steps_per_second(self) -> float:
+        """Time steps of samples per second."""
+        return self.trace.samples * self.trace.steps / self.seconds
+
+
+def load_data(spec: str, data_dir: str) -> Dataset:
+    """Return a data set from ``NAME:SPLIT[:N]``."""
+    from neurossm_models.data import load
+
+    return load(spec, data_dir or None)
+
+
+def execute(
+    graph: Graph, data: Dataset, engine: str, record: Record, console: Console
+) -> Execution:
+    """Run all sequences of a data set; seconds are those of stepping, without start-up."""
+    if engine not in ENGINES:
+        raise InputError("--engine", expected=" | ".join(ENGINES), got=repr(engine))
+    check_size(graph, data, record)
+    if engine == "fast":
+        warm_up(graph, data)
+    with console.progress(f"{engine} engine", len(data)) as progress:
+        started = time.perf_counter()
+        if engine == "lava":
+            from neurossm_converters.lava_backend import run_timed
+
+            result = run_timed(graph, data.inputs, record, progress=progress)
+            trace, seconds = result.trace, result.stepping_seconds
+        else:
+            from neurossm.engine import run
+
+            trace = run(graph, data.inputs, engine, record, progress)
+            seconds = time.perf_counter() - started
+    return Execution(trace, accuracy(graph, trace, data), seconds)
+
+
+def warm_up(graph: Graph, data: Dataset) -> None:
+    """Compile the kernels of a graph (or load them), so that a timing does not contain it."""
+    from neurossm.engine import run
+
+    run(graph, data.inputs[:1, :2], "fast", record="outputs")
+
+
+def accuracy(graph: Graph, trace: Trace, data: Dataset) -> float:
+    """Return the share of sequences whose largest output after the last step is the label."""
+    last = trace.values[graph.outputs[0]][:, -1]
+    return float(np.mean(np.argmax(last, axis=1) == data.labels))
+
+
+def check_size(graph: Graph, data: Dataset, record: Record) -> None:
+    """Refuse to record more than a few gigabytes."""
+    names = graph.order if record == "all" else graph.outputs if record == "outputs" else record
+    channels = sum(graph.nodes[name].out_channels for name in names)
+    needed = 8 * channels * data.inputs.shape[0] * data.inputs.shape[1]
+    if needed > LARGEST_TRACE_BYTES:
+        per_sample = 8 * channels * data.inputs.shape[1]
+        raise InputError(
+            f"trace of {len(data)} samples",
+            expected=f"at most {LARGEST_TRACE_BYTES // 2**30} GiB",
+            got=f"{needed / 2**30:.1f} GiB",
+            remedy=f"record at most {LARGEST_TRACE_BYTES // per_sample} samples"
+            f" (--data {data.name}:{data.split}:N)",
+        )

@@ -1,0 +1,77 @@
+"""``neurossm export``: a trained run becomes a hardware-neutral graph file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from neurossm.cli.console import Console, JsonOption
+from neurossm.errors import CheckFailed, InputError
+
+if TYPE_CHECKING:
+    from neurossm.graph import Graph
+
+NIR_MODES = ("strict", "auto", "off")
+
+
+def export(
+    run: Annotated[str, typer.Argument(help="A run folder or the name of a checkpoint.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The .nssm file to write.")],
+    nir: Annotated[str, typer.Option(help="strict: fail unless NIR can express the whole graph;"
+                                     " auto: write NIR where it can; off.")] = "auto",
+    json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Export a trained model to a float graph; batch norms fold, nothing is dropped."""
+    console = Console(json)
+    graph = load_run(run)
+    wrote_nir, reasons = write_graph(graph, output, nir)
+    console.document(
+        {"file": str(output), "nodes": len(graph.nodes), "nir": wrote_nir, "nir_reasons": reasons}
+    )
+    console.say(f"{output}: {len(graph.nodes)} nodes, {len(graph.edges)} edges")
+    if nir != "off":
+        console.say("NIR: written to /node" if wrote_nir else f"NIR: not written; {reasons[0]}"
+                    + (f" (and {len(reasons) - 1} more nodes)" if reasons[1:] else ""))  # fmt: skip
+
+
+def load_run(run: str) -> Graph:
+    """Return the float graph of a trained run."""
+    from dataclasses import replace
+
+    from neurossm_converters.from_torch import from_torch
+    from neurossm_models.data import task
+    from neurossm_models.train import load_model
+
+    model, recipe = load_model(run)
+    facts = task(recipe.data.name)
+    graph = from_torch(model, steps=facts.steps, scale=facts.scale)
+    meta = {**graph.meta, "run": Path(run).name, "data": recipe.data.name, "seed": recipe.train.seed}
+    return replace(graph, meta=meta)
+
+
+def write_graph(graph: Graph, output: Path, nir: str) -> tuple[bool, list[str]]:
+    """Write a float graph, with NIR beside it as asked; return whether NIR was, or why not."""
+    from neurossm.store import save
+
+    if nir not in NIR_MODES:
+        raise InputError("--nir", expected=" | ".join(NIR_MODES), got=repr(nir))
+    if nir == "off":
+        save(output, graph)
+        return False, []
+    from neurossm_converters import nir as converter
+
+    reasons = list(converter.expressible(graph))
+    if reasons and nir == "strict":
+        raise CheckFailed(
+            "export --nir strict",
+            expected="a graph that NIR can express",
+            got="; ".join(reasons),
+            remedy="train with linear mixing, or use --nir auto",
+        )
+    if reasons:
+        save(output, graph)
+        return False, reasons
+    save(output, graph, before=lambda path: converter.write(graph, path))
+    return True, []

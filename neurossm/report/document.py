@@ -1,0 +1,90 @@
+"""What a report says, as one frozen value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from neurossm.energy import Energy
+from neurossm.errors import InputError
+from neurossm.graph import Graph
+from neurossm.metrics import Metrics
+from neurossm.trace import Trace
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accuracy:
+    """Measured accuracy, as parts of one.
+
+    Attributes
+    ----------
+    data
+        Which samples: ``sMNIST test set``.
+    samples
+        How many.
+    integer
+        Of the integer graph: what is deployed.
+    float_graph
+        Of the float graph; None where it was not run.
+    agreement
+        Part of samples on which both predict the same; None where the float graph was not run.
+    """
+
+    data: str
+    samples: int
+    integer: float
+    float_graph: float | None = None
+    agreement: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("integer", "float_graph", "agreement"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise InputError(f"accuracy {name}", expected="0 to 1", got=str(value))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Everything that `neurossm.report.write_html` writes. What is None was not done.
+
+    Attributes
+    ----------
+    title
+        Heading.
+    graph
+        The graph that ran.
+    metrics
+        Of the run over the samples that were counted.
+    energy
+        Estimated from those metrics.
+    accuracy
+        Measured.
+    sample
+        A recorded trace; its first sample is drawn.
+    file_name, file_hash
+        The graph file and its SHA-256.
+    versions, seeds
+        Name to version, name to seed.
+    date
+        When it was made, ISO 8601.
+    measured
+        More sentences on what was measured and how.
+    """
+
+    title: str
+    graph: Graph
+    metrics: Metrics | None = None
+    energy: Energy | None = None
+    accuracy: Accuracy | None = None
+    sample: Trace | None = None
+    file_name: str = ""
+    file_hash: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    seeds: Mapping[str, int] = field(default_factory=dict)
+    date: str = ""
+    measured: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "versions", MappingProxyType(dict(self.versions)))
+        object.__setattr__(self, "seeds", MappingProxyType(dict(self.seeds)))

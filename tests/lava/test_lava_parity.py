@@ -1,0 +1,74 @@
+"""Lava against the specification: values, states and counters, in every mode."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pytest
+
+from neurossm.engine.run import run as run_engine
+from neurossm.trace import compare
+from neurossm_converters import lava_backend
+from neurossm_converters.lava_backend import LavaOptions
+
+pytestmark = pytest.mark.lava
+STEPS = 20
+
+
+@dataclass(frozen=True)
+class Case:
+    options: LavaOptions
+    seed: int
+    samples: int
+    groups: int
+    record: str | tuple[str, ...] = "all"
+
+
+# the specification runs each sample by itself: to equal it with one sample and with three in a
+# row or side by side is to equal oneself alone
+CASES = (
+    Case(LavaOptions(protocol="loihi"), seed=0, samples=3, groups=3),
+    Case(LavaOptions(protocol="async"), seed=0, samples=1, groups=1),
+    Case(LavaOptions(protocol="async", stacked=2), seed=0, samples=3, groups=2),
+    Case(LavaOptions(protocol="loihi", stacked=2), 1, samples=3, groups=2, record=("ssm", "out")),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.options.protocol}-{c.options.stacked}")
+def test_every_node_equals_the_reference(graph_of, inputs_of, case):
+    graph = graph_of(case.seed)
+    inputs = {name: array[: case.samples] for name, array in inputs_of(3, case.seed).items()}
+    expected = run_engine(graph, inputs, engine="reference")
+    clipped = {name for name, count in expected.counts.items() if count.saturations}
+    # where nothing saturates or spikes, agreement would say little
+    assert clipped >= {"up", "ternary", "far", "value", "product", "accumulate"}
+    assert all(count.spikes_out for count in expected.counts.values())
+
+    done = []
+    found = lava_backend.run_timed(graph, inputs, case.record, case.options, done.append)
+    trace = found.trace
+
+    recorded = graph.order if case.record == "all" else case.record
+    assert set(trace.values) == set(recorded)
+    comparison = compare(expected, trace, graph.order)
+    assert comparison.first is None
+    channels = sum(graph.nodes[name].out_channels for name in recorded)
+    assert comparison.compared == case.samples * STEPS * channels
+    assert set(trace.states) == {"ssm.re", "ssm.im", "accumulate.sum"}
+    for name, state in expected.states.items():
+        assert np.array_equal(trace.states[name], state), name
+    for name, count in expected.counts.items():
+        assert asdict(trace.counts[name]) == asdict(count), name
+
+    assert trace.engine == "lava"
+    assert sum(done) == case.samples
+    assert found.latency == 4  # up, value, gate, deep
+    assert found.network_steps == case.groups * STEPS + 4
+    assert found.processes == 20 + 6  # nodes, and edges into the five Affines
+    assert found.steps_per_second == pytest.approx(case.samples * STEPS / found.stepping_seconds)
+
+
+def test_the_graph_saturates_on_entry_and_in_the_state(graph_of, inputs_of):
+    counts = run_engine(graph_of(0), inputs_of(3, 0), engine="reference").counts
+    assert counts["spike2"].saturations  # two edges that add beyond 24 bits
+    assert counts["ssm"].saturations
+    assert counts["line"].saturations

@@ -1,0 +1,112 @@
+"""Recipes: what is in them, what may be changed, and how each mistake is named."""
+
+import re
+import tomllib
+
+import pytest
+
+from neurossm.errors import InputError
+from neurossm_models.train.recipe import load_recipe, recipe_names, recipe_path, to_toml
+
+SMALL = """
+[data]
+name = "digits"
+held_out = 10
+[model]
+width = 4
+[train]
+epochs = 1
+batch = 8
+lr = 1
+ssm_lr = 0.001
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "own.toml"
+        path.write_text(text)
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_of_ours_loads_and_gives_the_source_of_each_key(name):
+    recipe = load_recipe(name)
+    assert recipe == load_recipe(f"recipes/{name}.toml")
+    for line in recipe_path(name).read_text().splitlines():
+        assert "=" not in line.split("#")[0] or "#" in line, line
+
+
+def test_a_recipe_written_out_reads_back_the_same(write):
+    recipe = load_recipe("binary-s4d-smnist", ["model.mixing=linear", "train.lr=3e-3"])
+    assert load_recipe(write(to_toml(recipe))) == recipe
+    assert (recipe.model.mixing, recipe.train.lr) == ("linear", 0.003)
+
+
+def test_whole_numbers_serve_as_real_ones_and_defaults_fill_in(write):
+    recipe = load_recipe(write(SMALL), ["train.seed=7"])
+    assert recipe.train.lr == 1.0 and isinstance(recipe.train.lr, float)
+    assert (recipe.train.seed, recipe.train.warmup, recipe.model.state) == (7, 0.1, 32)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("width = 4", "widht = 4", "'widht'; did you mean 'width'?"),
+        ("[model]", "[modle]", "did you mean 'model'?"),
+        ("[model]", "model = 3\n[x]", "'x'"),
+        ("epochs = 1\n", "", "[train]: expected key 'epochs', got none"),
+        ("batch = 8", "batch = 8.5", "batch: expected a whole number, got 8.5"),
+        ("batch = 8", "batch = true", "batch: expected a whole number, got True"),
+        ("batch = 8", "batch = 0", "[train] batch: expected at least 1, got 0"),
+        ("lr = 1", "lr = nan", "lr: expected a finite number, got nan"),
+        ("lr = 1", "lr = 'fast'", "lr: expected a number"),
+        ("width = 4", "state = 5", "[model] state: expected an even number"),
+        ('"digits"', '"digit"', "[data] name: expected one of digits, mnist, got 'digit'; did you"),
+        ("[data]", "[data", "a TOML recipe"),
+    ],
+)
+def test_a_mistake_is_named_with_its_file_and_the_nearest_key(write, old, new, message):
+    assert old in SMALL
+    path = write(SMALL.replace(old, new, 1))
+    with pytest.raises(InputError, match=re.escape(message)) as caught:
+        load_recipe(path)
+    assert str(caught.value).startswith(str(path))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.epocs=3", "did you mean 'epochs'"),
+        ("trian.epochs=3", "did you mean 'train'"),
+        ("train.epochs", "expected section.key=value"),
+        ("epochs=3", "expected section.key=value"),
+        ("train.epochs=many", "expected a whole number, got 'many'"),
+    ],
+)
+def test_a_wrong_override_is_named(override, message):
+    with pytest.raises(InputError, match=message):
+        load_recipe("binary-s4d-digits", [override])
+
+
+def test_an_override_of_a_section_that_is_no_table_is_refused(write):
+    with pytest.raises(InputError, match=r"\[data\]: expected a table, got 3"):
+        load_recipe(write("data = 3"), ["data.name=digits"])
+
+
+def test_an_unknown_recipe_names_the_nearest():
+    with pytest.raises(InputError, match="did you mean 'binary-s4d-digits'"):
+        load_recipe("binary-s4d-digit")
+
+
+def test_the_two_smnist_recipes_differ_in_the_mixing_alone():
+    glu, linear = (
+        tomllib.loads(recipe_path(name).read_text())
+        for name in ("binary-s4d-smnist", "binary-s4d-linear-smnist")
+    )
+    assert linear["model"].pop("mixing") == "linear" and glu["model"].pop("mixing") == "glu"
+    assert glu == linear

@@ -1,0 +1,169 @@
+"""The S4D layer against matrix exponentials, direct sums, and itself in its other form."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.linalg import expm
+
+from neurossm.errors import InputError
+from neurossm_models import S4D
+from neurossm_models.convolution import fft_convolve
+from neurossm_models.s4d import initial_modes
+
+FORMS = [(d, i) for d in ("zoh", "bilinear") for i in ("lin", "inv", "legs")]
+
+
+def layer(init="lin", discretization="zoh", width=3, state=8):
+    torch.manual_seed(1)
+    ssm = S4D(width, state, init=init, discretization=discretization).double()
+    with torch.no_grad():  # away from the symmetric start: B, A and dt all different
+        for parameter in ssm.parameters():
+            parameter += 0.1 * torch.randn_like(parameter)
+    return ssm
+
+
+def real_block(a, b):
+    """Return the 2x2 real matrix and the 2-vector that act as the complex a and b do."""
+    return np.array([[a.real, -a.imag], [a.imag, a.real]]), np.array([b.real, b.imag])
+
+
+def continuous(ssm):
+    a = -np.exp(ssm.log_a_real.detach().numpy()) + 1j * ssm.a_imag.detach().numpy()
+    b = ssm.b.detach().numpy()
+    return np.exp(ssm.log_dt.detach().numpy()), a, b[..., 0] + 1j * b[..., 1]
+
+
+@pytest.mark.parametrize(("discretization", "init"), FORMS)
+def test_the_parallel_form_equals_the_step_form(discretization, init):
+    ssm = layer(init, discretization)
+    u = torch.randn(2, 3, 150, dtype=torch.float64)
+    x, ys = ssm.initial_state(2), []
+    for t in range(150):
+        y, x = ssm.step(u[:, :, t], x)
+        ys.append(y)
+    torch.testing.assert_close(ssm(u), torch.stack(ys, -1), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 7, 64, 65, 784])
+def test_the_kernel_is_the_direct_sum_at_any_length(length):
+    ssm = layer("inv")
+    abar, bbar, c, _ = ssm.discretized()
+    powers = np.cumprod(np.repeat(abar[..., None], length, -1), -1) / abar[..., None]
+    expected = 2 * np.einsum("hm,hml->hl", c * bbar, powers).real
+    np.testing.assert_allclose(ssm.kernel(length).detach().numpy(), expected, atol=1e-9)
+
+
+def test_zero_order_hold_is_the_matrix_exponential_of_the_held_system():
+    ssm = layer("legs", "zoh")
+    dt, a, b = continuous(ssm)
+    abar, bbar, _, _ = ssm.discretized()
+    for h, m in np.ndindex(a.shape):
+        held = np.zeros((3, 3))
+        held[:2, :2], held[:2, 2] = real_block(a[h, m], b[h, m])
+        stepped = expm(held * dt[h])
+        assert abar[h, m] == pytest.approx(stepped[0, 0] + 1j * stepped[1, 0], abs=1e-12)
+        assert bbar[h, m] == pytest.approx(stepped[0, 2] + 1j * stepped[1, 2], abs=1e-12)
+
+
+def test_bilinear_solves_the_trapezoidal_rule():
+    ssm = layer("lin", "bilinear")
+    dt, a, b = continuous(ssm)
+    abar, bbar, _, _ = ssm.discretized()
+    for h, m in np.ndindex(a.shape):
+        big_a, big_b = real_block(a[h, m], b[h, m])
+        left, right = np.eye(2) - dt[h] / 2 * big_a, np.eye(2) + dt[h] / 2 * big_a
+        stepped = np.linalg.solve(left, right)
+        assert abar[h, m] == pytest.approx(stepped[0, 0] + 1j * stepped[1, 0], abs=1e-12)
+        drive = np.linalg.solve(left, dt[h] * big_b)
+        assert bbar[h, m] == pytest.approx(drive[0] + 1j * drive[1], abs=1e-12)
+
+
+def test_discretized_is_double_precision_and_means_the_recurrence():
+    torch.manual_seed(0)
+    ssm = S4D(4, 6)
+    abar, bbar, c, d = ssm.discretized()
+    assert [v.dtype for v in (abar, bbar, c, d)] == [np.complex128] * 3 + [np.float64]
+    assert abar.shape == bbar.shape == c.shape == (4, 3) and d.shape == (4,)
+    u, x, expected = np.random.default_rng(0).normal(size=(4, 60)), 0, []
+    for t in range(60):
+        x = abar * x + bbar * u[:, t, None]
+        expected.append(2 * (c * x).sum(-1).real + d * u[:, t])
+    y = ssm(torch.tensor(u[None], dtype=torch.float32)).detach().numpy()[0]
+    np.testing.assert_allclose(y, np.stack(expected, -1), atol=1e-5)
+
+
+def test_lin_and_inv_poles_are_the_published_ones():
+    lin, b = initial_modes("lin", 6)
+    np.testing.assert_allclose(lin, [-0.5, -0.5 + np.pi * 1j, -0.5 + 2j * np.pi])
+    np.testing.assert_array_equal(b, [1, 1, 1])
+    inv, _ = initial_modes("inv", 4)
+    np.testing.assert_allclose(inv, [-0.5 + 4 / np.pi * 3j, -0.5 + 4 / np.pi * (4 / 3 - 1) * 1j])
+
+
+def test_legs_modes_are_those_of_hippo_plus_its_rank_one_correction():
+    state = 8
+    hippo, p = np.zeros((state, state)), np.sqrt(np.arange(state) + 0.5)
+    for n in range(state):
+        hippo[n, n] = -(n + 1)
+        for k in range(n):
+            hippo[n, k] = -np.sqrt(2 * n + 1) * np.sqrt(2 * k + 1)
+    normal = hippo + np.outer(p, p)
+    poles, weights = initial_modes("legs", state)
+    eigenvalues = np.linalg.eigvals(normal)
+    upper = np.sort(eigenvalues.imag[eigenvalues.imag > 0])
+    np.testing.assert_allclose(np.sort(poles.imag), upper, rtol=1e-9)
+    np.testing.assert_allclose(poles.real, -0.5)
+    # b^T exp(S t) b = 2 sum w^2 exp(-t/2) cos(w_n t) gives the unclipped weights.
+    drive, times = np.sqrt(2 * np.arange(state) + 1.0), np.linspace(0, 1, 12)
+    response = [drive @ expm(normal * t) @ drive for t in times]
+    basis = 2 * np.exp(-times / 2)[:, None] * np.cos(np.outer(times, poles.imag))
+    squares = np.linalg.lstsq(basis, response, rcond=None)[0]
+    np.testing.assert_allclose(weights, np.minimum(np.sqrt(squares), 2), rtol=1e-5)
+
+
+def test_initial_time_steps_lie_in_their_range():
+    dt = S4D(2000, 2, dt_min=0.01, dt_max=0.04).log_dt.exp()
+    assert 0.01 <= dt.min() < 0.0102 and 0.0392 < dt.max() <= 0.0401
+    assert dt.log().mean().item() == pytest.approx(np.log(0.02), abs=0.03)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"state": 5}, "an even number"),
+        ({"init": "lgs"}, "did you mean 'legs'?"),
+        ({"discretization": "foh"}, "one of zoh, bilinear"),
+        ({"dt_min": 0.2}, "0 < dt_min <= dt_max"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments, message):
+    with pytest.raises(InputError, match=message.replace("?", r"\?")):
+        S4D(**{"width": 2, "state": 4, **arguments})
+
+
+def plain_convolution(u, kernel):
+    """Return the causal convolution as a product with an explicit lower-triangular matrix."""
+    length = u.shape[-1]
+    lag = torch.arange(length)[:, None] - torch.arange(length)
+    matrix = torch.where(lag >= 0, kernel[:, lag.clamp(min=0)], 0.0)
+    return torch.einsum("hts,bhs->bht", matrix, u)
+
+
+def test_the_fft_convolution_passes_gradcheck():
+    u = torch.randn(3, 2, 5, dtype=torch.float64, requires_grad=True)
+    kernel = torch.randn(2, 5, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(fft_convolve, (u, kernel))
+
+
+@pytest.mark.parametrize("length", [1, 6, 31])
+def test_the_fft_convolution_and_its_gradients_equal_the_plain_ones(length):
+    torch.manual_seed(2)
+    # More sequences than are transformed at once, and not a multiple of them.
+    u = torch.randn(19, 2, length, dtype=torch.float64, requires_grad=True)
+    kernel = torch.randn(2, length, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(19, 2, length, dtype=torch.float64)
+    results = []
+    for convolve in (fft_convolve, plain_convolution):
+        y = convolve(u, kernel)
+        results.append((y, *torch.autograd.grad((y * weight).sum(), (u, kernel))))
+    torch.testing.assert_close(*results, rtol=1e-10, atol=1e-10)

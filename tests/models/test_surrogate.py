@@ -1,0 +1,39 @@
+"""Spikes: where they are, and what gradient passes them."""
+
+import math
+
+import pytest
+import torch
+
+from neurossm_models import Spike, heaviside
+
+
+def test_a_spike_is_where_v_is_at_least_zero():
+    v = torch.tensor([-1.0, -1e-30, -0.0, 0.0, 1e-30, 2.0])
+    assert heaviside(v).tolist() == [0, 0, 1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("v", "slope"),
+    [(0.0, 1.0), (1 / math.pi, 0.5), (-1 / math.pi, 0.5), (3 / math.pi, 0.1), (-7 / math.pi, 0.02)],
+)
+def test_the_surrogate_slope_is_that_of_the_arctan(v, slope):
+    at = torch.tensor([v], dtype=torch.float64, requires_grad=True)
+    (grad,) = torch.autograd.grad(heaviside(at) * 3, at)
+    assert grad.item() == pytest.approx(3 * slope)
+
+
+def test_each_feature_has_its_own_threshold_and_its_gradient():
+    spike = Spike(2, threshold=0.5).double()
+    with torch.no_grad():
+        spike.theta[1] = 2.0
+    v = torch.tensor([[[0.4, 0.5, 0.6], [0.5, 2.0, 3.0]]], dtype=torch.float64)
+    s = spike(v)
+    assert s.tolist() == [[[0, 1, 1], [0, 1, 1]]]
+    s.sum().backward()
+    expected = [
+        -sum(1 / (1 + (math.pi * (x - th)) ** 2) for x in row)
+        for row, th in (((0.4, 0.5, 0.6), 0.5), ((0.5, 2.0, 3.0), 2.0))
+    ]
+    assert spike.theta.grad.tolist() == pytest.approx(expected)
+    assert spike(v[:, :, 1]).tolist() == [[1, 1]]
