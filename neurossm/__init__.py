@@ -9,10 +9,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from neurossm.engine import run
     from neurossm.engine.fast import Stepper
+    from neurossm.engine.run import run
     from neurossm.graph import Graph
-    from neurossm.passes import Quantize, calibrate, fold_batch_norm
+    from neurossm.passes.calibrate import calibrate
+    from neurossm.passes.fold_batch_norm import fold_batch_norm
+    from neurossm.passes.quantize import Quantize
     from neurossm.store import load, save
     from neurossm.trace import Trace, compare
 

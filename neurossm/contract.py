@@ -66,8 +66,12 @@ def problems(graph: Graph) -> tuple[Problem, ...]:
         node = graph.nodes[name]
         if not node.is_integer:
             found.append(
-                Problem(name, "an integer node", f"a float {type(node).__name__}",
-                        "quantize the graph first")  # fmt: skip
+                Problem(
+                    name,
+                    "an integer node",
+                    f"a float {type(node).__name__}",
+                    "quantize the graph first",
+                )  # fmt: skip
             )
     if found:  # formats are missing: nothing else can be checked
         return tuple(found)

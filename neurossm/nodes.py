@@ -216,8 +216,9 @@ class DiagonalSSM(Node):
         y   = sat(sum_N [tz(c_re re') - tz(c_im im')] + tz(d u) + bias)
 
     Each shift follows from the formats: ``a.frac`` for the poles, ``b.frac + u.frac - state.frac``,
-    ``c.frac + state.frac - 1 - out.frac`` (the 1 is the factor 2) and ``d.frac + u.frac - out.frac``.
-    The state's format is the drive's, at most 24 bits. Exponents of b, c, d and the state may differ by channel.
+    ``c.frac + state.frac - 1 - out.frac`` (the 1 is the factor 2), ``d.frac + u.frac - out.frac``.
+    The state's format is the drive's, at most 24 bits. Exponents of b, c, d and the state may
+    differ by channel.
 
     Source: Gu et al. 2022 (S4D); the rounding is that of Lava's RF neuron.
 

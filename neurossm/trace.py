@@ -173,12 +173,12 @@ def compare(
         raise InputError("comparison", expected="a node that both traces hold", got="none")
     rows, firsts = [], []
     for position, name in enumerate(shared):
-        a, b = left.values[name], right.values[name]
+        # every integer of a trace is exact in float64
+        a, b = (np.asarray(trace.values[name], dtype=np.float64) for trace in (left, right))
         if a.shape != b.shape:
             raise InputError(f"trace of {name!r}", expected=f"shape {a.shape}", got=str(b.shape))
-        b_real = b * units[name] if units else b
-        differs = a != b_real
-        distance = np.abs(np.asarray(a, dtype=np.float64) - b_real)
+        b = b * units[name] if units else b
+        differs, distance = a != b, np.abs(a - b)
         rows.append(
             NodeDifference(
                 name,
@@ -186,14 +186,14 @@ def compare(
                 int(np.count_nonzero(differs)),
                 float(distance.max(initial=0.0)),
                 float(distance.mean()) if a.size else 0.0,
-                float(np.abs(np.asarray(a, dtype=np.float64)).max(initial=0.0)),
+                float(np.abs(a).max(initial=0.0)),
             )
         )
         if np.any(differs):
             step = int(np.argmax(differs.any(axis=(0, 2))))
             sample, channel = (int(i) for i in np.argwhere(differs[:, step])[0])
             place = (sample, step, channel)
-            mismatch = Mismatch(name, *place, float(a[place]), float(b_real[place]))
+            mismatch = Mismatch(name, *place, float(a[place]), float(b[place]))
             firsts.append((step, position, mismatch))
     first = min(firsts, key=lambda item: item[:2])[2] if firsts else None
     return Comparison(tuple(rows), first)
@@ -201,6 +201,4 @@ def compare(
 
 def units(graph: Graph) -> dict[str, float]:
     """Return for each node of an integer graph the real value of one unit of its messages."""
-    return {
-        name: 2.0**-node.out.frac for name, node in graph.nodes.items() if node.out is not None
-    }
+    return {name: 2.0**-node.out.frac for name, node in graph.nodes.items() if node.out is not None}

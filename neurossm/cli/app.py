@@ -9,7 +9,19 @@ import sys
 import click
 import typer
 
-from neurossm.cli import data, demo, diff, doctor, export, profile, quantize, run, show, train, verify
+from neurossm.cli import (
+    data,
+    demo,
+    diff,
+    doctor,
+    export,
+    profile,
+    quantize,
+    run,
+    show,
+    train,
+    verify,
+)
 from neurossm.errors import NeurossmError
 
 app = typer.Typer(
@@ -51,7 +63,9 @@ def _status(argv: list[str]) -> int:
         print(error.ctx.get_help() if error.ctx else "", file=sys.stderr)
         return 2
     except click.ClickException as error:
-        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
+        command = (
+            error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
+        )
         hint = f"; see '{command} --help'" if command else ""
         return _fail(error.format_message() + hint, argv, 2)
     except (click.Abort, KeyboardInterrupt):

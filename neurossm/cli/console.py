@@ -52,7 +52,9 @@ class Console:
         if self.as_json:
             print(json.dumps(document, indent=2, allow_nan=False))
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> None:
+    def table(
+        self, columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = ""
+    ) -> None:
         """Print a table on stdout, for people only; numbers to the right."""
         if self.as_json:
             return

@@ -38,7 +38,9 @@ def doctor(json: JsonOption = False) -> int:
     package("nir", "export --nir", "pip install 'neurossm[nir]'")
     package("matplotlib", "the notebooks", "pip install 'neurossm[plot]'")
     lava = shim.status()
-    found = f"{lava.version}{' with shim' if lava.shim_needed else ''}" if lava.version else "missing"
+    found = (
+        f"{lava.version}{' with shim' if lava.shim_needed else ''}" if lava.version else "missing"
+    )
     check("lava-nc", lava.usable, lava.problem or found, "--engine lava", lava.remedy)
     check(
         "lava-loihi",

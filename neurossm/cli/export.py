@@ -47,7 +47,12 @@ def load_run(run: str) -> Graph:
     model, recipe = load_model(run)
     facts = task(recipe.data.name)
     graph = from_torch(model, steps=facts.steps, scale=facts.scale)
-    meta = {**graph.meta, "run": Path(run).name, "data": recipe.data.name, "seed": recipe.train.seed}
+    meta = {
+        **graph.meta,
+        "run": Path(run).name,
+        "data": recipe.data.name,
+        "seed": recipe.train.seed,
+    }
     return replace(graph, meta=meta)
 
 

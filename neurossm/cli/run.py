@@ -13,7 +13,9 @@ from neurossm.cli.console import Console, DataDirOption, JsonOption
 def run(
     graph: Annotated[Path, typer.Argument(help="An .nssm file.")],
     data: Annotated[str, typer.Option(help="NAME:SPLIT[:N], such as mnist:test:100.")],
-    engine: Annotated[str, typer.Option(help="reference | fast | lava (integers) or float.")] = "fast",
+    engine: Annotated[
+        str, typer.Option(help="reference | fast | lava (integers) or float.")
+    ] = "fast",
     trace: Annotated[
         Path | None, typer.Option(help="Write the values of every node to this file.")
     ] = None,
@@ -26,7 +28,9 @@ def run(
 
     console = Console(json)
     loaded = load(graph)
-    result = execute(loaded, load_data(data, data_dir), engine, "all" if trace else "outputs", console)
+    result = execute(
+        loaded, load_data(data, data_dir), engine, "all" if trace else "outputs", console
+    )
     if trace:
         save_trace(trace, result.trace)
     console.document(

@@ -11,6 +11,9 @@ from neurossm.cli.console import Console, JsonOption
 from neurossm.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from neurossm.graph import Graph
     from neurossm.trace import Trace
 
@@ -59,14 +62,14 @@ def verify(
     return 1 if mismatches else 0
 
 
-def run_integers(graph: Graph, inputs: dict[str, object], engine: str) -> Trace:
+def run_integers(graph: Graph, inputs: dict[str, NDArray[np.int64]], engine: str) -> Trace:
     """Run an integer engine on inputs by name, every node recorded."""
     if engine == "lava":
         from neurossm_converters.lava_backend import run as run_lava
 
-        return run_lava(graph, inputs)  # type: ignore[arg-type]
+        return run_lava(graph, inputs)
     if engine not in ("reference", "fast"):
         raise InputError("--engine", expected="reference | fast | lava", got=repr(engine))
     from neurossm.engine import run
 
-    return run(graph, inputs, engine)  # type: ignore[arg-type]
+    return run(graph, inputs, engine)

@@ -44,9 +44,7 @@ def run(
 ) -> Trace:
     """Run a graph on real numbers; the trace holds the largest magnitudes in ``peaks``."""
     samples, steps = next(iter(inputs.values())).shape[:2]
-    values = {
-        name: np.empty((samples, steps, graph.nodes[name].out_channels)) for name in record
-    }
+    values = {name: np.empty((samples, steps, graph.nodes[name].out_channels)) for name in record}
 
     def work(start: int) -> Peaks:
         part = slice(start, min(start + SAMPLES_A_BLOCK, samples))
@@ -56,7 +54,7 @@ def run(
             node = graph.nodes[name]
             if isinstance(node, Input):
                 assert node.out is not None
-                sent[name] = inputs[name][part] * 2.0**-node.out.frac
+                sent[name] = np.ldexp(inputs[name][part].astype(np.float64), -node.out.frac)
             elif isinstance(node, DiagonalSSM):
                 sent[name], peaks[f"{name}.state"] = _ssm(node, _added(graph, name, sent))
             else:
@@ -88,7 +86,9 @@ def _evaluate(node: Node, operands: list[Reals]) -> Reals:
         case Output() | Sum():
             return u
         case Affine():
-            return u @ _real(node.weight).T + _real(node.bias)
+            # one matrix, not a stack of small ones: a single call of the BLAS
+            flat = u.reshape(-1, u.shape[-1]) @ _real(node.weight).T + _real(node.bias)
+            return flat.reshape(*u.shape[:-1], -1)
         case BatchNorm():
             return u * _real(node.gain) + _real(node.offset)
         case Threshold():

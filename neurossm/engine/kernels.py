@@ -17,6 +17,7 @@ from neurossm.fixed.compiled import clip, clip_int, clipped, multiply_shift, shi
 
 SYN_OPS, MULTIPLIES, SATURATIONS = 0, 1, 2
 
+
 @cache
 def diagonal_ssm(modes, real_b):
     """Return the kernel of `DiagonalSSM` for N states a channel, compiled for that N.

@@ -125,7 +125,8 @@ def _sum(node: Sum, formats: list[Fixed]) -> Operation:
     limit = float(_limit(node))
 
     def pair(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
-        kernels.aligned_pair(*operands, y, *scales, limit, tally)
+        u, v = operands
+        kernels.aligned_pair(u, v, y, scales[0], scales[1], limit, tally)
 
     def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
         total = np.empty(y.shape)

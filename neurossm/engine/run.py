@@ -51,7 +51,7 @@ def run(
     if engine not in ENGINES:
         raise InputError("engine", expected=" | ".join(ENGINES), got=repr(engine))
     arrays = check_inputs(graph, inputs)
-    names = _recorded(graph, record)
+    names = recorded(graph, record)
     # each engine is imported where it is used: numba is slow to import
     if engine == "float":
         from neurossm.engine import floating
@@ -110,7 +110,7 @@ def check_inputs(
     return checked
 
 
-def _recorded(graph: Graph, record: Record) -> tuple[str, ...]:
+def recorded(graph: Graph, record: Record) -> tuple[str, ...]:
     if record == "all":
         return graph.order
     if record == "outputs":

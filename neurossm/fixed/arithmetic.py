@@ -143,12 +143,12 @@ def project_poles(
     """
     modulus = np.hypot(np.asarray(real, dtype=np.float64), np.asarray(imag, dtype=np.float64))
     if modulus.size and not np.all(modulus <= 1 + 2**-8):
-        raise RangeError(
-            "poles", expected="modulus at most 1", got=str(float(np.max(modulus)))
-        )
+        raise RangeError("poles", expected="modulus at most 1", got=str(float(np.max(modulus))))
     frac = bits - 1
     limit = symmetric_limit(bits)  # a pole just below 1 rounds to 1.0, which is outside anyway
-    re, im = (np.clip(np.rint(_ldexp(p, frac)), -limit, limit).astype(np.int64) for p in (real, imag))
+    re, im = (
+        np.clip(np.rint(_ldexp(p, frac)), -limit, limit).astype(np.int64) for p in (real, imag)
+    )
     while True:
         outside = re * re + im * im >= 2 ** (2 * frac)
         if not np.any(outside):
@@ -178,7 +178,9 @@ def _fitting(scaled: NDArray[np.float64], bits: int) -> NDArray[np.int64]:
     largest = float(np.abs(scaled).max(initial=0.0))
     if not largest <= limit:
         raise RangeError(
-            "parameter", expected=f"at most {limit} ({bits} bits) at its scale", got=f"{largest:.0f}"
+            "parameter",
+            expected=f"at most {limit} ({bits} bits) at its scale",
+            got=f"{largest:.0f}",
         )
     return scaled.astype(np.int64)
 

@@ -109,7 +109,9 @@ class Quantize:
             except RangeError as error:
                 raise RangeError(f"node {name!r}: {error}") from None
         # the order of nodes is the graph's own, not that of the visit
-        integer = Graph({name: done[name] for name in graph.nodes}, graph.edges, graph.dt, graph.meta)
+        integer = Graph(
+            {name: done[name] for name in graph.nodes}, graph.edges, graph.dt, graph.meta
+        )
         contract.require(integer)
         return integer
 

@@ -1,9 +1,9 @@
 """Integers of a `DiagonalSSM`: poles projected, every state scaled to use its width.
 
-A diagonal recurrence may be scaled state by state, ``x -> s x``, without changing what it computes:
-``b -> s b``, ``drive -> s drive``, ``c -> c / s``. Two liberties are used. The phase of ``s`` makes b
-real, which saves half of its products. The magnitude makes b a power of two, so it is exact, and
-brings the largest value seen close to the end of the state's width.
+A diagonal recurrence may be scaled state by state, ``x -> s x``, without changing what it
+computes: ``b -> s b``, ``drive -> s drive``, ``c -> c / s``. Two liberties are used. The phase of
+``s`` makes b real, which saves half of its products. The magnitude makes b a power of two, so it is
+exact, and brings the largest value seen close to the end of the state's width.
 """
 
 from __future__ import annotations

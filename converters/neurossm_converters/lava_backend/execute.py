@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm import contract
-from neurossm.engine.run import Progress, Record, _recorded, check_inputs
+from neurossm.engine.run import Progress, Record, check_inputs, recorded
 from neurossm.graph import Graph
 from neurossm.trace import Trace
 from neurossm_converters.lava_backend import shim
@@ -92,7 +92,7 @@ def run_timed(
     """Run as `run` does and return the trace with its timing."""
     contract.require(graph)
     arrays = check_inputs(graph, inputs)
-    job = Job(graph, arrays, _recorded(graph, record), options or LavaOptions())
+    job = Job(graph, arrays, recorded(graph, record), options or LavaOptions())
     return run_job(job, progress)
 
 

@@ -22,6 +22,8 @@ def train(
 ) -> TrainResult:
     """Train a network as a recipe says, and return what it reached.
 
+    Sets PyTorch's global seed and, if the recipe says so, its number of threads.
+
     Parameters
     ----------
     recipe_name_or_path

@@ -1,0 +1,55 @@
+# `make demo` and `make test` each do all of their own set-up on a fresh machine.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.complete
+PACKAGES := neurossm models/neurossm_models converters/neurossm_converters
+
+# every worker and every Lava process would start a pool of BLAS threads of its own
+export OPENBLAS_NUM_THREADS ?= 1
+
+.PHONY: help setup data demo test lint types imports check hw bench clean
+
+help:  ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+setup: $(STAMP)  ## create .venv with everything that is tested, Lava included
+
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	# lava-nc 0.10.0 declares Python < 3.11; it runs on newer ones with our import-time shim
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python lava-nc==0.10.0
+	touch $@
+
+data: $(STAMP)  ## fetch MNIST and verify its checksums (nothing if it is there)
+	$(BIN)/neurossm data fetch mnist
+
+demo: $(STAMP) data  ## the main job on real MNIST: PyTorch to Lava, with the report
+	$(BIN)/neurossm demo
+
+test: $(STAMP) data  ## the whole test suite, notebooks and hardware replays included
+	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q --nbmake --override-ini=testpaths=notebooks
+	$(BIN)/python -m pytest -q hw_tests --target fast
+
+hw: $(STAMP)  ## golden traces on the chip, where there is one: make hw TARGET=loihi2
+	$(BIN)/python -m pytest -q hw_tests --target $(or $(TARGET),loihi2)
+
+lint: $(STAMP)  ## style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(STAMP)  ## static types
+	$(BIN)/mypy
+
+imports: $(STAMP)  ## the layers of ARCHITECTURE.md
+	$(BIN)/lint-imports
+
+check: lint types imports  ## lint, types and import contracts
+
+bench: $(STAMP) data  ## speed of the engines, side by side
+	$(BIN)/python benchmarks/engines.py
+
+clean:  ## remove the environment and caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis out
