@@ -1,0 +1,1 @@
+"""Converters: one file (or package) a foreign format, the only one that imports its library."""

@@ -87,8 +87,8 @@ def from_torch(model: nn.Module, *, steps: int, scale: float, bits: int = 8) -> 
     Returns
     -------
     Graph
-        Its `Input` takes the integers as they are. Their power-of-two scale and `scale` differ by a
-        factor that goes into the encoder's weights; the ``1/L`` of the mean goes into the decoder's.
+        Its `Input` takes the integers as they are. The factor between their power-of-two scale and
+        `scale` goes into the encoder's weights, the ``1/L`` of the mean into the decoder's.
 
     Raises
     ------
