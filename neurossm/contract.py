@@ -71,7 +71,7 @@ def problems(graph: Graph) -> tuple[Problem, ...]:
                     "an integer node",
                     f"a float {type(node).__name__}",
                     "quantize the graph first",
-                )  # fmt: skip
+                )
             )
     if found:  # formats are missing: nothing else can be checked
         return tuple(found)

@@ -4,7 +4,7 @@ A node is a frozen value: parameters, their number formats, the format ``out`` o
 It does not execute; `neurossm.engine.reference` is the specification of its integer meaning.
 
 Glossary of shapes: ``C`` channels (features), ``N`` complex states kept a channel (half of the
-published ``d_state``), ``K`` segments, ``u`` the input of a node at one time step, ``y`` its output.
+published ``d_state``), ``K`` segments, ``u`` the input of a node at a time step, ``y`` its output.
 ``tz(p, k)`` is `neurossm.fixed.shift`, toward zero; ``sat`` saturates to the node's width.
 
 Edges that converge on a node add, as in NIR, and must then share one number format. `Sum` and
@@ -106,8 +106,8 @@ class Node:
 class Input(Node):
     """Messages from outside: integers in the format `out`, at each step shape ``(C,)``.
 
-    The real value of an input integer ``m`` is ``m * 2**-out.frac``, in a float graph too; any other
-    scale of the data belongs into the weights behind it.
+    The real value of an input integer ``m`` is ``m * 2**-out.frac``, in a float graph too; any
+    other scale of the data belongs into the weights behind it.
     """
 
     channels: int

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+from contextlib import redirect_stdout
 
-import click
 import typer
 
 from neurossm.cli import (
@@ -27,7 +27,6 @@ from neurossm.errors import NeurossmError
 app = typer.Typer(
     name="neurossm",
     help="Spiking state space models from PyTorch to Loihi 2.",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -51,6 +50,10 @@ app.add_typer(data.app, name="data")
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit: 0 done, 1 the check failed, 2 wrong use or bad input."""
     argv = sys.argv[1:] if arguments is None else arguments
+    if not argv:
+        with redirect_stdout(sys.stderr):  # the help, but nothing was done
+            _status(["--help"])
+        sys.exit(2)
     sys.exit(_status(argv))
 
 
@@ -59,21 +62,20 @@ def _status(argv: list[str]) -> int:
         return int(app(args=argv, prog_name="neurossm", standalone_mode=False) or 0)
     except NeurossmError as error:
         return _fail(str(error), argv, error.exit_status)
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.ctx.get_help() if error.ctx else "", file=sys.stderr)
-        return 2
-    except click.ClickException as error:
-        command = (
-            error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
-        )
-        hint = f"; see '{command} --help'" if command else ""
-        return _fail(error.format_message() + hint, argv, 2)
-    except (click.Abort, KeyboardInterrupt):
+    except typer.TyperException as error:
+        return _fail(_usage(error), argv, 2)
+    except (typer.Abort, KeyboardInterrupt):
         return _fail("interrupted", argv, 130)
     except BrokenPipeError:
         # the reader of our output has gone; Python would complain again while it closes stdout
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+def _usage(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    hint = f"; see '{context.command_path} --help'" if context else ""
+    return error.format_message().rstrip(".") + hint
 
 
 def _fail(message: str, argv: list[str], status: int) -> int:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ENGINES = ("reference", "fast", "lava", "float")
 LARGEST_TRACE_BYTES = 4 * 2**30
+SAMPLES_ON_LAVA = 16  # side by side in one network: the same bits, many times faster
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,10 @@ def execute(
     with console.progress(f"{engine} engine", len(data)) as progress:
         started = time.perf_counter()
         if engine == "lava":
-            from neurossm_converters.lava_backend import run_timed
+            from neurossm_converters.lava_backend import LavaOptions, run_timed
 
-            result = run_timed(graph, data.inputs, record, progress=progress)
+            options = LavaOptions(stacked=min(SAMPLES_ON_LAVA, len(data)))
+            result = run_timed(graph, data.inputs, record, options, progress)
             trace, seconds = result.trace, result.stepping_seconds
         else:
             from neurossm.engine import run

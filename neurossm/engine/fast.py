@@ -1,8 +1,8 @@
 """The fast engine: compiled loops, a whole sequence a node, samples in parallel; same bits.
 
-The graph is feed-forward between recurrences, so each node runs over all time steps of a few samples
-before the next one starts. A program is the graph turned into a list of prepared operations; a
-`Stepper` runs the same operations one step at a time.
+The graph is feed-forward between recurrences, so each node runs over all time steps of a few
+samples before the next one starts. A program is the graph turned into a list of prepared
+operations; a `Stepper` runs the same operations one step at a time.
 """
 
 from __future__ import annotations

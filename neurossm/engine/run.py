@@ -1,4 +1,4 @@
-"""The one entry to the executors: checks the graph and the inputs, then runs the engine asked for."""
+"""The one entry to the executors: checks graph and inputs, then runs the engine asked for."""
 
 from __future__ import annotations
 
@@ -111,6 +111,7 @@ def check_inputs(
 
 
 def recorded(graph: Graph, record: Record) -> tuple[str, ...]:
+    """Return the names of the nodes to record; `InputError` for a name that is no node."""
     if record == "all":
         return graph.order
     if record == "outputs":

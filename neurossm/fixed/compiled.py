@@ -16,7 +16,7 @@ EXACT_BITS = 53
 @njit(inline="always")
 def multiply_shift(scaled: float, value: float) -> float:
     """Return ``shift(m * value, k)`` for ``scaled = m * 2**-k``."""
-    return np.trunc(scaled * value)
+    return np.trunc(scaled * value)  # type: ignore[no-any-return]  # Numba types it
 
 
 @njit(inline="always")
