@@ -10,9 +10,6 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console as RichConsole
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 DataDirOption = Annotated[
@@ -32,6 +29,8 @@ class Console:
     """
 
     def __init__(self, as_json: bool) -> None:
+        from rich.console import Console as RichConsole  # not needed for --help
+
         self.as_json = as_json
         # a pipe has no width of its own: wide enough that no table is cut
         width = None if sys.stdout.isatty() else WIDTH_OF_A_PIPE
@@ -58,6 +57,8 @@ class Console:
         """Print a table on stdout, for people only; numbers to the right."""
         if self.as_json:
             return
+        from rich.table import Table
+
         table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
         for index, column in enumerate(columns):
             numeric = all(isinstance(row[index], int | float) for row in rows) and bool(rows)
@@ -70,9 +71,11 @@ class Console:
     def progress(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
         """Show progress on stderr: a bar on a terminal, a line now and then elsewhere."""
         if self._err.is_terminal:
-            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-                       TimeRemainingColumn())  # fmt: skip
-            with Progress(*columns, console=self._err, transient=True) as bar:
+            from rich import progress as rich
+
+            columns = (rich.TextColumn("{task.description}"), rich.BarColumn(),
+                       rich.MofNCompleteColumn(), rich.TimeRemainingColumn())  # fmt: skip
+            with rich.Progress(*columns, console=self._err, transient=True) as bar:
                 task = bar.add_task(label, total=total)
                 yield lambda done: bar.advance(task, done)
             return

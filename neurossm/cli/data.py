@@ -9,8 +9,7 @@ import typer
 
 from neurossm.cli.console import Console, DataDirOption, JsonOption
 
-app = typer.Typer(help="Data sets: list them, fetch them.", no_args_is_help=True,
-                  rich_markup_mode=None)  # fmt: skip
+app = typer.Typer(help="Data sets: list them, fetch them.", rich_markup_mode=None)
 
 
 @app.command("list")

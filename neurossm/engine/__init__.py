@@ -1,5 +1,6 @@
 """Executors of a graph: `reference` (the specification), `fast` (the same bits), `float`."""
 
-from neurossm.engine.run import ENGINES, Record, check_inputs, run
+from neurossm.engine.inputs import Record, check_inputs
+from neurossm.engine.run import ENGINES, run
 
 __all__ = ["ENGINES", "Record", "check_inputs", "run"]

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.engine import kernels
+from neurossm.engine.inputs import check_inputs
 from neurossm.engine.operations import Operation, prepare
 from neurossm.engine.reference import State, initial_state
 from neurossm.fixed import Fixed
@@ -188,8 +189,6 @@ class Stepper:
 
     def step(self, token: NDArray[np.integer]) -> NDArray[np.int32]:
         """Return the outputs ``(S, C)`` after one more time step with inputs ``(S, C)``."""
-        from neurossm.engine.run import check_inputs
-
         graph = self._program.graph
         shaped = np.asarray(token).reshape(self._samples, 1, -1)
         execute(self._program, check_inputs(graph, shaped), self._states, self._space)

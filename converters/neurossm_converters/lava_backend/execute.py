@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm import contract
-from neurossm.engine.run import Progress, Record, check_inputs, recorded
+from neurossm.engine.inputs import Record, check_inputs, recorded
+from neurossm.engine.run import Progress
 from neurossm.graph import Graph
 from neurossm.trace import Trace
 from neurossm_converters.lava_backend import shim

@@ -1,0 +1,66 @@
+"""What may run: inputs checked by name, type, shape and range; names of what is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.errors import InputError, RangeError
+from neurossm.graph import Graph
+
+Record = Literal["all", "outputs"] | tuple[str, ...]
+
+
+def check_inputs(
+    graph: Graph, inputs: NDArray[np.integer] | Mapping[str, NDArray[np.integer]]
+) -> dict[str, NDArray[np.int64]]:
+    """Return the inputs by name as int64, after checking names, types, shapes and ranges."""
+    if not isinstance(inputs, Mapping):
+        if len(graph.inputs) != 1:
+            raise InputError(
+                "inputs", expected=f"a mapping with {', '.join(graph.inputs)}", got="one array"
+            )
+        inputs = {graph.inputs[0]: inputs}
+    if set(inputs) != set(graph.inputs):
+        raise InputError(
+            "inputs", expected=", ".join(graph.inputs), got=", ".join(sorted(inputs)) or "none"
+        )
+    checked, shapes = {}, set()
+    for name, array in inputs.items():
+        array, node = np.asarray(array), graph.nodes[name]
+        if not np.issubdtype(array.dtype, np.integer):
+            raise InputError(f"input {name!r}", expected="integers", got=str(array.dtype))
+        if array.ndim != 3 or array.shape[2] != node.out_channels or 0 in array.shape:
+            raise InputError(
+                f"input {name!r}",
+                expected=f"samples x steps x {node.out_channels} channels, none of them 0",
+                got=f"shape {array.shape}",
+            )
+        shapes.add(array.shape[:2])
+        assert node.out is not None  # an Input always has a format
+        low, high = int(array.min()), int(array.max())
+        if low < node.out.low or high > node.out.high:
+            raise RangeError(
+                f"input {name!r}",
+                expected=f"{node.out.low} to {node.out.high} ({node.out})",
+                got=f"{low} to {high}",
+            )
+        checked[name] = array.astype(np.int64)
+    if len(shapes) > 1:
+        raise InputError("inputs", expected="as many samples and steps in each", got=str(shapes))
+    return checked
+
+
+def recorded(graph: Graph, record: Record) -> tuple[str, ...]:
+    """Return the names of the nodes to record; `InputError` for a name that is no node."""
+    if record == "all":
+        return graph.order
+    if record == "outputs":
+        return graph.outputs
+    unknown = [name for name in record if name not in graph.nodes]
+    if unknown:
+        raise InputError("record", expected="names of nodes", got=repr(unknown[0]))
+    return tuple(record)

@@ -1,0 +1,42 @@
+"""The nodes of a graph: what each means as real numbers and as integers.
+
+A node is a frozen value: parameters, their number formats, the format ``out`` of its messages.
+It does not execute; `neurossm.engine.reference` is the specification of its integer meaning.
+
+Glossary of shapes: ``C`` channels (features), ``N`` complex states kept a channel (half of the
+published ``d_state``), ``K`` segments, ``u`` the input of a node at a time step, ``y`` its output.
+``tz(p, k)`` is `neurossm.fixed.shift`, toward zero; ``sat`` saturates to the node's width.
+
+Edges that converge on a node add, as in NIR, and must then share one number format. `Sum` and
+`Product` take each edge as an operand of its own.
+"""
+
+from neurossm.nodes.boundary import Input, Output
+from neurossm.nodes.node import Array, Node
+from neurossm.nodes.pointwise import PiecewiseLinear, Product, Sum, Threshold
+from neurossm.nodes.recurrent import Accumulate, DiagonalSSM
+from neurossm.nodes.synapses import Affine, BatchNorm
+
+NODE_TYPES: dict[str, type[Node]] = {
+    cls.__name__: cls
+    for cls in (
+        Input, Output, Affine, BatchNorm, DiagonalSSM, Threshold, Sum, Product, PiecewiseLinear,
+        Accumulate,
+    )
+}  # fmt: skip
+
+__all__ = [
+    "NODE_TYPES",
+    "Accumulate",
+    "Affine",
+    "Array",
+    "BatchNorm",
+    "DiagonalSSM",
+    "Input",
+    "Node",
+    "Output",
+    "PiecewiseLinear",
+    "Product",
+    "Sum",
+    "Threshold",
+]

@@ -1,0 +1,51 @@
+"""Where messages enter and leave a graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neurossm.errors import GraphError
+from neurossm.nodes.node import Node, check_channels
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Input(Node):
+    """Messages from outside: integers in the format `out`, at each step shape ``(C,)``.
+
+    The real value of an input integer ``m`` is ``m * 2**-out.frac``, in a float graph too; any
+    other scale of the data belongs into the weights behind it.
+    """
+
+    channels: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_channels(self, self.channels)
+        if self.out is None:
+            raise GraphError("Input.out", expected="the number format of the data", got="none")
+
+    @property
+    def in_channels(self) -> int:
+        """Nothing comes in through an edge."""
+        return 0
+
+    @property
+    def out_channels(self) -> int:
+        """C."""
+        return self.channels
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Output(Node):
+    """What leaves the graph: its one input, unchanged, shape ``(C,)``."""
+
+    channels: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_channels(self, self.channels)
+
+    @property
+    def in_channels(self) -> int:
+        """C."""
+        return self.channels
