@@ -79,7 +79,7 @@ def problems(graph: Graph) -> tuple[Problem, ...]:
         node = graph.nodes[name]
         formats = [graph.nodes[source].out for source in graph.sources[name]]
         arriving = [fmt for fmt in formats if fmt is not None]
-        for expected, got in CHECKS[type(node)](node, arriving):
+        for expected, got in (*_entry(node, arriving), *CHECKS[type(node)](node, arriving)):
             found.append(Problem(name, expected, got))
     return tuple(found)
 
@@ -88,6 +88,14 @@ def require(graph: Graph) -> None:
     """Raise the first of `problems` as a `GraphError`, if there is one."""
     for problem in problems(graph):
         raise problem.error()
+
+
+def _entry(node: Node, arriving: list[Fixed]) -> Iterator[Finding]:
+    largest = sum(fmt.high for fmt in arriving)
+    # an Affine sums synapses, not messages, and has a bound of its own
+    adds = not node.separate_operands and not isinstance(node, Affine)
+    if adds and largest > symmetric_limit(ACCUMULATOR_BITS):
+        yield f"edges whose sum stays within {ACCUMULATOR_BITS} bits", f"up to {largest}"
 
 
 def _input(node: Input, arriving: list[Fixed]) -> Iterator[Finding]:
@@ -176,7 +184,8 @@ def _piecewise_linear(node: PiecewiseLinear, arriving: list[Fixed]) -> Iterator[
         return
     shifted = out.frac - slopes.frac - arriving[0].frac
     steepest = int(np.abs(slopes.values).max())
-    largest = float(np.ldexp(float(symmetric_limit(MESSAGE_BITS) * steepest), shifted))
+    # slopes may be wider than 8 bits, so the product is held against the limit before its shift too
+    largest = float(symmetric_limit(MESSAGE_BITS) * steepest) * 2.0 ** max(shifted, 0)
     if largest > EXACT:
         yield "segments that stay below 2**52", f"up to {largest:g}"
 

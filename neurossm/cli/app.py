@@ -59,17 +59,23 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _status(argv: list[str]) -> int:
     try:
-        return int(app(args=argv, prog_name="neurossm", standalone_mode=False) or 0)
+        status = int(app(args=argv, prog_name="neurossm", standalone_mode=False) or 0)
+        sys.stdout.flush()  # a reader that has gone is noticed here, not at exit
+        return status
     except NeurossmError as error:
         return _fail(str(error), argv, error.exit_status)
     except typer.TyperException as error:
         return _fail(_usage(error), argv, 2)
     except (typer.Abort, KeyboardInterrupt):
         return _fail("interrupted", argv, 130)
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # inside a command, typer makes the one the other
         # the reader of our output has gone; Python would complain again while it closes stdout
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        # a folder that cannot be made, a full disk: what the commands do not name themselves
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}", argv, 2)
 
 
 def _usage(error: typer.TyperException) -> str:

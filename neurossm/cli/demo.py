@@ -130,7 +130,10 @@ def torch_predictions(checkpoint: str, data: Dataset, console: Console):  # type
 
     from neurossm_models.train import load_model
 
-    model, _ = load_model(checkpoint)
+    model, recipe = load_model(checkpoint)
+    if recipe.data.name != data.name:
+        raise InputError(f"checkpoint {checkpoint!r}", expected=f"one trained on {data.name}",
+                         got=f"one trained on {recipe.data.name}")  # fmt: skip
     predictions = []
     with torch.no_grad(), console.progress("PyTorch", len(data)) as progress:
         for start in range(0, len(data), 100):

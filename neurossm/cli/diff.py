@@ -33,6 +33,9 @@ def diff(
     from neurossm.store import describe
 
     console = Console(json)
+    if tolerance is not None and not 0 <= tolerance < float("inf"):
+        raise InputError("--tolerance", expected="a share of the range, 0 or more",
+                         got=str(tolerance))  # fmt: skip
     kinds = describe(left).kind, describe(right).kind
     if kinds == ("trace", "trace"):
         if data:
@@ -46,7 +49,8 @@ def diff(
     over = [
         row.node
         for row in result.rows
-        if tolerance is not None and row.largest > tolerance * max(row.range_left, 1e-300)
+        # written so that a nan is over
+        if tolerance is not None and not row.largest <= tolerance * row.range_left
     ]
     console.document(
         {"exact": exact, "values_compared": result.compared, "mismatches": result.mismatches,
@@ -77,7 +81,7 @@ def _traces(left: Path, right: Path) -> tuple[Comparison, bool]:
 def _graphs(
     left: Path, right: Path, spec: str, data_dir: str, console: Console
 ) -> tuple[Comparison, bool]:
-    from neurossm.cli.executing import check_size, load_data
+    from neurossm.cli.executing import check_size, check_task, load_data
     from neurossm.engine import run
     from neurossm.store import load
     from neurossm.trace import compare, units
@@ -89,6 +93,8 @@ def _graphs(
     if b.is_integer < a.is_integer:
         a, b = b, a
     data = load_data(spec, data_dir)
+    for graph in (a, b):
+        check_task(graph, data)
     check_size(b, data, "all")
     engines = ["fast" if graph.is_integer else "float" for graph in (a, b)]
     traces = []

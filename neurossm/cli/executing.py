@@ -49,6 +49,7 @@ def execute(
     """Run all sequences of a data set; seconds are those of stepping, without start-up."""
     if engine not in ENGINES:
         raise InputError("--engine", expected=" | ".join(ENGINES), got=repr(engine))
+    check_task(graph, data)
     check_size(graph, data, record)
     if engine == "fast":
         warm_up(graph, data)
@@ -79,6 +80,19 @@ def accuracy(graph: Graph, trace: Trace, data: Dataset) -> float:
     """Return the share of sequences whose largest output after the last step is the label."""
     last = trace.values[graph.outputs[0]][:, -1]
     return float(np.mean(np.argmax(last, axis=1) == data.labels))
+
+
+def check_task(graph: Graph, data: Dataset) -> None:
+    """Refuse data on another scale, or of more steps, than the graph was exported for."""
+    scale, steps = graph.meta.get("input_scale"), graph.meta.get("steps")
+    where = f"data {data.name!r} on this graph"
+    remedy = f"use the data that it was made for ({graph.meta.get('data', 'unknown')})"
+    if scale is not None and scale != data.scale:
+        raise InputError(where, expected=f"inputs in units of {scale:g}", got=f"{data.scale:g}",
+                         remedy=remedy)  # fmt: skip
+    length = data.inputs.shape[1]
+    if isinstance(steps, int) and length > steps:
+        raise InputError(where, expected=f"at most {steps} steps", got=str(length), remedy=remedy)
 
 
 def check_size(graph: Graph, data: Dataset, record: Record) -> None:

@@ -56,12 +56,14 @@ def quantize(
 
 def quantized(graph: Graph, data: Dataset, settings: Quantize, console: Console) -> Graph:
     """Return the integer graph, its ranges taken from a float run on the data."""
+    from neurossm.cli.executing import check_task
     from neurossm.engine import run
     from neurossm.errors import InputError
     from neurossm.passes import calibrate
 
     if graph.is_integer:
         raise InputError("quantize", expected="a float graph", got="one that is integer already")
+    check_task(graph, data)
     with console.progress("calibrating", len(data)) as progress:
         trace = run(graph, data.inputs, "float", "outputs", progress)
     return settings(graph, calibrate(graph, trace))

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.cli.console import Console, JsonOption
-from neurossm.errors import InputError
+from neurossm.errors import FormatError, InputError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from neurossm.graph import Graph
+    from neurossm.store import Golden
     from neurossm.trace import Trace
 
 
@@ -24,10 +25,7 @@ def verify(
     json: JsonOption = False,
 ) -> int:
     """Replay the golden vectors of a file and compare every value of every node."""
-    import numpy as np
-
     from neurossm.store import load, load_golden
-    from neurossm.trace import Trace, compare
 
     console = Console(json)
     loaded = load(graph)
@@ -37,18 +35,11 @@ def verify(
                          remedy="write the file with 'neurossm quantize'")  # fmt: skip
     compared, mismatches, first = 0, 0, ""
     for index, vector in enumerate(vectors):
-        inputs = {name: array[None] for name, array in vector.inputs.items()}
-        trace = run_integers(loaded, inputs, engine)
-        expected = {name: array[None] for name, array in vector.values.items()}
-        wanted = Trace("golden", expected, 1, vector.steps)
-        result = compare(wanted, trace, loaded.order)
-        compared += result.compared
-        mismatches += result.mismatches
-        for name, state in vector.states.items():
-            compared += state.size
-            mismatches += int(np.count_nonzero(state != trace.states[name][0]))
-        if result.first and not first:
-            first = f"vector {index}, {result.first}"
+        result = replay(loaded, vector, engine, f"{graph}: golden vector {index}")
+        compared += result[0]
+        mismatches += result[1]
+        if result[2] and not first:
+            first = f"vector {index}, {result[2]}"
     console.document(
         {"engine": engine, "nodes": len(loaded.nodes), "vectors": len(vectors),
          "values_compared": compared, "mismatches": mismatches, "first": first or None}
@@ -60,6 +51,31 @@ def verify(
     if first:
         console.say(f"first mismatch (expected against got): {first}")
     return 1 if mismatches else 0
+
+
+def replay(graph: Graph, vector: Golden, engine: str, where: str) -> tuple[int, int, str]:
+    """Run one golden vector; return values compared, mismatches and where the first one is."""
+    import numpy as np
+
+    from neurossm.trace import Trace, compare
+
+    inputs = {name: array[None] for name, array in vector.inputs.items()}
+    trace = run_integers(graph, inputs, engine)
+    expected = {name: array[None] for name, array in vector.values.items()}
+    result = compare(Trace("golden", expected, 1, vector.steps), trace, graph.order)
+    compared, mismatches = result.compared, result.mismatches
+    first = str(result.first) if result.first else ""
+    shapes = {name: state.shape[1:] for name, state in trace.states.items()}
+    golden_shapes = {name: state.shape for name, state in vector.states.items()}
+    if golden_shapes != shapes:
+        raise FormatError(f"{where} states", expected=str(shapes), got=str(golden_shapes))
+    for name, state in vector.states.items():
+        differ = int(np.count_nonzero(state != trace.states[name][0]))
+        compared += state.size
+        mismatches += differ
+        if differ and not first:
+            first = f"state {name!r} after the last step"
+    return compared, mismatches, first
 
 
 def run_integers(graph: Graph, inputs: dict[str, NDArray[np.int64]], engine: str) -> Trace:

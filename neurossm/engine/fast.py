@@ -15,10 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neurossm import contract
 from neurossm.engine import kernels
 from neurossm.engine.inputs import check_inputs
 from neurossm.engine.operations import Operation, prepare
 from neurossm.engine.reference import State, initial_state
+from neurossm.errors import GraphError, InputError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.nodes import Affine, Input
@@ -164,9 +166,14 @@ class Stepper:
     Parameters
     ----------
     graph
-        Integer graph.
+        Integer graph with one `Input` and one `Output`.
     samples
         Sequences that run side by side.
+
+    Raises
+    ------
+    GraphError
+        If the graph breaks the integer contract, or has several inputs or outputs.
 
     Examples
     --------
@@ -178,6 +185,14 @@ class Stepper:
     """
 
     def __init__(self, graph: Graph, samples: int = 1) -> None:
+        contract.require(graph)
+        if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+            raise GraphError(
+                "Stepper",
+                expected="a graph with one Input and one Output",
+                got=f"{len(graph.inputs)} and {len(graph.outputs)}",
+                remedy="use run",
+            )
         self._program = Program.of(graph)
         self._space = Workspace.of(graph, samples, 1)
         self._samples = samples

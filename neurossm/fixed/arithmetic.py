@@ -43,8 +43,10 @@ def shift(values: ArrayLike, right: ArrayLike) -> NDArray[np.int64]:
     magnitude = np.abs(p)
     if np.any(k < 0):
         left = np.maximum(-k, 0)
-        if np.any(magnitude > (np.int64(2**62) >> np.minimum(left, 62))):
-            raise RangeError("shift", expected="a result below 2**62", got=f"shift by {k.min()}")
+        if np.any(magnitude > (np.int64(2**62) >> np.minimum(left, 63))):
+            raise RangeError(
+                "shift", expected="a result of at most 2**62", got=f"shift by {k.min()}"
+            )
         magnitude = magnitude << np.minimum(left, 62)
     # a shift of 63 or more is undefined in C; any magnitude here is gone after 62
     shifted = magnitude >> np.clip(k, 0, 62)
@@ -114,6 +116,7 @@ def fit_frac(largest: float, bits: int) -> int:
     if largest == 0:
         return 0
     limit = symmetric_limit(bits)
+    largest = max(largest, 2.0**-128)  # below, the quotient overflows; 64 is the answer anyway
     frac = math.floor(math.log2((limit + 0.5) / largest))
     while round(math.ldexp(largest, frac)) > limit:  # half a unit at the very end of the range
         frac -= 1

@@ -53,11 +53,11 @@ def write_tree(path: Path, tree: Tree, before: Callable[[Path], None] | None = N
         If the file cannot be written, or a value is beyond the bounds of the format.
     """
     _check(tree, str(path))
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
+        unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
         with open(unfinished, "xb"):
             pass
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name, or no name
         raise _unwritable(path, error) from None
     try:
         _fill(unfinished, tree, before)

@@ -1,0 +1,57 @@
+"""The commands that run Lava: on a tiny graph, and the whole demo with a tiny network on MNIST."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from hostile.examples import golden_of, integer_graph
+from neurossm.fixed import Quantized
+from neurossm.store import save
+
+pytestmark = pytest.mark.lava
+
+
+def test_verify_on_lava(neurossm, tmp_path):
+    graph = integer_graph()
+    vectors = golden_of(graph, steps=6, count=1)
+    save(tmp_path / "g.nssm", graph, vectors)
+    ended = neurossm("verify", tmp_path / "g.nssm", "--engine", "lava", "--json")
+    assert ended.status == 0
+    # 2 + 3 + 3 + 3 + 3 channels over 6 steps, and 3 channels of 2 complex states
+    assert ended.document == {
+        "engine": "lava", "nodes": 5, "vectors": 1, "values_compared": 6 * 14 + 12,
+        "mismatches": 0, "first": None,
+    }  # fmt: skip
+
+    theta = graph.nodes["fire"].theta
+    moved = Quantized(theta.values + 10**6, theta.frac, theta.bits)
+    other = graph.with_nodes({"fire": replace(graph.nodes["fire"], theta=moved)})
+    assert vectors[0].values["fire"].any()  # so a threshold out of reach must show
+    save(tmp_path / "other.nssm", other, vectors)
+    spoiled = neurossm("verify", tmp_path / "other.nssm", "--engine", "lava", "--json")
+    assert spoiled.status == 1 and "'fire'" in spoiled.document["first"]
+
+
+def test_the_demo_goes_the_whole_way(neurossm, tmp_path):
+    sets = ("--set=train.epochs=1", "--set=train.batch=16", "--set=data.limit=96",
+            "--set=data.held_out=48", "--set=model.width=4", "--set=model.state=4")  # fmt: skip
+    run, out = tmp_path / "run", tmp_path / "demo"
+    assert neurossm("train", "binary-s4d-smnist", *sets, "--out", run).status == 0
+    ended = neurossm("demo", "--checkpoint", run, "--samples", 8, "--lava-samples", 2,
+                     "--out", out, "--json")  # fmt: skip
+    assert ended.status == 0, ended.err
+    document = ended.document
+    for key in ("accuracy_float", "accuracy_int", "agreement"):
+        assert document[key] * 8 == int(document[key] * 8), key
+    # reference against fast and against Lava on 2 images, against Lava's default mode on 1
+    channels = 1 + 4 + 2 * 7 * 4 + 3 * 10
+    assert document["values_compared"] == (2 + 2 + 1) * 784 * channels
+    assert (document["samples"], document["mismatches"]) == (8, 0)
+    assert document["synaptic_multiplies"] == 0
+    assert document["steps_per_second_fast"] > 0 and document["steps_per_second_lava"] > 0
+    assert 0 < document["energy"]["low_j"] < document["energy"]["high_j"]
+    assert document["report"] == str(out / "report.html")
+    assert "modelled" in (out / "report.html").read_text()
+    assert neurossm("verify", out / "model.int.nssm").status == 0

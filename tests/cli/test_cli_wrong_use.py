@@ -1,0 +1,121 @@
+"""Wrong use and bad input: exit status 2, one clear line on stderr, no traceback."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+RUN = ("run", "{integer}", "--data", "digits:test:2")
+CALIBRATE = ("quantize", "{floating}", "-o", "{tmp}/q", "--calibrate", "digits:train:4")
+
+# a command, and what its one line must say
+WRONG = [
+    (("--bogus",), "No such option: --bogus; see 'neurossm --help'"),
+    (("sing",), "No such command 'sing'; see 'neurossm --help'"),
+    (("data",), "Missing command; see 'neurossm data --help'"),
+    (("run",), "Missing argument 'graph'; see 'neurossm run --help'"),
+    (("run", "{integer}"), "Missing option '--data'"),
+    (("run", "{integer}", "--data"), "'--data' requires an argument"),
+    ((*CALIBRATE, "--weight-bits", "x"), "Invalid value for '--weight-bits'"),
+    # files
+    (("show", "{tmp}/none.nssm"), "none.nssm: expected a file, got No such file or directory"),
+    (("show", "{tmp}"), "expected a file, got a directory"),
+    (("show", "{text}"), "text.nssm: expected an HDF5 file (.nssm), got another kind of file"),
+    (("verify", "{empty}"), "empty.nssm: expected an HDF5 file"),
+    (("verify", "{cut}"), "cut.nssm: expected a whole HDF5 file, got a damaged one"),
+    (("diff", "{integer}", "{tmp}/none.h5"), "none.h5: expected a file"),
+    # data
+    (("run", "{integer}", "--data", "digit:test:2"), "did you mean 'digits'?"),
+    (("run", "{integer}", "--data", "digits:valid"), "expected one of train, test, got 'valid'"),
+    (("run", "{integer}", "--data", "digits:test:0"), "expected a count of at least 1, got '0'"),
+    (("run", "{integer}", "--data", "digits:test:361"), "expected at most 360, got 361"),
+    (("run", "{integer}", "--data", "digits"), "expected NAME:SPLIT or NAME:SPLIT:N"),
+    (("run", "{integer}", "--data", "mnist:test:1", "--data-dir", "{tmp}"),
+     "neurossm data fetch mnist"),
+    (("run", "{integer}", "--data", "mnist:test:1"), "expected inputs in units of 0.0625"),
+    (("quantize", "{floating}", "-o", "{tmp}/q", "--calibrate", "mnist:train:1"),
+     "use the data that it was made for (digits)"),
+    (("diff", "{floating}", "{integer}", "--data", "mnist:test:1"), "in units of 0.0625"),
+    (("data", "fetch", "cifar"), "expected one of mnist, got 'cifar'"),
+    # a float graph where an integer one is needed, and the other way round
+    (("run", "{floating}", "--data", "digits:test:2"),
+     "node 'encoder': expected an integer node, got a float Affine; quantize the graph first"),
+    (("run", "{floating}", "--data", "digits:test:2", "--engine", "reference"), "quantize the"),
+    (("run", "{floating}", "--data", "digits:test:2", "--engine", "lava"), "quantize the graph"),
+    (("profile", "{floating}", "--data", "digits:test:2"), "quantize the graph first"),
+    (("verify", "{floating}"), "write the file with 'neurossm quantize'"),
+    (("quantize", "{integer}", "-o", "{tmp}/q", "--calibrate", "digits:train:4"),
+     "expected a float graph, got one that is integer already"),
+    # engines, hardware, bounds
+    ((*RUN, "--engine", "gpu"), "--engine: expected reference | fast | lava | float, got 'gpu'"),
+    (("verify", "{integer}", "--engine", "float"), "expected reference | fast | lava, got 'float'"),
+    (("profile", "{integer}", "--data", "digits:test:2", "--hardware", "tpu"), "cmos45 | loihi1"),
+    ((*CALIBRATE, "--weight-bits", "9"), "weight_bits: expected 2 to 8, got 9"),
+    ((*CALIBRATE, "--pole-bits", "17"), "pole_bits: expected 3 to 16, got 17"),
+    (("export", "{run}", "-o", "{tmp}/x", "--nir", "maybe"), "expected strict | auto | off"),
+    (("export", "{tmp}/none", "-o", "{tmp}/x"), "expected a run folder or the name of a checkpoint"),
+    # diff
+    (("diff", "{floating}", "{integer}"), "expected --data NAME:SPLIT:N to run them on"),
+    (("diff", "{integer}", "{integer}", "--data", "digits:test:1", "--tolerance", "-1"), "0 or more"),
+    (("diff", "{integer}", "{integer}", "--data", "digits:test:1", "--tolerance", "nan"), "got nan"),
+    # training
+    (("train", "binary"), "expected a file, or one of binary-s4d-digits"),
+    (("train", "binary-s4d-digits", "--set", "epochs"), "expected section.key=value"),
+    (("train", "binary-s4d-digits", "--set", "train.epoch=1"), "did you mean 'epochs'?"),
+    (("train", "binary-s4d-digits", "--set", "train.epochs=x"), "expected a whole number, got 'x'"),
+    (("train", "binary-s4d-digits", "--out", "{tmp}/r", "--resume"), "expected a run to resume"),
+    # places that cannot be written
+    ((*RUN, "--trace", "{tmp}/no/t.h5"), "expected a file that can be written"),
+    ((*RUN, "--trace", "/"), "expected a file that can be written"),
+    (("quantize", "{floating}", "-o", "{tmp}/no/q", "--calibrate", "digits:train:4"),
+     "expected a file that can be written"),
+    (("export", "{run}", "-o", "{tmp}/no/x"), "expected a file that can be written"),
+    (("profile", "{integer}", "--data", "digits:test:2", "--html", "{tmp}/no/r"), "a place to write"),
+    (("show", "{integer}", "--svg", "{tmp}/no/g.svg"), "expected a file that can be written"),
+    (("train", "binary-s4d-digits", "--out", "{text}/r"), "text.nssm/r: Not a directory"),
+    # the demo
+    (("demo", "--samples", "0"), "expected samples >= lava samples >= 0, got 0 and 20"),
+    (("demo", "--samples", "2", "--lava-samples", "-1"), "got 2 and -1"),
+    (("demo", "--data-dir", "{tmp}"), "neurossm data fetch mnist"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def places(files, tmp_path_factory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("wrong")
+    whole = files.integer.read_bytes()
+    for name, content in (("text", b"hello\n"), ("empty", b""), ("cut", whole[: len(whole) // 2])):
+        (folder / f"{name}.nssm").write_bytes(content)
+    bad = {name: folder / f"{name}.nssm" for name in ("text", "empty", "cut")}
+    return {**vars(files), **bad, "tmp": tmp_path_factory.mktemp("tmp")}
+
+
+@pytest.mark.parametrize(("command", "said"), WRONG, ids=lambda value: " ".join(value)[:60])
+def test_one_clear_line_and_status_2(neurossm, places, command, said):
+    ended = neurossm(*(part.format(**places) for part in command))
+    assert ended.status == 2
+    assert said in ended.err
+    assert ended.err.startswith("neurossm: ") and ended.err.count("\n") == 1
+    assert ended.out == "" and "Traceback" not in ended.err
+    assert list(places["tmp"].iterdir()) == []
+
+
+def test_json_says_the_error_too(neurossm, places):
+    ended = neurossm("show", places["text"], "--json")
+    assert ended.status == 2
+    assert json.loads(ended.out) == {"error": ended.err.removeprefix("neurossm: ").strip()}
+
+
+def test_without_a_command_it_helps_but_has_done_nothing(neurossm):
+    ended = neurossm()
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith("Usage: neurossm")
+
+
+def test_the_demo_refuses_a_checkpoint_of_another_task(neurossm, files, tmp_path):
+    ended = neurossm("demo", "--checkpoint", files.run, "--samples", 1, "--lava-samples", 0,
+                     "--out", tmp_path / "demo")  # fmt: skip
+    assert ended.status == 2
+    assert "expected one trained on mnist, got one trained on digits" in ended.err.splitlines()[-1]

@@ -1,0 +1,353 @@
+"""Each node on a tiny graph with numbers computed by hand, in both integer engines.
+
+``tz`` is the shift toward zero, ``sat`` the symmetric saturation. Counters are counted by hand too.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+from spiking_block import integers
+
+from neurossm.engine import run
+from neurossm.fixed import Fixed
+from neurossm.graph import Graph
+from neurossm.nodes import (
+    Accumulate,
+    Affine,
+    DiagonalSSM,
+    Input,
+    Node,
+    Output,
+    PiecewiseLinear,
+    Product,
+    Sum,
+    Threshold,
+)
+from neurossm.trace import Counts, Trace
+
+BOTH = pytest.mark.parametrize("engine", ["reference", "fast"])
+TOP = 2**23 - 1  # end of 24 bits
+
+
+def behind(node: Node, inputs: Mapping[str, Fixed]) -> Graph:
+    """Return a graph in which Inputs of these formats feed `node`, and it an Output."""
+    nodes: dict[str, Node] = {
+        name: Input(channels=node.in_channels, out=fmt) for name, fmt in inputs.items()
+    }
+    nodes |= {"node": node, "out": Output(channels=node.out_channels, out=node.out)}
+    return Graph(nodes, (*((name, "node") for name in inputs), ("node", "out")))
+
+
+def run_on(engine: str, node: Node, fmt: Fixed, steps: list[list[int]]) -> Trace:
+    """Run one sample through `node`, given the messages of each step."""
+    return run(behind(node, {"in": fmt}), np.array([steps]), engine)
+
+
+def values(trace: Trace, name: str = "node") -> list[list[int]]:
+    return trace.values[name][0].tolist()
+
+
+# -- synapses --------------------------------------------------------------------------------------
+
+MIX = Affine(weight=integers([[3, -2], [0, 5]]), bias=integers([1, -4], 0, 24), out=Fixed(24))
+
+
+@BOTH
+def test_spikes_select_weights_and_multiply_nothing(engine):
+    trace = run_on(engine, MIX, Fixed.binary(), [[1, 1], [0, 1], [1, 0], [0, 0]])
+    assert values(trace) == [
+        [3 - 2 + 1, 0 + 5 - 4],
+        [-2 + 1, 5 - 4],
+        [3 + 1, 0 - 4],
+        [1, -4],
+    ]
+    # channel 0 has one weight that is not zero, channel 1 has two: (1 + 2) + 2 + 1
+    assert trace.counts["node"] == Counts(syn_ops=6, spikes_in=4, axon_out=8, spikes_out=8)
+    assert trace.counts["in"] == Counts(axon_out=4, spikes_out=4)
+    assert trace.counts["out"] == Counts(spikes_in=8, spikes_out=8)
+
+
+@BOTH
+def test_a_negative_spike_subtracts(engine):
+    trace = run_on(engine, MIX, Fixed.ternary(), [[-1, 1], [-1, -1]])
+    assert values(trace) == [[-3 - 2 + 1, 5 - 4], [-3 + 2 + 1, -5 - 4]]
+    # 4 messages: (1 + 2) twice; of the outputs one is 0
+    assert trace.counts["node"] == Counts(syn_ops=6, spikes_in=4, axon_out=3, spikes_out=3)
+
+
+@BOTH
+def test_graded_messages_multiply_each_weight_that_is_not_zero(engine):
+    trace = run_on(engine, MIX, Fixed(8), [[7, -10], [0, 1], [0, 0]])
+    assert values(trace) == [[21 + 20 + 1, -50 - 4], [-2 + 1, 5 - 4], [1, -4]]
+    assert trace.counts["node"] == Counts(
+        syn_ops=5, synaptic_multiplies=5, spikes_in=3, axon_out=6, spikes_out=6
+    )
+
+
+@BOTH
+def test_synapses_saturate_to_the_width_of_their_output_on_both_sides(engine):
+    node = Affine(weight=integers([[3], [-3]]), bias=integers([0, 0], 0, 24), out=Fixed(5))
+    trace = run_on(engine, node, Fixed(8), [[5], [6], [-6], [1]])  # 5 bits: +-15
+    assert values(trace) == [[15, -15], [15, -15], [-15, 15], [3, -3]]
+    assert trace.counts["node"].saturations == 4  # 18 and -18, twice
+
+
+@BOTH
+def test_converging_synapses_sum_exactly_and_saturate_once(engine):
+    node = Affine(weight=integers([[1]]), bias=integers([-TOP], 0, 24), out=Fixed(24))
+    graph = behind(node, {"a": Fixed(24), "b": Fixed(24)})
+    inputs = {"a": np.array([[[TOP], [TOP]]]), "b": np.array([[[TOP], [-1]]])}
+    trace = run(graph, inputs, engine)
+    # saturating the sum of messages on entry would give TOP - TOP = 0 at step 0
+    assert values(trace) == [[TOP + TOP - TOP], [TOP - 1 - TOP]]
+    assert trace.counts["node"] == Counts(
+        syn_ops=4, synaptic_multiplies=4, spikes_in=4, axon_out=2, spikes_out=2
+    )
+
+
+# -- edges that add in front of a neuron -------------------------------------------------------
+
+
+@BOTH
+def test_converging_edges_saturate_to_24_bits_on_entry(engine):
+    node = Accumulate(channels=1, steps=1, term_bits=24, out=Fixed(24))
+    graph = behind(node, {"a": Fixed(24), "b": Fixed(24)})
+    inputs = {"a": np.array([[[TOP], [-TOP], [5]]]), "b": np.array([[[3], [-TOP], [-9]]])}
+    trace = run(graph, inputs, engine)
+    # TOP + 3 clips to TOP; -2 TOP clips to -TOP, the sum is 0; then -4
+    assert values(trace) == [[TOP], [0], [-4]]
+    assert trace.counts["node"] == Counts(
+        dendrite_updates=3, spikes_in=6, axon_out=2, spikes_out=2, saturations=2
+    )
+
+
+@BOTH
+def test_three_edges_add_before_they_saturate(engine):
+    node = Threshold(theta=integers([0], 0, 24))
+    graph = behind(node, dict.fromkeys("abc", Fixed(24)))
+    inputs = {"a": np.array([[[TOP]]]), "b": np.array([[[TOP]]]), "c": np.array([[[-TOP]]])}
+    assert values(run(graph, inputs, engine)) == [[1]]
+    assert run(graph, inputs, engine).counts["node"].saturations == 0
+
+
+# -- state space models ------------------------------------------------------------------------
+
+
+def one_state(**changes: object) -> DiagonalSSM:
+    """Return one channel with one state; unlike 2**15 x pole, all shifts are 0 unless changed."""
+    fields: dict[str, object] = {
+        "a_re": integers([[23170]], 15, 16), "a_im": integers([[-20000]], 15, 16),
+        "b_re": integers([[3]], [0]), "b_im": integers([[-5]], [0]),
+        "c_re": integers([[100]], [3]), "c_im": integers([[-57]], [3]), "d": integers([-3], [1]),
+        "drive_re": integers([[0]], [0], 24), "drive_im": integers([[0]], [0], 24),
+        "bias": integers([10], 0, 24), "step_size": np.ones(1), "method": "zoh", "out": Fixed(24),
+    }  # fmt: skip
+    return DiagonalSSM(**(fields | changes))
+
+
+@BOTH
+def test_each_of_the_four_products_is_shifted_by_itself(engine):
+    # shifts: state 15, b 0, c 3 + 0 - 1 - 0 = 2, d 1
+    # t0, u = 1:  re = 3, im = -5
+    #   y = tz(300, 2) - tz(285, 2) + tz(-3, 1) + 10 = 75 - 71 - 1 + 10 = 13
+    # t1, u = 0:  re = tz(23170 * 3 = 2.12) - tz(-20000 * -5 = 3.05) = 2 - 3 = -1
+    #   (sum first: -0.93, so 0)
+    #   im = tz(23170 * -5 = -3.54) + tz(-20000 * 3 = -1.83) = -3 - 1 = -4
+    #   (sum first: -5.37, so -5; floors: -4 - 2 = -6; nearest: -4 - 2 = -6)
+    #   y = tz(-100, 2) - tz(228, 2) + 10 = -25 - 57 + 10 = -72
+    # t2, u = -2: re = tz(-23170 = -0.71) - tz(80000 = 2.44) - 6 = 0 - 2 - 6 = -8
+    #   im = tz(23170 * -4 = -2.83) + tz(20000 = 0.61) + 10 = -2 + 0 + 10 = 8
+    #   y = tz(-800, 2) - tz(-456, 2) + tz(6, 1) + 10 = -200 + 114 + 3 + 10 = -73
+    trace = run_on(engine, one_state(), Fixed(8), [[1], [0], [-2]])
+    assert values(trace) == [[13], [-72], [-73]]
+    assert trace.states["node.re"].tolist() == [[[-8]]]
+    assert trace.states["node.im"].tolist() == [[[8]]]
+    assert trace.counts["node"] == Counts(
+        dendrite_updates=3, spikes_in=2, axon_out=3, spikes_out=3
+    )
+
+
+@BOTH
+def test_channels_have_exponents_of_their_own_and_states_saturate(engine):
+    node = DiagonalSSM(
+        a_re=integers([[16384, 0], [-32767, 0]], 15, 16),
+        a_im=integers([[0, 16384], [0, 0]], 15, 16),
+        b_re=integers([[5, -7], [100, 1]], [2, -3]), b_im=integers([[0, 6], [0, -1]], [2, -3]),
+        c_re=integers([[9, -3], [1, 0]], [4, 2]), c_im=integers([[4, 5], [0, 1]], [4, 2]),
+        d=integers([2, -9], [0, 3]),
+        drive_re=integers([[1, 0], [0, 0]], [1, -1], 8),
+        drive_im=integers([[0, -2], [0, 0]], [1, -1], 8),
+        bias=integers([1, -1], 1, 24), step_size=np.ones(2), method="zoh", out=Fixed(8, 1),
+    )  # fmt: skip
+    # input and output have 1 fraction bit, states [1, -1] and 8 bits, so +-127
+    # shifts: b [2, -3] + 1 - [1, -1] = [2, -1];  c [4, 2] + [1, -1] - 1 - 1 = [3, -1];
+    #         d [0, 3] + 1 - 1 = [0, 3]
+    # t0, channel 0, u = 3: state 0 re = tz(15, 2) + 1 = 4, im = 0
+    #   state 1 re = tz(-21, 2) = -5, im = tz(18, 2) - 2 = 2
+    #   y = [tz(36, 3) - 0] + [tz(15, 3) - tz(10, 3)] + 6 + 1 = 4 + (1 - 1) + 7 = 11
+    # t0, channel 1, u = 1: state 0 re = 100 * 2, saturates to 127; state 1 re = 2, im = -2
+    #   y = 127 * 2 - (-2 * 2) + tz(-9, 3) - 1 = 254 + 4 - 1 - 1 = 256, saturates to 127
+    # t1, channel 0, u = -2: state 0 re = tz(0.5 * 4) + tz(-10, 2) + 1 = 2 - 2 + 1 = 1, im = 0
+    #   state 1 re = -tz(0.5 * 2) + tz(14, 2) = -1 + 3 = 2
+    #           im = tz(0.5 * -5) + tz(-12, 2) - 2 = -2 - 3 - 2 = -7
+    #   y = tz(9, 3) + tz(-6, 3) - tz(-35, 3) - 4 + 1 = 1 + 0 + 4 - 3 = 2
+    # t1, channel 1, u = 0: state 0 re = tz(-32767 * 127 = -126.996) = -126; state 1 is 0
+    #   y = -126 * 2 - 1 = -253, saturates to -127
+    trace = run_on(engine, node, Fixed(8, 1), [[3, 1], [-2, 0]])
+    assert values(trace) == [[11, 127], [2, -127]]
+    assert trace.states["node.re"].tolist() == [[[1, 2], [-126, 0]]]
+    assert trace.states["node.im"].tolist() == [[[0, -7], [0, 0]]]
+    assert trace.counts["node"] == Counts(
+        dendrite_updates=2 * 2 * 2, spikes_in=3, axon_out=4, spikes_out=4, saturations=3
+    )
+
+
+@BOTH
+def test_a_constant_drive_moves_the_state_without_input(engine):
+    node = one_state(
+        a_re=integers([[16384]], 15, 16), a_im=integers([[0]], 15, 16),
+        drive_re=integers([[7]], [0], 24), drive_im=integers([[-7]], [0], 24),
+        c_re=integers([[2]], [1]), c_im=integers([[-2]], [1]), bias=integers([0], 0, 24),
+    )  # fmt: skip
+    # re: 7, 3 + 7 = 10, 5 + 7 = 12, 6 + 7 = 13, 6 + 7 = 13; im mirrors it: the real limit is 14
+    # y = 2 re - (-2 im) = 2 (re + im) = 0, as im = -re
+    trace = run_on(engine, node, Fixed(8), [[0]] * 5)
+    assert trace.states["node.re"].tolist() == [[[13]]]
+    assert trace.states["node.im"].tolist() == [[[-13]]]
+    assert values(trace) == [[0]] * 5
+
+
+@BOTH
+def test_real_and_imaginary_parts_saturate_each_by_itself(engine):
+    node = one_state(
+        drive_re=integers([[0]], [0], 8), drive_im=integers([[0]], [0], 8),
+        b_re=integers([[100]], [0]), b_im=integers([[-100]], [0]),
+    )  # fmt: skip
+    trace = run_on(engine, node, Fixed(8), [[2]])
+    assert trace.states["node.re"].tolist() == [[[127]]]  # 200
+    assert trace.states["node.im"].tolist() == [[[-127]]]  # -200
+    assert trace.counts["node"].saturations == 2
+
+
+# -- the other nodes -----------------------------------------------------------------------------
+
+
+@BOTH
+def test_a_threshold_fires_at_equality(engine):
+    node = Threshold(theta=integers([2, -1], 0, 24))
+    trace = run_on(engine, node, Fixed(8), [[2, -2], [1, -1], [3, 0]])
+    assert values(trace) == [[1, 0], [0, 1], [1, 1]]
+    assert trace.counts["node"] == Counts(
+        dendrite_updates=6, spikes_in=5, axon_out=4, spikes_out=4
+    )
+
+
+@BOTH
+def test_a_sum_brings_its_operands_to_one_exponent_first(engine):
+    graph = behind(Sum(channels=1, out=Fixed(5, 2)), {"a": Fixed(8, 3), "b": Fixed(8, 1)})
+    inputs = {"a": np.array([[[-5], [5], [-127]]]), "b": np.array([[[3], [-3], [1]]])}
+    trace = run(graph, inputs, engine)
+    # tz(-5, 1) + 3 * 2 = -2 + 6 (floor: 3); 2 - 6; tz(-127, 1) + 2 = -63 + 2, saturates to -15
+    assert values(trace) == [[4], [-4], [-15]]
+    assert trace.counts["node"] == Counts(
+        dendrite_updates=3, spikes_in=6, axon_out=3, spikes_out=3, saturations=1
+    )
+
+
+@BOTH
+def test_a_sum_of_three_shifts_each_operand_by_itself(engine):
+    graph = behind(Sum(channels=1, out=Fixed(8)), dict.fromkeys("abc", Fixed(8, 1)))
+    inputs = {name: np.array([[[1]]]) for name in "abc"}
+    # 0.5 three times: each is 0; the shifted sum would be 1
+    assert values(run(graph, inputs, engine)) == [[0]]
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("frac", "expected"),
+    [
+        (1, [[-3], [3], [127]]),  # tz(-15, 2) = -3.75; tz(14, 2) = 3.5; 16129 / 4 saturates
+        (4, [[-30], [28], [127]]),  # left by one
+    ],
+)
+def test_a_product_is_shifted_toward_zero(engine, frac, expected):
+    graph = behind(Product(channels=1, out=Fixed(8, frac)), {"a": Fixed(8, 2), "b": Fixed(8, 1)})
+    inputs = {"a": np.array([[[-5], [7], [127]]]), "b": np.array([[[3], [2], [127]]])}
+    trace = run(graph, inputs, engine)
+    assert values(trace) == expected
+    assert trace.counts["node"] == Counts(
+        dendrite_updates=3, spikes_in=6, axon_out=3, spikes_out=3, saturations=1
+    )
+
+
+@BOTH
+def test_a_knot_belongs_to_the_segment_on_its_right(engine):
+    node = PiecewiseLinear(
+        function="gelu", max_error=0.0, channels=1, knots=integers([-4, 3], 1, 24),
+        slopes=integers([-3, 5, 2], 2), offsets=integers([1, -2, 10], 1, 24), out=Fixed(4, 1),
+    )  # fmt: skip
+    # shift 2 + 1 - 1 = 2; 4 bits: +-7
+    trace = run_on(engine, node, Fixed(8, 1), [[-5], [-4], [-3], [2], [3]])
+    assert values(trace) == [
+        [4],  # tz(15, 2) + 1
+        [-7],  # tz(-20, 2) - 2
+        [-5],  # tz(-15, 2) - 2, the floor would give -6
+        [0],  # tz(10, 2) - 2
+        [7],  # tz(6, 2) + 10 = 11, saturates
+    ]
+    assert trace.counts["node"] == Counts(
+        dendrite_updates=5, spikes_in=5, axon_out=4, spikes_out=4, saturations=1
+    )
+
+
+@BOTH
+def test_an_accumulator_saturates_the_term_and_the_sum(engine):
+    node = Accumulate(channels=1, steps=2, term_bits=4, out=Fixed(5, 1))
+    # shift 2 - 1 = 1; terms +-7, sum +-15
+    # tz(-5, 1) = -2; 15 clips to 7: 5; 20 clips to 7: 12; 7: 19 clips to 15
+    trace = run_on(engine, node, Fixed(7, 2), [[-5], [30], [40], [14]])
+    assert values(trace) == [[-2], [5], [12], [15]]
+    assert trace.states["node.sum"].tolist() == [[15]]
+    assert trace.counts["node"] == Counts(
+        dendrite_updates=4, spikes_in=4, axon_out=4, spikes_out=4, saturations=3
+    )
+
+
+@BOTH
+def test_an_accumulator_shifts_left_exactly(engine):
+    node = Accumulate(channels=1, steps=1, term_bits=8, out=Fixed(12, 3))
+    trace = run_on(engine, node, Fixed(7, 0), [[-5], [2], [20]])  # -40, +16, 160 clips to 127
+    assert values(trace) == [[-40], [-24], [103]]
+    assert trace.counts["node"].saturations == 1
+
+
+# -- what is counted ------------------------------------------------------------------------------
+
+
+@BOTH
+def test_a_spike_is_sent_once_and_leaves_by_as_many_axons_as_nodes_receive_it(engine):
+    graph = Graph(
+        {
+            "in": Input(channels=2, out=Fixed.binary()),
+            "left": MIX,
+            "right": Threshold(theta=integers([1, 1], 0, 24)),
+            "out": Output(channels=2, out=Fixed.binary()),
+        },
+        (("in", "left"), ("in", "right"), ("in", "out")),
+    )
+    trace = run(graph, np.array([[[1, 0], [1, 1]]]), engine)
+    assert trace.counts["in"] == Counts(axon_out=9, spikes_out=3)
+    assert trace.counts["left"].axon_out == 0  # nobody listens
+    assert trace.counts["right"].spikes_in == 3
+
+
+@BOTH
+def test_counts_add_up_over_samples_and_states_do_not_mix(engine):
+    node = Accumulate(channels=1, steps=9, term_bits=8, out=Fixed(24))
+    graph = behind(node, {"in": Fixed(8)})
+    trace = run(graph, np.array([[[1], [2]], [[10], [0]]]), engine)
+    assert trace.values["node"].tolist() == [[[1], [3]], [[10], [10]]]
+    assert trace.counts["node"] == Counts(
+        dendrite_updates=4, spikes_in=3, axon_out=4, spikes_out=4
+    )

@@ -1,0 +1,301 @@
+"""Random valid integer graphs with extreme parameters and inputs, as a hypothesis strategy.
+
+Topology and formats are drawn, so that a failing graph shrinks; the integers in the arrays come
+from one drawn seed. Formats are chosen so that the contract holds: every left shift stays below the
+room that the width of its product leaves under 2**52.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from hypothesis import HealthCheck, assume, settings
+from hypothesis import strategies as st
+from spiking_block import integers
+
+from neurossm import contract
+from neurossm.fixed import Fixed, project_poles, symmetric_limit
+from neurossm.graph import Graph
+from neurossm.nodes import (
+    Accumulate,
+    Affine,
+    DiagonalSSM,
+    Input,
+    Node,
+    Output,
+    PiecewiseLinear,
+    Product,
+    Sum,
+    Threshold,
+)
+
+# the same examples in each run, and no database: a red test is a change of the code
+QUICK = settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+CHANNELS = (1, 3)
+MODES = (1, 3)  # few: the fast engine compiles a kernel for each
+SEGMENTS = (2, 5)
+EXACT_BITS = 51
+KINDS = ("affine", "ssm", "threshold", "sum", "product", "piecewise", "accumulate")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A graph and inputs for it."""
+
+    graph: Graph
+    inputs: dict[str, np.ndarray]
+
+    def __repr__(self) -> str:
+        lines = [f"{name}: {type(n).__name__} {n.out}" for name, n in self.graph.nodes.items()]
+        shapes = {name: array.shape for name, array in self.inputs.items()}
+        return "\n".join(["", *lines, str(self.graph.edges), str(shapes)])
+
+
+@dataclass
+class Growing:
+    """A graph while it grows; `draw` is hypothesis's, `rng` fills arrays."""
+
+    draw: st.DrawFn
+    rng: np.random.Generator
+    nodes: dict[str, Node] = field(default_factory=dict)
+    edges: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, kind: str, node: Node, sources: list[str]) -> None:
+        name = f"{kind}{len(self.nodes)}"
+        self.nodes[name] = node
+        self.edges += [(source, name) for source in sources]
+
+    def integer(self, low: int, high: int) -> int:
+        return self.draw(st.integers(low, high))
+
+    def format(self, name: str) -> Fixed:
+        found = self.nodes[name].out
+        assert found is not None
+        return found
+
+    def one(self) -> str:
+        """Draw a node; late ones more often, so that graphs grow deep."""
+        names = list(self.nodes)
+        return names[-1 - min(self.integer(0, len(names) - 1), self.integer(0, len(names) - 1))]
+
+    def adding(self) -> list[str]:
+        """Draw one to three nodes of the same channels and format, whose edges may add."""
+        alike: dict[tuple[int, Fixed], list[str]] = {}
+        for name, node in self.nodes.items():
+            alike.setdefault((node.out_channels, self.format(name)), []).append(name)
+        several = [names for names in alike.values() if len(names) > 1]
+        if not several or self.rng.random() < 0.3:
+            return [self.one()]
+        group = st.lists(st.sampled_from(self.draw(st.sampled_from(several))), min_size=2,
+                         max_size=3, unique=True)  # fmt: skip
+        return self.draw(group)
+
+    def operands(self, most: int) -> list[str]:
+        """Draw up to `most` different nodes of the same channels, in any format."""
+        first = self.one()
+        channels = self.nodes[first].out_channels
+        others = [n for n in self.nodes if n != first and self.nodes[n].out_channels == channels]
+        if not others:
+            return [first]
+        more = st.lists(st.sampled_from(others), min_size=1, max_size=most - 1, unique=True)
+        return [first, *self.draw(more)]
+
+    def graded(self) -> Fixed:
+        """Draw a message format; a few come again and again, so that edges can converge."""
+        if self.rng.random() < 0.6:
+            return self.draw(st.sampled_from([Fixed(24, 4), Fixed(9, 2)]))
+        return Fixed(self.integer(2, 24), self.integer(-12, 12))
+
+    def filled(self, shape: tuple[int, ...], limit: int) -> np.ndarray:
+        """Return integers in +-limit: ends, zeros and units beside uniform ones."""
+        uniform = self.rng.integers(-limit, limit + 1, shape)
+        extreme = self.rng.choice([-limit, -1, 0, 1, limit], shape)
+        small = self.rng.integers(-min(limit, 9), min(limit, 9) + 1, shape)
+        flavor = self.rng.integers(0, 4)
+        return np.where(
+            self.rng.random(shape) < 0.5, (uniform, extreme, small, uniform)[flavor], extreme
+        )
+
+
+@st.composite
+def cases(draw: st.DrawFn, inputs: int = 3) -> Case:
+    """Draw a valid integer graph of 3 to 10 computing nodes and `inputs` Inputs, and its data."""
+    grow = Growing(draw, np.random.default_rng(draw(st.integers(0, 2**32 - 1))))
+    for _ in range(grow.integer(1, inputs)):
+        spikes = st.sampled_from([Fixed.binary(), Fixed.ternary()])
+        out = draw(spikes) if draw(st.booleans()) else grow.graded()
+        grow.add("in", Input(channels=draw(st.sampled_from(CHANNELS)), out=out), [])
+    for kind in draw(st.lists(st.sampled_from(KINDS), min_size=3, max_size=10)):
+        GROW[kind](grow)
+    feeding = {source for source, _ in grow.edges}
+    ends = [name for name in grow.nodes if name not in feeding]
+    for name in ends[-2:]:  # others stay unread
+        node = grow.nodes[name]
+        grow.add("out", Output(channels=node.out_channels, out=node.out), [name])
+    graph = Graph(grow.nodes, tuple(grow.edges))
+    assume(not contract.problems(graph))
+    samples, steps = draw(st.integers(1, 6)), draw(st.integers(1, 6))
+    data = {name: _messages(grow, name, samples, steps) for name in graph.inputs}
+    return Case(graph, data)
+
+
+def _messages(grow: Growing, name: str, samples: int, steps: int) -> np.ndarray:
+    fmt = grow.format(name)
+    shape = (samples, steps, grow.nodes[name].out_channels)
+    if fmt.is_spike:
+        return grow.rng.integers(fmt.low, fmt.high + 1, shape)
+    return grow.filled(shape, fmt.high)
+
+
+def _affine(grow: Growing) -> None:
+    sources = grow.adding()
+    fmt, ins = grow.format(sources[0]), grow.nodes[sources[0]].out_channels
+    outs = grow.draw(st.sampled_from(CHANNELS))
+    wanted = grow.graded()
+    frac = min(max(wanted.frac - fmt.frac, -40), 40)
+    out = Fixed(wanted.bits, min(max(frac + fmt.frac, -30), 30))
+    # twice the sum of all synapses and the bias stays in 32 bits
+    bias_limit = symmetric_limit(grow.draw(st.sampled_from([4, 16, 24])))
+    budget = (2**30 - 1 - bias_limit) // (len(sources) * fmt.high * ins)
+    grow.add(
+        "affine",
+        Affine(
+            weight=integers(grow.filled((outs, ins), min(127, budget)), out.frac - fmt.frac),
+            bias=integers(grow.filled((outs,), bias_limit), out.frac, 24),
+            out=out,
+        ),
+        sources,
+    )
+
+
+def _ssm(grow: Growing) -> None:
+    sources, rng = grow.adding(), grow.rng
+    u, channels = grow.format(sources[0]).frac, grow.nodes[sources[0]].out_channels
+    modes = grow.draw(st.sampled_from(MODES))
+    shape, out = (channels, modes), grow.graded()
+    bits = grow.draw(st.sampled_from([16, 16, 12, 8]))
+    radius = rng.choice([1.0, 0.999, rng.random()], shape)
+    angle = rng.choice([0, np.pi, np.pi / 4, -np.pi / 2, *rng.uniform(-np.pi, np.pi, 3)], shape)
+    a_re, a_im = project_poles(radius * np.cos(angle), radius * np.sin(angle), bits)
+
+    def shifts(least: int) -> np.ndarray:
+        # one shift by 62 and more now and then
+        low, high = (least, 12) if rng.random() < 0.9 else (60, 70)
+        return rng.integers(low, high, channels)
+
+    def exponents(frac: np.ndarray) -> np.ndarray:
+        return np.clip(frac, -64, 64)
+
+    state = rng.integers(-6, 14, channels)
+    # gains have 7 bits beside the sign, states and messages 23; two parts and the modes are summed
+    b = exponents(shifts(7 + 23 - EXACT_BITS) - u + state)
+    c = exponents(shifts(7 + 23 + 4 - EXACT_BITS) - state + 1 + out.frac)
+    d = exponents(shifts(7 + 23 + 1 - EXACT_BITS) - u + out.frac)
+    state_bits = grow.draw(st.sampled_from([24, 24, 16, 8]))
+    small = symmetric_limit(min(state_bits, grow.draw(st.sampled_from([2, 6, 24]))))
+    real_b = grow.draw(st.booleans())
+    grow.add(
+        "ssm",
+        DiagonalSSM(
+            a_re=integers(a_re, bits - 1, bits),
+            a_im=integers(a_im, bits - 1, bits),
+            b_re=integers(grow.filled(shape, 127), b),
+            b_im=integers(np.zeros(shape) if real_b else grow.filled(shape, 127), b),
+            c_re=integers(grow.filled(shape, 127), c),
+            c_im=integers(grow.filled(shape, 127), c),
+            d=integers(grow.filled((channels,), 127), d),
+            drive_re=integers(grow.filled(shape, small), state, state_bits),
+            drive_im=integers(grow.filled(shape, small), state, state_bits),
+            bias=integers(grow.filled((channels,), small), out.frac, 24),
+            step_size=np.full(channels, 0.01),
+            method="zoh",
+            out=out,
+        ),
+        sources,
+    )
+
+
+def _threshold(grow: Growing) -> None:
+    sources = grow.adding()
+    fmt = grow.format(sources[0])
+    limit = grow.draw(st.sampled_from([1, 100, 2**23 - 1]))
+    theta = grow.filled((grow.nodes[sources[0]].out_channels,), limit)
+    grow.add("threshold", Threshold(theta=integers(theta, fmt.frac, 24)), sources)
+
+
+def _room(fmt: Fixed, bits: int = 0) -> int:
+    """Return how far messages of this format, times a factor of `bits` bits, can shift left."""
+    return EXACT_BITS - 2 - fmt.bits - bits
+
+
+def _sum(grow: Growing) -> None:
+    sources, wanted = grow.operands(3), grow.graded()
+    most = min(grow.format(name).frac + _room(grow.format(name)) for name in sources)
+    out = Fixed(wanted.bits, min(wanted.frac, most))
+    grow.add("sum", Sum(channels=grow.nodes[sources[0]].out_channels, out=out), sources)
+
+
+def _product(grow: Growing) -> None:
+    sources, wanted = grow.operands(2), grow.graded()
+    if len(sources) < 2:
+        return _sum(grow)
+    left, right = (grow.format(name) for name in sources)
+    most = left.frac + right.frac + _room(left, right.bits)
+    out = Fixed(wanted.bits, max(-30, min(wanted.frac, most)))
+    grow.add("product", Product(channels=grow.nodes[sources[0]].out_channels, out=out), sources)
+
+
+def _piecewise(grow: Growing) -> None:
+    sources, out = grow.adding(), grow.graded()
+    fmt, segments = grow.format(sources[0]), grow.draw(st.sampled_from(SEGMENTS))
+    bits = grow.draw(st.sampled_from([4, 12, 16, 24]))
+    right = grow.integer(-_room(Fixed(24), bits), 20)
+    frac = min(max(right - fmt.frac + out.frac, -64), 64)
+    knots = np.sort(grow.filled((segments - 1,), fmt.high))
+    grow.add(
+        "piecewise",
+        PiecewiseLinear(
+            function="gelu",
+            max_error=0.1,
+            channels=grow.nodes[sources[0]].out_channels,
+            knots=integers(knots, fmt.frac, 24),
+            slopes=integers(grow.filled((segments,), symmetric_limit(bits)), frac, bits),
+            offsets=integers(grow.filled((segments,), out.high), out.frac, 24),
+            out=out,
+        ),
+        sources,
+    )
+
+
+def _accumulate(grow: Growing) -> None:
+    sources, wanted = grow.adding(), grow.graded()
+    fmt, steps = grow.format(sources[0]), grow.integer(1, 4)
+    out = Fixed(wanted.bits, min(wanted.frac, fmt.frac + 28))
+    widths = [b for b in range(1, 25) if steps * symmetric_limit(b) <= out.high]
+    # declared steps may be fewer than those that run: then the sum itself saturates
+    node = Accumulate(
+        channels=grow.nodes[sources[0]].out_channels,
+        steps=steps,
+        term_bits=grow.draw(st.sampled_from(widths[-2:])),
+        out=out,
+    )
+    grow.add("accumulate", node, sources)
+
+
+GROW = {
+    "affine": _affine,
+    "ssm": _ssm,
+    "threshold": _threshold,
+    "sum": _sum,
+    "product": _product,
+    "piecewise": _piecewise,
+    "accumulate": _accumulate,
+}
