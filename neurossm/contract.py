@@ -19,7 +19,6 @@ from neurossm.fixed import (
     STATE_BITS,
     WEIGHT_BITS,
     Fixed,
-    Quantized,
     accumulator_bound,
     symmetric_limit,
 )
@@ -35,6 +34,8 @@ from neurossm.nodes import (
     Product,
     Sum,
     Threshold,
+    format_of,
+    quantized,
 )
 
 EXACT = 2**52  # integers up to here are exact in the float64 of the fast engine, with room to add
@@ -108,7 +109,7 @@ def _output(node: Output, arriving: list[Fixed]) -> Iterator[Finding]:
 
 
 def _affine(node: Affine, arriving: list[Fixed]) -> Iterator[Finding]:
-    weight, bias, out = _quantized(node.weight), _quantized(node.bias), _out(node)
+    weight, bias, out = quantized(node.weight), quantized(node.bias), format_of(node)
     if weight.bits > WEIGHT_BITS or not isinstance(weight.frac, int):
         yield f"{WEIGHT_BITS}-bit weights with one exponent", f"{weight.bits} bits"
         return
@@ -122,9 +123,9 @@ def _affine(node: Affine, arriving: list[Fixed]) -> Iterator[Finding]:
 
 
 def _diagonal_ssm(node: DiagonalSSM, arriving: list[Fixed]) -> Iterator[Finding]:
-    a_re, a_im, b_re, b_im = (_quantized(p) for p in (node.a_re, node.a_im, node.b_re, node.b_im))
-    c_re, c_im, d, drive = (_quantized(p) for p in (node.c_re, node.c_im, node.d, node.drive_re))
-    bias, out, u = _quantized(node.bias), _out(node), arriving[0]
+    a_re, a_im, b_re, b_im = (quantized(p) for p in (node.a_re, node.a_im, node.b_re, node.b_im))
+    c_re, c_im, d, drive = (quantized(p) for p in (node.c_re, node.c_im, node.d, node.drive_re))
+    bias, out, u = quantized(node.bias), format_of(node), arriving[0]
     for pole in (a_re, a_im):
         if pole.bits > POLE_BITS or pole.bits != a_re.bits:
             yield f"poles of at most {POLE_BITS} bits", f"{pole.bits} bits"
@@ -157,26 +158,26 @@ def _diagonal_ssm(node: DiagonalSSM, arriving: list[Fixed]) -> Iterator[Finding]
 
 
 def _threshold(node: Threshold, arriving: list[Fixed]) -> Iterator[Finding]:
-    yield from _same("threshold exponent", arriving[0].frac, _quantized(node.theta).frac)
+    yield from _same("threshold exponent", arriving[0].frac, quantized(node.theta).frac)
 
 
 def _sum(node: Sum, arriving: list[Fixed]) -> Iterator[Finding]:
-    out = _out(node)
+    out = format_of(node)
     total = sum(float(np.ldexp(fmt.high, out.frac - fmt.frac)) for fmt in arriving)
     if total > EXACT:
         yield "operands that stay below 2**52 at the output's exponent", f"up to {total:g}"
 
 
 def _product(node: Product, arriving: list[Fixed]) -> Iterator[Finding]:
-    shifted = _out(node).frac - sum(fmt.frac for fmt in arriving)
+    shifted = format_of(node).frac - sum(fmt.frac for fmt in arriving)
     largest = float(np.ldexp(float(arriving[0].high * arriving[1].high), shifted))
     if largest > EXACT:
         yield "a product that stays below 2**52 at the output's exponent", f"up to {largest:g}"
 
 
 def _piecewise_linear(node: PiecewiseLinear, arriving: list[Fixed]) -> Iterator[Finding]:
-    knots, slopes, offsets = (_quantized(p) for p in (node.knots, node.slopes, node.offsets))
-    out = _out(node)
+    knots, slopes, offsets = (quantized(p) for p in (node.knots, node.slopes, node.offsets))
+    out = format_of(node)
     yield from _same("knot exponent", arriving[0].frac, knots.frac)
     yield from _same("offset exponent", out.frac, offsets.frac)
     if not isinstance(slopes.frac, int):
@@ -191,7 +192,7 @@ def _piecewise_linear(node: PiecewiseLinear, arriving: list[Fixed]) -> Iterator[
 
 
 def _accumulate(node: Accumulate, arriving: list[Fixed]) -> Iterator[Finding]:
-    out = _out(node)
+    out = format_of(node)
     largest = node.steps * symmetric_limit(node.term_bits)
     if largest > out.high:
         yield f"{node.steps} terms of {node.term_bits} bits within {out.bits} bits", f"{largest}"
@@ -215,13 +216,3 @@ CHECKS: dict[type[Node], Callable[..., Iterator[Finding]]] = {
 def _same(what: str, expected: int, got: object) -> Iterator[Finding]:
     if not isinstance(got, int) or got != expected:
         yield f"{what} {expected}", str(got)
-
-
-def _out(node: Node) -> Fixed:
-    assert node.out is not None  # problems() has checked it
-    return node.out
-
-
-def _quantized(parameter: object) -> Quantized:
-    assert isinstance(parameter, Quantized)
-    return parameter

@@ -126,8 +126,8 @@ class Growing:
 
 
 @st.composite
-def cases(draw: st.DrawFn, inputs: int = 3) -> Case:
-    """Draw a valid integer graph of 3 to 10 computing nodes and `inputs` Inputs, and its data."""
+def cases(draw: st.DrawFn, inputs: int = 3, outputs: int = 2) -> Case:
+    """Draw a valid integer graph of 3 to 10 computing nodes with data; at most so many in, out."""
     grow = Growing(draw, np.random.default_rng(draw(st.integers(0, 2**32 - 1))))
     for _ in range(grow.integer(1, inputs)):
         spikes = st.sampled_from([Fixed.binary(), Fixed.ternary()])
@@ -137,7 +137,7 @@ def cases(draw: st.DrawFn, inputs: int = 3) -> Case:
         GROW[kind](grow)
     feeding = {source for source, _ in grow.edges}
     ends = [name for name in grow.nodes if name not in feeding]
-    for name in ends[-2:]:  # others stay unread
+    for name in ends[-outputs:]:  # others stay unread
         node = grow.nodes[name]
         grow.add("out", Output(channels=node.out_channels, out=node.out), [name])
     graph = Graph(grow.nodes, tuple(grow.edges))

@@ -203,9 +203,18 @@ class Stepper:
         self._states = self._program.initial_states(self._samples)
 
     def step(self, token: NDArray[np.integer]) -> NDArray[np.int32]:
-        """Return the outputs ``(S, C)`` after one more time step with inputs ``(S, C)``."""
-        graph = self._program.graph
-        shaped = np.asarray(token).reshape(self._samples, 1, -1)
+        """Return the outputs ``(S, C)`` after one more time step with inputs ``(S, C)``.
+
+        Raises
+        ------
+        InputError, RangeError
+            If the token has another shape or type, or leaves the input's format.
+        """
+        graph, array = self._program.graph, np.asarray(token)
+        shape = (self._samples, graph.nodes[graph.inputs[0]].out_channels)
+        if array.shape != shape and not (self._samples == 1 and array.shape == shape[1:]):
+            raise InputError("token", expected=f"shape {shape}", got=f"shape {array.shape}")
+        shaped = array.reshape(self._samples, 1, -1)
         execute(self._program, check_inputs(graph, shaped), self._states, self._space)
         return np.array(self._space.messages[graph.outputs[0]][:, 0])
 

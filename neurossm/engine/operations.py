@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from neurossm.engine import kernels
 from neurossm.engine.reference import State
-from neurossm.fixed import MESSAGE_BITS, Fixed, Quantized, symmetric_limit
+from neurossm.fixed import MESSAGE_BITS, Fixed, symmetric_limit
 from neurossm.nodes import (
     Accumulate,
     Affine,
@@ -24,6 +24,8 @@ from neurossm.nodes import (
     Product,
     Sum,
     Threshold,
+    format_of,
+    quantized,
 )
 
 Messages = NDArray[np.int32]
@@ -62,11 +64,11 @@ def _output(node: Output, formats: list[Fixed]) -> Operation:
 
 
 def _affine(node: Affine, formats: list[Fixed]) -> Operation:
-    weight = _quantized(node.weight).values
+    weight = quantized(node.weight).values
     rows = np.ascontiguousarray(weight, dtype=np.int32)
     columns = np.ascontiguousarray(rows.T)
     fan_out = np.count_nonzero(weight, axis=0).astype(np.int64)
-    bias, limit = _quantized(node.bias).values.astype(np.int32), _limit(node)
+    bias, limit = quantized(node.bias).values.astype(np.int32), _limit(node)
     spikes = [fmt.is_spike for fmt in formats]
 
     def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
@@ -82,9 +84,9 @@ def _affine(node: Affine, formats: list[Fixed]) -> Operation:
 
 
 def _diagonal_ssm(node: DiagonalSSM, formats: list[Fixed]) -> Operation:
-    frac, out = formats[0].frac, _out(node).frac
-    a, b, c = _quantized(node.a_re), _quantized(node.b_re), _quantized(node.c_re)
-    d, drive = _quantized(node.d), _quantized(node.drive_re)
+    frac, out = formats[0].frac, format_of(node).frac
+    a, b, c = quantized(node.a_re), quantized(node.b_re), quantized(node.c_re)
+    d, drive = quantized(node.d), quantized(node.drive_re)
     state_frac = drive.frac_by_channel()
     b_shift = b.frac_by_channel() + frac - state_frac
     c_shift = c.frac_by_channel() + state_frac - 1 - out
@@ -112,7 +114,7 @@ def _diagonal_ssm(node: DiagonalSSM, formats: list[Fixed]) -> Operation:
 
 
 def _threshold(node: Threshold, formats: list[Fixed]) -> Operation:
-    theta = _quantized(node.theta).values
+    theta = quantized(node.theta).values
 
     def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
         kernels.threshold(operands[0], y, theta)
@@ -121,7 +123,7 @@ def _threshold(node: Threshold, formats: list[Fixed]) -> Operation:
 
 
 def _sum(node: Sum, formats: list[Fixed]) -> Operation:
-    scales = [2.0 ** (_out(node).frac - fmt.frac) for fmt in formats]
+    scales = [2.0 ** (format_of(node).frac - fmt.frac) for fmt in formats]
     limit = float(_limit(node))
 
     def pair(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
@@ -138,7 +140,7 @@ def _sum(node: Sum, formats: list[Fixed]) -> Operation:
 
 
 def _product(node: Product, formats: list[Fixed]) -> Operation:
-    right, limit = formats[0].frac + formats[1].frac - _out(node).frac, _limit(node)
+    right, limit = formats[0].frac + formats[1].frac - format_of(node).frac, _limit(node)
 
     def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
         kernels.product(operands[0], operands[1], y, right, limit, tally)
@@ -149,7 +151,7 @@ def _product(node: Product, formats: list[Fixed]) -> Operation:
 def _piecewise_linear(node: PiecewiseLinear, formats: list[Fixed]) -> Operation:
     limit = float(_limit(node))
     knots, offsets = _scaled(node.knots, 0), _scaled(node.offsets, 0)
-    right = _quantized(node.slopes).frac_by_channel() + formats[0].frac - _out(node).frac
+    right = quantized(node.slopes).frac_by_channel() + formats[0].frac - format_of(node).frac
     slopes = _scaled(node.slopes, right)
     kernel = kernels.piecewise_linear(len(slopes))
 
@@ -161,7 +163,7 @@ def _piecewise_linear(node: PiecewiseLinear, formats: list[Fixed]) -> Operation:
 
 def _accumulate(node: Accumulate, formats: list[Fixed]) -> Operation:
     right, term, limit = (
-        formats[0].frac - _out(node).frac, symmetric_limit(node.term_bits), _limit(node),
+        formats[0].frac - format_of(node).frac, symmetric_limit(node.term_bits), _limit(node),
     )  # fmt: skip
 
     def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
@@ -182,21 +184,11 @@ PREPARE: dict[type[Node], Callable[..., Operation]] = {
 }
 
 
-def _out(node: Node) -> Fixed:
-    assert node.out is not None  # an integer graph, checked on entry
-    return node.out
-
-
 def _limit(node: Node) -> int:
-    return symmetric_limit(_out(node).bits)
-
-
-def _quantized(parameter: object) -> Quantized:
-    assert isinstance(parameter, Quantized)
-    return parameter
+    return symmetric_limit(format_of(node).bits)
 
 
 def _scaled(parameter: object, right: NDArray[np.int64] | int) -> NDArray[np.float64]:
     """Return mantissas times 2**-right, exact, in the shape of the parameter."""
-    values = _quantized(parameter).values.astype(np.float64)
+    values = quantized(parameter).values.astype(np.float64)
     return np.asarray(np.ldexp(values, -np.asarray(right)).reshape(values.shape))

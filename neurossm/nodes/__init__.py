@@ -12,7 +12,7 @@ Edges that converge on a node add, as in NIR, and must then share one number for
 """
 
 from neurossm.nodes.boundary import Input, Output
-from neurossm.nodes.node import Array, Node
+from neurossm.nodes.node import Array, Node, format_of, quantized
 from neurossm.nodes.pointwise import PiecewiseLinear, Product, Sum, Threshold
 from neurossm.nodes.recurrent import Accumulate, DiagonalSSM
 from neurossm.nodes.synapses import Affine, BatchNorm
@@ -39,4 +39,6 @@ __all__ = [
     "Product",
     "Sum",
     "Threshold",
+    "format_of",
+    "quantized",
 ]

@@ -91,6 +91,18 @@ class Node:
     __hash__ = None  # type: ignore[assignment]  # holds arrays
 
 
+def format_of(node: Node) -> Fixed:
+    """Return the message format of a node that has one (an integer node, checked before)."""
+    assert node.out is not None
+    return node.out
+
+
+def quantized(parameter: object) -> Quantized:
+    """Return a parameter of an integer node (checked before) as what it is."""
+    assert isinstance(parameter, Quantized)
+    return parameter
+
+
 def as_parameter(value: object, where: str) -> Array:
     """Return a parameter as read-only float64, or as the `Quantized` it is; refuse nan."""
     if isinstance(value, Quantized):

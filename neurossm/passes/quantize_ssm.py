@@ -47,7 +47,9 @@ def quantize_ssm(
     # where a norm's offset cancels most of its input, the constant is larger than any state
     largest = np.maximum(state_range, np.abs(drive))
     scale, mantissa, state_frac = _state_scale(b, largest, gain_bits, state_bits)
-    c, drive = c / scale, drive * scale
+    # a state that nothing moves stays zero: its c must not take bits from those of its channel
+    moved = (b != 0) | (drive != 0)
+    c, drive = np.where(moved, c / scale, 0), drive * scale
 
     a_re, a_im = project_poles(np.asarray(node.a_re), np.asarray(node.a_im), pole_bits)
     b_frac = np.full(len(b), gain_bits - 2)

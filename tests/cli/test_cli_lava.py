@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-
 from hostile.examples import golden_of, integer_graph
+
 from neurossm.fixed import Quantized
 from neurossm.store import save
 

@@ -163,9 +163,7 @@ def test_each_of_the_four_products_is_shifted_by_itself(engine):
     assert values(trace) == [[13], [-72], [-73]]
     assert trace.states["node.re"].tolist() == [[[-8]]]
     assert trace.states["node.im"].tolist() == [[[8]]]
-    assert trace.counts["node"] == Counts(
-        dendrite_updates=3, spikes_in=2, axon_out=3, spikes_out=3
-    )
+    assert trace.counts["node"] == Counts(dendrite_updates=3, spikes_in=2, axon_out=3, spikes_out=3)
 
 
 @BOTH
@@ -238,9 +236,7 @@ def test_a_threshold_fires_at_equality(engine):
     node = Threshold(theta=integers([2, -1], 0, 24))
     trace = run_on(engine, node, Fixed(8), [[2, -2], [1, -1], [3, 0]])
     assert values(trace) == [[1, 0], [0, 1], [1, 1]]
-    assert trace.counts["node"] == Counts(
-        dendrite_updates=6, spikes_in=5, axon_out=4, spikes_out=4
-    )
+    assert trace.counts["node"] == Counts(dendrite_updates=6, spikes_in=5, axon_out=4, spikes_out=4)
 
 
 @BOTH
@@ -348,6 +344,4 @@ def test_counts_add_up_over_samples_and_states_do_not_mix(engine):
     graph = behind(node, {"in": Fixed(8)})
     trace = run(graph, np.array([[[1], [2]], [[10], [0]]]), engine)
     assert trace.values["node"].tolist() == [[[1], [3]], [[10], [10]]]
-    assert trace.counts["node"] == Counts(
-        dendrite_updates=4, spikes_in=3, axon_out=4, spikes_out=4
-    )
+    assert trace.counts["node"] == Counts(dendrite_updates=4, spikes_in=3, axon_out=4, spikes_out=4)

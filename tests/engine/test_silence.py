@@ -40,7 +40,9 @@ def decay(graph: Graph, drive: int, silent: int, rng: np.random.Generator) -> np
     return np.array([max(np.abs(state).max() for state in t.states.values()) for t in after])
 
 
-@given(st.integers(0, 2**32 - 1), st.sampled_from([8, 12, 16]), st.sampled_from([0.0, 1e-4, 0.1, 1]))
+@given(
+    st.integers(0, 2**32 - 1), st.sampled_from([8, 12, 16]), st.sampled_from([0.0, 1e-4, 0.1, 1])
+)
 @QUICK
 def test_states_reached_by_random_drive_decay_to_exactly_zero(seed, bits, spread):
     rng = np.random.default_rng(seed)

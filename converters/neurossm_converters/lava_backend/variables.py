@@ -19,6 +19,8 @@ from neurossm.nodes import (
     Product,
     Sum,
     Threshold,
+    format_of,
+    quantized,
 )
 
 Variables = dict[str, Any]
@@ -48,11 +50,11 @@ def _none(node: Node, formats: list[Fixed], stacked: int) -> Variables:
 
 
 def _affine(node: Affine, formats: list[Fixed], stacked: int) -> Variables:
-    return {"bias": _values(node.bias), "out_bits": _out(node).bits}
+    return {"bias": _values(node.bias), "out_bits": format_of(node).bits}
 
 
 def _diagonal_ssm(node: DiagonalSSM, formats: list[Fixed], stacked: int) -> Variables:
-    u, y = formats[0].frac, _out(node).frac
+    u, y = formats[0].frac, format_of(node).frac
     state = _frac(node.drive_re)
     zeros = np.zeros((stacked, node.in_channels, node.modes), np.int64)
     names = ("a_re", "a_im", "b_re", "b_im", "c_re", "c_im", "d", "drive_re", "drive_im", "bias")
@@ -64,7 +66,7 @@ def _diagonal_ssm(node: DiagonalSSM, formats: list[Fixed], stacked: int) -> Vari
         "c_shift": _frac(node.c_re) + state - 1 - y,  # the 1: y = 2 Re(C x)
         "d_shift": _frac(node.d) + u - y,
         "state_bits": node.drive_re.bits,
-        "out_bits": _out(node).bits,
+        "out_bits": format_of(node).bits,
         "re": zeros,
         "im": zeros,
     }
@@ -75,17 +77,17 @@ def _threshold(node: Threshold, formats: list[Fixed], stacked: int) -> Variables
 
 
 def _sum(node: Sum, formats: list[Fixed], stacked: int) -> Variables:
-    out = _out(node)
+    out = format_of(node)
     return {"shifts": [fmt.frac - out.frac for fmt in formats], "out_bits": out.bits}
 
 
 def _product(node: Product, formats: list[Fixed], stacked: int) -> Variables:
-    out = _out(node)
+    out = format_of(node)
     return {"right": formats[0].frac + formats[1].frac - out.frac, "out_bits": out.bits}
 
 
 def _piecewise_linear(node: PiecewiseLinear, formats: list[Fixed], stacked: int) -> Variables:
-    out = _out(node)
+    out = format_of(node)
     assert isinstance(node.slopes, Quantized)
     return {
         "knots": _values(node.knots),
@@ -97,7 +99,7 @@ def _piecewise_linear(node: PiecewiseLinear, formats: list[Fixed], stacked: int)
 
 
 def _accumulate(node: Accumulate, formats: list[Fixed], stacked: int) -> Variables:
-    out = _out(node)
+    out = format_of(node)
     return {
         "right": formats[0].frac - out.frac,
         "term_bits": node.term_bits,
@@ -120,15 +122,8 @@ _VARIABLES: dict[type[Node], Callable[..., Variables]] = {
 
 
 def _values(parameter: object) -> np.ndarray[Any, np.dtype[np.int64]]:
-    assert isinstance(parameter, Quantized)
-    return parameter.values
+    return quantized(parameter).values
 
 
 def _frac(parameter: object) -> np.ndarray[Any, np.dtype[np.int64]]:
-    assert isinstance(parameter, Quantized)
-    return parameter.frac_by_channel()
-
-
-def _out(node: Node) -> Fixed:
-    assert node.out is not None  # an integer graph, checked on entry
-    return node.out
+    return quantized(parameter).frac_by_channel()

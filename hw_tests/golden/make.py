@@ -1,0 +1,167 @@
+"""Writes the golden files: three tiny integer graphs that hold every node type between them.
+
+Run it (``python hw_tests/golden/make.py``) only when the integer contract changes on purpose: what
+it writes is what every target must reproduce. Parameters are arithmetic patterns, not random
+numbers, so the graphs stay the same whatever NumPy does.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.engine import run
+from neurossm.fixed import Fixed, Quantized
+from neurossm.graph import Graph
+from neurossm.nodes import (
+    Accumulate,
+    Affine,
+    DiagonalSSM,
+    Input,
+    Output,
+    PiecewiseLinear,
+    Product,
+    Sum,
+    Threshold,
+)
+from neurossm.store import Golden, save
+
+SAMPLES, STEPS = 2, 24
+FOLDER = Path(__file__).parent
+
+Integers = NDArray[np.int64]
+
+
+def pattern(shape: tuple[int, ...], limit: int, stride: int) -> Integers:
+    """Return integers within ``+-limit`` that jump by `stride` and wrap around."""
+    return (np.arange(np.prod(shape)) * stride % (2 * limit + 1) - limit).reshape(shape)
+
+
+def affine(outs: int, ins: int, stride: int, in_frac: int, out: Fixed) -> Affine:
+    """Return synapses with some zeros among the weights, so that fan-outs differ."""
+    weight = pattern((outs, ins), 127, stride)
+    weight[weight % 5 == 0] = 0
+    return Affine(
+        weight=Quantized(weight, out.frac - in_frac, 8),
+        bias=Quantized(pattern((outs,), 40, 29), out.frac, 24),
+        out=out,
+    )
+
+
+def spikes() -> Graph:
+    """Binary events, synapses that only add, a threshold, a running sum."""
+    wide = Fixed(24, 3)
+    return Graph(
+        {
+            "events": Input(channels=4, out=Fixed.binary()),
+            "mix": affine(5, 4, 37, 0, wide),
+            "fire": Threshold(theta=Quantized(np.array([30, -10, 0, 100, 60]), 3, 24)),
+            "read": affine(3, 5, 53, 0, Fixed(7, 2)),  # 7 bits: saturates
+            "sum": Accumulate(channels=3, steps=STEPS, term_bits=10, out=Fixed(24, 2)),
+            "out": Output(channels=3, out=Fixed(24, 2)),
+        },
+        (("events", "mix"), ("mix", "fire"), ("fire", "read"), ("read", "sum"), ("sum", "out")),
+        meta={"name": "spikes"},
+    )
+
+
+def ssm() -> Graph:
+    """A state space layer: a slow, an oscillating and a saturating channel; exponents differ."""
+    shape, wide = (3, 2), Fixed(24, 10)
+    # all inside the unit circle: 32767**2 + 100**2 and 23000**2 * 2 are below 2**30
+    a_re = np.array([[32767, 32000], [0, -23000], [32767, 12345]])
+    a_im = np.array([[100, -500], [32767, 23000], [-100, -20000]])
+    gain_frac, drive_frac = np.array([5, 6, 2]), np.array([14, 12, 16])
+
+    def gain(stride: int) -> Quantized:
+        return Quantized(pattern(shape, 127, stride), gain_frac, 8)
+
+    node = DiagonalSSM(
+        a_re=Quantized(a_re, 15, 16), a_im=Quantized(a_im, 15, 16),
+        b_re=gain(41), b_im=gain(83), c_re=gain(59), c_im=gain(101),
+        d=Quantized(np.array([-100, 0, 77]), np.array([7, 6, 5]), 8),
+        drive_re=Quantized(pattern(shape, 90, 31), drive_frac, 24),
+        drive_im=Quantized(pattern(shape, 90, 47), drive_frac, 24),
+        bias=Quantized(np.array([5, -5, 0]), wide.frac, 24),
+        step_size=np.array([0.01, 0.02, 0.05]), method="zoh", out=wide,
+    )  # fmt: skip
+    return Graph(
+        {
+            "pixel": Input(channels=2, out=Fixed(9, 8)),
+            "encode": affine(3, 2, 61, 8, Fixed(24, 12)),
+            "ssm": node,
+            "spike": Threshold(theta=Quantized(np.array([1000, -3000, 20000]), wide.frac, 24)),
+            "decode": affine(2, 3, 71, 0, Fixed(16, 4)),
+            "out": Output(channels=2, out=Fixed(16, 4)),
+        },
+        (("pixel", "encode"), ("encode", "ssm"), ("ssm", "spike"), ("spike", "decode"),
+         ("decode", "out")),
+        meta={"name": "ssm"},
+    )  # fmt: skip
+
+
+def gated() -> Graph:
+    """Signed spikes into a gated unit with a residual; two outputs, paths of unlike length."""
+    fine = Fixed(16, 8)
+    return Graph(
+        {
+            "x": Input(channels=2, out=Fixed(10, 4)),
+            "s": Input(channels=3, out=Fixed.ternary()),
+            "stream": affine(3, 2, 43, 4, Fixed(20, 9)),
+            "value": affine(3, 3, 67, 0, fine),
+            "gate": affine(3, 3, 89, 0, fine),
+            "sigmoid": PiecewiseLinear(
+                function="sigmoid", max_error=0.2, channels=3,
+                knots=Quantized(np.array([-150, -20, 150]), fine.frac, 24),
+                slopes=Quantized(np.array([0, 30, 127, 0]), 7, 9),
+                offsets=Quantized(np.array([0, 64, 100, 256]), 8, 24), out=Fixed(12, 8),
+            ),
+            "product": Product(channels=3, out=Fixed(6, 8)),  # 6 bits: saturates
+            "add": Sum(channels=3, out=Fixed(12, 6)),
+            "out": Output(channels=3, out=Fixed(12, 6)),
+            "gates": Output(channels=3, out=Fixed(12, 8)),
+        },
+        (("x", "stream"), ("s", "value"), ("s", "gate"), ("gate", "sigmoid"),
+         ("value", "product"), ("sigmoid", "product"), ("stream", "add"), ("product", "add"),
+         ("add", "out"), ("sigmoid", "gates")),
+        meta={"name": "gated"},
+    )  # fmt: skip
+
+
+GRAPHS = {"spikes": spikes, "ssm": ssm, "gated": gated}
+
+
+def inputs(graph: Graph) -> Mapping[str, Integers]:
+    """Return inputs that reach both ends of their formats: sample 0 busy, sample 1 then silent."""
+    made = {}
+    for stride, name in enumerate(graph.inputs, start=7):
+        fmt = graph.nodes[name].out
+        assert fmt is not None  # an Input always has a format
+        span = fmt.high - fmt.low + 1
+        shape = (SAMPLES, STEPS, graph.nodes[name].out_channels)
+        index = np.arange(np.prod(shape))
+        made[name] = ((index * index // 3 + index * stride) % span + fmt.low).reshape(shape)
+        made[name][1, STEPS // 2 :] = 0
+    return made
+
+
+def main() -> None:
+    """Write the files and their counters."""
+    for name, build in GRAPHS.items():
+        graph = build()
+        given = inputs(graph)
+        trace = run(graph, given, "reference")
+        vectors = tuple(Golden.from_trace(given, trace, sample) for sample in range(SAMPLES))
+        save(FOLDER / f"{name}.nssm", graph, vectors)
+        counts = {node: asdict(count) for node, count in trace.counts.items()}
+        text = json.dumps(counts, indent=1) + "\n"
+        (FOLDER / f"{name}.counts.json").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

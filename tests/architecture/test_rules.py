@@ -1,0 +1,137 @@
+"""The rules of the house that no other tool checks."""
+
+import ast
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("neurossm", "models/neurossm_models", "converters/neurossm_converters")
+FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+NAMES = [path.relative_to(ROOT).as_posix() for path in FILES]
+
+
+def modules_after(code: str) -> set[str]:
+    """Return the top-level modules that are loaded after `code` in a new interpreter."""
+    tail = "\nimport json, sys; print('\\n' + json.dumps(sorted({m.split('.')[0] for m in sys.modules})))"
+    run = subprocess.run(
+        [sys.executable, "-c", code + tail], capture_output=True, text=True, timeout=240, check=True
+    )
+    return set(json.loads(run.stdout.splitlines()[-1]))
+
+
+def test_the_core_loads_no_framework():
+    code = """
+import importlib, pkgutil, neurossm
+for module in pkgutil.walk_packages(neurossm.__path__, "neurossm."):
+    importlib.import_module(module.name)
+for name in neurossm.__all__:
+    getattr(neurossm, name)
+"""
+    loaded = modules_after(code)
+    assert {"neurossm", "numpy", "numba"} <= loaded, "the test imports nothing"
+    assert not loaded & {"torch", "lava", "nir", "sklearn", "matplotlib"}
+
+
+def test_importing_the_package_is_cheap():
+    loaded = modules_after("import neurossm")
+    assert not loaded & {"numpy", "numba", "h5py", "networkx", "torch"}
+
+
+def test_help_loads_nothing_heavy():
+    code = """
+from neurossm.cli import main
+try:
+    main(["--help"])
+except SystemExit as status:
+    assert not status.code
+"""
+    loaded = modules_after(code)
+    assert "typer" in loaded, "the test runs no command"
+    assert not loaded & {"numpy", "numba", "h5py", "networkx", "torch", "lava", "nir", "matplotlib"}
+
+
+# -- rounding, shifting, saturating ---------------------------------------------------------------
+
+ROUNDING = {"round", "rint", "clip", "trunc", "around", "fix", "floor", "ceil", "right_shift",
+            "left_shift", "floor_divide", "bitwise_right_shift", "bitwise_left_shift"}  # fmt: skip
+
+# where none of it touches a message, a state or a weight; the number of uses is exact
+ALLOWED = {
+    # exponents of two, from logarithms
+    "neurossm/passes/quantize_ssm.py": {"floor": 2, "clip": 2},
+    # how many cores a count of synapses needs
+    "neurossm/energy/work.py": {"ceil": 1},
+}
+ARITHMETIC = ("neurossm/fixed/", "neurossm/engine/kernels.py")
+
+
+def arithmetic_in(source: str) -> Counter[str]:
+    """Count shifts, and NumPy functions and methods that round or saturate."""
+    found: Counter[str] = Counter()
+    for node in ast.walk(ast.parse(source)):
+        operator = getattr(node, "op", None)
+        if isinstance(operator, ast.RShift | ast.LShift):
+            found[">>" if isinstance(operator, ast.RShift) else "<<"] += 1
+        if isinstance(node, ast.Attribute) and node.attr in ROUNDING:
+            # math.floor and the like are scalars of layout and of exponents
+            found[node.attr] += not (isinstance(node.value, ast.Name) and node.value.id == "math")
+    return +found
+
+
+def test_the_search_finds_what_it_looks_for():
+    source = "a >> 1; b <<= 2; np.rint(c); d.clip(0, 1); math.floor(e); numpy.trunc(f)"
+    assert arithmetic_in(source) == {">>": 1, "<<": 1, "rint": 1, "clip": 1, "trunc": 1}
+
+
+def test_only_fixed_and_the_kernels_round_shift_or_saturate():
+    found = {
+        name: dict(arithmetic_in((ROOT / name).read_text()))
+        for name in NAMES
+        if not name.startswith((*ARITHMETIC, "models/"))  # PyTorch's numbers are real
+    }
+    assert {name: uses for name, uses in found.items() if uses} == ALLOWED
+
+
+# -- files and words --------------------------------------------------------------------------------
+
+LONGEST = 400
+
+
+def test_a_file_can_be_taken_in():
+    lines = {name: len((ROOT / name).read_text().splitlines()) for name in NAMES}
+    assert {name: count for name, count in lines.items() if count > LONGEST} == {}
+
+
+def undocumented(source: str) -> list[str]:
+    """Return the public functions, classes and methods without a docstring."""
+    found = []
+
+    def visit(node: ast.Module | ast.ClassDef, prefix: str) -> None:
+        for child in node.body:
+            if not isinstance(child, ast.FunctionDef | ast.ClassDef) or child.name.startswith("_"):
+                continue
+            if ast.get_docstring(child) is None:
+                found.append(prefix + child.name)
+            if isinstance(child, ast.ClassDef):
+                visit(child, f"{prefix}{child.name}.")
+
+    visit(ast.parse(source), "")
+    return found
+
+
+def test_the_search_for_docstrings_finds_them():
+    source = (
+        'def a(): "x"\ndef b(): pass\nclass C:\n "x"\n def d(self): pass\n def _e(self): pass\n'
+    )
+    assert undocumented(source) == ["b", "C.d"]
+
+
+def test_public_things_are_documented():
+    sources = {name: (ROOT / name).read_text() for name in NAMES}
+    found = {name: undocumented(source) for name, source in sources.items()}
+    assert {name: missing for name, missing in found.items() if missing} == {}
+    modules = [name for name, source in sources.items() if source.strip()]
+    assert [name for name in modules if not ast.get_docstring(ast.parse(sources[name]))] == []

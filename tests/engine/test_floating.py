@@ -1,0 +1,128 @@
+"""The float engine against plain NumPy recurrences, and the ranges that it leaves behind."""
+
+import numpy as np
+import pytest
+from spiking_block import integers, model_graph, model_input
+
+from neurossm.engine import run
+from neurossm.fixed import Fixed
+from neurossm.graph import Graph
+from neurossm.nodes import (
+    Accumulate,
+    Affine,
+    BatchNorm,
+    DiagonalSSM,
+    Input,
+    Node,
+    Output,
+    PiecewiseLinear,
+    Product,
+    Sum,
+    Threshold,
+)
+
+RNG = np.random.default_rng(4)
+C, N, S, T = 2, 3, 5, 12
+INPUTS = RNG.integers(-100, 101, (S, T, C))
+U = INPUTS / 8  # 3 fraction bits
+
+
+def evaluate(node: Node, *more: np.ndarray) -> np.ndarray:
+    """Run a node on INPUTS, and on further inputs of the same format."""
+    arrays = [INPUTS, *more]
+    nodes: dict[str, Node] = {
+        f"in{k}": Input(channels=C, out=Fixed(8, 3)) for k in range(len(arrays))
+    }
+    edges = [(name, "node") for name in nodes]
+    data = dict(zip(nodes, arrays, strict=True))
+    nodes |= {"node": node, "out": Output(channels=node.out_channels)}
+    return run(Graph(nodes, (*edges, ("node", "out"))), data, "float").values["out"]
+
+
+def random_ssm() -> DiagonalSSM:
+    gains = {name: RNG.normal(size=(C, N)) for name in ("b_re", "b_im", "c_re", "c_im", "drive_re",
+                                                        "drive_im")}  # fmt: skip
+    pole = RNG.uniform(0.5, 1, (C, N)) * np.exp(1j * RNG.uniform(-3, 3, (C, N)))
+    return DiagonalSSM(
+        a_re=pole.real, a_im=pole.imag, **gains, d=RNG.normal(size=C), bias=RNG.normal(size=C),
+        step_size=np.ones(C), method="zoh",
+    )  # fmt: skip
+
+
+def complex_recurrence(node: DiagonalSSM, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return outputs (S, T, C) and states (S, T, C, N)."""
+    a, b, c = (getattr(node, f"{k}_re") + 1j * getattr(node, f"{k}_im") for k in "abc")
+    drive = node.drive_re + 1j * node.drive_im
+    x, outputs, states = np.zeros((len(u), C, N), complex), [], []
+    for t in range(u.shape[1]):
+        x = a * x + b * u[:, t, :, None] + drive
+        states.append(x)
+        outputs.append(2 * (c * x).sum(-1).real + node.d * u[:, t] + node.bias)
+    return np.stack(outputs, 1), np.stack(states, 1)
+
+
+def test_an_ssm_is_its_complex_recurrence_and_leaves_its_largest_moduli():
+    node = random_ssm()
+    graph = Graph(
+        {"in": Input(channels=C, out=Fixed(8, 3)), "ssm": node, "out": Output(channels=C)},
+        (("in", "ssm"), ("ssm", "out")),
+    )
+    trace = run(graph, INPUTS, "float")
+    y, x = complex_recurrence(node, U)
+    np.testing.assert_allclose(trace.values["ssm"], y, rtol=1e-10, atol=1e-10)
+    np.testing.assert_allclose(trace.peaks["ssm"], np.abs(y).max((0, 1)), rtol=1e-10)
+    np.testing.assert_allclose(trace.peaks["ssm.state"], np.abs(x).max((0, 1)), rtol=1e-10)
+    np.testing.assert_array_equal(trace.peaks["in"], np.abs(U).max((0, 1)))
+
+
+def test_edges_add_into_an_ssm():
+    node, more = random_ssm(), RNG.integers(-100, 101, (S, T, C))
+    np.testing.assert_allclose(
+        evaluate(node, more), complex_recurrence(node, U + more / 8)[0], rtol=1e-10, atol=1e-10
+    )
+
+
+WEIGHT, ROW = RNG.normal(size=(4, C)), RNG.normal(size=4)
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        (Affine(weight=WEIGHT, bias=ROW), np.einsum("oi,sti->sto", WEIGHT, U) + ROW),
+        (BatchNorm(gain=[2.0, -3.0], offset=[0.5, 1.0]), U * [2, -3] + [0.5, 1]),
+        (Threshold(theta=[0.5, -1.0]), np.where(np.array([0.5, -1.0]) <= U, 1.0, 0.0)),
+        (Sum(channels=C), U),
+        (Accumulate(channels=C, steps=T), np.add.accumulate(U, 1)),
+        (PiecewiseLinear(function="relu", max_error=0.0, channels=C, knots=[-1.0, 1.0],
+                         slopes=[0.0, 2.0, -1.0], offsets=[3.0, 4.0, 5.0]),
+         np.where(U < -1, 3, np.where(U < 1, 2 * U + 4, 5 - U))),
+    ],
+)  # fmt: skip
+def test_nodes_on_real_numbers(node, expected):
+    np.testing.assert_allclose(evaluate(node), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_a_product_multiplies_and_a_sum_adds_its_operands():
+    more = RNG.integers(-100, 101, (S, T, C))
+    np.testing.assert_array_equal(evaluate(Product(channels=C), more), U * more / 8)
+    np.testing.assert_array_equal(evaluate(Sum(channels=C), more), U + more / 8)
+
+
+def test_an_integer_graph_is_read_as_the_real_numbers_it_stands_for():
+    node = Affine(weight=integers([[3, -2]], 2), bias=integers([5], 5, 24), out=Fixed(24, 5))
+    np.testing.assert_array_equal(evaluate(node), (U @ [[0.75], [-0.5]]) + 5 / 32)
+    graph = model_graph(blocks=1, channels=3, modes=2, classes=2)
+    trace = run(graph, model_input(6), "float")
+    assert all(np.isfinite(value).all() for value in trace.values.values())
+
+
+def test_samples_do_not_mix_over_blocks():
+    node = random_ssm()
+    whole = evaluate(node)  # 5 samples: a block of 4 and one of 1
+    graph = Graph(
+        {"in": Input(channels=C, out=Fixed(8, 3)), "node": node, "out": Output(channels=C)},
+        (("in", "node"), ("node", "out")),
+    )
+    for k in range(S):
+        one = run(graph, INPUTS[k : k + 1], "float").values["node"]
+        np.testing.assert_array_equal(one[0], whole[k])
