@@ -1,5 +1,9 @@
 """From PyTorch to a float graph: the same spikes and logits; the unknown is refused by its path."""
 
+from collections.abc import Iterator
+from copy import deepcopy
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -18,14 +22,26 @@ SCALE = 1 / 255
 INPUTS = np.random.default_rng(0).integers(0, 256, (SAMPLES, STEPS, 2))
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Threads wait for each other at every small operation, longest on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 def network(mixing: str = "linear", **changes: object) -> BinaryS4D:
-    """Return a network with random weights whose batch norms have seen data; in double precision."""
+    """Return a network with random weights whose batch norms have seen data, in float64."""
+    return deepcopy(seen_data(mixing, **changes))  # tests may alter it
+
+
+@cache
+def seen_data(mixing: str, **changes: object) -> BinaryS4D:
     torch.manual_seed(5)
     settings = {"in_features": 2, "classes": 3, "width": WIDTH, "state": STATE, "dropout": 0.1}
-    model = BinaryS4D(
-        BinaryS4DConfig(**{**settings, "mixing": mixing, "threshold": 0.3, **changes})
-    )
-    model = model.double()
+    settings |= {"mixing": mixing, "threshold": 0.3}
+    model = BinaryS4D(BinaryS4DConfig(**(settings | changes))).double()
     with torch.no_grad():
         for module in model.modules():
             if isinstance(module, nn.BatchNorm1d):
@@ -127,7 +143,7 @@ def test_another_scale_of_the_data_goes_into_the_encoder():
         np.testing.assert_allclose(one.values["output"][:, -1], network()(x).numpy(), rtol=1e-8)
 
 
-# -- refusals ---------------------------------------------------------------------------------------
+# -- refusals ------------------------------------------------------------------
 
 
 def test_training_mode_is_refused_with_the_remedy():
@@ -164,7 +180,7 @@ def test_a_subclass_is_not_taken_for_its_base():
         from_torch(model.eval(), steps=STEPS, scale=SCALE)
     other = network()
     other.decoder = Louder(WIDTH, 3).double()
-    with pytest.raises(GraphError, match="module 'decoder'.*got Louder"):
+    with pytest.raises(GraphError, match=r"module 'decoder'.*got Louder"):
         from_torch(other.eval(), steps=STEPS, scale=SCALE)
 
 

@@ -1,4 +1,4 @@
-"""The integer contract: for each rule a graph that breaks only it, and the last one that does not."""
+"""The integer contract: for each rule a graph that breaks only it, and the last that does not."""
 
 from dataclasses import replace
 
@@ -81,7 +81,8 @@ BROKEN = {
     "weights of 9 bits": (replace(MIX, weight=integers([[1, 2]], 3, 9)), (WIDE,), "8-bit weights"),
     "a weight exponent by row": (
         replace(MIX, weight=integers([[1, 2]], [3])), (WIDE,), "one exponent"),
-    "an output exponent": (replace(MIX, weight=integers([[1, 2]], 2)), (WIDE,), "output exponent 2"),
+    "an output exponent": (
+        replace(MIX, weight=integers([[1, 2]], 2)), (WIDE,), "output exponent 2"),
     "an input exponent": (MIX, (Fixed(24, 1),), "output exponent 4"),
     "a bias exponent": (replace(MIX, bias=integers([0], 2, 24)), (WIDE,), "bias exponent 3"),
     "a pole exponent": (replace(SSM, a_im=q(1, 14, 16)), (WIDE,), "pole exponent 15"),
@@ -185,7 +186,7 @@ def test_all_problems_are_found_in_graph_order():
     assert [problem.node for problem in contract.problems(graph)] == ["first", "second"]
 
 
-# -- the borders: one below passes and is exact, one above is refused -----------------------------
+# -- the borders: one below passes and is exact, one above is refused ----------
 
 
 def bordering(bias: int, sign: int = 1) -> Graph:

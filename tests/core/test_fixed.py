@@ -203,7 +203,7 @@ def test_accumulator_bound_takes_the_largest_row():
     assert accumulator_bound(np.zeros((0, 2), np.int64), 5) == 0
 
 
-# -- the compiled scalars are the same primitives ------------------------------------------------
+# -- the compiled scalars are the same primitives ------------------------------
 
 MANTISSAS = st.integers(-(2**15) + 1, 2**15 - 1) | st.sampled_from([-32767, -1, 1, 127, 32767])
 MESSAGES = st.integers(-(2**23) + 1, 2**23 - 1) | st.sampled_from([-(2**23) + 1, -1, 2**23 - 1])
@@ -235,7 +235,7 @@ def test_compiled_clips_equal_saturate(value, bits):
         assert compiled.clip_int(near, limit) == expected
 
 
-# -- formats -------------------------------------------------------------------------------------
+# -- formats -------------------------------------------------------------------
 
 
 def test_ranges_of_message_formats():

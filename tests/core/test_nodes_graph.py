@@ -33,12 +33,14 @@ def ssm(c: int = 2, n: int = 3, **changes: object) -> DiagonalSSM:
     return DiagonalSSM(**(fields | changes))
 
 
-def line(knots: list[float], slopes: list[float], **changes: object) -> PiecewiseLinear:
-    return PiecewiseLinear(function="relu", max_error=0.0, channels=1, knots=np.array(knots),
-                           slopes=np.array(slopes), offsets=np.zeros(len(slopes)), **changes)  # fmt: skip
+def line(knots: list[float], slopes: list[float]) -> PiecewiseLinear:
+    return PiecewiseLinear(
+        function="relu", max_error=0.0, channels=1, knots=np.array(knots), slopes=np.array(slopes),
+        offsets=np.zeros(len(slopes)),
+    )  # fmt: skip
 
 
-# -- nodes -----------------------------------------------------------------------------------------
+# -- nodes ---------------------------------------------------------------------
 
 
 def test_sizes_of_nodes():
@@ -113,7 +115,7 @@ def test_what_is_an_integer_node():
     assert tiny_graph().is_integer
 
 
-# -- graphs ----------------------------------------------------------------------------------------
+# -- graphs --------------------------------------------------------------------
 
 A = Input(channels=1, out=SPIKES)
 END = Output(channels=1, out=SPIKES)
@@ -157,7 +159,7 @@ def test_an_edge_into_an_input_is_refused():
 
 @pytest.mark.parametrize("dt", [0.0, -1.0, float("inf"), float("nan")])
 def test_the_time_step_is_positive_and_finite(dt):
-    with pytest.raises(GraphError, match="graph.dt"):
+    with pytest.raises(GraphError, match=r"graph\.dt"):
         Graph({"a": A, "o": END}, (("a", "o"),), dt)
 
 
@@ -190,7 +192,7 @@ def test_a_graph_does_not_change_behind_its_back():
         graph.nodes["x"] = FIRE
 
 
-# -- the entry to the engines ----------------------------------------------------------------------
+# -- the entry to the engines --------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def values(trace: Trace, name: str = "node") -> list[list[int]]:
     return trace.values[name][0].tolist()
 
 
-# -- synapses --------------------------------------------------------------------------------------
+# -- synapses ------------------------------------------------------------------
 
 MIX = Affine(weight=integers([[3, -2], [0, 5]]), bias=integers([1, -4], 0, 24), out=Fixed(24))
 
@@ -106,7 +106,7 @@ def test_converging_synapses_sum_exactly_and_saturate_once(engine):
     )
 
 
-# -- edges that add in front of a neuron -------------------------------------------------------
+# -- edges that add in front of a neuron ---------------------------------------
 
 
 @BOTH
@@ -131,7 +131,7 @@ def test_three_edges_add_before_they_saturate(engine):
     assert run(graph, inputs, engine).counts["node"].saturations == 0
 
 
-# -- state space models ------------------------------------------------------------------------
+# -- state space models --------------------------------------------------------
 
 
 def one_state(**changes: object) -> DiagonalSSM:
@@ -228,7 +228,7 @@ def test_real_and_imaginary_parts_saturate_each_by_itself(engine):
     assert trace.counts["node"].saturations == 2
 
 
-# -- the other nodes -----------------------------------------------------------------------------
+# -- the other nodes -----------------------------------------------------------
 
 
 @BOTH
@@ -318,7 +318,7 @@ def test_an_accumulator_shifts_left_exactly(engine):
     assert trace.counts["node"].saturations == 1
 
 
-# -- what is counted ------------------------------------------------------------------------------
+# -- what is counted -----------------------------------------------------------
 
 
 @BOTH

@@ -22,7 +22,8 @@ def bank(radius: np.ndarray, angle: np.ndarray, bits: int, rng: np.random.Genera
     none = integers(np.zeros((C, N)), 0, 24)
     ssm = DiagonalSSM(
         a_re=integers(a_re, bits - 1, bits), a_im=integers(a_im, bits - 1, bits),
-        b_re=integers(rng.integers(-127, 128, (C, N))), b_im=integers(rng.integers(-127, 128, (C, N))),
+        b_re=integers(rng.integers(-127, 128, (C, N))),
+        b_im=integers(rng.integers(-127, 128, (C, N))),
         c_re=integers(np.full((C, N), 64)), c_im=integers(np.full((C, N), -64)),
         d=integers(np.zeros(C)), drive_re=none, drive_im=none,
         bias=integers(np.zeros(C), 0, 24), step_size=np.ones(C), method="zoh", out=Fixed(24),

@@ -54,8 +54,8 @@ def gated_block(seed: int = 0) -> Graph:
         "decoder": affine(CLASSES, C), "mean": Accumulate(channels=CLASSES, steps=T),
         "out": Output(channels=CLASSES),
     }  # fmt: skip
-    spine = ["in", "encoder", "ssm", "spike", "gate", "sigmoid", "product", "add", "decoder", "mean",
-             "out"]  # fmt: skip
+    spine = ["in", "encoder", "ssm", "spike", "gate", "sigmoid", "product", "add", "decoder"]
+    spine += ["mean", "out"]
     edges = [*pairwise(spine), ("spike", "value"), ("value", "product"), ("encoder", "add")]
     return Graph(nodes, tuple(edges), meta={"steps": T})
 

@@ -1,5 +1,7 @@
 """Folding a batch norm keeps the real numbers that a graph computes, or is refused by name."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -49,7 +51,7 @@ def chain(*nodes: Node) -> Graph:
     named = {f"n{k}": node for k, node in enumerate(nodes)}
     all_nodes = {"in": Input(channels=C, out=Fixed(8, 5)), **named, "out": Output(channels=C)}
     names = list(all_nodes)
-    return Graph(all_nodes, tuple(zip(names[:-1], names[1:], strict=True)), 2e-3, {"steps": 15})
+    return Graph(all_nodes, tuple(pairwise(names)), 2e-3, {"steps": 15})
 
 
 def assert_same_meaning(graph: Graph) -> Graph:

@@ -202,7 +202,7 @@ def test_the_whole_block_follows_the_float_model():
     np.testing.assert_array_equal(last.argmax(1), right.argmax(1))
 
 
-# -- what cannot be quantized -----------------------------------------------------------------------
+# -- what cannot be quantized --------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -221,9 +221,7 @@ def test_wrong_settings_are_refused_by_name(field, value):
 def test_a_pole_outside_the_circle_is_refused_by_the_name_of_its_node():
     # 1.02 ** 30 is no overflow: the float run is fine, the integers would not be
     real = float_ssm(a_re=np.full((C, N), 1.02), a_im=np.zeros((C, N)))
-    with pytest.raises(
-        RangeError, match="node 'node': poles: expected modulus at most 1, got 1.02"
-    ):
+    with pytest.raises(RangeError, match=r"node 'node': poles: .* at most 1, got 1\.02"):
         quantized(only(real, Fixed(9, 8)), pixels(C), Quantize())
 
 
@@ -247,7 +245,7 @@ def test_a_mean_over_too_many_steps_is_refused():
         Quantize()(long, ranges)
 
 
-# -- calibration ------------------------------------------------------------------------------------
+# -- calibration ---------------------------------------------------------------
 
 
 def test_ranges_are_the_largest_magnitudes_over_channels_and_samples():
@@ -261,7 +259,7 @@ def test_ranges_are_the_largest_magnitudes_over_channels_and_samples():
 def test_only_a_float_trace_can_calibrate():
     graph = gated_block()
     integer, _ = quantized(graph, pixels(), Quantize())
-    with pytest.raises(InputError, match="expected a trace of the float engine, got .*'fast'"):
+    with pytest.raises(InputError, match=r"expected a trace of the float engine, got .*'fast'"):
         calibrate(graph, run(integer, pixels(), "fast"))
 
 
