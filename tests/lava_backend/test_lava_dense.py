@@ -41,7 +41,7 @@ def answers():
 
 
 def test_odd_weights_lose_a_bit(answers):
-    # measured, reference/lava.md 3.4; the reason for giving 2m
+    # measured; the reason for giving 2m
     assert answers["rounded"] == [[0] * 8, [2, -4, 254, -256, 254, -256, 0, -2]]
 
 

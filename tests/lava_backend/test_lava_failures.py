@@ -73,7 +73,7 @@ def nothing_left(tmp_path, monkeypatch):
     assert leaked(before) == set()
 
 
-def job(graph, fault, protocol="async", limit=None, samples=1):
+def job(graph, fault, protocol="async", limit=30.0, samples=1):
     options = LavaOptions(protocol=protocol, time_limit=limit)
     return Job(graph, {"x": np.ones((samples, 9, 2), np.int64)}, graph.order, options, fault)
 

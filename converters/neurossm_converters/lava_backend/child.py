@@ -39,7 +39,7 @@ class LavaError(TargetError):
         self.details = details
 
 
-def run_worker(folder: Path, limit: float, watch: Callable[[], None]) -> float:
+def run_worker(folder: Path, limit: float, watch: Callable[[], int]) -> float:
     """Run the job in a folder; return the seconds of start-up, until the network stepped.
 
     Parameters
@@ -47,9 +47,9 @@ def run_worker(folder: Path, limit: float, watch: Callable[[], None]) -> float:
     folder
         The job; the worker leaves its result or its failure there.
     limit
-        Seconds of stepping that the worker allows itself.
+        Seconds without a step that the worker allows itself.
     watch
-        Called now and then while it runs.
+        Called now and then while it runs; returns the steps made so far.
 
     Raises
     ------
@@ -70,12 +70,13 @@ def run_worker(folder: Path, limit: float, watch: Callable[[], None]) -> float:
             env={**os.environ, **ENVIRONMENT},
         )
         try:
-            deadline = begun + START_LIMIT
+            deadline, last = begun + START_LIMIT, 0
             while not _has_ended(child) and time.monotonic() < deadline:
                 if not startup and (folder / STARTED).exists():
                     startup = time.monotonic() - begun
                     deadline = time.monotonic() + limit + START_LIMIT
-                watch()
+                if (now := watch()) != last:
+                    last, deadline = now, time.monotonic() + limit + START_LIMIT
                 time.sleep(POLL)
             ended = _has_ended(child)
         finally:  # also after Ctrl-C
@@ -111,7 +112,7 @@ def _end_group(child: subprocess.Popen[bytes]) -> None:
     """End the worker and all that it forked.
 
     SIGTERM first: Python's resource tracker ignores it and removes the shared memory, which after
-    SIGKILL would stay for good (reference/lava.md 5.1, measured).
+    SIGKILL would stay for good (measured).
     """
     group = child.pid
     for number in (signal.SIGTERM, signal.SIGKILL):

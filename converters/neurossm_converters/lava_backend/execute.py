@@ -105,7 +105,7 @@ def run_job(job: Job, progress: Progress | None = None) -> LavaRun:
         folder = Path(name)
         job.save(folder)
         meter = _Meter(job, plan, folder, progress)
-        startup = run_worker(folder, job.time_limit(plan.latency), meter.look)
+        startup = run_worker(folder, job.options.time_limit, meter.look)
         trace, stepping = read(job, folder)
     meter.advance_to(job.samples)
     return LavaRun(
@@ -125,16 +125,15 @@ class _Meter:
         self.job, self.progress, self.file, self.done = job, progress, folder / PROGRESS, 0
         self.latencies = np.array([plan.latencies[name] for name in job.graph.order])
 
-    def look(self) -> None:
-        """Read the file and report."""
-        if self.progress is None or not self.file.exists():
-            return
+    def look(self) -> int:
+        """Read the file, report, and return the steps that all processes have made."""
         try:
             steps = np.load(self.file, allow_pickle=False)
-        except (ValueError, EOFError):
-            return  # the worker is just writing it
+        except (OSError, ValueError, EOFError):
+            return 0  # not there yet, or just being written
         groups = int((steps - self.latencies).min()) // self.job.steps
         self.advance_to(min(max(groups, 0) * self.job.options.stacked, self.job.samples))
+        return int(steps.sum())
 
     def advance_to(self, samples: int) -> None:
         """Report the samples done since the last time."""

@@ -20,12 +20,6 @@ GRAPH, ORDERS, STARTED, RESULT, FAILURE, LOG = (
 )  # fmt: skip
 
 
-PROCESS_STEP = (
-    0.4e-3  # s a process and step, LoihiProtocol on a loaded machine; lava.md 4.2, measured
-)
-STATE_STEP = 1e-6  # s a state, sample and step; generous
-
-
 @dataclass(frozen=True)
 class Job:
     """A run, ready for the worker.
@@ -69,14 +63,6 @@ class Job:
     def network_steps(self, latency: int) -> int:
         """Return the steps that the network has to make for all samples."""
         return -(-self.samples // self.options.stacked) * self.steps + latency
-
-    def time_limit(self, latency: int) -> float:
-        """Return the seconds that stepping may take."""
-        if self.options.time_limit is not None:
-            return self.options.time_limit
-        states = sum(node.states for node in self.graph.nodes.values())
-        step = self.processes * PROCESS_STEP + states * self.options.stacked * STATE_STEP
-        return max(30.0, 10 * self.network_steps(latency) * step)
 
     def save(self, folder: Path) -> None:
         """Write the job into an empty folder."""

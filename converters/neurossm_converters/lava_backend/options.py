@@ -24,8 +24,8 @@ class LavaOptions:
         Samples side by side in one network. With 1 the synapses are Lava's `Dense`; with more, a
         process of ours with the same arithmetic, as `Dense` takes one vector only.
     time_limit
-        Seconds for stepping, after which the run is ended; None for ten times what the cost model
-        of the simulator predicts, at least 30 s.
+        Seconds in which no process of the network makes a step, after which the run is ended. The
+        length of the run does not matter: a slow machine is not a hung network.
 
     Raises
     ------
@@ -35,12 +35,12 @@ class LavaOptions:
 
     protocol: Protocol = "async"
     stacked: int = 1
-    time_limit: float | None = None
+    time_limit: float = 60.0
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
             raise InputError("protocol", expected=" | ".join(PROTOCOLS), got=repr(self.protocol))
         if self.stacked < 1:
             raise InputError("stacked", expected="at least 1 sample", got=str(self.stacked))
-        if self.time_limit is not None and not 0 < self.time_limit < float("inf"):
+        if not 0 < self.time_limit < float("inf"):
             raise InputError("time_limit", expected="seconds above 0", got=repr(self.time_limit))

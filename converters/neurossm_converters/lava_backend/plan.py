@@ -31,7 +31,7 @@ from neurossm.nodes import (
 SUPPORTED: tuple[type[Node], ...] = (
     Input, Output, Affine, DiagonalSSM, Threshold, Sum, Product, PiecewiseLinear, Accumulate,
 )  # fmt: skip
-MAX_DELAY = 63  # 6 bits, as on the chip; reference/lava.md 3.2
+MAX_DELAY = 63  # 6 bits, as in Lava and on the chip
 MAX_EDGES = 8  # ports that each process declares
 
 

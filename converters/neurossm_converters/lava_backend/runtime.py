@@ -43,7 +43,7 @@ class ProcessFailed(RuntimeError):
 def asynchronous(model: Any) -> Any:
     """Return the same model under Lava's AsyncProtocol: a batch of steps for each command.
 
-    Lava's own converter makes wrong steps from the second run on (reference/lava.md 4.5, measured).
+    Lava's own converter makes wrong steps from the second run on (measured).
 
     Raises
     ------
@@ -91,7 +91,12 @@ def simulation(protocol: str) -> Any:
 
 
 def run_checked(
-    process: Any, steps: int, config: Any, limit: float, started: Callable[[], None]
+    process: Any,
+    steps: int,
+    config: Any,
+    limit: float,
+    started: Callable[[], None],
+    made: Callable[[], int],
 ) -> None:
     """Run the network that holds `process`; end every process of it when one fails.
 
@@ -104,16 +109,18 @@ def run_checked(
     config
         Run configuration, see `simulation`.
     limit
-        Seconds for the steps, without start-up.
+        Seconds in which nothing steps, after which the network is ended.
     started
         Called when the network stands and is about to step.
+    made
+        Returns the steps that all processes together have made so far.
 
     Raises
     ------
     ProcessFailed
         If a process raised or died.
     TimeoutError
-        If the steps took longer than `limit`.
+        If nothing stepped for longer than `limit`.
     """
     try:
         process.create_runtime(config)
@@ -125,13 +132,15 @@ def run_checked(
     runtime = process.runtime
     started()
     process.run(condition=RunSteps(steps, blocking=False), run_cfg=config)
-    deadline = time.monotonic() + limit
+    last, deadline = made(), time.monotonic() + limit
     while not all(port.probe() for port in runtime.service_to_runtime):
         if not all(actor.is_alive() for actor in _actors(runtime)):
             raise _end_failed(runtime)
+        if (now := made()) != last:
+            last, deadline = now, time.monotonic() + limit
         if time.monotonic() > deadline:
             _tear_down(runtime)
-            raise TimeoutError(f"no answer from Lava within {limit:g} s")
+            raise TimeoutError(f"no step of Lava within {limit:g} s")
         time.sleep(POLL)
     answers = [port.recv() for port in runtime.service_to_runtime]
     runtime._is_running = False

@@ -21,14 +21,14 @@ import numpy as np
 from neurossm_converters.lava_backend import shim
 from neurossm_converters.lava_backend.job import FAILURE, STARTED, Job
 from neurossm_converters.lava_backend.plan import make_plan
-from neurossm_converters.lava_backend.record import PROGRESS
+from neurossm_converters.lava_backend.record import PROGRESS, steps_made
 from neurossm_converters.lava_backend.result import collect
 
 
 def main(folder: Path) -> int:
     """Run the job in a folder; return the exit status."""
     threading.Thread(target=_die_with_parent, args=(folder,), daemon=True).start()
-    # from 3.12 on: forking beside the watching thread, which only reads (lava.md 5.1, row 18)
+    # from 3.12 on: forking beside the watching thread, which only reads
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     try:
         _run(folder)
@@ -53,8 +53,9 @@ def _run(folder: Path) -> None:
         process,
         job.network_steps(plan.latency),
         runtime.simulation(job.options.protocol),
-        job.time_limit(plan.latency),
+        job.options.time_limit,
         (folder / STARTED).touch,
+        lambda: steps_made(folder),
     )
     process.stop()
     collect(job, folder)

@@ -166,7 +166,7 @@ class Trainer:
     def _end_epoch(self) -> str:
         epoch = self.step // self.steps_per_epoch
         held_out = measure(self.model, self.held_out)
-        if held_out.accuracy > self.best["accuracy"]:
+        if not self.best["epoch"] or held_out.accuracy > self.best["accuracy"]:
             rates = list(held_out.spike_rates)
             self.best = {"accuracy": held_out.accuracy, "epoch": epoch, "spike_rates": rates}
             weights = self.model.state_dict()
