@@ -31,7 +31,7 @@ def answers(weights, messages, message_bits, weight_exp):
     sink = Sink(shape=(weights.shape[0],), buffer=steps)
     source.s_out.connect(dense.s_in)
     dense.a_out.connect(sink.a_in)
-    run_checked(sink, steps, simulation("loihi"), 30, lambda: None)
+    run_checked(sink, steps, simulation("loihi"), 30, lambda: None, lambda: 0)
     data = sink.data.get()
     sink.stop()
     return data.T.astype(int).tolist()
