@@ -28,7 +28,7 @@ from neurossm.trace import Counts, Trace
 
 Messages = NDArray[np.int32]
 Progress = Callable[[int], None]
-SAMPLES_A_TASK = 4  # small enough that the messages of a node stay in the second-level cache
+SAMPLES_A_TASK = 8  # few calls from Python, and the messages of a node still stay in a cache
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ SYN_OPS, MULTIPLIES, SATURATIONS = 0, 1, 2
 
 
 @cache
-def diagonal_ssm(modes, real_b):
+def diagonal_ssm(modes, real_b, whole_b):
     """Return the kernel of `DiagonalSSM` for N states a channel, compiled for that N.
 
     State and parameters are one flat array each, and N is a constant of the compiled code: only so
@@ -28,10 +28,10 @@ def diagonal_ssm(modes, real_b):
 
     Layouts: state ``(S, C, 2, N)``; parameters ``(C, 8, N)`` in the order a_re, a_im, b_re,
     drive_re, drive_im, c_re, c_im, b_im, each multiplied by 2**-shift. With ``real_b`` the last is
-    not read.
+    not read; with ``whole_b`` b_re is whole after its shift: its product has no fraction to drop.
     """
 
-    @njit(nogil=True, cache=True, fastmath={"reassoc"})
+    @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
     def run(u, y, state, p, d, bias, state_limit, out_limit, counts):
         samples, steps, channels = u.shape
         saturated = 0.0
@@ -43,11 +43,13 @@ def diagonal_ssm(modes, real_b):
                     out, hits = 0.0, 0.0
                     for n in range(modes):
                         re, im = state[x + n], state[x + modes + n]
+                        driven = p[q + 2 * modes + n] * u_t
+                        if not whole_b:
+                            driven = np.trunc(driven)
                         new_re = (
                             multiply_shift(p[q + n], re)
                             - multiply_shift(p[q + modes + n], im)
-                            + multiply_shift(p[q + 2 * modes + n], u_t)
-                            + p[q + 3 * modes + n]
+                            + (driven + p[q + 3 * modes + n])
                         )
                         new_im = (
                             multiply_shift(p[q + n], im)
@@ -56,11 +58,12 @@ def diagonal_ssm(modes, real_b):
                         )
                         if not real_b:
                             new_im += multiply_shift(p[q + 7 * modes + n], u_t)
-                        hits += clipped(new_re, state_limit) + clipped(new_im, state_limit)
-                        new_re, new_im = clip(new_re, state_limit), clip(new_im, state_limit)
-                        state[x + n], state[x + modes + n] = new_re, new_im
-                        out += multiply_shift(p[q + 5 * modes + n], new_re)
-                        out -= multiply_shift(p[q + 6 * modes + n], new_im)
+                        kept_re, kept_im = clip(new_re, state_limit), clip(new_im, state_limit)
+                        hits += 1.0 if kept_re != new_re else 0.0
+                        hits += 1.0 if kept_im != new_im else 0.0
+                        state[x + n], state[x + modes + n] = kept_re, kept_im
+                        out += multiply_shift(p[q + 5 * modes + n], kept_re)
+                        out -= multiply_shift(p[q + 6 * modes + n], kept_im)
                     out += multiply_shift(d[h], u_t) + bias[h]
                     saturated += hits + clipped(out, out_limit)
                     y[s, t, h] = int(clip(out, out_limit))

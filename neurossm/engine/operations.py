@@ -90,18 +90,18 @@ def _diagonal_ssm(node: DiagonalSSM, formats: list[Fixed]) -> Operation:
     state_frac = drive.frac_by_channel()
     b_shift = b.frac_by_channel() + frac - state_frac
     c_shift = c.frac_by_channel() + state_frac - 1 - out
-    b_im = _scaled(node.b_im, b_shift)
+    b_re, b_im = _scaled(node.b_re, b_shift), _scaled(node.b_im, b_shift)
     parameters = np.stack(
         [
             _scaled(node.a_re, a.frac_by_channel()), _scaled(node.a_im, a.frac_by_channel()),
-            _scaled(node.b_re, b_shift), _scaled(node.drive_re, 0), _scaled(node.drive_im, 0),
+            b_re, _scaled(node.drive_re, 0), _scaled(node.drive_im, 0),
             _scaled(node.c_re, c_shift), _scaled(node.c_im, c_shift), b_im,
         ],
         axis=1,
     ).ravel()  # fmt: skip
     feed = _scaled(node.d, d.frac_by_channel() + frac - out)
     bias = _scaled(node.bias, 0)
-    kernel = kernels.diagonal_ssm(node.modes, not np.any(b_im))
+    kernel = kernels.diagonal_ssm(node.modes, not np.any(b_im), bool(np.all(b_re % 1 == 0)))
     state_limit, out_limit = float(symmetric_limit(drive.bits)), float(_limit(node))
 
     def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:

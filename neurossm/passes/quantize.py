@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurossm import contract
 from neurossm.errors import GraphError, InputError, RangeError
@@ -190,11 +191,25 @@ def _diagonal_ssm(node: DiagonalSSM, here: _Here) -> Node:
     return quantize_ssm(
         node,
         here.format(settings.message_bits, constant=float(np.abs(np.asarray(node.bias)).max())),
-        here.ranges.states[here.name] * 2.0**settings.headroom,
+        _state_range(node, here),
         pole_bits=settings.pole_bits,
         gain_bits=settings.weight_bits,
         state_bits=settings.state_bits,
     )
+
+
+def _state_range(node: DiagonalSSM, here: _Here) -> NDArray[np.float64]:
+    """Return the largest moduli of the states with headroom, ``(C, N)``.
+
+    A state that calibration never moved gets what the largest message could make of it,
+    ``|b| u / (1 - |a|)``: it must not be cut off because the data were quiet.
+    """
+    seen = here.ranges.states[here.name]
+    a = np.hypot(np.asarray(node.a_re), np.asarray(node.a_im))
+    b = np.hypot(np.asarray(node.b_re), np.asarray(node.b_im))
+    message = here.arriving[0].high * 2.0**-here.frac
+    possible = b * message / np.maximum(1 - a, 2.0 ** (1 - here.settings.pole_bits))
+    return np.where(seen > 0, seen * 2.0**here.settings.headroom, possible)
 
 
 def _threshold(node: Threshold, here: _Here) -> Node:

@@ -11,7 +11,7 @@ from neurossm.engine import run
 from neurossm.errors import GraphError, InputError, RangeError
 from neurossm.fixed import Fixed, Quantized, symmetric_limit
 from neurossm.graph import Graph
-from neurossm.nodes import Affine, BatchNorm, DiagonalSSM, Threshold
+from neurossm.nodes import Affine, BatchNorm, DiagonalSSM, Input, Output, Threshold
 from neurossm.passes import Quantize, calibrate
 
 SETTINGS = [
@@ -268,3 +268,24 @@ def test_a_float_model_that_overflows_is_refused_by_name():
     graph: Graph = only(real, Fixed(9, 8))
     with pytest.raises(GraphError, match="node 'node': expected finite values, got an overflow"):
         calibrate(graph, run(graph, pixels(C), "float"))
+
+
+def test_a_channel_that_calibration_never_moved_is_not_cut_off():
+    # channel 1 of the SSM hears nothing in calibration, then everything: its one real state is
+    # x' = x / 2 + u, so a constant input of 0.5 drives it to 1 and y = 2 x to 2
+    ones, zeros = np.ones((2, 1)), np.zeros((2, 1))
+    ssm = DiagonalSSM(
+        a_re=ones / 2, a_im=zeros, b_re=ones, b_im=zeros, c_re=ones, c_im=zeros, d=np.zeros(2),
+        drive_re=zeros, drive_im=zeros, bias=np.zeros(2), step_size=np.ones(2), method="zoh",
+    )  # fmt: skip
+    graph = Graph(
+        {"in": Input(channels=2, out=Fixed(9, 8)), "ssm": ssm, "out": Output(channels=2)},
+        (("in", "ssm"), ("ssm", "out")),
+    )
+    quiet = np.array([128, 0]) * np.ones((1, 30, 2), np.int64)
+    loud = np.array([0, 128]) * np.ones((1, 30, 2), np.int64)
+    integers = Quantize()(graph, calibrate(graph, run(graph, quiet, "float")))
+    trace = run(integers, loud, "reference")
+    y = trace.values["out"][0, -1] * 2.0 ** -integers.nodes["out"].out.frac
+    assert trace.saturations() == 0
+    assert y == pytest.approx([0, 2], abs=1e-3)
