@@ -11,7 +11,7 @@ import typer
 from neurossm.cli.console import Console, DataDirOption, JsonOption
 
 if TYPE_CHECKING:
-    from neurossm.energy import Energy
+    from neurossm.energy import Energy, Interval
     from neurossm.graph import Graph
     from neurossm.metrics import Metrics
 
@@ -84,14 +84,18 @@ def print_profile(console: Console, graph: Graph, metrics: Metrics, energy: Ener
     )
     console.say()
 
-    def shown(interval: object) -> str:
-        return "unknown" if interval is None else si_range(interval, "J")  # type: ignore[arg-type]
+    def shown(interval: Interval | None, missing: str = "unknown") -> str:
+        return missing if interval is None else si_range(interval, "J")
 
+    rows_of_energy = []
+    for r in energy_table(energy):
+        missing = "unknown" if r.grade else ""  # digital rows: arithmetic alone, no such parts
+        parts = (shown(part, missing) for part in (r.synaptic, r.neuron, r.routing, r.static))
+        rows_of_energy.append((r.name, shown(r.total), *parts, r.grade))
     console.table(
         ("constants", "total", "synaptic", "neuron", "routing", "static", "grade"),
-        [(r.name, shown(r.total), shown(r.synaptic), shown(r.neuron), shown(r.routing),
-          shown(r.static), r.grade) for r in energy_table(energy)],
+        rows_of_energy,
         title=f"Energy of one inference on {energy.hardware.title}: {energy.label}",
-    )  # fmt: skip
+    )
     console.say(f"{energy.hardware.title}: {shown(energy.total)} an inference over all sets,"
                 f" {shown(energy.dynamic)} of it dynamic ({energy.label})")  # fmt: skip
