@@ -92,6 +92,9 @@ def require(graph: Graph) -> None:
 
 
 def _entry(node: Node, arriving: list[Fixed]) -> Iterator[Finding]:
+    # what holds for every node: graded results, and a sum of edges that fits
+    if not isinstance(node, Input | Output | Threshold) and format_of(node).is_spike:
+        yield "graded messages from a node that computes", str(node.out)
     largest = sum(fmt.high for fmt in arriving)
     # an Affine sums synapses, not messages, and has a bound of its own
     adds = not node.separate_operands and not isinstance(node, Affine)

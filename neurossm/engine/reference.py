@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.fixed import Fixed, Quantized, saturate, shift
+from neurossm.fixed import Fixed, saturate, shift
 from neurossm.graph import Graph
 from neurossm.nodes import (
     Accumulate,
@@ -25,6 +25,8 @@ from neurossm.nodes import (
     Product,
     Sum,
     Threshold,
+    format_of,
+    quantized,
 )
 from neurossm.trace import Counts, Trace
 
@@ -145,14 +147,14 @@ def _affine(node: Affine, step: Step) -> Integers:
                 acc[here] += arriving[here, None] * column
                 step.count(synaptic_multiplies=len(here) * fan_out)
             step.count(syn_ops=len(here) * fan_out)
-    return step.saturate(acc + bias, _out(node).bits)
+    return step.saturate(acc + bias, format_of(node).bits)
 
 
 def _diagonal_ssm(node: DiagonalSSM, step: Step) -> Integers:
-    a_re, a_im, b_re, b_im = (_quantized(p) for p in (node.a_re, node.a_im, node.b_re, node.b_im))
-    c_re, c_im, d, drive = (_quantized(p) for p in (node.c_re, node.c_im, node.d, node.drive_re))
+    a_re, a_im, b_re, b_im = (quantized(p) for p in (node.a_re, node.a_im, node.b_re, node.b_im))
+    c_re, c_im, d, drive = (quantized(p) for p in (node.c_re, node.c_im, node.d, node.drive_re))
     u = step.u
-    state_frac, out = drive.frac_by_channel(), _out(node)
+    state_frac, out = drive.frac_by_channel(), format_of(node)
     pole = a_re.frac_by_channel()
     b_shift = b_re.frac_by_channel() + step.frac - state_frac
     c_shift = c_re.frac_by_channel() + state_frac - 1 - out.frac
@@ -186,7 +188,7 @@ def _threshold(node: Threshold, step: Step) -> Integers:
 
 
 def _sum(node: Sum, step: Step) -> Integers:
-    out = _out(node)
+    out = format_of(node)
     aligned = [
         shift(operand, fmt.frac - out.frac)
         for operand, fmt in zip(step.operands, step.formats, strict=True)
@@ -196,14 +198,14 @@ def _sum(node: Sum, step: Step) -> Integers:
 
 
 def _product(node: Product, step: Step) -> Integers:
-    out, (left, right) = _out(node), step.operands
+    out, (left, right) = format_of(node), step.operands
     step.count(dendrite_updates=left.size)
     frac = step.formats[0].frac + step.formats[1].frac
     return step.saturate(shift(left * right, frac - out.frac), out.bits)
 
 
 def _piecewise_linear(node: PiecewiseLinear, step: Step) -> Integers:
-    slopes, out, u = _quantized(node.slopes), _out(node), step.u
+    slopes, out, u = quantized(node.slopes), format_of(node), step.u
     segment = np.searchsorted(_integers(node.knots), u, side="right")
     step.count(dendrite_updates=u.size)
     product = slopes.values[segment] * u
@@ -212,7 +214,7 @@ def _piecewise_linear(node: PiecewiseLinear, step: Step) -> Integers:
 
 
 def _accumulate(node: Accumulate, step: Step) -> Integers:
-    out = _out(node)
+    out = format_of(node)
     term = step.saturate(shift(step.u, step.frac - out.frac), node.term_bits)
     total = step.state["sum"] = step.saturate(step.state["sum"] + term, out.bits)
     step.count(dendrite_updates=total.size)
@@ -232,18 +234,8 @@ STEPS: dict[type[Node], Callable[..., Integers]] = {
 
 
 def _formats(graph: Graph, name: str) -> list[Fixed]:
-    return [_out(graph.nodes[source]) for source in graph.sources[name]]
-
-
-def _out(node: Node) -> Fixed:
-    assert node.out is not None  # an integer graph, checked on entry
-    return node.out
-
-
-def _quantized(parameter: object) -> Quantized:
-    assert isinstance(parameter, Quantized)
-    return parameter
+    return [format_of(graph.nodes[source]) for source in graph.sources[name]]
 
 
 def _integers(parameter: object) -> Integers:
-    return _quantized(parameter).values
+    return quantized(parameter).values

@@ -251,3 +251,18 @@ def test_one_below_the_border_passes_and_both_engines_agree(node, formats):
     for name, values in left.values.items():
         np.testing.assert_array_equal(values, right.values[name])
     assert dict(left.counts) == dict(right.counts)
+
+
+def test_a_node_that_computes_sends_graded_messages():
+    graph = Graph(
+        {
+            "in": Input(channels=1, out=Fixed(9, 0)),
+            "sum": Sum(channels=1, out=Fixed.binary()),
+            "out": Output(channels=1, out=Fixed.binary()),
+        },
+        (("in", "sum"), ("sum", "out")),
+    )
+    found = contract.problems(graph)
+    assert [(p.node, p.expected) for p in found] == [
+        ("sum", "graded messages from a node that computes")
+    ]
