@@ -31,10 +31,10 @@ demo: $(STAMP) data  ## the main job on real MNIST: PyTorch to Lava, with the re
 test: $(STAMP) data  ## the whole test suite, notebooks and hardware replays included
 	$(BIN)/python -m pytest -q
 	$(BIN)/python -m pytest -q --nbmake --override-ini=testpaths=notebooks
-	$(BIN)/python -m pytest -q hw_tests --target fast
+	$(BIN)/python -m pytest hw_tests --target fast
 
 hw: $(STAMP)  ## golden traces on the chip, where there is one: make hw TARGET=loihi2
-	$(BIN)/python -m pytest -q hw_tests --target $(or $(TARGET),loihi2)
+	$(BIN)/python -m pytest hw_tests --target $(or $(TARGET),loihi2)
 
 lint: $(STAMP)  ## style
 	$(BIN)/ruff check .
