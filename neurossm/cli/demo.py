@@ -12,6 +12,9 @@ from neurossm.cli.console import Console, DataDirOption, JsonOption
 from neurossm.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from neurossm.graph import Graph
     from neurossm_models.data import Dataset
 
@@ -123,7 +126,7 @@ def demo(
     return 1 if parity.mismatches else 0
 
 
-def torch_predictions(checkpoint: str, data: Dataset, console: Console):  # type: ignore[no-untyped-def]
+def torch_predictions(checkpoint: str, data: Dataset, console: Console) -> NDArray[np.int64]:
     """Return the class that the PyTorch model gives each sequence."""
     import numpy as np
     import torch

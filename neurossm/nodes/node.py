@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
@@ -15,7 +16,7 @@ Array = NDArray[np.float64] | Quantized
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Node:
+class Node(ABC):
     """Base of all nodes; abstract.
 
     Attributes
@@ -55,9 +56,9 @@ class Node:
             )
 
     @property
+    @abstractmethod
     def in_channels(self) -> int:
         """Channels that it receives; 0 for an `Input`."""
-        raise NotImplementedError
 
     @property
     def out_channels(self) -> int:
