@@ -14,6 +14,7 @@ import numpy as np
 from neurossm.errors import GraphError
 from neurossm.fixed import (
     ACCUMULATOR_BITS,
+    LEAK_FRAC,
     MESSAGE_BITS,
     POLE_BITS,
     STATE_BITS,
@@ -24,15 +25,18 @@ from neurossm.fixed import (
 )
 from neurossm.graph import Graph
 from neurossm.nodes import (
+    LIF,
     Accumulate,
     Affine,
     DiagonalSSM,
+    Embedding,
     Input,
     Node,
     Output,
     PiecewiseLinear,
     Product,
     Sum,
+    TernaryThreshold,
     Threshold,
     format_of,
     quantized,
@@ -93,7 +97,8 @@ def require(graph: Graph) -> None:
 
 def _entry(node: Node, arriving: list[Fixed]) -> Iterator[Finding]:
     # what holds for every node: graded results, and a sum of edges that fits
-    if not isinstance(node, Input | Output | Threshold) and format_of(node).is_spike:
+    spikes = isinstance(node, Input | Output | Threshold | TernaryThreshold | LIF)
+    if not spikes and format_of(node).is_spike:
         yield "graded messages from a node that computes", str(node.out)
     largest = sum(fmt.high for fmt in arriving)
     # an Affine sums synapses, not messages, and has a bound of its own
@@ -164,6 +169,31 @@ def _threshold(node: Threshold, arriving: list[Fixed]) -> Iterator[Finding]:
     yield from _same("threshold exponent", arriving[0].frac, quantized(node.theta).frac)
 
 
+def _ternary_threshold(node: TernaryThreshold, arriving: list[Fixed]) -> Iterator[Finding]:
+    yield from _same("threshold exponent", arriving[0].frac, quantized(node.delta).frac)
+
+
+def _lif(node: LIF, arriving: list[Fixed]) -> Iterator[Finding]:
+    theta, kappa = quantized(node.theta), quantized(node.kappa)
+    yield from _same("threshold exponent", arriving[0].frac, theta.frac)
+    yield from _same("exponent of kappa", arriving[0].frac, kappa.frac)
+    for leak in (node.tau, node.rho):
+        yield from _same("leak exponent", LEAK_FRAC, quantized(leak).frac)
+    if theta.bits > STATE_BITS or kappa.bits > theta.bits:
+        expected = f"a state of at most {STATE_BITS} bits, and kappa within it"
+        yield expected, f"{theta.bits}, and {kappa.bits}"
+
+
+def _embedding(node: Embedding, arriving: list[Fixed]) -> Iterator[Finding]:
+    table, out = quantized(node.table), format_of(node)
+    if table.bits > WEIGHT_BITS or not isinstance(table.frac, int):
+        yield f"a table of {WEIGHT_BITS} bits with one exponent", f"{table.bits} bits"
+        return
+    yield from _same("output exponent", table.frac, out.frac)
+    if out.bits < table.bits:
+        yield f"messages as wide as the table, {table.bits} bits", f"{out.bits} bits"
+
+
 def _sum(node: Sum, arriving: list[Fixed]) -> Iterator[Finding]:
     out = format_of(node)
     total = sum(float(np.ldexp(fmt.high, out.frac - fmt.frac)) for fmt in arriving)
@@ -213,6 +243,9 @@ CHECKS: dict[type[Node], Callable[..., Iterator[Finding]]] = {
     Product: _product,
     PiecewiseLinear: _piecewise_linear,
     Accumulate: _accumulate,
+    TernaryThreshold: _ternary_threshold,
+    LIF: _lif,
+    Embedding: _embedding,
 }
 
 

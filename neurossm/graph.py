@@ -11,7 +11,7 @@ from types import MappingProxyType
 import networkx as nx
 
 from neurossm.errors import GraphError
-from neurossm.nodes import Input, Node, Output, Product, Sum
+from neurossm.nodes import Embedding, Input, Node, Output, Product, Sum
 
 Edge = tuple[str, str]
 Meta = Mapping[str, str | int | float]
@@ -70,7 +70,7 @@ class Graph:
                 f"cycle {cycle}",
                 expected="recurrence inside nodes only",
                 got="edges that form a cycle",
-                remedy="use a node with state (DiagonalSSM, Accumulate)",
+                remedy="use a node with state (DiagonalSSM, LIF, Accumulate)",
             ) from None
 
     @cached_property
@@ -98,6 +98,16 @@ class Graph:
         for source, target in self.edges:
             found[source].append(target)
         return MappingProxyType({name: tuple(names) for name, names in found.items()})
+
+    @cached_property
+    def vocabularies(self) -> Mapping[str, int]:
+        """Name of each `Input` of tokens to how many there are: rows of the smallest table."""
+        found: dict[str, int] = {}
+        for name, node in self.nodes.items():
+            if isinstance(node, Embedding):
+                (source,) = self.sources[name]
+                found[source] = min(node.tokens, found.get(source, node.tokens))
+        return MappingProxyType(found)
 
     @property
     def is_integer(self) -> bool:
@@ -176,6 +186,10 @@ class Graph:
                 expected, fits = "one edge", count == 1
             elif isinstance(node, Sum):
                 expected, fits = "at least one operand", count >= 1
+            elif isinstance(node, Embedding):
+                expected, fits = "one edge", count == 1
+                if fits:
+                    self._check_tokens(name)
             else:
                 expected, fits = "at least one edge", count >= 1
                 formats = {self.nodes[source].out for source in self.sources[name]}
@@ -189,3 +203,18 @@ class Graph:
                     )
             if not fits:
                 raise GraphError(f"node {name!r}", expected=expected, got=f"{count} edges")
+
+    def _check_tokens(self, name: str) -> None:
+        (source,) = self.sources[name]
+        node, others = self.nodes[source], {type(self.nodes[n]) for n in self.targets[source]}
+        where = f"node {name!r} (Embedding)"
+        if not isinstance(node, Input):
+            got = f"a {type(node).__name__} in front"
+            raise GraphError(where, expected="tokens straight from an Input", got=got)
+        if others != {Embedding}:  # a token is no quantity that anything could be computed from
+            other = next(n for n in self.targets[source] if type(self.nodes[n]) is not Embedding)
+            expected = f"only embeddings behind the tokens of {source!r}"
+            raise GraphError(where, expected=expected, got=repr(other))
+        if node.out is None or node.out.frac:
+            got = str(node.out)
+            raise GraphError(where, expected="whole tokens: an Input of 0 fraction bits", got=got)

@@ -20,13 +20,16 @@ class Counts:
     Attributes
     ----------
     syn_ops
-        Synaptic operations: arriving non-zero messages times non-zero weights.
+        Synaptic operations: arriving non-zero messages times non-zero weights. An `Embedding`
+        counts its C channels for every token.
     synaptic_multiplies
-        Those in which a weight was multiplied (graded messages). Spikes add or subtract: zero.
+        Those in which a weight was multiplied (graded messages). Spikes add or subtract weights,
+        and weights of -1, 0 and 1 add or subtract messages: zero.
     dendrite_updates
-        Neuron updates. A `DiagonalSSM` counts one for every complex state and step.
+        Neuron updates. A `DiagonalSSM` counts one for every complex state and step, a `LIF` one
+        for every membrane and one for every refractory trace.
     spikes_in
-        Non-zero messages that arrived.
+        Non-zero messages that arrived; a token is a message whichever it is, here and below.
     axon_out
         Non-zero messages sent, one for each node that receives them.
     spikes_out
@@ -66,8 +69,9 @@ class Trace:
     samples, steps
         B and T.
     peaks
-        From a float run: node name to its largest magnitudes ``(C,)``, and ``"ssm.state"`` to the
-        largest moduli of its states ``(C, N)``. What calibration reads.
+        From a float run: node name to its largest magnitudes ``(C,)``, ``"ssm.state"`` to the
+        largest moduli of its states ``(C, N)``, and ``"lif.input"`` to the largest magnitudes that
+        arrive at a `LIF`, ``(C,)``. What calibration reads.
     """
 
     engine: str

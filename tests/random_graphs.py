@@ -18,15 +18,18 @@ from neurossm import contract
 from neurossm.fixed import Fixed, project_poles, symmetric_limit
 from neurossm.graph import Graph
 from neurossm.nodes import (
+    LIF,
     Accumulate,
     Affine,
     DiagonalSSM,
+    Embedding,
     Input,
     Node,
     Output,
     PiecewiseLinear,
     Product,
     Sum,
+    TernaryThreshold,
     Threshold,
 )
 
@@ -43,7 +46,10 @@ CHANNELS = (1, 3)
 MODES = (1, 3)  # few: the fast engine compiles a kernel for each
 SEGMENTS = (2, 5)
 EXACT_BITS = 51
-KINDS = ("affine", "ssm", "threshold", "sum", "product", "piecewise", "accumulate")
+KINDS = (
+    "affine", "ssm", "threshold", "sum", "product", "piecewise", "accumulate", "ternary", "lif",
+    "embedding",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,11 +73,13 @@ class Growing:
     rng: np.random.Generator
     nodes: dict[str, Node] = field(default_factory=dict)
     edges: list[tuple[str, str]] = field(default_factory=list)
+    tokens: dict[str, Input] = field(default_factory=dict)
 
-    def add(self, kind: str, node: Node, sources: list[str]) -> None:
-        name = f"{kind}{len(self.nodes)}"
+    def add(self, kind: str, node: Node, sources: list[str]) -> str:
+        name = f"{kind}{len(self.nodes) + len(self.tokens)}"
         self.nodes[name] = node
         self.edges += [(source, name) for source in sources]
+        return name
 
     def integer(self, low: int, high: int) -> int:
         return self.draw(st.integers(low, high))
@@ -130,8 +138,14 @@ def cases(draw: st.DrawFn, inputs: int = 3, outputs: int = 2) -> Case:
     """Draw a valid integer graph of 3 to 10 computing nodes with data; at most so many in, out."""
     grow = Growing(draw, np.random.default_rng(draw(st.integers(0, 2**32 - 1))))
     for _ in range(grow.integer(1, inputs)):
+        kind = draw(st.sampled_from(["spikes", "graded", "tokens"]))
+        if kind == "tokens":
+            name = f"in{len(grow.nodes) + len(grow.tokens)}"
+            grow.tokens[name] = Input(channels=1, out=Fixed(draw(st.sampled_from([4, 24]))))
+            _embed(grow, name)
+            continue
         spikes = st.sampled_from([Fixed.binary(), Fixed.ternary()])
-        out = draw(spikes) if draw(st.booleans()) else grow.graded()
+        out = draw(spikes) if kind == "spikes" else grow.graded()
         grow.add("in", Input(channels=draw(st.sampled_from(CHANNELS)), out=out), [])
     for kind in draw(st.lists(st.sampled_from(KINDS), min_size=3, max_size=10)):
         GROW[kind](grow)
@@ -140,10 +154,15 @@ def cases(draw: st.DrawFn, inputs: int = 3, outputs: int = 2) -> Case:
     for name in ends[-outputs:]:  # others stay unread
         node = grow.nodes[name]
         grow.add("out", Output(channels=node.out_channels, out=node.out), [name])
-    graph = Graph(grow.nodes, tuple(grow.edges))
+    graph = Graph({**grow.tokens, **grow.nodes}, tuple(grow.edges))
     assume(not contract.problems(graph))
     samples, steps = draw(st.integers(1, 6)), draw(st.integers(1, 6))
-    data = {name: _messages(grow, name, samples, steps) for name in graph.inputs}
+    data = {
+        name: _tokens(grow, graph.vocabularies[name], samples, steps)
+        if name in grow.tokens
+        else _messages(grow, name, samples, steps)
+        for name in graph.inputs
+    }
     return Case(graph, data)
 
 
@@ -153,6 +172,26 @@ def _messages(grow: Growing, name: str, samples: int, steps: int) -> np.ndarray:
     if fmt.is_spike:
         return grow.rng.integers(fmt.low, fmt.high + 1, shape)
     return grow.filled(shape, fmt.high)
+
+
+def _tokens(grow: Growing, count: int, samples: int, steps: int) -> np.ndarray:
+    shape = (samples, steps, 1)
+    ends = grow.rng.choice([0, count - 1], shape)
+    return np.where(grow.rng.random(shape) < 0.5, grow.rng.integers(0, count, shape), ends)
+
+
+def _embed(grow: Growing, source: str) -> None:
+    bits, wanted = grow.draw(st.sampled_from([8, 5, 2])), grow.graded()
+    out = Fixed(max(bits, wanted.bits), wanted.frac)
+    shape = (grow.draw(st.sampled_from([1, 2, 7])), grow.draw(st.sampled_from(CHANNELS)))
+    table = grow.filled(shape, symmetric_limit(bits))
+    grow.add("embedding", Embedding(table=integers(table, out.frac, bits), out=out), [source])
+
+
+def _embedding(grow: Growing) -> None:
+    if not grow.tokens:
+        return _ternary(grow)
+    return _embed(grow, grow.draw(st.sampled_from(list(grow.tokens))))
 
 
 def _affine(grow: Growing) -> None:
@@ -165,10 +204,15 @@ def _affine(grow: Growing) -> None:
     # twice the sum of all synapses and the bias stays in 32 bits
     bias_limit = symmetric_limit(grow.draw(st.sampled_from([4, 16, 24])))
     budget = (2**30 - 1 - bias_limit) // (len(sources) * fmt.high * ins)
+    largest = min(127, budget)
+    weight = grow.filled((outs, ins), largest)
+    if grow.rng.random() < 0.3 and largest:  # -1, 0 and 1 times a power of two
+        powers = 2 ** np.arange(int(largest).bit_length())
+        weight = np.sign(weight) * grow.rng.choice(powers)
     grow.add(
         "affine",
         Affine(
-            weight=integers(grow.filled((outs, ins), min(127, budget)), out.frac - fmt.frac),
+            weight=integers(weight, out.frac - fmt.frac),
             bias=integers(grow.filled((outs,), bias_limit), out.frac, 24),
             out=out,
         ),
@@ -229,6 +273,34 @@ def _threshold(grow: Growing) -> None:
     limit = grow.draw(st.sampled_from([1, 100, 2**23 - 1]))
     theta = grow.filled((grow.nodes[sources[0]].out_channels,), limit)
     grow.add("threshold", Threshold(theta=integers(theta, fmt.frac, 24)), sources)
+
+
+def _ternary(grow: Growing) -> None:
+    sources = grow.adding()
+    fmt = grow.format(sources[0])
+    limit = grow.draw(st.sampled_from([1, 100, 2**23 - 1]))
+    delta = np.maximum(np.abs(grow.filled((grow.nodes[sources[0]].out_channels,), limit)), 1)
+    grow.add("ternary", TernaryThreshold(delta=integers(delta, fmt.frac, 24)), sources)
+
+
+def _lif(grow: Growing) -> None:
+    sources, rng = grow.adding(), grow.rng
+    frac, channels = grow.format(sources[0]).frac, grow.nodes[sources[0]].out_channels
+    bits = grow.draw(st.sampled_from([24, 24, 16, 6]))
+    limit = min(grow.draw(st.sampled_from([1, 30, 2**23 - 1])), symmetric_limit(bits))
+
+    def leaks() -> np.ndarray:
+        return rng.choice([0, 1, 2048, 4095, *rng.integers(0, 4096, 3)], channels)
+
+    kappa = np.abs(grow.filled((channels,), limit)) * grow.draw(st.sampled_from([0, 1]))
+    node = LIF(
+        theta=integers(np.maximum(np.abs(grow.filled((channels,), limit)), 1), frac, bits),
+        tau=integers(leaks(), 12, 13),
+        rho=integers(leaks(), 12, 13),
+        kappa=integers(kappa, frac, bits),
+        reset=grow.draw(st.sampled_from(LIF.resets)),
+    )
+    grow.add("lif", node, sources)
 
 
 def _room(fmt: Fixed, bits: int = 0) -> int:
@@ -298,4 +370,7 @@ GROW = {
     "product": _product,
     "piecewise": _piecewise,
     "accumulate": _accumulate,
+    "ternary": _ternary,
+    "lif": _lif,
+    "embedding": _embedding,
 }

@@ -10,6 +10,8 @@ all. What each node becomes:
 `Threshold`    `Threshold`; NIR compares with ``>``, so the next smaller float64 is written
 `Sum`          no node: its operands' edges go on to its receivers, where edges add
 `Accumulate`   `I` with ``r = 1/dt``: over one step of held input it adds the input once
+`LIF`          `LIF`, where the reset is hard, there is no trace and no tau is 0; evaluated at the
+               end of a step, with input held during it: ``tau = exp(-dt / tau_nir)``
 `Output`       `Output`
 =============  =========================================================================
 
@@ -29,17 +31,20 @@ from neurossm.errors import FormatError, GraphError, InputError, NeurossmError
 from neurossm.fixed import Quantized
 from neurossm.graph import Edge, Graph
 from neurossm.nodes import (
+    LIF,
     BatchNorm,
     DiagonalSSM,
+    Embedding,
     Input,
     Node,
     Output,
     PiecewiseLinear,
     Product,
     Sum,
+    TernaryThreshold,
 )
 from neurossm.store import check_is_file
-from neurossm_converters.nir_nodes import FROM_NIR, TO_NIR, structure_entry
+from neurossm_converters.nir_nodes import FROM_NIR, TO_NIR, lif_problem, structure_entry
 from neurossm_converters.nir_ssm import ssm_problem
 
 KIND = "graph"
@@ -48,6 +53,8 @@ REASONS: dict[type[Node], str] = {
     Product: "NIR has no product of two signals",
     PiecewiseLinear: "NIR has no such function",
     BatchNorm: "Scale has no bias; fold it first (pass fold_batch_norm)",
+    TernaryThreshold: "NIR has no signed spikes",
+    Embedding: "NIR has no look-up of tokens",
 }
 
 
@@ -200,6 +207,8 @@ def _reason(graph: Graph, name: str) -> str:
         return "HDF5 cannot hold this name"
     if isinstance(node, DiagonalSSM):
         return ssm_problem(node)
+    if isinstance(node, LIF):
+        return lif_problem(node)
     return ""
 
 

@@ -9,7 +9,17 @@ import numpy as np
 
 from neurossm.errors import FormatError
 from neurossm.fixed import Fixed
-from neurossm.nodes import Accumulate, Affine, DiagonalSSM, Input, Node, Output, Sum, Threshold
+from neurossm.nodes import (
+    LIF,
+    Accumulate,
+    Affine,
+    DiagonalSSM,
+    Input,
+    Node,
+    Output,
+    Sum,
+    Threshold,
+)
 from neurossm_converters.nir_ssm import ssm_from_nir, ssm_to_nir
 
 Entry = dict[str, Any]
@@ -51,6 +61,30 @@ def _threshold_to_nir(node: Threshold, dt: float) -> Any:
     return nir.Threshold(threshold=np.nextafter(np.asarray(node.theta), -np.inf))
 
 
+def lif_problem(node: LIF) -> str:
+    """Return why NIR's `LIF` is not this one, or an empty string."""
+    if node.reset != "hard":
+        return f"NIR resets a membrane to a value, not {node.reset!r}"
+    if np.any(np.asarray(node.rho)) or node.has_trace:
+        return "NIR has no refractory trace"
+    if not np.all(np.asarray(node.tau) > 0):
+        return "a tau is 0, which no membrane decays to in one step"
+    return ""
+
+
+def _lif_to_nir(node: LIF, dt: float) -> Any:
+    import nir
+
+    tau, zeros = np.asarray(node.tau), np.zeros(node.in_channels)
+    return nir.LIF(
+        tau=-1e3 * dt / np.log(tau),
+        r=1 / (1 - tau),  # a held input raises the membrane by itself in one step
+        v_leak=zeros,
+        v_threshold=np.nextafter(np.asarray(node.theta), -np.inf),
+        v_reset=zeros,
+    )
+
+
 def _accumulate_to_nir(node: Accumulate, dt: float) -> Any:
     import nir
 
@@ -82,6 +116,18 @@ def _threshold_from_nir(found: Any, entry: Entry, dt: float, where: str) -> Thre
     return Threshold(theta=np.nextafter(found.threshold, np.inf))
 
 
+def _lif_from_nir(found: Any, entry: Entry, dt: float, where: str) -> LIF:
+    _expect(found, "LIF", where)
+    tau, zeros = np.exp(-1e3 * dt / found.tau), np.zeros(len(found.tau))
+    plain = not np.any(found.v_leak) and not np.any(found.v_reset)
+    if not plain or not np.allclose(found.r * (1 - tau), 1, rtol=1e-9, atol=0):
+        raise FormatError(
+            where, expected="rest and reset at 0 and r = 1 / (1 - exp(-dt/tau))", got="others"
+        )
+    theta = np.nextafter(found.v_threshold, np.inf)
+    return LIF(theta=theta, tau=tau, rho=zeros, kappa=zeros, reset="hard")
+
+
 def _accumulate_from_nir(found: Any, entry: Entry, dt: float, where: str) -> Accumulate:
     _expect(found, "I", where)
     if not np.all(found.r == 1 / (1e3 * dt)):
@@ -100,6 +146,7 @@ TO_NIR: dict[type[Node], Callable[..., Any]] = {
     Affine: _affine_to_nir,
     DiagonalSSM: ssm_to_nir,
     Threshold: _threshold_to_nir,
+    LIF: _lif_to_nir,
     Accumulate: _accumulate_to_nir,
 }
 FROM_NIR: dict[str, Callable[..., Node]] = {
@@ -108,5 +155,6 @@ FROM_NIR: dict[str, Callable[..., Node]] = {
     "Affine": _affine_from_nir,
     "DiagonalSSM": _ssm_from_nir,
     "Threshold": _threshold_from_nir,
+    "LIF": _lif_from_nir,
     "Accumulate": _accumulate_from_nir,
 }

@@ -1,4 +1,4 @@
-"""Writes the golden files: three tiny integer graphs that hold every node type between them.
+"""Writes the golden files: four tiny integer graphs that hold every node type between them.
 
 Run it (``python hw_tests/golden/make.py``) only when the integer contract changes on purpose: what
 it writes is what every target must reproduce. Parameters are arithmetic patterns, not random
@@ -16,17 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.engine import run
+from neurossm.engine.inputs import input_range
 from neurossm.fixed import Fixed, Quantized
 from neurossm.graph import Graph
 from neurossm.nodes import (
+    LIF,
     Accumulate,
     Affine,
     DiagonalSSM,
+    Embedding,
     Input,
     Output,
     PiecewiseLinear,
     Product,
     Sum,
+    TernaryThreshold,
     Threshold,
 )
 from neurossm.store import Golden, save
@@ -133,19 +137,58 @@ def gated() -> Graph:
     )  # fmt: skip
 
 
-GRAPHS = {"spikes": spikes, "ssm": ssm, "gated": gated}
+def neurons() -> Graph:
+    """Tokens into leaky neurons of every reset, signed spikes, weights of -1, 0 and 1."""
+    wide = Fixed(12, 4)
+
+    def lif(reset: str, bits: int, kappa: list[int]) -> LIF:
+        return LIF(
+            theta=Quantized(np.array([25, 90, 1]), wide.frac, bits),
+            tau=Quantized(np.array([4095, 2048, 3500]), 12, 13),
+            rho=Quantized(np.array([2048, 4000, 0]), 12, 13),
+            kappa=Quantized(np.array(kappa), wide.frac, bits),
+            reset=reset,
+        )
+
+    ternary = Affine(
+        weight=Quantized(pattern((3, 3), 1, 4), 0, 8),
+        bias=Quantized(pattern((3,), 40, 29), wide.frac, 24),
+        out=Fixed(8, wide.frac),  # 8 bits: saturates
+    )
+    return Graph(
+        {
+            "token": Input(channels=1, out=Fixed(4)),
+            "row": Embedding(table=Quantized(pattern((6, 3), 127, 97), wide.frac, 8), out=wide),
+            "hard": lif("hard", 24, [0, 0, 0]),
+            "soft": lif("soft", 16, [9, 40, 70]),
+            "none": lif("none", 8, [100, 1, 0]),  # 8 bits: saturates
+            "signs": TernaryThreshold(delta=Quantized(np.array([40, 1, 90]), wide.frac, 24)),
+            "mix": ternary,
+            "read": affine(3, 3, 31, 0, Fixed(16, 3)),
+            "held": affine(3, 3, 53, 0, Fixed(16, 3)),
+            "out": Output(channels=3, out=Fixed(16, 3)),
+            "fired": Output(channels=3, out=Fixed.binary()),
+            "leftover": Output(channels=3, out=Fixed(16, 3)),
+        },
+        (("token", "row"), ("row", "hard"), ("row", "soft"), ("row", "signs"), ("row", "mix"),
+         ("mix", "none"), ("hard", "read"), ("soft", "read"), ("signs", "held"), ("read", "out"),
+         ("none", "fired"), ("held", "leftover")),
+        meta={"name": "neurons"},
+    )  # fmt: skip
+
+
+GRAPHS = {"spikes": spikes, "ssm": ssm, "gated": gated, "neurons": neurons}
 
 
 def inputs(graph: Graph) -> Mapping[str, Integers]:
     """Return inputs that reach both ends of their formats: sample 0 busy, sample 1 then silent."""
     made = {}
     for stride, name in enumerate(graph.inputs, start=7):
-        fmt = graph.nodes[name].out
-        assert fmt is not None  # an Input always has a format
-        span = fmt.high - fmt.low + 1
+        low, high, _ = input_range(graph, name)
+        span = high - low + 1
         shape = (SAMPLES, STEPS, graph.nodes[name].out_channels)
         index = np.arange(np.prod(shape))
-        made[name] = ((index * index // 3 + index * stride) % span + fmt.low).reshape(shape)
+        made[name] = ((index * index // 3 + index * stride) % span + low).reshape(shape)
         made[name][1, STEPS // 2 :] = 0
     return made
 

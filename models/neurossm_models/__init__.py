@@ -8,17 +8,38 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from neurossm_models.config import BinaryS4DConfig
+from neurossm_models.config import (
+    BinaryS4DConfig,
+    GSUConfig,
+    NetworkConfig,
+    SPikESSMConfig,
+    SpikingSSMConfig,
+)
 
 if TYPE_CHECKING:
-    from neurossm_models.network import BinaryS4D, Recording, State
+    from neurossm_models.network import Network, Recording, State
+    from neurossm_models.neurons import LIF
     from neurossm_models.s4d import S4D
     from neurossm_models.surrogate import Spike, heaviside
 
-__all__ = ["S4D", "BinaryS4D", "BinaryS4DConfig", "Recording", "Spike", "State", "heaviside"]
+__all__ = [
+    "LIF",
+    "S4D",
+    "BinaryS4DConfig",
+    "GSUConfig",
+    "Network",
+    "NetworkConfig",
+    "Recording",
+    "SPikESSMConfig",
+    "Spike",
+    "SpikingSSMConfig",
+    "State",
+    "heaviside",
+]
 
 _HOMES = {
-    "BinaryS4D": "network",
+    "LIF": "neurons",
+    "Network": "network",
     "Recording": "network",
     "State": "network",
     "S4D": "s4d",

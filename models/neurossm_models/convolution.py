@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-_SEQUENCES = 8
+_PART = 2**19  # values transformed at a time
 
 
 class _FFTConvolution(torch.autograd.Function):
     """Keeps the spectra, so that the backward pass costs three transforms instead of five.
 
-    A few sequences at a time: their spectra stay in the cache, and no block of memory is so large
+    A few features at a time: their spectra stay in the cache, and no block of memory is so large
     that the allocator returns it to the system after every step.
     """
 
@@ -28,9 +28,9 @@ class _FFTConvolution(torch.autograd.Function):
         k_f = torch.fft.rfft(kernel, size)
         y = torch.empty_like(u)
         spectra = []
-        for part, out in zip(_parts(u), _parts(y), strict=True):
+        for part, out, k_part in zip(_parts(u, u), _parts(y, u), _parts(k_f, u), strict=True):
             spectra.append(torch.fft.rfft(part, size))
-            out.copy_(torch.fft.irfft(spectra[-1] * k_f, size)[..., :length])
+            out.copy_(torch.fft.irfft(spectra[-1] * k_part[:, None], size)[..., :length])
         ctx.save_for_backward(k_f, *spectra)
         return y
 
@@ -43,16 +43,18 @@ class _FFTConvolution(torch.autograd.Function):
         k_f = k_f.conj().resolve_conj()
         grad_u = torch.empty_like(grad)
         grad_k_f = torch.zeros_like(k_f)
-        parts = zip(spectra, _parts(grad), _parts(grad_u), strict=True)
-        for u_f, part, out in parts:
+        tensors = (grad, grad_u, k_f, grad_k_f)
+        for u_f, *parts in zip(spectra, *(_parts(x, grad) for x in tensors), strict=True):
+            part, out, k_part, sums = parts
             g_f = torch.fft.rfft(part, size)
-            out.copy_(torch.fft.irfft(g_f * k_f, size)[..., :length])
-            grad_k_f += (g_f * u_f.conj().resolve_conj()).sum(0)
+            out.copy_(torch.fft.irfft(g_f * k_part[:, None], size)[..., :length])
+            sums.copy_((g_f * u_f.conj().resolve_conj()).sum(1))
         return grad_u, torch.fft.irfft(grad_k_f, size)[..., :length]
 
 
-def _parts(x: Tensor) -> tuple[Tensor, ...]:
-    return torch.split(x, _SEQUENCES)
+def _parts(x: Tensor, like: Tensor) -> tuple[Tensor, ...]:
+    """Split `x` along the features so that one part of `like` is small."""
+    return torch.split(x, max(1, _PART // max(1, like[0].numel())))
 
 
 def _transform_size(length: int) -> int:
@@ -62,6 +64,6 @@ def _transform_size(length: int) -> int:
 
 
 def fft_convolve(u: Tensor, kernel: Tensor) -> Tensor:
-    """Return the causal convolution over time of (B, H, L) with a kernel (H, L): (B, H, L)."""
+    """Return the causal convolution over time of (H, B, L) with a kernel (H, L): (H, B, L)."""
     y: Tensor = _FFTConvolution.apply(u, kernel)  # type: ignore[no-untyped-call]
     return y

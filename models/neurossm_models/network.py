@@ -1,14 +1,8 @@
-"""Binary S4D: state space layers whose outputs are spikes, on a real-valued residual stream.
+"""A classifier of sequences: encoder, blocks of one family on a residual stream, readout.
 
-Shape letters: ``B`` batch, ``L`` time steps, ``F`` input features, ``H`` features (width),
-``M`` complex modes a feature, ``C`` classes. Signals: ``r`` residual stream, ``u`` drive of the
-state space layer, ``y`` its output, ``v`` the normalized output, ``s`` spikes.
-
-The public input is (B, L, F); inside, time is the last axis, (B, H, L).
-
-Source: Stan and Rhodes, "Learning long sequences in spiking neural networks", Scientific Reports
-14:21957, 2024 (arXiv 2401.00955). The paper's place of the normalizations is not known here; this
-one (batch norm before and after the state space layer) folds into constants when deployed.
+Shape letters: ``B`` batch, ``L`` time steps, ``F`` input features, ``H`` features (width), ``M``
+complex modes a feature, ``C`` classes. The public input is (B, L, F), or tokens (B, L); inside,
+features come first and time last, (H, B, L).
 """
 
 from __future__ import annotations
@@ -19,21 +13,34 @@ import torch
 from torch import Tensor, nn
 
 from neurossm.errors import InputError
-from neurossm_models.config import BinaryS4DConfig
-from neurossm_models.s4d import S4D
-from neurossm_models.surrogate import Spike
+from neurossm_models.binary_s4d import BinaryS4DBlock
+from neurossm_models.block import Block, States
+from neurossm_models.config import NetworkConfig, check_choice
+from neurossm_models.gsu import GSUBlock
+from neurossm_models.layers import mix
+from neurossm_models.neurons import LIF
+from neurossm_models.s4d import FORMS, S4D
+from neurossm_models.spike_ssm import SPikESSMBlock
+from neurossm_models.spikingssm import SpikingSSMBlock
+
+BLOCKS: dict[str, type[Block]] = {
+    "binary-s4d": BinaryS4DBlock,
+    "gsu": GSUBlock,
+    "spikingssm": SpikingSSMBlock,
+    "spike-ssm": SPikESSMBlock,
+}
 
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """What `BinaryS4D.record` saw.
+    """What `Network.record` saw.
 
     Attributes
     ----------
     logits
         Shape (B, C).
     spikes
-        One boolean tensor (B, H, L) for each block.
+        One tensor (B, H, L) for each block, of 0 and 1 (of -1, 0 and 1 where they are ternary).
     rates
         Spikes per neuron and time step, for each block.
     """
@@ -45,117 +52,108 @@ class Recording:
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What `BinaryS4D.step` carries from one time step to the next.
+    """What `Network.step` carries from one time step to the next.
 
     Attributes
     ----------
-    modes
-        The state of each block's state space layer, complex, shape (B, H, M).
+    blocks
+        The state of each block: modes, complex, (B, H, M), then what its neuron keeps, (B, H).
     total
         Sum of the decoder's outputs so far, shape (B, C).
     steps
         Time steps seen.
     """
 
-    modes: tuple[Tensor, ...]
+    blocks: tuple[States, ...]
     total: Tensor
     steps: int
 
 
-class Block(nn.Module):
-    """One layer: ``r + mix(dropout(1[norm(S4D(norm(r))) >= theta]))``.
+class Network(nn.Module):
+    """A classifier of sequences, of the family that its configuration names.
 
-    Dropout silences whole features for a whole sequence, so that a dropped feature is dropped at
-    every step of it (S4 drops in the same way).
-    """
-
-    def __init__(self, config: BinaryS4DConfig) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm1d(config.width)
-        self.ssm = S4D(
-            config.width,
-            config.state,
-            init=config.init,
-            discretization=config.discretization,
-            dt_min=config.dt_min,
-            dt_max=config.dt_max,
-        )
-        self.ssm_norm = nn.BatchNorm1d(config.width)
-        self.spike = Spike(config.width, config.threshold)
-        self.dropout = nn.Dropout1d(config.dropout)
-        self.gated = config.mixing == "glu"
-        self.mix = nn.Linear(config.width, config.width * (2 if self.gated else 1))
-
-    def forward(self, r: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the residual stream after the block and the spikes in it, both (B, H, L)."""
-        s = self.spike(self.ssm_norm(self.ssm(self.norm(r))))
-        return r + self._mixed(self.dropout(s)), s
-
-    def step(self, r: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the residual stream (B, H) and the state (B, H, M) after one time step."""
-        y, x = self.ssm.step(self.norm(r), x)
-        s = self.spike(self.ssm_norm(y))
-        return r + self._mixed(s[..., None]).squeeze(-1), x
-
-    def _mixed(self, s: Tensor) -> Tensor:
-        mixed = _affine(self.mix, s)
-        if not self.gated:
-            return mixed
-        value, gate = mixed.chunk(2, dim=1)
-        return value * gate.sigmoid()
-
-
-class BinaryS4D(nn.Module):
-    """A Binary S4D classifier of sequences.
-
-    ``r = encoder(x)``, the blocks, and a readout that is the mean over time of ``decoder(r_t)``.
-    Every part is causal: the readout after t steps is the answer to the first t steps.
+    ``r = encoder(x)``, the blocks, and a readout: the mean over time of ``decoder(r_t)``, or
+    ``decoder(r_t)`` itself. Unless it is bidirectional every part is causal: the readout after t
+    steps is the answer to the first t steps.
 
     Parameters
     ----------
     config
-        Shape and initialization.
+        Family, shape and initialization.
     """
 
-    def __init__(self, config: BinaryS4DConfig) -> None:
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder = nn.Linear(config.in_features, config.width)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
-        self.decoder = nn.Linear(config.width, config.classes)
+        if config.vocabulary:
+            self.encoder: nn.Module = nn.Embedding(config.vocabulary, config.width)
+        else:
+            self.encoder = nn.Linear(config.in_features, config.width)
+        block = BLOCKS[config.family]
+        self.blocks = nn.ModuleList(block(config) for _ in range(config.layers))
+        wide = config.width * (4 if config.readout == "pair" else 1)
+        self.decoder = nn.Linear(wide, config.classes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the logits after the last step: (B, L, F) to (B, C)."""
-        r, _ = self._stream(x)
-        # The decoder is affine, so the mean may be taken before it: L times less work.
-        logits: Tensor = self.decoder(r.mean(-1))
-        return logits
+    def use(self, *, ssm: str = "auto", neuron: str = "auto") -> Network:
+        """Choose how sequences are computed; see `S4D.form` and `LIF.form`. Returns itself."""
+        check_choice("form of the state space layers", ssm, FORMS)
+        for module in self.modules():
+            if isinstance(module, S4D):
+                module.form = ssm
+            elif isinstance(module, LIF):
+                module.form = neuron
+        return self
 
-    def forward_sequence(self, x: Tensor) -> Tensor:
-        """Return the logits after every step: (B, L, F) to (B, L, C)."""
-        r, _ = self._stream(x)
-        steps = torch.arange(1, r.shape[-1] + 1, dtype=r.dtype, device=r.device)
-        return (_affine(self.decoder, r).cumsum(-1) / steps).transpose(1, 2)
-
-    def record(self, x: Tensor) -> Recording:
-        """Return the logits together with the spikes of every block; x has shape (B, L, F)."""
-        r, spikes = self._stream(x)
-        rates = tuple(float(s.mean()) for s in spikes)
-        return Recording(self.decoder(r.mean(-1)), tuple(s.bool() for s in spikes), rates)
-
-    def initial_state(self, batch: int) -> State:
-        """Return the state before the first step, for `batch` sequences side by side."""
-        modes = tuple(block.ssm.initial_state(batch) for block in self._blocks())
-        total = torch.zeros(batch, self.config.classes, dtype=self.decoder.weight.dtype)
-        return State(modes, total.to(self.decoder.weight.device), 0)
-
-    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return the logits after one more time step, and the state to carry on.
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return the logits.
 
         Parameters
         ----------
         x
-            One time step of the input, shape (B, F).
+            Shape (B, L, F), or tokens (B, L). With the readout ``"pair"``, sequences 2 i and
+            2 i + 1 belong together.
+        lengths
+            Steps of each sequence that count, shape (B,); None: all. The rest is padding at the
+            end, which a mean leaves out.
+
+        Returns
+        -------
+        Tensor
+            Shape (B, C); (B / 2, C) for ``"pair"``, (B, L, C) for ``"sequence"``.
+        """
+        r, _ = self._stream(x)
+        if self.config.readout == "sequence":
+            return mix(self.decoder, r).permute(1, 2, 0)
+        # The decoder is affine, so the mean may be taken before it: L times less work.
+        logits: Tensor = self.decoder(self._combined(_mean(r, lengths)))
+        return logits
+
+    def forward_sequence(self, x: Tensor) -> Tensor:
+        """Return the mean readout after every step: (B, L, F) to (B, L, C)."""
+        r, _ = self._stream(x)
+        steps = torch.arange(1, r.shape[-1] + 1, dtype=r.dtype, device=r.device)
+        return (mix(self.decoder, r).cumsum(-1) / steps).permute(1, 2, 0)
+
+    def record(self, x: Tensor, lengths: Tensor | None = None) -> Recording:
+        """Return the logits together with the spikes of every block; see `forward`."""
+        r, spikes = self._stream(x)
+        rates = tuple(float(s.detach().abs().mean()) for s in spikes)
+        logits = self.decoder(self._combined(_mean(r, lengths)))
+        return Recording(logits, tuple(s.transpose(0, 1).to(torch.int8) for s in spikes), rates)
+
+    def initial_state(self, batch: int) -> State:
+        """Return the state before the first step, for `batch` sequences side by side."""
+        states = tuple(block.initial_state(batch) for block in self._blocks())
+        total = torch.zeros(batch, self.config.classes, dtype=self.decoder.weight.dtype)
+        return State(states, total.to(self.decoder.weight.device), 0)
+
+    def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the mean readout after one more time step, and the state to carry on.
+
+        Parameters
+        ----------
+        x
+            One time step of the input, shape (B, F), or tokens (B,).
         state
             From `initial_state` or from the step before.
 
@@ -167,40 +165,58 @@ class BinaryS4D(nn.Module):
         Raises
         ------
         InputError
-            In training mode, where normalization needs whole batches.
+            In training mode, where normalization needs whole batches; for a bidirectional network.
         """
         if self.training:
-            raise InputError("BinaryS4D.step", got="training mode", remedy="call eval() first")
+            raise InputError("Network.step", got="training mode", remedy="call eval() first")
+        if self.config.bidirectional:
+            raise InputError("Network.step", expected="a causal network", got="a bidirectional one")
         r = self.encoder(x)
-        modes = []
-        for block, mode in zip(self._blocks(), state.modes, strict=True):
-            r, mode = block.step(r, mode)
-            modes.append(mode)
-        after = State(tuple(modes), state.total + self.decoder(r), state.steps + 1)
-        return after.total / after.steps, after
+        states = []
+        for block, before in zip(self._blocks(), state.blocks, strict=True):
+            r, after = block.step(r, before)
+            states.append(after)
+        total = state.total + self.decoder(r)
+        return total / (state.steps + 1), State(tuple(states), total, state.steps + 1)
 
     def _stream(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Return the residual stream after the last block and the spikes of each, (B, H, L)."""
-        features = self.config.in_features
-        if x.ndim != 3 or x.shape[-1] != features:
-            expected = f"shape (batch, steps, {features})"
-            raise InputError("BinaryS4D input", expected=expected, got=f"shape {tuple(x.shape)}")
-        r = _affine(self.encoder, x.transpose(1, 2))
+        """Return the residual stream after the last block and the spikes of each, (H, B, L)."""
+        r = self._encoded(x)
         spikes = []
         for block in self._blocks():
             r, s = block(r)
             spikes.append(s)
         return r, spikes
 
+    def _encoded(self, x: Tensor) -> Tensor:
+        if isinstance(self.encoder, nn.Embedding):
+            _check_shape(x.ndim == 2, "(batch, steps) of tokens", x)
+            return self.encoder(x).permute(2, 0, 1).contiguous()
+        assert isinstance(self.encoder, nn.Linear)
+        features = self.config.in_features
+        right = x.ndim == 3 and x.shape[-1] == features
+        _check_shape(right, f"(batch, steps, {features})", x)
+        return mix(self.encoder, x.permute(2, 0, 1))
+
+    def _combined(self, mean: Tensor) -> Tensor:
+        """Return what the decoder sees of the means (B, H)."""
+        if self.config.readout != "pair":
+            return mean
+        one, two = mean[0::2], mean[1::2]
+        return torch.cat([one, two, one * two, one - two], 1)
+
     def _blocks(self) -> list[Block]:
         return [block for block in self.blocks if isinstance(block, Block)]
 
 
-def _affine(linear: nn.Linear, x: Tensor) -> Tensor:
-    """Apply a Linear over the feature axis of (B, H, L), without moving that axis.
+def _mean(r: Tensor, lengths: Tensor | None) -> Tensor:
+    """Return the mean over time of (H, B, L), or over the first steps of each: (B, H)."""
+    if lengths is None:
+        return r.mean(-1).T
+    inside = torch.arange(r.shape[-1], device=r.device) < lengths[:, None]
+    return ((r * inside).sum(-1) / lengths).T
 
-    A plain ``weight @ x`` is folded by PyTorch into one product whose result has time before
-    features in memory; every later operation is then slower.
-    """
-    weight = linear.weight.expand(x.shape[0], -1, -1)
-    return torch.baddbmm(linear.bias[:, None], weight, x)
+
+def _check_shape(right: bool, expected: str, x: Tensor) -> None:
+    if not right:
+        raise InputError("network input", expected=f"shape {expected}", got=f"shape {tuple(x.shape)}")

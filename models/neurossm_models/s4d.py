@@ -1,6 +1,7 @@
 """S4D: one diagonal linear state space model per feature, causal, in two forms that agree.
 
-The parallel form (a convolution by FFT) trains; the recurrent form (one step at a time) deploys.
+Three forms of a whole sequence agree: blocks of the recurrence as matrix products (on CPUs), a
+convolution by FFT (elsewhere), and the plain loop. The recurrent form, one step at a time, deploys.
 
 Shape letters: ``B`` batch, ``H`` features, ``L`` time steps, ``N`` real states a feature,
 ``M = N // 2`` complex modes kept a feature (their conjugates are implied).
@@ -21,7 +22,12 @@ from torch import Tensor, nn
 
 from neurossm.errors import InputError
 from neurossm_models.config import DISCRETIZATIONS, INITS, check_choice
+from neurossm_models.chain import run_chain
 from neurossm_models.convolution import fft_convolve
+from neurossm_models.recurrence import tables
+from neurossm_models.stages import Recurrence
+
+FORMS = ("auto", "native", "fft", "loop")
 
 
 class S4D(nn.Module):
@@ -50,6 +56,17 @@ class S4D(nn.Module):
     dt_min, dt_max
         Range of the initial time steps, which are uniform in their logarithm. One step of the
         input lasts 1, so `dt` has no unit.
+    train_b
+        Whether the input weights B are trained.
+    bidirectional
+        Add a second kernel with the same A and B and a C of its own that runs backward in time, as
+        S4 does. Not causal.
+
+    Attributes
+    ----------
+    form
+        How sequences are computed: ``"native"`` (blocks; float32 on the CPU), ``"fft"``,
+        ``"loop"``, or ``"auto"``: the first where it can run, else the second.
 
     Raises
     ------
@@ -66,6 +83,8 @@ class S4D(nn.Module):
         discretization: str = "zoh",
         dt_min: float = 1e-3,
         dt_max: float = 1e-1,
+        train_b: bool = True,
+        bidirectional: bool = False,
     ) -> None:
         super().__init__()
         check_choice("S4D discretization", discretization, DISCRETIZATIONS)
@@ -73,21 +92,59 @@ class S4D(nn.Module):
             raise InputError("S4D", expected="0 < dt_min <= dt_max", got=f"{dt_min}, {dt_max}")
         self.width = width
         self.discretization = discretization
+        self.form = "auto"
         a, b = initial_modes(init, state)
         spread = math.log(dt_max) - math.log(dt_min)
         self.log_dt = nn.Parameter(torch.rand(width) * spread + math.log(dt_min))
         self.log_a_real = nn.Parameter(_per_feature(np.log(-a.real), width))
         self.a_imag = nn.Parameter(_per_feature(a.imag, width))
-        self.b = nn.Parameter(_per_feature(np.stack([b.real, b.imag], -1), width))
+        weights = _per_feature(np.stack([b.real, b.imag], -1), width)
+        self.b = nn.Parameter(weights, requires_grad=train_b)
         self.c = nn.Parameter(torch.randn(width, len(a), 2) / math.sqrt(2))
         self.d = nn.Parameter(torch.randn(width))
+        self.c_backward = None
+        if bidirectional:
+            self.c_backward = nn.Parameter(torch.randn(width, len(a), 2) / math.sqrt(2))
 
     def forward(self, u: Tensor) -> Tensor:
-        """Return the output over a whole sequence, by FFT; (B, H, L) to (B, H, L)."""
+        """Return the output over a whole sequence; (H, B, L) to (H, B, L)."""
+        form = self.form_for(u)
+        run = {"native": self._blocks, "fft": self._convolution, "loop": self._loop}[form]
+        y = run(u, self.c, self.d)
+        if self.c_backward is not None:
+            y = y + run(u.flip(-1), self.c_backward, torch.zeros_like(self.d)).flip(-1)
+        return y
+
+    def form_for(self, u: Tensor) -> str:
+        """Return the form in which a sequence like `u` is computed."""
+        if self.form != "auto":
+            return self.form
+        return "native" if u.dtype == torch.float32 and u.device.type == "cpu" else "fft"
+
+    def tables(self, length: int) -> tuple[Tensor, ...]:
+        """Return the matrices of the native form; see `neurossm_models.recurrence.tables`."""
+        log_abar, bbar = self._discretize(self.log_dt.dtype)
+        return tables(log_abar, bbar * torch.view_as_complex(self.c), self.d, length)
+
+    def _blocks(self, u: Tensor, c: Tensor, d: Tensor) -> Tensor:
+        log_abar, bbar = self._discretize(u.dtype)
+        weight = bbar * torch.view_as_complex(c)
+        return run_chain(u, Recurrence(tables(log_abar, weight, d, u.shape[-1])))
+
+    def _convolution(self, u: Tensor, c: Tensor, d: Tensor) -> Tensor:
         length = u.shape[-1]
         # D is the response at lag 0, so it joins the kernel at no cost.
-        kernel = self.kernel(length) + nn.functional.pad(self.d[:, None], (0, length - 1))
+        kernel = self.kernel(length, c) + nn.functional.pad(d[:, None], (0, length - 1))
         return fft_convolve(u, kernel)
+
+    def _loop(self, u: Tensor, c: Tensor, d: Tensor) -> Tensor:
+        x, y = self.initial_state(u.shape[1]), []
+        log_abar, bbar = self._discretize(torch.float64)
+        abar, bbar = log_abar.exp().to(x.dtype), bbar.to(x.dtype)
+        for u_t in u.unbind(-1):  # (H, B) at one step
+            x = abar * x + bbar * u_t.mT[..., None]
+            y.append(2 * (torch.view_as_complex(c) * x).real.sum(-1) + d * u_t.mT)
+        return torch.stack(y, -1).transpose(0, 1)
 
     def step(self, u: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the output and the next state of one time step.
@@ -114,7 +171,7 @@ class S4D(nn.Module):
         shape = (batch, self.width, self.a_imag.shape[-1])
         return torch.zeros(shape, dtype=self.c.dtype.to_complex(), device=self.c.device)
 
-    def kernel(self, length: int) -> Tensor:
+    def kernel(self, length: int, c: Tensor | None = None) -> Tensor:
         """Return ``K[l] = 2 Re sum_m c_m bbar_m abar_m^l`` for l < `length`, shape (H, L).
 
         Written ``l = r T + s`` with T about sqrt(L), the sum is one real product of two small
@@ -126,7 +183,7 @@ class S4D(nn.Module):
         ticks = torch.arange(columns, dtype=self.log_dt.dtype, device=self.log_dt.device)
         fine = (log_abar[..., None] * ticks).exp()
         coarse = (log_abar[..., None] * (ticks[:rows] * columns)).exp()
-        coarse = coarse * (2 * torch.view_as_complex(self.c) * bbar)[..., None]
+        coarse = coarse * (2 * torch.view_as_complex(self.c if c is None else c) * bbar)[..., None]
         left = torch.cat([coarse.real, -coarse.imag], dim=1)
         right = torch.cat([fine.real, fine.imag], dim=1)
         return (left.mT @ right).flatten(1)[:, :length]

@@ -3,44 +3,71 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+FAST_SIGMOID_SLOPE = 25.0
+
+
+def arctan(v: Tensor) -> Tensor:
+    """Return ``1 / (1 + (pi v)^2)``, the derivative of ``arctan(pi v) / pi``.
+
+    Compared with the fast sigmoid by Stan and Rhodes (2024).
+    """
+    return (math.pi * v).square_().add_(1).reciprocal_()
+
+
+def triangle(v: Tensor) -> Tensor:
+    """Return ``max(0, 1 - |v|)``, the surrogate of SpikingSSMs (arXiv 2408.14909)."""
+    return v.abs().neg_().add_(1).clamp_(min=0)
+
+
+def fast_sigmoid(v: Tensor) -> Tensor:
+    """Return ``1 / (1 + 25 |v|)^2``; compared with arctan by Stan and Rhodes (2024)."""
+    return v.abs().mul_(FAST_SIGMOID_SLOPE).add_(1).square_().reciprocal_()
+
+
+DERIVATIVES: dict[str, Callable[[Tensor], Tensor]] = {
+    "arctan": arctan,
+    "triangle": triangle,
+    "fast_sigmoid": fast_sigmoid,
+}
+
 
 class _Heaviside(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, v: Tensor) -> Tensor:
+    def forward(ctx: Any, v: Tensor, surrogate: str) -> Tensor:
         ctx.save_for_backward(v)
+        ctx.derivative = DERIVATIVES[surrogate]
         return (v >= 0).to(v.dtype)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> Tensor:
-        v: Tensor = ctx.saved_tensors[0]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         # In place from the second operation on: this runs over the largest tensors there are.
-        return (math.pi * v).square_().add_(1).reciprocal_().mul_(grad)
+        return ctx.derivative(ctx.saved_tensors[0]).mul_(grad), None
 
 
-def heaviside(v: Tensor) -> Tensor:
-    """Return 1 where ``v >= 0`` and 0 elsewhere, with the arctan surrogate as its derivative.
-
-    The derivative used backward is ``1 / (1 + (pi v)^2)``, that of ``arctan(pi v) / pi``: the
-    arctan surrogate which Stan and Rhodes (2024) compare with the fast sigmoid.
+def heaviside(v: Tensor, surrogate: str = "arctan") -> Tensor:
+    """Return 1 where ``v >= 0`` and 0 elsewhere, with a surrogate as its derivative.
 
     Parameters
     ----------
     v
         Distance to the threshold, any shape.
+    surrogate
+        A key of `DERIVATIVES`.
 
     Returns
     -------
     Tensor
         0 or 1, shape and type of `v`.
     """
-    spikes: Tensor = _Heaviside.apply(v)  # type: ignore[no-untyped-call]
+    spikes: Tensor = _Heaviside.apply(v, surrogate)  # type: ignore[no-untyped-call]
     return spikes
 
 
@@ -53,13 +80,19 @@ class Spike(nn.Module):
         Number of features H.
     threshold
         Initial value of every threshold, in units of `v`.
+    surrogate
+        Derivative used backward, a key of `DERIVATIVES`.
     """
 
-    def __init__(self, width: int, threshold: float = 1.0) -> None:
+    def __init__(self, width: int, threshold: float = 1.0, surrogate: str = "arctan") -> None:
         super().__init__()
         self.theta = nn.Parameter(torch.full((width,), float(threshold)))
+        self.surrogate = surrogate
 
     def forward(self, v: Tensor) -> Tensor:
-        """Return 0 or 1 for every value of `v`, shape (B, H, L) or (B, H)."""
-        theta = self.theta if v.ndim == 2 else self.theta[:, None]
-        return heaviside(v - theta)
+        """Return 0 or 1 for every value of `v`, shape (H, B, L)."""
+        return heaviside(v - self.theta[:, None, None], self.surrogate)
+
+    def step(self, v: Tensor) -> Tensor:
+        """Return 0 or 1 for every value of `v`, one time step, shape (B, H)."""
+        return heaviside(v - self.theta, self.surrogate)

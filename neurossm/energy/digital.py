@@ -13,7 +13,7 @@ from neurossm.fixed import STATE_BITS, WEIGHT_BITS, Quantized
 from neurossm.graph import Graph
 from neurossm.hardware import Hardware
 from neurossm.metrics import DenseOperations, Metrics, dense_operations
-from neurossm.nodes import Affine, Input, Node, Output
+from neurossm.nodes import LIF, Affine, Embedding, Input, Node, Output
 
 _BYTES_AN_ACCESS = 8
 _FLOAT_BYTES = 4
@@ -70,7 +70,8 @@ def _float32(graph: Graph, steps: int, digital: Hardware) -> Baseline:
     multiply, add = _joules(digital, "float32_multiply"), _joules(digital, "float32_add")
     cost = _arithmetic(_ann(graph), _Costs(multiply + add, multiply + add, multiply, add)) * steps
     fetched = sum(
-        _FLOAT_BYTES * (node.parameters + 2 * node.states) for node in _ann_nodes(graph).values()
+        _FLOAT_BYTES * (_parameters_used(node) + 2 * node.states)
+        for node in _ann_nodes(graph).values()
     )
     return Baseline(
         "ann_float32",
@@ -113,6 +114,8 @@ def _own_operations(graph: Graph, metrics: Metrics, digital: Hardware) -> Baseli
             fetched += added + multiplied  # one byte of weight each
             fetched += metrics.steps * _bytes_of(node.bias)
             continue
+        if isinstance(node, Embedding):
+            arithmetic += costs.add * counts.syn_ops / metrics.samples  # as weights behind spikes
         arithmetic += metrics.steps * _arithmetic(dense[name], costs)
         if _spikes(graph, name):
             arithmetic += costs.add * counts.dendrite_updates / metrics.samples  # a comparison
@@ -138,7 +141,10 @@ def _spikes(graph: Graph, name: str) -> bool:
 
 
 def _ann(graph: Graph) -> DenseOperations:
-    return sum(dense_operations(graph).values(), DenseOperations())
+    # membranes and traces are what makes it spike; a network without spikes has none
+    found = dense_operations(graph)
+    kept = (found[name] for name, node in graph.nodes.items() if not isinstance(node, LIF))
+    return sum(kept, DenseOperations())
 
 
 def _arithmetic(operations: DenseOperations, costs: _Costs) -> float:
@@ -164,7 +170,14 @@ def _memory(fetched_bytes: float, digital: Hardware) -> float:
     return _joules(digital, "sram_access") * fetched_bytes / _BYTES_AN_ACCESS
 
 
+def _parameters_used(node: Node) -> int:
+    """Return the numbers among the parameters that one step uses: of a table, one row."""
+    return node.out_channels if isinstance(node, Embedding) else node.parameters
+
+
 def _parameter_bytes(node: Node) -> int:
+    if isinstance(node, Embedding):
+        return _bytes_of(node.table) // node.tokens
     return sum(_bytes_of(getattr(node, name)) for name in node.shapes)
 
 

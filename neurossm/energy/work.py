@@ -18,7 +18,7 @@ from neurossm.fixed import Quantized
 from neurossm.graph import Graph
 from neurossm.hardware import Hardware
 from neurossm.metrics import Metrics
-from neurossm.nodes import Affine, DiagonalSSM, Input, Output
+from neurossm.nodes import Affine, DiagonalSSM, Embedding, Input, Output
 from neurossm.trace import Counts
 
 
@@ -83,14 +83,14 @@ def _sent(graph: Graph, name: str, counts: Counts, metrics: Metrics, hardware: H
     """Return what sending costs: messages, the synapses they need, and relay neurons."""
     node = graph.nodes[name]
     receivers = {n: graph.nodes[n] for n in graph.targets[name]}
-    synapses = [n for n in receivers if isinstance(receivers[n], Affine)]
-    neurons = {n: r for n, r in receivers.items() if not isinstance(r, Affine | Output)}
+    synapses = [n for n in receivers if isinstance(receivers[n], Affine | Embedding)]
+    neurons = {n: r for n, r in receivers.items() if not isinstance(r, Affine | Embedding | Output)}
     leaves = len(receivers) > len(synapses) + len(neurons)
     fan_out = sum(_fan_out(neuron) for neuron in neurons.values())
     fired, updates = counts.spikes_out, node.out_channels * metrics.samples * metrics.steps
     if isinstance(node, Output):
         return Work()
-    if isinstance(node, Affine):
+    if isinstance(node, Affine | Embedding):
         # its sum lives in the neuron that receives it; where there is none, in a relay neuron
         low_relay = bool(synapses) or leaves
         expanded = any(isinstance(neuron, DiagonalSSM) for neuron in neurons.values())
@@ -170,4 +170,5 @@ def _neuron_words(graph: Graph, hardware: Hardware) -> float:
 
 def _synapses(graph: Graph) -> int:
     weights = [node.weight for node in graph.nodes.values() if isinstance(node, Affine)]
+    weights += [node.table for node in graph.nodes.values() if isinstance(node, Embedding)]
     return sum(int(np.count_nonzero(w.values)) for w in weights if isinstance(w, Quantized))

@@ -23,7 +23,7 @@ from neurossm.engine.reference import State, initial_state
 from neurossm.errors import GraphError, InputError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
-from neurossm.nodes import Affine, Input
+from neurossm.nodes import Input
 from neurossm.trace import Counts, Trace
 
 Messages = NDArray[np.int32]
@@ -147,12 +147,13 @@ def execute(
             program.operations[name](operands, messages[name], states[name], tally)
         else:
             messages[name][...] = inputs[name]
-        fired[name] = int(kernels.nonzero(messages[name]))
+        sent = messages[name]
+        fired[name] = sent.size if name in graph.vocabularies else int(kernels.nonzero(sent))
         counts[name] = Counts(
             syn_ops=int(tally[kernels.SYN_OPS]),
             synaptic_multiplies=int(tally[kernels.MULTIPLIES]),
             saturations=int(tally[kernels.SATURATIONS]),
-            dendrite_updates=_updates(graph, name, messages[name]),
+            dendrite_updates=graph.nodes[name].updates * sent.shape[0] * sent.shape[1],
             spikes_in=sum(fired[source] for source in sources),
             spikes_out=fired[name],
             axon_out=fired[name] * len(graph.targets[name]),
@@ -223,10 +224,3 @@ def formats_of(graph: Graph, name: str) -> list[Fixed]:
     """Return the message formats that arrive at a node, one an edge."""
     formats = [graph.nodes[source].out for source in graph.sources[name]]
     return [fmt for fmt in formats if fmt is not None]
-
-
-def _updates(graph: Graph, name: str, messages: Messages) -> int:
-    node = graph.nodes[name]
-    if name in graph.inputs or name in graph.outputs or isinstance(node, Affine):
-        return 0
-    return int(messages.size) * max(1, getattr(node, "modes", 1))

@@ -17,16 +17,19 @@ from neurossm.engine import kernels
 from neurossm.fixed import Quantized
 from neurossm.graph import Graph
 from neurossm.nodes import (
+    LIF,
     Accumulate,
     Affine,
     BatchNorm,
     DiagonalSSM,
+    Embedding,
     Input,
     Node,
     Output,
     PiecewiseLinear,
     Product,
     Sum,
+    TernaryThreshold,
     Threshold,
 )
 from neurossm.trace import Trace
@@ -57,6 +60,10 @@ def run(
                 sent[name] = np.ldexp(inputs[name][part].astype(np.float64), -node.out.frac)
             elif isinstance(node, DiagonalSSM):
                 sent[name], peaks[f"{name}.state"] = _ssm(node, _added(graph, name, sent))
+            elif isinstance(node, LIF):
+                arriving = _added(graph, name, sent)
+                sent[name] = _lif(node, arriving)
+                peaks[f"{name}.input"] = np.abs(arriving).max(axis=(0, 1))
             else:
                 sent[name] = _evaluate(node, [sent[source] for source in graph.sources[name]])
             peaks[name] = np.abs(sent[name]).max(axis=(0, 1))
@@ -93,6 +100,10 @@ def _evaluate(node: Node, operands: list[Reals]) -> Reals:
             return u * _real(node.gain) + _real(node.offset)
         case Threshold():
             return (u >= _real(node.theta)).astype(np.float64)
+        case TernaryThreshold():
+            return np.asarray(np.sign(u) * (np.abs(u) >= _real(node.delta)))
+        case Embedding():  # tokens are whole: an Input of them has no fraction bits
+            return _real(node.table)[u[:, :, 0].astype(np.int64)]
         case PiecewiseLinear():
             segment = np.searchsorted(_real(node.knots), u, side="right")
             return np.asarray(_real(node.slopes)[segment] * u + _real(node.offsets)[segment])
@@ -111,6 +122,15 @@ def _ssm(node: DiagonalSSM, u: Reals) -> tuple[Reals, Reals]:
     kernel = kernels.float_ssm(node.modes)
     kernel(u, y, states.reshape(-1), parameters, _real(node.d), _real(node.bias))
     return y, np.sqrt(states[:, :, 2].max(axis=0))
+
+
+def _lif(node: LIF, u: Reals) -> Reals:
+    """Return the spikes ``(S, T, C)``."""
+    y, u = np.empty_like(u), np.ascontiguousarray(u)
+    membrane, trace = np.zeros((2, len(u), node.in_channels))
+    parameters = (_real(p) for p in (node.theta, node.tau, node.rho, node.kappa))
+    kernels.float_lif(node.reset)(u, y, membrane, trace, *parameters)
+    return y
 
 
 def _real(parameter: object) -> Reals:

@@ -40,18 +40,29 @@ def check_inputs(
                 got=f"shape {array.shape}",
             )
         shapes.add(array.shape[:2])
-        assert node.out is not None  # an Input always has a format
+        least, most, what = input_range(graph, name)
         low, high = int(array.min()), int(array.max())
-        if low < node.out.low or high > node.out.high:
+        if low < least or high > most:
             raise RangeError(
-                f"input {name!r}",
-                expected=f"{node.out.low} to {node.out.high} ({node.out})",
-                got=f"{low} to {high}",
+                f"input {name!r}", expected=f"{least} to {most} ({what})", got=f"{low} to {high}"
             )
         checked[name] = array.astype(np.int64)
     if len(shapes) > 1:
         raise InputError("inputs", expected="as many samples and steps in each", got=str(shapes))
     return checked
+
+
+def input_range(graph: Graph, name: str) -> tuple[int, int, str]:
+    """Return the smallest and the largest integer that an `Input` takes, and why.
+
+    The range of its format; where it brings tokens, those that every `Embedding` behind it has.
+    """
+    out = graph.nodes[name].out
+    assert out is not None  # an Input always has a format
+    if name in graph.vocabularies:
+        tokens = graph.vocabularies[name]
+        return 0, min(tokens - 1, out.high), f"{tokens} tokens, {out}"
+    return out.low, out.high, str(out)
 
 
 def recorded(graph: Graph, record: Record) -> tuple[str, ...]:

@@ -110,8 +110,11 @@ def add_spikes(u, y, columns, fan_out, counts):
 
 
 @njit(nogil=True, cache=True)
-def add_graded(u, y, rows, fan_out, counts):
-    """Add the synapses of graded messages to ``y``; ``rows`` is the weight ``(O, I)`` int32."""
+def add_graded(u, y, rows, fan_out, multiplies, counts):
+    """Add the synapses of graded messages to ``y``; ``rows`` is the weight ``(O, I)`` int32.
+
+    With weights of -1, 0 and 1 only, ``multiplies`` is False: the messages are added.
+    """
     samples, steps, inputs = u.shape
     outputs = rows.shape[0]
     events = 0
@@ -127,7 +130,20 @@ def add_graded(u, y, rows, fan_out, counts):
                     acc += row[j] * message[j]
                 y[s, t, o] += acc
     counts[SYN_OPS] += events
-    counts[MULTIPLIES] += events
+    counts[MULTIPLIES] += events if multiplies else 0
+
+
+@njit(nogil=True, cache=True)
+def look_up(u, y, table, counts):
+    """Run `Embedding`; ``table`` ``(V, C)`` int32."""
+    samples, steps, _ = u.shape
+    channels = table.shape[1]
+    for s in range(samples):
+        for t in range(steps):
+            row = table[u[s, t, 0]]
+            for h in range(channels):
+                y[s, t, h] = row[h]
+    counts[SYN_OPS] += samples * steps * channels
 
 
 @njit(nogil=True, cache=True)
@@ -166,6 +182,78 @@ def threshold(u, y, theta):
         for t in range(steps):
             for h in range(channels):
                 y[s, t, h] = 1 if u[s, t, h] >= theta[h] else 0
+
+
+@njit(nogil=True, cache=True)
+def ternary_threshold(u, y, delta):
+    """Run `TernaryThreshold`."""
+    samples, steps, channels = u.shape
+    for s in range(samples):
+        for t in range(steps):
+            for h in range(channels):
+                value = u[s, t, h]
+                y[s, t, h] = (value >= delta[h]) - (value <= -delta[h])
+
+
+@cache
+def lif(reset, has_trace):
+    """Return the kernel of `LIF` for a reset, with or without the refractory trace.
+
+    Channels are the innermost loop: they are independent and fill the vector lanes. States ``(S,
+    C)`` float64, in place; leaks multiplied by 2**-12.
+    """
+    hard, soft = reset == "hard", reset == "soft"
+
+    @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+    def run(u, y, membrane, trace, theta, tau, rho, kappa, limit, counts):
+        samples, steps, channels = u.shape
+        saturated = 0.0
+        for s in range(samples):
+            v, r = membrane[s], trace[s]
+            for t in range(steps):
+                for h in range(channels):
+                    raw = multiply_shift(tau[h], v[h]) + float(u[s, t, h])
+                    kept = clip(raw, limit)
+                    saturated += clipped(raw, limit)
+                    spike = 1.0 if kept - r[h] >= theta[h] else 0.0
+                    if has_trace:
+                        left = multiply_shift(rho[h], r[h]) + kappa[h] * spike
+                        saturated += clipped(left, limit)
+                        r[h] = clip(left, limit)
+                    if hard:
+                        kept = 0.0 if spike > 0.0 else kept
+                    elif soft:
+                        kept -= theta[h] * spike
+                    v[h] = kept
+                    y[s, t, h] = int(spike)
+        counts[SATURATIONS] += int(saturated)
+
+    return run
+
+
+@cache
+def float_lif(reset):
+    """Return the kernel of `LIF` on real numbers; states ``(S, C)`` in place."""
+    hard, soft = reset == "hard", reset == "soft"
+
+    @njit(nogil=True, cache=True)
+    def run(u, y, membrane, trace, theta, tau, rho, kappa):
+        samples, steps, channels = u.shape
+        for s in range(samples):
+            v, r = membrane[s], trace[s]
+            for t in range(steps):
+                for h in range(channels):
+                    kept = tau[h] * v[h] + u[s, t, h]
+                    spike = 1.0 if kept - r[h] >= theta[h] else 0.0
+                    r[h] = rho[h] * r[h] + kappa[h] * spike
+                    if hard:
+                        kept = 0.0 if spike > 0.0 else kept
+                    elif soft:
+                        kept -= theta[h] * spike
+                    v[h] = kept
+                    y[s, t, h] = spike
+
+    return run
 
 
 @njit(nogil=True, cache=True, fastmath={"reassoc"})

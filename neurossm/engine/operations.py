@@ -13,16 +13,19 @@ from numpy.typing import NDArray
 
 from neurossm.engine import kernels
 from neurossm.engine.reference import State
-from neurossm.fixed import MESSAGE_BITS, Fixed, symmetric_limit
+from neurossm.fixed import LEAK_FRAC, MESSAGE_BITS, Fixed, symmetric_limit
 from neurossm.nodes import (
+    LIF,
     Accumulate,
     Affine,
     DiagonalSSM,
+    Embedding,
     Node,
     Output,
     PiecewiseLinear,
     Product,
     Sum,
+    TernaryThreshold,
     Threshold,
     format_of,
     quantized,
@@ -69,7 +72,7 @@ def _affine(node: Affine, formats: list[Fixed]) -> Operation:
     columns = np.ascontiguousarray(rows.T)
     fan_out = np.count_nonzero(weight, axis=0).astype(np.int64)
     bias, limit = quantized(node.bias).values.astype(np.int32), _limit(node)
-    spikes = [fmt.is_spike for fmt in formats]
+    spikes, multiplies = [fmt.is_spike for fmt in formats], not node.only_adds
 
     def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
         kernels.start(y, bias)
@@ -77,7 +80,7 @@ def _affine(node: Affine, formats: list[Fixed]) -> Operation:
             if only_spikes:
                 kernels.add_spikes(u, y, columns, fan_out, tally)
             else:
-                kernels.add_graded(u, y, rows, fan_out, tally)
+                kernels.add_graded(u, y, rows, fan_out, multiplies, tally)
         kernels.saturate(y, limit, tally)
 
     return operation
@@ -118,6 +121,41 @@ def _threshold(node: Threshold, formats: list[Fixed]) -> Operation:
 
     def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
         kernels.threshold(operands[0], y, theta)
+
+    return operation
+
+
+def _ternary_threshold(node: TernaryThreshold, formats: list[Fixed]) -> Operation:
+    delta = quantized(node.delta).values
+
+    def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
+        kernels.ternary_threshold(operands[0], y, delta)
+
+    return operation
+
+
+def _lif(node: LIF, formats: list[Fixed]) -> Operation:
+    theta, kappa = _scaled(node.theta, 0), _scaled(node.kappa, 0)
+    tau, rho = _scaled(node.tau, LEAK_FRAC), _scaled(node.rho, LEAK_FRAC)
+    limit = float(symmetric_limit(quantized(node.theta).bits))
+    kernel = kernels.lif(node.reset, node.has_trace)
+
+    def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
+        u = state["u"].astype(np.float64)
+        r = state["r"].astype(np.float64) if node.has_trace else np.zeros_like(u)
+        kernel(operands[0], y, u, r, theta, tau, rho, kappa, limit, tally)
+        state["u"][...] = u
+        if node.has_trace:
+            state["r"][...] = r
+
+    return operation
+
+
+def _embedding(node: Embedding, formats: list[Fixed]) -> Operation:
+    table = np.ascontiguousarray(quantized(node.table).values, dtype=np.int32)
+
+    def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
+        kernels.look_up(operands[0], y, table, tally)
 
     return operation
 
@@ -181,6 +219,9 @@ PREPARE: dict[type[Node], Callable[..., Operation]] = {
     Product: _product,
     PiecewiseLinear: _piecewise_linear,
     Accumulate: _accumulate,
+    TernaryThreshold: _ternary_threshold,
+    LIF: _lif,
+    Embedding: _embedding,
 }
 
 

@@ -12,18 +12,21 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.fixed import Fixed, saturate, shift
+from neurossm.fixed import LEAK_FRAC, Fixed, saturate, shift
 from neurossm.graph import Graph
 from neurossm.nodes import (
+    LIF,
     Accumulate,
     Affine,
     DiagonalSSM,
+    Embedding,
     Input,
     Node,
     Output,
     PiecewiseLinear,
     Product,
     Sum,
+    TernaryThreshold,
     Threshold,
     format_of,
     quantized,
@@ -99,9 +102,9 @@ def run(graph: Graph, inputs: dict[str, Integers], record: tuple[str, ...]) -> T
                 step = Step(operands, _formats(graph, name), states[name], counts[name])
                 sent[name] = STEPS[type(node)](node, step)
                 counts[name] = step.counts
-            fired = int(np.count_nonzero(sent[name]))
+            fired = _messages(sent[name], name in graph.vocabularies)
             counts[name] += Counts(
-                spikes_in=sum(int(np.count_nonzero(operand)) for operand in operands),
+                spikes_in=sum(_messages(u, isinstance(node, Embedding)) for u in operands),
                 spikes_out=fired,
                 axon_out=fired * len(graph.targets[name]),
             )
@@ -120,6 +123,9 @@ def initial_state(node: Node, samples: int) -> State:
         return {"re": np.zeros(shape, np.int64), "im": np.zeros(shape, np.int64)}
     if isinstance(node, Accumulate):
         return {"sum": np.zeros((samples, node.channels), np.int64)}
+    if isinstance(node, LIF):
+        parts = ("u", "r") if node.has_trace else ("u",)
+        return {part: np.zeros((samples, node.in_channels), np.int64) for part in parts}
     return {}
 
 
@@ -145,7 +151,8 @@ def _affine(node: Affine, step: Step) -> Integers:
                 acc[arriving < 0] -= column
             else:
                 acc[here] += arriving[here, None] * column
-                step.count(synaptic_multiplies=len(here) * fan_out)
+                # a weight of -1 or 1 adds or subtracts the message
+                step.count(synaptic_multiplies=0 if node.only_adds else len(here) * fan_out)
             step.count(syn_ops=len(here) * fan_out)
     return step.saturate(acc + bias, format_of(node).bits)
 
@@ -185,6 +192,32 @@ def _diagonal_ssm(node: DiagonalSSM, step: Step) -> Integers:
 def _threshold(node: Threshold, step: Step) -> Integers:
     step.count(dendrite_updates=step.operands[0].size)
     return np.asarray(step.u >= _integers(node.theta), dtype=np.int64)
+
+
+def _ternary_threshold(node: TernaryThreshold, step: Step) -> Integers:
+    u = step.u
+    step.count(dendrite_updates=u.size)
+    return np.asarray(np.sign(u) * (np.abs(u) >= _integers(node.delta)), dtype=np.int64)
+
+
+def _lif(node: LIF, step: Step) -> Integers:
+    theta, bits, state = _integers(node.theta), quantized(node.theta).bits, step.state
+    trace = state.get("r", np.zeros_like(state["u"]))
+    membrane = step.saturate(shift(_integers(node.tau) * state["u"], LEAK_FRAC) + step.u, bits)
+    spikes = np.asarray(membrane - trace >= theta, dtype=np.int64)
+    after = {"hard": membrane * (1 - spikes), "soft": membrane - theta * spikes, "none": membrane}
+    state["u"] = after[node.reset]
+    if node.has_trace:
+        left = shift(_integers(node.rho) * trace, LEAK_FRAC)
+        state["r"] = step.saturate(left + _integers(node.kappa) * spikes, bits)
+    step.count(dendrite_updates=spikes.size * len(state))
+    return spikes
+
+
+def _embedding(node: Embedding, step: Step) -> Integers:
+    (tokens,) = step.operands
+    step.count(syn_ops=tokens.size * node.out_channels)
+    return _integers(node.table)[tokens[:, 0]]
 
 
 def _sum(node: Sum, step: Step) -> Integers:
@@ -230,7 +263,15 @@ STEPS: dict[type[Node], Callable[..., Integers]] = {
     Product: _product,
     PiecewiseLinear: _piecewise_linear,
     Accumulate: _accumulate,
+    TernaryThreshold: _ternary_threshold,
+    LIF: _lif,
+    Embedding: _embedding,
 }
+
+
+def _messages(values: Integers, tokens: bool) -> int:
+    """Return how many messages these values are: those that are not zero, but every token."""
+    return int(values.size if tokens else np.count_nonzero(values))
 
 
 def _formats(graph: Graph, name: str) -> list[Fixed]:

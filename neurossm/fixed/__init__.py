@@ -5,6 +5,7 @@ from neurossm.fixed.arithmetic import (
     ceil_to,
     fit_frac,
     project_poles,
+    round_leaks,
     round_to,
     saturate,
     shift,
@@ -12,6 +13,7 @@ from neurossm.fixed.arithmetic import (
 )
 from neurossm.fixed.formats import (
     ACCUMULATOR_BITS,
+    LEAK_FRAC,
     MESSAGE_BITS,
     POLE_BITS,
     STATE_BITS,
@@ -22,6 +24,7 @@ from neurossm.fixed.formats import (
 
 __all__ = [
     "ACCUMULATOR_BITS",
+    "LEAK_FRAC",
     "MESSAGE_BITS",
     "POLE_BITS",
     "STATE_BITS",
@@ -32,6 +35,7 @@ __all__ = [
     "ceil_to",
     "fit_frac",
     "project_poles",
+    "round_leaks",
     "round_to",
     "saturate",
     "shift",

@@ -161,6 +161,24 @@ def project_poles(
         im = im - np.where(outside & ~step_re, np.sign(im), 0)
 
 
+def round_leaks(values: ArrayLike, frac: int) -> NDArray[np.int64]:
+    """Return leaks, real numbers from 0 to below 1, as unsigned fractions of `frac` bits.
+
+    To nearest (ties to even), but never to 1, which would not leak: the largest steps inward to
+    ``1 - 2**-frac``, as poles do.
+
+    Raises
+    ------
+    RangeError
+        If a leak is negative, 1 or more, or not finite.
+    """
+    leaks = np.asarray(values, dtype=np.float64)
+    if not np.all((leaks >= 0) & (leaks < 1)):
+        raise RangeError("leaks", expected="at least 0 and below 1", got=str(leaks.max()))
+    nearest = np.rint(_ldexp(leaks, frac)).astype(np.int64)
+    return np.asarray(np.minimum(nearest, 2**frac - 1), dtype=np.int64)
+
+
 def accumulator_bound(weight: NDArray[np.int64], largest_message: int) -> int:
     """Return the largest magnitude that ``weight @ message`` can reach, over all outputs.
 

@@ -17,6 +17,7 @@ POLE_BITS = 16
 STATE_BITS = 24
 MESSAGE_BITS = 24
 ACCUMULATOR_BITS = 32
+LEAK_FRAC = 12  # leaks are unsigned 12-bit fractions, as the decay constants of Lava's LIF
 
 Kind = Literal["graded", "binary", "ternary"]
 KINDS: tuple[Kind, ...] = ("graded", "binary", "ternary")

@@ -8,16 +8,19 @@ from dataclasses import dataclass
 from neurossm.errors import GraphError
 from neurossm.graph import Graph
 from neurossm.nodes import (
+    LIF,
     Accumulate,
     Affine,
     BatchNorm,
     DiagonalSSM,
+    Embedding,
     Input,
     Node,
     Output,
     PiecewiseLinear,
     Product,
     Sum,
+    TernaryThreshold,
     Threshold,
 )
 
@@ -34,11 +37,13 @@ class DenseOperations:
         Of the synapses: inputs times outputs.
     state_macs
         Of recurrences: 8 for each complex state (4 for the pole, 2 for the input gain, 2 for the
-        real part of the readout) and one for each channel's feed-through.
+        real part of the readout) and one for each channel's feed-through; one for each membrane
+        that leaks and for each refractory trace.
     elementwise_macs
         Of batch norms and piecewise-linear functions: one a channel.
     multiplies, adds
-        The rest: products; sums and running sums. Comparisons and constant biases are not counted.
+        The rest: products; sums, running sums, subtracting a trace and a soft reset. Comparisons,
+        constant biases and looking up a row of an embedding are not counted.
     """
 
     matrix_macs: int = 0
@@ -113,8 +118,13 @@ def _accumulate(node: Accumulate, operands: int) -> DenseOperations:
     return DenseOperations(adds=node.channels + _converging(node, operands))
 
 
-def _threshold(node: Threshold, operands: int) -> DenseOperations:
+def _threshold(node: Threshold | TernaryThreshold, operands: int) -> DenseOperations:
     return DenseOperations(adds=_converging(node, operands))
+
+
+def _lif(node: LIF, operands: int) -> DenseOperations:
+    subtracted = node.in_channels * (node.has_trace + (node.reset == "soft"))
+    return DenseOperations(state_macs=node.states, adds=subtracted + _converging(node, operands))
 
 
 def _converging(node: Node, operands: int) -> int:
@@ -132,4 +142,7 @@ _RULES: dict[type[Node], Callable[..., DenseOperations]] = {
     Sum: _sum,
     Accumulate: _accumulate,
     Threshold: _threshold,
+    TernaryThreshold: _threshold,
+    LIF: _lif,
+    Embedding: _nothing,
 }

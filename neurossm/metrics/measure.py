@@ -13,7 +13,7 @@ from neurossm.errors import GraphError, InputError
 from neurossm.fixed import Quantized
 from neurossm.graph import Graph
 from neurossm.metrics.dense import dense_operations
-from neurossm.nodes import Affine, DiagonalSSM, Input, Output, PiecewiseLinear
+from neurossm.nodes import LIF, Affine, DiagonalSSM, Input, Output, PiecewiseLinear
 from neurossm.trace import Counts, Trace
 
 Json = dict[str, object]
@@ -34,8 +34,11 @@ class Metrics:
         channels times steps times samples; spikes a channel and step.
     multiplies_from_spikes, multiplies_from_graded
         Weights multiplied in synapses that receive spikes (must be 0) and graded messages.
+    additions_of_graded
+        Synaptic operations of graded messages that multiply nothing: the weights are ternary.
     state_updates
-        Updates of complex SSM states, all samples and steps. NeuroBench cannot see a recurrence
+        Updates of complex SSM states, of membranes and of refractory traces, all samples and steps.
+        NeuroBench cannot see a recurrence
         that is not one of its hooked layers, so it is reported beside its numbers.
     neurobench
         NeuroBench's algorithm metrics, see `measure`.
@@ -48,6 +51,7 @@ class Metrics:
     spike_rates: Mapping[str, float]
     multiplies_from_spikes: int
     multiplies_from_graded: int
+    additions_of_graded: int
     state_updates: int
     neurobench: Mapping[str, float]
 
@@ -94,6 +98,7 @@ class Metrics:
                 "from_spikes": self.multiplies_from_spikes,
                 "from_graded": self.multiplies_from_graded,
             },
+            "additions_of_graded": self.additions_of_graded,
             "state_updates": self.state_updates,
             "neurobench": dict(self.neurobench),
         }
@@ -104,10 +109,12 @@ def measure(graph: Graph, trace: Trace) -> Metrics:
 
     The ``neurobench`` entries follow the definitions of NeuroBench 2.3, per sample:
     ``Effective_ACs`` and ``Effective_MACs`` are non-zero weights times non-zero inputs of synapses
-    that receive spikes (binary or ternary) and graded messages; ``Dense`` is all weights times all
+    that receive spikes (binary or ternary) and graded messages (ternary weights make no difference
+    there); ``Dense`` is all weights times all
     steps; ``ActivationSparsity`` is the part of zeros among what spiking and piecewise-linear
     nodes send; ``ConnectionSparsity`` the part of zero weights; ``Footprint`` the bytes of all
-    parameters, each at its own width. Biases and recurrences are not in them, as there.
+    parameters, each at its own width. Biases, recurrences and embeddings are not in them, as there;
+    Footprint has all parameters.
 
     Raises
     ------
@@ -133,8 +140,11 @@ def measure(graph: Graph, trace: Trace) -> Metrics:
         for name, node in graph.nodes.items()
         if node.out is not None and node.out.is_spike and _computes(graph, name)
     ]
-    ssm = [name for name, node in graph.nodes.items() if isinstance(node, DiagonalSSM)]
+    recurrent = [name for name, node in graph.nodes.items() if isinstance(node, DiagonalSSM | LIF)]
     spike_fed = {name for name in graph.nodes if _receives_spikes(graph, name)}
+    graded_fed = {
+        name for name, node in graph.nodes.items() if isinstance(node, Affine)
+    } - spike_fed
     return Metrics(
         engine=trace.engine,
         samples=trace.samples,
@@ -148,16 +158,22 @@ def measure(graph: Graph, trace: Trace) -> Metrics:
         multiplies_from_graded=sum(
             count.synaptic_multiplies for name, count in counts.items() if name not in spike_fed
         ),
-        state_updates=sum(counts[name].dendrite_updates for name in ssm),
-        neurobench=_neurobench(graph, counts, spike_fed, trace),
+        additions_of_graded=sum(
+            counts[name].syn_ops - counts[name].synaptic_multiplies for name in graded_fed
+        ),
+        state_updates=sum(counts[name].dendrite_updates for name in recurrent),
+        neurobench=_neurobench(graph, counts, spike_fed, graded_fed, trace),
     )
 
 
 def _neurobench(
-    graph: Graph, counts: Mapping[str, Counts], spike_fed: set[str], trace: Trace
+    graph: Graph,
+    counts: Mapping[str, Counts],
+    spike_fed: set[str],
+    graded_fed: set[str],
+    trace: Trace,
 ) -> dict[str, float]:
-    acs = sum(count.syn_ops for name, count in counts.items() if name in spike_fed)
-    macs = sum(count.syn_ops for name, count in counts.items() if name not in spike_fed)
+    acs, macs = (sum(counts[name].syn_ops for name in fed) for fed in (spike_fed, graded_fed))
     dense = sum(found.matrix_macs for found in dense_operations(graph).values())
     runs = trace.samples * trace.steps
     sent = possible = 0

@@ -4,7 +4,8 @@ A node is a frozen value: parameters, their number formats, the format ``out`` o
 It does not execute; `neurossm.engine.reference` is the specification of its integer meaning.
 
 Glossary of shapes: ``C`` channels (features), ``N`` complex states kept a channel (half of the
-published ``d_state``), ``K`` segments, ``u`` the input of a node at a time step, ``y`` its output.
+published ``d_state``), ``K`` segments, ``V`` tokens, ``u`` the input of a node at a time step,
+``y`` its output.
 ``tz(p, k)`` is `neurossm.fixed.shift`, toward zero; ``sat`` saturates to the node's width.
 
 Edges that converge on a node add, as in NIR, and must then share one number format. `Sum` and
@@ -13,31 +14,34 @@ Edges that converge on a node add, as in NIR, and must then share one number for
 
 from neurossm.nodes.boundary import Input, Output
 from neurossm.nodes.node import Array, Node, format_of, quantized
-from neurossm.nodes.pointwise import PiecewiseLinear, Product, Sum, Threshold
-from neurossm.nodes.recurrent import Accumulate, DiagonalSSM
-from neurossm.nodes.synapses import Affine, BatchNorm
+from neurossm.nodes.pointwise import PiecewiseLinear, Product, Sum, TernaryThreshold, Threshold
+from neurossm.nodes.recurrent import LIF, Accumulate, DiagonalSSM
+from neurossm.nodes.synapses import Affine, BatchNorm, Embedding
 
 NODE_TYPES: dict[str, type[Node]] = {
     cls.__name__: cls
     for cls in (
         Input, Output, Affine, BatchNorm, DiagonalSSM, Threshold, Sum, Product, PiecewiseLinear,
-        Accumulate,
+        Accumulate, TernaryThreshold, LIF, Embedding,
     )
 }  # fmt: skip
 
 __all__ = [
+    "LIF",
     "NODE_TYPES",
     "Accumulate",
     "Affine",
     "Array",
     "BatchNorm",
     "DiagonalSSM",
+    "Embedding",
     "Input",
     "Node",
     "Output",
     "PiecewiseLinear",
     "Product",
     "Sum",
+    "TernaryThreshold",
     "Threshold",
     "format_of",
     "quantized",

@@ -34,6 +34,11 @@ class Input(Node):
         """C."""
         return self.channels
 
+    @property
+    def updates(self) -> int:
+        """None: it is outside."""
+        return 0
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Output(Node):
@@ -49,3 +54,8 @@ class Output(Node):
     def in_channels(self) -> int:
         """C."""
         return self.channels
+
+    @property
+    def updates(self) -> int:
+        """None: it is outside."""
+        return 0

@@ -71,6 +71,11 @@ class Node(ABC):
         return 0
 
     @property
+    def updates(self) -> int:
+        """Neuron updates that a time step takes; none where there are only synapses."""
+        return self.in_channels
+
+    @property
     def parameters(self) -> int:
         """Real numbers among its parameters (a complex one counts as two)."""
         return sum(int(np.prod(getattr(self, name).shape)) for name in self.shapes)
@@ -113,6 +118,19 @@ def as_parameter(value: object, where: str) -> Array:
         raise GraphError(where, expected="finite numbers", got="nan or infinity")
     array.setflags(write=False)
     return array
+
+
+def mantissas(parameter: Array) -> NDArray[np.float64] | NDArray[np.int64]:
+    """Return the numbers of a parameter as they stand: real, or integers without exponent."""
+    return parameter.values if isinstance(parameter, Quantized) else parameter
+
+
+def check_spikes(node: Node, fmt: Fixed) -> None:
+    """Give a node that spikes its one message format; raise `GraphError` for another."""
+    if node.out is None:
+        object.__setattr__(node, "out", fmt)
+    if node.out != fmt:
+        raise GraphError(f"{type(node).__name__}.out", expected=str(fmt), got=str(node.out))
 
 
 def check_channels(node: Node, channels: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from neurossm.errors import GraphError
 from neurossm.fixed import Fixed, Quantized
-from neurossm.nodes.node import Array, Node, check_channels
+from neurossm.nodes.node import Array, Node, check_channels, check_spikes, mantissas
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -31,15 +31,44 @@ class Threshold(Node):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.out is None:
-            object.__setattr__(self, "out", Fixed.binary())
-        if self.out != Fixed.binary():
-            raise GraphError("Threshold.out", expected="binary", got=str(self.out))
+        check_spikes(self, Fixed.binary())
 
     @property
     def in_channels(self) -> int:
         """C."""
         return self.theta.shape[0]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TernaryThreshold(Node):
+    """Signed spike: ``y = sign(u) 1[|u| >= delta]``, without membrane or reset.
+
+    Integer: ``delta`` is rounded up, so that comparing integers is comparing the real numbers.
+
+    Source: the ternary branch of the Gated Spiking Unit, Stan and Rhodes, arXiv 2401.00955; there
+    ``delta`` follows the largest value of the moment, here it is a parameter.
+
+    Parameters
+    ----------
+    delta
+        ``(C,)``, above 0; integers in the format of the input.
+    """
+
+    delta: Array
+
+    shapes: ClassVar[dict[str, str]] = {"delta": "C"}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_spikes(self, Fixed.ternary())
+        least = mantissas(self.delta).min()
+        if not least > 0:
+            raise GraphError("TernaryThreshold.delta", expected="above 0", got=f"{least:g}")
+
+    @property
+    def in_channels(self) -> int:
+        """C."""
+        return self.delta.shape[0]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -1,4 +1,4 @@
-"""Nodes that remember: the diagonal state space model and the running sum."""
+"""Nodes that remember: state space models, membranes that leak, running sums."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import GraphError
-from neurossm.fixed import Quantized
-from neurossm.nodes.node import Array, Node, as_parameter, check_channels
+from neurossm.fixed import LEAK_FRAC, Fixed, Quantized
+from neurossm.nodes.node import (
+    Array,
+    Node,
+    as_parameter,
+    check_channels,
+    check_spikes,
+    mantissas,
+)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -106,6 +113,102 @@ class DiagonalSSM(Node):
     def states(self) -> int:
         """Two real numbers a complex state."""
         return 2 * self.in_channels * self.modes
+
+    @property
+    def updates(self) -> int:
+        """One for each complex state."""
+        return self.in_channels * self.modes
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LIF(Node):
+    """Leaky integrate-and-fire neurons, with a refractory trace where kappa is not zero.
+
+    At each step with input ``y``, in this order (all states start at zero)::
+
+        u'  = tau u + y                        the membrane leaks and integrates
+        s   = 1[u' - r >= theta]               it spikes at equality too; s is sent
+        u   = 0 where s else u'     (hard)     the membrane after the spike
+              u' - theta s          (soft)
+              u'                    (none)
+        r   = rho r + kappa s                  what the next step is compared with
+
+    The ``r`` that is stored is therefore ``r_{t+1} = rho r_t + kappa s_t``, with ``r_0 = 0``.
+
+    Integer: u and r have the format of the input and the width of theta, at most 24 bits, and
+    saturate; leaks are 12-bit fractions; each product is shifted toward zero, so silence decays to
+    exactly zero::
+
+        u' = sat(tz(tau u, 12) + y)            r = sat(tz(rho r, 12) + kappa s)
+
+    theta is rounded up. The comparison is that of the exact difference. ``u' - theta`` after a
+    spike lies between r and u', so the reset cannot saturate.
+
+    Source: SpikingSSMs, arXiv 2408.14909, eq. 4, 8, 9 (hard reset, no trace); SPikE-SSM, arXiv
+    2410.17268 (soft reset and trace), known here by a reconstruction only, not by the paper's text.
+
+    Parameters
+    ----------
+    theta
+        Threshold, ``(C,)``, above 0.
+    tau, rho
+        What is left of membrane and trace after a step, ``(C,)``, at least 0 and below 1; integer:
+        mantissas 0 to 4095 of 12 fraction bits.
+    kappa
+        What a spike adds to the trace, ``(C,)``, at least 0. Where all are 0 no trace is kept.
+    reset
+        ``hard``, ``soft`` or ``none``.
+    """
+
+    theta: Array
+    tau: Array
+    rho: Array
+    kappa: Array
+    reset: str
+
+    shapes: ClassVar[dict[str, str]] = {"theta": "C", "tau": "C", "rho": "C", "kappa": "C"}
+    resets: ClassVar[tuple[str, ...]] = ("hard", "soft", "none")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_spikes(self, Fixed.binary())
+        if self.reset not in self.resets:
+            expected = " | ".join(self.resets)
+            raise GraphError("LIF.reset", expected=expected, got=repr(self.reset))
+        one = 2**LEAK_FRAC if isinstance(self.tau, Quantized) else 1
+        for name, leak in (("tau", self.tau), ("rho", self.rho)):
+            low, high = mantissas(leak).min(), mantissas(leak).max()
+            if low < 0 or high >= one:
+                raise GraphError(
+                    f"LIF.{name}",
+                    expected=f"at least 0 and below {one}",
+                    got=f"{low:g} to {high:g}",
+                )
+        least, trace = mantissas(self.theta).min(), mantissas(self.kappa).min()
+        if not least > 0:
+            raise GraphError("LIF.theta", expected="above 0", got=f"{least:g}")
+        if trace < 0:
+            raise GraphError("LIF.kappa", expected="at least 0", got=f"{trace:g}")
+
+    @property
+    def in_channels(self) -> int:
+        """C."""
+        return self.theta.shape[0]
+
+    @property
+    def has_trace(self) -> bool:
+        """True where a spike leaves a refractory trace in some channel."""
+        return bool(np.any(mantissas(self.kappa) != 0))
+
+    @property
+    def states(self) -> int:
+        """The membranes, and the traces where there are any."""
+        return self.in_channels * (2 if self.has_trace else 1)
+
+    @property
+    def updates(self) -> int:
+        """One for each membrane and each trace."""
+        return self.states
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

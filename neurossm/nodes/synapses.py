@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
+from neurossm.fixed import Quantized
 from neurossm.nodes.node import Array, Node
 
 
@@ -15,7 +18,7 @@ class Affine(Node):
     Integer: the sum of 8-bit mantissas times messages is exact in a 32-bit accumulator; the bias is
     added at the neuron and the result saturates: ``y = sat(W u + b)`` with
     ``out.frac = weight.frac + u.frac``. Where ``u`` is binary or ternary, weights are added and
-    subtracted and nothing is multiplied.
+    subtracted and nothing is multiplied; where all weights are ternary, messages are.
 
     Parameters
     ----------
@@ -39,6 +42,66 @@ class Affine(Node):
     def out_channels(self) -> int:
         """Rows of the weight."""
         return self.weight.shape[0]
+
+    @property
+    def updates(self) -> int:
+        """None: its sums are those of the neurons that receive them."""
+        return 0
+
+    @property
+    def only_adds(self) -> bool:
+        """True for ternary integer weights: -1, 0 and 1 times one power of two.
+
+        Graded messages are then added or subtracted, and nothing is multiplied.
+        """
+        if not isinstance(self.weight, Quantized):
+            return False
+        magnitudes = np.abs(self.weight.values)
+        largest = int(magnitudes.max())
+        alike = np.all((magnitudes == 0) | (magnitudes == largest))
+        return bool(alike) and largest.bit_count() <= 1
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Embedding(Node):
+    """Look-up of tokens: ``y = table[u]``, one channel in, C out.
+
+    ``u`` is a token, a whole number from 0 to V - 1, straight from an `Input` that feeds nothing
+    but embeddings. A token is a name and no quantity: 0 is a message as any other. Anything outside
+    the table is refused before a run. On a chip this is the synapses of a one-hot spike, so every
+    token counts as C synaptic operations; nothing is multiplied.
+
+    Integer: 8-bit mantissas, sent as they are: ``out.frac = table.frac``.
+
+    Parameters
+    ----------
+    table
+        ``(V, C)``, a row a token; one exponent for the tensor.
+    """
+
+    table: Array
+
+    shapes: ClassVar[dict[str, str]] = {"table": "VC"}
+
+    @property
+    def in_channels(self) -> int:
+        """One, the token."""
+        return 1
+
+    @property
+    def out_channels(self) -> int:
+        """C, columns of the table."""
+        return self.table.shape[1]
+
+    @property
+    def tokens(self) -> int:
+        """V, rows of the table."""
+        return self.table.shape[0]
+
+    @property
+    def updates(self) -> int:
+        """None, as for `Affine`."""
+        return 0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neurossm.errors import GraphError, InputError
 from neurossm.graph import Graph
-from neurossm.nodes import DiagonalSSM
+from neurossm.nodes import LIF, DiagonalSSM
 from neurossm.trace import Trace
 
 
@@ -27,11 +27,15 @@ class Ranges:
         `DiagonalSSM` name to the largest moduli of its states, ``(C, N)``.
     samples
         How many samples were seen.
+    inputs
+        `LIF` name to the largest magnitudes of what arrived, ``(C,)``: they bound its membrane by
+        ``|y| / (1 - tau)``.
     """
 
     messages: Mapping[str, float]
     states: Mapping[str, NDArray[np.float64]]
     samples: int
+    inputs: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 def calibrate(graph: Graph, trace: Trace) -> Ranges:
@@ -44,7 +48,7 @@ def calibrate(graph: Graph, trace: Trace) -> Ranges:
     GraphError
         If a value is not finite: the float model itself overflows.
     """
-    messages, states = {}, {}
+    messages, states, inputs = {}, {}, {}
     for name, node in graph.nodes.items():
         if name not in trace.peaks:
             raise InputError(
@@ -55,6 +59,13 @@ def calibrate(graph: Graph, trace: Trace) -> Ranges:
         messages[name] = float(trace.peaks[name].max())
         if isinstance(node, DiagonalSSM):
             states[name] = trace.peaks[f"{name}.state"]
+        if isinstance(node, LIF):
+            inputs[name] = trace.peaks[f"{name}.input"]
         if not np.isfinite(messages[name]):
             raise GraphError(f"node {name!r}", expected="finite values", got="an overflow")
-    return Ranges(MappingProxyType(messages), MappingProxyType(states), trace.samples)
+    return Ranges(
+        MappingProxyType(messages),
+        MappingProxyType(states),
+        trace.samples,
+        MappingProxyType(inputs),
+    )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from neurossm.errors import GraphError
 from neurossm.graph import Graph
-from neurossm.nodes import Affine, BatchNorm, DiagonalSSM, Node
+from neurossm.nodes import Affine, BatchNorm, DiagonalSSM, Embedding, Node
 
 Reals = NDArray[np.float64]
 
@@ -17,9 +17,9 @@ Reals = NDArray[np.float64]
 def fold_batch_norm(graph: Graph) -> Graph:
     """Return the float graph without `BatchNorm` nodes and with the same meaning.
 
-    A norm behind an `Affine` or a `DiagonalSSM` that feeds nothing else scales its outputs (c, d,
-    bias). Any other goes into what it feeds: the gain into W, or b and d; the offset into the bias,
-    or the constant drive.
+    A norm behind an `Affine`, `Embedding` or `DiagonalSSM` that feeds nothing else scales its
+    outputs (weights, rows, c, d, bias). Any other goes into what it feeds: the gain into W, or b
+    and d; the offset into the bias, or the constant drive.
 
     Raises
     ------
@@ -71,6 +71,8 @@ def _scale_outputs(node: Node, gain: Reals, offset: Reals) -> Node | None:
             d=gain * np.asarray(node.d),
             bias=gain * np.asarray(node.bias) + offset,
         )
+    if isinstance(node, Embedding):
+        return replace(node, table=np.asarray(node.table) * gain + offset)
     return None
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from neurossm import contract
 from neurossm.errors import GraphError, InputError, RangeError
 from neurossm.fixed import (
+    LEAK_FRAC,
     MESSAGE_BITS,
     POLE_BITS,
     STATE_BITS,
@@ -19,24 +20,29 @@ from neurossm.fixed import (
     Quantized,
     ceil_to,
     fit_frac,
+    round_leaks,
     round_to,
     symmetric_limit,
 )
 from neurossm.graph import Graph
 from neurossm.nodes import (
+    LIF,
     Accumulate,
     Affine,
     DiagonalSSM,
+    Embedding,
     Input,
     Node,
     Output,
     PiecewiseLinear,
     Product,
     Sum,
+    TernaryThreshold,
     Threshold,
 )
 from neurossm.passes.calibrate import Ranges
 from neurossm.passes.quantize_ssm import quantize_ssm
+from neurossm.passes.room import Here, weight_frac
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class Quantize:
     weight_bits
         Width of synaptic mantissas and of b, c and d.
     state_bits
-        Width of the states, at most 24.
+        Width of the states of `DiagonalSSM` and `LIF`, at most 24.
     message_bits
         Widest graded message.
     stream_bits
@@ -104,7 +110,7 @@ class Quantize:
                 )
         done: dict[str, Node] = {}
         for name in graph.order:
-            here = _Here(self, graph, ranges, done, name)
+            here = Here(self, graph, ranges, done, name)
             try:
                 done[name] = QUANTIZERS[type(graph.nodes[name])](graph.nodes[name], here)
             except RangeError as error:
@@ -117,65 +123,17 @@ class Quantize:
         return integer
 
 
-@dataclass(frozen=True)
-class _Here:
-    """What a quantizer may look at: the settings, the ranges, the formats that arrive."""
-
-    settings: Quantize
-    graph: Graph
-    ranges: Ranges
-    done: dict[str, Node]
-    name: str
-
-    @property
-    def arriving(self) -> list[Fixed]:
-        formats = [self.done[source].out for source in self.graph.sources[self.name]]
-        return [fmt for fmt in formats if fmt is not None]
-
-    @property
-    def frac(self) -> int:
-        return self.arriving[0].frac
-
-    def range_of(self, name: str) -> float:
-        """Largest magnitude of a message, with the headroom."""
-        return self.ranges.messages[name] * 2.0**self.settings.headroom
-
-    def format(self, bits: int, most: int = 64, constant: float = 0.0) -> Fixed:
-        """Return a format for this node's range and for a constant that is added to its output.
-
-        At most `bits` bits, and at most `most` fraction bits.
-        """
-        largest = max(self.range_of(self.name), constant)
-        frac = min(fit_frac(largest, bits), most, self._most_for_synapses())
-        needed = next(b for b in range(2, bits + 1) if fit_frac(largest, b) >= frac or b == bits)
-        return Fixed(needed, frac)
-
-    def _most_for_synapses(self) -> int:
-        """Return the fraction bits with which every Affine behind still fits its accumulator."""
-        most = 64
-        for target in self.graph.targets[self.name]:
-            node = self.graph.nodes[target]
-            if isinstance(node, Affine):
-                frac = _weight_frac(node, self.settings.weight_bits)
-                most = min(most, fit_frac(self.range_of(target), MESSAGE_BITS) - frac)
-        return most
-
-
-def _weight_frac(node: Affine, bits: int) -> int:
-    return fit_frac(float(np.abs(np.asarray(node.weight)).max()), bits)
-
-
-def _input(node: Input, here: _Here) -> Node:
+def _input(node: Input, here: Here) -> Node:
     return node
 
 
-def _output(node: Output, here: _Here) -> Node:
+def _output(node: Output, here: Here) -> Node:
     return replace(node, out=here.arriving[0])
 
 
-def _affine(node: Affine, here: _Here) -> Node:
+def _affine(node: Affine, here: Here) -> Node:
     bits = here.settings.weight_bits
-    frac = _weight_frac(node, bits)
+    frac = weight_frac(node, bits, graded=not here.arriving[0].is_spike)
     out = Fixed(MESSAGE_BITS, frac + here.frac)
     return replace(
         node,
@@ -186,7 +144,7 @@ def _affine(node: Affine, here: _Here) -> Node:
     )  # fmt: skip
 
 
-def _diagonal_ssm(node: DiagonalSSM, here: _Here) -> Node:
+def _diagonal_ssm(node: DiagonalSSM, here: Here) -> Node:
     settings = here.settings
     return quantize_ssm(
         node,
@@ -198,7 +156,7 @@ def _diagonal_ssm(node: DiagonalSSM, here: _Here) -> Node:
     )
 
 
-def _state_range(node: DiagonalSSM, here: _Here) -> NDArray[np.float64]:
+def _state_range(node: DiagonalSSM, here: Here) -> NDArray[np.float64]:
     """Return the largest moduli of the states with headroom, ``(C, N)``.
 
     A state that calibration never moved gets what the largest message could make of it,
@@ -212,21 +170,50 @@ def _state_range(node: DiagonalSSM, here: _Here) -> NDArray[np.float64]:
     return np.where(seen > 0, seen * 2.0**here.settings.headroom, possible)
 
 
-def _threshold(node: Threshold, here: _Here) -> Node:
+def _threshold(node: Threshold, here: Here) -> Node:
     theta = ceil_to(np.asarray(node.theta), here.frac, MESSAGE_BITS)
     return replace(node, theta=Quantized(theta, here.frac, MESSAGE_BITS))
 
 
-def _sum(node: Sum, here: _Here) -> Node:
+def _ternary_threshold(node: TernaryThreshold, here: Here) -> Node:
+    delta = ceil_to(np.asarray(node.delta), here.frac, MESSAGE_BITS)
+    return replace(node, delta=Quantized(delta, here.frac, MESSAGE_BITS))
+
+
+def _lif(node: LIF, here: Here) -> Node:
+    bits = here.settings.state_bits
+
+    def leak(values: object) -> Quantized:
+        # a sign bit, as every parameter has one
+        mantissas = round_leaks(np.asarray(values, dtype=np.float64), LEAK_FRAC)
+        return Quantized(mantissas, LEAK_FRAC, LEAK_FRAC + 1)
+
+    return replace(
+        node,
+        theta=Quantized(ceil_to(np.asarray(node.theta), here.frac, bits), here.frac, bits),
+        kappa=Quantized(round_to(np.asarray(node.kappa), here.frac, bits), here.frac, bits),
+        tau=leak(node.tau),
+        rho=leak(node.rho),
+    )
+
+
+def _embedding(node: Embedding, here: Here) -> Node:
+    bits, table = here.settings.weight_bits, np.asarray(node.table)
+    frac = fit_frac(float(np.abs(table).max()), bits)
+    rows = Quantized(round_to(table, frac, bits), frac, bits)
+    return replace(node, table=rows, out=Fixed(bits, frac))
+
+
+def _sum(node: Sum, here: Here) -> Node:
     return replace(node, out=here.format(here.settings.stream_bits))
 
 
-def _product(node: Product, here: _Here) -> Node:
+def _product(node: Product, here: Here) -> Node:
     exact = sum(fmt.frac for fmt in here.arriving)
     return replace(node, out=here.format(here.settings.message_bits, most=exact))
 
 
-def _piecewise_linear(node: PiecewiseLinear, here: _Here) -> Node:
+def _piecewise_linear(node: PiecewiseLinear, here: Here) -> Node:
     bits = here.settings.segment_bits
     out = here.format(bits)
     slopes = np.asarray(node.slopes)
@@ -242,7 +229,7 @@ def _piecewise_linear(node: PiecewiseLinear, here: _Here) -> Node:
     )  # fmt: skip
 
 
-def _accumulate(node: Accumulate, here: _Here) -> Node:
+def _accumulate(node: Accumulate, here: Here) -> Node:
     limit = symmetric_limit(MESSAGE_BITS)
     widths = [bits for bits in range(2, 25) if node.steps * symmetric_limit(bits) <= limit]
     if not widths:
@@ -252,7 +239,7 @@ def _accumulate(node: Accumulate, here: _Here) -> Node:
             got=f"{node.steps}",
         )
     source = here.graph.sources[here.name][0]
-    frac = min(fit_frac(here.range_of(source), widths[-1]), here.frac)
+    frac = min(fit_frac(here.range_of(source), widths[-1]), here.frac, here.most_for_membranes())
     return replace(node, term_bits=widths[-1], out=Fixed(MESSAGE_BITS, frac))
 
 
@@ -266,4 +253,7 @@ QUANTIZERS: dict[type[Node], Callable[..., Node]] = {
     Product: _product,
     PiecewiseLinear: _piecewise_linear,
     Accumulate: _accumulate,
+    TernaryThreshold: _ternary_threshold,
+    LIF: _lif,
+    Embedding: _embedding,
 }

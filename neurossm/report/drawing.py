@@ -6,16 +6,19 @@ from itertools import pairwise
 
 from neurossm.graph import Graph
 from neurossm.nodes import (
+    LIF,
     Accumulate,
     Affine,
     BatchNorm,
     DiagonalSSM,
+    Embedding,
     Input,
     Node,
     Output,
     PiecewiseLinear,
     Product,
     Sum,
+    TernaryThreshold,
     Threshold,
 )
 from neurossm.report.layout import BOX_HEIGHT, BOX_WIDTH, Layout, Line, lay_out
@@ -33,6 +36,9 @@ _KINDS: dict[type[Node], str] = {
     DiagonalSSM: "state",
     Accumulate: "state",
     Threshold: "spike",
+    TernaryThreshold: "spike",
+    LIF: "spike",
+    Embedding: "synapse",
     Sum: "plain",
     Product: "plain",
     PiecewiseLinear: "plain",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from neurossm.energy import LABEL
+from neurossm.metrics import Metrics
 from neurossm.report.charts import rate_chart
 from neurossm.report.document import Report
 from neurossm.report.drawing import graph_svg
@@ -102,17 +103,26 @@ def operations(report: Report) -> str:
         rows,
         f"Counted by the {text(metrics.engine)} engine over {_samples(metrics.samples)} of "
         f"{count(metrics.steps)} steps; mean of one sample, saturations of all samples. A state of "
-        "an SSM is one neuron update a step. Named in files syn_ops, synaptic_multiplies, "
-        "dendrite_updates, spikes_in, axon_out, spikes_out, saturations.",
+        "an SSM, a membrane and a refractory trace are one neuron update a step each. Named in "
+        "files syn_ops, synaptic_multiplies, dendrite_updates, spikes_in, axon_out, spikes_out, "
+        "saturations.",
         numeric=range(1, 8),
     )  # fmt: skip
     multiplied = element(
         "p",
         f"Weights multiplied in synapses that receive spikes: "
         f"<strong>{count(metrics.multiplies_from_spikes)}</strong>; in synapses that receive "
-        f"graded messages: {count(metrics.multiplies_from_graded)} (all samples).",
+        f"graded messages: {count(metrics.multiplies_from_graded)}{_only_added(metrics)} "
+        "(all samples).",
     )
     return _section("Operations", counters, multiplied, _neurobench(report))
+
+
+def _only_added(metrics: Metrics) -> str:
+    if not metrics.additions_of_graded:
+        return ""
+    added = count(metrics.additions_of_graded)
+    return f", where ternary weights only add or subtract {added} more"
 
 
 def _neurobench(report: Report) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from neurossm.energy import Energy, Interval
 from neurossm.graph import Graph
 from neurossm.metrics import Metrics
-from neurossm.nodes import Affine, DiagonalSSM, Node, PiecewiseLinear
+from neurossm.nodes import LIF, Affine, DiagonalSSM, Embedding, Node, PiecewiseLinear
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,9 @@ def energy_table(energy: Energy) -> tuple[EnergyRow, ...]:
 
 
 def channels_of(node: Node) -> str:
-    """Return the shape of a node: ``64``, ``1 → 64``, ``64 x 16 modes``."""
+    """Return the shape of a node: ``64``, ``1 → 64``, ``64 x 16 modes``, ``50 tokens → 64``."""
+    if isinstance(node, Embedding):
+        return f"{node.tokens} tokens → {node.out_channels}"
     if isinstance(node, DiagonalSSM):
         return f"{node.in_channels} \u00d7 {node.modes} modes"
     if isinstance(node, Affine):
@@ -135,8 +137,17 @@ def channels_of(node: Node) -> str:
 
 
 def note_of(node: Node) -> str:
-    """Return what must be said of a node: the function it stands for and its largest error."""
+    """Return what must be said of a node beyond its type and shape.
+
+    Of segments the function they stand for and their largest error, of a `LIF` its reset, of
+    synapses that weights are only added or subtracted.
+    """
     if isinstance(node, PiecewiseLinear):
         error = "exact" if node.max_error == 0 else f"largest error {node.max_error:.2g}"
         return f"{node.function} by {node.slopes.shape[0]} segments, {error}"
+    if isinstance(node, LIF):
+        reset = "no reset" if node.reset == "none" else f"{node.reset} reset"
+        return f"{reset}, refractory trace" if node.has_trace else reset
+    if isinstance(node, Affine) and node.only_adds:
+        return "ternary weights"
     return ""

@@ -100,6 +100,7 @@ def check_golden(golden: Golden, graph: Graph, where: str) -> None:
     for part in (golden.inputs, golden.values):
         for name, array in part.items():
             _check_values(f"{where} node {name!r}", array, graph.nodes[name], golden.steps)
+            _check_tokens(f"{where} node {name!r}", array, graph.vocabularies.get(name))
     _check_states(where, golden, graph)
 
 
@@ -135,6 +136,12 @@ def _check_values(where: str, array: Integers, node: Node, steps: int) -> None:
             expected=f"{node.out.low} to {node.out.high} ({node.out})",
             got=f"{low} to {high}",
         )
+
+
+def _check_tokens(where: str, array: Integers, count: int | None) -> None:
+    if count is not None and (array.min() < 0 or array.max() >= count):
+        got = f"{array.min()} to {array.max()}"
+        raise RangeError(where, expected=f"0 to {count - 1} ({count} tokens)", got=got)
 
 
 def _check_states(where: str, golden: Golden, graph: Graph) -> None:

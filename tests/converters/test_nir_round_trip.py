@@ -14,16 +14,19 @@ from neurossm.errors import FormatError, GraphError, InputError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.nodes import (
+    LIF,
     Accumulate,
     Affine,
     BatchNorm,
     DiagonalSSM,
+    Embedding,
     Input,
     Node,
     Output,
     PiecewiseLinear,
     Product,
     Sum,
+    TernaryThreshold,
     Threshold,
 )
 from neurossm_converters import nir as neurossm_nir
@@ -135,6 +138,70 @@ def test_a_strict_threshold_fires_exactly_where_ours_does():
     assert not np.any(np.nextafter(theta, -np.inf) > threshold)  # and at nothing below
     back = neurossm_nir.from_nir(neurossm_nir.to_nir(graph))
     np.testing.assert_array_equal(back.nodes["fire"].theta, theta)
+
+
+def leaky(**changes: object) -> Graph:
+    fields = {"theta": np.array([0.5, 1.0, 1e-300, 7.0]), "tau": np.array([0.1, 0.5, 0.99, 1e-9]),
+              "rho": np.zeros(WIDTH), "kappa": np.zeros(WIDTH), "reset": "hard"}  # fmt: skip
+    node = LIF(**(fields | changes))
+    return Graph(
+        {"x": Input(channels=WIDTH, out=Fixed(8, 3)), "n": node, "y": Output(channels=WIDTH)},
+        (("x", "n"), ("n", "y")),
+        2e-3,
+    )
+
+
+def test_a_leaky_neuron_with_hard_reset_is_nirs_and_comes_back(tmp_path):
+    graph = leaky()
+    neurossm_nir.write(graph, tmp_path / "model.nir")
+    found = nir.read(tmp_path / "model.nir").nodes["n"]
+    # the solution of tau dv/dt = (0 - v) + r I over a step of 2 ms with I held, from the equation
+    v, current = np.array([1.0, -2.0, 0.5, 3.0]), np.array([0.3, 2.0, -1.0, 1.0])
+    decay = np.exp(-2.0 / found.tau)
+    stepped = v * decay + found.r * current * (1 - decay)
+    np.testing.assert_allclose(stepped, graph.nodes["n"].tau * v + current, rtol=1e-12)
+    assert np.all(graph.nodes["n"].theta > found.v_threshold)  # NIR compares strictly
+    assert not np.any(found.v_reset) and not np.any(found.v_leak)
+    back = neurossm_nir.read_back(tmp_path / "model.nir").nodes["n"]
+    np.testing.assert_array_equal(back.theta, graph.nodes["n"].theta)
+    np.testing.assert_allclose(back.tau, graph.nodes["n"].tau, rtol=1e-12)
+    assert (back.reset, back.has_trace) == ("hard", False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"reset": "soft"}, "NIR resets a membrane to a value, not 'soft'"),
+        ({"reset": "none"}, "NIR resets a membrane to a value, not 'none'"),
+        ({"kappa": np.ones(WIDTH)}, "NIR has no refractory trace"),
+        ({"rho": np.full(WIDTH, 0.5)}, "NIR has no refractory trace"),
+        ({"tau": np.zeros(WIDTH)}, "a tau is 0, which no membrane decays to in one step"),
+    ],
+)
+def test_another_leaky_neuron_is_refused_by_name(changes, reason):
+    assert neurossm_nir.expressible(leaky(**changes)) == (f"node 'n' (LIF): {reason}",)
+
+
+def test_an_edited_leaky_neuron_is_refused():
+    converted = neurossm_nir.to_nir(leaky())
+    converted.nodes["n"].r = converted.nodes["n"].r * 2
+    with pytest.raises(FormatError, match=r"NIR node 'n': expected .*r = 1 / \(1 - exp"):
+        neurossm_nir.from_nir(converted)
+
+
+def test_tokens_and_signed_spikes_are_refused_by_name():
+    nodes = {
+        "x": Input(channels=1, out=Fixed(8)),
+        "row": Embedding(table=np.ones((3, WIDTH))),
+        "sign": TernaryThreshold(delta=np.ones(WIDTH)),
+        "y": Output(channels=WIDTH),
+    }
+    assert neurossm_nir.expressible(
+        Graph(nodes, (("x", "row"), ("row", "sign"), ("sign", "y")))
+    ) == (
+        "node 'row' (Embedding): NIR has no look-up of tokens",
+        "node 'sign' (TernaryThreshold): NIR has no signed spikes",
+    )
 
 
 def test_an_accumulator_adds_each_input_once():

@@ -12,15 +12,18 @@ from neurossm.errors import GraphError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.nodes import (
+    LIF,
     Accumulate,
     Affine,
     DiagonalSSM,
+    Embedding,
     Input,
     Node,
     Output,
     PiecewiseLinear,
     Product,
     Sum,
+    TernaryThreshold,
     Threshold,
 )
 
@@ -43,6 +46,12 @@ LINE = PiecewiseLinear(
 )  # fmt: skip
 ADD = Sum(channels=1, out=WIDE)
 TIMES = Product(channels=1, out=WIDE)
+SIGN = TernaryThreshold(delta=integers([1], 0, 24))
+LEAKY = LIF(
+    theta=integers([1], 0, 24), tau=integers([4095], 12, 13), rho=integers([4095], 12, 13),
+    kappa=integers([TOP], 0, 24), reset="none",
+)  # fmt: skip
+LOOK = Embedding(table=integers([[127], [-127]], 3), out=Fixed(8, 3))
 MEAN = Accumulate(channels=1, steps=255, term_bits=16, out=WIDE)
 
 
@@ -61,6 +70,7 @@ def behind(node: Node, *formats: Fixed) -> Graph:
     [
         (MIX, (WIDE,)), (MIX, (WIDE, WIDE)), (SSM, (WIDE,)), (FIRE, (WIDE,)), (LINE, (WIDE,)),
         (ADD, (WIDE, Fixed(8, 3))), (TIMES, (WIDE, Fixed(8, 3))), (MEAN, (WIDE,)),
+        (SIGN, (WIDE,)), (LEAKY, (WIDE,)), (LOOK, (WIDE,)), (LOOK, (Fixed.binary(),)),
     ],
 )  # fmt: skip
 def test_an_unbroken_node_has_no_problem(node, formats):
@@ -121,6 +131,27 @@ BROKEN = {
     "terms that fill the sum early": (replace(MEAN, steps=257), (WIDE,), "257 terms of 16 bits"),
     "a left shift by 29": (replace(MEAN, out=Fixed(24, 29)), (WIDE,), "left shift of at most 28"),
     "edges that wrap 32 bits": (FIRE, (WIDE,) * 257, "edges whose sum"),
+    "a signed threshold's exponent": (SIGN, (Fixed(24, 1),), "threshold exponent 1"),
+    "a membrane's threshold exponent": (
+        replace(LEAKY, theta=integers([1], 1, 24)), (WIDE,), "threshold exponent 0"),
+    "an exponent of kappa": (
+        replace(LEAKY, kappa=integers([1], 1, 24)), (WIDE,), "exponent of kappa 0"),
+    "a leak of tau of 11 bits": (
+        replace(LEAKY, tau=integers([1], 11, 13)), (WIDE,), "leak exponent 12"),
+    "a leak of rho of 13 bits": (
+        replace(LEAKY, rho=integers([1], 13, 13)), (WIDE,), "leak exponent 12"),
+    "a membrane of 25 bits": (
+        replace(LEAKY, theta=integers([1], 0, 25)), (WIDE,), "a state of at most 24 bits"),
+    "a kappa wider than its trace": (
+        replace(LEAKY, theta=integers([1], 0, 16)), (WIDE,), "and kappa within it"),
+    "a table of 9 bits": (
+        replace(LOOK, table=integers([[1]], 3, 9), out=WIDE), (WIDE,), "a table of 8 bits"),
+    "an exponent by token": (
+        replace(LOOK, table=integers([[1]], [3])), (WIDE,), "with one exponent"),
+    "a table's exponent": (
+        replace(LOOK, table=integers([[1]], 2)), (WIDE,), "output exponent 2"),
+    "messages narrower than the table": (
+        replace(LOOK, out=Fixed(7, 3)), (WIDE,), "messages as wide as the table, 8 bits"),
 }  # fmt: skip
 
 
@@ -239,6 +270,8 @@ def test_at_the_accumulator_bound_nothing_wraps(engine, sign):
         (replace(MEAN, steps=256), (WIDE,)),  # 256 * 32767 = 2**23 - 256
         (replace(MEAN, out=Fixed(24, 28)), (WIDE,)),
         (FIRE, (WIDE,) * 256),  # 256 TOP = 2**31 - 256
+        (SIGN, (WIDE,) * 256),
+        (LEAKY, (WIDE,) * 2),
     ],
 )
 def test_one_below_the_border_passes_and_both_engines_agree(node, formats):

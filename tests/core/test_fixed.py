@@ -18,6 +18,7 @@ from neurossm.fixed import (
     compiled,
     fit_frac,
     project_poles,
+    round_leaks,
     round_to,
     saturate,
     shift,
@@ -294,3 +295,18 @@ def test_quantized_is_frozen_and_compares_by_value():
     assert found != Quantized(np.array([1, 2]), 0, 9)
     with pytest.raises(ValueError, match="read-only"):
         found.values[0] = 3
+
+
+# -- leaks ---------------------------------------------------------------------
+
+
+def test_leaks_round_to_nearest_and_never_to_one():
+    real = [0, 0.4 / 4096, 0.5 / 4096, 1.5 / 4096, 0.5, 1 - 0.4 / 4096, np.nextafter(1, 0)]
+    assert round_leaks(real, 12).tolist() == [0, 0, 0, 2, 2048, 4095, 4095]
+    assert round_leaks([0.5], 1).tolist() == [1]
+
+
+@pytest.mark.parametrize("leak", [1.0, -1e-9, np.nan, np.inf])
+def test_what_does_not_leak_is_refused(leak):
+    with pytest.raises(RangeError, match="leaks: expected at least 0 and below 1"):
+        round_leaks([0.5, leak], 12)

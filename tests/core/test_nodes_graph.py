@@ -11,15 +11,18 @@ from neurossm.errors import GraphError, InputError, RangeError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.nodes import (
+    LIF,
     Accumulate,
     Affine,
     BatchNorm,
     DiagonalSSM,
+    Embedding,
     Input,
     Output,
     PiecewiseLinear,
     Product,
     Sum,
+    TernaryThreshold,
     Threshold,
 )
 
@@ -40,6 +43,14 @@ def line(knots: list[float], slopes: list[float]) -> PiecewiseLinear:
     )  # fmt: skip
 
 
+def lif(**changes: object) -> LIF:
+    fields = {"theta": [1.0, 2.0], "tau": [0.0, 0.9], "rho": [0.5, 0.0], "kappa": [0.0, 0.0]}
+    return LIF(**({"reset": "hard"} | fields | changes))
+
+
+TABLE = Embedding(table=np.zeros((5, 2)))
+
+
 # -- nodes ---------------------------------------------------------------------
 
 
@@ -50,6 +61,10 @@ def test_sizes_of_nodes():
     mix = Affine(weight=np.zeros((5, 2)), bias=np.zeros(5))
     assert (mix.in_channels, mix.out_channels, mix.parameters, mix.states) == (2, 5, 15, 0)
     assert Accumulate(channels=3, steps=2).states == 3
+    assert (lif().in_channels, lif().states, lif().parameters) == (2, 2, 8)
+    assert lif(kappa=[0.0, 1.0]).states == 4  # one trace is enough to keep them all
+    sizes = (TABLE.in_channels, TABLE.out_channels, TABLE.tokens, TABLE.parameters, TABLE.states)
+    assert sizes == (1, 2, 5, 10, 0)
     source = Input(channels=3, out=SPIKES)
     assert (source.in_channels, source.out_channels) == (0, 3)
 
@@ -68,6 +83,19 @@ def test_sizes_of_nodes():
         (lambda: ssm(step_size=np.ones(3)), "DiagonalSSM.step_size"),
         (lambda: ssm(method="euler"), r"DiagonalSSM.method: expected zoh \| bilinear, got 'euler'"),
         (lambda: Threshold(theta=[1.0], out=Fixed(8)), "Threshold.out: expected binary, got s8.0"),
+        (lambda: TernaryThreshold(delta=[1.0, 0.0]), "ld.delta: expected above 0, got 0"),
+        (lambda: TernaryThreshold(delta=integers([3, -1])), "delta: expected above 0, got -1"),
+        (lambda: TernaryThreshold(delta=[1.0], out=SPIKES), "out: expected ternary, got binary"),
+        (lambda: lif(theta=[1.0, 0.0]), "LIF.theta: expected above 0, got 0"),
+        (lambda: lif(tau=[0.5, 1.0]), "LIF.tau: expected at least 0 and below 1, got 0.5 to 1"),
+        (lambda: lif(rho=[-0.1, 0.0]), "LIF.rho: expected at least 0 and below 1, got -0.1 to 0"),
+        (lambda: lif(kappa=[0.0, -1.0]), "LIF.kappa: expected at least 0, got -1"),
+        (lambda: lif(reset="zero"), r"LIF.reset: expected hard \| soft \| none, got 'zero'"),
+        (lambda: lif(out=Fixed(8)), "LIF.out: expected binary, got s8.0"),
+        (lambda: lif(tau=[0.5]), "LIF.tau: expected C = 2"),
+        (lambda: LIF(theta=integers([1]), tau=integers([4096], 12, 14), rho=integers([0], 12, 13),
+                     kappa=integers([0]), reset="soft"), "LIF.tau: .* below 4096, got 4096"),
+        (lambda: Embedding(table=np.zeros((0, 2))), "Embedding.table: expected V = 0, not empty"),
         (lambda: Input(channels=1), "Input.out: expected the number format"),
         (lambda: Input(channels=0, out=SPIKES), "Input.channels: expected at least 1, got 0"),
         (lambda: Output(channels=0), "Output.channels"),
@@ -138,6 +166,14 @@ FIRE = Threshold(theta=integers([1], 0, 24))
          "node 'p': expected two operands, got 1"),
         ({"a": A, "b": A, "o": END}, [("a", "o"), ("b", "o")], "node 'o': expected one edge"),
         ({"a": A, "o": END, "x": FIRE}, [("a", "o"), ("o", "x")], "nothing after an Output"),
+        ({"a": A, "o": END, "b": A, "e": TABLE}, [("a", "o"), ("a", "e"), ("b", "e")],
+         "node 'e': expected one edge, got 2 edges"),
+        ({"a": A, "x": FIRE, "e": TABLE, "o": END}, [("a", "x"), ("x", "e"), ("x", "o")],
+         "node 'e' .*: expected tokens straight from an Input, got a Threshold in front"),
+        ({"a": A, "e": TABLE, "o": END}, [("a", "e"), ("a", "o")],
+         r"node 'e' \(Embedding\): expected only embeddings behind the tokens of 'a', got 'o'"),
+        ({"a": Input(channels=1, out=Fixed(8, 1)), "e": TABLE, "o": Output(channels=2)},
+         [("a", "e"), ("e", "o")], "whole tokens: an Input of 0 fraction bits, got s8.1"),
         ({"a": A, "b": Input(channels=1, out=Fixed(8)), "x": FIRE, "o": END},
          [("a", "x"), ("b", "x"), ("x", "o")], "one number format on the edges.*put a Sum"),
         ({"a": A}, [], "at least one Output"),

@@ -1,10 +1,13 @@
-"""The stand-ins: relu is exact, the sigmoid's stated error is the largest there is."""
+"""The stand-ins: relu is exact, the stated errors of sigmoid and gelu are the largest there are."""
+
+import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
 from neurossm.errors import InputError
-from neurossm.piecewise import piecewise, sigmoid_error
+from neurossm.piecewise import gelu_error, piecewise, sigmoid_error
 
 
 def evaluate(node, x: np.ndarray) -> np.ndarray:
@@ -50,6 +53,52 @@ def test_the_error_of_any_segments_is_exact():
     assert found == pytest.approx(0.8536 - 0.7203, abs=1e-4)
 
 
+GELU = GRID / 2 * (1 + np.array([math.erf(x) for x in GRID / math.sqrt(2)]))
+
+
+def test_the_stated_error_of_gelu_is_the_largest_on_a_fine_grid():
+    node = piecewise("gelu", 2)
+    measured = np.abs(evaluate(node, GRID) - GELU).max()
+    # gelu and the segments have slopes within [-0.13, 1.13]: between grid points 2.5e-4 apart they
+    # part by less than 1.3 times half the distance
+    assert measured <= node.max_error <= measured + 2.5e-4 / 2 * 1.3
+    assert node.max_error == pytest.approx(0.01108, abs=2e-6)
+    assert (len(node.slopes), node.function, node.channels) == (8, "gelu", 2)
+
+
+def test_the_tails_of_gelu_are_exact():
+    node = piecewise("gelu", 1)
+    far = np.array([2.64, 3, 10, 1e6])
+    np.testing.assert_array_equal(evaluate(node, -far), 0)
+    np.testing.assert_array_equal(evaluate(node, far), far)
+
+
+def test_no_other_eight_segments_with_these_tails_are_closer_to_gelu():
+    # the left tail is off by the error E at -2.635, and three lines must lead from there to 0 (or,
+    # by symmetry, further). No line stays within E on any of the three intervals widened by a
+    # hundredth: the best one through three points misses each by half of what the middle one
+    # lies off the chord of the others
+    node = piecewise("gelu", 1)
+    for low, high in pairwise(node.knots[:4]):
+        x = np.linspace(low - 0.005, high + 0.005, 200)
+        y = x / 2 * (1 + np.array([math.erf(v / math.sqrt(2)) for v in x]))
+        left, middle, right = np.meshgrid(*[np.arange(200)] * 3, indexing="ij", sparse=True)
+        inside = (left < middle) & (middle < right)
+        share = (x[middle] - x[left]) / np.where(inside, x[right] - x[left], 1)
+        apart = np.abs(y[middle] - (1 - share) * y[left] - share * y[right])
+        assert (apart * inside).max() / 2 > node.max_error, (low, high)
+
+
+def test_the_error_of_any_segments_of_gelu_is_exact():
+    # relu: gelu - relu = -|x| Phi(-|x|), extreme where Phi(x) = x phi(x): x = 0.7518, 0.16997
+    relu = gelu_error(np.zeros(1), np.array([0.0, 1.0]), np.zeros(2))
+    assert relu == pytest.approx(0.16997, abs=1e-5)
+    # the same, raised by a half: far out it is off by a half, nowhere by more than 0.66997
+    raised = gelu_error(np.zeros(1), np.array([0.0, 1.0]), np.full(2, 0.5))
+    assert raised == pytest.approx(0.66997, abs=1e-5)
+    assert gelu_error(np.zeros(1), np.array([0.1, 1.0]), np.zeros(2)) == math.inf
+
+
 def test_another_function_is_refused():
-    with pytest.raises(InputError, match=r"expected relu \| sigmoid, got 'gelu'"):
-        piecewise("gelu", 1)
+    with pytest.raises(InputError, match=r"expected relu \| sigmoid \| gelu, got 'tanh'"):
+        piecewise("tanh", 1)

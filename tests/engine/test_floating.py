@@ -8,16 +8,19 @@ from neurossm.engine import run
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.nodes import (
+    LIF,
     Accumulate,
     Affine,
     BatchNorm,
     DiagonalSSM,
+    Embedding,
     Input,
     Node,
     Output,
     PiecewiseLinear,
     Product,
     Sum,
+    TernaryThreshold,
     Threshold,
 )
 
@@ -91,6 +94,8 @@ WEIGHT, ROW = RNG.normal(size=(4, C)), RNG.normal(size=4)
         (Affine(weight=WEIGHT, bias=ROW), np.einsum("oi,sti->sto", WEIGHT, U) + ROW),
         (BatchNorm(gain=[2.0, -3.0], offset=[0.5, 1.0]), U * [2, -3] + [0.5, 1]),
         (Threshold(theta=[0.5, -1.0]), np.where(np.array([0.5, -1.0]) <= U, 1.0, 0.0)),
+        (TernaryThreshold(delta=[0.5, 2.0]),
+         (np.array([0.5, 2.0]) <= U) * 1.0 - (-np.array([0.5, 2.0]) >= U)),
         (Sum(channels=C), U),
         (Accumulate(channels=C, steps=T), np.add.accumulate(U, 1)),
         (PiecewiseLinear(function="relu", max_error=0.0, channels=C, knots=[-1.0, 1.0],
@@ -100,6 +105,38 @@ WEIGHT, ROW = RNG.normal(size=(4, C)), RNG.normal(size=4)
 )  # fmt: skip
 def test_nodes_on_real_numbers(node, expected):
     np.testing.assert_allclose(evaluate(node), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("reset", LIF.resets)
+@pytest.mark.parametrize("kappa", [0.0, 1.5])
+def test_leaky_neurons_are_their_recurrence_and_leave_what_arrived(reset, kappa):
+    theta, tau, rho = np.array([1.0, 2.5]), np.array([0.9, 0.3]), np.array([0.5, 0.8])
+    node = LIF(theta=theta, tau=tau, rho=rho, kappa=np.full(C, kappa), reset=reset)
+    more = RNG.integers(-100, 101, (S, T, C))
+    u, r, s = np.zeros((3, S, C))
+    expected, arriving = [], U + more / 8
+    for t in range(T):  # with s of the step before, as the published equations have it
+        membrane = tau * u + arriving[:, t]
+        r = rho * r + kappa * s
+        s = (membrane - r >= theta).astype(float)
+        u = {"hard": membrane * (1 - s), "soft": membrane - theta * s, "none": membrane}[reset]
+        expected.append(s)
+    found = evaluate(node, more)
+    np.testing.assert_array_equal(found, np.stack(expected, 1))
+    assert 0.1 < found.mean() < 0.9
+    trace = run(
+        Graph({"in": Input(channels=C, out=Fixed(8, 3)), "node": node, "out": Output(channels=C)},
+              (("in", "node"), ("node", "out"))), INPUTS, "float",
+    )  # fmt: skip
+    np.testing.assert_array_equal(trace.peaks["node.input"], np.abs(U).max((0, 1)))
+
+
+def test_a_token_is_its_row_in_real_numbers():
+    table, tokens = RNG.normal(size=(6, 3)), RNG.integers(0, 6, (S, T, 1))
+    nodes = {"in": Input(channels=1, out=Fixed(8)), "table": Embedding(table=table)}
+    graph = Graph(nodes | {"out": Output(channels=3)}, (("in", "table"), ("table", "out")))
+    found = run(graph, tokens, "float").values["out"]
+    np.testing.assert_array_equal(found, table[tokens[:, :, 0]])
 
 
 def test_a_product_multiplies_and_a_sum_adds_its_operands():

@@ -10,18 +10,23 @@ import pytest
 from spiking_block import integers
 
 from neurossm.engine import run
+from neurossm.engine.fast import Stepper
+from neurossm.errors import RangeError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.nodes import (
+    LIF,
     Accumulate,
     Affine,
     DiagonalSSM,
+    Embedding,
     Input,
     Node,
     Output,
     PiecewiseLinear,
     Product,
     Sum,
+    TernaryThreshold,
     Threshold,
 )
 from neurossm.trace import Counts, Trace
@@ -101,9 +106,69 @@ def test_converging_synapses_sum_exactly_and_saturate_once(engine):
     trace = run(graph, inputs, engine)
     # saturating the sum of messages on entry would give TOP - TOP = 0 at step 0
     assert values(trace) == [[TOP + TOP - TOP], [TOP - 1 - TOP]]
-    assert trace.counts["node"] == Counts(
-        syn_ops=4, synaptic_multiplies=4, spikes_in=4, axon_out=2, spikes_out=2
-    )
+    assert trace.counts["node"] == Counts(syn_ops=4, spikes_in=4, axon_out=2, spikes_out=2)
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("weight", "multiplied"),
+    [
+        ([[1, -1], [0, 1]], 0), ([[4, -4], [0, 4]], 0), ([[64, 0], [0, 0]], 0),
+        ([[0, 0], [0, 0]], 0), ([[2, -1], [0, 1]], 5), ([[3, -3], [0, 3]], 5),
+    ],
+)  # fmt: skip
+def test_ternary_weights_add_graded_messages_and_multiply_nothing(engine, weight, multiplied):
+    node = Affine(weight=integers(weight), bias=integers([1, -4], 0, 24), out=Fixed(24))
+    trace = run_on(engine, node, Fixed(8), [[7, -10], [0, 1]])
+    w = np.array(weight)
+    expected = [(w @ u + [1, -4]).tolist() for u in ([7, -10], [0, 1])]
+    assert values(trace) == expected
+    # message 7 meets the first column, -10 and 1 the second: one weight, or two
+    operations = np.count_nonzero(w[:, 0]) + 2 * np.count_nonzero(w[:, 1])
+    assert trace.counts["node"].syn_ops == operations
+    assert trace.counts["node"].synaptic_multiplies == multiplied
+
+
+# -- tokens --------------------------------------------------------------------
+
+TABLE = Embedding(table=integers([[5, -7, 0], [1, 2, 3], [-127, 0, 127]], 4), out=Fixed(8, 4))
+
+
+@BOTH
+def test_a_token_selects_its_row_and_every_token_is_a_message(engine):
+    trace = run_on(engine, TABLE, Fixed(8), [[2], [0], [0], [1]])
+    assert values(trace) == [[-127, 0, 127], [5, -7, 0], [5, -7, 0], [1, 2, 3]]
+    # 3 channels a token, zeros in a row included; two rows of two and one of three are not zero
+    assert trace.counts["node"] == Counts(syn_ops=12, spikes_in=4, axon_out=9, spikes_out=9)
+    # token 0 is a message as any other
+    assert trace.counts["in"] == Counts(axon_out=4, spikes_out=4)
+
+
+@BOTH
+@pytest.mark.parametrize("token", [-1, 3, 127])
+def test_a_token_outside_the_table_is_refused_before_anything_runs(engine, token):
+    with pytest.raises(RangeError, match=r"input 'in': expected 0 to 2 \(3 tokens, s8.0\), got"):
+        run_on(engine, TABLE, Fixed(8), [[0], [token]])
+
+
+def test_the_stepper_and_the_float_engine_refuse_a_token_outside_the_table():
+    graph = behind(TABLE, {"in": Fixed(8)})
+    with pytest.raises(RangeError, match="input 'in': expected 0 to 2"):
+        Stepper(graph).step(np.array([3]))
+    with pytest.raises(RangeError, match="input 'in': expected 0 to 2"):
+        run(graph, np.array([[[3]]]), "float")
+
+
+@BOTH
+def test_of_two_tables_the_smaller_one_limits_the_tokens(engine):
+    small = Embedding(table=integers([[1], [2]]), out=Fixed(8))
+    nodes = dict(behind(TABLE, {"in": Fixed(8)}).nodes) | {"small": small}
+    graph = Graph(nodes, (("in", "node"), ("node", "out"), ("in", "small")))
+    trace = run(graph, np.array([[[1]]]), engine)
+    assert (values(trace), values(trace, "small")) == ([[1, 2, 3]], [[2]])
+    assert trace.counts["in"] == Counts(axon_out=2, spikes_out=1)
+    with pytest.raises(RangeError, match=r"0 to 1 \(2 tokens"):
+        run(graph, np.array([[[2]]]), engine)
 
 
 # -- edges that add in front of a neuron ---------------------------------------
@@ -237,6 +302,100 @@ def test_a_threshold_fires_at_equality(engine):
     trace = run_on(engine, node, Fixed(8), [[2, -2], [1, -1], [3, 0]])
     assert values(trace) == [[1, 0], [0, 1], [1, 1]]
     assert trace.counts["node"] == Counts(dendrite_updates=6, spikes_in=5, axon_out=4, spikes_out=4)
+
+
+@BOTH
+def test_a_ternary_threshold_fires_at_equality_on_both_sides(engine):
+    node = TernaryThreshold(delta=integers([2, TOP], 0, 24))
+    steps = [[2, TOP], [-2, -TOP], [1, TOP - 1], [-1, 1 - TOP], [0, 0], [-TOP, 0]]
+    trace = run_on(engine, node, Fixed(24), steps)
+    assert values(trace) == [[1, 1], [-1, -1], [0, 0], [0, 0], [0, 0], [-1, 0]]
+    assert trace.counts["node"] == Counts(
+        dendrite_updates=12, spikes_in=9, axon_out=5, spikes_out=5
+    )
+
+
+def lif(reset: str, kappa: int = 0, bits: int = 24, **changes: int) -> LIF:
+    """Return one neuron: theta 10, tau 1/2, rho 3/4 unless changed."""
+    given = {"theta": 10, "tau": 2048, "rho": 3072} | changes
+    return LIF(
+        theta=integers([given["theta"]], 0, bits), tau=integers([given["tau"]], 12, 13),
+        rho=integers([given["rho"]], 12, 13), kappa=integers([kappa], 0, bits), reset=reset,
+    )  # fmt: skip
+
+
+# u' = tz(u / 2) + y; y = 9, 9, -3, 21, 0, 10
+# hard: 9; 4 + 9 = 13 spikes, to 0; -3; tz(-1.5) + 21 = 20 spikes, to 0; 0; 10 spikes at equality
+# soft: 9; 13 spikes, to 3; 1 - 3 = -2; -1 + 21 = 20 spikes, to 10; 5; 2 + 10 = 12 spikes, to 2
+# none: 9; 13 spikes; 6 - 3 = 3; 1 + 21 = 22 spikes; 11 spikes; 5 + 10 = 15 spikes
+@BOTH
+@pytest.mark.parametrize(
+    ("reset", "spikes", "last"),
+    [("hard", [0, 1, 0, 1, 0, 1], 0), ("soft", [0, 1, 0, 1, 0, 1], 2),
+     ("none", [0, 1, 0, 1, 1, 1], 15)],
+)  # fmt: skip
+def test_a_membrane_leaks_integrates_fires_and_is_reset(engine, reset, spikes, last):
+    trace = run_on(engine, lif(reset), Fixed(8), [[9], [9], [-3], [21], [0], [10]])
+    assert [value for (value,) in values(trace)] == spikes
+    assert trace.states["node.u"].tolist() == [[last]]
+    assert set(trace.states) == {"node.u"}  # no trace is kept
+    fired = sum(spikes)
+    assert trace.counts["node"] == Counts(
+        dendrite_updates=6, spikes_in=5, axon_out=fired, spikes_out=fired
+    )
+
+
+@BOTH
+def test_a_refractory_trace_raises_what_the_next_steps_must_reach(engine):
+    # kappa 7, rho 3/4, soft reset, theta 10; r is what a step compares with
+    # y = 12: u' = 12, r = 0, spikes; u = 2, r = 7
+    # y = 15: u' = 1 + 15 = 16, 16 - 7 = 9: silent; u = 16, r = tz(5.25) = 5
+    # y = 7: u' = 8 + 7 = 15, 15 - 5 = 10: spikes at equality; u = 5, r = tz(3.75) + 7 = 10
+    # y = 18: u' = 2 + 18 = 20, 20 - 10 = 10: spikes; u = 10, r = tz(7.5) + 7 = 14
+    # y = 0: u' = 5: silent; u = 5, r = tz(10.5) = 10
+    trace = run_on(engine, lif("soft", kappa=7), Fixed(8), [[12], [15], [7], [18], [0]])
+    assert values(trace) == [[1], [0], [1], [1], [0]]
+    assert trace.states["node.u"].tolist() == [[5]]
+    assert trace.states["node.r"].tolist() == [[10]]
+    assert trace.counts["node"] == Counts(
+        dendrite_updates=10, spikes_in=4, axon_out=3, spikes_out=3
+    )
+
+
+@BOTH
+def test_membrane_and_trace_saturate_and_the_soft_reset_does_not(engine):
+    # 8 bits: +-127. theta 1, kappa 100, rho 4095/4096, tau 4095/4096, input 127
+    # u' = 127 spikes; u = 126, r = 100
+    # u' = 125 + 127 clips to 127, 127 - 100 = 27 spikes; u = 126, r = tz(99.98) + 100 clips to 127
+    # u' clips to 127, 127 - 127 = 0: silent; r = 126
+    # y = -127: u' = 126 - 127 = -1; r = 125.  y = -127: 0 - 127 = -127; r = 124
+    # y = -127: tz(-126.97) - 127 clips to -127; r = 123
+    node = lif("soft", kappa=100, bits=8, theta=1, tau=4095, rho=4095)
+    steps = [[127], [127], [127], [-127], [-127], [-127]]
+    trace = run_on(engine, node, Fixed(8), steps)
+    assert values(trace) == [[1], [1], [0], [0], [0], [0]]
+    assert trace.states["node.u"].tolist() == [[-127]]
+    assert trace.states["node.r"].tolist() == [[123]]
+    assert trace.counts["node"].saturations == 4
+
+
+@BOTH
+def test_the_comparison_is_that_of_the_exact_difference(engine):
+    # membrane -TOP, trace TOP: the difference -2 TOP would wrap 24 bits to a positive number
+    node = lif("none", kappa=TOP, theta=TOP, tau=0, rho=4095)
+    trace = run_on(engine, node, Fixed(24), [[TOP], [-TOP], [TOP]])
+    assert values(trace) == [[1], [0], [0]]
+    # TOP 4095/4096 = 8386559.0002, and once more 8384511.5
+    assert trace.states["node.r"].tolist() == [[8384511]]
+
+
+@BOTH
+def test_edges_into_a_membrane_saturate_on_entry(engine):
+    graph = behind(lif("hard", tau=0), {"a": Fixed(24), "b": Fixed(24)})
+    inputs = {"a": np.array([[[TOP], [-TOP]]]), "b": np.array([[[TOP], [TOP]]])}
+    trace = run(graph, inputs, engine)
+    assert values(trace) == [[1], [0]]
+    assert trace.counts["node"].saturations == 1
 
 
 @BOTH

@@ -10,7 +10,7 @@ from spiking_block import integers
 from neurossm.engine import run
 from neurossm.fixed import Fixed, project_poles
 from neurossm.graph import Graph
-from neurossm.nodes import DiagonalSSM, Input, Output
+from neurossm.nodes import LIF, DiagonalSSM, Input, Output
 
 C, N = 4, 3
 DRIVEN, FULL = 20, 2**23 - 1
@@ -63,4 +63,19 @@ def test_a_full_state_of_the_slowest_pole_decays_to_exactly_zero(angle):
     graph = bank(np.ones((C, N)), np.full((C, N), angle), 16, rng)
     before, after = decay(graph, FULL, 300_000, rng)
     assert before == FULL
+    assert after == 0
+
+
+@pytest.mark.parametrize("reset", LIF.resets)
+def test_membranes_and_traces_decay_to_exactly_zero(reset):
+    rng = np.random.default_rng(4)
+    # 4095/4096 a step: from 2**23 below 4096 in 4096 ln(2**11) = 31 thousand steps, from there on a
+    # unit at every step
+    leaks = integers([4095, 4095, 2048, 1], 12, 13)
+    node = LIF(theta=integers([5, FULL, 5, 1], 0, 24), tau=leaks, rho=leaks,
+               kappa=integers([FULL, 1, 77, 0], 0, 24), reset=reset)  # fmt: skip
+    nodes = {"in": Input(channels=C, out=Fixed(24)), "lif": node}
+    nodes["out"] = Output(channels=C, out=Fixed.binary())
+    before, after = decay(Graph(nodes, (("in", "lif"), ("lif", "out"))), FULL, 40_000, rng)
+    assert before > 2**20
     assert after == 0

@@ -14,6 +14,7 @@ from neurossm.nodes import (
     NODE_TYPES,
     Affine,
     DiagonalSSM,
+    Embedding,
     Input,
     Node,
     Output,
@@ -24,8 +25,13 @@ from neurossm.store import Golden
 SIZES = {"C": 3, "N": 2, "O": 4, "I": 3, "K": 3, "J": 2, "V": 5}
 PLAIN = {
     "method": "bilinear", "function": "relu", "channels": 3, "max_error": 0.125, "steps": 7,
-    "term_bits": 20,
+    "term_bits": 20, "reset": "soft",
 }  # fmt: skip
+
+
+SPIKING = ("Threshold", "TernaryThreshold", "LIF")
+POSITIVE = ("LIF", "TernaryThreshold")
+LEAKS = ("tau", "rho")
 
 
 def example(name: str, integer: bool) -> Node:
@@ -35,11 +41,11 @@ def example(name: str, integer: bool) -> Node:
     values: dict[str, object] = {}
     for item in fields(cls):
         if item.name == "out":
-            if name == "Input" or (integer and name != "Threshold"):
+            if name == "Input" or (integer and name not in SPIKING):
                 values["out"] = Fixed(20, 5)
         elif item.name in cls.shapes:
             shape = tuple(SIZES[letter] for letter in cls.shapes[item.name])
-            values[item.name] = _parameter(rng, shape, integer, item.name)
+            values[item.name] = _parameter(rng, shape, integer, item.name, name in POSITIVE)
         elif item.name == "step_size":
             values[item.name] = rng.random(SIZES["C"])
         elif hints[item.name] in (int, float, str):
@@ -52,8 +58,12 @@ def example(name: str, integer: bool) -> Node:
 
 
 def _parameter(
-    rng: np.random.Generator, shape: tuple[int, ...], integer: bool, name: str
+    rng: np.random.Generator, shape: tuple[int, ...], integer: bool, name: str, positive: bool
 ) -> np.ndarray | Quantized:
+    if name in LEAKS:
+        return Quantized(rng.integers(0, 4096, shape), 12, 13) if integer else rng.random(shape)
+    if positive:
+        return Quantized(rng.integers(1, 99, shape), 6, 8) if integer else 1 - rng.random(shape)
     if not integer:
         return np.sort(rng.standard_normal(shape), axis=0)  # knots must rise
     values = np.sort(rng.integers(-100, 100, shape), axis=0)
@@ -71,9 +81,8 @@ def around(node: Node) -> Graph:
             (("in", "out"),),
         )
     feeds = ["b", "a"] if node.separate_operands else ["a"]  # not in alphabetical order
-    nodes: dict[str, Node] = {
-        name: Input(channels=node.in_channels, out=Fixed(20, 5)) for name in feeds
-    }
+    fmt = Fixed(20, 0) if isinstance(node, Embedding) else Fixed(20, 5)
+    nodes: dict[str, Node] = {name: Input(channels=node.in_channels, out=fmt) for name in feeds}
     nodes |= {"layer.0": node, "out": Output(channels=node.out_channels)}
     edges = (*((name, "layer.0") for name in feeds), ("layer.0", "out"))
     return Graph(nodes, edges, 2e-3, {"recipe": "test", "steps": 7, "rate": 0.1})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,13 @@ import pytest
 from hostile.examples import around, example, golden_of, integer_graph
 
 from neurossm import store
+from neurossm.engine import run
 from neurossm.errors import FormatError, GraphError, NeurossmError, RangeError
+from neurossm.fixed import Fixed, Quantized
+from neurossm.graph import Graph
+from neurossm.nodes import Embedding, Input, Output
 from neurossm.store.encode import encode_golden, encode_graph, encode_trace
+from neurossm.store.golden import check_golden
 from neurossm.store.write import write_tree
 from neurossm.trace import Trace
 
@@ -283,6 +289,94 @@ def test_wrong_contents_are_refused_by_name(tmp_path, name):
     with pytest.raises(error, match=message) as caught:
         load(tmp_path, tree)
     assert str(tmp_path) in str(caught.value) and len(str(caught.value)) < 600
+
+
+LAYER = ("graph", "nodes", "layer.0")
+NODE_EDITS: dict[str, tuple[str, Callable[[Tree], None], type[NeurossmError], str]] = {
+    "a leak of one": (
+        "LIF",
+        put(*LAYER, "tau", "values", np.array([0, 4096, 1], np.int16)),
+        RangeError,
+        r"node 'layer.0' \(LIF\) tau: integer parameters: expected values in \+-4095",
+    ),
+    "a leak below zero": (
+        "LIF",
+        put(*LAYER, "rho", "values", np.array([0, -1, 1], np.int8)),
+        GraphError,
+        r"node 'layer.0' \(LIF\): LIF.rho: expected at least 0 and below 4096, got -1 to 1",
+    ),
+    "a threshold of zero": (
+        "LIF",
+        put(*LAYER, "theta", "values", np.array([0, 1, 1], I1)),
+        GraphError,
+        "LIF.theta: expected above 0, got 0",
+    ),
+    "an unknown reset": (
+        "LIF",
+        put(*LAYER, "reset", "never"),
+        GraphError,
+        r"LIF.reset: expected hard \| soft \| none, got 'never'",
+    ),
+    "no reset": ("LIF", drop(*LAYER, "reset"), FormatError, "reset: expected a string, got none"),
+    "membranes that send numbers": (
+        "LIF",
+        put(*LAYER, "out", {"bits": 8, "frac": 0, "kind": "graded"}),
+        GraphError,
+        r"\(LIF\): LIF.out: expected binary, got s8.0",
+    ),
+    "a signed threshold of zero": (
+        "TernaryThreshold",
+        put(*LAYER, "delta", "values", np.array([3, 0, 1], I1)),
+        GraphError,
+        "TernaryThreshold.delta: expected above 0, got 0",
+    ),
+    "tokens with fractions": (
+        "Embedding",
+        put("graph", "nodes", "a", "out", "frac", 3),
+        GraphError,
+        r"node 'layer.0' \(Embedding\): expected whole tokens: an Input of 0 fraction bits",
+    ),
+    "tokens that something computes with": (
+        "Embedding",
+        put("graph", "edges", np.array([[0, 1], [0, 2]], I1)),
+        GraphError,
+        r"edge \('a', 'out'\)|only embeddings behind the tokens of 'a'",
+    ),
+    "an empty table": (
+        "Embedding",
+        put(*LAYER, "table", "values", np.zeros((0, 3), I1)),
+        GraphError,
+        "Embedding.table: .* not empty",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NODE_EDITS)
+def test_wrong_neurons_and_tables_are_refused_by_name(tmp_path, name):
+    kind, edit, error, message = NODE_EDITS[name]
+    tree = {**HEADER, "graph": encode_graph(around(example(kind, integer=True))), "golden": {}}
+    edit(tree)
+    with pytest.raises(error, match=message) as caught:
+        load(tmp_path, tree)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_golden_tokens_outside_the_table_are_refused():
+    graph = Graph(
+        {
+            "token": Input(channels=1, out=Fixed(4)),
+            "row": Embedding(table=Quantized(np.array([[1], [2], [3]]), 0, 8), out=Fixed(8)),
+            "out": Output(channels=1, out=Fixed(8)),
+        },
+        (("token", "row"), ("row", "out")),
+    )
+    tokens = {"token": np.array([[[0], [2]]])}
+    golden = store.Golden.from_trace(tokens, run(graph, tokens, "reference"))
+    check_golden(golden, graph, "golden 0")
+    for wrong in (-1, 3):
+        bad = replace(golden, inputs={"token": np.array([[0], [wrong]])})
+        with pytest.raises(RangeError, match=r"node 'token': expected 0 to 2 \(3 tokens\)"):
+            check_golden(bad, graph, "golden 0")
 
 
 def test_a_cycle_is_named(tmp_path):

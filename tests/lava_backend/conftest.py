@@ -8,14 +8,17 @@ import pytest
 from neurossm.fixed import Fixed, Quantized
 from neurossm.graph import Graph
 from neurossm.nodes import (
+    LIF,
     Accumulate,
     Affine,
     DiagonalSSM,
+    Embedding,
     Input,
     Output,
     PiecewiseLinear,
     Product,
     Sum,
+    TernaryThreshold,
     Threshold,
 )
 
@@ -51,6 +54,40 @@ def ssm(rng):
         bias=ints(rng.integers(-99, 100, C), WIDE.frac, 24),
         step_size=np.full(C, 0.01), method="zoh", out=WIDE,
     )  # fmt: skip
+
+
+def spiking(seed):
+    """Nodes that spike or look up, behind those of `every_node`, with numbers of their own."""
+    rng = np.random.default_rng(100 + seed)
+
+    def lif(reset, bits, kappa):
+        return LIF(
+            theta=ints(rng.integers(1, 999, C), WIDE.frac, bits),
+            tau=ints([0, 1, 2048, 4095, 3000], 12, 13), rho=ints([4095, 0, 3000, 77, 4000], 12, 13),
+            kappa=ints(kappa * rng.integers(0, 500, C), WIDE.frac, bits), reset=reset,
+        )  # fmt: skip
+
+    nodes = {
+        "token": Input(channels=1, out=Fixed(5)),
+        "embed": Embedding(table=ints(rng.integers(-127, 128, (7, C)), WIDE.frac, 8), out=WIDE),
+        "signed": TernaryThreshold(delta=ints(rng.integers(1, 999, C), WIDE.frac, 24)),
+        "hard": lif("hard", 24, 0),
+        "soft": lif("soft", 16, 1),
+        "none": lif("none", 12, 1),
+        "sparse": Affine(
+            weight=ints(rng.integers(-1, 2, (C, C)), 0, 8),
+            bias=ints(rng.integers(-9, 10, C), WIDE.frac, 24),
+            out=WIDE,
+        ),
+        "back": affine(rng, C, C, 3, Fixed(16, 3)),
+    }
+    edges = [
+        ("token", "embed"), ("near", "signed"), ("embed", "signed"), ("ssm", "hard"),
+        ("embed", "soft"), ("ssm", "soft"), ("near2", "none"), ("sparse", "none"),
+        ("near", "sparse"), ("signed", "back"), ("hard", "back2"),
+    ]  # fmt: skip
+    nodes["back2"] = affine(rng, C, C, 3, Fixed(16, 3))
+    return nodes, edges
 
 
 def every_node(seed: int) -> Graph:
@@ -94,14 +131,16 @@ def every_node(seed: int) -> Graph:
         ("residual", "accumulate"), ("near", "accumulate"), ("gate", "unread"),
         ("accumulate", "out"), ("spike", "spikes"),
     ]  # fmt: skip
-    return Graph(nodes, tuple(edges))
+    more_nodes, more_edges = spiking(seed)
+    return Graph(nodes | more_nodes, (*edges, *more_edges))
 
 
 def extreme_inputs(samples: int, seed: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(seed)
     top = 2**13 - 1
     graded = rng.choice([-top, -top + 1, -1, 0, 1, 2, 77, top], (samples, T, 2))
-    return {"x": graded, "s": rng.integers(-1, 2, (samples, T, 2))}
+    signs = rng.integers(-1, 2, (samples, T, 2))
+    return {"x": graded, "s": signs, "token": rng.integers(0, 7, (samples, T, 1))}
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def test_every_node_equals_the_reference(graph_of, inputs_of, case):
     expected = run_engine(graph, inputs, engine="reference")
     clipped = {name for name, count in expected.counts.items() if count.saturations}
     # where nothing saturates or spikes, agreement would say little
-    assert clipped >= {"up", "ternary", "far", "value", "product", "accumulate"}
+    assert clipped >= {"up", "ternary", "far", "value", "product", "accumulate", "none"}
     assert all(count.spikes_out for count in expected.counts.values())
 
     done = []
@@ -53,7 +53,9 @@ def test_every_node_equals_the_reference(graph_of, inputs_of, case):
     assert comparison.first is None
     channels = sum(graph.nodes[name].out_channels for name in recorded)
     assert comparison.compared == case.samples * STEPS * channels
-    assert set(trace.states) == {"ssm.re", "ssm.im", "accumulate.sum"}
+    assert set(trace.states) == {
+        "ssm.re", "ssm.im", "accumulate.sum", "hard.u", "soft.u", "soft.r", "none.u", "none.r",
+    }  # fmt: skip
     for name, state in expected.states.items():
         assert np.array_equal(trace.states[name], state), name
     for name, count in expected.counts.items():
@@ -63,7 +65,7 @@ def test_every_node_equals_the_reference(graph_of, inputs_of, case):
     assert sum(done) == case.samples
     assert found.latency == 4  # up, value, gate, deep
     assert found.network_steps == case.groups * STEPS + 4
-    assert found.processes == 20 + 6  # nodes, and edges into the five Affines
+    assert found.processes == 29 + 9  # nodes, and edges into the eight Affines
     assert found.steps_per_second == pytest.approx(case.samples * STEPS / found.stepping_seconds)
 
 
@@ -72,3 +74,12 @@ def test_the_graph_saturates_on_entry_and_in_the_state(graph_of, inputs_of):
     assert counts["spike2"].saturations  # two edges that add beyond 24 bits
     assert counts["ssm"].saturations
     assert counts["line"].saturations
+
+
+def test_the_graph_exercises_what_spikes_and_looks_up(graph_of, inputs_of):
+    trace = run_engine(graph_of(0), inputs_of(3, 0), engine="reference")
+    assert all(0 < trace.values[name].mean() < 1 for name in ("hard", "soft", "none"))
+    assert set(np.unique(trace.values["signed"])) == {-1, 0, 1}
+    assert np.any(trace.states["soft.r"]) and np.any(inputs_of(3, 0)["token"] == 0)
+    assert trace.counts["sparse"].syn_ops > 0 == trace.counts["sparse"].synaptic_multiplies
+    assert trace.counts["back2"].syn_ops and trace.counts["back"].syn_ops

@@ -10,7 +10,7 @@ import pytest
 from neurossm.errors import GraphError, InputError
 from neurossm.fixed import Fixed, Quantized
 from neurossm.graph import Graph
-from neurossm.nodes import Affine, Input, Output, Sum, Threshold
+from neurossm.nodes import Affine, Embedding, Input, Output, Sum, Threshold
 from neurossm_converters import lava_backend
 from neurossm_converters.lava_backend import LavaOptions, make_plan, shim
 
@@ -42,6 +42,23 @@ def test_the_shorter_path_waits():
     assert plan.delays["x", "sum"] == 3
     assert plan.delays["layer2", "sum"] == 0
     assert plan.latency == 3
+
+
+def test_a_row_of_a_table_takes_a_step_as_other_synapses_do():
+    nodes = {
+        "token": Input(channels=1, out=STEADY),
+        "x": Input(channels=1, out=STEADY),
+        "row": Embedding(table=Quantized(np.array([[3], [4]]), 0, 8), out=STEADY),
+        "sum": Sum(channels=1, out=STEADY),
+        "out": Output(channels=1, out=STEADY),
+    }
+    edges = (("token", "row"), ("row", "sum"), ("x", "sum"), ("sum", "out"))
+    plan = make_plan(Graph(nodes, edges))
+    assert plan.latencies == {"token": 0, "x": 0, "row": 1, "sum": 1, "out": 1}
+    # its process waits, where Lava's Dense would deliver late by itself
+    assert plan.delays == {
+        ("token", "row"): 1, ("row", "sum"): 0, ("x", "sum"): 1, ("sum", "out"): 0,
+    }  # fmt: skip
 
 
 def test_a_delay_has_six_bits():

@@ -10,7 +10,7 @@ from random_graphs import QUICK, Case, cases
 
 from neurossm.engine import fast, reference, run
 from neurossm.engine.fast import Stepper
-from neurossm.nodes import NODE_TYPES
+from neurossm.nodes import LIF, NODE_TYPES, Affine
 from neurossm.trace import Counts, Trace
 
 
@@ -29,7 +29,7 @@ def test_fast_equals_reference_and_values_keep_their_formats():
     seen: Counter[str] = Counter()
 
     @given(cases())
-    @QUICK
+    @settings(QUICK, max_examples=120)
     def check(case: Case) -> None:
         expected = run(case.graph, case.inputs, "reference")
         assert_equal(run(case.graph, case.inputs, "fast"), expected)
@@ -42,10 +42,15 @@ def test_fast_equals_reference_and_values_keep_their_formats():
     # the graphs reach what they claim: all nodes, converging edges, all messages, saturations
     for name in set(NODE_TYPES) - {"BatchNorm"}:
         assert seen[name] >= 10, (name, seen)
-    for what in ("Affine", "DiagonalSSM", "Threshold", "PiecewiseLinear", "Accumulate"):
+    adding = ("Affine", "DiagonalSSM", "Threshold", "PiecewiseLinear", "Accumulate",
+              "TernaryThreshold", "LIF")  # fmt: skip
+    for what in adding:
         assert seen[f"edges that add into {what}"] >= 3, (what, seen)
-    for what in ("Affine", "DiagonalSSM", "Sum", "Product", "PiecewiseLinear", "Accumulate"):
+    for what in ("Affine", "DiagonalSSM", "Sum", "Product", "PiecewiseLinear", "Accumulate", "LIF"):
         assert seen[f"saturations in {what}"] >= 3, (what, seen)
+    for reset in ("hard", "soft", "none"):
+        assert seen[f"spikes with reset {reset}"] >= 3, (reset, seen)
+    assert seen["refractory traces"] >= 3 and seen["ternary weights of graded messages"] >= 3, seen
     for what in ("binary", "ternary", "graded", "negative frac", "unread"):
         assert seen[what] >= 3, (what, seen)
 
@@ -61,6 +66,12 @@ def reached(case: Case, trace: Trace) -> Counter[str]:
         seen["unread"] += kind != "Output" and not case.graph.targets[name]
         seen[f"edges that add into {kind}"] += len(case.graph.sources[name]) > 1
         seen[f"saturations in {kind}"] += trace.counts[name].saturations > 0
+        if isinstance(node, LIF):
+            seen[f"spikes with reset {node.reset}"] += trace.counts[name].spikes_out > 0
+            seen["refractory traces"] += bool(np.any(trace.states.get(f"{name}.r", 0)))
+        if isinstance(node, Affine) and node.only_adds:
+            graded = not case.graph.nodes[case.graph.sources[name][0]].out.is_spike
+            seen["ternary weights of graded messages"] += graded and trace.counts[name].syn_ops > 0
     return seen
 
 

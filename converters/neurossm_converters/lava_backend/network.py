@@ -11,15 +11,18 @@ from lava.utils.weightutils import SignMode
 from neurossm.fixed import Quantized
 from neurossm.graph import Graph
 from neurossm.nodes import (
+    LIF,
     Accumulate,
     Affine,
     DiagonalSSM,
+    Embedding,
     Input,
     Node,
     Output,
     PiecewiseLinear,
     Product,
     Sum,
+    TernaryThreshold,
     Threshold,
 )
 from neurossm_converters.lava_backend.job import Job
@@ -39,6 +42,9 @@ PROCESSES: dict[type[Node], type[NeuronProcess]] = {
     Product: neurons.Product,
     PiecewiseLinear: neurons.PiecewiseLinear,
     Accumulate: neurons.Accumulate,
+    TernaryThreshold: neurons.TernaryThreshold,
+    LIF: neurons.LIF,
+    Embedding: neurons.Embedding,
 }
 
 

@@ -106,6 +106,10 @@ class NeuronModel(PyLoihiProcessModel):
         """Return the messages of one logical step, ``(samples, C)``, from those that arrived."""
         raise NotImplementedError
 
+    def kept(self) -> tuple[str, ...]:
+        """Return the names of the states that are written down at the end of a sample."""
+        return self.states
+
     def count_arrivals(self, operands: list[Words]) -> None:
         """Count the messages that are not zero."""
         self.recorder.spikes_in += sum(int(np.count_nonzero(operand)) for operand in operands)
@@ -140,7 +144,7 @@ class NeuronModel(PyLoihiProcessModel):
             setattr(self, name, np.zeros((rows, *state.shape[1:]), np.int32))
 
     def _finish(self, samples: slice) -> None:
-        for name in self.states:
+        for name in self.kept():
             self.recorder.state(name, samples, getattr(self, name))
         if samples.stop == self.frame.samples:
             self.recorder.close()

@@ -16,20 +16,24 @@ from neurossm import contract
 from neurossm.errors import GraphError
 from neurossm.graph import Edge, Graph
 from neurossm.nodes import (
+    LIF,
     Accumulate,
     Affine,
     DiagonalSSM,
+    Embedding,
     Input,
     Node,
     Output,
     PiecewiseLinear,
     Product,
     Sum,
+    TernaryThreshold,
     Threshold,
 )
 
 SUPPORTED: tuple[type[Node], ...] = (
     Input, Output, Affine, DiagonalSSM, Threshold, Sum, Product, PiecewiseLinear, Accumulate,
+    TernaryThreshold, LIF, Embedding,
 )  # fmt: skip
 MAX_DELAY = 63  # 6 bits, as in Lava and on the chip
 MAX_EDGES = 8  # ports that each process declares
@@ -74,7 +78,7 @@ def make_plan(graph: Graph) -> Plan:
         arrivals = [latencies[source] for source in graph.sources[name]]
         latencies[name] = max(arrivals, default=0) + _hop(graph.nodes[name])
     delays = {
-        (source, target): latencies[target] - latencies[source] - _hop(graph.nodes[target])
+        (source, target): latencies[target] - latencies[source] - _delivery(graph.nodes[target])
         for source, target in graph.edges
     }
     for edge, delay in delays.items():
@@ -89,6 +93,12 @@ def make_plan(graph: Graph) -> Plan:
 
 
 def _hop(node: Node) -> int:
+    """Return the steps from a message to the answer: one through a layer of synapses."""
+    return 1 if isinstance(node, Affine | Embedding) else 0
+
+
+def _delivery(node: Node) -> int:
+    """Return the steps that Lava's own synapses take; ours, of an `Embedding`, wait instead."""
     return 1 if isinstance(node, Affine) else 0
 
 

@@ -112,15 +112,16 @@ class Recorder:
 
     Attributes
     ----------
-    saturations, spikes_in, dendrite_updates
-        Counters as in `neurossm.trace.Counts`.
+    saturations, spikes_in, dendrite_updates, syn_ops
+        Counters as in `neurossm.trace.Counts`. Synaptic operations are those that a process makes
+        itself; Lava's `Dense` counts nothing.
     fired
         Non-zero messages sent by each channel, ``(C,)``.
     """
 
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
-        self.saturations = self.spikes_in = self.dendrite_updates = 0
+        self.saturations = self.spikes_in = self.dendrite_updates = self.syn_ops = 0
         self.fired = np.zeros(frame.channels, np.int64)
         self._states: dict[str, NDArray[np.int32]] = {}
         self._first = 0.0
@@ -158,7 +159,7 @@ class Recorder:
 
     def close(self) -> None:
         """Write the rest; the last act of a process in a run. Values are in their file already."""
-        counters = np.array([self.saturations, self.spikes_in, self.dendrite_updates])
+        counters = np.array([self.saturations, self.spikes_in, self.dendrite_updates, self.syn_ops])
         states = {f"state.{name}": array for name, array in self._states.items()}
         span = np.array([self._first, time.monotonic()])
         with self.frame.file("summary").open("wb") as file:

@@ -35,7 +35,8 @@ def collect(job: Job, folder: Path) -> None:
     """Write the result file from the files of all processes; in the worker."""
     graph = job.graph
     summaries = {name: _summary(folder, index) for index, name in enumerate(graph.order)}
-    counts = {name: _counts(graph, name, summaries) for name in graph.order}
+    runs = job.samples * job.steps
+    counts = {name: _counts(graph, name, summaries, runs) for name in graph.order}
     spans = np.array([summary.span for summary in summaries.values()])
     arrays: dict[str, NDArray[np.generic]] = {
         "seconds": np.array([spans[:, 1].max() - spans[:, 0].min()]),
@@ -103,11 +104,14 @@ def _summary(folder: Path, index: int) -> Summary:
         return Summary(file["counters"], file["fired"], file["span"], states)
 
 
-def _counts(graph: Graph, name: str, summaries: dict[str, Summary]) -> Counts:
-    """Return the counters of a node: its own, and of its synapses what the senders counted."""
+def _counts(graph: Graph, name: str, summaries: dict[str, Summary], runs: int) -> Counts:
+    """Return the counters of a node: its own, and of its synapses what the senders counted.
+
+    `runs` are samples times steps.
+    """
     node, own = graph.nodes[name], summaries[name]
-    saturations, spikes_in, dendrite_updates = (int(number) for number in own.counters)
-    syn_ops = multiplies = 0
+    saturations, spikes_in, dendrite_updates, syn_ops = (int(number) for number in own.counters)
+    multiplies = 0
     if isinstance(node, Affine):
         # Lava's Dense counts nothing, but each message that was sent to it has been counted
         assert isinstance(node.weight, Quantized)
@@ -116,9 +120,10 @@ def _counts(graph: Graph, name: str, summaries: dict[str, Summary]) -> Counts:
             fired, fmt = summaries[source].fired, graph.nodes[source].out
             spikes_in += int(fired.sum())
             syn_ops += int(fired @ fan_out)
-            if fmt is not None and not fmt.is_spike:
+            if fmt is not None and not fmt.is_spike and not node.only_adds:
                 multiplies += int(fired @ fan_out)
-    spikes_out = int(own.fired.sum())
+    # every token is a message, 0 too
+    spikes_out = runs if name in graph.vocabularies else int(own.fired.sum())
     return Counts(
         syn_ops=syn_ops,
         synaptic_multiplies=multiplies,

@@ -9,15 +9,18 @@ import numpy as np
 
 from neurossm.fixed import Fixed, Quantized
 from neurossm.nodes import (
+    LIF,
     Accumulate,
     Affine,
     DiagonalSSM,
+    Embedding,
     Input,
     Node,
     Output,
     PiecewiseLinear,
     Product,
     Sum,
+    TernaryThreshold,
     Threshold,
     format_of,
     quantized,
@@ -76,6 +79,26 @@ def _threshold(node: Threshold, formats: list[Fixed], stacked: int) -> Variables
     return {"theta": _values(node.theta)}
 
 
+def _ternary_threshold(node: TernaryThreshold, formats: list[Fixed], stacked: int) -> Variables:
+    return {"delta": _values(node.delta)}
+
+
+def _lif(node: LIF, formats: list[Fixed], stacked: int) -> Variables:
+    zeros = np.zeros((stacked, node.in_channels), np.int64)
+    return {
+        **{name: _values(getattr(node, name)) for name in ("theta", "tau", "rho", "kappa")},
+        "hard": node.reset == "hard",
+        "soft": node.reset == "soft",
+        "state_bits": quantized(node.theta).bits,
+        "u": zeros,
+        "r": zeros,
+    }
+
+
+def _embedding(node: Embedding, formats: list[Fixed], stacked: int) -> Variables:
+    return {"table": _values(node.table)}
+
+
 def _sum(node: Sum, formats: list[Fixed], stacked: int) -> Variables:
     out = format_of(node)
     return {"shifts": [fmt.frac - out.frac for fmt in formats], "out_bits": out.bits}
@@ -118,6 +141,9 @@ _VARIABLES: dict[type[Node], Callable[..., Variables]] = {
     Product: _product,
     PiecewiseLinear: _piecewise_linear,
     Accumulate: _accumulate,
+    TernaryThreshold: _ternary_threshold,
+    LIF: _lif,
+    Embedding: _embedding,
 }
 
 

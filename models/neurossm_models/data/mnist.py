@@ -1,10 +1,15 @@
-"""MNIST as sequences of pixels (sequential MNIST): 784 steps of one 8-bit value, row by row."""
+"""MNIST as sequences of pixels: 784 steps of one 8-bit value, row by row or permuted.
+
+Permuted sequential MNIST has no single standard order. This is the one of state-spaces/s4, which
+SpikingSSMs uses too: bit reversal. Older papers use a random permutation; the two are not comparable.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurossm.errors import FormatError, InputError
 from neurossm_models.data.dataset import Dataset, data_root
@@ -42,6 +47,23 @@ def load(split: str, root: str | Path | None = None) -> Dataset:
     provenance = "MNIST (LeCun, Cortes, Burges), genuine files, md5 verified"
     inputs = images.reshape(len(images), -1, 1)
     return Dataset("mnist", split, inputs, 1 / 255, labels.astype(np.int64), provenance)
+
+
+def load_permuted(split: str, root: str | Path | None = None) -> Dataset:
+    """Return `load` with the pixels of every image in the order of `bit_reversal`."""
+    plain = load(split, root)
+    inputs = np.ascontiguousarray(plain.inputs[:, bit_reversal(plain.inputs.shape[1])])
+    provenance = plain.provenance + "; pixels in bit-reversed order (state-spaces/s4)"
+    return Dataset("psmnist", split, inputs, plain.scale, plain.labels, provenance)
+
+
+def bit_reversal(length: int) -> NDArray[np.int64]:
+    """Return the numbers below `length` in bit-reversed order: 0, 512, 256, 768, ... for 784."""
+    bits = (length - 1).bit_length()
+    numbers = np.arange(2**bits)
+    reversed_ = sum(((numbers >> i) & 1) << (bits - 1 - i) for i in range(bits))
+    order = np.asarray(reversed_, dtype=np.int64)
+    return order[order < length]
 
 
 def find(name: str, root: str | Path | None = None) -> Path | None:

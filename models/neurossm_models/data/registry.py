@@ -104,10 +104,19 @@ def registry(root: str | Path | None = None) -> tuple[Entry, ...]:
             "LeCun, Cortes, Burges",
             mnist.LICENCE,
         ),
+        Entry(
+            "psmnist",
+            "28x28 digits as 784 steps in bit-reversed order, 10 classes",
+            "60000 train, 10000 test",
+            str(files[0].parent) if files[0] and all(files) else None,
+            "the files of mnist, permuted",
+            mnist.LICENCE,
+        ),
     )
 
 
 _LOADERS: dict[str, Callable[[str, str | Path | None], Dataset]] = {
     "digits": lambda split, root: digits.load(split),
     "mnist": mnist.load,
+    "psmnist": mnist.load_permuted,
 }

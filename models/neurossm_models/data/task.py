@@ -26,7 +26,7 @@ class Task:
     classes: int
 
 
-_TASKS = {"digits": Task(64, 1 / 16, 10), "mnist": Task(784, 1 / 255, 10)}
+_TASKS = {"digits": Task(64, 1 / 16, 10), "mnist": Task(784, 1 / 255, 10), "psmnist": Task(784, 1 / 255, 10)}
 
 
 def task(name: str) -> Task:

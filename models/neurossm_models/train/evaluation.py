@@ -12,7 +12,7 @@ from neurossm.errors import InputError
 from neurossm_models.config import nearest
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.registry import load
-from neurossm_models.network import BinaryS4D
+from neurossm_models.network import Network
 from neurossm_models.train.checkpoint import load_tensors, load_weights
 from neurossm_models.train.recipe import Recipe, load_recipe
 
@@ -46,7 +46,7 @@ class Evaluation:
 
 
 @torch.no_grad()
-def measure(model: BinaryS4D, dataset: Dataset, batch: int = 250) -> Evaluation:
+def measure(model: Network, dataset: Dataset, batch: int = 250) -> Evaluation:
     """Return loss, accuracy and spike rates of a model in eval mode on a whole data set."""
     was_training = model.training
     model.eval()
@@ -91,7 +91,7 @@ def evaluate(
     return measure(model, load(f"{recipe.data.name}:{split}{count}", root))
 
 
-def load_model(run: str | Path) -> tuple[BinaryS4D, Recipe]:
+def load_model(run: str | Path) -> tuple[Network, Recipe]:
     """Return the best network of a run, in eval mode, and its recipe.
 
     Parameters
@@ -108,7 +108,7 @@ def load_model(run: str | Path) -> tuple[BinaryS4D, Recipe]:
     """
     folder = run_folder(run)
     recipe = load_recipe(folder / "recipe.toml")
-    model = BinaryS4D(recipe.model)
+    model = Network(recipe.model)
     weights, _ = load_tensors(folder / "weights.safetensors")
     load_weights(model, weights, str(folder / "weights.safetensors"))
     return model.eval(), recipe

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from neurossm.errors import InputError
-from neurossm_models.config import BinaryS4DConfig, check_choice, nearest
+from neurossm_models.config import FAMILIES, NetworkConfig, check_choice, nearest
 from neurossm_models.data.registry import names
 
 _RECIPES = Path(__file__).parent.parent / "recipes"
@@ -65,6 +65,8 @@ class TrainConfig:
         PyTorch threads; 0 leaves PyTorch's own choice. The sums, hence the bits, depend on it.
     save_every
         Steps between two checkpoints.
+    ssm, neuron
+        How sequences are computed; see `Network.use`. The forms agree within rounding.
     """
 
     epochs: int
@@ -77,6 +79,8 @@ class TrainConfig:
     seed: int = 0
     threads: int = 1
     save_every: int = 200
+    ssm: str = "auto"
+    neuron: str = "auto"
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "save_every"):
@@ -92,11 +96,11 @@ class Recipe:
     """Everything about one training run: data, network, training."""
 
     data: DataConfig
-    model: BinaryS4DConfig
+    model: NetworkConfig
     train: TrainConfig
 
 
-_SECTIONS: dict[str, type] = {"data": DataConfig, "model": BinaryS4DConfig, "train": TrainConfig}
+_DEFAULT_FAMILY = "binary-s4d"
 
 
 def load_recipe(name_or_path: str | Path, overrides: list[str] | None = None) -> Recipe:
@@ -113,12 +117,17 @@ def load_recipe(name_or_path: str | Path, overrides: list[str] | None = None) ->
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise InputError(str(path), expected="a TOML recipe", got=str(error)) from None
-    _check_tables(str(path), tables)
+    for section, table in tables.items():
+        if not isinstance(table, dict):
+            raise InputError(f"{path} [{section}]", expected="a table", got=repr(table))
     for override in overrides or []:
         _override(tables, override)
+    sections = _sections(str(path), tables)
+    for section in tables:
+        _check_key(str(path), section, list(sections), kind="section")
     parts: dict[str, Any] = {
         section: _section(f"{path} [{section}]", kind, tables.get(section, {}))
-        for section, kind in _SECTIONS.items()
+        for section, kind in sections.items()
     }
     return Recipe(**parts)
 
@@ -148,9 +157,15 @@ def to_toml(recipe: Recipe) -> str:
     for section, table in dataclasses.asdict(recipe).items():
         lines.append(f"[{section}]")
         for key, value in table.items():
-            lines.append(f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value!r}")
+            lines.append(f"{key} = {_toml(value)}")
         lines.append("")
     return "\n".join(lines)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 def _override(tables: dict[str, Any], override: str) -> None:
@@ -163,19 +178,20 @@ def _override(tables: dict[str, Any], override: str) -> None:
         value = tomllib.loads(f"value = {text.strip()}")["value"]
     except tomllib.TOMLDecodeError:
         value = text.strip()
-    if section not in _SECTIONS:
-        known = list(_SECTIONS)
+    sections = _sections(where, tables)
+    if section not in sections:
+        known = list(sections)
         expected = "a section of " + ", ".join(known)
         raise InputError(where, expected=expected, got=section, remedy=nearest(section, known))
-    _check_key(where, key, [field.name for field in dataclasses.fields(_SECTIONS[section])])
+    _check_key(where, key, [field.name for field in dataclasses.fields(sections[section])])
     tables.setdefault(section, {})[key] = value
 
 
-def _check_tables(where: str, tables: dict[str, Any]) -> None:
-    for section, table in tables.items():
-        _check_key(where, section, list(_SECTIONS), kind="section")
-        if not isinstance(table, dict):
-            raise InputError(f"{where} [{section}]", expected="a table", got=repr(table))
+def _sections(where: str, tables: dict[str, Any]) -> dict[str, type]:
+    """Return what each section becomes; the family decides which keys [model] has."""
+    family = tables.get("model", {}).get("family", _DEFAULT_FAMILY)
+    check_choice(f"{where} [model] family", family, sorted(FAMILIES))
+    return {"data": DataConfig, "model": FAMILIES[family], "train": TrainConfig}
 
 
 def _section(where: str, kind: type, table: dict[str, Any]) -> Any:
@@ -202,7 +218,7 @@ def _typed(where: str, value: Any, kind: type) -> Any:
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
-        wanted = {int: "a whole number", float: "a number", str: "a string"}
+        wanted = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
         raise InputError(where, expected=wanted[kind], got=repr(value))
     if isinstance(value, float) and not math.isfinite(value):
         raise InputError(where, expected="a finite number", got=repr(value))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numba
 import torch
 
 from neurossm.errors import InputError
 from neurossm_models.train.checkpoint import replace_file
+from neurossm_models.train.memory import keep_freed_memory
 from neurossm_models.train.recipe import Recipe, load_recipe, to_toml
 from neurossm_models.train.trainer import Trainer, TrainResult
 
@@ -55,6 +57,8 @@ def train(
     torch.manual_seed(recipe.train.seed)
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
+        numba.set_num_threads(min(recipe.train.threads, numba.config.NUMBA_NUM_THREADS))
+    keep_freed_memory()
     trainer = Trainer(recipe, folder)
     if resume:
         trainer.restore()

@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 from neurossm.errors import InputError
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.registry import load
-from neurossm_models.network import BinaryS4D
+from neurossm_models.network import Network
 from neurossm_models.train import checkpoint as ck
 from neurossm_models.train.evaluation import Evaluation, measure, tensors
 from neurossm_models.train.interrupt import interrupts
@@ -72,7 +72,8 @@ class Trainer:
     def __init__(self, recipe: Recipe, folder: Path) -> None:
         self.recipe, self.folder = recipe, folder
         self.data, self.held_out = split_data(recipe)
-        self.model = BinaryS4D(recipe.model)
+        self.model = Network(recipe.model)
+        self.model.use(ssm=recipe.train.ssm, neuron=recipe.train.neuron)
         self.names = {parameter: name for name, parameter in self.model.named_parameters()}
         self.optimizer = torch.optim.AdamW(parameter_groups(self.model, recipe), betas=(0.9, 0.999))
         self.steps_per_epoch = len(self.data) // recipe.train.batch

@@ -33,6 +33,7 @@ WORD = LavaPyType(np.ndarray, np.int32, precision=32)
 STATE = LavaPyType(np.ndarray, np.int32, precision=24)
 POLE = LavaPyType(np.ndarray, np.int32, precision=16)
 GAIN = LavaPyType(np.ndarray, np.int32, precision=8)
+LEAK_SHIFT = np.array(12)
 
 
 class Source(NeuronProcess):
@@ -53,6 +54,18 @@ class DiagonalSSM(NeuronProcess):
 
 class Threshold(NeuronProcess):
     """Spikes where the input is above ``theta - 1``."""
+
+
+class TernaryThreshold(NeuronProcess):
+    """Signed spikes where the input is above ``delta - 1`` or below ``1 - delta``."""
+
+
+class LIF(NeuronProcess):
+    """Leaky membranes with a reset and a refractory trace."""
+
+
+class Embedding(NeuronProcess):
+    """The synapses of a one-hot spike: the row of a token."""
 
 
 class Sum(NeuronProcess):
@@ -189,6 +202,74 @@ class ThresholdModel(NeuronModel):
         u = self.entering(operands)
         self.recorder.dendrite_updates += u.size
         return np.asarray(u > self.theta.astype(np.int64) - 1, dtype=np.int64)
+
+
+@implements(proc=TernaryThreshold, protocol=LoihiProtocol)
+@requires(CPU)
+class TernaryThresholdModel(NeuronModel):
+    """Model of `TernaryThreshold`: two strict comparisons."""
+
+    delta: Any = WORD
+
+    def update(self, operands: list[Words], samples: slice, step: int) -> Integers:
+        """Return 1 above ``delta - 1``, -1 below ``1 - delta``, else 0."""
+        self.count_arrivals(operands)
+        u, least = self.entering(operands), self.delta.astype(np.int64) - 1
+        self.recorder.dendrite_updates += u.size
+        return np.asarray(u > least, dtype=np.int64) - np.asarray(u < -least, dtype=np.int64)
+
+
+@implements(proc=LIF, protocol=LoihiProtocol)
+@requires(CPU)
+class LIFModel(NeuronModel):
+    """Model of `LIF`: decay, integrate, compare, reset, then the trace for the next step."""
+
+    theta: Any = WORD
+    tau: Any = WORD
+    rho: Any = WORD
+    kappa: Any = WORD
+    hard: Any = WORD
+    soft: Any = WORD
+    state_bits: Any = WORD
+    u: Any = STATE
+    r: Any = STATE
+
+    states: ClassVar[tuple[str, ...]] = ("u", "r")
+
+    def kept(self) -> tuple[str, ...]:
+        """Return both states, or the membrane alone where no spike leaves a trace."""
+        return ("u", "r") if self.kappa.any() else ("u",)
+
+    def update(self, operands: list[Words], samples: slice, step: int) -> Integers:
+        """Return the spikes."""
+        self.count_arrivals(operands)
+        decayed = times(self.tau, self.u, LEAK_SHIFT)
+        membrane = self.clipped(decayed + self.entering(operands), self.state_bits)
+        fires = membrane > self.r + self.theta.astype(np.int64) - 1
+        self.recorder.dendrite_updates += fires.size * len(self.kept())
+        if self.hard.item():
+            membrane[fires] = 0
+        elif self.soft.item():
+            membrane -= np.where(fires, self.theta, 0)
+        self.u = membrane.astype(np.int32)
+        left = times(self.rho, self.r, LEAK_SHIFT) + np.where(fires, self.kappa, 0)
+        self.r = self.clipped(left, self.state_bits).astype(np.int32)
+        return np.asarray(fires, dtype=np.int64)
+
+
+@implements(proc=Embedding, protocol=LoihiProtocol)
+@requires(CPU)
+class EmbeddingModel(NeuronModel):
+    """Model of `Embedding`."""
+
+    table: Any = GAIN
+
+    def update(self, operands: list[Words], samples: slice, step: int) -> Integers:
+        """Return the rows of the tokens; each is a message, whichever it is."""
+        tokens = operands[0][:, 0]
+        self.recorder.spikes_in += tokens.size
+        self.recorder.syn_ops += tokens.size * self.table.shape[1]
+        return np.asarray(self.table[tokens], dtype=np.int64)
 
 
 @implements(proc=Sum, protocol=LoihiProtocol)

@@ -1,0 +1,63 @@
+"""Binary S4D: state space layers whose outputs are spikes, on a real-valued residual stream.
+
+Shape letters: ``B`` batch, ``L`` time steps, ``H`` features. Signals: ``y`` output of the state
+space layer, ``v`` its normalized form, ``s`` spikes, ``o`` what is added to the residual stream.
+
+Source: Stan and Rhodes, "Learning long sequences in spiking neural networks", Scientific Reports
+14:21957, 2024 (arXiv 2401.00955); equations as tabulated in arXiv 2410.03530, table 7.
+
+Deviations: the place of the normalizations in the paper is not known here; this one (batch norm
+before and after the state space layer) folds into constants when deployed. The spike threshold is
+trained, one a feature; its published value is not known here. Mixing can be linear instead of gated.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from neurossm_models.block import Block, States
+from neurossm_models.chain import Stage
+from neurossm_models.config import BinaryS4DConfig
+from neurossm_models.layers import glu, make_norm, mix, normalize
+from neurossm_models.mixing import add_mixed
+from neurossm_models.stages import Norm, Threshold
+from neurossm_models.surrogate import Spike
+
+
+class BinaryS4DBlock(Block):
+    """One layer of Binary S4D.
+
+    ::
+
+        v = norm(y)                                   y = C x + D u
+        s = 1[v >= theta]                             H(.) in table 7
+        o = (W1 s + b1) * sigmoid(W2 s + b2)          table 7; or W s + b
+    """
+
+    def __init__(self, config: BinaryS4DConfig) -> None:
+        super().__init__(config)
+        self.ssm_norm = make_norm(config.norm, config.width)
+        self.spike = Spike(config.width, config.threshold, config.surrogate)
+        self.gated = config.mixing == "glu"
+        self.mix = nn.Linear(config.width, config.width * (2 if self.gated else 1))
+
+    def respond(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what is added to the stream, and the spikes, for y (H, B, L)."""
+        s = self.spike(normalize(self.ssm_norm, y))
+        mixed = mix(self.mix, self.dropout(s))
+        return glu(mixed) if self.gated else mixed, s
+
+    def neuron_stages(self, r: Tensor) -> list[Stage]:
+        """Return norm and threshold, for sequences like r."""
+        assert isinstance(self.ssm_norm, nn.BatchNorm1d)
+        spike = Threshold(self.spike.theta, self.spike.surrogate)
+        return [Norm(self.ssm_norm, r[0].numel()), spike]
+
+    def add_mixed(self, r: Tensor, s: Tensor) -> Tensor:
+        """Return the residual stream after the block, given its spikes."""
+        return add_mixed(r, s, self.mix.weight, self.mix.bias, self.kept(s))
+
+    def respond_step(self, y: Tensor, membrane: States) -> tuple[Tensor, States]:
+        """Return what is added to the stream for y (B, H); there is no membrane."""
+        mixed = self.mix(self.spike.step(self.ssm_norm(y)))
+        return glu(mixed.T).T if self.gated else mixed, ()

@@ -1,0 +1,114 @@
+"""What the blocks of all families share: norm, state space layer, residual stream.
+
+Shape letters: ``B`` batch, ``L`` time steps, ``H`` features, ``M`` complex modes a feature.
+Signals: ``r`` residual stream, ``u`` drive of the state space layer, ``y`` its output, ``s`` spikes.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from neurossm_models.chain import Stage, run_chain
+from neurossm_models.config import NetworkConfig
+from neurossm_models.layers import make_norm, normalize
+from neurossm_models.s4d import S4D
+from neurossm_models.stages import Norm, Recurrence
+
+States = tuple[Tensor, ...]
+
+
+class Block(nn.Module):
+    """One layer: ``r + respond(S4D(norm(r)))``, or ``norm(r + respond(S4D(r)))`` with a post-norm.
+
+    A family says what `respond` is: from the output of the state space layer to what is added to
+    the residual stream. Dropout silences whole features for a whole sequence (as S4 does).
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.prenorm = config.prenorm
+        self.norm = make_norm(config.norm, config.width)
+        self.ssm = S4D(
+            config.width,
+            config.state,
+            init=config.init,
+            discretization=config.discretization,
+            dt_min=config.dt_min,
+            dt_max=config.dt_max,
+            train_b=config.train_b,
+            bidirectional=config.bidirectional,
+        )
+        self.dropout = nn.Dropout1d(config.dropout)
+
+    def forward(self, r: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the residual stream after the block and the spikes in it, both (H, B, L)."""
+        if self.native(r):
+            return self.forward_native(r)
+        u = normalize(self.norm, r) if self.prenorm else r
+        added, s = self.respond(self.ssm(u))
+        r = r + added
+        return r if self.prenorm else normalize(self.norm, r), s
+
+    def native(self, r: Tensor) -> bool:
+        """Say whether the chain of native kernels computes this block."""
+        return (
+            self.prenorm
+            and isinstance(self.norm, nn.BatchNorm1d)
+            and self.ssm.c_backward is None
+            and self.ssm.form_for(r) == "native"
+        )
+
+    def forward_native(self, r: Tensor) -> tuple[Tensor, Tensor]:
+        """As `forward`, with the norm, the state space layer and the neuron in one chain."""
+        s = self.run_chain(r)
+        return self.add_mixed(r, s), s
+
+    def run_chain(self, r: Tensor) -> Tensor:
+        """Return the output of the neuron for the residual stream (H, B, L), by native kernels."""
+        assert isinstance(self.norm, nn.BatchNorm1d)
+        stages = [
+            Norm(self.norm, r[0].numel()),
+            Recurrence(self.ssm.tables(r.shape[-1])),
+            *self.neuron_stages(r),
+        ]
+        s = run_chain(r, *stages)
+        for stage in stages:
+            if isinstance(stage, Norm):
+                stage.finish()
+        return s
+
+    def neuron_stages(self, r: Tensor) -> list[Stage]:
+        """Return the stages behind the state space layer, for sequences like r."""
+        raise NotImplementedError
+
+    def add_mixed(self, r: Tensor, s: Tensor) -> Tensor:
+        """Return the residual stream after the block, given its spikes."""
+        raise NotImplementedError
+
+    def kept(self, s: Tensor) -> Tensor:
+        """Return dropout's factor of each feature and sequence, (H, B)."""
+        return self.dropout(s.new_ones(*s.shape[:2], 1))[..., 0]
+
+    def initial_state(self, batch: int) -> States:
+        """Return the state before the first step; the modes (B, H, M) come first."""
+        return (self.ssm.initial_state(batch), *self.initial_membrane(batch))
+
+    def step(self, r: Tensor, state: States) -> tuple[Tensor, States]:
+        """Return the residual stream (B, H) and the state after one time step."""
+        modes, *membrane = state
+        y, modes = self.ssm.step(self.norm(r) if self.prenorm else r, modes)
+        added, after = self.respond_step(y, tuple(membrane))
+        r = r + added
+        return r if self.prenorm else self.norm(r), (modes, *after)
+
+    def respond(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what is added to the stream, and the spikes, for y (H, B, L)."""
+        raise NotImplementedError
+
+    def respond_step(self, y: Tensor, membrane: States) -> tuple[Tensor, States]:
+        """Return what is added to the stream, and the next membrane, for y (B, H)."""
+        raise NotImplementedError
+
+    def initial_membrane(self, batch: int) -> States:
+        """Return the state of the neuron before the first step; none by default."""
+        return ()

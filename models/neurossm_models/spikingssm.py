@@ -1,0 +1,79 @@
+"""SpikingSSM: a state space layer, a leaky integrate-and-fire neuron with hard reset, a gate.
+
+Shape letters: ``B`` batch, ``L`` time steps, ``H`` features. Signals: ``y`` output of the state
+space layer, ``s`` spikes, ``o`` what is added to the residual stream.
+
+Source: Shen, Wang, Huang, Zhong, Guo, Lu, Zhang, Leng, "SpikingSSMs: Learning Long Sequences with
+Sparse and Parallel Spiking State Space Models", AAAI 2025 (arXiv 2408.14909).
+
+Deviations: the norm is a batch norm before the state space layer, where it acts and folds; the
+released code computes a post-norm and drops it. Training runs the exact neuron, reset path included,
+by default; the paper's surrogate dynamic network and its detached membrane are one setting away.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from neurossm_models.block import Block, States
+from neurossm_models.chain import Stage
+from neurossm_models.config import SpikingSSMConfig
+from neurossm_models.layers import glu, mix
+from neurossm_models.mixing import add_mixed
+from neurossm_models.neurons import LIF
+
+
+class SpikingSSMBlock(Block):
+    """One layer of a SpikingSSM.
+
+    ::
+
+        s = LIF(y / v_th)                             eq. 8, 9, 4; scaling by eq. 12
+        o = (W1 s + b1) * sigmoid(W2 s + b2)          1x1 mixing to 2 H and GLU; or W s + b
+    """
+
+    def __init__(self, config: SpikingSSMConfig) -> None:
+        super().__init__(config)
+        self.neuron = self.make_neuron(config)
+        self.gated = config.mixing == "glu"
+        self.mix = nn.Linear(config.width, config.width * (2 if self.gated else 1))
+
+    def make_neuron(self, config: SpikingSSMConfig) -> LIF:
+        """Return the neuron: hard reset, fixed leak, threshold of each feature."""
+        return LIF(
+            config.width,
+            tau=config.tau,
+            reset="hard",
+            threshold=config.threshold,
+            train_threshold=config.train_threshold,
+            surrogate=config.surrogate,
+        )
+
+    def respond(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what is added to the stream, and the spikes, for y (H, B, L)."""
+        s = self.neuron(y)
+        mixed = mix(self.mix, self.dropout(s))
+        return glu(mixed) if self.gated else mixed, s
+
+    def native(self, r: Tensor) -> bool:
+        """Say whether the chain of native kernels computes this block."""
+        return super().native(r) and self.neuron.form in ("auto", "native")
+
+    def neuron_stages(self, r: Tensor) -> list[Stage]:
+        """Return the exact neuron."""
+        return [self.neuron.stage()]
+
+    def add_mixed(self, r: Tensor, s: Tensor) -> Tensor:
+        """Return the residual stream after the block, given its spikes."""
+        return add_mixed(r, s, self.mix.weight, self.mix.bias, self.kept(s))
+
+    def initial_membrane(self, batch: int) -> States:
+        """Return membrane, refractory trace and last spike before the first step, (B, H)."""
+        return self.neuron.initial_state(batch)
+
+    def respond_step(self, y: Tensor, membrane: States) -> tuple[Tensor, States]:
+        """Return what is added to the stream, and the next membrane, for y (B, H)."""
+        u, r, last = membrane
+        s, after = self.neuron.step(y, (u, r, last))
+        mixed = self.mix(s)
+        return glu(mixed.T).T if self.gated else mixed, after

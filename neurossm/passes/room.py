@@ -1,0 +1,173 @@
+"""What a quantizer may look at, and how fine a message may be: room for all that is behind it.
+
+A message of more fraction bits is more exact and needs more room: in its own width, in the
+accumulators of the synapses that receive it, in the membranes that add it up.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.fixed import (
+    ACCUMULATOR_BITS,
+    LEAK_FRAC,
+    MESSAGE_BITS,
+    Fixed,
+    accumulator_bound,
+    fit_frac,
+    round_leaks,
+    round_to,
+    symmetric_limit,
+)
+from neurossm.graph import Graph
+from neurossm.nodes import LIF, Affine, Node
+from neurossm.passes.calibrate import Ranges
+
+
+class Settings(Protocol):
+    """The settings that formats follow; `neurossm.passes.quantize.Quantize` describes them."""
+
+    @property
+    def pole_bits(self) -> int:
+        """Width of each part of a pole."""
+
+    @property
+    def weight_bits(self) -> int:
+        """Width of mantissas of weights and gains."""
+
+    @property
+    def state_bits(self) -> int:
+        """Width of the states."""
+
+    @property
+    def message_bits(self) -> int:
+        """Widest graded message."""
+
+    @property
+    def stream_bits(self) -> int:
+        """Width that a sum aims at."""
+
+    @property
+    def segment_bits(self) -> int:
+        """Width of slopes and of what segments send."""
+
+    @property
+    def headroom(self) -> int:
+        """Bits kept free above the largest value seen."""
+
+
+@dataclass(frozen=True)
+class Here:
+    """What a quantizer may look at: the settings, the ranges, the formats that arrive."""
+
+    settings: Settings
+    graph: Graph
+    ranges: Ranges
+    done: Mapping[str, Node]
+    name: str
+
+    @property
+    def arriving(self) -> list[Fixed]:
+        """Formats of the messages that arrive, one an edge."""
+        formats = [self.done[source].out for source in self.graph.sources[self.name]]
+        return [fmt for fmt in formats if fmt is not None]
+
+    @property
+    def frac(self) -> int:
+        """Fraction bits of what arrives."""
+        return self.arriving[0].frac
+
+    def range_of(self, name: str) -> float:
+        """Largest magnitude of a message, with the headroom."""
+        return self.ranges.messages[name] * 2.0**self.settings.headroom
+
+    def format(self, bits: int, most: int = 64, constant: float = 0.0) -> Fixed:
+        """Return a format for this node's range and for a constant that is added to its output.
+
+        At most `bits` bits, and at most `most` fraction bits; what is behind has room for it.
+        """
+        largest = max(self.range_of(self.name), constant)
+        frac = min(
+            fit_frac(largest, bits), most, self._most_for_synapses(), self.most_for_membranes()
+        )
+        while True:
+            needed = next(
+                b for b in range(2, bits + 1) if fit_frac(largest, b) >= frac or b == bits
+            )
+            fmt = Fixed(needed, frac)
+            if self._fits_accumulators(fmt) or frac == -64:
+                return fmt
+            frac -= 1
+
+    def most_for_membranes(self, name: str = "") -> int:
+        """Return the fraction bits with which membranes and traces behind a node fit their states.
+
+        With inputs up to ``y`` a membrane stays within ``y / (1 - tau)``, a trace within
+        ``kappa / (1 - rho)``: neither can saturate while inputs stay within the headroom. The
+        default is this node.
+        """
+        most = 64
+        for target in self.graph.targets[name or self.name]:
+            node = self.graph.nodes[target]
+            if isinstance(node, LIF):
+                inputs = self.ranges.inputs[target] * 2.0**self.settings.headroom
+                membrane = inputs / _lost(node.tau)
+                # rounding kappa up by half a unit adds up to 2048 units of the largest trace
+                trace = np.asarray(node.kappa) / _lost(node.rho) * (1 + 2.0**-11)
+                largest = np.max([membrane, trace, np.asarray(node.theta)])
+                most = min(most, fit_frac(float(largest), self.settings.state_bits))
+        return most
+
+    def _most_for_synapses(self) -> int:
+        """Return the fraction bits with which the sum of every Affine behind still fits."""
+        most = 64
+        for target in self.graph.targets[self.name]:
+            node = self.graph.nodes[target]
+            if isinstance(node, Affine):
+                room = fit_frac(self.range_of(target), MESSAGE_BITS)
+                room = min(room, self.most_for_membranes(target))
+                most = min(most, room - weight_frac(node, self.settings.weight_bits, graded=True))
+        return most
+
+    def _fits_accumulators(self, fmt: Fixed) -> bool:
+        """Tell whether no Affine behind could leave its accumulator, whatever arrives."""
+        for target in self.graph.targets[self.name]:
+            node = self.graph.nodes[target]
+            if not isinstance(node, Affine):
+                continue
+            bits = self.settings.weight_bits
+            frac = weight_frac(node, bits, graded=True)
+            mantissas = round_to(np.asarray(node.weight), frac, bits)
+            edges = len(self.graph.sources[target])
+            bias = float(np.abs(np.asarray(node.bias)).max()) * 2.0 ** (frac + fmt.frac) + 1
+            bound = edges * accumulator_bound(mantissas, fmt.high) + bias
+            if 2 * bound > symmetric_limit(ACCUMULATOR_BITS):
+                return False
+        return True
+
+
+def weight_frac(node: Affine, bits: int, *, graded: bool) -> int:
+    """Return the fraction bits of synapses: their largest weight just fits.
+
+    Ternary weights that receive graded messages, all -s, 0 or s with a power of two s, become -1,
+    0 and 1: then messages are added and nothing is multiplied. Spikes are added in any case, and
+    the bias is finer the more fraction bits the weights have.
+    """
+    magnitudes = np.abs(np.asarray(node.weight))
+    largest = float(magnitudes.max())
+    mantissa, exponent = math.frexp(largest)
+    if graded and mantissa == 0.5 and np.all((magnitudes == 0) | (magnitudes == largest)):
+        return 1 - exponent
+    return fit_frac(largest, bits)
+
+
+def _lost(leaks: object) -> NDArray[np.float64]:
+    """Return what a state loses at each step with rounded leaks, at least one part in 4096."""
+    mantissas = round_leaks(np.asarray(leaks, dtype=np.float64), LEAK_FRAC)
+    return np.asarray(1 - mantissas * 2.0**-LEAK_FRAC, dtype=np.float64)
