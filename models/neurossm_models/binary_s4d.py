@@ -8,7 +8,7 @@ Source: Stan and Rhodes, "Learning long sequences in spiking neural networks", S
 
 Deviations: the place of the normalizations in the paper is not known here; this one (batch norm
 before and after the state space layer) folds into constants when deployed. The spike threshold is
-trained, one a feature; its published value is not known here. Mixing can be linear instead of gated.
+trained, one a feature; its published value is not known here. Mixing can be linear, too.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What the blocks of all families share: norm, state space layer, residual stream.
 
 Shape letters: ``B`` batch, ``L`` time steps, ``H`` features, ``M`` complex modes a feature.
-Signals: ``r`` residual stream, ``u`` drive of the state space layer, ``y`` its output, ``s`` spikes.
+Signals: ``r`` residual stream, ``u`` drive of the state space layer, ``y`` its output, ``s``
+spikes.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ class Block(nn.Module):
 
     def kept(self, s: Tensor) -> Tensor:
         """Return dropout's factor of each feature and sequence, (H, B)."""
-        return self.dropout(s.new_ones(*s.shape[:2], 1))[..., 0]
+        kept: Tensor = self.dropout(s.new_ones(*s.shape[:2], 1))
+        return kept[..., 0]
 
     def initial_state(self, batch: int) -> States:
         """Return the state before the first step; the modes (B, H, M) come first."""

@@ -1,10 +1,10 @@
 """Chains: what a layer does to each feature by itself, a few features at a time.
 
-The norm, the state space layer and the neuron of a layer treat every feature by itself. On a CPU the
-memory is what limits them, not the arithmetic: run one after the other on whole tensors, they read
-and write each value a dozen times. A chain runs all its stages on one part of the features while
-that part is in the cache, and keeps nothing but its input; backward it runs the part forward again
-(activation checkpointing, Chen et al., arXiv 1604.06174). Parts are spread over PyTorch's threads.
+The norm, the state space layer and the neuron of a layer treat every feature by itself. Run one
+after the other on whole tensors, they would read and write each value a dozen times. A chain runs
+all its stages on one part of the features while that part is in the cache, and keeps little but its
+input; backward it runs the cheap stages again (activation checkpointing, Chen et al., arXiv
+1604.06174). Parts are spread over PyTorch's threads.
 
 Shape letters: ``H`` features, ``B`` batch, ``L`` time steps.
 """

@@ -14,6 +14,7 @@ DISCRETIZATIONS = ("zoh", "bilinear")
 MIXINGS = ("glu", "linear")
 NORMS = ("batch", "layer", "none")
 READOUTS = ("mean", "sequence", "pair")
+NEURON_FORMS = ("auto", "native", "loop", "boundary", "sdn")
 SURROGATES = ("arctan", "triangle", "fast_sigmoid")
 
 
@@ -239,6 +240,21 @@ def check_choice(where: str, value: str, choices: Sequence[str]) -> None:
     if value not in choices:
         expected = "one of " + ", ".join(choices)
         raise InputError(where, expected=expected, got=repr(value), remedy=nearest(value, choices))
+
+
+def check_neuron_form(where: str, form: str) -> str:
+    """Return the name of a form of the neurons: the form itself, or ``"sdn"`` of ``"sdn:FILE"``.
+
+    Raises
+    ------
+    InputError
+        If there is no such form.
+    """
+    name, colon, file = form.partition(":")
+    if name == "sdn" and colon and not file:
+        raise InputError(where, expected="'sdn' or 'sdn:FILE'", got=repr(form))
+    check_choice(where, name if name == "sdn" else form, NEURON_FORMS)
+    return name
 
 
 def nearest(word: str, known: Sequence[str]) -> str:

@@ -10,8 +10,8 @@ independent re-implementations have them.
 Deviations: the threshold of the activations is a trained constant of each feature; the published
 fraction of the largest magnitude at each time step depends on the data and cannot be deployed
 (``threshold = "maximum"`` trains it for comparison). Batch norm of y before the unit instead of a
-layer norm of the product behind it, which has no fixed-point form; a trained scale of each output of
-the ternary weights in its place. The ternary weights get a surrogate gradient, too.
+layer norm of the product behind it, which has no fixed-point form; a trained scale of each output
+of the ternary weights in its place. The ternary weights get a surrogate gradient, too.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ class _Ternary(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor | None]:
         z, delta = ctx.saved_tensors
         up, down = arctan(z - delta), arctan(z + delta)
-        grad_delta = (grad * (down - up)).sum_to_size(delta.shape) if ctx.needs_input_grad[1] else None
+        grad_delta = (
+            (grad * (down - up)).sum_to_size(delta.shape) if ctx.needs_input_grad[1] else None
+        )
         return up.add_(down).mul_(grad), grad_delta
 
 

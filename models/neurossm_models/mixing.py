@@ -1,7 +1,7 @@
 """Mixing of features by a matrix, with or without a gate, a few sequences at a time.
 
-As `neurossm_models.chain`, but for what treats each time step by itself. The product is kept for the
-backward pass: writing and reading it takes a third of the time of computing it again.
+As `neurossm_models.chain`, but for what treats each time step by itself. The product is kept for
+the backward pass: writing and reading it takes a third of the time of computing it again.
 
 Shape letters: ``H`` features, ``B`` batch, ``L`` time steps, ``G`` rows of the matrix (H, or 2 H
 with a gate).
@@ -34,13 +34,13 @@ class _Mixing(torch.autograd.Function):
             return mixed if gated else None
 
         ctx.mixed = spread(run, parts_of(s, 1))
-        ctx.save_for_backward(s, weight, bias, keep)
+        ctx.save_for_backward(s, weight, keep)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        s, weight, bias, keep = ctx.saved_tensors
+        s, weight, keep = ctx.saved_tensors
         parts = parts_of(s, 1)
         products = dict(zip((part.start for part in parts), ctx.mixed, strict=True))
         grad_s = torch.empty_like(s)

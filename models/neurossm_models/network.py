@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from neurossm.errors import InputError
 from neurossm_models.binary_s4d import BinaryS4DBlock
 from neurossm_models.block import Block, States
-from neurossm_models.config import NetworkConfig, check_choice
+from neurossm_models.config import NetworkConfig, check_choice, check_neuron_form
 from neurossm_models.gsu import GSUBlock
 from neurossm_models.layers import mix
 from neurossm_models.neurons import LIF
@@ -91,12 +91,25 @@ class Network(nn.Module):
             self.encoder = nn.Linear(config.in_features, config.width)
         block = BLOCKS[config.family]
         self.blocks = nn.ModuleList(block(config) for _ in range(config.layers))
-        wide = config.width * (4 if config.readout == "pair" else 1)
-        self.decoder = nn.Linear(wide, config.classes)
+        self.compare: nn.Module | None = None
+        if config.readout == "pair":
+            self.compare = nn.Sequential(nn.Linear(4 * config.width, config.width), nn.ReLU())
+        self.decoder = nn.Linear(config.width, config.classes)
 
     def use(self, *, ssm: str = "auto", neuron: str = "auto") -> Network:
-        """Choose how sequences are computed; see `S4D.form` and `LIF.form`. Returns itself."""
+        """Choose how sequences are computed; see `S4D.form` and `LIF.form`. Returns itself.
+
+        Raises
+        ------
+        InputError
+            If there is no such form, or it does not apply to the neurons of this family.
+        """
         check_choice("form of the state space layers", ssm, FORMS)
+        name = check_neuron_form("form of the neurons", neuron)
+        if name in ("boundary", "sdn") and not any(isinstance(m, LIF) for m in self.modules()):
+            got = f"family {self.config.family!r}"
+            expected = "a family whose neurons have a membrane"
+            raise InputError(f"form {name!r}", expected=expected, got=got, remedy="use 'auto'")
         for module in self.modules():
             if isinstance(module, S4D):
                 module.form = ssm
@@ -122,14 +135,11 @@ class Network(nn.Module):
             Shape (B, C); (B / 2, C) for ``"pair"``, (B, L, C) for ``"sequence"``.
         """
         r, _ = self._stream(x)
-        if self.config.readout == "sequence":
-            return mix(self.decoder, r).permute(1, 2, 0)
-        # The decoder is affine, so the mean may be taken before it: L times less work.
-        logits: Tensor = self.decoder(self._combined(_mean(r, lengths)))
-        return logits
+        return self._logits(r, lengths)
 
     def forward_sequence(self, x: Tensor) -> Tensor:
         """Return the mean readout after every step: (B, L, F) to (B, L, C)."""
+        self._check_single("Network.forward_sequence")
         r, _ = self._stream(x)
         steps = torch.arange(1, r.shape[-1] + 1, dtype=r.dtype, device=r.device)
         return (mix(self.decoder, r).cumsum(-1) / steps).permute(1, 2, 0)
@@ -137,8 +147,8 @@ class Network(nn.Module):
     def record(self, x: Tensor, lengths: Tensor | None = None) -> Recording:
         """Return the logits together with the spikes of every block; see `forward`."""
         r, spikes = self._stream(x)
-        rates = tuple(float(s.detach().abs().mean()) for s in spikes)
-        logits = self.decoder(self._combined(_mean(r, lengths)))
+        rates = tuple(float(_mean(s.detach().abs(), lengths).mean()) for s in spikes)
+        logits = self._logits(r, lengths)
         return Recording(logits, tuple(s.transpose(0, 1).to(torch.int8) for s in spikes), rates)
 
     def initial_state(self, batch: int) -> State:
@@ -165,8 +175,10 @@ class Network(nn.Module):
         Raises
         ------
         InputError
-            In training mode, where normalization needs whole batches; for a bidirectional network.
+            In training mode, where normalization needs whole batches; for a bidirectional network,
+            or one that compares pairs.
         """
+        self._check_single("Network.step")
         if self.training:
             raise InputError("Network.step", got="training mode", remedy="call eval() first")
         if self.config.bidirectional:
@@ -191,19 +203,30 @@ class Network(nn.Module):
     def _encoded(self, x: Tensor) -> Tensor:
         if isinstance(self.encoder, nn.Embedding):
             _check_shape(x.ndim == 2, "(batch, steps) of tokens", x)
-            return self.encoder(x).permute(2, 0, 1).contiguous()
+            embedded: Tensor = self.encoder(x)
+            return embedded.permute(2, 0, 1).contiguous()
         assert isinstance(self.encoder, nn.Linear)
         features = self.config.in_features
         right = x.ndim == 3 and x.shape[-1] == features
         _check_shape(right, f"(batch, steps, {features})", x)
         return mix(self.encoder, x.permute(2, 0, 1))
 
-    def _combined(self, mean: Tensor) -> Tensor:
-        """Return what the decoder sees of the means (B, H)."""
-        if self.config.readout != "pair":
-            return mean
-        one, two = mean[0::2], mean[1::2]
-        return torch.cat([one, two, one * two, one - two], 1)
+    def _logits(self, r: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return the readout of the residual stream (H, B, L)."""
+        if self.config.readout == "sequence":
+            return mix(self.decoder, r).permute(1, 2, 0)
+        mean = _mean(r, lengths)
+        if self.compare is not None:
+            one, two = mean[0::2], mean[1::2]
+            mean = self.compare(torch.cat([one, two, one * two, one - two], 1))
+        # The decoder is affine, so the mean may be taken before it: L times less work.
+        logits: Tensor = self.decoder(mean)
+        return logits
+
+    def _check_single(self, where: str) -> None:
+        if self.config.readout == "pair":
+            got = 'the readout "pair"'
+            raise InputError(where, expected="a network of single sequences", got=got)
 
     def _blocks(self) -> list[Block]:
         return [block for block in self.blocks if isinstance(block, Block)]
@@ -219,4 +242,6 @@ def _mean(r: Tensor, lengths: Tensor | None) -> Tensor:
 
 def _check_shape(right: bool, expected: str, x: Tensor) -> None:
     if not right:
-        raise InputError("network input", expected=f"shape {expected}", got=f"shape {tuple(x.shape)}")
+        raise InputError(
+            "network input", expected=f"shape {expected}", got=f"shape {tuple(x.shape)}"
+        )

@@ -19,7 +19,8 @@ from torch import Tensor
 def tables(log_pole: Tensor, weight: Tensor, d: Tensor, length: int) -> tuple[Tensor, ...]:
     """Return the matrices of a block for sequences of `length` steps.
 
-    They are those of ``x_t = exp(log_pole) x_{t-1} + u_t``, ``y_t = 2 Re sum_m w_m x_{t,m} + d u_t``.
+    They are those of ``x_t = exp(log_pole) x_{t-1} + u_t`` and
+    ``y_t = 2 Re sum_m w_m x_{t,m} + d u_t``.
 
     Parameters
     ----------
@@ -58,6 +59,6 @@ def block_size(length: int) -> int:
 
 def _toeplitz(kernel: Tensor) -> Tensor:
     """Return ``(H, T, T)`` with ``[h, i, j] = kernel[h, j - i]``, 0 below the diagonal."""
-    features, size = kernel.shape
+    size = kernel.shape[1]
     lags = torch.arange(size)[None, :] - torch.arange(size)[:, None]
     return kernel[:, lags.clamp(min=0)] * (lags >= 0)

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neurossm.errors import InputError
-from neurossm_models.config import DISCRETIZATIONS, INITS, check_choice
 from neurossm_models.chain import run_chain
+from neurossm_models.config import DISCRETIZATIONS, INITS, check_choice
 from neurossm_models.convolution import fft_convolve
 from neurossm_models.recurrence import tables
 from neurossm_models.stages import Recurrence

@@ -14,7 +14,7 @@ batch norm before the state space layer. Training runs the exact neuron by defau
 
 from __future__ import annotations
 
-from neurossm_models.config import SpikingSSMConfig, SPikESSMConfig
+from neurossm_models.config import SPikESSMConfig, SpikingSSMConfig
 from neurossm_models.neurons import LIF
 from neurossm_models.spikingssm import SpikingSSMBlock
 

@@ -7,8 +7,9 @@ Source: Shen, Wang, Huang, Zhong, Guo, Lu, Zhang, Leng, "SpikingSSMs: Learning L
 Sparse and Parallel Spiking State Space Models", AAAI 2025 (arXiv 2408.14909).
 
 Deviations: the norm is a batch norm before the state space layer, where it acts and folds; the
-released code computes a post-norm and drops it. Training runs the exact neuron, reset path included,
-by default; the paper's surrogate dynamic network and its detached membrane are one setting away.
+released code computes a post-norm and drops it. Training runs the exact neuron, reset path
+included, by default; the paper's surrogate dynamic network, with its detached membrane, is one
+setting away (``train.neuron = "sdn"``).
 """
 
 from __future__ import annotations

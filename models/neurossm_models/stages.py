@@ -204,9 +204,7 @@ class Neuron(Stage):
         grad_y = torch.empty_like(grad)
         sums = np.zeros((grad.shape[0] * grad.shape[1], 3))
         run = lif.backward_kernel(self.refractory, self.surrogate)
-        run(
-            _sequences(kept), _sequences(grad), *arrays, *self.factors, _sequences(grad_y), sums
-        )
+        run(_sequences(kept), _sequences(grad), *arrays, *self.factors, _sequences(grad_y), sums)
         totals = torch.from_numpy(sums.reshape(*grad.shape[:2], 3).sum(1))
         for k in range(3):
             grads[k + 1][part] = totals[:, k]

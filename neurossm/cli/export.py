@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.cli.console import Console, JsonOption
-from neurossm.errors import CheckFailed, InputError
+from neurossm.errors import CheckFailed, GraphError, InputError
 
 if TYPE_CHECKING:
     from neurossm.graph import Graph
+    from neurossm_models.train import Recipe
 
 NIR_MODES = ("strict", "auto", "off")
 
@@ -45,6 +46,13 @@ def load_run(run: str) -> Graph:
     from neurossm_models.train import load_model
 
     model, recipe = load_model(run)
+    if recipe.model.bidirectional:
+        raise GraphError(
+            f"run {run!r}",
+            expected="a causal network",
+            got="a bidirectional one",
+            remedy=f"train its causal counterpart: {causal_counterpart(recipe)}",
+        )
     facts = task(recipe.data.name)
     graph = from_torch(model, steps=facts.steps, scale=facts.scale)
     meta = {
@@ -54,6 +62,18 @@ def load_run(run: str) -> Graph:
         "seed": recipe.train.seed,
     }
     return replace(graph, meta=meta)
+
+
+def causal_counterpart(recipe: Recipe) -> str:
+    """Return the recipe of ours that trains this family causally on the same data, in words."""
+    from neurossm_models.train import load_recipe, recipe_names
+
+    for name in recipe_names():
+        if name.endswith("-causal"):
+            other = load_recipe(name)
+            if (other.data.name, other.model.family) == (recipe.data.name, recipe.model.family):
+                return f"recipe {name!r}"
+    return "the same recipe with model.bidirectional = false"
 
 
 def write_graph(graph: Graph, output: Path, nir: str) -> tuple[bool, list[str]]:
@@ -73,7 +93,7 @@ def write_graph(graph: Graph, output: Path, nir: str) -> tuple[bool, list[str]]:
             "export --nir strict",
             expected="a graph that NIR can express",
             got="; ".join(reasons),
-            remedy="train with linear mixing, or use --nir auto",
+            remedy="use --nir auto; linear mixing of a Binary S4D or SpikingSSM can be expressed",
         )
     if reasons:
         save(output, graph)

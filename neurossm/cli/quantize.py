@@ -74,17 +74,18 @@ def golden_vectors(graph: Graph, data: Dataset) -> tuple[Golden, ...]:
     import numpy as np
 
     from neurossm.engine import run
+    from neurossm.engine.inputs import input_range
     from neurossm.store import Golden
 
-    fmt = graph.nodes[graph.inputs[0]].out
-    assert fmt is not None  # an Input always has a format
+    name = graph.inputs[0]
     real = data.inputs[:2, : min(GOLDEN_STEPS, data.inputs.shape[1])].astype(np.int64)
     # the middle of a sequence, where something happens; then only the ends of the input's range
     middle = data.inputs.shape[1] // 2 - GOLDEN_STEPS // 2
     if middle > 0:
         real = data.inputs[:2, middle : middle + GOLDEN_STEPS].astype(np.int64)
-    ends = np.random.default_rng(0).integers(0, 2, (1, *real.shape[1:])) * 2 - 1
-    samples = np.concatenate([real, ends * fmt.high])
+    low, high, _ = input_range(graph, name)
+    ends = np.where(np.random.default_rng(0).integers(0, 2, (1, *real.shape[1:])), high, low)
+    samples = np.concatenate([real, ends])
     trace = run(graph, samples, "reference")
-    inputs = {graph.inputs[0]: samples}
+    inputs = {name: samples}
     return tuple(Golden.from_trace(inputs, trace, sample) for sample in range(len(samples)))

@@ -26,7 +26,7 @@ from neurossm.fixed import (
     symmetric_limit,
 )
 from neurossm.graph import Graph
-from neurossm.nodes import LIF, Affine, Node
+from neurossm.nodes import LIF, Affine, Node, PiecewiseLinear, TernaryThreshold, Threshold
 from neurossm.passes.calibrate import Ranges
 
 
@@ -94,7 +94,11 @@ class Here:
         """
         largest = max(self.range_of(self.name), constant)
         frac = min(
-            fit_frac(largest, bits), most, self._most_for_synapses(), self.most_for_membranes()
+            fit_frac(largest, bits),
+            most,
+            self._most_for_synapses(),
+            self.most_for_membranes(),
+            self._most_for_comparisons(self.name),
         )
         while True:
             needed = next(
@@ -124,6 +128,20 @@ class Here:
                 most = min(most, fit_frac(float(largest), self.settings.state_bits))
         return most
 
+    def _most_for_comparisons(self, name: str) -> int:
+        """Return the fraction bits with which thresholds and knots behind a node fit their width.
+
+        They have the format of what is compared with them, however small that stays.
+        """
+        most = 64
+        for target in self.graph.targets[name]:
+            node = self.graph.nodes[target]
+            if isinstance(node, Threshold | TernaryThreshold | PiecewiseLinear):
+                largest = float(np.abs(np.asarray(_compared(node))).max())
+                # rounding up adds less than a unit
+                most = min(most, fit_frac(largest * (1 + 2.0**-22), MESSAGE_BITS))
+        return most
+
     def _most_for_synapses(self) -> int:
         """Return the fraction bits with which the sum of every Affine behind still fits."""
         most = 64
@@ -132,6 +150,7 @@ class Here:
             if isinstance(node, Affine):
                 room = fit_frac(self.range_of(target), MESSAGE_BITS)
                 room = min(room, self.most_for_membranes(target))
+                room = min(room, self._most_for_comparisons(target))
                 most = min(most, room - weight_frac(node, self.settings.weight_bits, graded=True))
         return most
 
@@ -165,6 +184,17 @@ def weight_frac(node: Affine, bits: int, *, graded: bool) -> int:
     if graded and mantissa == 0.5 and np.all((magnitudes == 0) | (magnitudes == largest)):
         return 1 - exponent
     return fit_frac(largest, bits)
+
+
+def _compared(node: Threshold | TernaryThreshold | PiecewiseLinear) -> object:
+    """Return what a node compares its input with."""
+    match node:
+        case Threshold():
+            return node.theta
+        case TernaryThreshold():
+            return node.delta
+        case PiecewiseLinear():
+            return node.knots
 
 
 def _lost(leaks: object) -> NDArray[np.float64]:

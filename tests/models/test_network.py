@@ -6,82 +6,56 @@ import sys
 import numpy as np
 import pytest
 import torch
+from small_networks import NAMES, by_hand, network
 
 from neurossm.errors import InputError
-from neurossm_models import BinaryS4D, BinaryS4DConfig
+from neurossm_models import BinaryS4DConfig
 
 
-def network(mixing="glu", **changes):
-    """Return a network in eval mode with trained-looking statistics, in double precision."""
-    torch.manual_seed(3)
-    settings = {"in_features": 2, "classes": 3, "width": 6, "state": 4, "threshold": 0.3}
-    model = BinaryS4D(BinaryS4DConfig(mixing=mixing, **{**settings, **changes})).double()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter += 0.2 * torch.randn_like(parameter)
-        for name, buffer in model.named_buffers():
-            if name.endswith("running_mean"):
-                buffer.normal_()
-            elif name.endswith("running_var"):
-                buffer.uniform_(0.5, 2)
-    return model.eval()
-
-
-def numpy_network(model, x):
-    """Return logits at every step and spikes of each block, by the recurrences alone."""
-    p = {name: tensor.detach().numpy() for name, tensor in model.state_dict().items()}
-
-    def linear(name, z):
-        return z @ p[f"{name}.weight"].T + p[f"{name}.bias"]
-
-    def norm(name, z):
-        spread = np.sqrt(p[f"{name}.running_var"] + 1e-5)
-        return (z - p[f"{name}.running_mean"]) / spread * p[f"{name}.weight"] + p[f"{name}.bias"]
-
-    blocks = range(model.config.layers)
-    discrete = [block.ssm.discretized() for block in model.blocks]
-    states = [np.zeros((len(x), *discrete[0][0].shape), complex) for _ in blocks]
-    total, logits, spikes = 0, [], [[] for _ in blocks]
-    for t in range(x.shape[1]):
-        r = linear("encoder", x[:, t])
-        for i in blocks:
-            abar, bbar, c, d = discrete[i]
-            u = norm(f"blocks.{i}.norm", r)
-            states[i] = abar * states[i] + bbar * u[..., None]
-            y = 2 * (c * states[i]).sum(-1).real + d * u
-            s = (norm(f"blocks.{i}.ssm_norm", y) >= p[f"blocks.{i}.spike.theta"]).astype(float)
-            spikes[i].append(s)
-            mixed = linear(f"blocks.{i}.mix", s)
-            if model.config.mixing == "glu":
-                half = mixed.shape[1] // 2
-                mixed = mixed[:, :half] / (1 + np.exp(-mixed[:, half:]))
-            r = r + mixed
-        total = total + linear("decoder", r)
-        logits.append(total / (t + 1))
-    return np.stack(logits, 1), [np.stack(s, -1) for s in spikes]
-
-
-@pytest.mark.parametrize("mixing", ["glu", "linear"])
+@pytest.mark.parametrize("family", NAMES)
 @pytest.mark.parametrize("discretization", ["zoh", "bilinear"])
-def test_the_network_means_its_equations(mixing, discretization):
-    model = network(mixing, discretization=discretization, init="inv")
-    x = np.random.default_rng(0).normal(size=(3, 40, 2))
-    logits, spikes = numpy_network(model, x)
-    with torch.no_grad():
-        recording = model.record(torch.tensor(x))
-        sequence = model.forward_sequence(torch.tensor(x))
-    np.testing.assert_allclose(sequence.numpy(), logits, atol=1e-9)
-    np.testing.assert_allclose(recording.logits.numpy(), logits[:, -1], atol=1e-9)
-    for got, expected in zip(recording.spikes, spikes, strict=True):
-        assert got.dtype == torch.bool
-        np.testing.assert_array_equal(got.numpy(), expected)
-    assert recording.rates == pytest.approx([s.mean() for s in spikes])
+def test_a_network_means_its_equations(family, discretization):
+    check_equations(network(family, discretization=discretization, init="inv"))
+
+
+@pytest.mark.parametrize(
+    ("family", "changes"),
+    [
+        ("binary-s4d", {"mixing": "linear"}),
+        ("spikingssm", {"mixing": "linear", "tau": 0.0}),
+        ("spike-ssm", {"rho": 0.0}),
+        ("gsu", {"threshold": "maximum", "fraction": 0.3}),
+    ],
+)
+def test_the_other_settings_of_a_family_mean_their_equations(family, changes):
+    check_equations(network(family, **changes))
+
+
+def check_equations(model):
+    x = np.random.default_rng(0).normal(size=(3, 70, 2))
+    logits, spikes = by_hand(model, x)
+    for form in ("auto", "fft", "loop"):
+        model.use(ssm=form)
+        with torch.no_grad():
+            recording = model.record(torch.tensor(x))
+            sequence = model.forward_sequence(torch.tensor(x))
+        np.testing.assert_allclose(sequence.numpy(), logits, atol=1e-9)
+        np.testing.assert_allclose(recording.logits.numpy(), logits[:, -1], atol=1e-9)
+        for got, expected in zip(recording.spikes, spikes, strict=True):
+            assert got.dtype == torch.int8
+            np.testing.assert_array_equal(got.numpy(), expected)
+        assert recording.rates == pytest.approx([np.abs(s).mean() for s in spikes])
     assert all(0.05 < rate < 0.95 for rate in recording.rates), "the test sees no spikes"
+    if model.config.family == "gsu":
+        assert all((s < 0).any() and (s > 0).any() for s in spikes), "the test sees one sign"
 
 
+@pytest.mark.parametrize("family", NAMES)
 @pytest.mark.parametrize("mixing", ["glu", "linear"])
-def test_token_by_token_equals_the_parallel_form(mixing):
-    model = network(mixing)
+def test_token_by_token_equals_the_parallel_form(family, mixing):
+    if family == "gsu" and mixing == "linear":
+        pytest.skip("a GSU has one mixing")
+    model = network(family, **({} if family == "gsu" else {"mixing": mixing}))
     x = torch.randn(2, 50, 2, dtype=torch.float64)
     state, steps = model.initial_state(2), []
     with torch.no_grad():
@@ -93,28 +67,107 @@ def test_token_by_token_equals_the_parallel_form(mixing):
     assert state.steps == 50
 
 
-def test_the_future_changes_nothing_in_the_past():
-    model = network()
+@pytest.mark.parametrize("changes", [{"norm": "none"}, {"norm": "layer"}, {"prenorm": False}])
+@pytest.mark.parametrize("family", NAMES)
+def test_token_by_token_equals_the_parallel_form_with_every_norm(family, changes):
+    model = network(family, **changes)
+    x = torch.randn(2, 30, 2, dtype=torch.float64)
+    state = model.initial_state(2)
+    with torch.no_grad():
+        for t in range(30):
+            logits, state = model.step(x[:, t], state)
+        torch.testing.assert_close(logits, model(x))
+
+
+@pytest.mark.parametrize("family", NAMES)
+def test_the_future_changes_nothing_in_the_past(family):
+    model = network(family)
+    x = torch.randn(1, 80, 2, dtype=torch.float64)
+    changed = x.clone()
+    changed[:, 67] += 1
+    with torch.no_grad():
+        before, after = model.forward_sequence(x), model.forward_sequence(changed)
+        torch.testing.assert_close(before[:, :67], after[:, :67])
+        assert not torch.isclose(before[:, 67:], after[:, 67:]).any()
+        # Native: in a block of the recurrence the future is multiplied by exact zeros.
+        model.float()
+        before, after = (model.forward_sequence(z.float()) for z in (x, changed))
+    assert torch.equal(before[:, :67], after[:, :67])
+    assert not torch.isclose(before[:, 67:], after[:, 67:]).any()
+
+
+@pytest.mark.parametrize("family", NAMES)
+def test_a_bidirectional_network_sees_the_future_and_refuses_to_step(family):
+    model = network(family, bidirectional=True)
     x = torch.randn(1, 30, 2, dtype=torch.float64)
     changed = x.clone()
     changed[:, 20:] += 1
     with torch.no_grad():
         before, after = model.forward_sequence(x), model.forward_sequence(changed)
-    torch.testing.assert_close(before[:, :20], after[:, :20])
-    assert not torch.allclose(before[:, 20:], after[:, 20:])
+    assert not torch.allclose(before[:, :20], after[:, :20])
+    with pytest.raises(InputError, match="expected a causal network, got a bidirectional one"):
+        model.step(x[:, 0], model.initial_state(1))
+
+
+@pytest.mark.parametrize("family", NAMES)
+def test_padding_is_left_out_of_the_mean(family):
+    model = network(family)
+    x, lengths = torch.randn(3, 40, 2, dtype=torch.float64), torch.tensor([40, 1, 23])
+    with torch.no_grad():
+        logits = model(x, lengths)
+        for i, length in enumerate(lengths):
+            torch.testing.assert_close(logits[i], model(x[i : i + 1, :length])[0])
+        torch.testing.assert_close(model.record(x, lengths).logits, logits)
+
+
+def test_the_sequence_readout_answers_at_every_step():
+    model = network(readout="sequence", vocabulary=7)
+    tokens = torch.randint(7, (2, 20))
+    with torch.no_grad():
+        logits = model(tokens)
+        running = model.forward_sequence(tokens)
+    assert logits.shape == (2, 20, 3)
+    steps = torch.arange(1, 21)[:, None]
+    torch.testing.assert_close(logits.cumsum(1) / steps, running)
+
+
+def test_a_pair_is_answered_from_both_means_their_product_and_difference():
+    pair, single = network(readout="pair"), network()
+    shared = {n: v for n, v in pair.state_dict().items() if not n.startswith("decoder")}
+    single.load_state_dict(shared, strict=False)
+    means = []
+    single.decoder.register_forward_pre_hook(lambda _, given: means.append(given[0]))
+    x, lengths = torch.randn(4, 20, 2, dtype=torch.float64), [20, 5, 9, 20]
+    with torch.no_grad():
+        for i, length in enumerate(lengths):
+            single(x[i : i + 1, :length])
+        first, second = torch.cat(means[0::2]), torch.cat(means[1::2])
+        wide = torch.cat([first, second, first * second, first - second], 1)
+        expected = wide @ pair.decoder.weight.T + pair.decoder.bias
+        torch.testing.assert_close(pair(x, torch.tensor(lengths)), expected)
+
+
+@pytest.mark.parametrize("family", NAMES)
+def test_all_gradients_are_finite_and_reach_every_parameter(family):
+    for dtype in (torch.float32, torch.float64):
+        model = network(family, dropout=0.2).to(dtype).train()
+        model(torch.randn(4, 70, 2, dtype=dtype)).square().sum().backward()
+        for name, parameter in model.named_parameters():
+            assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+            assert parameter.grad.abs().max() > 0, name
 
 
 def test_a_step_in_training_mode_and_a_wrong_shape_are_refused():
     model = network()
-    with pytest.raises(InputError, match=r"BinaryS4D input: expected shape \(batch, steps, 2\)"):
+    with pytest.raises(InputError, match=r"network input: expected shape \(batch, steps, 2\)"):
         model(torch.zeros(1, 5, 3, dtype=torch.float64))
     with pytest.raises(InputError, match="call eval"):
         model.train().step(torch.zeros(1, 2, dtype=torch.float64), model.initial_state(1))
 
 
 def test_dropout_silences_whole_features_in_training_only():
-    model = network("linear", dropout=0.5)
-    s = torch.ones(4, 6, 9, dtype=torch.float64)
+    model = network(mixing="linear", dropout=0.5)
+    s = torch.ones(6, 4, 9, dtype=torch.float64)
     block = model.blocks[0]
     assert torch.equal(block.dropout(s), s)
     dropped = block.train().dropout(s)

@@ -6,7 +6,8 @@ import torch
 from scipy.linalg import expm
 
 from neurossm.errors import InputError
-from neurossm_models import S4D
+from neurossm_models import S4D, BinaryS4DConfig, Network
+from neurossm_models import convolution
 from neurossm_models.convolution import fft_convolve
 from neurossm_models.s4d import initial_modes
 
@@ -34,14 +35,42 @@ def continuous(ssm):
 
 
 @pytest.mark.parametrize(("discretization", "init"), FORMS)
-def test_the_parallel_form_equals_the_step_form(discretization, init):
+def test_the_parallel_forms_equal_the_step_form(discretization, init):
     ssm = layer(init, discretization)
-    u = torch.randn(2, 3, 150, dtype=torch.float64)
+    u = torch.randn(3, 2, 150, dtype=torch.float64)  # (H, B, L)
     x, ys = ssm.initial_state(2), []
     for t in range(150):
-        y, x = ssm.step(u[:, :, t], x)
-        ys.append(y)
-    torch.testing.assert_close(ssm(u), torch.stack(ys, -1), rtol=1e-9, atol=1e-9)
+        y, x = ssm.step(u[:, :, t].T, x)
+        ys.append(y.T)
+    for ssm.form in ("auto", "fft", "loop"):
+        torch.testing.assert_close(ssm(u), torch.stack(ys, -1), rtol=1e-9, atol=1e-9)
+    single = layer(init, discretization).float()
+    single.form = "native"
+    assert single.form_for(u.float()) == "native"
+    torch.testing.assert_close(single(u.float()).double(), torch.stack(ys, -1), rtol=1e-4, atol=1e-4)
+
+
+def test_a_second_kernel_runs_backward_in_time_with_a_c_of_its_own():
+    torch.manual_seed(4)
+    both = S4D(3, 8, bidirectional=True).double()
+    ahead, back = S4D(3, 8).double(), S4D(3, 8).double()
+    shared = {name: value for name, value in both.state_dict().items() if name != "c_backward"}
+    ahead.load_state_dict(shared)
+    zero = torch.zeros(3, dtype=torch.float64)  # D acts once
+    back.load_state_dict({**shared, "c": both.c_backward.detach(), "d": zero})
+    u = torch.randn(3, 2, 70, dtype=torch.float64)
+    expected = ahead(u) + back(u.flip(-1)).flip(-1)
+    for form in ("fft", "loop"):
+        both.form = form
+        torch.testing.assert_close(both(u), expected, rtol=1e-9, atol=1e-9)
+    single = both.float()(u.float()).double()
+    torch.testing.assert_close(single, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_form_that_is_not_there_is_named():
+    network = Network(BinaryS4DConfig(width=2, state=2, layers=1))
+    with pytest.raises(InputError, match="did you mean 'native'"):
+        network.use(ssm="nativ")
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 7, 64, 65, 784])
@@ -88,7 +117,7 @@ def test_discretized_is_double_precision_and_means_the_recurrence():
     for t in range(60):
         x = abar * x + bbar * u[:, t, None]
         expected.append(2 * (c * x).sum(-1).real + d * u[:, t])
-    y = ssm(torch.tensor(u[None], dtype=torch.float32)).detach().numpy()[0]
+    y = ssm(torch.tensor(u[:, None], dtype=torch.float32)).detach().numpy()[:, 0]
     np.testing.assert_allclose(y, np.stack(expected, -1), atol=1e-5)
 
 
@@ -146,22 +175,23 @@ def plain_convolution(u, kernel):
     length = u.shape[-1]
     lag = torch.arange(length)[:, None] - torch.arange(length)
     matrix = torch.where(lag >= 0, kernel[:, lag.clamp(min=0)], 0.0)
-    return torch.einsum("hts,bhs->bht", matrix, u)
+    return torch.einsum("hts,hbs->hbt", matrix, u)
 
 
 def test_the_fft_convolution_passes_gradcheck():
-    u = torch.randn(3, 2, 5, dtype=torch.float64, requires_grad=True)
+    u = torch.randn(2, 3, 5, dtype=torch.float64, requires_grad=True)
     kernel = torch.randn(2, 5, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(fft_convolve, (u, kernel))
 
 
 @pytest.mark.parametrize("length", [1, 6, 31])
-def test_the_fft_convolution_and_its_gradients_equal_the_plain_ones(length):
+def test_the_fft_convolution_and_its_gradients_equal_the_plain_ones(length, monkeypatch):
     torch.manual_seed(2)
-    # More sequences than are transformed at once, and not a multiple of them.
-    u = torch.randn(19, 2, length, dtype=torch.float64, requires_grad=True)
-    kernel = torch.randn(2, length, dtype=torch.float64, requires_grad=True)
-    weight = torch.randn(19, 2, length, dtype=torch.float64)
+    # More features than are transformed at once, and not a multiple of them.
+    monkeypatch.setattr(convolution, "_PART", 2 * 3 * length)
+    u = torch.randn(19, 3, length, dtype=torch.float64, requires_grad=True)
+    kernel = torch.randn(19, length, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(19, 3, length, dtype=torch.float64)
     results = []
     for convolve in (fft_convolve, plain_convolution):
         y = convolve(u, kernel)

@@ -23,17 +23,35 @@ def test_the_surrogate_slope_is_that_of_the_arctan(v, slope):
     assert grad.item() == pytest.approx(3 * slope)
 
 
+@pytest.mark.parametrize(
+    ("surrogate", "v", "slope"),
+    [
+        ("triangle", 0.0, 1.0),
+        ("triangle", -0.25, 0.75),
+        ("triangle", 1.5, 0.0),
+        ("fast_sigmoid", 0.0, 1.0),
+        ("fast_sigmoid", 0.04, 0.25),
+        ("fast_sigmoid", -0.16, 0.04),
+    ],
+)
+def test_the_other_surrogates_have_their_published_slopes(surrogate, v, slope):
+    at = torch.tensor([v], dtype=torch.float64, requires_grad=True)
+    (grad,) = torch.autograd.grad(heaviside(at, surrogate) * 3, at)
+    assert grad.item() == pytest.approx(3 * slope)
+
+
 def test_each_feature_has_its_own_threshold_and_its_gradient():
     spike = Spike(2, threshold=0.5).double()
     with torch.no_grad():
         spike.theta[1] = 2.0
-    v = torch.tensor([[[0.4, 0.5, 0.6], [0.5, 2.0, 3.0]]], dtype=torch.float64)
+    v = torch.tensor([[[0.4, 0.5, 0.6]], [[0.5, 2.0, 3.0]]], dtype=torch.float64)  # (H, B, L)
     s = spike(v)
-    assert s.tolist() == [[[0, 1, 1], [0, 1, 1]]]
+    assert s.tolist() == [[[0, 1, 1]], [[0, 1, 1]]]
     s.sum().backward()
     expected = [
         -sum(1 / (1 + (math.pi * (x - th)) ** 2) for x in row)
         for row, th in (((0.4, 0.5, 0.6), 0.5), ((0.5, 2.0, 3.0), 2.0))
     ]
     assert spike.theta.grad.tolist() == pytest.approx(expected)
-    assert spike(v[:, :, 1]).tolist() == [[1, 1]]
+    assert spike.step(v[:, :, 0].T).tolist() == [[0, 0]]
+    assert spike.step(v[:, :, 1].T).tolist() == [[1, 1]]

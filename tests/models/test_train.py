@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from neurossm.errors import FormatError, InputError
-from neurossm_models import BinaryS4D
+from neurossm_models import Network
 from neurossm_models.train import (
     evaluate,
     load_model,
@@ -165,7 +165,7 @@ def test_signals_work_as_before_after_a_run():
 
 def test_only_a_b_and_dt_learn_slowly_and_without_decay():
     recipe = load_recipe("binary-s4d-digits")
-    model = BinaryS4D(recipe.model)
+    model = Network(recipe.model)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     ssm, rest = parameter_groups(model, recipe)
     slow = {names[id(parameter)] for parameter in ssm["params"]}

@@ -2,7 +2,7 @@
 
 from neurossm_models.data.dataset import Dataset, data_root
 from neurossm_models.data.download import fetch
-from neurossm_models.data.registry import Entry, load, registry
+from neurossm_models.data.registry import Entry, load, registry, splits
 from neurossm_models.data.task import Task, task
 
-__all__ = ["Dataset", "Entry", "Task", "data_root", "fetch", "load", "registry", "task"]
+__all__ = ["Dataset", "Entry", "Task", "data_root", "fetch", "load", "registry", "splits", "task"]

@@ -3,49 +3,72 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+NOTHING = -1
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Sequences of small integers with one label each.
+    """Sequences of integers with a label each, or with a label at every step.
+
+    One type for all tasks: samples first, then steps, then channels, as every engine takes them.
+    Real values and tokens differ in `vocabulary` alone; a pair of sequences is two channels.
 
     Attributes
     ----------
     name, split
         Which data set, and which part of it.
     inputs
-        uint8, shape (n, L, 1): n sequences of L steps. Read-only.
+        Integers, shape (n, L, F): n sequences of L steps. Tokens have F = 1; pairs of sequences of
+        tokens F = 2. Read-only.
     scale
-        The meaning of the integers: value = integer * scale.
+        The meaning of the integers: value = integer * scale; 1 for tokens.
     labels
-        int64, shape (n,). Read-only.
+        Integers, shape (n,); shape (n, L) where every step has one, `NOTHING` where none is asked
+        for. Read-only.
     provenance
         Where the bytes came from, in one line.
+    vocabulary
+        Number of tokens; 0: the integers are quantities.
+    lengths
+        Steps of each sequence that count, int64, shape (n,), or (n, 2) for pairs; what follows is
+        padding. None: all L.
     """
 
     name: str
     split: str
-    inputs: NDArray[np.uint8]
+    inputs: NDArray[np.integer[Any]]
     scale: float
-    labels: NDArray[np.int64]
+    labels: NDArray[np.integer[Any]]
     provenance: str
+    vocabulary: int = 0
+    lengths: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
-        self.inputs.setflags(write=False)
-        self.labels.setflags(write=False)
+        for array in (self.inputs, self.labels, self.lengths):
+            if array is not None:
+                array.setflags(write=False)
 
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def pairs(self) -> bool:
+        """Whether a sample is two sequences of tokens."""
+        return self.vocabulary > 0 and self.inputs.shape[2] == 2
+
     def take(self, indices: slice | NDArray[np.int64]) -> Dataset:
-        """Return the data set made of these sequences only."""
-        inputs, labels = self.inputs[indices], self.labels[indices]
-        return Dataset(self.name, self.split, inputs, self.scale, labels, self.provenance)
+        """Return the data set made of these samples only."""
+        lengths = None if self.lengths is None else self.lengths[indices]
+        return replace(
+            self, inputs=self.inputs[indices], labels=self.labels[indices], lengths=lengths
+        )
 
 
 def data_root(root: str | Path | None = None) -> Path:

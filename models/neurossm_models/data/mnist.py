@@ -1,7 +1,8 @@
 """MNIST as sequences of pixels: 784 steps of one 8-bit value, row by row or permuted.
 
 Permuted sequential MNIST has no single standard order. This is the one of state-spaces/s4, which
-SpikingSSMs uses too: bit reversal. Older papers use a random permutation; the two are not comparable.
+SpikingSSMs uses too: bit reversal. Older papers use a random permutation; the two are not
+comparable.
 """
 
 from __future__ import annotations
@@ -72,6 +73,12 @@ def find(name: str, root: str | Path | None = None) -> Path | None:
     folders = (base, base / "raw", base / "MNIST" / "raw")
     candidates = (folder / (name + end) for folder in folders for end in ("", ".gz"))
     return next((path for path in candidates if path.is_file()), None)
+
+
+def find_all(root: str | Path | None = None) -> Path | None:
+    """Return the folder of the copy if all four files are there, else None."""
+    files = [find(name, root) for name in CHECKSUMS]
+    return files[0].parent if files[0] and all(files) else None
 
 
 def _file(name: str, root: str | Path | None) -> Path:

@@ -5,14 +5,26 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from neurossm.errors import InputError
 from neurossm_models.config import check_choice
-from neurossm_models.data import digits, mnist
+from neurossm_models.data import (
+    aan,
+    cifar,
+    digits,
+    imdb,
+    listops,
+    mnist,
+    pathfinder,
+    speech,
+    wikitext,
+)
 from neurossm_models.data.dataset import Dataset
 
-SPLITS = ("train", "test")
+TWO_SPLITS = ("train", "test")
+THREE_SPLITS = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
@@ -37,6 +49,31 @@ class Entry:
     licence: str
 
 
+@dataclass(frozen=True)
+class Source:
+    """How one data set is found and loaded.
+
+    Attributes
+    ----------
+    task, size, provenance, licence
+        As of `Entry`.
+    splits
+        Its parts; those with ``"valid"`` come with a validation part of their own.
+    find
+        From a data root to where a copy lies, or None.
+    load
+        From split, data root and number of sequences (None: all) to the data set.
+    """
+
+    task: str
+    size: str
+    provenance: str
+    licence: str
+    splits: tuple[str, ...]
+    find: Callable[[str | Path | None], object]
+    load: Callable[[str, str | Path | None, int | None], Dataset]
+
+
 def load(spec: str, root: str | Path | None = None) -> Dataset:
     """Return the data set named by `spec`.
 
@@ -56,7 +93,7 @@ def load(spec: str, root: str | Path | None = None) -> Dataset:
         If a file is damaged.
     """
     name, split, count = parse(spec)
-    dataset = _LOADERS[name](split, root)
+    dataset = _SOURCES[name].load(split, root, count)
     if count is None:
         return dataset
     if count > len(dataset):
@@ -70,7 +107,7 @@ def parse(spec: str) -> tuple[str, str, int | None]:
     check_choice(f"data {spec!r}", name, names())
     if not 1 <= len(rest) <= 2:
         raise InputError(f"data {spec!r}", expected="NAME:SPLIT or NAME:SPLIT:N")
-    check_choice(f"data {spec!r}", rest[0], SPLITS)
+    check_choice(f"data {spec!r}", rest[0], splits(name))
     if len(rest) == 1:
         return name, rest[0], None
     if not (rest[1].isascii() and rest[1].isdigit() and int(rest[1]) > 0):
@@ -80,43 +117,129 @@ def parse(spec: str) -> tuple[str, str, int | None]:
 
 def names() -> list[str]:
     """Return the names of all data sets."""
-    return sorted(_LOADERS)
+    return sorted(_SOURCES)
+
+
+def splits(name: str) -> tuple[str, ...]:
+    """Return the parts of a data set, by its name."""
+    return _SOURCES[name].splits
 
 
 def registry(root: str | Path | None = None) -> tuple[Entry, ...]:
     """Return one entry for each data set, saying whether and where it was found."""
-    files = [mnist.find(name, root) for name in mnist.CHECKSUMS]
-    sklearn = importlib.util.find_spec("sklearn")
-    return (
-        Entry(
-            "digits",
-            "8x8 digits as 64 steps, 10 classes",
-            "1437 train, 360 test",
-            "scikit-learn" if sklearn else None,
-            "UCI optical digits as shipped with scikit-learn",
-            "BSD (scikit-learn); data of the UCI repository",
-        ),
-        Entry(
-            "mnist",
-            "28x28 digits as 784 steps, 10 classes",
-            "60000 train, 10000 test",
-            str(files[0].parent) if files[0] and all(files) else None,
-            "LeCun, Cortes, Burges",
-            mnist.LICENCE,
-        ),
-        Entry(
-            "psmnist",
-            "28x28 digits as 784 steps in bit-reversed order, 10 classes",
-            "60000 train, 10000 test",
-            str(files[0].parent) if files[0] and all(files) else None,
-            "the files of mnist, permuted",
-            mnist.LICENCE,
-        ),
-    )
+    entries = []
+    for name in names():
+        source = _SOURCES[name]
+        found = source.find(root)
+        place = None if found is None else str(found)
+        facts = (source.task, source.size, place, source.provenance, source.licence)
+        entries.append(Entry(name, *facts))
+    return tuple(entries)
 
 
-_LOADERS: dict[str, Callable[[str, str | Path | None], Dataset]] = {
-    "digits": lambda split, root: digits.load(split),
-    "mnist": mnist.load,
-    "psmnist": mnist.load_permuted,
+def _find_digits(root: str | Path | None) -> str | None:
+    return "scikit-learn" if importlib.util.find_spec("sklearn") else None
+
+
+_RESEARCH = "none stated; for research"
+_SOURCES: dict[str, Source] = {
+    "aan": Source(
+        "pairs of papers as characters, at most 4000 steps, 2 classes (LRA Retrieval)",
+        "147086 train",
+        "ACL Anthology Network, Long Range Arena release",
+        _RESEARCH,
+        THREE_SPLITS,
+        aan.find,
+        aan.load,
+    ),
+    "cifar10-gray": Source(
+        "32x32 gray images as 1024 steps, 10 classes (LRA Image, sequential CIFAR)",
+        "50000 train, 10000 test",
+        "CIFAR-10, Krizhevsky",
+        _RESEARCH,
+        TWO_SPLITS,
+        cifar.find,
+        cifar.load,
+    ),
+    "digits": Source(
+        "8x8 digits as 64 steps, 10 classes",
+        "1437 train, 360 test",
+        "UCI optical digits as shipped with scikit-learn",
+        "BSD (scikit-learn); data of the UCI repository",
+        TWO_SPLITS,
+        _find_digits,
+        lambda split, root, limit: digits.load(split),
+    ),
+    "imdb": Source(
+        "reviews as characters, at most 4096 steps, 2 classes (LRA Text)",
+        "25000 train, 25000 test",
+        "Large Movie Review Dataset, Maas et al.",
+        _RESEARCH,
+        TWO_SPLITS,
+        imdb.find,
+        imdb.load,
+    ),
+    "listops": Source(
+        "nested operators on digits, at most 2048 steps, 10 classes (LRA ListOps)",
+        "96000 train, 2000 valid, 2000 test",
+        "Long Range Arena release",
+        "Apache-2.0 (the repository of Long Range Arena)",
+        THREE_SPLITS,
+        listops.find,
+        listops.load,
+    ),
+    "mnist": Source(
+        "28x28 digits as 784 steps, 10 classes",
+        "60000 train, 10000 test",
+        "LeCun, Cortes, Burges",
+        mnist.LICENCE,
+        TWO_SPLITS,
+        mnist.find_all,
+        lambda split, root, limit: mnist.load(split, root),
+    ),
+    "pathfinder": Source(
+        "32x32 dashed paths as 1024 steps, 2 classes (LRA Pathfinder)",
+        "160000 train, 20000 valid, 20000 test",
+        "Linsley et al., Long Range Arena release",
+        "Apache-2.0 (the repository of Long Range Arena)",
+        THREE_SPLITS,
+        partial(pathfinder.find, "pathfinder"),
+        partial(pathfinder.load, "pathfinder"),
+    ),
+    "pathx": Source(
+        "128x128 dashed paths as 16384 steps, 2 classes (LRA Path-X)",
+        "160000 train, 20000 valid, 20000 test",
+        "Linsley et al., Long Range Arena release",
+        "Apache-2.0 (the repository of Long Range Arena)",
+        THREE_SPLITS,
+        partial(pathfinder.find, "pathx"),
+        partial(pathfinder.load, "pathx"),
+    ),
+    "psmnist": Source(
+        "28x28 digits as 784 steps in bit-reversed order, 10 classes",
+        "60000 train, 10000 test",
+        "the files of mnist, permuted",
+        mnist.LICENCE,
+        TWO_SPLITS,
+        mnist.find_all,
+        lambda split, root, limit: mnist.load_permuted(split, root),
+    ),
+    "speech-commands": Source(
+        "spoken words as 16000 samples, 35 classes",
+        "84843 train, 9981 valid, 11005 test",
+        "Speech Commands v0.02, Warden",
+        "often cited as CC BY 4.0",
+        THREE_SPLITS,
+        speech.find,
+        speech.load,
+    ),
+    "wikitext103": Source(
+        "words in segments of 8192 steps, 267735 classes at every step",
+        "103227021 train, 217646 valid, 245569 test tokens",
+        "WikiText-103, Merity et al.",
+        "often cited as CC BY-SA 3.0 (Wikipedia)",
+        THREE_SPLITS,
+        wikitext.find,
+        wikitext.load,
+    ),
 }

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from neurossm_models.config import check_choice
+from neurossm_models.data import aan, cifar, imdb, listops, speech, wikitext
+
+MNIST_PIXELS = 784
 
 
 @dataclass(frozen=True)
@@ -14,19 +17,42 @@ class Task:
     Attributes
     ----------
     steps
-        Time steps of every sequence.
+        Time steps of a sequence; of the longest, where lengths differ.
     scale
-        Real value of one unit of the integer inputs.
+        Real value of one unit of the integer inputs; 1 for tokens.
     classes
         Number of labels.
+    vocabulary
+        Number of tokens; 0: the inputs are quantities. A copy may have a few more or less.
+    readout
+        What is asked: one answer a sequence (``"mean"``), one a pair, one a step (``"sequence"``).
+    bits
+        Magnitude bits of the integer inputs.
     """
 
     steps: int
     scale: float
     classes: int
+    vocabulary: int = 0
+    readout: str = "mean"
+    bits: int = 8
 
 
-_TASKS = {"digits": Task(64, 1 / 16, 10), "mnist": Task(784, 1 / 255, 10), "psmnist": Task(784, 1 / 255, 10)}
+_TASKS = {
+    "aan": Task(aan.STEPS, 1.0, 2, vocabulary=98, readout="pair"),
+    "cifar10-gray": Task(cifar.PIXELS, cifar.SCALE, 10),
+    "digits": Task(64, 1 / 16, 10),
+    "imdb": Task(imdb.STEPS, 1.0, 2, vocabulary=135),
+    "listops": Task(listops.STEPS, 1.0, listops.CLASSES, vocabulary=18),
+    "mnist": Task(MNIST_PIXELS, 1 / 255, 10),
+    "pathfinder": Task(32 * 32, 1 / 255, 2),
+    "pathx": Task(128 * 128, 1 / 255, 2),
+    "psmnist": Task(MNIST_PIXELS, 1 / 255, 10),
+    "speech-commands": Task(speech.STEPS, speech.SCALE, len(speech.WORDS), bits=15),
+    "wikitext103": Task(
+        wikitext.STEPS, 1.0, wikitext.VOCABULARY, wikitext.VOCABULARY, readout="sequence", bits=19
+    ),
+}
 
 
 def task(name: str) -> Task:

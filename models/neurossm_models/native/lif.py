@@ -44,14 +44,14 @@ def _store(block, rows, first, start, steps):
 
 
 @njit(cache=True, nogil=True)
-def _parameters(tau, rho, kappa, first, rows):
-    """Return tau, rho and kappa of the rows of a group, one after the other."""
+def _work(tau, rho, kappa, first, rows):
+    """Return tau, rho and kappa of the rows of a group, and room for state and sums, all zero."""
     batch = rows // len(tau)
-    values = np.empty(3 * LANES, np.float32)
+    work = np.zeros(9 * LANES, np.float32)
     for j in range(LANES):
         feature = min(first + j, rows - 1) // batch
-        values[j], values[LANES + j], values[2 * LANES + j] = tau[feature], rho[feature], kappa[feature]
-    return values
+        work[j], work[LANES + j], work[2 * LANES + j] = tau[feature], rho[feature], kappa[feature]
+    return work
 
 
 @cache
@@ -63,46 +63,44 @@ def forward_kernel(refractory):
     """
 
     @njit(cache=True, nogil=True)
-    def advance(block, steps, state, p, hard, soft):
+    def advance(block, steps, work, hard, soft):
+        """work: tau, rho, kappa, membrane after reset, trace, last spike."""
         for t in range(steps):
             for j in range(LANES):
-                v = p[j] * state[j] + block[t * LANES + j]
+                v = work[j] * work[3 * LANES + j] + block[t * LANES + j]
                 excess = v
                 if refractory:
-                    trace = p[LANES + j] * state[LANES + j] + p[2 * LANES + j] * state[2 * LANES + j]
-                    state[LANES + j] = trace
+                    trace = work[LANES + j] * work[4 * LANES + j]
+                    trace = trace + work[2 * LANES + j] * work[5 * LANES + j]
+                    work[4 * LANES + j] = trace
                     excess = v - trace
                 s = _ONE if excess >= _ONE else _ZERO
                 if refractory:
-                    state[2 * LANES + j] = s
-                state[j] = v - s * (hard * v + soft)
+                    work[5 * LANES + j] = s
+                work[3 * LANES + j] = v - s * (hard * v + soft)
                 block[t * LANES + j] = s
 
     @njit(cache=True, nogil=True)
     def run(y, tau, rho, kappa, hard, soft, spikes):
         rows, length = y.shape
-        for group in range((rows + LANES - 1) // LANES):
-            first = group * LANES
-            p = _parameters(tau, rho, kappa, first, rows)
-            state = np.zeros(3 * LANES, np.float32)
-            block = np.empty(BLOCK * LANES, np.float32)
+        block = np.empty(BLOCK * LANES, np.float32)
+        for first in range(0, rows, LANES):
+            work = _work(tau, rho, kappa, first, rows)
             for start in range(0, length, BLOCK):
                 steps = min(BLOCK, length - start)
                 _load(y, first, start, steps, block)
-                advance(block, steps, state, p, hard, soft)
+                advance(block, steps, work, hard, soft)
                 _store(block, spikes, first, start, steps)
 
     return run
 
 
 @cache
-def backward_kernel(refractory, surrogate):
-    """Return ``run(y, grad, tau, rho, kappa, hard, soft, grad_y, sums)``.
+def _slope_of(surrogate):
+    """Return the derivative of the spike by its distance from the threshold."""
 
-    ``sums`` (R, 3), float64, receives the gradients of tau, rho and kappa, one row each.
-    """
-
-    @njit(cache=True, nogil=True)
+    # without Python's check for a division by zero, which would keep lanes from being vectors
+    @njit(cache=True, nogil=True, error_model="numpy")
     def slope(distance):
         if surrogate == "arctan":
             x = _PI * distance
@@ -112,77 +110,98 @@ def backward_kernel(refractory, surrogate):
         x = _ONE + _SLOPE * abs(distance)
         return _ONE / (x * x)
 
+    return slope
+
+
+@cache
+def _recompute_of(refractory):
     @njit(cache=True, nogil=True)
-    def recompute(block, steps, start, tape, half, state, p, hard, soft):
-        """As `advance`, writing membranes to the tape and traces to its second half."""
+    def recompute(block, steps, membranes, traces, work, hard, soft):
+        """As `advance`; the membranes and traces of all steps are recorded."""
         for t in range(steps):
             for j in range(LANES):
-                v = p[j] * state[j] + block[t * LANES + j]
+                v = work[j] * work[3 * LANES + j] + block[t * LANES + j]
                 excess = v
                 if refractory:
-                    trace = p[LANES + j] * state[LANES + j] + p[2 * LANES + j] * state[2 * LANES + j]
-                    state[LANES + j] = trace
+                    trace = work[LANES + j] * work[4 * LANES + j]
+                    trace = trace + work[2 * LANES + j] * work[5 * LANES + j]
+                    work[4 * LANES + j] = trace
                     excess = v - trace
-                    tape[half + (start + t) * LANES + j] = trace
+                    traces[t * LANES + j] = trace
                 s = _ONE if excess >= _ONE else _ZERO
                 if refractory:
-                    state[2 * LANES + j] = s
-                state[j] = v - s * (hard * v + soft)
-                tape[(start + t) * LANES + j] = v
+                    work[5 * LANES + j] = s
+                work[3 * LANES + j] = v - s * (hard * v + soft)
+                membranes[t * LANES + j] = v
 
-    @njit(cache=True, nogil=True)
-    def retreat(block, steps, start, tape, half, adjoint, p, hard, soft, total):
-        """Replace dL/ds by dL/dy, last step first.
+    return recompute
 
-        adjoint: dL/du_t, dL/dr_{t+1}; and of step t + 1: dL/du' and dL/dr, times which the state
-        after step t gives the gradients of tau, rho and kappa.
+
+@cache
+def _retreat_of(refractory, surrogate):
+    slope = _slope_of(surrogate)
+
+    @njit(cache=True, nogil=True, error_model="numpy")
+    def retreat(grads, membranes, traces, work, hard, soft):
+        """Replace dL/ds by dL/dy, one step, all lanes.
+
+        work: tau, rho, kappa; of step t + 1: tau dL/du', dL/dr, dL/du'; sums for tau, rho, kappa.
         """
-        for t in range(steps - 1, -1, -1):
-            for j in range(LANES):
-                v = tape[(start + t) * LANES + j]
-                distance = v - _ONE
-                au, gs = adjoint[j], block[t * LANES + j]
-                if refractory:
-                    trace = tape[half + (start + t) * LANES + j]
-                    distance = v - trace - _ONE
-                    ar = adjoint[LANES + j]
-                    gs += p[2 * LANES + j] * ar
-                s = _ONE if distance >= _ZERO else _ZERO
-                total[j] += adjoint[2 * LANES + j] * (v - s * (hard * v + soft))
-                gd = (gs - au * (hard * v + soft)) * slope(distance)
-                gv = gd + au * (_ONE - hard * s)
-                if refractory:
-                    total[LANES + j] += ar * trace
-                    total[2 * LANES + j] += ar * s
-                    adjoint[LANES + j] = p[LANES + j] * ar - gd
-                adjoint[j] = p[j] * gv
-                adjoint[2 * LANES + j] = gv
-                block[t * LANES + j] = gv
+        for j in range(LANES):
+            v = membranes[j]
+            distance = v - _ONE
+            au, gs = work[3 * LANES + j], grads[j]
+            if refractory:
+                trace, ar = traces[j], work[4 * LANES + j]
+                distance = v - trace - _ONE
+                gs += work[2 * LANES + j] * ar
+            s = _ONE if distance >= _ZERO else _ZERO
+            removed = hard * v + soft
+            work[6 * LANES + j] += work[5 * LANES + j] * (v - s * removed)
+            gd = (gs - au * removed) * slope(distance)
+            gv = gd + au * (_ONE - hard * s)
+            if refractory:
+                work[7 * LANES + j] += ar * trace
+                work[8 * LANES + j] += ar * s
+                work[4 * LANES + j] = work[LANES + j] * ar - gd
+            work[3 * LANES + j] = work[j] * gv
+            work[5 * LANES + j] = gv
+            grads[j] = gv
+
+    return retreat
+
+
+@cache
+def backward_kernel(refractory, surrogate):
+    """Return ``run(y, grad, tau, rho, kappa, hard, soft, grad_y, sums)``.
+
+    ``sums`` (R, 3), float64, receives the gradients of tau, rho and kappa, one row each.
+    """
+    recompute, retreat = _recompute_of(refractory), _retreat_of(refractory, surrogate)
 
     @njit(cache=True, nogil=True)
     def run(y, grad, tau, rho, kappa, hard, soft, grad_y, sums):
         rows, length = y.shape
-        for group in range((rows + LANES - 1) // LANES):
-            first = group * LANES
-            p = _parameters(tau, rho, kappa, first, rows)
-            half = length * LANES
-            tape = np.empty(half * (2 if refractory else 1), np.float32)
-            block = np.empty(BLOCK * LANES, np.float32)
-            state = np.zeros(3 * LANES, np.float32)
+        membranes = np.empty(length * LANES, np.float32)
+        traces = np.empty(length * LANES if refractory else 0, np.float32)
+        block = np.empty(BLOCK * LANES, np.float32)
+        for first in range(0, rows, LANES):
+            work = _work(tau, rho, kappa, first, rows)
             for start in range(0, length, BLOCK):
-                steps = min(BLOCK, length - start)
+                steps, done = min(BLOCK, length - start), start * LANES
                 _load(y, first, start, steps, block)
-                recompute(block, steps, start, tape, half, state, p, hard, soft)
-            state[:] = _ZERO
-            total = np.empty(3 * LANES, np.float32)
+                recompute(block, steps, membranes[done:], traces[done:], work, hard, soft)
+            work[3 * LANES :] = _ZERO
             for start in range((length - 1) // BLOCK * BLOCK, -1, -BLOCK):
                 steps = min(BLOCK, length - start)
                 _load(grad, first, start, steps, block)
-                total[:] = _ZERO
-                retreat(block, steps, start, tape, half, state, p, hard, soft, total)
+                for t in range(steps - 1, -1, -1):
+                    i, k = t * LANES, (start + t) * LANES
+                    retreat(block[i:], membranes[k:], traces[k:], work, hard, soft)
                 _store(block, grad_y, first, start, steps)
                 for j in range(min(LANES, rows - first)):
                     for k in range(3):
-                        sums[first + j, k] += total[k * LANES + j]
+                        sums[first + j, k] += work[(6 + k) * LANES + j]
+                work[6 * LANES :] = _ZERO
 
     return run

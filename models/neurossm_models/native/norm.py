@@ -1,7 +1,7 @@
 """Batch normalization and thresholds of single features, and their gradients.
 
-Shape letters: ``H`` features, ``R`` values of a feature (batch times time steps). Arrays are float32
-and contiguous, (H, R) or (H,).
+Shape letters: ``H`` features, ``R`` values of a feature (batch times time steps). Arrays are
+float32 and contiguous, (H, R) or (H,).
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ def threshold(x, theta, y):
 def threshold_backward(surrogate):
     """Return ``run(grad, x, theta, grad_theta)``, which replaces grad by the gradient of x."""
 
-    @njit(cache=True, nogil=True, fastmath={"contract"})
+    # without Python's check for a division by zero, which would prevent vector instructions
+    @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
     def scale(g, x, limit):
         for i in range(len(g)):
             v = x[i] - limit

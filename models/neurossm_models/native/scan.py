@@ -37,7 +37,7 @@ def forward_kernel(modes):
 
     @njit(cache=True, nogil=True)
     def run(x, pole):
-        features, batch, blocks, width = x.shape
+        features, batch, blocks = x.shape[:3]
         for h in range(features):
             work = np.empty(4 * modes, np.float32)
             work[2 * modes :] = pole[h]
@@ -83,7 +83,7 @@ def backward_kernel(modes):
 
     @njit(cache=True, nogil=True)
     def run(grad, x, pole, grad_pole):
-        features, batch, blocks, width = x.shape
+        features, batch, blocks = x.shape[:3]
         for h in range(features):
             work = np.empty(6 * modes, np.float32)
             work[2 * modes : 4 * modes] = pole[h]

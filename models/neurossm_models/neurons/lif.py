@@ -1,7 +1,7 @@
-"""Leaky integrate-and-fire with a hard or soft reset and a refractory trace, exact in every form.
+"""Leaky integrate-and-fire with a hard or soft reset and a refractory trace: the layer.
 
-Per neuron, with the threshold scaled to 1 (only the ratio of input to threshold matters: SpikingSSMs,
-eq. 12)::
+Per neuron, with the threshold scaled to 1 (only the ratio of input to threshold matters:
+SpikingSSMs, eq. 12)::
 
     u'_t = tau u_{t-1} + y_t                      SpikingSSMs eq. 8
     r_t  = rho r_{t-1} + kappa s_{t-1}            refractory trace (SPikE-SSM, as reconstructed)
@@ -9,6 +9,21 @@ eq. 12)::
     u_t  = 0 where s_t, else u'_t                 hard reset, eq. 4
          | u'_t - s_t                             soft reset
          | u'_t                                   none
+
+A whole sequence can be computed in several forms:
+
+============== ======================== =========================== ==============================
+form           spikes                   gradient                    applies to
+============== ======================== =========================== ==============================
+``"native"``   exact                    through time and reset      float32 on the CPU
+``"loop"``     exact                    through time and reset      everything
+``"auto"``     the first of these two that applies
+``"boundary"`` exact, in parallel       through time; reset cut     soft reset, or none
+``"sdn"``      training: a network's,   to the input at that step   hard reset, no trace, a leak
+               evaluation: exact                                    with trained weights
+============== ======================== =========================== ==============================
+
+Exact forms give the same spikes bit for bit. ``"sdn"`` takes weights of your own as ``"sdn:FILE"``.
 
 Shape letters: ``H`` features, ``B`` batch, ``L`` time steps.
 
@@ -24,53 +39,17 @@ import math
 import torch
 from torch import Tensor, nn
 
+from neurossm.errors import InputError
 from neurossm_models.chain import run_chain
-from neurossm_models.config import check_choice, check_leak
+from neurossm_models.config import check_choice, check_leak, check_neuron_form
+from neurossm_models.neurons.boundary import boundary, check_reset
+from neurossm_models.neurons.exact import RESETS, State, advance, lif_loop, runs_natively
+from neurossm_models.neurons.sdn import FoldedSDN, find_sdn, sdn_spikes
 from neurossm_models.stages import Neuron
-from neurossm_models.surrogate import heaviside
-
-RESETS = ("hard", "soft", "none")
-
-
-def lif(
-    y: Tensor, tau: Tensor, rho: Tensor, kappa: Tensor, *, reset: str, surrogate: str = "triangle"
-) -> Tensor:
-    """Return the spikes of the exact neuron by the native kernel; float32 on the CPU.
-
-    Parameters
-    ----------
-    y
-        Input in units of the threshold, shape (H, B, L).
-    tau, rho, kappa
-        Leak, decay and jump of the refractory trace, shape (H,); all of kappa 0: no trace.
-    reset
-        ``"hard"``, ``"soft"`` or ``"none"``.
-    surrogate
-        Derivative of the spike used backward.
-
-    Returns
-    -------
-    Tensor
-        0 or 1, shape (H, B, L), differentiable in the first four arguments, through time and reset.
-    """
-    return run_chain(y, Neuron(torch.ones_like(tau), tau, rho, kappa, reset, surrogate))
-
-
-def lif_loop(
-    y: Tensor, tau: Tensor, rho: Tensor, kappa: Tensor, *, reset: str, surrogate: str = "triangle"
-) -> Tensor:
-    """Return what `lif` does, by a plain loop over time; any device and precision."""
-    u = r = s = torch.zeros_like(y[..., 0])
-    tau, rho, kappa = tau[:, None], rho[:, None], kappa[:, None]
-    spikes = []
-    for y_t in y.unbind(-1):
-        s, u, r = _advance(y_t, (u, r, s), tau, rho, kappa, reset, surrogate)
-        spikes.append(s)
-    return torch.stack(spikes, -1)
 
 
 class LIF(nn.Module):
-    """A layer of exact neurons with a trainable threshold a feature.
+    """A layer of neurons with a trainable threshold a feature.
 
     Parameters
     ----------
@@ -93,8 +72,8 @@ class LIF(nn.Module):
     Attributes
     ----------
     form
-        How sequences are computed: ``"auto"`` (native where possible, else the loop), ``"native"``,
-        ``"loop"``, or a form that was registered in `FORMS`.
+        How sequences are computed, one of the table above. Setting it raises `InputError` where
+        it does not apply to this neuron.
     """
 
     def __init__(
@@ -113,7 +92,8 @@ class LIF(nn.Module):
         check_choice("LIF reset", reset, RESETS)
         check_leak("LIF tau", tau)
         check_leak("LIF rho", rho)
-        self.reset, self.surrogate, self.form = reset, surrogate, "auto"
+        self.reset, self.surrogate = reset, surrogate
+        self._form, self._sdn = "auto", None
         start = torch.full((width,), math.log(threshold))
         self.log_theta = nn.Parameter(start, requires_grad=train_threshold)
         self.register_buffer("tau", torch.full((width,), tau))
@@ -124,6 +104,20 @@ class LIF(nn.Module):
 
     tau: Tensor
     rho: Tensor
+    _sdn: FoldedSDN | None
+
+    @property
+    def form(self) -> str:
+        """How sequences are computed."""
+        return self._form
+
+    @form.setter
+    def form(self, form: str) -> None:
+        name = check_neuron_form("form of the neurons", form)
+        if name == "boundary":
+            check_reset(self.reset)
+        self._sdn = self._find_sdn(form[4:]) if name == "sdn" else None
+        self._form = name
 
     @property
     def theta(self) -> Tensor:
@@ -141,43 +135,49 @@ class LIF(nn.Module):
 
     def forward(self, y: Tensor) -> Tensor:
         """Return the spikes of a whole sequence; (H, B, L) to (H, B, L)."""
-        form = self.form
-        if form == "auto":
-            form = "native" if y.dtype == torch.float32 and y.device.type == "cpu" else "loop"
+        form = self.form_for(y)
         if form == "native":
             return run_chain(y, self.stage())
         y = y / self.theta[:, None, None]
+        if self._sdn is not None and form == "sdn":
+            return sdn_spikes(y, self._sdn, surrogate=self.surrogate)
+        run = boundary if form == "boundary" else lif_loop
         arguments = (self.tau, self.rho, self.kappa)
-        return lif_loop(y, *arguments, reset=self.reset, surrogate=self.surrogate)
+        return run(y, *arguments, reset=self.reset, surrogate=self.surrogate)
 
-    def initial_state(self, batch: int) -> tuple[Tensor, Tensor, Tensor]:
+    def form_for(self, y: Tensor) -> str:
+        """Return the form in which a sequence like `y` is computed; never ``"auto"``.
+
+        Raises
+        ------
+        InputError
+            If the form is ``"native"`` and y is not float32 on the CPU.
+        """
+        native = runs_natively(y)
+        if self._form == "native" and not native:
+            got = f"{str(y.dtype).removeprefix('torch.')} on {y.device.type}"
+            remedy = "use 'auto' or 'loop'"
+            raise InputError("form 'native'", expected="float32 on cpu", got=got, remedy=remedy)
+        exact = self._form == "auto" or (self._form == "sdn" and not self.training)
+        if exact:
+            return "native" if native else "loop"
+        return self._form
+
+    def initial_state(self, batch: int) -> State:
         """Return membrane, trace and last spike before the first step: zeros, shape (B, H)."""
         zeros = torch.zeros(batch, len(self.tau), dtype=self.tau.dtype, device=self.tau.device)
         return zeros, zeros, zeros
 
-    def step(
-        self, y: Tensor, state: tuple[Tensor, Tensor, Tensor]
-    ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+    def step(self, y: Tensor, state: State) -> tuple[Tensor, State]:
         """Return spikes (B, H) and the next state after one time step with input (B, H)."""
         y = y / self.theta
-        s, u, r = _advance(y, state, self.tau, self.rho, self.kappa, self.reset, self.surrogate)
+        s, u, r = advance(y, state, self.tau, self.rho, self.kappa, self.reset, self.surrogate)
         return s, (u, r, s)
 
-
-def _advance(
-    y: Tensor,
-    state: tuple[Tensor, Tensor, Tensor],
-    tau: Tensor,
-    rho: Tensor,
-    kappa: Tensor,
-    reset: str,
-    surrogate: str,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return spike, membrane after reset, and trace of one step."""
-    u, r, s = state
-    v = tau * u + y
-    r = rho * r + kappa * s
-    s = heaviside(v - r - 1, surrogate)
-    if reset == "hard":
-        return s, v - s * v, r
-    return s, v - s if reset == "soft" else v, r
+    def _find_sdn(self, file: str) -> FoldedSDN:
+        if self.reset != "hard" or self.log_kappa is not None:
+            got = f"{self.reset} reset" + (" and a trace" if self.log_kappa is not None else "")
+            remedy = "use 'native', 'loop' or 'boundary'"
+            expected = "hard reset without refractory trace"
+            raise InputError("form 'sdn'", expected=expected, got=got, remedy=remedy)
+        return find_sdn(float(self.tau[0]), file)

@@ -10,13 +10,14 @@ from torch.nn.functional import cross_entropy
 
 from neurossm.errors import InputError
 from neurossm_models.config import nearest
-from neurossm_models.data.dataset import Dataset
+from neurossm_models.data.dataset import NOTHING, Dataset
 from neurossm_models.data.registry import load
 from neurossm_models.network import Network
 from neurossm_models.train.checkpoint import load_tensors, load_weights
 from neurossm_models.train.recipe import Recipe, load_recipe
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
+STEPS_AT_ONCE = 200_000  # of all sequences of a batch, so that long ones fit in memory
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Evaluation:
     data
         What was measured on.
     count, correct
-        Sequences, and how many were classified correctly.
+        Answers that were asked for, one a sequence, a pair or a step, and how many were right.
     accuracy
         ``correct / count``.
     loss
@@ -47,27 +48,57 @@ class Evaluation:
 
 @torch.no_grad()
 def measure(model: Network, dataset: Dataset, batch: int = 250) -> Evaluation:
-    """Return loss, accuracy and spike rates of a model in eval mode on a whole data set."""
+    """Return loss, accuracy and spike rates of a model in eval mode on a whole data set.
+
+    At most `batch` sequences at once; fewer if they are long.
+    """
     was_training = model.training
     model.eval()
     loss, correct = 0.0, 0
     rates = torch.zeros(model.config.layers, dtype=torch.float64)
+    count = 0
+    batch = max(1, min(batch, STEPS_AT_ONCE // dataset.inputs.shape[1]))
     for start in range(0, len(dataset), batch):
-        x, labels = tensors(dataset.take(slice(start, start + batch)))
-        recording = model.record(x)
-        loss += float(cross_entropy(recording.logits, labels, reduction="sum"))
-        correct += int((recording.logits.argmax(1) == labels).sum())
-        rates += len(labels) * torch.tensor(recording.rates, dtype=torch.float64)
+        part = dataset.take(slice(start, start + batch))
+        x, lengths, labels = tensors(part)
+        recording = model.record(x, lengths)
+        mean, right, asked = score(recording.logits, labels)
+        loss += float(mean) * asked
+        correct, count = correct + right, count + asked
+        rates += len(part) * torch.tensor(recording.rates, dtype=torch.float64)
     model.train(was_training)
-    count = len(dataset)
     name = f"{dataset.name}:{dataset.split}"
-    spikes = tuple((rates / count).tolist())
+    spikes = tuple((rates / len(dataset)).tolist())
     return Evaluation(name, count, correct, correct / count, loss / count, spikes)
 
 
-def tensors(dataset: Dataset) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the inputs as real values (n, L, 1) and the labels (n,) of a data set."""
-    return torch.tensor(dataset.inputs) * dataset.scale, torch.tensor(dataset.labels)
+def tensors(dataset: Dataset) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
+    """Return what `Network` takes, the lengths (None: all steps count), and the labels.
+
+    Values are (n, L, F), tokens (n, L); pairs are 2 n rows, those of a pair one after the other.
+    Padding that no sequence needs is cut off.
+    """
+    inputs, labels = dataset.inputs, torch.tensor(dataset.labels, dtype=torch.int64)
+    lengths = None
+    if dataset.lengths is not None:
+        lengths = torch.tensor(dataset.lengths.reshape(-1))
+        longest = int(lengths.max())
+        inputs, labels = inputs[:, :longest], labels[:, :longest] if labels.ndim == 2 else labels
+    if not dataset.vocabulary:
+        return torch.tensor(inputs) * dataset.scale, lengths, labels
+    tokens = torch.tensor(inputs, dtype=torch.int64).transpose(1, 2)
+    return tokens.reshape(-1, tokens.shape[2]), lengths, labels
+
+
+def score(logits: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, int, int]:
+    """Return the mean cross entropy, how many answers are right, and how many were asked for.
+
+    Logits are (..., C) and labels (...); a label `NOTHING` asks for no answer.
+    """
+    logits, labels = logits.flatten(0, -2), labels.flatten()
+    loss = cross_entropy(logits, labels, ignore_index=NOTHING)
+    right = int((logits.argmax(1) == labels).sum())
+    return loss, right, int((labels != NOTHING).sum())
 
 
 def evaluate(
@@ -80,7 +111,8 @@ def evaluate(
     run
         Run folder, or the name of a published checkpoint.
     split
-        ``"test"`` or ``"train"``. The trainer never reads the test part; this does.
+        ``"test"``, ``"train"`` or another part that the data set has. The trainer never reads the
+        test part; this does.
     limit
         Only the first so many sequences.
     root

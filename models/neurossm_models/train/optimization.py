@@ -30,8 +30,12 @@ def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
 
 
 def lr_factor(step: int, total: int, warmup: float) -> float:
-    """Return the factor of the learning rate at a step: a linear rise, then half a cosine to 0."""
-    rise = int(warmup * total)
+    """Return the factor of the learning rate at a step: a linear rise, then half a cosine to 0.
+
+    `warmup` is how long it rises, as a fraction of `total` if it is below 1, else in steps.
+    """
+    rise = int(warmup * total) if warmup < 1 else int(warmup)
     if step < rise:
         return (step + 1) / rise
-    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(total - rise, 1)))
+    fallen = min((step - rise) / max(total - rise, 1), 1.0)
+    return 0.5 * (1 + math.cos(math.pi * fallen))

@@ -10,8 +10,16 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from neurossm.errors import InputError
-from neurossm_models.config import FAMILIES, NetworkConfig, check_choice, nearest
-from neurossm_models.data.registry import names
+from neurossm_models.config import (
+    FAMILIES,
+    NetworkConfig,
+    check_choice,
+    check_neuron_form,
+    nearest,
+)
+from neurossm_models.data.dataset import Dataset
+from neurossm_models.data.registry import names, splits
+from neurossm_models.data.task import task
 
 _RECIPES = Path(__file__).parent.parent / "recipes"
 
@@ -25,7 +33,8 @@ class DataConfig:
     name
         As in `neurossm_models.data.registry`.
     held_out
-        Training sequences kept aside to choose the best epoch.
+        Training sequences kept aside to choose the best epoch; 0: the data set's own validation
+        part serves for that.
     split_seed
         Seed of the permutation that decides which.
     limit
@@ -39,7 +48,8 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         check_choice("data name", self.name, names())
-        _at_least("data held_out", self.held_out, 1)
+        least = 0 if "valid" in splits(self.name) else 1
+        _at_least("data held_out", self.held_out, least)
         _at_least("data limit", self.limit, 0)
 
 
@@ -50,13 +60,17 @@ class TrainConfig:
     Attributes
     ----------
     epochs, batch
-        Passes over the training part, sequences a step.
+        Passes over the training part (at most, see `steps`), sequences a step.
     lr, ssm_lr
         Largest learning rates: of everything, and of A, B and dt of the state space layers.
     weight_decay
         Of everything except A, B and dt.
     warmup
-        Fraction of all steps in which the learning rate rises linearly; a cosine to 0 follows.
+        In which part of the steps the learning rate rises linearly; a cosine to 0 follows. Below
+        1: a fraction; from 1: steps.
+    steps
+        Length of the schedule of the learning rate; training ends with the epoch in which it ends,
+        or after `epochs` if they are fewer. 0: as long as the epochs.
     clip
         Largest norm of the gradient; 0: not clipped.
     seed
@@ -66,7 +80,8 @@ class TrainConfig:
     save_every
         Steps between two checkpoints.
     ssm, neuron
-        How sequences are computed; see `Network.use`. The forms agree within rounding.
+        How sequences are computed; see `Network.use`. The forms agree within rounding, except for
+        neuron ``"sdn"`` (or ``"sdn:FILE"``), whose spikes while training are those of a network.
     """
 
     epochs: int
@@ -75,6 +90,7 @@ class TrainConfig:
     ssm_lr: float
     weight_decay: float = 0.0
     warmup: float = 0.1
+    steps: int = 0
     clip: float = 0.0
     seed: int = 0
     threads: int = 1
@@ -85,19 +101,45 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name in ("epochs", "batch", "save_every"):
             _at_least(f"train {name}", getattr(self, name), 1)
-        for name in ("lr", "ssm_lr", "weight_decay", "clip", "seed", "threads"):
+        for name in ("lr", "ssm_lr", "weight_decay", "warmup", "steps", "clip", "seed", "threads"):
             _at_least(f"train {name}", getattr(self, name), 0)
-        if not 0 <= self.warmup < 1:
-            raise InputError("train warmup", expected="0 <= fraction < 1", got=str(self.warmup))
+        check_neuron_form("train neuron", self.neuron)
+        if self.warmup >= 1 and self.warmup != int(self.warmup):
+            expected = "a fraction below 1, or a whole number of steps"
+            raise InputError("train warmup", expected=expected, got=str(self.warmup))
+
+    def whole_epochs(self, steps_per_epoch: int) -> int:
+        """Return how many epochs are trained."""
+        if not self.steps:
+            return self.epochs
+        return min(self.epochs, -(-self.steps // steps_per_epoch))
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything about one training run: data, network, training."""
+    """Everything about one training run: data, network, training.
+
+    Raises
+    ------
+    InputError
+        If the network does not fit the data set: tokens or values, readout, classes.
+    """
 
     data: DataConfig
     model: NetworkConfig
     train: TrainConfig
+
+    def __post_init__(self) -> None:
+        facts, model = task(self.data.name), self.model
+        _for_data(self, "readout", facts.readout == model.readout, repr(facts.readout))
+        tokens = "more than 0 (tokens)" if facts.vocabulary else "0 (values)"
+        right = bool(facts.vocabulary) == bool(model.vocabulary)
+        _for_data(self, "vocabulary", right, tokens)
+        if not facts.vocabulary:
+            _for_data(self, "in_features", model.in_features == 1, "1")
+        if facts.readout != "sequence":
+            right = model.classes >= facts.classes
+            _for_data(self, "classes", right, f"at least {facts.classes}")
 
 
 _DEFAULT_FAMILY = "binary-s4d"
@@ -129,7 +171,23 @@ def load_recipe(name_or_path: str | Path, overrides: list[str] | None = None) ->
         section: _section(f"{path} [{section}]", kind, tables.get(section, {}))
         for section, kind in sections.items()
     }
-    return Recipe(**parts)
+    try:
+        return Recipe(**parts)
+    except InputError as error:
+        where = f"{path} {error.where}"
+        raise InputError(where, expected=error.expected, got=error.got) from None
+
+
+def check_fits(recipe: Recipe, dataset: Dataset) -> None:
+    """Raise `InputError` if this copy of the data has tokens or labels that the network lacks."""
+    needed = {"vocabulary": dataset.vocabulary, "classes": int(dataset.labels.max()) + 1}
+    for key, least in needed.items():
+        have = getattr(recipe.model, key)
+        if have < least:
+            where = f"recipe [model] {key}"
+            expected = f"at least {least} for this copy of {dataset.name}"
+            remedy = f"--set model.{key}={least}"
+            raise InputError(where, expected=expected, got=str(have), remedy=remedy)
 
 
 def recipe_path(name_or_path: str | Path) -> Path:
@@ -229,6 +287,13 @@ def _check_key(where: str, key: str, known: list[str], kind: str = "key") -> Non
     if key not in known:
         expected = f"a {kind} of " + ", ".join(known)
         raise InputError(where, expected=expected, got=repr(key), remedy=nearest(key, known))
+
+
+def _for_data(recipe: Recipe, key: str, right: bool, expected: str) -> None:
+    if not right:
+        got = repr(getattr(recipe.model, key))
+        expected = f"{expected} for data {recipe.data.name!r}"
+        raise InputError(f"[model] {key}", expected=expected, got=got)
 
 
 def _at_least(where: str, value: float, low: float) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-import numba
 import torch
 
 from neurossm.errors import InputError
@@ -57,7 +56,6 @@ def train(
     torch.manual_seed(recipe.train.seed)
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
-        numba.set_num_threads(min(recipe.train.threads, numba.config.NUMBA_NUM_THREADS))
     keep_freed_memory()
     trainer = Trainer(recipe, folder)
     if resume:

@@ -12,18 +12,17 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
 
 from neurossm.errors import InputError
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.registry import load
 from neurossm_models.network import Network
 from neurossm_models.train import checkpoint as ck
-from neurossm_models.train.evaluation import Evaluation, measure, tensors
+from neurossm_models.train.evaluation import Evaluation, measure, score, tensors
 from neurossm_models.train.interrupt import interrupts
 from neurossm_models.train.optimization import lr_factor, parameter_groups
 from neurossm_models.train.progress import Progress
-from neurossm_models.train.recipe import Recipe
+from neurossm_models.train.recipe import Recipe, check_fits
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,8 @@ class Trainer:
         self.names = {parameter: name for name, parameter in self.model.named_parameters()}
         self.optimizer = torch.optim.AdamW(parameter_groups(self.model, recipe), betas=(0.9, 0.999))
         self.steps_per_epoch = len(self.data) // recipe.train.batch
-        self.total_steps = recipe.train.epochs * self.steps_per_epoch
+        self.epochs = recipe.train.whole_epochs(self.steps_per_epoch)
+        self.total_steps = self.epochs * self.steps_per_epoch
         self.step = 0
         self.sums = {"loss": 0.0, "correct": 0, "count": 0, "seconds": 0.0}
         self.best: dict[str, Any] = {"accuracy": 0.0, "epoch": 0, "spike_rates": []}
@@ -147,21 +147,20 @@ class Trainer:
     def _train_step(self, batch: Dataset) -> None:
         started = time.perf_counter()
         config = self.recipe.train
-        factor = lr_factor(self.step, self.total_steps, config.warmup)
+        factor = lr_factor(self.step, config.steps or self.total_steps, config.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
-        x, labels = tensors(batch)
-        logits = self.model(x)
-        loss = cross_entropy(logits, labels)
+        x, lengths, labels = tensors(batch)
+        loss, correct, count = score(self.model(x, lengths), labels)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         if config.clip:
             nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
         self.optimizer.step()
         self.step += 1
-        self.sums["loss"] += float(loss.detach()) * len(labels)
-        self.sums["correct"] += int((logits.argmax(1) == labels).sum())
-        self.sums["count"] += len(labels)
+        self.sums["loss"] += float(loss.detach()) * count
+        self.sums["correct"] += correct
+        self.sums["count"] += count
         self.sums["seconds"] += time.perf_counter() - started
 
     def _end_epoch(self) -> str:
@@ -178,7 +177,7 @@ class Trainer:
         self.sums = dict.fromkeys(self.sums, 0)
         rates_text = " ".join(f"{rate:.1%}" for rate in held_out.spike_rates)
         return (
-            f"epoch {epoch}/{self.recipe.train.epochs}"
+            f"epoch {epoch}/{self.epochs}"
             f"  train loss {line['train_loss']:.4f} acc {line['train_accuracy']:.2%}"
             f"  held-out loss {held_out.loss:.4f} acc {held_out.accuracy:.2%}"
             f"  spikes {rates_text}  {line['seconds']:.0f} s"
@@ -204,12 +203,18 @@ class Trainer:
 
 
 def split_data(recipe: Recipe) -> tuple[Dataset, Dataset]:
-    """Return the training and the held-out part; both come from the training split."""
+    """Return the training and the held-out part; neither has anything of the test part.
+
+    Both come from the training part; with ``held_out = 0`` the data set brings the second one.
+    """
     count = f":{recipe.data.limit}" if recipe.data.limit else ""
     dataset = load(f"{recipe.data.name}:train{count}")
+    check_fits(recipe, dataset)
     held_out = recipe.data.held_out
     if len(dataset) - held_out < recipe.train.batch:
         expected = f"at most {len(dataset) - recipe.train.batch} of {len(dataset)} held out"
         raise InputError("recipe [data] held_out", expected=expected, got=str(held_out))
+    if not held_out:
+        return dataset, load(f"{recipe.data.name}:valid")
     order = np.random.default_rng(recipe.data.split_seed).permutation(len(dataset))
     return dataset.take(order[held_out:]), dataset.take(order[:held_out])

@@ -1,0 +1,94 @@
+"""A whole network as a float graph: the data's scale, the blocks, the mean over time."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from torch import nn
+
+from neurossm.errors import GraphError
+from neurossm.fixed import Fixed
+from neurossm.graph import Graph
+from neurossm.nodes import Accumulate, Affine, Input, Output
+from neurossm.passes import fold_batch_norm
+from neurossm_converters.from_torch.blocks import BLOCKS
+from neurossm_converters.from_torch.builder import Builder, require_type
+from neurossm_converters.from_torch.layers import LAYERS, REMEDIES
+from neurossm_models.network import Network
+
+
+def from_torch(model: nn.Module, *, steps: int, scale: float, bits: int = 8) -> Graph:
+    """Return the float graph of a trained network, batch norms and thresholds of LIF folded.
+
+    Parameters
+    ----------
+    model
+        A `Network` of any family, in evaluation mode.
+    steps
+        Length L of a sequence: the readout is the mean over it.
+    scale
+        Real value of one unit of the integer inputs (1/255 for pixels); 1 for tokens.
+    bits
+        Width of the unsigned integer inputs. Tokens take the width that their number needs.
+
+    Returns
+    -------
+    Graph
+        Its `Input` takes the integers as they are. The factor between their power-of-two scale and
+        `scale` goes into the encoder's weights, the ``1/L`` of the mean into the decoder's.
+
+    Raises
+    ------
+    GraphError
+        For a module that cannot be expressed, named by its path; for a model in training mode, or
+        with another readout than the mean.
+    """
+    if not isinstance(model, Network):
+        raise GraphError("model", expected="Network", got=type(model).__name__)
+    if model.training:
+        raise GraphError("model", expected="evaluation mode", got="training mode",
+                         remedy="call model.eval() first")  # fmt: skip
+    if model.config.readout != "mean":
+        raise GraphError("model readout", expected='"mean"', got=f'"{model.config.readout}"',
+                         remedy='train with model.readout = "mean"')  # fmt: skip
+    builder = Builder(LAYERS | BLOCKS, REMEDIES)
+    source = _encoded(builder, model, scale, bits)
+    for index, block in enumerate(model.blocks):
+        source = builder.convert(f"blocks.{index}", block, source)
+    require_type("decoder", model.decoder, nn.Linear)
+    source = builder.convert("decoder", model.decoder, source)
+    _scale_weight(builder, "decoder", 1 / steps, bias_too=True)
+    classes = model.config.classes
+    source = builder.add("readout", Accumulate(channels=classes, steps=steps), source)
+    builder.add("output", Output(channels=classes), source)
+    meta: dict[str, str | int | float] = {
+        "family": model.config.family, "steps": steps, "input_scale": scale,
+    }  # fmt: skip
+    return fold_batch_norm(Graph(builder.nodes, tuple(builder.edges), meta=meta))
+
+
+def _encoded(builder: Builder, model: Network, scale: float, bits: int) -> str:
+    """Add input and encoder; return the name of the encoder."""
+    if isinstance(model.encoder, nn.Embedding):
+        if scale != 1:
+            raise GraphError("scale", expected="1 for tokens", got=f"{scale:g}")
+        # one bit for the sign; graded messages have 2 at least
+        width = max(1, (model.encoder.num_embeddings - 1).bit_length()) + 1
+        source = builder.add("input", Input(channels=1, out=Fixed(width, 0)))
+        return builder.convert("encoder", model.encoder, source)
+    require_type("encoder", model.encoder, nn.Linear)
+    frac = round(-math.log2(scale))
+    fmt = Fixed(bits + 1, frac)
+    source = builder.add("input", Input(channels=model.config.in_features, out=fmt))
+    source = builder.convert("encoder", model.encoder, source)
+    _scale_weight(builder, "encoder", scale * 2.0**frac)
+    return source
+
+
+def _scale_weight(builder: Builder, name: str, factor: float, bias_too: bool = False) -> None:
+    node = builder.nodes[name]
+    assert isinstance(node, Affine)
+    weight, bias = np.asarray(node.weight), np.asarray(node.bias)
+    bias = bias * factor if bias_too else bias
+    builder.nodes[name] = Affine(weight=weight * factor, bias=bias)

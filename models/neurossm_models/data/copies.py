@@ -1,0 +1,84 @@
+"""A user's own copy of a data set: where it lies, and its files, read without trust."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from neurossm.errors import FormatError, InputError
+from neurossm_models.data.dataset import data_root
+
+
+def find_folder(
+    root: str | Path | None, folders: Sequence[str], files: Sequence[str]
+) -> Path | None:
+    """Return the first of the folders under the data root that holds all the files, or None."""
+    base = data_root(root)
+    candidates = (base / folder for folder in folders)
+    return next((path for path in candidates if all((path / f).exists() for f in files)), None)
+
+
+def need_folder(
+    name: str, root: str | Path | None, folders: Sequence[str], files: Sequence[str], remedy: str
+) -> Path:
+    """Return what `find_folder` finds; `InputError` with a remedy if there is no copy."""
+    found = find_folder(root, folders, files)
+    if found is None:
+        where = f"{name} under {data_root(root)}"
+        expected = f"{', '.join(files)} in {' or '.join(f or '.' for f in folders)}"
+        remedy = f"{remedy}; NEUROSSM_DATA says where copies are looked for"
+        raise InputError(where, expected=expected, got="no such files", remedy=remedy)
+    return found
+
+
+def lines(path: Path, longest: int) -> Iterator[tuple[int, str]]:
+    r"""Yield number and text of each line of a UTF-8 file, without its ``\n`` or ``\r\n``.
+
+    Raises
+    ------
+    FormatError
+        If the file cannot be read, a line is longer than `longest` bytes, or is not UTF-8.
+    """
+    number = 0
+    try:
+        with path.open("rb") as file:
+            while content := file.readline(longest + 2):
+                number += 1
+                content = content.removesuffix(b"\n").removesuffix(b"\r")
+                if len(content) > longest:
+                    got = "a longer one"
+                    expected = f"lines of at most {longest} bytes"
+                    raise FormatError(f"{path} line {number}", expected=expected, got=got)
+                yield number, content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        where = f"{path} line {number}"
+        raise FormatError(where, expected="UTF-8 text", got=error.reason) from None
+    except OSError as error:
+        raise unreadable(path, error) from None
+
+
+def bounded_content(path: Path, most: int) -> bytes:
+    """Return the bytes of a file; `FormatError` if there are more than `most`, or none at all."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(most + 1)
+    except OSError as error:
+        raise unreadable(path, error) from None
+    if len(content) > most:
+        raise FormatError(str(path), expected=f"at most {most} bytes", got="more")
+    if not content:
+        raise FormatError(str(path), expected="a file with content", got="an empty one")
+    return content
+
+
+def unreadable(path: Path, error: OSError) -> FormatError:
+    """Return the error for a file that the system does not let us read."""
+    got = error.strerror or type(error).__name__
+    return FormatError(str(path), expected="a readable file", got=got)
+
+
+def sized(what: str, found: int, published: int) -> str:
+    """Return a provenance: whose copy it is, and whether it has the published size."""
+    if found == published:
+        return f"{what}, the user's copy, {found} as published"
+    return f"{what}, the user's copy, {found} (published: {published})"

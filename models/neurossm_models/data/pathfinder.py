@@ -1,0 +1,142 @@
+"""Pathfinder and Path-X of the Long Range Arena: do two dots lie on one dashed path? 2 classes.
+
+As in state-spaces/s4: the hard images only (``curv_contour_length_14``), files in the numeric order
+of their metadata, gray levels / 255 row by row (1024 steps of ``pathfinder32``, 16384 of
+``pathfinder128``), and a random split of 80, 10 and 10 % by PyTorch's generator of seed 42.
+
+``metadata/<k>.npy`` is text in the LRA release, in spite of its name; the generator's own files are
+NumPy arrays of strings. Both are read, neither by way of a pickle.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.errors import FormatError, TargetError
+from neurossm_models.data.copies import bounded_content, find_folder, need_folder, sized
+from neurossm_models.data.dataset import Dataset
+from neurossm_models.data.permutation import tenths
+
+PUBLISHED = 200_000
+DIFFICULTY = "curv_contour_length_14"
+SIDES = {"pathfinder": 32, "pathx": 128}
+_PARENTS = ("", "pathfinder/", "lra_release/", "lra_release/lra_release/")
+_LARGEST_METADATA = 10_000_000
+_LARGEST_IMAGE = 200_000
+_NUMPY_MAGIC = b"\x93NUMPY"
+_REMEDY = "unpack lra_release.gz of the Long Range Arena there"
+
+Sample = tuple[Path, int]
+
+
+def load(
+    name: str, split: str, root: str | Path | None = None, limit: int | None = None
+) -> Dataset:
+    """Return a split of ``"pathfinder"`` or ``"pathx"``; `limit`: its first so many images only.
+
+    Raises
+    ------
+    InputError
+        If there is no copy under `root` (see `data_root`).
+    FormatError
+        If a file is damaged.
+    TargetError
+        If Pillow is not installed.
+    """
+    side = SIDES[name]
+    folder = need_folder(name, root, _folders(name), ("metadata", "imgs"), _REMEDY)
+    samples = _samples(folder)
+    chosen = [samples[index] for index in tenths(len(samples), split)[:limit]]
+    inputs = np.empty((len(chosen), side * side, 1), np.uint8)
+    for row, (path, _) in zip(inputs, chosen, strict=True):
+        row[:, 0] = _pixels(path, side)
+    labels = np.array([label for _, label in chosen], np.int64)
+    what = f"{'Pathfinder' if side == 32 else 'Path-X'} (Long Range Arena), hard images"
+    return Dataset(name, split, inputs, 1 / 255, labels, sized(what, len(samples), PUBLISHED))
+
+
+def find(name: str, root: str | Path | None = None) -> Path | None:
+    """Return the folder of a copy of ``"pathfinder"`` or ``"pathx"``, or None."""
+    return find_folder(root, _folders(name), ("metadata", "imgs"))
+
+
+def _folders(name: str) -> tuple[str, ...]:
+    return tuple(f"{parent}pathfinder{SIDES[name]}/{DIFFICULTY}" for parent in _PARENTS)
+
+
+def _samples(folder: Path) -> list[Sample]:
+    files = [path for path in (folder / "metadata").glob("*.npy") if path.stem.isdecimal()]
+    samples: list[Sample] = []
+    for path in sorted(files, key=lambda path: int(path.stem)):
+        for number, fields in enumerate(_fields(path), 1):
+            where = f"{path} line {number}"
+            if len(fields) < 4 or fields[3] not in ("0", "1"):
+                raise FormatError(where, expected="imgs/K sample_I.png number label ...",
+                                  got=" ".join(fields)[:60])  # fmt: skip
+            # A name from a file never leaves the folder.
+            if not re.fullmatch(r"imgs/\d+ sample_\d+\.png", f"{fields[0]} {fields[1]}"):
+                expected = "an image imgs/K sample_I.png"
+                raise FormatError(where, expected=expected, got=repr(" ".join(fields[:2])[:60]))
+            samples.append((folder / fields[0] / fields[1], int(fields[3])))
+    if len(samples) < 10:
+        got = f"{len(samples)} in {len(files)} files"
+        raise FormatError(str(folder / "metadata"), expected="at least 10 images", got=got)
+    return samples
+
+
+def _fields(path: Path) -> list[list[str]]:
+    content = bounded_content(path, _LARGEST_METADATA)
+    if content.startswith(_NUMPY_MAGIC):
+        return [[str(field) for field in row] for row in _array_of_strings(path, content)]
+    try:
+        return [line.split() for line in content.decode("utf-8").splitlines()]
+    except UnicodeDecodeError as error:
+        raise FormatError(str(path), expected="UTF-8 text", got=error.reason) from None
+
+
+def _array_of_strings(path: Path, content: bytes) -> NDArray[np.str_]:
+    file, expected = io.BytesIO(content), "a two-dimensional NumPy array of strings"
+    try:
+        version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
+        if version != (1, 0):
+            got = "version {}.{}".format(*version)
+            raise FormatError(str(path), expected=f"{expected}, version 1.0", got=got)
+        header = np.lib.format.read_array_header_1_0(file)  # type: ignore[no-untyped-call]
+        shape, fortran, dtype = header
+    except ValueError as error:
+        if isinstance(error, FormatError):
+            raise
+        raise FormatError(str(path), expected=expected, got=str(error)) from None
+    # Only strings: an array of objects would be a pickle.
+    if dtype.kind not in "US" or len(shape) != 2 or fortran:
+        raise FormatError(str(path), expected=expected, got=f"{dtype} of shape {shape}")
+    declared, there = dtype.itemsize * shape[0] * shape[1], len(content) - file.tell()
+    if declared != there:
+        expected = f"{declared} bytes for the declared shape {shape}"
+        raise FormatError(str(path), expected=expected, got=f"{there} bytes")
+    array = np.frombuffer(content, dtype, offset=file.tell()).reshape(shape)
+    return array.astype(np.str_)
+
+
+def _pixels(path: Path, side: int) -> NDArray[np.uint8]:
+    try:
+        from PIL import Image
+    except ImportError:
+        remedy = "pip install pillow"
+        raise TargetError("PNG images", expected="Pillow", got="none", remedy=remedy) from None
+    content = bounded_content(path, _LARGEST_IMAGE)
+    try:
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
+            if image.size != (side, side):
+                got = "x".join(map(str, image.size))
+                raise FormatError(str(path), expected=f"{side}x{side} pixels", got=got)
+            return np.asarray(image.convert("L"), np.uint8).reshape(-1)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if isinstance(error, FormatError):
+            raise
+        raise FormatError(str(path), expected="a PNG image", got=str(error)) from None

@@ -1,0 +1,319 @@
+"""Parallel boundary compression: the spikes of a soft reset from both sides, all steps at once.
+
+With soft reset (or none) and a refractory trace the neuron of `neurossm_models.neurons.lif` unrolls
+into convolutions over time, K strictly causal::
+
+    s   = F(s),   F(s) = 1[a - K * s >= 1]
+    a   = tau^k * y                                      depends on the input only
+    K_0 = 0,   K_k = tau^k + kappa rho^(k-1)             reset, and refractory trace
+
+K >= 0 makes F antitone: more spikes in, fewer out. From lo = 0 and up = 1, which enclose the spike
+train S = F(S), each application encloses it more tightly. Where lo and up meet, the spike is
+certified; after k iterations at least the first k steps are.
+
+- ``"two-sided"``: both bounds from those before, two convolutions an iteration.
+- ``"chain"``: one convolution an iteration, bounds in turn; odd iterates fall, even ones rise.
+
+Convolutions are FFTs in double precision. An entry counts as decided only if it clears the
+threshold by a margin that bounds their error and the rounding of the sequential neuron, so a
+certified spike is that neuron's, bit for bit. Rows with undecided entries are run sequentially.
+
+Source: Zhong et al., "SPikE-SSM", 2024 (arXiv 2410.17268), reconstructed from what is said of the
+method in public; its equations are not public. Hard reset is multiplicative and does not fit.
+
+Shape letters: ``H`` features, ``B`` batch, ``L`` time steps.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from neurossm.errors import InputError
+from neurossm_models.config import check_choice
+from neurossm_models.convolution import fft_convolve
+from neurossm_models.neurons.exact import lif, lif_loop, runs_natively
+from neurossm_models.surrogate import DERIVATIVES
+
+SCHEMES = ("two-sided", "chain")
+RESETS = ("soft", "none")
+_PART = 2**19  # values whose spectra are held at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Compressed:
+    """What boundary compression found.
+
+    Attributes
+    ----------
+    spikes
+        Those of the sequential neuron, 0 or 1, shape (H, B, L).
+    certified
+        Where the bounds had met before the finish, shape (H, B, L).
+    iterations
+        Most that any part of the features used.
+    undecided
+        Share of entries that the bounds left to the sequential finish.
+    """
+
+    spikes: Tensor
+    certified: Tensor
+    iterations: int
+    undecided: float
+
+
+def budget(tau: float, rho: float, kappa: float, length: int) -> int:
+    """Return how many convolutions a side may take before the rest is run sequentially.
+
+    Convergence depends on the memory of K, hardly on the length: ten times the time constants
+    of leak and trace, ``10 (1 / (1 - tau) + 1 / (1 - rho))``, the second with a trace only; and the
+    length, after which everything is decided in exact arithmetic.
+    """
+    memory = 1 / (1 - tau) + (1 / (1 - rho) if kappa > 0 else 0)
+    return min(math.ceil(10 * memory), length + 1)
+
+
+@torch.no_grad()
+def compress(
+    y: Tensor,
+    tau: Tensor,
+    rho: Tensor,
+    kappa: Tensor,
+    *,
+    reset: str = "soft",
+    scheme: str = "chain",
+    iterations: int | None = None,
+) -> Compressed:
+    """Return the spikes of the neuron with soft reset, found from both sides at once.
+
+    Parameters
+    ----------
+    y
+        Input in units of the threshold, shape (H, B, L), float32 or float64, any device.
+    tau, rho, kappa
+        Leak, decay and jump of the refractory trace, shape (H,), none negative, leaks below 1.
+    reset
+        ``"soft"`` or ``"none"``.
+    scheme
+        ``"two-sided"`` or ``"chain"``.
+    iterations
+        At most so many; None: `budget`. Fewer are used where nothing changes any more.
+
+    Raises
+    ------
+    InputError
+        For a hard reset or a kernel with negative entries, where the bounds would be wrong.
+    """
+    _check(tau, rho, kappa, reset, scheme)
+    certified = torch.empty(y.shape, dtype=torch.bool, device=y.device)
+    spikes = torch.empty_like(y)
+    used = 0
+    size = max(1, _PART // max(1, y[0].numel()))
+    parts = (torch.split(x, size) for x in (y, tau, rho, kappa, spikes, certified))
+    for y_part, *parameters, spike_part, certified_part in zip(*parts, strict=True):
+        problem = _Problem(y_part, *parameters, soft=reset == "soft")
+        limit = problem.limit if iterations is None else iterations
+        lo, up, count = _SOLVERS[scheme](problem, limit)
+        certified_part.copy_(lo == up)
+        spike_part.copy_(lo)
+        used = max(used, count)
+    undecided = 1 - float(certified.double().mean()) if y.numel() else 0.0
+    _finish(spikes, certified, y, (tau, rho, kappa), reset)
+    return Compressed(spikes, certified, used, undecided)
+
+
+def boundary(
+    y: Tensor, tau: Tensor, rho: Tensor, kappa: Tensor, *, reset: str, surrogate: str = "triangle"
+) -> Tensor:
+    """Return the spikes of `compress`, differentiable.
+
+    The gradient is that of one application of F at the solution: it passes through the input's
+    convolution in time, and to tau, rho and kappa with the spikes in ``K * s`` held fixed. The path
+    from a spike through the reset to later spikes is cut (which one the paper takes is not known).
+    """
+    found = compress(y.detach(), tau.detach(), rho.detach(), kappa.detach(), reset=reset)
+    if not (torch.is_grad_enabled() and any(x.requires_grad for x in (y, tau, rho, kappa))):
+        return found.spikes
+    before = torch.nn.functional.pad(found.spikes, (1, -1))
+    steps = torch.arange(y.shape[-1], device=y.device, dtype=y.dtype)
+    drive = y - tau[:, None, None] * before if reset == "soft" else y
+    excess = fft_convolve(drive, tau[:, None] ** steps) - 1
+    if kappa.requires_grad or bool((kappa != 0).any()):
+        trace = fft_convolve(before, rho[:, None] ** steps)
+        excess = excess - kappa[:, None, None] * trace
+    spikes: Tensor = _Given.apply(excess, found.spikes, surrogate)  # type: ignore[no-untyped-call]
+    return spikes
+
+
+class _Given(torch.autograd.Function):
+    """Spikes known already, with the surrogate's slope at their distance from the threshold."""
+
+    @staticmethod
+    def forward(ctx: Any, excess: Tensor, spikes: Tensor, surrogate: str) -> Tensor:
+        ctx.save_for_backward(excess)
+        ctx.derivative = DERIVATIVES[surrogate]
+        return spikes.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.derivative(ctx.saved_tensors[0]).mul_(grad), None, None
+
+
+class _Problem:
+    """F for some features: spectra, the convolution, and how far it can be off.
+
+    Parameters
+    ----------
+    y
+        Shape (h, B, L); tau, rho, kappa: shape (h,).
+    """
+
+    def __init__(self, y: Tensor, tau: Tensor, rho: Tensor, kappa: Tensor, *, soft: bool) -> None:
+        self.length = y.shape[-1]
+        self.size = 1 << (2 * self.length - 2).bit_length()
+        x, leak, decay, jump = (tensor.double() for tensor in (y, tau, rho, kappa))
+        steps = torch.arange(self.length, device=y.device, dtype=torch.float64)
+        powers = leak[:, None] ** steps
+        trace = torch.nn.functional.pad(jump[:, None] * decay[:, None] ** steps, (1, -1))
+        self.kernel = trace + (torch.nn.functional.pad(powers[:, 1:], (1, 0)) if soft else 0)
+        self.spectrum = torch.fft.rfft(self.kernel, self.size)[:, None]
+        leaking = torch.fft.rfft(powers, self.size)[:, None]
+        self.a = self._inverse(torch.fft.rfft(x, self.size) * leaking)
+        rounding = self._rounding_margin(y, leak, decay, jump, soft)
+        self.margin = self._fft_margin(x, powers) + rounding
+        largest_tau, largest_rho, largest_kappa = (float(p.max()) for p in (tau, rho, kappa))
+        self.limit = budget(largest_tau, largest_rho, largest_kappa, self.length)
+
+    def membrane(self, s: Tensor) -> Tensor:
+        """Return ``a - K * s``, exact within the margin."""
+        return self.a - self._inverse(torch.fft.rfft(s.double(), self.size) * self.spectrum)
+
+    def surely(self, m: Tensor) -> Tensor:
+        """Say where a membrane of at least m fires for certain. False where m is not a number."""
+        sure: Tensor = m - self.margin >= 1
+        return sure
+
+    def possibly(self, m: Tensor) -> Tensor:
+        """Say where a membrane of at most m may fire. True where m is not a number."""
+        possible: Tensor = ~(m + self.margin < 1)
+        return possible
+
+    def _inverse(self, spectrum: Tensor) -> Tensor:
+        return torch.fft.irfft(spectrum, self.size)[..., : self.length]
+
+    def _fft_margin(self, x: Tensor, powers: Tensor) -> Tensor:
+        """Bound the error of both convolutions, (h, B, 1).
+
+        A transform of n = 2^q points is off by less than 7 q u in the 2-norm, relatively (Higham,
+        Accuracy and Stability of Numerical Algorithms, 2nd ed., theorem 24.2); three make a
+        convolution, and where the kernel's is off the 1-norm of the signal counts.
+        """
+        error = 32 * torch.finfo(torch.float64).eps * max(1, self.size.bit_length() - 1)
+
+        def bound(one: Tensor, two: Tensor, kernel: Tensor) -> Tensor:
+            sums, root = kernel.sum(-1), kernel.norm(dim=-1)
+            return two * sums[:, None, None] + one * root[:, None, None]
+
+        signal = bound(x.abs().sum(-1, keepdim=True), x.norm(dim=-1, keepdim=True), powers)
+        one = torch.full_like(signal, self.length)
+        margin: Tensor = error * (signal + bound(one, one.sqrt(), self.kernel))
+        return margin
+
+    def _rounding_margin(
+        self, y: Tensor, tau: Tensor, rho: Tensor, kappa: Tensor, soft: bool
+    ) -> Tensor:
+        """Bound the rounding of the sequential neuron in the precision of y, (h, B, 1).
+
+        Each step rounds membrane and trace three times, by half an epsilon of at most their largest
+        magnitudes; what is lost decays as they do. The last difference rounds once more.
+        """
+        unit = torch.finfo(y.dtype).eps / 2
+        tau, rho, kappa = (tensor[:, None, None] for tensor in (tau, rho, kappa))
+        u = self.a.abs().amax(-1, keepdim=True) + (1 / (1 - tau) if soft else 0)
+        r = kappa / (1 - rho)
+        lost = 3 * (u + 1) / (1 - tau) + 3 * r / (1 - rho) + u + r
+        slowest = 1 - torch.maximum(tau, rho)
+        # The magnitudes above are those without rounding; leaks next to 1 leave no bound at all.
+        sound = (1 - 4 * unit / slowest).clamp(min=0)
+        margin: Tensor = unit * lost / sound + 8 * torch.finfo(y.dtype).tiny / slowest
+        return margin
+
+
+def _two_sided(problem: _Problem, limit: int) -> tuple[Tensor, Tensor, int]:
+    lo, up = _unknown(problem)
+    for count in range(1, limit + 1):
+        low, high = problem.membrane(up), problem.membrane(lo)
+        more, less = lo | problem.surely(low), up & problem.possibly(high)
+        settled = torch.equal(more, less) or (torch.equal(more, lo) and torch.equal(less, up))
+        lo, up = more, less
+        if settled:
+            return lo, up, count
+    return lo, up, limit
+
+
+def _chain(problem: _Problem, limit: int) -> tuple[Tensor, Tensor, int]:
+    lo, up = _unknown(problem)
+    idle = 0
+    for count in range(1, limit + 1):
+        if count % 2:
+            less = up & problem.possibly(problem.membrane(lo))
+            idle, up = (idle + 1 if torch.equal(less, up) else 0), less
+        else:
+            more = lo | problem.surely(problem.membrane(up))
+            idle, lo = (idle + 1 if torch.equal(more, lo) else 0), more
+        if idle == 2 or torch.equal(lo, up):
+            return lo, up, count
+    return lo, up, limit
+
+
+_SOLVERS = {"two-sided": _two_sided, "chain": _chain}
+
+
+def _unknown(problem: _Problem) -> tuple[Tensor, Tensor]:
+    lo = torch.zeros_like(problem.a, dtype=torch.bool)
+    return lo, ~lo
+
+
+def _finish(
+    spikes: Tensor, certified: Tensor, y: Tensor, parameters: tuple[Tensor, ...], reset: str
+) -> None:
+    """Overwrite the rows with undecided entries by the sequential neuron's spikes.
+
+    From their first step, since only then its rounding is the same; until the last undecided one.
+    """
+    open_rows = ~certified.all(-1)
+    if not bool(open_rows.any()):
+        return
+    features, _ = open_rows.nonzero(as_tuple=True)
+    last = int((~certified[open_rows]).nonzero()[:, 1].max()) + 1
+    rows = y[open_rows][:, None, :last].contiguous()
+    run = lif if runs_natively(rows) else lif_loop
+    exact = run(rows, *(p[features] for p in parameters), reset=reset)[:, 0]
+    spikes[open_rows] = torch.cat([exact, spikes[open_rows][:, last:]], -1)
+
+
+def check_reset(reset: str) -> None:
+    """Raise `InputError` unless the reset is linear: ``"soft"`` or ``"none"``."""
+    if reset == "hard":
+        remedy = "use the form 'native' or 'loop' (exact), or 'sdn' (surrogate network)"
+        expected = "a soft reset, which is linear"
+        raise InputError("form 'boundary'", expected=expected, got="hard reset", remedy=remedy)
+    check_choice("form 'boundary' reset", reset, RESETS)
+
+
+def _check(tau: Tensor, rho: Tensor, kappa: Tensor, reset: str, scheme: str) -> None:
+    check_reset(reset)
+    check_choice("boundary compression scheme", scheme, SCHEMES)
+    for name, values in (("tau", tau), ("rho", rho), ("kappa", kappa)):
+        low, high = float(values.min()), float(values.max())
+        if not low >= 0:
+            expected, got = f"no negative {name}: the kernel may not be negative", f"{low:g}"
+            raise InputError("boundary compression", expected=expected, got=got)
+        if name != "kappa" and not high < 1:
+            raise InputError("boundary compression", expected=f"{name} below 1", got=f"{high:g}")

@@ -1,0 +1,120 @@
+"""Small networks of all four families with trained-looking parameters, and the recurrences alone."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+
+from neurossm_models import Network
+from neurossm_models.config import FAMILIES
+
+# Drives strong enough that every neuron spikes now and then in the sequences of the tests.
+SETTINGS: dict[str, dict[str, Any]] = {
+    "binary-s4d": {"threshold": 0.3},
+    "gsu": {"delta": 0.4},
+    "spikingssm": {"threshold": 0.4, "tau": 0.5},
+    "spike-ssm": {"threshold": 0.4, "tau": 0.5, "rho": 0.75, "kappa": 0.5},
+}
+NAMES = tuple(SETTINGS)
+
+
+def network(family: str = "binary-s4d", **changes: Any) -> Network:
+    """Return a network in evaluation mode and double precision, away from its initial symmetries."""
+    torch.manual_seed(3)
+    shape = {"in_features": 2, "classes": 3, "width": 6, "state": 4}
+    config = FAMILIES[family](**{**shape, **SETTINGS[family], **changes})
+    model = Network(config).double()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.2 * torch.randn_like(parameter)
+        for name, buffer in model.named_buffers():
+            if name.endswith("running_mean"):
+                buffer.normal_()
+            elif name.endswith("running_var"):
+                buffer.uniform_(0.5, 2)
+    return model.eval()
+
+
+def by_hand(model: Network, x: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the mean readout at every step, and the spikes (B, H, L) of each block, in NumPy."""
+    p = {name: tensor.detach().double().numpy() for name, tensor in model.state_dict().items()}
+    blocks = [_Block(model, p, index, len(x)) for index in range(model.config.layers)]
+    total, logits = 0.0, []
+    for t in range(x.shape[1]):
+        r = _linear(p, "encoder", x[:, t])
+        for block in blocks:
+            r = block.step(r)
+        total = total + _linear(p, "decoder", r)
+        logits.append(total / (t + 1))
+    return np.stack(logits, 1), [np.stack(block.spikes, -1) for block in blocks]
+
+
+class _Block:
+    """One block, a step at a time: the equations of the papers on arrays (B, H)."""
+
+    def __init__(
+        self, model: Network, p: dict[str, np.ndarray], index: int, batch: int
+    ) -> None:
+        self.config, self.p, self.name = model.config, p, f"blocks.{index}"
+        self.discrete = model.blocks[index].ssm.discretized()
+        self.x = np.zeros((batch, *self.discrete[0].shape), complex)
+        self.u = self.trace = self.last = np.zeros((batch, model.config.width))
+        self.spikes: list[np.ndarray] = []
+
+    def step(self, r: np.ndarray) -> np.ndarray:
+        abar, bbar, c, d = self.discrete
+        u = self._norm("norm", r)
+        self.x = abar * self.x + bbar * u[..., None]
+        y = 2 * (c * self.x).sum(-1).real + d * u
+        if self.config.family == "gsu":
+            return r + self._gated_unit(y)
+        s = self._binary(y) if self.config.family == "binary-s4d" else self._membrane(y)
+        self.spikes.append(s)
+        mixed = _linear(self.p, f"{self.name}.mix", s)
+        if self.config.mixing == "glu":
+            one, two = np.split(mixed, 2, 1)
+            mixed = one / (1 + np.exp(-two))
+        return r + mixed
+
+    def _binary(self, y: np.ndarray) -> np.ndarray:
+        return (self._norm("ssm_norm", y) >= self.p[f"{self.name}.spike.theta"]).astype(float)
+
+    def _membrane(self, y: np.ndarray) -> np.ndarray:
+        """SpikingSSMs eq. 8, 9, 4 in volts (not scaled by the threshold); or soft, with a trace."""
+        theta = np.exp(self.p[f"{self.name}.neuron.log_theta"])
+        before = self.config.tau * self.u + y
+        if self.config.family == "spikingssm":
+            s = (before >= theta).astype(float)
+            self.u = np.where(s > 0, 0, before)
+            return s
+        kappa = np.exp(self.p[f"{self.name}.neuron.log_kappa"])
+        self.trace = self.config.rho * self.trace + kappa * theta * self.last
+        s = (before - self.trace >= theta).astype(float)
+        self.u, self.last = before - theta * s, s
+        return s
+
+    def _gated_unit(self, y: np.ndarray) -> np.ndarray:
+        v, w = self._norm("ssm_norm", y), self.p[f"{self.name}.unit.weight"]
+        if self.config.threshold == "maximum":
+            delta = self.config.fraction * np.abs(v).max(1, keepdims=True)
+        else:
+            delta = np.exp(self.p[f"{self.name}.ternary.log_delta"])
+        t = np.sign(v) * (np.abs(v) >= delta)
+        self.spikes.append(t)
+        signs = np.sign(w) * (np.abs(w) >= self.config.fraction * np.abs(w).max())
+        n = v @ signs.T * self.p[f"{self.name}.unit.scale"] + self.p[f"{self.name}.unit.bias_n"]
+        product = n * (t @ w.T + self.p[f"{self.name}.unit.bias_m"])
+        return product * np.vectorize(lambda z: 0.5 * (1 + math.erf(z / math.sqrt(2))))(product)
+
+    def _norm(self, name: str, z: np.ndarray) -> np.ndarray:
+        name = f"{self.name}.{name}"
+        spread = np.sqrt(self.p[f"{name}.running_var"] + 1e-5)
+        scaled = (z - self.p[f"{name}.running_mean"]) / spread
+        return scaled * self.p[f"{name}.weight"] + self.p[f"{name}.bias"]
+
+
+def _linear(p: dict[str, np.ndarray], name: str, z: np.ndarray) -> np.ndarray:
+    return z @ p[f"{name}.weight"].T + p[f"{name}.bias"]
