@@ -1,4 +1,4 @@
-"""Small networks of all four families with trained-looking parameters, and the recurrences alone."""
+"""Small networks of all families with trained-looking parameters, and their recurrences alone."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NAMES = tuple(SETTINGS)
 
 
 def network(family: str = "binary-s4d", **changes: Any) -> Network:
-    """Return a network in evaluation mode and double precision, away from its initial symmetries."""
+    """Return a network in eval mode and double precision, away from its initial symmetries."""
     torch.manual_seed(3)
     shape = {"in_features": 2, "classes": 3, "width": 6, "state": 4}
     config = FAMILIES[family](**{**shape, **SETTINGS[family], **changes})
@@ -55,9 +55,7 @@ def by_hand(model: Network, x: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]
 class _Block:
     """One block, a step at a time: the equations of the papers on arrays (B, H)."""
 
-    def __init__(
-        self, model: Network, p: dict[str, np.ndarray], index: int, batch: int
-    ) -> None:
+    def __init__(self, model: Network, p: dict[str, np.ndarray], index: int, batch: int) -> None:
         self.config, self.p, self.name = model.config, p, f"blocks.{index}"
         self.discrete = model.blocks[index].ssm.discretized()
         self.x = np.zeros((batch, *self.discrete[0].shape), complex)

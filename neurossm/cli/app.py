@@ -17,7 +17,9 @@ from neurossm.cli import (
     export,
     profile,
     quantize,
+    results,
     run,
+    sdn,
     show,
     train,
     verify,
@@ -34,6 +36,7 @@ app = typer.Typer(
 for command in (
     doctor.doctor,
     train.train,
+    sdn.sdn,
     export.export,
     quantize.quantize,
     run.run,
@@ -41,6 +44,7 @@ for command in (
     diff.diff,
     profile.profile,
     show.show,
+    results.results,
     demo.demo,
 ):
     app.command()(command)

@@ -77,19 +77,32 @@ def warm_up(graph: Graph, data: Dataset) -> None:
 
 
 def accuracy(graph: Graph, trace: Trace, data: Dataset) -> float:
-    """Return the share of sequences whose largest output after the last step is the label."""
-    last = trace.values[graph.outputs[0]][:, -1]
+    """Return the share of sequences whose largest output after their last step is the label.
+
+    A sequence with padding ends before it: the sum so far has the largest value where its mean has.
+    """
+    values = trace.values[graph.outputs[0]]
+    ends = np.full(len(data), values.shape[1]) if data.lengths is None else data.lengths
+    last = values[np.arange(len(data)), ends - 1]
     return float(np.mean(np.argmax(last, axis=1) == data.labels))
 
 
 def check_task(graph: Graph, data: Dataset) -> None:
-    """Refuse data on another scale, or of more steps, than the graph was exported for."""
+    """Refuse data of another kind or scale, or of more steps, than the graph was exported for."""
     scale, steps = graph.meta.get("input_scale"), graph.meta.get("steps")
     where = f"data {data.name!r} on this graph"
     remedy = f"use the data that it was made for ({graph.meta.get('data', 'unknown')})"
     if scale is not None and scale != data.scale:
         raise InputError(where, expected=f"inputs in units of {scale:g}", got=f"{data.scale:g}",
                          remedy=remedy)  # fmt: skip
+    if data.labels.ndim != 1 or bool(data.vocabulary) != bool(graph.vocabularies):
+        kind = "tokens" if data.vocabulary else "values"
+        raise InputError(
+            where,
+            expected="inputs of its kind and one label a sequence",
+            got=f"{kind}, labels of shape {data.labels.shape}",
+            remedy=remedy,
+        )
     length = data.inputs.shape[1]
     if isinstance(steps, int) and length > steps:
         raise InputError(where, expected=f"at most {steps} steps", got=str(length), remedy=remedy)

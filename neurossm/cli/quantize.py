@@ -78,11 +78,10 @@ def golden_vectors(graph: Graph, data: Dataset) -> tuple[Golden, ...]:
     from neurossm.store import Golden
 
     name = graph.inputs[0]
-    real = data.inputs[:2, : min(GOLDEN_STEPS, data.inputs.shape[1])].astype(np.int64)
-    # the middle of a sequence, where something happens; then only the ends of the input's range
-    middle = data.inputs.shape[1] // 2 - GOLDEN_STEPS // 2
-    if middle > 0:
-        real = data.inputs[:2, middle : middle + GOLDEN_STEPS].astype(np.int64)
+    # the middle of what is no padding, where something happens; then only the ends of the range
+    length = data.inputs.shape[1] if data.lengths is None else int(data.lengths[:2].min())
+    start = max(0, (length - GOLDEN_STEPS) // 2)
+    real = data.inputs[:2, start : min(start + GOLDEN_STEPS, length)].astype(np.int64)
     low, high, _ = input_range(graph, name)
     ends = np.where(np.random.default_rng(0).integers(0, 2, (1, *real.shape[1:])), high, low)
     samples = np.concatenate([real, ends])

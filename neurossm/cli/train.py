@@ -21,10 +21,13 @@ def train(
     json: JsonOption = False,
 ) -> None:
     """Train a model by a recipe; resumable, held-out images choose the checkpoint."""
+    from neurossm_models.train import is_first_process
     from neurossm_models.train import train as run_training
 
     console = Console(json)
     result = run_training(recipe, set_ or [], out, resume)
+    if not is_first_process():
+        return
     console.document(asdict(result))
     state = "finished" if result.finished else "stopped, can be resumed"
     console.say(

@@ -26,7 +26,7 @@ from neurossm.fixed import (
     symmetric_limit,
 )
 from neurossm.graph import Graph
-from neurossm.nodes import LIF, Affine, Node, PiecewiseLinear, TernaryThreshold, Threshold
+from neurossm.nodes import LIF, Affine, Array, Node, PiecewiseLinear, TernaryThreshold, Threshold
 from neurossm.passes.calibrate import Ranges
 
 
@@ -186,7 +186,7 @@ def weight_frac(node: Affine, bits: int, *, graded: bool) -> int:
     return fit_frac(largest, bits)
 
 
-def _compared(node: Threshold | TernaryThreshold | PiecewiseLinear) -> object:
+def _compared(node: Threshold | TernaryThreshold | PiecewiseLinear) -> Array:
     """Return what a node compares its input with."""
     match node:
         case Threshold():

@@ -56,8 +56,7 @@ def test_the_native_path_equals_the_plain_one_in_double_precision(family, length
     close("logits", logits, expected)
     largest = max(grad.abs().max() for grad in expected_grads.values())
     for name, grad in expected_grads.items():
-        # Behind a batch norm some gradients are exactly zero, and rounding is all that is left.
-        assert grad.abs().max() == 0 or grads[name].isfinite().all()
+        # Before a batch norm some gradients are zero, and rounding is all that is left of them.
         floor = 1e-3 * largest
         error = (grads[name].double() - grad).abs().max() / grad.abs().max().clamp(min=floor)
         assert error < 1e-3, f"{name}: {error:.1e} of its largest value"
@@ -145,9 +144,11 @@ def test_the_neuron_as_a_stage_is_the_loop(reset, kappa, surrogate):
     (s * weight).sum().backward()
     (expected * weight).sum().backward()
     assert torch.equal(s.double(), expected) and 0.05 < s.mean() < 0.95
-    close("y", y.grad, y2.grad, 1e-5)
+    # Steep at the threshold: the plain loop is as far from itself in double precision.
+    tolerance = 1e-4 if surrogate == "fast_sigmoid" else 1e-5
+    close("y", y.grad, y2.grad, tolerance)
     for (name, one), two in zip(neuron.named_parameters(), plain.parameters(), strict=True):
-        close(name, one.grad, two.grad, 1e-5)
+        close(name, one.grad, two.grad, tolerance)
 
 
 @pytest.mark.parametrize("gated", [True, False])
@@ -191,18 +192,34 @@ def mask_like(out):
 
 @pytest.mark.parametrize("family", NAMES)
 def test_one_thread_and_two_give_the_same_bits(family):
-    # More than 2^18 values, so that there are parts to spread; the last one is smaller.
-    x, results = torch.randn(64, 2049, 2), []
+    # More than 2^18 values, so that there are parts to spread; the last one is smaller. What is no
+    # chain (encoder, readout) is PyTorch's, whose bits depend on the number of threads.
+    r, results = torch.randn(5, 64, 2049), []
     before = torch.get_num_threads()
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            model = network(family, width=5, layers=1).float().train()
-            logits, grads = gradients(model, x, torch.ones(64, 3))
-            results.append({"logits": logits, **grads, **dict(model.named_buffers())})
+            results.append(values_and_gradients(family, r.clone().requires_grad_()))
             assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
     one, two = results
+    assert {"r", "norm.weight", "ssm.c", "ssm.log_dt"} <= one.keys() == two.keys()
     for name in one:
         assert torch.equal(one[name], two[name]), name
+
+
+def values_and_gradients(family, r):
+    """Return what the native functions of a block give for r, and all gradients."""
+    block = network(family, width=5, layers=1).float().train().blocks[0]
+    s = block.run_chain(r)
+    out = s if family == "gsu" else block.add_mixed(r, s)
+    out.square().sum().backward()
+    grads = {name: p.grad for name, p in block.named_parameters() if p.grad is not None}
+    return {
+        "s": s.detach(),
+        "out": out.detach(),
+        "r": r.grad,
+        **grads,
+        **dict(block.named_buffers()),
+    }

@@ -133,7 +133,7 @@ def test_the_sequence_readout_answers_at_every_step():
 
 def test_a_pair_is_answered_from_both_means_their_product_and_difference():
     pair, single = network(readout="pair"), network()
-    shared = {n: v for n, v in pair.state_dict().items() if not n.startswith("decoder")}
+    shared = {n: v for n, v in pair.state_dict().items() if not n.startswith(("compare", "decoder"))}
     single.load_state_dict(shared, strict=False)
     means = []
     single.decoder.register_forward_pre_hook(lambda _, given: means.append(given[0]))
@@ -143,7 +143,9 @@ def test_a_pair_is_answered_from_both_means_their_product_and_difference():
             single(x[i : i + 1, :length])
         first, second = torch.cat(means[0::2]), torch.cat(means[1::2])
         wide = torch.cat([first, second, first * second, first - second], 1)
-        expected = wide @ pair.decoder.weight.T + pair.decoder.bias
+        p = pair.state_dict()
+        hidden = (wide @ p["compare.0.weight"].T + p["compare.0.bias"]).clamp(min=0)
+        expected = hidden @ p["decoder.weight"].T + p["decoder.bias"]
         torch.testing.assert_close(pair(x, torch.tensor(lengths)), expected)
 
 

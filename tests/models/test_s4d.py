@@ -6,8 +6,7 @@ import torch
 from scipy.linalg import expm
 
 from neurossm.errors import InputError
-from neurossm_models import S4D, BinaryS4DConfig, Network
-from neurossm_models import convolution
+from neurossm_models import S4D, BinaryS4DConfig, Network, convolution
 from neurossm_models.convolution import fft_convolve
 from neurossm_models.s4d import initial_modes
 
@@ -47,7 +46,9 @@ def test_the_parallel_forms_equal_the_step_form(discretization, init):
     single = layer(init, discretization).float()
     single.form = "native"
     assert single.form_for(u.float()) == "native"
-    torch.testing.assert_close(single(u.float()).double(), torch.stack(ys, -1), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        single(u.float()).double(), torch.stack(ys, -1), rtol=1e-4, atol=1e-4
+    )
 
 
 def test_a_second_kernel_runs_backward_in_time_with_a_c_of_its_own():

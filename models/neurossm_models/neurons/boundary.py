@@ -37,7 +37,7 @@ from torch.autograd.function import once_differentiable
 from neurossm.errors import InputError
 from neurossm_models.config import check_choice
 from neurossm_models.convolution import fft_convolve
-from neurossm_models.neurons.exact import lif, lif_loop, runs_natively
+from neurossm_models.neurons.exact import lif_loop, lif_native, runs_natively
 from neurossm_models.surrogate import DERIVATIVES
 
 SCHEMES = ("two-sided", "chain")
@@ -293,7 +293,7 @@ def _finish(
     features, _ = open_rows.nonzero(as_tuple=True)
     last = int((~certified[open_rows]).nonzero()[:, 1].max()) + 1
     rows = y[open_rows][:, None, :last].contiguous()
-    run = lif if runs_natively(rows) else lif_loop
+    run = lif_native if runs_natively(rows) else lif_loop
     exact = run(rows, *(p[features] for p in parameters), reset=reset)[:, 0]
     spikes[open_rows] = torch.cat([exact, spikes[open_rows][:, last:]], -1)
 

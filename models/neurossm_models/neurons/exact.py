@@ -17,7 +17,7 @@ RESETS = ("hard", "soft", "none")
 State = tuple[Tensor, Tensor, Tensor]
 
 
-def lif(
+def lif_native(
     y: Tensor, tau: Tensor, rho: Tensor, kappa: Tensor, *, reset: str, surrogate: str = "triangle"
 ) -> Tensor:
     """Return the spikes of the exact neuron by the native kernel; float32 on the CPU.
@@ -44,7 +44,7 @@ def lif(
 def lif_loop(
     y: Tensor, tau: Tensor, rho: Tensor, kappa: Tensor, *, reset: str, surrogate: str = "triangle"
 ) -> Tensor:
-    """Return what `lif` does, by a plain loop over time; any device and precision."""
+    """Return what `lif_native` does, by a plain loop over time; any device and precision."""
     u = r = s = torch.zeros_like(y[..., 0])
     tau, rho, kappa = tau[:, None], rho[:, None], kappa[:, None]
     spikes = []

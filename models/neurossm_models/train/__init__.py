@@ -1,17 +1,20 @@
 """Training: recipes, the loop, checkpoints, and measuring what was trained."""
 
-from neurossm_models.train.evaluation import Evaluation, evaluate, load_model, measure
+from neurossm_models.train.evaluation import CHECKPOINTS, Evaluation, evaluate, load_model, measure
+from neurossm_models.train.parallel import is_first_process
 from neurossm_models.train.publishing import publish
 from neurossm_models.train.recipe import Recipe, load_recipe, recipe_names
 from neurossm_models.train.start import train
 from neurossm_models.train.trainer import Trainer, TrainResult
 
 __all__ = [
+    "CHECKPOINTS",
     "Evaluation",
     "Recipe",
     "TrainResult",
     "Trainer",
     "evaluate",
+    "is_first_process",
     "load_model",
     "load_recipe",
     "measure",

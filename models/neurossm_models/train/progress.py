@@ -22,12 +22,15 @@ class Progress:
         Steps of the whole run.
     done
         Steps done before it started.
+    quiet
+        Show nothing: another process speaks for this one.
     """
 
-    def __init__(self, total: int, done: int = 0) -> None:
+    def __init__(self, total: int, done: int = 0, quiet: bool = False) -> None:
         self._total, self._first = total, done
         self._started = self._said = time.monotonic()
-        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True, quiet=quiet)
+        self._quiet = quiet
         self._bar = RichProgress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -35,7 +38,7 @@ class Progress:
             TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=self._console,
-            disable=not self._console.is_terminal,
+            disable=quiet or not self._console.is_terminal,
         )
         self._task = self._bar.add_task("training", total=total, completed=done)
 
@@ -53,6 +56,8 @@ class Progress:
 
     def update(self, step: int, means: dict[str, float]) -> None:
         """Show that `step` steps are done, with the epoch's means so far."""
+        if self._quiet:
+            return
         text = " ".join(f"{name} {value:.4f}" for name, value in means.items())
         if self._console.is_terminal:
             self._bar.update(self._task, completed=step, description=text)
@@ -65,6 +70,8 @@ class Progress:
 
     def say(self, line: str) -> None:
         """Print one line, above the bar if there is one."""
+        if self._quiet:
+            return
         if self._console.is_terminal:
             self._console.print(line)
         else:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import json
 from pathlib import Path
 
 from neurossm.errors import FormatError, InputError
+from neurossm_models.config import NetworkConfig
+from neurossm_models.network import BLOCKS
 from neurossm_models.train.checkpoint import replace_file
 from neurossm_models.train.evaluation import CHECKPOINTS, Evaluation, evaluate, load_model
 from neurossm_models.train.recipe import Recipe
@@ -42,12 +45,13 @@ def publish(run: str | Path, name: str, *, into: Path = CHECKPOINTS) -> Path:
         raise InputError("publish", expected="a plain name", got=repr(name))
     folder = Path(run)
     model, recipe = load_model(folder)
-    log = _log(folder / "log.jsonl")
-    if len(log) != recipe.train.epochs:
-        got = f"{len(log)} of {recipe.train.epochs} epochs"
+    log = read_log(folder / "log.jsonl")
+    epochs = recipe.train.whole_epochs(int(log[0]["step"])) if log else recipe.train.epochs
+    if len(log) != epochs:
+        got = f"{len(log)} of {epochs} epochs"
         remedy = "resume it to its end first"
         raise InputError(str(folder), expected="a finished run", got=got, remedy=remedy)
-    test = _test_once(folder)
+    test = measured_once(folder)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     target = into / name
     for file in _FILES:
@@ -64,27 +68,36 @@ def model_card(
     """Return the card of a checkpoint as Markdown; every number in it was measured."""
     best = max(log, key=lambda line: line["held_out_accuracy"])
     model, data, config = recipe.model, recipe.data, recipe.train
-    minutes = sum(line["seconds"] for line in log) / 60
+    minutes = train_minutes(log)
     rates = ", ".join(f"{rate:.1%}" for rate in test.spike_rates)
+    about = _about(model.family)
+    direction = "bidirectional (not causal, not deployable)" if model.bidirectional else "causal"
     return f"""# {name}
 
-A Binary S4D classifier (arXiv 2401.00955), causal, trained by neurossm from `recipe.toml`.
+{about["title"]}
+
+A sequence classifier, {direction}, trained by neurossm from `recipe.toml`.
 
 | | |
 |---|---|
-| data | {data.name}; {data.held_out} training sequences held out to choose the epoch |
-| network | {model.layers} layers, width {model.width}, {model.state} real states, \
-S4D-{model.init}, {model.discretization}, mixing {model.mixing} |
+| data | {data.name}; {_held_out(data.held_out)} |
+| network | {model.family}: {model.layers} layers, width {model.width}, {model.state} real states, \
+S4D-{model.init}, {model.discretization} |
+| settings | {_settings(model)} |
 | parameters | {parameters:,} |
 | test accuracy | {test.accuracy:.2%} ({test.correct} of {test.count}), measured once, afterwards |
 | test loss | {test.loss:.4f} nats |
-| held-out accuracy | {best["held_out_accuracy"]:.2%}, epoch {best["epoch"]} of {config.epochs} |
+| held-out accuracy | {best["held_out_accuracy"]:.2%}, epoch {best["epoch"]} of {len(log)} |
 | spikes per neuron and step | {rates} (blocks in order, on the test set) |
-| training | {config.epochs} epochs, {log[-1]["step"]} steps of {config.batch} sequences, \
+| training | {len(log)} epochs, {log[-1]["step"]} steps of {config.batch} sequences, \
 {minutes:.0f} min in training steps |
 
-One run with one seed ({config.seed}). The spikes drive the mixing of features; the state space
-layers and the residual stream are real-valued. Precision: 32-bit floating point.
+One run with one seed ({config.seed}). The state space layers and the residual stream are
+real-valued. Precision: 32-bit floating point.
+
+Source: {about["Source"]}
+
+Deviations from the paper: {about["Deviations"]}
 
     from neurossm_models.train import load_model
     model, recipe = load_model("{name}")
@@ -94,7 +107,49 @@ an epoch), `test.json` (the measurement above).
 """
 
 
-def _test_once(folder: Path) -> Evaluation:
+def train_minutes(log: list[dict[str, float]]) -> float:
+    """Return the minutes in training steps of a log: without evaluation, without start-up."""
+    return sum(line["seconds"] for line in log) / 60
+
+
+def _about(family: str) -> dict[str, str]:
+    """Return the title, source and deviations of a family, as the docstring of its module has them.
+
+    One place states them, so that the cards cannot tell another story than the code.
+    """
+    module = inspect.getmodule(BLOCKS[family])
+    title, *paragraphs = (inspect.getdoc(module) or "").split("\n\n")
+    about = {"title": title}
+    for paragraph in paragraphs:
+        start, _, text = paragraph.partition(": ")
+        if start in ("Source", "Deviations"):
+            about[start] = text.strip()
+    return about
+
+
+def _held_out(count: int) -> str:
+    if not count:
+        return "its own validation part chose the epoch"
+    return f"{count} training sequences held out to choose the epoch"
+
+
+def _settings(model: NetworkConfig) -> str:
+    """Return what the family adds to the shared settings, and which of those are not usual."""
+    usual = {field.name: field.default for field in dataclasses.fields(NetworkConfig)}
+    own = [field.name for field in dataclasses.fields(model) if field.name not in usual]
+    said = [f"{name} {_shown(getattr(model, name))}" for name in own]
+    for name in ("norm", "prenorm", "dropout", "train_b", "readout", "vocabulary"):
+        if name in usual and getattr(model, name) != usual[name]:
+            said.append(f"{name} {_shown(getattr(model, name))}")
+    return ", ".join(said)
+
+
+def _shown(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def measured_once(folder: Path) -> Evaluation:
+    """Return what a run reached on the test part, from ``test.json``; measured if there is none."""
     kept = folder / "test.json"
     if not kept.exists():
         measured = dataclasses.asdict(evaluate(folder, "test"))
@@ -108,7 +163,8 @@ def _test_once(folder: Path) -> Evaluation:
         raise FormatError(str(kept), expected="an evaluation", got=got, remedy=remedy) from None
 
 
-def _log(path: Path) -> list[dict[str, float]]:
+def read_log(path: Path) -> list[dict[str, float]]:
+    """Return the lines of ``log.jsonl``; `FormatError` if it is none."""
     try:
         return [json.loads(line) for line in path.read_text().splitlines()]
     except (OSError, ValueError) as error:

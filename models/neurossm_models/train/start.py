@@ -10,6 +10,7 @@ import torch
 from neurossm.errors import InputError
 from neurossm_models.train.checkpoint import replace_file
 from neurossm_models.train.memory import keep_freed_memory
+from neurossm_models.train.parallel import Group, processes
 from neurossm_models.train.recipe import Recipe, load_recipe, to_toml
 from neurossm_models.train.trainer import Trainer, TrainResult
 
@@ -23,7 +24,8 @@ def train(
 ) -> TrainResult:
     """Train a network as a recipe says, and return what it reached.
 
-    Sets PyTorch's global seed and, if the recipe says so, its number of threads.
+    Sets PyTorch's global seed and, if the recipe says so, its number of threads (of each process).
+    Under torchrun the processes share every batch; see `neurossm_models.train.parallel`.
 
     Parameters
     ----------
@@ -48,7 +50,8 @@ def train(
     ------
     InputError
         If the recipe is wrong, the folder already holds a run and `resume` is false, or there is
-        nothing to resume, or it was started with another recipe.
+        nothing to resume, or it was started with another recipe; if the batch cannot be shared
+        evenly by the processes.
     """
     recipe = load_recipe(recipe_name_or_path, overrides)
     folder = Path("runs") / Path(recipe_name_or_path).stem if out is None else Path(out)
@@ -57,12 +60,20 @@ def train(
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
     keep_freed_memory()
-    trainer = Trainer(recipe, folder)
-    if resume:
-        trainer.restore()
-    else:
-        replace_file(folder / "recipe.toml", to_toml(recipe).encode())
-    return trainer.run(stop_after)
+    with processes() as group:
+        _check_share(recipe, group)
+        trainer = Trainer(recipe, folder, group)
+        if resume:
+            trainer.restore()
+        elif group.first:
+            replace_file(folder / "recipe.toml", to_toml(recipe).encode())
+        return trainer.run(stop_after)
+
+
+def _check_share(recipe: Recipe, group: Group) -> None:
+    if recipe.train.batch % group.size:
+        expected = f"a multiple of the {group.size} processes"
+        raise InputError("recipe [train] batch", expected=expected, got=str(recipe.train.batch))
 
 
 def _check_folder(folder: Path, recipe: Recipe, resume: bool) -> None:

@@ -18,9 +18,10 @@ from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.registry import load
 from neurossm_models.network import Network
 from neurossm_models.train import checkpoint as ck
-from neurossm_models.train.evaluation import Evaluation, measure, score, tensors
+from neurossm_models.train.evaluation import Evaluation, score, tensors
 from neurossm_models.train.interrupt import interrupts
 from neurossm_models.train.optimization import lr_factor, parameter_groups
+from neurossm_models.train.parallel import Group, measure_together, spread_over
 from neurossm_models.train.progress import Progress
 from neurossm_models.train.recipe import Recipe, check_fits
 
@@ -66,13 +67,16 @@ class Trainer:
         What to train and how.
     folder
         Run folder.
+    group
+        The processes that train together, if there are several.
     """
 
-    def __init__(self, recipe: Recipe, folder: Path) -> None:
-        self.recipe, self.folder = recipe, folder
+    def __init__(self, recipe: Recipe, folder: Path, group: Group | None = None) -> None:
+        self.recipe, self.folder, self.group = recipe, folder, group or Group()
         self.data, self.held_out = split_data(recipe)
         self.model = Network(recipe.model)
         self.model.use(ssm=recipe.train.ssm, neuron=recipe.train.neuron)
+        self.whole = spread_over(self.model, self.group)
         self.names = {parameter: name for name, parameter in self.model.named_parameters()}
         self.optimizer = torch.optim.AdamW(parameter_groups(self.model, recipe), betas=(0.9, 0.999))
         self.steps_per_epoch = len(self.data) // recipe.train.batch
@@ -80,17 +84,19 @@ class Trainer:
         self.total_steps = self.epochs * self.steps_per_epoch
         self.step = 0
         self.sums = {"loss": 0.0, "correct": 0, "count": 0, "seconds": 0.0}
+        self.losses: list[tuple[int, float]] = []
         self.best: dict[str, Any] = {"accuracy": 0.0, "epoch": 0, "spike_rates": []}
 
     def run(self, stop_after: int | None = None) -> TrainResult:
         """Train to the end, or to step `stop_after`, or until interrupted."""
         last = self.total_steps if stop_after is None else min(stop_after, self.total_steps)
-        with Progress(self.total_steps, self.step) as progress, interrupts() as interrupted:
-            while self.step < last and not interrupted.is_set():
+        quiet = not self.group.first
+        with Progress(self.total_steps, self.step, quiet) as progress, interrupts() as interrupted:
+            while self.step < last and not self.group.any(interrupted.is_set()):
                 for batch in self._rest_of_epoch():
                     self._train_step(batch)
                     progress.update(self.step, self._means())
-                    if self.step >= last or interrupted.is_set():
+                    if self.step >= last or self.group.any(interrupted.is_set()):
                         break
                     if self._save_is_due():
                         self.save()
@@ -109,7 +115,12 @@ class Trainer:
         )
 
     def save(self) -> None:
-        """Write the checkpoint that `restore` continues from."""
+        """Write the checkpoint that `restore` continues from, and the losses since the last one."""
+        if not self.group.first:
+            return
+        with (self.folder / "steps.jsonl").open("a") as log:
+            log.writelines(json.dumps({"step": n, "loss": x}) + "\n" for n, x in self.losses)
+        self.losses = []
         state = {
             **ck.with_prefix("model", self.model.state_dict()),
             **ck.with_prefix("optimizer", ck.optimizer_tensors(self.optimizer, self.names)),
@@ -126,11 +137,11 @@ class Trainer:
         ck.restore_optimizer(self.optimizer, self.names, ck.under_prefix("optimizer", state))
         torch.set_rng_state(state["torch_rng"])
         self.step, self.sums, self.best = meta["step"], meta["sums"], meta["best"]
-        log = self.folder / "log.jsonl"
-        if log.exists():
-            lines = log.read_text().splitlines(keepends=True)
-            done = self.step // self.steps_per_epoch
-            ck.replace_file(log, "".join(lines[:done]).encode())
+        for log in (self.folder / "log.jsonl", self.folder / "steps.jsonl"):
+            if log.exists() and self.group.first:
+                lines = log.read_text().splitlines(keepends=True)
+                done = [line for line in lines if json.loads(line)["step"] <= self.step]
+                ck.replace_file(log, "".join(done).encode())
 
     def _rest_of_epoch(self) -> Iterator[Dataset]:
         epoch, start = divmod(self.step, self.steps_per_epoch)
@@ -151,29 +162,35 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
         x, lengths, labels = tensors(batch)
-        loss, correct, count = score(self.model(x, lengths), labels)
+        share, own = self.group.share, None if lengths is None else self.group.share(lengths)
+        mean, right, asked = score(self.whole(share(x), own), share(labels))
+        loss, correct, count = self.group.sums(float(mean.detach()) * asked, right, asked)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        # The gradients become means over the processes, which may be asked for unequal numbers.
+        (mean * (asked * self.group.size / count)).backward()  # type: ignore[no-untyped-call]
         if config.clip:
             nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
         self.optimizer.step()
         self.step += 1
-        self.sums["loss"] += float(loss.detach()) * count
+        self.losses.append((self.step, loss / count))
+        self.sums["loss"] += loss
         self.sums["correct"] += correct
         self.sums["count"] += count
         self.sums["seconds"] += time.perf_counter() - started
 
     def _end_epoch(self) -> str:
         epoch = self.step // self.steps_per_epoch
-        held_out = measure(self.model, self.held_out)
+        held_out = measure_together(self.model, self.held_out, self.group)
         if not self.best["epoch"] or held_out.accuracy > self.best["accuracy"]:
             rates = list(held_out.spike_rates)
             self.best = {"accuracy": held_out.accuracy, "epoch": epoch, "spike_rates": rates}
-            weights = self.model.state_dict()
-            ck.save_tensors(self.folder / "weights.safetensors", weights, self.best)
+            if self.group.first:
+                weights = self.model.state_dict()
+                ck.save_tensors(self.folder / "weights.safetensors", weights, self.best)
         line = self._log_line(epoch, held_out)
-        with (self.folder / "log.jsonl").open("a") as log:
-            log.write(json.dumps(line) + "\n")
+        if self.group.first:
+            with (self.folder / "log.jsonl").open("a") as log:
+                log.write(json.dumps(line) + "\n")
         self.sums = dict.fromkeys(self.sums, 0)
         rates_text = " ".join(f"{rate:.1%}" for rate in held_out.spike_rates)
         return (

@@ -1,0 +1,47 @@
+"""Golden vectors go to the ends of what an input may be: pixels, spikes, tokens."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from family_networks import STEPS, network
+from spiking_block import model_graph, tiny_graph
+
+from neurossm.cli.console import Console
+from neurossm.cli.quantize import golden_vectors, quantized
+from neurossm.graph import Graph
+from neurossm.passes import Quantize
+from neurossm_converters.from_torch import from_torch
+from neurossm_models.data import Dataset
+
+TOKENS = 5
+
+
+def data(most: int, channels: int, vocabulary: int = 0) -> Dataset:
+    inputs = np.random.default_rng(1).integers(0, most + 1, (4, STEPS, channels)).astype(np.uint8)
+    return Dataset("digits", "train", inputs, 1.0, np.zeros(4, np.int64), "random", vocabulary)
+
+
+def token_graph() -> Graph:
+    floating = from_torch(network("spikingssm", vocabulary=TOKENS), steps=STEPS, scale=1)
+    return quantized(floating, data(TOKENS - 1, 1, TOKENS), Quantize(), Console(as_json=True))
+
+
+@pytest.mark.parametrize(
+    ("graph", "most", "ends"),
+    [
+        (model_graph(blocks=1, channels=4, modes=2), 255, {-255, 255}),
+        (tiny_graph(), 1, {0, 1}),
+        (token_graph, TOKENS - 1, {0, TOKENS - 1}),
+    ],
+    ids=["pixels", "spikes", "tokens"],
+)
+def test_the_last_vector_is_of_the_ends_only(graph, most, ends):
+    graph = graph() if callable(graph) else graph
+    given = data(most, graph.nodes["input"].out_channels)
+    vectors = golden_vectors(graph, given)
+    assert len(vectors) == 3
+    for vector, expected in zip(vectors, given.inputs, strict=False):
+        if vector is not vectors[-1]:
+            np.testing.assert_array_equal(vector.inputs["input"], expected)
+    assert set(np.unique(vectors[-1].inputs["input"])) == ends

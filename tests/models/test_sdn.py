@@ -1,0 +1,190 @@
+"""The surrogate dynamic network: causal, folded exactly, in agreement with the neuron."""
+
+import json
+
+import pytest
+import torch
+
+from neurossm.cli import main
+from neurossm.errors import FormatError, InputError
+from neurossm_models import LIF
+from neurossm_models.neurons import lif_loop
+from neurossm_models.neurons.sdn import SDN, find_sdn, load_sdn, sdn_spikes, windows_of
+from neurossm_models.neurons.sdn_training import (
+    SDNTraining,
+    agreement,
+    exact_membranes,
+    start_from_neuron,
+    train_sdn,
+)
+from neurossm_models.surrogate import triangle
+
+TAU = 0.125
+
+
+def test_the_package_has_weights_of_the_published_agreement():
+    """At least 99.97 % of spikes, over two million steps that no training has seen."""
+    network = find_sdn(TAU)
+    reached = agreement(network, steps=2**21, seed=20)
+    assert reached.steps == 2**21
+    assert 0.14 < reached.rate < 0.16
+    assert reached.spikes >= 0.9997
+    # what ignoring the membrane reaches: the network must do far better
+    y = torch.randn(64, 1024, generator=torch.Generator().manual_seed(3))
+    m, spikes = exact_membranes(y, TAU)
+    memoryless = ((y >= 1) == (spikes > 0)).float().mean()
+    assert memoryless < 0.99
+    assert (network(y) - m).abs().mean() < 0.02 * m.abs().mean()
+
+
+def test_labels_are_the_leaked_membrane_after_the_reset():
+    # v = 0.5, 0.0625 + 1 *, 0.75, 0.09375 + 0.90625 * (at the threshold), -2; m = v_{t-1} / 8 or 0
+    y = torch.tensor([[0.5, 1.0, 0.75, 0.90625, -2.0, 0.0]])
+    m, spikes = exact_membranes(y, TAU)
+    assert spikes.tolist() == [[0, 1, 0, 1, 0, 0]]
+    assert m.tolist() == [[0, 0.0625, 0, 0.09375, 0, -0.25]]
+
+
+def test_it_sees_the_eight_inputs_before_and_nothing_else():
+    torch.manual_seed(0)
+    network = SDN().eval().folded(TAU)
+    y = torch.randn(1, 30)
+    before = network(y)
+    for t in range(12, 20):
+        changed = y.clone()
+        changed[0, t] += 3
+        differs = (network(changed) != before)[0].nonzero().ravel()
+        assert differs.min() > t and differs.max() <= t + 8
+    assert windows_of(torch.arange(1.0, 11)[None])[:, 9].tolist() == list(range(2, 10))
+
+
+def test_folding_changes_nothing():
+    torch.manual_seed(0)
+    network = SDN()
+    with torch.no_grad():
+        for norm in (network.norm1, network.norm2):
+            norm.running_mean.normal_()
+            norm.running_var.uniform_(0.5, 2)
+            norm.weight.normal_()
+            norm.bias.normal_()
+    y = torch.randn(3, 2, 50)
+    network.eval()
+    expected = network(windows_of(y.view(6, 50))).view_as(y)
+    folded = network.folded(TAU)
+    torch.testing.assert_close(folded(y), expected.detach())
+    assert folded(y.double()).dtype == torch.float64
+    assert sum(p.numel() for p in network.parameters()) == 193
+    assert sum(w.numel() for w in folded.weights.values()) == 153
+
+
+def test_long_rows_and_many_rows_are_cut_without_a_seam():
+    torch.manual_seed(0)
+    network = find_sdn(TAU)
+    y = torch.randn(5, 20_000)
+    whole = network(y)
+    torch.testing.assert_close(torch.cat([network(row[None]) for row in y]), whole)
+    assert network(y[:, :1]).shape == (5, 1)
+
+
+def test_the_gradient_of_a_spike_reaches_its_own_step_alone():
+    network = find_sdn(TAU)
+    y = torch.randn(2, 40, generator=torch.Generator().manual_seed(1)).requires_grad_()
+    spikes = sdn_spikes(y, network)
+    excess = (network(y) + y - 1).detach()
+    assert torch.equal(spikes, (excess >= 0).float())
+    weights = torch.arange(80.0).view(2, 40)
+    (grad,) = torch.autograd.grad((spikes * weights).sum(), y)
+    torch.testing.assert_close(grad, weights * triangle(excess))
+
+
+def test_the_start_is_the_neuron_already():
+    """Without training: its norms set, the network misses only resets three steps back or more."""
+    y = torch.randn(256, 256, generator=torch.Generator().manual_seed(7))
+    m, _ = exact_membranes(y, TAU)
+    network = SDN()
+    start_from_neuron(network, TAU, windows_of(y))
+    predicted = network(windows_of(y)).view_as(y).detach()
+    assert (predicted - m).abs().mean() < 0.001
+
+
+def test_training_is_repeatable_and_improves_the_membrane():
+    settings = SDNTraining(tau=0.3, steps=60, batch=4, length=256, lr=1e-4, seed=5)
+    torch.manual_seed(1)
+    one = train_sdn(settings)
+    torch.manual_seed(2)
+    state = torch.get_rng_state()
+    two = train_sdn(settings)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(one.weights[name], two.weights[name]) for name in one.weights)
+    reached = agreement(one, steps=2**20)
+    assert reached.spikes > 0.995
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"tau": 1.0}, "sdn tau: expected 0 <= factor < 1, got 1.0"),
+        ({"steps": 0}, "sdn steps: expected at least 1, got 0"),
+        ({"seed": -1}, "sdn seed: expected at least 0"),
+    ],
+)
+def test_settings_that_train_nothing_are_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        SDNTraining(**changes)
+
+
+def test_the_layer_trains_with_the_network_and_is_evaluated_exactly():
+    torch.manual_seed(0)
+    neuron = LIF(4, tau=TAU, reset="hard")
+    with torch.no_grad():
+        neuron.log_theta.normal_(0, 0.3)
+    neuron.form = "sdn"
+    y = torch.randn(4, 64, 512)
+    scaled = y / neuron.theta[:, None, None]
+    exact = lif_loop(scaled, neuron.tau, neuron.rho, neuron.kappa, reset="hard")
+    trained = neuron(y)
+    assert torch.equal(trained, sdn_spikes(scaled, find_sdn(TAU)))
+    assert 0 < (trained != exact).float().mean() < 0.002
+    assert torch.equal(neuron.eval()(y), exact)
+
+
+def test_another_leak_or_neuron_is_refused_with_the_command_that_helps():
+    with pytest.raises(InputError, match=r"got tau 0.2; train one with 'neurossm sdn --tau 0.2"):
+        LIF(2, tau=0.2, reset="hard").form = "sdn"
+    with pytest.raises(InputError, match="got hard reset and a trace"):
+        LIF(2, tau=TAU, reset="hard", rho=0.5, kappa=0.5).form = "sdn"
+
+
+def test_the_command_trains_weights_that_a_recipe_can_name(tmp_path, capsys):
+    file = tmp_path / "sdn.safetensors"
+    with pytest.raises(SystemExit) as ended:
+        main(["sdn", "--out", str(file), "--tau", "0.2", "--steps", "4", "--seed", "3", "--json"])
+    assert ended.value.code == 0
+    document = json.loads(capsys.readouterr().out)
+    network, meta = load_sdn(file)
+    assert meta["made_with"] == "neurossm sdn --tau 0.2 --steps 4 --seed 3"
+    assert meta["agreement"] == document["spikes"]
+    assert meta["settings"] == document["settings"] and network.tau == 0.2
+    neuron = LIF(2, tau=0.2, reset="hard")
+    neuron.form = f"sdn:{file}"
+    assert neuron.form == "sdn"
+    with pytest.raises(InputError, match=r"a network for tau 0.3, got one for tau 0.2"):
+        LIF(2, tau=0.3, reset="hard").form = f"sdn:{file}"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not safetensors at all"])
+def test_files_of_another_kind_are_refused(tmp_path, content):
+    file = tmp_path / "other"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(FormatError, match="expected the weights of a surrogate dynamic network"):
+        LIF(2, tau=TAU, reset="hard").form = f"sdn:{file}"
+
+
+def test_a_checkpoint_of_another_network_is_refused(tmp_path):
+    from neurossm_models.train.checkpoint import save_tensors
+
+    file = tmp_path / "weights.safetensors"
+    save_tensors(file, {"kernel": torch.zeros(8, 8)}, {"step": 1})
+    with pytest.raises(FormatError, match=r"KeyError: 'sdn'.*make one with 'neurossm sdn"):
+        load_sdn(file)
