@@ -133,7 +133,9 @@ def test_the_sequence_readout_answers_at_every_step():
 
 def test_a_pair_is_answered_from_both_means_their_product_and_difference():
     pair, single = network(readout="pair"), network()
-    shared = {n: v for n, v in pair.state_dict().items() if not n.startswith(("compare", "decoder"))}
+    shared = {
+        n: v for n, v in pair.state_dict().items() if not n.startswith(("compare", "decoder"))
+    }
     single.load_state_dict(shared, strict=False)
     means = []
     single.decoder.register_forward_pre_hook(lambda _, given: means.append(given[0]))

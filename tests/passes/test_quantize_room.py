@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from float_model import C, T, float_ssm, pixels
+from passes.float_model import C, T, float_ssm, pixels
 
 from neurossm.engine import run
 from neurossm.fixed import Fixed

@@ -205,7 +205,8 @@ class _Problem:
         return possible
 
     def _inverse(self, spectrum: Tensor) -> Tensor:
-        return torch.fft.irfft(spectrum, self.size)[..., : self.length]
+        signal: Tensor = torch.fft.irfft(spectrum, self.size)
+        return signal[..., : self.length]
 
     def _fft_margin(self, x: Tensor, powers: Tensor) -> Tensor:
         """Bound the error of both convolutions, (h, B, 1).
@@ -222,8 +223,7 @@ class _Problem:
 
         signal = bound(x.abs().sum(-1, keepdim=True), x.norm(dim=-1, keepdim=True), powers)
         one = torch.full_like(signal, self.length)
-        margin: Tensor = error * (signal + bound(one, one.sqrt(), self.kernel))
-        return margin
+        return error * (signal + bound(one, one.sqrt(), self.kernel))
 
     def _rounding_margin(
         self, y: Tensor, tau: Tensor, rho: Tensor, kappa: Tensor, soft: bool

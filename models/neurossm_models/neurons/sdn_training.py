@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -102,6 +103,11 @@ class Agreement:
 
 def train_sdn(settings: SDNTraining, progress: Callable[[int], None] = lambda _: None) -> FoldedSDN:
     """Return a trained network, folded. `progress` is told of every step."""
+    with _one_thread():
+        return _train(settings, progress)
+
+
+def _train(settings: SDNTraining, progress: Callable[[int], None]) -> FoldedSDN:
     generator = torch.Generator().manual_seed(settings.seed)
     batches = _batches(settings, generator)
     with torch.random.fork_rng(devices=[]):
@@ -158,9 +164,13 @@ def exact_membranes(y: Tensor, tau: float) -> tuple[Tensor, Tensor]:
     return m.T.contiguous(), spikes
 
 
-@torch.no_grad()
 def agreement(network: FoldedSDN, *, steps: int = 2**22, seed: int = 1) -> Agreement:
     """Return the agreement with the exact neuron over `steps` time steps of fresh data."""
+    with _one_thread(), torch.no_grad():
+        return _agreement(network, steps, seed)
+
+
+def _agreement(network: FoldedSDN, steps: int, seed: int) -> Agreement:
     # Another stream than that of the training: seeds of a different form.
     generator = torch.Generator().manual_seed(2**32 + seed)
     length, rows = 1024, 1024
@@ -189,6 +199,17 @@ def metadata(settings: SDNTraining, reached: Agreement) -> dict[str, Any]:
         "settings": asdict(settings),
         "license": "Apache-2.0",
     }
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep PyTorch to one thread: the products are small, and the bits depend on it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _batches(settings: SDNTraining, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
