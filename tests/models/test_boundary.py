@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from neurossm.errors import InputError
 from neurossm_models import LIF
 from neurossm_models.neurons import lif_loop
-from neurossm_models.neurons.boundary import boundary, budget, compress
+from neurossm_models.neurons.boundary import boundary, compress
+from neurossm_models.neurons.membrane import budget
 
 ANY = st.one_of(
     st.floats(-4, 4, width=32),

@@ -7,7 +7,7 @@ import torch
 
 from neurossm.cli import main
 from neurossm.errors import FormatError, InputError
-from neurossm_models import LIF
+from neurossm_models import LIF, Network, SpikingSSMConfig
 from neurossm_models.neurons import lif_loop
 from neurossm_models.neurons.sdn import SDN, find_sdn, load_sdn, sdn_spikes, windows_of
 from neurossm_models.neurons.sdn_training import (
@@ -146,6 +146,20 @@ def test_the_layer_trains_with_the_network_and_is_evaluated_exactly():
     assert torch.equal(trained, sdn_spikes(scaled, find_sdn(TAU)))
     assert 0 < (trained != exact).float().mean() < 0.002
     assert torch.equal(neuron.eval()(y), exact)
+
+
+def test_a_network_learns_through_it():
+    torch.manual_seed(0)
+    config = SpikingSSMConfig(width=6, state=4, layers=2, threshold=0.5)
+    network = Network(config).use(ssm="fft", neuron="sdn")
+    x = torch.randn(4, 50, 1)
+    network(x).sum().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None and parameter.grad.abs().sum() > 0, name
+    assert not any("sdn" in name for name in network.state_dict())
+    with torch.no_grad():
+        evaluated = network.eval()(x)
+        torch.testing.assert_close(evaluated, network.use(ssm="fft", neuron="loop")(x))
 
 
 def test_another_leak_or_neuron_is_refused_with_the_command_that_helps():

@@ -110,4 +110,3 @@ def _unit(builder: Builder, path: str, unit: GatedSpikingUnit, values: str, spik
     width = len(scale)
     product = builder.add(f"{path}.product", Product(channels=width), n, m)
     return builder.add(f"{path}.gelu", piecewise("gelu", width), product)
-

@@ -67,9 +67,7 @@ class Builder:
 def require_type(path: str, module: nn.Module, expected: type[nn.Module]) -> None:
     """Raise `GraphError` unless a module is of exactly this type; names its path and type."""
     if type(module) is not expected:
-        raise GraphError(
-            f"module {path!r}", expected=expected.__name__, got=type(module).__name__
-        )
+        raise GraphError(f"module {path!r}", expected=expected.__name__, got=type(module).__name__)
 
 
 def array(tensor: torch.Tensor) -> Reals:

@@ -26,7 +26,6 @@ Shape letters: ``H`` features, ``B`` batch, ``L`` time steps.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,11 +37,12 @@ from neurossm.errors import InputError
 from neurossm_models.config import check_choice
 from neurossm_models.convolution import fft_convolve
 from neurossm_models.neurons.exact import lif_loop, lif_native, runs_natively
+from neurossm_models.neurons.membrane import Problem
 from neurossm_models.surrogate import DERIVATIVES
 
 SCHEMES = ("two-sided", "chain")
 RESETS = ("soft", "none")
-_PART = 2**19  # values whose spectra are held at a time
+_PART = {"cpu": 2**16}  # values whose spectra are held at a time; they stay in the cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,17 +65,6 @@ class Compressed:
     certified: Tensor
     iterations: int
     undecided: float
-
-
-def budget(tau: float, rho: float, kappa: float, length: int) -> int:
-    """Return how many convolutions a side may take before the rest is run sequentially.
-
-    Convergence depends on the memory of K, hardly on the length: ten times the time constants
-    of leak and trace, ``10 (1 / (1 - tau) + 1 / (1 - rho))``, the second with a trace only; and the
-    length, after which everything is decided in exact arithmetic.
-    """
-    memory = 1 / (1 - tau) + (1 / (1 - rho) if kappa > 0 else 0)
-    return min(math.ceil(10 * memory), length + 1)
 
 
 @torch.no_grad()
@@ -102,7 +91,8 @@ def compress(
     scheme
         ``"two-sided"`` or ``"chain"``.
     iterations
-        At most so many; None: `budget`. Fewer are used where nothing changes any more.
+        At most so many; None: `neurossm_models.neurons.membrane.budget`. Fewer are used where
+        nothing changes any more.
 
     Raises
     ------
@@ -113,10 +103,10 @@ def compress(
     certified = torch.empty(y.shape, dtype=torch.bool, device=y.device)
     spikes = torch.empty_like(y)
     used = 0
-    size = max(1, _PART // max(1, y[0].numel()))
+    size = max(1, _PART.get(y.device.type, 2**22) // max(1, y[0].numel()))
     parts = (torch.split(x, size) for x in (y, tau, rho, kappa, spikes, certified))
     for y_part, *parameters, spike_part, certified_part in zip(*parts, strict=True):
-        problem = _Problem(y_part, *parameters, soft=reset == "soft")
+        problem = Problem(y_part, *parameters, soft=reset == "soft")
         limit = problem.limit if iterations is None else iterations
         lo, up, count = _SOLVERS[scheme](problem, limit)
         certified_part.copy_(lo == up)
@@ -165,87 +155,7 @@ class _Given(torch.autograd.Function):
         return ctx.derivative(ctx.saved_tensors[0]).mul_(grad), None, None
 
 
-class _Problem:
-    """F for some features: spectra, the convolution, and how far it can be off.
-
-    Parameters
-    ----------
-    y
-        Shape (h, B, L); tau, rho, kappa: shape (h,).
-    """
-
-    def __init__(self, y: Tensor, tau: Tensor, rho: Tensor, kappa: Tensor, *, soft: bool) -> None:
-        self.length = y.shape[-1]
-        self.size = 1 << (2 * self.length - 2).bit_length()
-        x, leak, decay, jump = (tensor.double() for tensor in (y, tau, rho, kappa))
-        steps = torch.arange(self.length, device=y.device, dtype=torch.float64)
-        powers = leak[:, None] ** steps
-        trace = torch.nn.functional.pad(jump[:, None] * decay[:, None] ** steps, (1, -1))
-        self.kernel = trace + (torch.nn.functional.pad(powers[:, 1:], (1, 0)) if soft else 0)
-        self.spectrum = torch.fft.rfft(self.kernel, self.size)[:, None]
-        leaking = torch.fft.rfft(powers, self.size)[:, None]
-        self.a = self._inverse(torch.fft.rfft(x, self.size) * leaking)
-        rounding = self._rounding_margin(y, leak, decay, jump, soft)
-        self.margin = self._fft_margin(x, powers) + rounding
-        largest_tau, largest_rho, largest_kappa = (float(p.max()) for p in (tau, rho, kappa))
-        self.limit = budget(largest_tau, largest_rho, largest_kappa, self.length)
-
-    def membrane(self, s: Tensor) -> Tensor:
-        """Return ``a - K * s``, exact within the margin."""
-        return self.a - self._inverse(torch.fft.rfft(s.double(), self.size) * self.spectrum)
-
-    def surely(self, m: Tensor) -> Tensor:
-        """Say where a membrane of at least m fires for certain. False where m is not a number."""
-        sure: Tensor = m - self.margin >= 1
-        return sure
-
-    def possibly(self, m: Tensor) -> Tensor:
-        """Say where a membrane of at most m may fire. True where m is not a number."""
-        possible: Tensor = ~(m + self.margin < 1)
-        return possible
-
-    def _inverse(self, spectrum: Tensor) -> Tensor:
-        signal: Tensor = torch.fft.irfft(spectrum, self.size)
-        return signal[..., : self.length]
-
-    def _fft_margin(self, x: Tensor, powers: Tensor) -> Tensor:
-        """Bound the error of both convolutions, (h, B, 1).
-
-        A transform of n = 2^q points is off by less than 7 q u in the 2-norm, relatively (Higham,
-        Accuracy and Stability of Numerical Algorithms, 2nd ed., theorem 24.2); three make a
-        convolution, and where the kernel's is off the 1-norm of the signal counts.
-        """
-        error = 32 * torch.finfo(torch.float64).eps * max(1, self.size.bit_length() - 1)
-
-        def bound(one: Tensor, two: Tensor, kernel: Tensor) -> Tensor:
-            sums, root = kernel.sum(-1), kernel.norm(dim=-1)
-            return two * sums[:, None, None] + one * root[:, None, None]
-
-        signal = bound(x.abs().sum(-1, keepdim=True), x.norm(dim=-1, keepdim=True), powers)
-        one = torch.full_like(signal, self.length)
-        return error * (signal + bound(one, one.sqrt(), self.kernel))
-
-    def _rounding_margin(
-        self, y: Tensor, tau: Tensor, rho: Tensor, kappa: Tensor, soft: bool
-    ) -> Tensor:
-        """Bound the rounding of the sequential neuron in the precision of y, (h, B, 1).
-
-        Each step rounds membrane and trace three times, by half an epsilon of at most their largest
-        magnitudes; what is lost decays as they do. The last difference rounds once more.
-        """
-        unit = torch.finfo(y.dtype).eps / 2
-        tau, rho, kappa = (tensor[:, None, None] for tensor in (tau, rho, kappa))
-        u = self.a.abs().amax(-1, keepdim=True) + (1 / (1 - tau) if soft else 0)
-        r = kappa / (1 - rho)
-        lost = 3 * (u + 1) / (1 - tau) + 3 * r / (1 - rho) + u + r
-        slowest = 1 - torch.maximum(tau, rho)
-        # The magnitudes above are those without rounding; leaks next to 1 leave no bound at all.
-        sound = (1 - 4 * unit / slowest).clamp(min=0)
-        margin: Tensor = unit * lost / sound + 8 * torch.finfo(y.dtype).tiny / slowest
-        return margin
-
-
-def _two_sided(problem: _Problem, limit: int) -> tuple[Tensor, Tensor, int]:
+def _two_sided(problem: Problem, limit: int) -> tuple[Tensor, Tensor, int]:
     lo, up = _unknown(problem)
     for count in range(1, limit + 1):
         low, high = problem.membrane(up), problem.membrane(lo)
@@ -257,7 +167,7 @@ def _two_sided(problem: _Problem, limit: int) -> tuple[Tensor, Tensor, int]:
     return lo, up, limit
 
 
-def _chain(problem: _Problem, limit: int) -> tuple[Tensor, Tensor, int]:
+def _chain(problem: Problem, limit: int) -> tuple[Tensor, Tensor, int]:
     lo, up = _unknown(problem)
     idle = 0
     for count in range(1, limit + 1):
@@ -275,7 +185,7 @@ def _chain(problem: _Problem, limit: int) -> tuple[Tensor, Tensor, int]:
 _SOLVERS = {"two-sided": _two_sided, "chain": _chain}
 
 
-def _unknown(problem: _Problem) -> tuple[Tensor, Tensor]:
+def _unknown(problem: Problem) -> tuple[Tensor, Tensor]:
     lo = torch.zeros_like(problem.a, dtype=torch.bool)
     return lo, ~lo
 

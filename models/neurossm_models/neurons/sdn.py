@@ -32,7 +32,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from neurossm.errors import FormatError, InputError
@@ -155,7 +155,8 @@ def save_sdn(path: Path, network: FoldedSDN, meta: dict[str, Any]) -> None:
     """Write the folded weights as safetensors, with `meta` as JSON in the header."""
     path.parent.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.contiguous() for name, tensor in network.weights.items()}
-    save_file(weights, path, {"neurossm": json.dumps({"sdn": 1, "tau": network.tau, **meta})})
+    header = {"neurossm": json.dumps({"sdn": 1, "tau": network.tau, **meta})}
+    path.write_bytes(save(weights, header))
 
 
 def load_sdn(path: Path) -> tuple[FoldedSDN, dict[str, Any]]:
