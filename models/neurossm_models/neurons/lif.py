@@ -113,6 +113,7 @@ class LIF(nn.Module):
 
     @form.setter
     def form(self, form: str) -> None:
+        """Choose it; `InputError` where it does not apply to this neuron."""
         name = check_neuron_form("form of the neurons", form)
         if name == "boundary":
             check_reset(self.reset)
