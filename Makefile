@@ -48,8 +48,9 @@ imports: $(STAMP)  ## the layers of ARCHITECTURE.md
 
 check: lint types imports  ## lint, types and import contracts
 
-bench: $(STAMP) data  ## speed of the engines, side by side
+bench: $(STAMP) data  ## speed of the engines and of the training kernels, side by side
 	$(BIN)/python benchmarks/engines.py
+	$(BIN)/python benchmarks/training.py
 
 clean:  ## remove the environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis out
