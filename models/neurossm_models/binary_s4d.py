@@ -53,9 +53,9 @@ class BinaryS4DBlock(Block):
         spike = Threshold(self.spike.theta, self.spike.surrogate)
         return [Norm(self.ssm_norm, r[0].numel()), spike]
 
-    def add_mixed(self, r: Tensor, s: Tensor) -> Tensor:
-        """Return the residual stream after the block, given its spikes."""
-        return add_mixed(r, s, self.mix.weight, self.mix.bias, self.kept(s))
+    def close(self, r: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the residual stream after the block, and the spikes, which the chain gave."""
+        return add_mixed(r, out, self.mix.weight, self.mix.bias, self.kept(out)), out
 
     def respond_step(self, y: Tensor, membrane: States) -> tuple[Tensor, States]:
         """Return what is added to the stream for y (B, H); there is no membrane."""

@@ -7,6 +7,8 @@ spikes.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 from torch import Tensor, nn
 
 from neurossm_models.chain import Stage, run_chain
@@ -18,7 +20,7 @@ from neurossm_models.stages import Norm, Recurrence
 States = tuple[Tensor, ...]
 
 
-class Block(nn.Module):
+class Block(nn.Module, ABC):
     """One layer: ``r + respond(S4D(norm(r)))``, or ``norm(r + respond(S4D(r)))`` with a post-norm.
 
     A family says what `respond` is: from the output of the state space layer to what is added to
@@ -61,11 +63,10 @@ class Block(nn.Module):
 
     def forward_native(self, r: Tensor) -> tuple[Tensor, Tensor]:
         """As `forward`, with the norm, the state space layer and the neuron in one chain."""
-        s = self.run_chain(r)
-        return self.add_mixed(r, s), s
+        return self.close(r, self.run_chain(r))
 
     def run_chain(self, r: Tensor) -> Tensor:
-        """Return the output of the neuron for the residual stream (H, B, L), by native kernels."""
+        """Return the output of the last stage for the residual stream (H, B, L)."""
         assert isinstance(self.norm, nn.BatchNorm1d)
         stages = [
             Norm(self.norm, r[0].numel()),
@@ -78,13 +79,13 @@ class Block(nn.Module):
                 stage.finish()
         return s
 
+    @abstractmethod
     def neuron_stages(self, r: Tensor) -> list[Stage]:
         """Return the stages behind the state space layer, for sequences like r."""
-        raise NotImplementedError
 
-    def add_mixed(self, r: Tensor, s: Tensor) -> Tensor:
-        """Return the residual stream after the block, given its spikes."""
-        raise NotImplementedError
+    @abstractmethod
+    def close(self, r: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the stream after the block, and the spikes, given the output of the chain."""
 
     def kept(self, s: Tensor) -> Tensor:
         """Return dropout's factor of each feature and sequence, (H, B)."""
@@ -103,13 +104,13 @@ class Block(nn.Module):
         r = r + added
         return r if self.prenorm else self.norm(r), (modes, *after)
 
+    @abstractmethod
     def respond(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is added to the stream, and the spikes, for y (H, B, L)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def respond_step(self, y: Tensor, membrane: States) -> tuple[Tensor, States]:
         """Return what is added to the stream, and the next membrane, for y (B, H)."""
-        raise NotImplementedError
 
     def initial_membrane(self, batch: int) -> States:
         """Return the state of the neuron before the first step; none by default."""

@@ -11,6 +11,7 @@ Shape letters: ``H`` features, ``B`` batch, ``L`` time steps.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -25,8 +26,11 @@ T = TypeVar("T")
 _PART = 2**18  # values of one tensor in a part: 1 MB of float32
 
 
-class Stage:
+class Stage(ABC):
     """One operation of a chain, with a backward pass of its own.
+
+    x, y and their gradients have shape (h, B, L), those of a part; none is changed but those to be
+    written.
 
     Attributes
     ----------
@@ -36,27 +40,22 @@ class Stage:
 
     parameters: tuple[Tensor, ...]
 
-    def forward(self, part: slice, x: Tensor) -> tuple[Tensor, Any]:
-        """Return the output for the features of a part, and what `backward` needs.
+    @abstractmethod
+    def forward(self, part: slice, x: Tensor, y: Tensor) -> Any:
+        """Write the output of a part's features to y; return what to keep for the backward pass."""
 
-        `x` has shape (h, B, L) and is not changed.
+    @abstractmethod
+    def output(self, part: slice, x: Tensor, kept: Any) -> Tensor:
+        """Return the output again: kept, or computed at little cost."""
+
+    @abstractmethod
+    def backward(
+        self, part: slice, x: Tensor, kept: Any, grad: Tensor, grads: Sequence[Tensor], out: Tensor
+    ) -> None:
+        """Write the gradient of x to `out`, those of the part's parameters to ``grads[i][part]``.
+
+        `grad` is the gradient of the output.
         """
-        raise NotImplementedError
-
-    def save(self, y: Tensor, kept: Any) -> Any:
-        """Return what to keep from the forward pass for `restore`; None: run `forward` again."""
-        return None
-
-    def restore(self, part: slice, x: Tensor, saved: Any) -> tuple[Tensor, Any]:
-        """Return what `forward` returned for x, from what `save` returned."""
-        raise NotImplementedError
-
-    def backward(self, part: slice, kept: Any, grad: Tensor, grads: Sequence[Tensor]) -> Tensor:
-        """Return the gradient of x; may overwrite `grad`.
-
-        The gradients of the parameters of this part are written to ``grads[i][part]``.
-        """
-        raise NotImplementedError
 
 
 class _Chain(torch.autograd.Function):
@@ -66,14 +65,14 @@ class _Chain(torch.autograd.Function):
         y = torch.empty_like(x)
 
         def run(part: slice) -> list[Any]:
-            value, saved = x[part], []
+            value, kept = x[part], []
             for stage in stages:
-                value, kept = stage.forward(part, value)
-                saved.append(stage.save(value, kept))
-            y[part] = value
-            return saved
+                out = y[part] if stage is stages[-1] else torch.empty_like(value)
+                kept.append(stage.forward(part, value, out))
+                value = out
+            return kept
 
-        ctx.saved = spread(run, parts_of(x))
+        ctx.kept = spread(run, parts_of(x))
         ctx.save_for_backward(x, *parameters)
         ctx.stages = stages
         return y
@@ -87,20 +86,20 @@ class _Chain(torch.autograd.Function):
         grad_x = torch.empty_like(x)
         grads = [torch.zeros_like(parameter) for parameter in parameters]
         parts = parts_of(x)
-        saved = {part.start: values for part, values in zip(parts, ctx.saved, strict=True)}
+        kept = {part.start: values for part, values in zip(parts, ctx.kept, strict=True)}
 
         def run(part: slice) -> None:
-            value, tape = x[part], []
-            for stage, memory in zip(stages, saved[part.start], strict=True):
-                again = stage.forward(part, value) if memory is None else None
-                value, kept = again or stage.restore(part, value, memory)
-                tape.append(kept)
-            g, end = grad[part].clone(), len(grads)
-            for stage, kept in zip(reversed(stages), reversed(tape), strict=True):
+            inputs = [x[part]]
+            for stage, memory in zip(stages[:-1], kept[part.start], strict=False):
+                inputs.append(stage.output(part, inputs[-1], memory))
+            g, end = grad[part], len(grads)
+            for stage, value, memory in zip(
+                reversed(stages), reversed(inputs), reversed(kept[part.start]), strict=True
+            ):
                 start = end - len(stage.parameters)
-                g = stage.backward(part, kept, g, grads[start:end])
-                end = start
-            grad_x[part] = g
+                out = grad_x[part] if stage is stages[0] else torch.empty_like(g)
+                stage.backward(part, value, memory, g, grads[start:end], out)
+                g, end = out, start
 
         spread(run, parts)
         return None, grad_x, *grads

@@ -141,9 +141,9 @@ class GSUBlock(Block):
         assert isinstance(self.ssm_norm, nn.BatchNorm1d)
         return [Norm(self.ssm_norm, r[0].numel())]
 
-    def forward_native(self, r: Tensor) -> tuple[Tensor, Tensor]:
-        """As `forward`, with the norms and the state space layer in one chain."""
-        v = self.dropout(self.run_chain(r))
+    def close(self, r: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the residual stream after the block, and the ternary spikes."""
+        v = self.dropout(out)
         t = self.ternary(v)
         return r + self.unit(v, t), t
 

@@ -64,9 +64,9 @@ class SpikingSSMBlock(Block):
         """Return the exact neuron."""
         return [self.neuron.stage()]
 
-    def add_mixed(self, r: Tensor, s: Tensor) -> Tensor:
-        """Return the residual stream after the block, given its spikes."""
-        return add_mixed(r, s, self.mix.weight, self.mix.bias, self.kept(s))
+    def close(self, r: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the residual stream after the block, and the spikes, which the chain gave."""
+        return add_mixed(r, out, self.mix.weight, self.mix.bias, self.kept(out)), out
 
     def initial_membrane(self, batch: int) -> States:
         """Return membrane, refractory trace and last spike before the first step, (B, H)."""

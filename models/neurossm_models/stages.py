@@ -36,24 +36,32 @@ class Norm(Stage):
         self.variance = module.running_var.clone()
         self.module, self.values = module, values
 
-    def forward(self, part: slice, x: Tensor) -> tuple[Tensor, Any]:
-        """Return the normalized x and what `backward` needs."""
-        rows = _rows(x, part)
+    def forward(self, part: slice, x: Tensor, y: Tensor) -> Any:
+        """Write the normalized x; keep its mean and scale."""
         mean, variance = self.mean.numpy()[part], self.variance.numpy()[part]
         if self.training:
-            norm.statistics(rows, mean, variance)
-        scale = (1 / np.sqrt(variance + np.float32(self.eps))).astype(np.float32)
-        gain, offset = (_array(p)[part] for p in self.parameters)
-        y = torch.empty_like(x)
-        norm.normalize(rows, mean, scale, gain, offset, _rows(y, part))
-        return y, (rows, mean, scale, gain)
+            norm.statistics(_rows(x, part), mean, variance)
+        kept = mean, (1 / np.sqrt(variance + np.float32(self.eps))).astype(np.float32)
+        self._normalize(part, x, kept, y)
+        return kept
 
-    def backward(self, part: slice, kept: Any, grad: Tensor, grads: Sequence[Tensor]) -> Tensor:
-        """Return the gradient of x."""
-        rows, mean, scale, gain = kept
-        outs = [g.numpy()[part] for g in grads]
-        norm.normalize_backward(_rows(grad, part), rows, mean, scale, gain, self.training, *outs)
-        return grad
+    def output(self, part: slice, x: Tensor, kept: Any) -> Tensor:
+        """Return the normalized x."""
+        y = torch.empty_like(x)
+        self._normalize(part, x, kept, y)
+        return y
+
+    def _normalize(self, part: slice, x: Tensor, kept: Any, y: Tensor) -> None:
+        gain, offset = (_array(p)[part] for p in self.parameters)
+        norm.normalize(_rows(x, part), *kept, gain, offset, _rows(y, part))
+
+    def backward(
+        self, part: slice, x: Tensor, kept: Any, grad: Tensor, grads: Sequence[Tensor], out: Tensor
+    ) -> None:
+        """Write the gradient of x."""
+        rows = [_rows(tensor, part) for tensor in (grad, x)]
+        gain, outs = _array(self.parameters[0])[part], [g.numpy()[part] for g in grads]
+        norm.normalize_backward(*rows, *kept, gain, self.training, *outs, _rows(out, part))
 
     @torch.no_grad()
     def finish(self) -> None:
@@ -80,28 +88,27 @@ class Recurrence(Stage):
     def __init__(self, tables: tuple[Tensor, ...]) -> None:
         self.parameters = tables
 
-    def forward(self, part: slice, x: Tensor) -> tuple[Tensor, Any]:
-        """Return y and what `backward` needs: the inputs and the states before each block."""
+    def forward(self, part: slice, x: Tensor, y: Tensor) -> Any:
+        """Write y; keep it, because the products cost more than memory, and the block's states."""
         inner, write, read, pole = (p.detach()[part] for p in self.parameters)
         features, batch, length = x.shape
         u = self._blocks(x)
         states = torch.bmm(u, write)
         shape = (features, batch, u.shape[1] // batch, -1)
         scan.forward_kernel(pole.shape[1] // 2)(states.view(shape).numpy(), pole.numpy())
-        y = torch.bmm(u, inner).baddbmm_(states, read)
-        y = y.view(features, batch, -1)[..., :length].contiguous()
-        return y, (u, states, batch, length)
+        out = self._blocks(y) if length % inner.shape[-1] == 0 else torch.empty_like(u)
+        torch.bmm(u, inner, out=out).baddbmm_(states, read)
+        if out.numel() != y.numel():
+            y.copy_(out.view(features, batch, -1)[..., :length])
+        return y, states
 
-    def save(self, y: Tensor, kept: Any) -> Any:
-        """Return outputs and states: reading them is cheaper than the matrix products."""
-        return y, kept[1]
-
-    def restore(self, part: slice, x: Tensor, saved: Any) -> tuple[Tensor, Any]:
-        """Return what `forward` returned."""
-        y, states = saved
-        return y, (self._blocks(x), states, *x.shape[1:])
+    def output(self, part: slice, x: Tensor, kept: Any) -> Tensor:
+        """Return y."""
+        y: Tensor = kept[0]
+        return y
 
     def _blocks(self, x: Tensor) -> Tensor:
+        """Return x in blocks (h, B K, T), the last one of each sequence filled with zeros."""
         features, batch, length = x.shape
         size = self.parameters[0].shape[-1]
         blocks = -(-length // size)
@@ -109,17 +116,15 @@ class Recurrence(Stage):
             x = nn.functional.pad(x, (0, blocks * size - length))
         return x.view(features, batch * blocks, size)
 
-    def backward(self, part: slice, kept: Any, grad: Tensor, grads: Sequence[Tensor]) -> Tensor:
-        """Return the gradient of x."""
+    def backward(
+        self, part: slice, x: Tensor, kept: Any, grad: Tensor, grads: Sequence[Tensor], out: Tensor
+    ) -> None:
+        """Write the gradient of x."""
         inner, write, read, pole = (p.detach()[part] for p in self.parameters)
-        u, states, batch, length = kept
-        features, _, size = u.shape
-        blocks = u.shape[1] // batch
-        if blocks * size != length:
-            grad = nn.functional.pad(grad, (0, blocks * size - length))
-        g = grad.view(features, batch * blocks, size)
+        u, g, states = self._blocks(x), self._blocks(grad), kept[1]
+        features, batch, length = x.shape
         added = torch.bmm(g, read.mT)
-        shape = (features, batch, blocks, -1)
+        shape = (features, batch, u.shape[1] // batch, -1)
         grad_pole = np.zeros(pole.shape)
         scan.backward_kernel(pole.shape[1] // 2)(
             added.view(shape).numpy(), states.view(shape).numpy(), pole.numpy(), grad_pole
@@ -129,8 +134,10 @@ class Recurrence(Stage):
         torch.bmm(u.mT, added, out=grad_write)
         torch.bmm(states.mT, g, out=grad_read)
         grad_of_pole.copy_(torch.from_numpy(grad_pole))
-        grad_u = torch.bmm(g, inner.mT).baddbmm_(added, write.mT)
-        return grad_u.view(features, batch, -1)[..., :length].contiguous()
+        grad_u = self._blocks(out) if length % inner.shape[-1] == 0 else torch.empty_like(u)
+        torch.bmm(g, inner.mT, out=grad_u).baddbmm_(added, write.mT)
+        if grad_u.numel() != out.numel():
+            out.copy_(grad_u.view(features, batch, -1)[..., :length])
 
 
 class Threshold(Stage):
@@ -139,26 +146,23 @@ class Threshold(Stage):
     def __init__(self, theta: Tensor, surrogate: str) -> None:
         self.parameters, self.surrogate = (theta,), surrogate
 
-    def forward(self, part: slice, x: Tensor) -> tuple[Tensor, Any]:
-        """Return the spikes and what `backward` needs."""
+    def forward(self, part: slice, x: Tensor, y: Tensor) -> Any:
+        """Write the spikes."""
+        norm.threshold(_rows(x, part), _array(self.parameters[0])[part], _rows(y, part))
+
+    def output(self, part: slice, x: Tensor, kept: Any) -> Tensor:
+        """Return the spikes."""
         y = torch.empty_like(x)
-        rows, theta = _rows(x, part), _array(self.parameters[0])[part]
-        norm.threshold(rows, theta, _rows(y, part))
-        return y, (rows, theta)
+        self.forward(part, x, y)
+        return y
 
-    def save(self, y: Tensor, kept: Any) -> Any:
-        """Return nothing of use: `backward` needs only the input."""
-        return ()
-
-    def restore(self, part: slice, x: Tensor, saved: Any) -> tuple[Tensor, Any]:
-        """Return the input and what `backward` needs; nothing follows a threshold in a chain."""
-        return x, (_rows(x, part), _array(self.parameters[0])[part])
-
-    def backward(self, part: slice, kept: Any, grad: Tensor, grads: Sequence[Tensor]) -> Tensor:
-        """Return the gradient of x."""
+    def backward(
+        self, part: slice, x: Tensor, kept: Any, grad: Tensor, grads: Sequence[Tensor], out: Tensor
+    ) -> None:
+        """Write the gradient of x."""
+        theta, grad_theta = _array(self.parameters[0])[part], grads[0].numpy()[part]
         run = norm.threshold_backward(self.surrogate)
-        run(_rows(grad, part), *kept, grads[0].numpy()[part])
-        return grad
+        run(_rows(grad, part), _rows(x, part), theta, grad_theta, _rows(out, part))
 
 
 class Neuron(Stage):
@@ -180,45 +184,43 @@ class Neuron(Stage):
         self.refractory = kappa.requires_grad or bool((kappa != 0).any())
         self.factors = np.float32(reset == "hard"), np.float32(reset == "soft")
 
-    def forward(self, part: slice, x: Tensor) -> tuple[Tensor, Any]:
-        """Return the spikes and what `backward` needs."""
-        theta, *arrays = (_array(p)[part] for p in self.parameters)
-        y = x / torch.from_numpy(theta)[:, None, None]
-        spikes = torch.empty_like(x)
+    def forward(self, part: slice, x: Tensor, y: Tensor) -> Any:
+        """Write the spikes; keep the neurons' states at the borders of blocks."""
+        rows, length = x.shape[0] * x.shape[1], x.shape[2]
+        borders = np.empty(lif.border_values(rows, length, self.refractory), np.float32)
         run = lif.forward_kernel(self.refractory)
-        run(_sequences(y), *arrays, *self.factors, _sequences(spikes))
-        return spikes, y
+        run(_flat(x), length, *self._of(part), *self.factors, _flat(y), borders)
+        return borders
 
-    def save(self, y: Tensor, kept: Any) -> Any:
-        """Return nothing of use: `backward` runs the membranes again by itself."""
-        return ()
+    def output(self, part: slice, x: Tensor, kept: Any) -> Tensor:
+        """Return the spikes."""
+        y = torch.empty_like(x)
+        self.forward(part, x, y)
+        return y
 
-    def restore(self, part: slice, x: Tensor, saved: Any) -> tuple[Tensor, Any]:
-        """Return the scaled input; nothing follows a neuron in a chain."""
-        y = x / self.parameters[0].detach()[part, None, None]
-        return y, y
-
-    def backward(self, part: slice, kept: Any, grad: Tensor, grads: Sequence[Tensor]) -> Tensor:
-        """Return the gradient of x."""
-        theta, *arrays = (_array(p)[part] for p in self.parameters)
-        grad_y = torch.empty_like(grad)
-        sums = np.zeros((grad.shape[0] * grad.shape[1], 3))
+    def backward(
+        self, part: slice, x: Tensor, kept: Any, grad: Tensor, grads: Sequence[Tensor], out: Tensor
+    ) -> None:
+        """Write the gradient of x."""
+        features, batch, length = x.shape
+        sums = np.zeros(features * batch * 4)
         run = lif.backward_kernel(self.refractory, self.surrogate)
-        run(_sequences(kept), _sequences(grad), *arrays, *self.factors, _sequences(grad_y), sums)
-        totals = torch.from_numpy(sums.reshape(*grad.shape[:2], 3).sum(1))
-        for k in range(3):
-            grads[k + 1][part] = totals[:, k]
-        grad_x = grad_y / torch.from_numpy(theta)[:, None, None]
-        grads[0][part] = -(grad_x * kept).sum((1, 2))
-        return grad_x
+        arrays = _flat(x), _flat(grad), length, *self._of(part)
+        run(*arrays, *self.factors, kept, _flat(out), sums)
+        totals = torch.from_numpy(sums.reshape(features, batch, 4).sum(1))
+        for k, grad_parameter in enumerate(grads):
+            grad_parameter[part] = totals[:, k]
+
+    def _of(self, part: slice) -> list[Any]:
+        return [_array(parameter)[part] for parameter in self.parameters]
 
 
 def _rows(x: Tensor, part: slice) -> Any:
     return x.view(part.stop - part.start, -1).numpy()
 
 
-def _sequences(x: Tensor) -> Any:
-    return x.view(-1, x.shape[-1]).numpy()
+def _flat(x: Tensor) -> Any:
+    return x.view(-1).numpy()
 
 
 def _array(x: Tensor) -> Any:

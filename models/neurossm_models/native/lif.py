@@ -1,15 +1,14 @@
 """The leaky integrate-and-fire recurrence, forward and backward through time.
 
-A single row would wait for its own last result at every step, so `LANES` rows advance side by side:
-a block of their steps is transposed into a small buffer ``(time, lane)`` where the vector unit
-works across rows. The backward pass recomputes the membranes of one group of rows at a time, so
-nothing but the input is kept between the passes.
+`neurossm_models.native.lanes` brings rows side by side. The forward pass keeps the state at the
+borders of blocks; the backward pass runs each block again from there, in the first-level cache.
 
-Shape letters: ``R`` rows (features times batch), ``L`` time steps. Row i belongs to feature
-``i // (R / H)``; parameters have shape ``(H,)``. All arrays are float32 and contiguous.
+Shape letters: ``R`` rows (features times batch), ``L`` time steps, ``G`` groups of `LANES` rows,
+``K`` blocks of steps. Row i belongs to feature ``i // (R / H)``; parameters have shape ``(H,)``.
+All arrays are float32, contiguous and flat.
 
-Buffers and parameters are flat arrays with constant offsets: only so does the compiler see that
-they do not overlap, and use vector instructions.
+What a group works on is one array with constant offsets: only so does the compiler see that its
+parts do not overlap, and use vector instructions.
 """
 
 from __future__ import annotations
@@ -19,87 +18,109 @@ from functools import cache
 import numpy as np
 from numba import njit
 
-LANES = 16
-BLOCK = 64  # steps transposed at a time: 256 bytes of a row
+from neurossm_models.native.lanes import BLOCK, LANES, SIZE, load, store
+
 SURROGATES = ("arctan", "triangle", "fast_sigmoid")
 
 _ZERO, _ONE, _PI = np.float32(0), np.float32(1), np.float32(np.pi)
 _SLOPE = np.float32(25)
 
+# Places in `work`, each of LANES values: parameters, state, gradients on the way, sums.
+_THETA, _TAU, _RHO, _KAPPA = (k * LANES for k in range(4))
+_U, _R, _S = (k * LANES for k in range(4, 7))  # membrane after reset, trace, last spike
+_AU, _AR, _AV, _SCALE = (k * LANES for k in range(7, 11))
+_SUMS, _END = 11 * LANES, 15 * LANES  # of theta, tau, rho, kappa
+# Places in `room`, each of a block: input over theta, gradient, membrane before reset, trace.
+_Y, _GRAD, _V, _TRACE = (k * SIZE for k in range(4))
+
+
+def border_values(rows, length, refractory):
+    """Return how many values `forward_kernel` keeps for `backward_kernel`."""
+    states = 3 if refractory else 1
+    return -(-rows // LANES) * -(-length // BLOCK) * states * LANES
+
 
 @njit(cache=True, nogil=True)
-def _load(rows, first, start, steps, block):
+def _begin(work, first, rows, theta, tau, rho, kappa):
+    batch = rows // len(theta)
+    work[:] = _ZERO
     for j in range(LANES):
-        row = rows[min(first + j, len(rows) - 1)]
-        for t in range(steps):
-            block[t * LANES + j] = row[start + t]
+        h = min(first + j, rows - 1) // batch
+        work[_THETA + j], work[_TAU + j] = theta[h], tau[h]
+        work[_RHO + j], work[_KAPPA + j] = rho[h], kappa[h]
+        work[_SCALE + j] = _ONE / theta[h]
 
 
-@njit(cache=True, nogil=True)
-def _store(block, rows, first, start, steps):
-    for j in range(min(LANES, len(rows) - first)):
-        row = rows[first + j]
-        for t in range(steps):
-            row[start + t] = block[t * LANES + j]
+@cache
+def _advance(refractory, record):
+    """Return one step of all lanes: the input in `room` becomes the spike, or is divided by theta.
 
+    With `record` the membrane before the reset and the trace are written, too.
+    """
 
-@njit(cache=True, nogil=True)
-def _work(tau, rho, kappa, first, rows):
-    """Return tau, rho and kappa of the rows of a group, and room for state and sums, all zero."""
-    batch = rows // len(tau)
-    work = np.zeros(9 * LANES, np.float32)
-    for j in range(LANES):
-        feature = min(first + j, rows - 1) // batch
-        work[j], work[LANES + j], work[2 * LANES + j] = tau[feature], rho[feature], kappa[feature]
-    return work
+    # without Python's check for a division by zero, which would keep lanes from being vectors
+    @njit(cache=True, nogil=True, error_model="numpy")
+    def advance(room, work, hard, soft):
+        for j in range(LANES):
+            y = room[_Y + j] / work[_THETA + j]
+            v = work[_TAU + j] * work[_U + j] + y
+            excess = v
+            if refractory:
+                trace = work[_RHO + j] * work[_R + j]
+                trace = trace + work[_KAPPA + j] * work[_S + j]
+                work[_R + j] = trace
+                excess = v - trace
+            s = _ONE if excess >= _ONE else _ZERO
+            if refractory:
+                work[_S + j] = s
+            work[_U + j] = v - s * (hard * v + soft)
+            if record:
+                room[_Y + j], room[_V + j] = y, v
+                if refractory:
+                    room[_TRACE + j] = trace
+            else:
+                room[_Y + j] = s
+
+    return advance
 
 
 @cache
 def forward_kernel(refractory):
-    """Return ``run(y, tau, rho, kappa, hard, soft, spikes)``, threshold 1; y, spikes (R, L).
+    """Return ``run(x, length, theta, tau, rho, kappa, hard, soft, spikes, borders)``.
 
+    x and spikes are (R, L); ``borders`` of `border_values` receives the state before each block.
     ``hard`` and ``soft`` are 1 or 0: the reset ``u' - s (hard u' + soft)`` is 0, ``u' - 1`` or
     ``u'``, exactly.
     """
+    advance = _advance(refractory, False)
+    end = _END_OF_STATE[refractory]
 
     @njit(cache=True, nogil=True)
-    def advance(block, steps, work, hard, soft):
-        """work: tau, rho, kappa, membrane after reset, trace, last spike."""
-        for t in range(steps):
-            for j in range(LANES):
-                v = work[j] * work[3 * LANES + j] + block[t * LANES + j]
-                excess = v
-                if refractory:
-                    trace = work[LANES + j] * work[4 * LANES + j]
-                    trace = trace + work[2 * LANES + j] * work[5 * LANES + j]
-                    work[4 * LANES + j] = trace
-                    excess = v - trace
-                s = _ONE if excess >= _ONE else _ZERO
-                if refractory:
-                    work[5 * LANES + j] = s
-                work[3 * LANES + j] = v - s * (hard * v + soft)
-                block[t * LANES + j] = s
-
-    @njit(cache=True, nogil=True)
-    def run(y, tau, rho, kappa, hard, soft, spikes):
-        rows, length = y.shape
-        block = np.empty(BLOCK * LANES, np.float32)
+    def run(x, length, theta, tau, rho, kappa, hard, soft, spikes, borders):
+        rows, border = len(x) // length, 0
+        room, work = np.empty(SIZE, np.float32), np.empty(_END, np.float32)
         for first in range(0, rows, LANES):
-            work = _work(tau, rho, kappa, first, rows)
+            count = min(LANES, rows - first)
+            _begin(work, first, rows, theta, tau, rho, kappa)
             for start in range(0, length, BLOCK):
                 steps = min(BLOCK, length - start)
-                _load(y, first, start, steps, block)
-                advance(block, steps, work, hard, soft)
-                _store(block, spikes, first, start, steps)
+                borders[border : border + end - _U] = work[_U:end]
+                border += end - _U
+                load(x, length, first, count, start, steps, room)
+                for t in range(steps):
+                    advance(room[t * LANES :], work, hard, soft)
+                store(room, spikes, length, first, count, start, steps)
 
     return run
+
+
+_END_OF_STATE = {False: _R, True: _AU}
 
 
 @cache
 def _slope_of(surrogate):
     """Return the derivative of the spike by its distance from the threshold."""
 
-    # without Python's check for a division by zero, which would keep lanes from being vectors
     @njit(cache=True, nogil=True, error_model="numpy")
     def slope(distance):
         if surrogate == "arctan":
@@ -114,94 +135,72 @@ def _slope_of(surrogate):
 
 
 @cache
-def _recompute_of(refractory):
-    @njit(cache=True, nogil=True)
-    def recompute(block, steps, membranes, traces, work, hard, soft):
-        """As `advance`; the membranes and traces of all steps are recorded."""
-        for t in range(steps):
-            for j in range(LANES):
-                v = work[j] * work[3 * LANES + j] + block[t * LANES + j]
-                excess = v
-                if refractory:
-                    trace = work[LANES + j] * work[4 * LANES + j]
-                    trace = trace + work[2 * LANES + j] * work[5 * LANES + j]
-                    work[4 * LANES + j] = trace
-                    excess = v - trace
-                    traces[t * LANES + j] = trace
-                s = _ONE if excess >= _ONE else _ZERO
-                if refractory:
-                    work[5 * LANES + j] = s
-                work[3 * LANES + j] = v - s * (hard * v + soft)
-                membranes[t * LANES + j] = v
-
-    return recompute
-
-
-@cache
-def _retreat_of(refractory, surrogate):
+def _retreat(refractory, surrogate):
     slope = _slope_of(surrogate)
 
     @njit(cache=True, nogil=True, error_model="numpy")
-    def retreat(grads, membranes, traces, work, hard, soft):
-        """Replace dL/ds by dL/dy, one step, all lanes.
+    def retreat(room, work, hard, soft):
+        """Replace dL/ds by dL/dx, one step of all lanes.
 
-        work: tau, rho, kappa; of step t + 1: tau dL/du', dL/dr, dL/du'; sums for tau, rho, kappa.
+        Of the step behind this one, `work` holds tau dL/du', dL/dr and dL/du'.
         """
         for j in range(LANES):
-            v = membranes[j]
+            v = room[_V + j]
             distance = v - _ONE
-            au, gs = work[3 * LANES + j], grads[j]
+            au, gs = work[_AU + j], room[_GRAD + j]
             if refractory:
-                trace, ar = traces[j], work[4 * LANES + j]
+                trace, ar = room[_TRACE + j], work[_AR + j]
                 distance = v - trace - _ONE
-                gs += work[2 * LANES + j] * ar
+                gs += work[_KAPPA + j] * ar
             s = _ONE if distance >= _ZERO else _ZERO
             removed = hard * v + soft
-            work[6 * LANES + j] += work[5 * LANES + j] * (v - s * removed)
+            work[_SUMS + LANES + j] += work[_AV + j] * (v - s * removed)
             gd = (gs - au * removed) * slope(distance)
             gv = gd + au * (_ONE - hard * s)
             if refractory:
-                work[7 * LANES + j] += ar * trace
-                work[8 * LANES + j] += ar * s
-                work[4 * LANES + j] = work[LANES + j] * ar - gd
-            work[3 * LANES + j] = work[j] * gv
-            work[5 * LANES + j] = gv
-            grads[j] = gv
+                work[_SUMS + 2 * LANES + j] += ar * trace
+                work[_SUMS + 3 * LANES + j] += ar * s
+                work[_AR + j] = work[_RHO + j] * ar - gd
+            work[_AU + j] = work[_TAU + j] * gv
+            work[_AV + j] = gv
+            gx = gv * work[_SCALE + j]
+            work[_SUMS + j] -= gx * room[_Y + j]
+            room[_GRAD + j] = gx
 
     return retreat
 
 
 @cache
 def backward_kernel(refractory, surrogate):
-    """Return ``run(y, grad, tau, rho, kappa, hard, soft, grad_y, sums)``.
+    """Return ``run(x, grad, length, theta, ..., kappa, hard, soft, borders, grad_x, sums)``.
 
-    ``sums`` (R, 3), float64, receives the gradients of tau, rho and kappa, one row each.
+    ``sums`` (R, 4), float64, receives the gradients of theta, tau, rho and kappa, one row each.
     """
-    recompute, retreat = _recompute_of(refractory), _retreat_of(refractory, surrogate)
+    advance, retreat = _advance(refractory, True), _retreat(refractory, surrogate)
+    end = _END_OF_STATE[refractory]
 
     @njit(cache=True, nogil=True)
-    def run(y, grad, tau, rho, kappa, hard, soft, grad_y, sums):
-        rows, length = y.shape
-        membranes = np.empty(length * LANES, np.float32)
-        traces = np.empty(length * LANES if refractory else 0, np.float32)
-        block = np.empty(BLOCK * LANES, np.float32)
-        for first in range(0, rows, LANES):
-            work = _work(tau, rho, kappa, first, rows)
-            for start in range(0, length, BLOCK):
-                steps, done = min(BLOCK, length - start), start * LANES
-                _load(y, first, start, steps, block)
-                recompute(block, steps, membranes[done:], traces[done:], work, hard, soft)
-            work[3 * LANES :] = _ZERO
+    def run(x, grad, length, theta, tau, rho, kappa, hard, soft, borders, grad_x, sums):
+        rows, border = len(x) // length, len(borders)
+        room, work = np.empty(4 * SIZE, np.float32), np.empty(_END, np.float32)
+        for last in range((rows - 1) // LANES, -1, -1):
+            first = last * LANES
+            count = min(LANES, rows - first)
+            _begin(work, first, rows, theta, tau, rho, kappa)
             for start in range((length - 1) // BLOCK * BLOCK, -1, -BLOCK):
                 steps = min(BLOCK, length - start)
-                _load(grad, first, start, steps, block)
+                border -= end - _U
+                work[_U:end] = borders[border : border + end - _U]
+                load(x, length, first, count, start, steps, room)
+                load(grad, length, first, count, start, steps, room[_GRAD:])
+                for t in range(steps):
+                    advance(room[t * LANES :], work, hard, soft)
                 for t in range(steps - 1, -1, -1):
-                    i, k = t * LANES, (start + t) * LANES
-                    retreat(block[i:], membranes[k:], traces[k:], work, hard, soft)
-                _store(block, grad_y, first, start, steps)
-                for j in range(min(LANES, rows - first)):
-                    for k in range(3):
-                        sums[first + j, k] += work[(6 + k) * LANES + j]
-                work[6 * LANES :] = _ZERO
+                    retreat(room[t * LANES :], work, hard, soft)
+                store(room[_GRAD:], grad_x, length, first, count, start, steps)
+                for j in range(count):  # sums of a block in single precision, all in double
+                    for k in range(4):
+                        sums[(first + j) * 4 + k] += work[_SUMS + k * LANES + j]
+                work[_SUMS:] = _ZERO
 
     return run

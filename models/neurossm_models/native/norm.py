@@ -65,10 +65,10 @@ def _chunk_products(g, x, mean):
 
 
 @njit(cache=True, nogil=True, fastmath={"contract"})
-def normalize_backward(grad, x, mean, scale, gain, batch_statistics, grad_gain, grad_offset):
-    """Replace grad by the gradient of x; write those of gain and offset."""
+def normalize_backward(grad, x, mean, scale, gain, batch_statistics, grad_gain, grad_offset, out):
+    """Write the gradients of x, to `out`, and of gain and offset."""
     for h in range(len(x)):
-        row, g, m = x[h], grad[h], mean[h]
+        row, g, m, to = x[h], grad[h], mean[h], out[h]
         total, product = 0.0, 0.0
         for start in range(0, len(row), _CHUNK):
             stop = start + _CHUNK
@@ -82,7 +82,7 @@ def normalize_backward(grad, x, mean, scale, gain, batch_statistics, grad_gain, 
             slope = np.float32(product * scale[h] * scale[h] / len(row))
             shift = np.float32(total / len(row))
         for i in range(len(row)):
-            g[i] = a * (g[i] - shift - (row[i] - m) * slope)
+            to[i] = a * (g[i] - shift - (row[i] - m) * slope)
 
 
 @njit(cache=True, nogil=True)
@@ -96,30 +96,30 @@ def threshold(x, theta, y):
 
 @cache
 def threshold_backward(surrogate):
-    """Return ``run(grad, x, theta, grad_theta)``, which replaces grad by the gradient of x."""
+    """Return ``run(grad, x, theta, grad_theta, out)``; `out` receives the gradient of x."""
 
     # without Python's check for a division by zero, which would prevent vector instructions
     @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
-    def scale(g, x, limit):
+    def scale(g, x, limit, out):
         for i in range(len(g)):
             v = x[i] - limit
             if surrogate == "arctan":
                 v = _PI * v
-                g[i] = g[i] / (_ONE + v * v)
+                out[i] = g[i] / (_ONE + v * v)
             elif surrogate == "triangle":
-                g[i] = g[i] * max(_ZERO, _ONE - abs(v))
+                out[i] = g[i] * max(_ZERO, _ONE - abs(v))
             else:
                 v = _ONE + _SLOPE * abs(v)
-                g[i] = g[i] / (v * v)
+                out[i] = g[i] / (v * v)
 
     @njit(cache=True, nogil=True)
-    def run(grad, x, theta, grad_theta):
+    def run(grad, x, theta, grad_theta, out):
         for h in range(len(x)):
             total = 0.0
             for start in range(0, len(x[h]), _CHUNK):
                 stop = start + _CHUNK
-                scale(grad[h, start:stop], x[h, start:stop], theta[h])
-                total += _chunk_sum(grad[h, start:stop])
+                scale(grad[h, start:stop], x[h, start:stop], theta[h], out[h, start:stop])
+                total += _chunk_sum(out[h, start:stop])
             grad_theta[h] = -total
 
     return run
