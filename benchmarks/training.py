@@ -223,6 +223,10 @@ def draw(costs: dict[str, dict[int, float]], path: Path) -> None:
              ylabel="ns per feature, sequence and step")  # fmt: skip
     axes.set_xticks(list(next(iter(costs.values()))))
     axes.xaxis.set_major_formatter("{x:.0f}")
+    axes.set_yticks([mark * 10**power for power in range(4) for mark in (1, 2, 5)])
+    axes.yaxis.set_major_formatter("{x:.0f}")
+    highest = max(max(values.values()) for values in costs.values())
+    axes.set_ylim(1, 1.5 * highest)
     axes.minorticks_off()
     axes.set_title("forward and backward, batch times L = 65,536, 64 features")
     axes.grid(alpha=0.3)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -125,6 +125,11 @@ class NodeDifference:
     mean: float
     range_left: float
 
+    @property
+    def agreement(self) -> float:
+        """Share of values that are equal."""
+        return 1 - self.mismatches / self.compared if self.compared else 1.0
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -153,7 +158,11 @@ class Comparison:
 
 
 def compare(
-    left: Trace, right: Trace, order: tuple[str, ...], units: Mapping[str, float] | None = None
+    left: Trace,
+    right: Trace,
+    order: tuple[str, ...],
+    units: Mapping[str, float] | None = None,
+    left_units: Mapping[str, float] | None = None,
 ) -> Comparison:
     """Compare two traces node by node, exactly.
 
@@ -166,6 +175,8 @@ def compare(
     units
         Real value of one unit of each node of `right`, where `left` is a float trace and `right`
         an integer one (see `units`).
+    left_units
+        The same for `left`, where both are integer traces of unlike formats.
 
     Raises
     ------
@@ -181,6 +192,7 @@ def compare(
         a, b = (np.asarray(trace.values[name], dtype=np.float64) for trace in (left, right))
         if a.shape != b.shape:
             raise InputError(f"trace of {name!r}", expected=f"shape {a.shape}", got=str(b.shape))
+        a = a * left_units[name] if left_units else a
         b = b * units[name] if units else b
         differs, distance = a != b, np.abs(a - b)
         rows.append(
@@ -199,6 +211,35 @@ def compare(
             place = (sample, step, channel)
             mismatch = Mismatch(name, *place, float(a[place]), float(b[place]))
             firsts.append((step, position, mismatch))
+    first = min(firsts, key=lambda item: item[:2])[2] if firsts else None
+    return Comparison(tuple(rows), first)
+
+
+def joined(parts: Sequence[tuple[int, Comparison]]) -> Comparison:
+    """Return the comparison of all samples from those of parts that hold the same nodes.
+
+    Parameters
+    ----------
+    parts
+        Pairs of a part's first sample and its comparison, in the order of samples.
+    """
+    rows, firsts = [], []
+    for position, same in enumerate(zip(*(part.rows for _, part in parts), strict=True)):
+        compared = sum(row.compared for row in same)
+        rows.append(
+            NodeDifference(
+                same[0].node,
+                compared,
+                sum(row.mismatches for row in same),
+                max(row.largest for row in same),
+                sum(row.mean * row.compared for row in same) / compared if compared else 0.0,
+                max(row.range_left for row in same),
+            )
+        )
+        for start, part in parts:
+            if part.first and part.first.node == same[0].node:
+                moved = replace(part.first, sample=start + part.first.sample)
+                firsts.append((moved.step, position, moved))
     first = min(firsts, key=lambda item: item[:2])[2] if firsts else None
     return Comparison(tuple(rows), first)
 

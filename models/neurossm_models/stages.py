@@ -52,16 +52,20 @@ class Norm(Stage):
         return y
 
     def _normalize(self, part: slice, x: Tensor, kept: Any, y: Tensor) -> None:
+        mean, scale = kept
         gain, offset = (_array(p)[part] for p in self.parameters)
-        norm.normalize(_rows(x, part), *kept, gain, offset, _rows(y, part))
+        norm.normalize(_rows(x, part), mean, scale, gain, offset, _rows(y, part))
 
     def backward(
         self, part: slice, x: Tensor, kept: Any, grad: Tensor, grads: Sequence[Tensor], out: Tensor
     ) -> None:
         """Write the gradient of x."""
-        rows = [_rows(tensor, part) for tensor in (grad, x)]
-        gain, outs = _array(self.parameters[0])[part], [g.numpy()[part] for g in grads]
-        norm.normalize_backward(*rows, *kept, gain, self.training, *outs, _rows(out, part))
+        mean, scale = kept
+        gain, (grad_gain, grad_offset) = _array(self.parameters[0])[part], _arrays(grads, part)
+        norm.normalize_backward(
+            _rows(grad, part), _rows(x, part), mean, scale, gain, self.training,
+            grad_gain, grad_offset, _rows(out, part),
+        )  # fmt: skip
 
     @torch.no_grad()
     def finish(self) -> None:
@@ -221,6 +225,10 @@ def _rows(x: Tensor, part: slice) -> Any:
 
 def _flat(x: Tensor) -> Any:
     return x.view(-1).numpy()
+
+
+def _arrays(tensors: Sequence[Tensor], part: slice) -> list[Any]:
+    return [tensor.numpy()[part] for tensor in tensors]
 
 
 def _array(x: Tensor) -> Any:

@@ -8,14 +8,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.quantizing import (
+    pole_width,
+    print_report,
+    range_rules,
+    report_document,
+    write_report,
+)
 
 if TYPE_CHECKING:
     from neurossm.graph import Graph
-    from neurossm.passes import Quantize
+    from neurossm.passes import Quantize, Ranges
     from neurossm.store import Golden
     from neurossm_models.data import Dataset
 
 GOLDEN_STEPS = 64
+PERCENTILE = 99.99
+SAMPLES_A_PART = 8  # all values of all nodes of so many samples are in memory at once
 
 
 def quantize(
@@ -24,38 +33,82 @@ def quantize(
     calibrate: Annotated[
         str, typer.Option(help="Data that sets the ranges, NAME:SPLIT:N, such as mnist:train:512.")
     ],
-    pole_bits: Annotated[int, typer.Option(help="Width of a pole's parts, with sign.")] = 16,
-    weight_bits: Annotated[int, typer.Option(help="Width of weights and gains.")] = 8,
-    state_bits: Annotated[int, typer.Option(help="Width of states.")] = 24,
-    message_bits: Annotated[int, typer.Option(help="Widest graded message.")] = 24,
+    poles: Annotated[
+        str, typer.Option(help="Poles: q15 (Q1.15, 16 bits), q12 (12 bits), or a number of bits.")
+    ] = "q15",
+    weights: Annotated[int, typer.Option(help="Width of weights and gains.")] = 8,
+    state: Annotated[int, typer.Option(help="Width of states and membranes.")] = 24,
+    messages: Annotated[
+        int, typer.Option(help="Widest graded message of a neuron (synaptic sums keep 24 bits).")
+    ] = 24,
+    ranges: Annotated[
+        str,
+        typer.Option(
+            help="What a format holds: observed, the largest value seen, with headroom; percentile,"
+            " of what was seen, with headroom; bound, the exact worst case; tightest, the smaller"
+            " of observed and bound."
+        ),
+    ] = "observed",
+    range_of: Annotated[
+        list[str] | None,
+        typer.Option("--range", help="NODE=RULE for one node, or a pattern; may be repeated."),
+    ] = None,
+    percentile: Annotated[
+        float, typer.Option(help="Percentile of that rule, 99 to 100.")
+    ] = PERCENTILE,
+    headroom: Annotated[int, typer.Option(help="Bits kept free above what was seen.")] = 1,
+    report: Annotated[
+        Path | None, typer.Option(help="Write what was chosen, and why, here as JSON.")
+    ] = None,
     data_dir: DataDirOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Quantize a graph after training: every neuron becomes an integer recurrence."""
+    """Quantize a graph after training: every neuron becomes an integer recurrence.
+
+    Prints for every node what was chosen and why, what became of the poles, and which registers
+    are proven not to saturate; for the others, what was clipped on the calibration data.
+    """
     from neurossm.cli.executing import load_data
+    from neurossm.engine import run
     from neurossm.passes import Quantize
-    from neurossm.report import node_table
     from neurossm.store import graph_digest, load, save
 
     console = Console(json)
-    settings = Quantize(pole_bits=pole_bits, weight_bits=weight_bits, state_bits=state_bits,
-                        message_bits=message_bits)  # fmt: skip
-    data = load_data(calibrate, data_dir)
-    integer = quantized(load(graph), data, settings, console)
+    settings = Quantize(
+        pole_bits=pole_width(poles), weight_bits=weights, state_bits=state, message_bits=messages,
+        headroom=headroom, range_rule=ranges, range_rules=range_rules(range_of or []),
+    )  # fmt: skip
+    data, floating = load_data(calibrate, data_dir), load(graph)
+    made = settings.explained(floating, calibrated(floating, data, settings, console, percentile))
+    integer = made.graph
+    with console.progress("counting saturations", len(data)) as progress:
+        counts = dict(run(integer, data.inputs, "fast", (), progress).counts)
     golden = golden_vectors(integer, data)
     save(output, integer, golden)
-    console.document(
-        {"file": str(output), "sha256": graph_digest(integer), "calibration_samples": len(data),
-         "golden_vectors": len(golden),
-         "formats": {name: str(node.out) for name, node in integer.nodes.items()}}
-    )  # fmt: skip
-    rows = node_table(integer)
-    console.table(("node", "type", "messages"), [(r.name, r.type, r.format) for r in rows])
+    document = {
+        "file": str(output), "sha256": graph_digest(integer), "calibration": calibrate,
+        "calibration_samples": len(data), "golden_vectors": len(golden),
+        "formats": {name: str(node.out) for name, node in integer.nodes.items()},
+        "percentile": percentile if settings.uses("percentile") else None,
+        **report_document(made, settings, counts),
+    }  # fmt: skip
+    if report:
+        write_report(report, document)
+    console.document(document)
+    print_report(console, made, counts, len(data))
+    console.say()
     console.say(f"{output}: {len(integer.nodes)} integer nodes, {len(golden)} golden vectors")
 
 
 def quantized(graph: Graph, data: Dataset, settings: Quantize, console: Console) -> Graph:
     """Return the integer graph, its ranges taken from a float run on the data."""
+    return settings(graph, calibrated(graph, data, settings, console))
+
+
+def calibrated(
+    graph: Graph, data: Dataset, settings: Quantize, console: Console, percent: float = PERCENTILE
+) -> Ranges:
+    """Return the ranges of a float run on the data, with percentiles where the settings ask."""
     from neurossm.cli.executing import check_task
     from neurossm.engine import run
     from neurossm.errors import InputError
@@ -64,9 +117,26 @@ def quantized(graph: Graph, data: Dataset, settings: Quantize, console: Console)
     if graph.is_integer:
         raise InputError("quantize", expected="a float graph", got="one that is integer already")
     check_task(graph, data)
+    found = None
+    if settings.uses("percentile"):
+        found = percentiles(graph, data, percent, console)
     with console.progress("calibrating", len(data)) as progress:
         trace = run(graph, data.inputs, "float", "outputs", progress)
-    return settings(graph, calibrate(graph, trace))
+    return calibrate(graph, trace, found)
+
+
+def percentiles(graph: Graph, data: Dataset, percent: float, console: Console) -> dict[str, float]:
+    """Return a percentile of the magnitudes of every node, from a float run in small parts."""
+    from neurossm.engine import run
+    from neurossm.passes import Percentiles
+
+    samples, steps = data.inputs.shape[:2]
+    kept = Percentiles(graph, graph.order, percent, samples * steps)
+    with console.progress("percentiles", samples) as progress:
+        for start in range(0, samples, SAMPLES_A_PART):
+            part = data.inputs[start : start + SAMPLES_A_PART]
+            kept.add(run(graph, part, "float", "all", progress))
+    return kept.result()
 
 
 def golden_vectors(graph: Graph, data: Dataset) -> tuple[Golden, ...]:

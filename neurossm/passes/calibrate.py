@@ -30,16 +30,28 @@ class Ranges:
     inputs
         `LIF` name to the largest magnitudes of what arrived, ``(C,)``: they bound its membrane by
         ``|y| / (1 - tau)``.
+    percentiles
+        Node name to that percentile of its magnitudes that was asked for; empty where none was.
     """
 
     messages: Mapping[str, float]
     states: Mapping[str, NDArray[np.float64]]
     samples: int
     inputs: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    percentiles: Mapping[str, float] = field(default_factory=dict)
 
 
-def calibrate(graph: Graph, trace: Trace) -> Ranges:
+def calibrate(graph: Graph, trace: Trace, percentiles: Mapping[str, float] | None = None) -> Ranges:
     """Return the ranges of a float trace of this graph.
+
+    Parameters
+    ----------
+    graph
+        Float graph.
+    trace
+        Of the float engine; its peaks are read.
+    percentiles
+        What `Percentiles` found, for nodes whose range is to be one.
 
     Raises
     ------
@@ -68,4 +80,5 @@ def calibrate(graph: Graph, trace: Trace) -> Ranges:
         MappingProxyType(states),
         trace.samples,
         MappingProxyType(inputs),
+        MappingProxyType(dict(percentiles or {})),
     )

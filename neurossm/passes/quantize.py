@@ -1,48 +1,43 @@
-"""From real parameters and ranges to integers with power-of-two scales."""
+"""Post-training quantization: settings, and the walk from a float graph to an integer graph."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import dataclass
 
 from neurossm import contract
 from neurossm.errors import GraphError, InputError, RangeError
-from neurossm.fixed import (
-    LEAK_FRAC,
-    MESSAGE_BITS,
-    POLE_BITS,
-    STATE_BITS,
-    WEIGHT_BITS,
-    Fixed,
-    Quantized,
-    ceil_to,
-    fit_frac,
-    round_leaks,
-    round_to,
-    symmetric_limit,
-)
+from neurossm.fixed import MESSAGE_BITS, POLE_BITS, STATE_BITS, WEIGHT_BITS
 from neurossm.graph import Graph
-from neurossm.nodes import (
-    LIF,
-    Accumulate,
-    Affine,
-    DiagonalSSM,
-    Embedding,
-    Input,
-    Node,
-    Output,
-    PiecewiseLinear,
-    Product,
-    Sum,
-    TernaryThreshold,
-    Threshold,
-)
+from neurossm.nodes import Node
+from neurossm.passes.bounds import Bounds, bounds
 from neurossm.passes.calibrate import Ranges
-from neurossm.passes.quantize_ssm import quantize_ssm
-from neurossm.passes.room import Here, weight_frac
+from neurossm.passes.choices import Choice, choices
+from neurossm.passes.headroom import Headroom, PoleChange, headroom, pole_changes
+from neurossm.passes.quantizers import QUANTIZERS
+from neurossm.passes.ranges import RangeRules, check_patterns, check_rules
+from neurossm.passes.room import FormatNote, Here
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """An integer graph with what was chosen for it, and why.
+
+    Attributes
+    ----------
+    graph
+        The integer graph.
+    choices
+        Every format of every node, in graph order.
+    poles
+        What rounding and projection did to the poles of each `DiagonalSSM`.
+    headroom
+        Every register of the integer graph: proven not to saturate, or not.
+    """
+
+    graph: Graph
+    choices: tuple[Choice, ...]
+    poles: tuple[PoleChange, ...]
+    headroom: tuple[Headroom, ...]
 
 
 @dataclass(frozen=True)
@@ -58,13 +53,18 @@ class Quantize:
     state_bits
         Width of the states of `DiagonalSSM` and `LIF`, at most 24.
     message_bits
-        Widest graded message.
+        Widest graded message that a neuron sends. Sums of synapses, and the readout's sum over
+        time, keep their 24 bits: they are inside of what receives them.
     stream_bits
         Width that a residual stream aims at: what graded synapses receive.
     segment_bits
         Width of the slopes and outputs of a `PiecewiseLinear`.
     headroom
-        Bits kept free above the largest value seen in calibration.
+        Bits kept free above the largest value (or the percentile) seen in calibration.
+    range_rule
+        ``observed``, ``percentile``, ``bound`` or ``tightest``, see `neurossm.passes.ranges`.
+    range_rules
+        Pairs of a node's name, or a pattern of names, and another rule for it.
     """
 
     pole_bits: int = POLE_BITS
@@ -74,6 +74,8 @@ class Quantize:
     stream_bits: int = 16
     segment_bits: int = 12
     headroom: int = 1
+    range_rule: str = "observed"
+    range_rules: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -89,6 +91,11 @@ class Quantize:
                 raise InputError(
                     f"quantize {name}", expected=f"{low} to {high}", got=str(getattr(self, name))
                 )
+        check_rules(self.range_rule, self.range_rules)
+
+    def uses(self, *rules: str) -> bool:
+        """Tell whether one of these range rules may decide for some node."""
+        return bool({self.range_rule, *(rule for _, rule in self.range_rules)} & set(rules))
 
     def __call__(self, graph: Graph, ranges: Ranges) -> Graph:
         """Return the integer graph.
@@ -99,18 +106,31 @@ class Quantize:
             For a node that has no integer meaning (`BatchNorm` must be folded first), or where no
             format satisfies the contract; named.
         """
-        for name in graph.order:
-            node = graph.nodes[name]
-            if type(node) not in QUANTIZERS:
-                raise GraphError(
-                    f"node {name!r} ({type(node).__name__})",
-                    expected="a node with an integer meaning",
-                    got="one without",
-                    remedy="fold batch norms first (pass fold_batch_norm)",
-                )
+        worst = bounds(graph) if self.uses("bound", "tightest") else None
+        return self._quantized(graph, ranges, worst, {})
+
+    def explained(self, graph: Graph, ranges: Ranges) -> Quantization:
+        """Return the same integer graph with the report of what was chosen; raises as a call."""
+        notes: dict[str, FormatNote] = {}
+        self._check(graph)
+        worst = bounds(graph)
+        integer = self._quantized(graph, ranges, worst, notes)
+        rules = self._rules(ranges, worst)
+        return Quantization(
+            integer,
+            choices(graph, integer, rules, notes),
+            pole_changes(graph, integer),
+            headroom(integer),
+        )
+
+    def _quantized(
+        self, graph: Graph, ranges: Ranges, worst: Bounds | None, notes: dict[str, FormatNote]
+    ) -> Graph:
+        self._check(graph)
+        rules = self._rules(ranges, worst)
         done: dict[str, Node] = {}
         for name in graph.order:
-            here = Here(self, graph, ranges, done, name)
+            here = Here(self, graph, rules, done, name, notes)
             try:
                 done[name] = QUANTIZERS[type(graph.nodes[name])](graph.nodes[name], here)
             except RangeError as error:
@@ -122,138 +142,17 @@ class Quantize:
         contract.require(integer)
         return integer
 
+    def _rules(self, ranges: Ranges, worst: Bounds | None) -> RangeRules:
+        return RangeRules(self.range_rule, self.range_rules, self.headroom, ranges, worst)
 
-def _input(node: Input, here: Here) -> Node:
-    return node
-
-
-def _output(node: Output, here: Here) -> Node:
-    return replace(node, out=here.arriving[0])
-
-
-def _affine(node: Affine, here: Here) -> Node:
-    bits = here.settings.weight_bits
-    frac = weight_frac(node, bits, graded=not here.arriving[0].is_spike)
-    out = Fixed(MESSAGE_BITS, frac + here.frac)
-    return replace(
-        node,
-        weight=Quantized(round_to(np.asarray(node.weight), frac, bits), frac, bits),
-        bias=Quantized(round_to(np.asarray(node.bias), out.frac, MESSAGE_BITS), out.frac,
-                       MESSAGE_BITS),
-        out=out,
-    )  # fmt: skip
-
-
-def _diagonal_ssm(node: DiagonalSSM, here: Here) -> Node:
-    settings = here.settings
-    return quantize_ssm(
-        node,
-        here.format(settings.message_bits, constant=float(np.abs(np.asarray(node.bias)).max())),
-        _state_range(node, here),
-        pole_bits=settings.pole_bits,
-        gain_bits=settings.weight_bits,
-        state_bits=settings.state_bits,
-    )
-
-
-def _state_range(node: DiagonalSSM, here: Here) -> NDArray[np.float64]:
-    """Return the largest moduli of the states with headroom, ``(C, N)``.
-
-    A state that calibration never moved gets what the largest message could make of it,
-    ``|b| u / (1 - |a|)``: it must not be cut off because the data were quiet.
-    """
-    seen = here.ranges.states[here.name]
-    a = np.hypot(np.asarray(node.a_re), np.asarray(node.a_im))
-    b = np.hypot(np.asarray(node.b_re), np.asarray(node.b_im))
-    message = here.arriving[0].high * 2.0**-here.frac
-    possible = b * message / np.maximum(1 - a, 2.0 ** (1 - here.settings.pole_bits))
-    return np.where(seen > 0, seen * 2.0**here.settings.headroom, possible)
-
-
-def _threshold(node: Threshold, here: Here) -> Node:
-    theta = ceil_to(np.asarray(node.theta), here.frac, MESSAGE_BITS)
-    return replace(node, theta=Quantized(theta, here.frac, MESSAGE_BITS))
-
-
-def _ternary_threshold(node: TernaryThreshold, here: Here) -> Node:
-    delta = ceil_to(np.asarray(node.delta), here.frac, MESSAGE_BITS)
-    return replace(node, delta=Quantized(delta, here.frac, MESSAGE_BITS))
-
-
-def _lif(node: LIF, here: Here) -> Node:
-    bits = here.settings.state_bits
-
-    def leak(values: object) -> Quantized:
-        # a sign bit, as every parameter has one
-        mantissas = round_leaks(np.asarray(values, dtype=np.float64), LEAK_FRAC)
-        return Quantized(mantissas, LEAK_FRAC, LEAK_FRAC + 1)
-
-    return replace(
-        node,
-        theta=Quantized(ceil_to(np.asarray(node.theta), here.frac, bits), here.frac, bits),
-        kappa=Quantized(round_to(np.asarray(node.kappa), here.frac, bits), here.frac, bits),
-        tau=leak(node.tau),
-        rho=leak(node.rho),
-    )
-
-
-def _embedding(node: Embedding, here: Here) -> Node:
-    bits, table = here.settings.weight_bits, np.asarray(node.table)
-    frac = fit_frac(float(np.abs(table).max()), bits)
-    rows = Quantized(round_to(table, frac, bits), frac, bits)
-    return replace(node, table=rows, out=Fixed(bits, frac))
-
-
-def _sum(node: Sum, here: Here) -> Node:
-    return replace(node, out=here.format(here.settings.stream_bits))
-
-
-def _product(node: Product, here: Here) -> Node:
-    exact = sum(fmt.frac for fmt in here.arriving)
-    return replace(node, out=here.format(here.settings.message_bits, most=exact))
-
-
-def _piecewise_linear(node: PiecewiseLinear, here: Here) -> Node:
-    bits = here.settings.segment_bits
-    out = here.format(bits)
-    slopes = np.asarray(node.slopes)
-    frac = fit_frac(float(np.abs(slopes).max()), bits)
-    return replace(
-        node,
-        knots=Quantized(ceil_to(np.asarray(node.knots), here.frac, MESSAGE_BITS), here.frac,
-                        MESSAGE_BITS),
-        slopes=Quantized(round_to(slopes, frac, bits), frac, bits),
-        offsets=Quantized(round_to(np.asarray(node.offsets), out.frac, MESSAGE_BITS), out.frac,
-                          MESSAGE_BITS),
-        out=out,
-    )  # fmt: skip
-
-
-def _accumulate(node: Accumulate, here: Here) -> Node:
-    limit = symmetric_limit(MESSAGE_BITS)
-    widths = [bits for bits in range(2, 25) if node.steps * symmetric_limit(bits) <= limit]
-    if not widths:
-        raise GraphError(
-            f"node {here.name!r} (Accumulate)",
-            expected=f"at most {limit} steps in {MESSAGE_BITS} bits",
-            got=f"{node.steps}",
-        )
-    source = here.graph.sources[here.name][0]
-    frac = min(fit_frac(here.range_of(source), widths[-1]), here.frac, here.most_for_membranes())
-    return replace(node, term_bits=widths[-1], out=Fixed(MESSAGE_BITS, frac))
-
-
-QUANTIZERS: dict[type[Node], Callable[..., Node]] = {
-    Input: _input,
-    Output: _output,
-    Affine: _affine,
-    DiagonalSSM: _diagonal_ssm,
-    Threshold: _threshold,
-    Sum: _sum,
-    Product: _product,
-    PiecewiseLinear: _piecewise_linear,
-    Accumulate: _accumulate,
-    TernaryThreshold: _ternary_threshold,
-    LIF: _lif,
-    Embedding: _embedding,
-}
+    def _check(self, graph: Graph) -> None:
+        check_patterns(self.range_rules, graph)
+        for name in graph.order:
+            node = graph.nodes[name]
+            if type(node) not in QUANTIZERS:
+                raise GraphError(
+                    f"node {name!r} ({type(node).__name__})",
+                    expected="a node with an integer meaning",
+                    got="one without",
+                    remedy="fold batch norms first (pass fold_batch_norm)",
+                )

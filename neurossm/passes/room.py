@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -27,7 +27,7 @@ from neurossm.fixed import (
 )
 from neurossm.graph import Graph
 from neurossm.nodes import LIF, Affine, Array, Node, PiecewiseLinear, TernaryThreshold, Threshold
-from neurossm.passes.calibrate import Ranges
+from neurossm.passes.ranges import Range, RangeRules
 
 
 class Settings(Protocol):
@@ -63,14 +63,23 @@ class Settings(Protocol):
 
 
 @dataclass(frozen=True)
+class FormatNote:
+    """Why a node's messages have their format: the range they hold, and what set the exponent."""
+
+    held: Range
+    reason: str
+
+
+@dataclass(frozen=True)
 class Here:
     """What a quantizer may look at: the settings, the ranges, the formats that arrive."""
 
     settings: Settings
     graph: Graph
-    ranges: Ranges
+    rules: RangeRules
     done: Mapping[str, Node]
     name: str
+    notes: dict[str, FormatNote] = field(default_factory=dict)  # it adds what `format` decides
 
     @property
     def arriving(self) -> list[Fixed]:
@@ -85,29 +94,34 @@ class Here:
 
     def range_of(self, name: str) -> float:
         """Largest magnitude of a message, with the headroom."""
-        return self.ranges.messages[name] * 2.0**self.settings.headroom
+        return self.rules.message(name).value
 
     def format(self, bits: int, most: int = 64, constant: float = 0.0) -> Fixed:
         """Return a format for this node's range and for a constant that is added to its output.
 
         At most `bits` bits, and at most `most` fraction bits; what is behind has room for it.
         """
-        largest = max(self.range_of(self.name), constant)
-        frac = min(
-            fit_frac(largest, bits),
-            most,
-            self._most_for_synapses(),
-            self.most_for_membranes(),
-            self._most_for_comparisons(self.name),
+        held = self.rules.message(self.name)
+        largest = max(held.value, constant)
+        limits = (
+            (fit_frac(largest, bits), f"its range in {bits} bits"),
+            (most, "the exact result has no more fraction bits"),
+            (self._most_for_synapses(), "the sums of the synapses behind it"),
+            (self.most_for_membranes(), "the membranes behind it"),
+            (self._most_for_comparisons(self.name), "the thresholds and knots behind it"),
         )
+        frac, reason = min(limits, key=lambda limit: limit[0])
+        if constant > held.value:
+            reason += " (its constant is larger than its range)"
         while True:
             needed = next(
                 b for b in range(2, bits + 1) if fit_frac(largest, b) >= frac or b == bits
             )
             fmt = Fixed(needed, frac)
             if self._fits_accumulators(fmt) or frac == -64:
+                self.notes[self.name] = FormatNote(held, reason)
                 return fmt
-            frac -= 1
+            frac, reason = frac - 1, "the 32-bit accumulators behind it"
 
     def most_for_membranes(self, name: str = "") -> int:
         """Return the fraction bits with which membranes and traces behind a node fit their states.
@@ -120,8 +134,7 @@ class Here:
         for target in self.graph.targets[name or self.name]:
             node = self.graph.nodes[target]
             if isinstance(node, LIF):
-                inputs = self.ranges.inputs[target] * 2.0**self.settings.headroom
-                membrane = inputs / _lost(node.tau)
+                membrane = self.rules.membrane(target, _lost(node.tau))
                 # rounding kappa up by half a unit adds up to 2048 units of the largest trace
                 trace = np.asarray(node.kappa) / _lost(node.rho) * (1 + 2.0**-11)
                 largest = np.max([membrane, trace, np.asarray(node.theta)])

@@ -19,7 +19,7 @@ WRONG = [
     (("run",), "Missing argument 'graph'; see 'neurossm run --help'"),
     (("run", "{integer}"), "Missing option '--data'"),
     (("run", "{integer}", "--data"), "'--data' requires an argument"),
-    ((*CALIBRATE, "--weight-bits", "x"), "Invalid value for '--weight-bits'"),
+    ((*CALIBRATE, "--weights", "x"), "Invalid value for '--weights'"),
     # files
     (("show", "{tmp}/none.nssm"), "none.nssm: expected a file, got No such file or directory"),
     (("show", "{tmp}"), "expected a file, got a directory"),
@@ -53,8 +53,8 @@ WRONG = [
     ((*RUN, "--engine", "gpu"), "--engine: expected reference | fast | lava | float, got 'gpu'"),
     (("verify", "{integer}", "--engine", "float"), "expected reference | fast | lava, got 'float'"),
     (("profile", "{integer}", "--data", "digits:test:2", "--hardware", "tpu"), "cmos45 | loihi1"),
-    ((*CALIBRATE, "--weight-bits", "9"), "weight_bits: expected 2 to 8, got 9"),
-    ((*CALIBRATE, "--pole-bits", "17"), "pole_bits: expected 3 to 16, got 17"),
+    ((*CALIBRATE, "--weights", "9"), "weight_bits: expected 2 to 8, got 9"),
+    ((*CALIBRATE, "--poles", "17"), "pole_bits: expected 3 to 16, got 17"),
     (("export", "{run}", "-o", "{tmp}/x", "--nir", "maybe"), "expected strict | auto | off"),
     (("export", "{tmp}/none", "-o", "{tmp}/x"), "expected a run folder or the name"),
     # diff

@@ -6,7 +6,7 @@ from spiking_block import TINY_INPUT, tiny_graph
 
 from neurossm.engine import run
 from neurossm.errors import InputError
-from neurossm.trace import Counts, Trace, compare, units
+from neurossm.trace import Counts, Trace, compare, joined, units
 
 ORDER = ("a", "b")
 
@@ -101,3 +101,36 @@ def test_a_trace_cannot_be_changed():
     found = run(tiny_graph(), TINY_INPUT, "reference")
     with pytest.raises(TypeError):
         found.values["mix"] = BASE
+
+
+def test_agreement_is_the_share_of_equal_values():
+    (row,) = compare(trace(a=BASE), trace(a=changed((0, 0, 0), (0, 1, 0), (1, 2, 1))), ORDER).rows
+    assert row.agreement == 0.75
+
+
+def test_integers_of_unlike_formats_are_brought_to_real_units():
+    # 3 quarters and 6 eighths are equal, 2 quarters and 5 eighths are not
+    found = compare(
+        trace(a=[[[3]], [[2]]]), trace(a=[[[6]], [[5]]]), ORDER, {"a": 1 / 8}, {"a": 1 / 4}
+    )
+    assert (found.mismatches, found.first.sample) == (1, 1)
+    assert (found.first.left, found.first.right) == (0.5, 0.625)
+
+
+def test_parts_of_the_samples_join_to_the_whole():
+    left, right = (
+        trace(a=BASE, b=BASE),
+        trace(a=changed((1, 2, 0)), b=changed((1, 1, 1), (0, 1, 0))),
+    )
+    whole = compare(left, right, ORDER)
+    parts = [
+        (sample, compare(
+            trace(**{name: value[sample : sample + 1] for name, value in left.values.items()}),
+            trace(**{name: value[sample : sample + 1] for name, value in right.values.items()}),
+            ORDER,
+        ))
+        for sample in (0, 1)
+    ]  # fmt: skip
+    assert joined(parts) == whole
+    assert whole.first.node == "b" and whole.first.sample == 0
+    assert joined(parts[1:]).first.sample == 1, "samples are counted from the first part"

@@ -26,7 +26,7 @@ _FOURS = [0, 1, 8, 9, 4, 5, 12, 13], [2, 3, 10, 11, 6, 7, 14, 15]
 _HALVES = [0, 1, 2, 3, 8, 9, 10, 11], [4, 5, 6, 7, 12, 13, 14, 15]
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@intrinsic
 def _copy_square(
     typing: Any, source: Any, start: Any, stride: Any, target: Any, to: Any, to_stride: Any
 ) -> Any:

@@ -34,7 +34,7 @@ _SUMS, _END = 11 * LANES, 15 * LANES  # of theta, tau, rho, kappa
 _Y, _GRAD, _V, _TRACE = (k * SIZE for k in range(4))
 
 
-def border_values(rows, length, refractory):
+def border_values(rows: int, length: int, refractory: bool) -> int:
     """Return how many values `forward_kernel` keeps for `backward_kernel`."""
     states = 3 if refractory else 1
     return -(-rows // LANES) * -(-length // BLOCK) * states * LANES

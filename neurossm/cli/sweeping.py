@@ -1,0 +1,182 @@
+"""Points of a sweep over widths, and their table in a file that a killed sweep leaves whole."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import product
+from pathlib import Path
+
+from neurossm.errors import InputError
+
+WIDTHS = ("poles", "weights", "state", "messages")
+
+
+@dataclass(frozen=True)
+class Point:
+    """Widths in bits, with sign; all 0 for the float graph."""
+
+    poles: int = 16
+    weights: int = 8
+    state: int = 24
+    messages: int = 24
+
+    def __str__(self) -> str:
+        if self == FLOAT:
+            return "float"
+        return ", ".join(f"{name} {getattr(self, name)}" for name in WIDTHS)
+
+
+FLOAT = Point(0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class SweepRow:
+    """One line of the table.
+
+    Attributes
+    ----------
+    graph, data, calibrate, hardware
+        Digest of the float graph, the data and the chip: with the widths, what was measured.
+    poles, weights, state, messages
+        Widths in bits, with sign; 0 for the float graph.
+    samples, accuracy
+        Test sequences, and the share that was right.
+    energy_low_j, energy_high_j
+        Modelled energy of one inference, over all constant sets; nothing measured.
+    spikes_per_neuron
+        Mean rate of all neurons that spike.
+    saturations
+        Values that were clipped, in all samples.
+    seconds
+        What the point took.
+    problem
+        Why these widths cannot be had; the numbers are empty then.
+    """
+
+    graph: str
+    data: str
+    calibrate: str
+    hardware: str
+    poles: int
+    weights: int
+    state: int
+    messages: int
+    samples: int
+    accuracy: float | None = None
+    energy_low_j: float | None = None
+    energy_high_j: float | None = None
+    spikes_per_neuron: float | None = None
+    saturations: int | None = None
+    seconds: float | None = None
+    problem: str = ""
+
+    @property
+    def point(self) -> Point:
+        """Its widths."""
+        return Point(*(getattr(self, name) for name in WIDTHS))
+
+    def same_measurement(self, other: SweepRow) -> bool:
+        """Tell whether both are the same graph at the same widths on the same data."""
+        names = ("graph", "data", "calibrate", "hardware", "samples", *WIDTHS)
+        return all(getattr(self, name) == getattr(other, name) for name in names)
+
+
+COLUMNS = tuple(field.name for field in fields(SweepRow))
+NUMBERS: Mapping[str, type[int] | type[float]] = {
+    **dict.fromkeys((*WIDTHS, "samples", "saturations"), int),
+    **dict.fromkeys(("accuracy", "energy_low_j", "energy_high_j", "spikes_per_neuron", "seconds"),
+                    float),
+}  # fmt: skip
+
+
+def points(values: Mapping[str, Sequence[int]], *, grid: bool) -> list[Point]:
+    """Return the points of a sweep, each once.
+
+    Parameters
+    ----------
+    values
+        Width to its values; a width that is left out keeps its default.
+    grid
+        True for all combinations; False for one width at a time, the others at their defaults.
+    """
+    if grid:
+        lists = [values.get(name, (getattr(Point(), name),)) for name in WIDTHS]
+        found = [Point(*combination) for combination in product(*lists)]
+    else:
+        found = [
+            replace(Point(), **{name: value}) for name in WIDTHS for value in values.get(name, ())
+        ]
+    return list(dict.fromkeys(found))
+
+
+class SweepFile:
+    """A CSV file to which each row is added at once.
+
+    Parameters
+    ----------
+    path
+        The file; None keeps the rows in memory only.
+
+    Raises
+    ------
+    InputError
+        If there is a file that is no such table, or a broken row in it.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self.rows: list[SweepRow] = []
+        if path and path.exists() and path.stat().st_size:
+            self.rows = self._read(path)
+        elif path:
+            with path.open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file, lineterminator="\n").writerow(COLUMNS)
+
+    def find(self, wanted: SweepRow) -> SweepRow | None:
+        """Return the row of this measurement, if it was made before."""
+        return next((row for row in self.rows if row.same_measurement(wanted)), None)
+
+    def add(self, row: SweepRow) -> None:
+        """Add a row; it is on the disk when this returns."""
+        self.rows.append(row)
+        if self._path is None:
+            return
+        with self._path.open("a", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerow(asdict(row).values())
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _read(self, path: Path) -> list[SweepRow]:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            raise InputError(str(path), expected="a table of a sweep", got="no text") from None
+        whole = text[: text.rfind("\n") + 1]
+        lines = list(csv.reader(whole.split("\n")[:-1]))
+        if not lines or tuple(lines[0]) != COLUMNS:
+            raise InputError(
+                str(path), expected=f"a table of a sweep ({COLUMNS[0]}, {COLUMNS[1]}, ...)",
+                got="another file", remedy="give -o a new name",
+            )  # fmt: skip
+        rows = [_row(path, number, line) for number, line in enumerate(lines[1:], start=2)]
+        if whole != text:  # killed in the middle of a line
+            path.write_text(whole, encoding="utf-8")
+        return rows
+
+
+def _row(path: Path, number: int, cells: list[str]) -> SweepRow:
+    try:
+        given = dict(zip(COLUMNS, cells, strict=True))
+        values = {
+            name: NUMBERS[name](cell) if cell else None
+            for name, cell in given.items()
+            if name in NUMBERS
+        }
+    except ValueError:
+        raise InputError(
+            f"{path}, line {number}", expected=f"{len(COLUMNS)} cells of a sweep", got=repr(cells)
+        ) from None
+    return SweepRow(**{**given, **values})  # type: ignore[arg-type]  # by the names of its columns

@@ -1,0 +1,146 @@
+"""Spans of values, the registers that hold them, and what meets at a node: material of `bounds`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.fixed import MESSAGE_BITS, Fixed, symmetric_limit
+from neurossm.nodes import Node
+
+Reals = NDArray[np.float64]
+ROUNDING = 1 + 1e-9  # these bounds are computed in float64, whose sums may round down
+
+
+@dataclass(frozen=True, eq=False)
+class Span:
+    """All values from `low` to `high` of each channel, ``(C,)``, real units."""
+
+    low: Reals
+    high: Reals
+
+    def __post_init__(self) -> None:
+        # zero times an infinite bound: nothing is known
+        object.__setattr__(self, "low", np.where(np.isnan(self.low), -np.inf, self.low))
+        object.__setattr__(self, "high", np.where(np.isnan(self.high), np.inf, self.high))
+
+    @property
+    def largest(self) -> float:
+        """Largest magnitude over all channels."""
+        return float(np.maximum(np.abs(self.low), np.abs(self.high)).max())
+
+    @property
+    def magnitude(self) -> Reals:
+        """Largest magnitude of each channel, ``(C,)``."""
+        return np.asarray(np.maximum(np.abs(self.low), np.abs(self.high)))
+
+    def __add__(self, other: Span) -> Span:
+        return Span(self.low + other.low, self.high + other.high)
+
+    def with_zero(self) -> Span:
+        """Return the span and 0, which is what comes before the first step."""
+        return Span(np.minimum(self.low, 0.0), np.maximum(self.high, 0.0))
+
+    def wider(self, by: Reals | float) -> Span:
+        """Return the span with something added to both ends."""
+        return Span(self.low - by, self.high + by)
+
+    def shifted(self, unit: float) -> Span:
+        """Return what a shift toward zero leaves: no end grows, an end that is not 0 may shrink."""
+        low = np.where(self.low > 0, np.maximum(self.low - unit, 0.0), self.low)
+        return Span(low, np.where(self.high < 0, np.minimum(self.high + unit, 0.0), self.high))
+
+    def within(self, limit: float) -> Span:
+        """Return what saturation leaves of it."""
+        low, high = (np.maximum(np.minimum(end, limit), -limit) for end in (self.low, self.high))
+        return Span(low, high)
+
+
+@dataclass(frozen=True, eq=False)
+class Register:
+    """Where values are kept in a width: a sum that enters, a state, a message.
+
+    Attributes
+    ----------
+    what
+        ``accumulator`` (of synapses), ``sum of edges``, ``state``, ``membrane``, ``trace``,
+        ``term``, ``message``.
+    bound
+        Largest magnitudes that are possible, real units, ``(C,)`` or ``(C, N)``.
+    unit
+        Real value of one unit, of a shape that broadcasts; 0 in a float graph.
+    bits
+        Width with sign; 0 in a float graph.
+    """
+
+    what: str
+    bound: Reals
+    unit: Reals | float
+    bits: int
+
+    @property
+    def largest(self) -> int | None:
+        """The bound in whole units, of the element with the least room; None where infinite."""
+        units = float((self.bound * ROUNDING / self.unit).max())
+        return math.floor(units) if math.isfinite(units) else None
+
+    @property
+    def limit(self) -> int:
+        """Largest magnitude that the width holds."""
+        return symmetric_limit(self.bits)
+
+    @property
+    def holds(self) -> bool:
+        """True where no value can leave the width."""
+        return self.largest is not None and self.largest <= self.limit
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """A node, what arrives at it, and for how many steps."""
+
+    node: Node
+    operands: list[Span]
+    formats: list[Fixed | None]
+    steps: int | None
+
+    @property
+    def unit(self) -> float:
+        """Real value of one unit of the output; 0 where nothing is an integer."""
+        return self._unit(self.node.out)
+
+    @property
+    def unit_in(self) -> float:
+        """Real value of one unit of what arrives."""
+        return self._unit(self.formats[0])
+
+    @property
+    def u(self) -> Span:
+        """The one input of a node whose edges add, after it saturates on entry."""
+        return self._entry().within(self._entry_limit())
+
+    def entry(self) -> tuple[Register, ...]:
+        """Return the register in which converging edges add, where there are several."""
+        if len(self.operands) == 1 or not self.node.is_integer:
+            return ()
+        return (Register("sum of edges", self._entry().magnitude, self.unit_in, MESSAGE_BITS),)
+
+    def _entry(self) -> Span:
+        return sum(self.operands[1:], start=self.operands[0])
+
+    def _entry_limit(self) -> float:
+        whole = len(self.operands) == 1 or not self.node.is_integer
+        return np.inf if whole else symmetric_limit(MESSAGE_BITS) * self.unit_in
+
+    def _unit(self, fmt: Fixed | None) -> float:
+        return 2.0**-fmt.frac if fmt is not None and self.node.is_integer else 0.0
+
+    def message(self, span: Span) -> tuple[Span, tuple[Register, ...]]:
+        """Return what is sent of a span that saturates to the output's format."""
+        if not self.node.is_integer or self.node.out is None:
+            return span, ()
+        register = Register("message", span.magnitude, self.unit, self.node.out.bits)
+        return span.within(register.limit * self.unit), (*self.entry(), register)

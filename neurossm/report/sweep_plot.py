@@ -1,0 +1,128 @@
+"""Accuracy and modelled energy against widths, drawn with matplotlib."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from statistics import mode
+from typing import Any
+
+from neurossm.errors import InputError
+
+WIDTHS = ("poles", "weights", "state", "messages")
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Part of a figure: rows over one width, with a line for each value of another."""
+
+    title: str
+    along: str
+    line: str
+    rows: Sequence[Row]
+
+
+def draw_sweep(path: Path, rows: Sequence[Row], title: str) -> None:
+    """Write the figure of a sweep.
+
+    Of a whole grid the width of the most values is the horizontal axis, the next one the lines, and
+    there is a column for each value of the others. Else there is a column for each width that
+    varies, the others as most rows have them. Rows without an accuracy are left out; a row of
+    widths 0, the float graph, is a dashed line.
+
+    Parameters
+    ----------
+    path
+        ``.svg``, ``.png`` or ``.pdf``.
+    rows
+        With the widths, ``accuracy``, ``energy_low_j`` and ``energy_high_j``.
+    title
+        Above it.
+
+    Raises
+    ------
+    InputError
+        If there is no row to draw, or no such kind of file.
+    """
+    check_plot(path)
+    found = [row for row in rows if row["accuracy"] is not None and row["poles"]]
+    if not found:
+        raise InputError("plot of a sweep", expected="a point that was measured", got="none")
+    from matplotlib.figure import Figure
+
+    panels = _panels(found)
+    figure = Figure(figsize=(2.2 + 2.9 * len(panels), 5.4), layout="constrained")
+    axes = figure.subplots(2, len(panels), sharex="col", sharey="row", squeeze=False)
+    floats = [row["accuracy"] for row in rows if not row["poles"] and row["accuracy"] is not None]
+    for (above, below), panel in zip(axes.T, panels, strict=True):
+        _accuracies(above, panel, floats)
+        _energies(below, panel)
+        above.set_title(panel.title)
+        below.set_xlabel(f"{panel.along}, bits")
+    axes[0][0].set_ylabel("accuracy, %")
+    axes[1][0].set_ylabel("modelled energy\nof an inference, J")
+    axes[0][-1].legend(fontsize="small")
+    figure.suptitle(title)
+    figure.savefig(path)
+
+
+def check_plot(path: Path) -> None:
+    """Raise `InputError` for a kind of file that is not drawn."""
+    if path.suffix not in (".svg", ".png", ".pdf"):
+        got = path.suffix or "none"
+        raise InputError(str(path), expected="a name that ends in .svg, .png or .pdf", got=got)
+
+
+def _panels(rows: Sequence[Row]) -> list[Panel]:
+    values = {name: sorted({row[name] for row in rows}) for name in WIDTHS}
+    varied = sorted((n for n in WIDTHS if len(values[n]) > 1), key=lambda n: -len(values[n]))
+    if math.prod(len(found) for found in values.values()) != len(rows):
+        usual = {name: mode(row[name] for row in rows) for name in WIDTHS}
+        return [
+            Panel("", name, next(n for n in WIDTHS if n != name), [
+                row for row in rows if all(row[n] == usual[n] for n in WIDTHS if n != name)
+            ])
+            for name in varied
+        ]  # fmt: skip
+    along, line, *others = (*varied, *(n for n in WIDTHS if n not in varied))
+    shown = [name for name in others if name in varied]
+    return [
+        Panel(
+            ", ".join(f"{name} {of_panel[name]} bits" for name in shown), along, line,
+            [row for row in rows if all(row[n] == v for n, v in of_panel.items())],
+        )
+        for of_panel in (
+            dict(zip(others, each, strict=True)) for each in product(*(values[n] for n in others))
+        )
+    ]  # fmt: skip
+
+
+def _accuracies(axis: Any, panel: Panel, floats: list[float]) -> None:
+    for index, value in enumerate(sorted({row[panel.line] for row in panel.rows})):
+        own = sorted(
+            (row[panel.along], 100 * row["accuracy"])
+            for row in panel.rows
+            if row[panel.line] == value
+        )
+        label = f"{panel.line} {value} bits"
+        axis.plot(*zip(*own, strict=True), "o-", color=f"C{index}", label=label)
+    for accuracy in floats:
+        axis.axhline(100 * accuracy, color="black", linestyle="--", linewidth=1, label="float")
+    axis.set_xticks(sorted({row[panel.along] for row in panel.rows}))
+    axis.grid(alpha=0.3)
+
+
+def _energies(axis: Any, panel: Panel) -> None:
+    values = sorted({row[panel.line] for row in panel.rows})
+    for index, value in enumerate(values):
+        own = [row for row in panel.rows if row[panel.line] == value]
+        # side by side, or equal intervals would hide each other
+        places = [row[panel.along] + 0.25 * (index - (len(values) - 1) / 2) for row in own]
+        ends = [[row[end] for row in own] for end in ("energy_low_j", "energy_high_j")]
+        axis.vlines(places, *ends, color=f"C{index}", linewidth=4)
+    axis.set_yscale("log")
+    axis.grid(alpha=0.3)

@@ -1,0 +1,92 @@
+"""``neurossm diff``: float against integer, with each node's own error; unlike formats."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from neurossm.fixed import Quantized
+from neurossm.store import load, save
+
+STEPS, CHANNELS = 64, 1 + 8 + 2 * 7 * 8 + 3 * 10
+DATA = ("--data", "digits:test:10")
+
+
+def test_diff_of_equal_traces(neurossm, files, tmp_path):
+    for engine in ("reference", "fast"):
+        neurossm("run", files.integer, "--engine", engine, "--data", "digits:test:2",
+                 "--trace", tmp_path / engine)  # fmt: skip
+    same = neurossm("diff", tmp_path / "reference", tmp_path / "fast", "--json")
+    assert same.status == 0
+    assert same.document["exact"] and same.document["first"] is None
+    assert same.document["tolerance"] == 0 and same.document["over_tolerance"] == []
+    assert same.document["values_compared"] == 2 * STEPS * CHANNELS
+    assert {node["agreement"] for node in same.document["nodes"]} == {1.0}
+    spoken = neurossm("diff", tmp_path / "fast", tmp_path / "fast").out
+    assert "no divergence" in spoken and "own" not in spoken
+
+
+@pytest.fixture(scope="module")
+def rounded(neurossm, files):
+    return neurossm("diff", files.floating, files.integer, *DATA, "--json")
+
+
+def test_float_against_integer(neurossm, files, rounded):
+    # of ten samples, more than one part is run
+    assert rounded.status == 0 and not rounded.document["exact"]
+    document = rounded.document
+    assert document["mismatches"] > 0 and document["tolerance"] == 0.1
+    assert document["values_compared"] == 10 * STEPS * CHANNELS
+    nodes = {node["node"]: node for node in document["nodes"]}
+    assert list(nodes) == list(load(files.floating).order)
+    # thresholds decide exactly as the real numbers do, though what arrives is not the same
+    assert nodes["blocks.1.spike"]["own"]["agreement"] == 1
+    assert nodes["blocks.1.spike"]["agreement"] < 1
+    assert nodes["blocks.0.mix.value"]["saturations_right"] == 0
+    assert nodes["blocks.0.mix.value"]["saturations_left"] is None
+    # the order in which the graphs are named does not matter
+    assert neurossm("diff", files.integer, files.floating, *DATA, "--json").out == rounded.out
+
+
+def test_the_tolerance_is_held_against_the_own_error(neurossm, files, rounded):
+    shares = [
+        max(node["own"]["largest"], 10 * node["own"]["mean"]) / node["own"]["range"]
+        for node in rounded.document["nodes"]
+        if node["own"]["range"] and "spike" not in node["node"]
+    ]
+    graphs = ("diff", files.floating, files.integer, *DATA)
+    assert neurossm(*graphs, "--tolerance", max(shares) * 1.001).status == 0
+    over = neurossm(*graphs, "--tolerance", max(shares) * 0.999, "--json")
+    assert over.status == 1 and len(over.document["over_tolerance"]) == 1
+    spoken = neurossm(*graphs, "--tolerance", max(shares) * 0.999)
+    assert f"first over tolerance ({max(shares) * 0.999:g})" in spoken.out
+    assert over.document["over_tolerance"][0] in spoken.out.splitlines()[-1]
+
+
+def test_a_spoiled_node_is_named_first_although_errors_travel(neurossm, files, tmp_path):
+    graph = load(files.integer)
+    node = graph.nodes["blocks.0.mix.value"]
+    flipped = Quantized(-node.weight.values, node.weight.frac, node.weight.bits)
+    path = tmp_path / "spoiled.nssm"
+    save(path, graph.with_nodes({"blocks.0.mix.value": replace(node, weight=flipped)}))
+    ended = neurossm("diff", files.floating, path, *DATA)
+    assert ended.status == 1
+    assert "first over tolerance (0.1): blocks.0.mix.value" in ended.out
+    exact = neurossm("diff", files.integer, path, *DATA, "--json")
+    assert exact.status == 1 and exact.document["over_tolerance"][0] == "blocks.0.mix.value"
+    assert exact.document["first"].startswith("'blocks.0.mix.value'")
+
+
+def test_integers_of_unlike_formats_are_compared_as_real_numbers(neurossm, files, tmp_path):
+    narrow = tmp_path / "narrow.nssm"
+    neurossm("quantize", files.floating, "-o", narrow, "--calibrate", "digits:train:16",
+             "--messages", 12)  # fmt: skip
+    ended = neurossm("diff", files.integer, narrow, *DATA, "--json")
+    assert ended.status == 1 and ended.document["exact"]
+    nodes = {node["node"]: node for node in ended.document["nodes"]}
+    assert nodes["encoder"]["mismatches"] == 0
+    assert 0 < nodes["blocks.0.ssm"]["largest"] < 0.05 * nodes["blocks.0.ssm"]["range_left"]
+    # with a tolerance they need not be equal
+    worst = max(n["largest"] / n["range_left"] for n in nodes.values() if n["range_left"])
+    assert neurossm("diff", files.integer, narrow, *DATA, "--tolerance", worst * 1.01).status == 0

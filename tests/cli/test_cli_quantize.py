@@ -1,0 +1,101 @@
+"""``neurossm quantize``: widths and ranges as they are typed, and the report of what was chosen."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from neurossm.cli.quantizing import pole_width, range_rules
+from neurossm.errors import InputError
+from neurossm.store import load
+
+CALIBRATE = ("--calibrate", "digits:train:16")
+
+
+def test_poles_by_profile_or_width():
+    assert [pole_width(text) for text in ("q15", "q12", "8", "16")] == [16, 12, 8, 16]
+    for text in ("q8", "", "-3", "1e1", "12.0", "²"):
+        with pytest.raises(InputError, match=r"--poles: expected q15 \| q12 \| a number of bits"):
+            pole_width(text)
+
+
+def test_ranges_of_single_nodes():
+    assert range_rules(["a=bound", "b=c=observed"]) == (("a", "bound"), ("b=c", "observed"))
+    for text in ("bound", "=bound"):
+        with pytest.raises(InputError, match=r"--range: expected NODE=RULE"):
+            range_rules([text])
+
+
+def test_every_width_reaches_the_graph(neurossm, files, tmp_path):
+    target = tmp_path / "q.nssm"
+    made = neurossm("quantize", files.floating, "-o", target, *CALIBRATE, "--poles", "q12",
+                    "--weights", 6, "--state", 20, "--messages", 14, "--json")  # fmt: skip
+    assert made.status == 0
+    node = load(target).nodes["blocks.0.ssm"]
+    assert (node.a_re.bits, node.c_re.bits, node.drive_re.bits) == (12, 6, 20)
+    assert node.out.bits <= 14 and load(target).nodes["blocks.0.mix.value"].weight.bits == 6
+    assert made.document["settings"]["pole_bits"] == 12
+
+
+def test_the_report_says_what_the_file_holds(neurossm, files, tmp_path):
+    target, report = tmp_path / "q.nssm", tmp_path / "report.json"
+    made = neurossm("quantize", files.floating, "-o", target, *CALIBRATE, "--report", report,
+                    "--json")  # fmt: skip
+    document = made.document
+    assert json.loads(report.read_text()) == document
+    graph = load(target)
+    assert graph == load(files.integer), "the report changes the graph"
+    messages = {c["node"]: c["format"] for c in document["choices"] if c["what"] == "messages"}
+    assert messages == document["formats"] == {n: str(x.out) for n, x in graph.nodes.items()}
+    assert [p["node"] for p in document["poles"]] == ["blocks.0.ssm", "blocks.1.ssm"]
+    assert set(document["saturations"]) == set(graph.nodes)
+    rooms = {room["node"] for room in document["headroom"]}
+    assert {"blocks.0.ssm", "blocks.0.mix.value", "readout"} <= rooms
+    spoken = neurossm("quantize", files.floating, "-o", target, *CALIBRATE).out
+    for said in (
+        "Formats",
+        "stepped inward",
+        "Headroom",
+        "proven for 64 steps",
+        "observed",
+        "its range in 16 bits",
+        "not proven; its node clipped 0 values in 16 samples",
+    ):
+        assert said in spoken, said
+
+
+def test_ranges_are_chosen_node_by_node_and_shown(neurossm, files, tmp_path):
+    target = tmp_path / "q.nssm"
+    made = neurossm("quantize", files.floating, "-o", target, *CALIBRATE, "--ranges", "percentile",
+                    "--percentile", 99, "--range", "blocks.*.mix.sigmoid=bound",
+                    "--range", "blocks.1.add=observed", "--json")  # fmt: skip
+    assert made.status == 0 and made.document["percentile"] == 99
+    rules = {c["node"]: c["rule"] for c in made.document["choices"] if c["what"] == "messages"}
+    assert rules["blocks.0.add"] == "percentile" and rules["blocks.1.add"] == "observed"
+    assert rules["blocks.0.mix.sigmoid"] == rules["blocks.1.mix.sigmoid"] == "bound"
+    held = {c["node"]: (c["held"], c["seen"], c["bound"]) for c in made.document["choices"]
+            if c["what"] == "messages"}  # fmt: skip
+    value, seen, _ = held["blocks.0.add"]
+    assert value < 2 * seen, "a percentile of 99 is not the largest"
+    assert held["blocks.1.add"][0] == 2 * held["blocks.1.add"][1]
+    assert held["blocks.0.mix.sigmoid"][0] == held["blocks.0.mix.sigmoid"][2]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--ranges", "largest"), "quantize ranges: expected observed | percentile | bound"),
+        (("--range", "blocks.9.ssm=bound"), "got 'blocks.9.ssm'"),
+        (("--range", "encoder"), "--range: expected NODE=RULE"),
+        (("--ranges", "percentile", "--percentile", "50"), "percentile: expected 99 to 100"),
+        (("--poles", "q9"), "--poles: expected q15 | q12"),
+        (("--state", "7"), "state_bits: expected 8 to 24, got 7"),
+        (("--headroom", "9"), "headroom: expected 0 to 8, got 9"),
+        (("--report", "{tmp}/no/r.json"), "No such file or directory"),
+    ],
+)
+def test_what_is_refused(neurossm, files, tmp_path, options, said):
+    ended = neurossm("quantize", files.floating, "-o", tmp_path / "q", "--calibrate",
+                     "digits:train:2", *(p.format(tmp=tmp_path) for p in options))  # fmt: skip
+    assert ended.status == 2 and said in ended.err and ended.err.count("\n") == 1

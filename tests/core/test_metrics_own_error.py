@@ -1,0 +1,255 @@
+"""A node spoiled on purpose is the first that `diff` names, for every type of node."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from passes.float_model import C, T, float_ssm, gated_block, pixels
+
+from neurossm.cli.differing import Difference
+from neurossm.engine import run
+from neurossm.errors import InputError
+from neurossm.fixed import Fixed, Quantized
+from neurossm.graph import Graph
+from neurossm.metrics.own_error import OwnError, own_error, own_errors
+from neurossm.nodes import (
+    LIF,
+    NODE_TYPES,
+    Accumulate,
+    Affine,
+    BatchNorm,
+    DiagonalSSM,
+    Embedding,
+    Input,
+    Node,
+    Output,
+    PiecewiseLinear,
+    Product,
+    Sum,
+    TernaryThreshold,
+    Threshold,
+)
+from neurossm.passes import Quantize, calibrate
+from neurossm.trace import Trace, compare, units
+
+# -- numbers by hand -----------------------------------------------------------
+
+
+def half(values: list[int]) -> tuple[Graph, Graph, Trace]:
+    """Return y = 0.3 u as a float graph, as 2/8 u, and a trace of the latter for these u."""
+    floating = Graph(
+        {"in": Input(channels=1, out=Fixed(5, 0)), "n": Affine(weight=[[0.3]], bias=[0.0]),
+         "out": Output(channels=1)},
+        (("in", "n"), ("n", "out")),
+    )  # fmt: skip
+    made = Affine(weight=Quantized(np.array([[2]]), 3, 8), bias=Quantized(np.array([0]), 3, 24),
+                  out=Fixed(24, 3))  # fmt: skip
+    integer = floating.with_nodes({"n": made, "out": Output(channels=1, out=Fixed(24, 3))})
+    return floating, integer, run(integer, np.array(values).reshape(1, -1, 1), "fast")
+
+
+def test_the_numbers_by_hand():
+    found = own_error(*half([4, -8, 0]), "n")
+    # 0.25 u against 0.3 u: 0.2, 0.4 and nothing
+    assert (found.values, found.unequal) == (3, 2)
+    assert found.largest == pytest.approx(0.4)
+    assert found.mean == pytest.approx(0.2)
+    assert found.range == pytest.approx(2.4)
+    # 0.4 is a sixth of 2.4, and the mean a twelfth
+    assert found.over(0.16) and found.over(0.8) and not found.over(0.84)
+
+
+def test_errors_that_arrive_are_not_its_own():
+    floating, integer, trace = half([4, -8, 0])
+    errors = {error.node: error for error in own_errors(floating, integer, trace)}
+    assert list(errors) == ["in", "n", "out"]
+    assert errors["out"].largest == 0 and not errors["out"].over(0)
+    assert run(floating, np.array([[[4]]]), "float").values["out"].item() == pytest.approx(1.2)
+
+
+def test_parts_add_up_to_the_whole():
+    whole = own_error(*half([4, -8, 0, 5]), "n")
+    parts = own_error(*half([4, -8]), "n") + own_error(*half([0, 5]), "n")
+    assert parts.total == pytest.approx(whole.total)
+    assert replace(parts, total=whole.total) == whole
+
+
+@pytest.mark.parametrize(
+    ("changes", "over"),
+    [
+        ({}, False),
+        ({"largest": 0.2}, False),
+        ({"largest": 0.201}, True),
+        ({"total": 2.001}, True),  # a mean above a hundredth of the range
+        ({"largest": float("nan")}, True),
+        ({"total": float("nan")}, True),
+        ({"spikes": True, "unequal": 1}, False),
+        ({"spikes": True, "unequal": 2}, True),
+        ({"exact": True, "spikes": True, "unequal": 0}, False),
+        ({"exact": True, "spikes": True, "unequal": 1}, True),
+        ({"range": 0.0, "largest": 0.0, "total": 0.0}, False),
+        ({"range": 0.0, "largest": 1e-9}, True),
+    ],
+)
+def test_what_is_over_the_tolerance(changes, over):
+    base = OwnError("n", values=100, unequal=50, largest=0.0, total=0.0, range=2.0, spikes=False,
+                    exact=False)  # fmt: skip
+    assert replace(base, **changes).over(0.1) is over
+
+
+def test_graphs_that_are_not_a_pair_are_refused():
+    floating, integer, trace = half([1])
+    other = floating.with_nodes({"n": Sum(channels=1)})
+    with pytest.raises(InputError, match="node 'n' of the integer graph: expected type Sum"):
+        own_errors(other, integer, trace)
+    with pytest.raises(InputError, match="trace of 'n': expected its values, got none"):
+        own_errors(floating, integer, replace(trace, values={"in": trace.values["in"]}))
+
+
+# -- a node spoiled on purpose -------------------------------------------------
+
+
+def spiking_chain() -> Graph:
+    """Return tokens, an embedding, a membrane and a ternary threshold in a row."""
+    rng = np.random.default_rng(4)
+
+    def affine(outs: int) -> Affine:
+        return Affine(weight=rng.normal(size=(outs, C)), bias=0.1 * rng.normal(size=outs))
+
+    ones = np.ones(C)
+    nodes: dict[str, Node] = {
+        "in": Input(channels=1, out=Fixed(9, 0)), "embed": Embedding(table=rng.normal(size=(9, C))),
+        "lif": LIF(theta=ones, tau=0.8 * ones, rho=0.5 * ones, kappa=0.2 * ones, reset="soft"),
+        "mix": affine(C), "ternary": TernaryThreshold(delta=0.5 * ones), "read": affine(3),
+        "sum": Accumulate(channels=3, steps=T), "out": Output(channels=3),
+    }  # fmt: skip
+    return Graph(nodes, tuple(pairwise(nodes)), meta={"steps": T})
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A float graph, its integer graph, and inputs."""
+
+    floating: Graph
+    integer: Graph
+    inputs: np.ndarray
+
+
+@cache
+def pair(name: str) -> Pair:
+    if name == "gated":
+        floating, inputs = gated_block(), pixels()
+    else:
+        floating = spiking_chain()
+        inputs = np.random.default_rng(5).integers(0, 9, (4, T, 1))
+    ranges = calibrate(floating, run(floating, inputs, "float"))
+    return Pair(floating, Quantize()(floating, ranges), inputs)
+
+
+def more(parameter: Quantized, factor: float) -> Quantized:
+    """Return a parameter whose largest value is `factor` times as large."""
+    values = parameter.values.copy()
+    place = np.unravel_index(np.abs(values).argmax(), values.shape)
+    values[place] = int(values[place] * factor)
+    return Quantized(values, parameter.frac, parameter.bits)
+
+
+def narrow(node: Node) -> Node:
+    """Return a node whose messages saturate far too early."""
+    assert node.out is not None
+    return replace(node, out=replace(node.out, bits=node.out.bits - 5))
+
+
+def negative(parameter: Quantized) -> Quantized:
+    return Quantized(-parameter.values, parameter.frac, parameter.bits)
+
+
+def later(theta: Quantized) -> Quantized:
+    return Quantized(theta.values + 2**theta.frac, theta.frac, theta.bits)
+
+
+SPOILERS: dict[type[Node], tuple[str, str, Callable[..., Node]]] = {
+    Affine: ("gated", "value", lambda n: replace(n, weight=more(n.weight, 0.5))),
+    DiagonalSSM: ("gated", "ssm", lambda n: replace(n, a_re=negative(n.a_re))),
+    Threshold: ("gated", "spike", lambda n: replace(n, theta=later(n.theta))),
+    PiecewiseLinear: ("gated", "sigmoid", lambda n: replace(n, offsets=later(n.offsets))),
+    Product: ("gated", "product", narrow),
+    Sum: ("gated", "add", narrow),
+    Accumulate: ("gated", "mean", lambda n: replace(n, term_bits=n.term_bits - 5)),
+    Embedding: ("spiking", "embed", lambda n: replace(n, table=more(n.table, 0.5))),
+    LIF: ("spiking", "lif", lambda n: replace(n, tau=more(n.tau, 0.5))),
+    TernaryThreshold: ("spiking", "ternary", lambda n: replace(n, delta=later(n.delta))),
+}
+
+
+def mixed(found: Pair, integer: Graph) -> Difference:
+    left, right = run(found.floating, found.inputs, "float"), run(integer, found.inputs, "fast")
+    own = {error.node: error for error in own_errors(found.floating, integer, right)}
+    return Difference(compare(left, right, integer.order, units(integer)), {}, right.counts, own)
+
+
+@pytest.mark.parametrize("name", ["gated", "spiking"])
+def test_a_graph_that_nobody_spoiled_is_within_the_tolerance(name):
+    found = pair(name)
+    difference = mixed(found, found.integer)
+    assert difference.over(None) == ()
+    assert difference.compared.mismatches > 0
+    spikes = [error for error in difference.own.values() if error.exact]
+    assert spikes and all(error.unequal == 0 for error in spikes)
+
+
+@pytest.mark.parametrize("kind", SPOILERS, ids=lambda kind: kind.__name__)
+def test_the_spoiled_node_is_named_first(kind):
+    which, name, spoil = SPOILERS[kind]
+    found = pair(which)
+    node = found.integer.nodes[name]
+    assert type(node) is kind
+    spoiled = found.integer.with_nodes({name: spoil(node)})
+    # integers against integers: exact
+    right, wrong = (run(graph, found.inputs, "fast") for graph in (found.integer, spoiled))
+    exact = Difference(compare(right, wrong, spoiled.order), right.counts, wrong.counts)
+    assert exact.over(None)[0] == name == exact.compared.first.node
+    # real numbers against integers: over the tolerance, and nothing else is but what saturates
+    difference = mixed(found, spoiled)
+    first, *others = difference.over(None)
+    assert first == name
+    assert all(difference.right_counts[other].saturations for other in others)
+    # although errors travel: nodes behind it are far from the float run as well
+    means = [{row.node: row.mean for row in d.compared.rows}["out"]
+             for d in (difference, mixed(found, found.integer))]  # fmt: skip
+    assert means[0] > 2 * means[1]
+
+
+def test_an_input_that_means_other_numbers_is_named_first():
+    # an exponent of the input follows through to all the others: quantize a spoiled float graph
+    found = pair("gated")
+    halved = found.floating.with_nodes({"in": Input(channels=1, out=Fixed(9, 9))})
+    ranges = calibrate(halved, run(halved, found.inputs, "float"))
+    spoiled = Quantize()(halved, ranges)
+    assert mixed(found, spoiled).over(None) == ("in",)
+    left, right = (run(graph, found.inputs, "fast") for graph in (found.integer, spoiled))
+    result = compare(left, right, spoiled.order, units(spoiled), units(found.integer))
+    assert result.first.node == "in"
+
+
+def test_an_output_and_a_norm_are_the_only_nodes_without_integers_to_spoil():
+    # an Output sends what arrives and the contract fixes its format; norms are in float graphs only
+    assert {*SPOILERS, Input, Output, BatchNorm} == set(NODE_TYPES.values())
+    found = pair("gated")
+    out = found.integer.nodes["out"]
+    spoiled = found.integer.with_nodes({"out": replace(out, out=Fixed(24, out.out.frac + 1))})
+    with pytest.raises(Exception, match="node 'out': expected the format"):
+        run(spoiled, found.inputs, "fast")
+    norms = [BatchNorm(gain=np.full(C, gain), offset=np.zeros(C)) for gain in (1.0, 1.5)]
+    left, right = (
+        run(Graph({"in": Input(channels=C, out=Fixed(9, 8)), "norm": norm, "ssm": float_ssm(),
+                   "out": Output(channels=C)},
+                  (("in", "norm"), ("norm", "ssm"), ("ssm", "out"))), pixels(C), "float")
+        for norm in norms
+    )  # fmt: skip
+    assert compare(left, right, ("in", "norm", "ssm", "out")).first.node == "norm"
