@@ -1,0 +1,363 @@
+"""An interpreter of integer `.nssm` files, written from FORMAT.md and from nothing else.
+
+It imports numpy, h5py and hashlib, never neurossm: what it cannot do, FORMAT.md does not say. All
+arithmetic is that of Python's unbounded integers (arrays of objects), so nothing can wrap unseen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+Integers = NDArray[np.object_]
+Entry = int | float | str | NDArray[Any] | dict[str, Any]
+State = dict[str, Integers]
+
+SSM_PARAMETERS = (
+    "a_re", "a_im", "b_re", "b_im", "c_re", "c_im", "d", "drive_re", "drive_im", "bias",
+)  # fmt: skip
+ENTRY_BITS = 24
+LEAK_FRAC = 12
+
+
+class FormatError(Exception):
+    """The file is not what FORMAT.md says."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """What comes in through one edge: integers (C,) and how many of their bits are fraction."""
+
+    values: Integers
+    frac: int
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """The group of an integer array; `frac` has one entry for each index of the first axis."""
+
+    values: Integers
+    bits: int
+    frac: Integers
+
+    def frac_of(self) -> int:
+        """Return the one exponent of the tensor."""
+        (frac,) = set(self.frac.tolist())
+        return int(frac)
+
+
+@dataclass(frozen=True)
+class Node:
+    """A node with its fields as read, and the names that feed it in the order of the edges."""
+
+    name: str
+    fields: dict[str, Any]
+    sources: tuple[str, ...]
+
+    @property
+    def type(self) -> str:
+        """Name of its type."""
+        return str(self.fields["type"])
+
+    @property
+    def out(self) -> dict[str, Any]:
+        """Its message format: bits, frac, kind."""
+        found: dict[str, Any] = self.fields["out"]
+        return found
+
+    def parameter(self, name: str) -> Parameter:
+        """Return an array with its format."""
+        group = self.fields[name]
+        values = as_integers(group["values"])
+        frac = np.broadcast_to(as_integers(group["frac"]), values.shape[:1])
+        return Parameter(values, group["bits"], frac)
+
+
+@dataclass(frozen=True)
+class Golden:
+    """One golden vector: inputs (T, C), and the values and final states that must come out."""
+
+    inputs: Mapping[str, NDArray[Any]]
+    values: Mapping[str, NDArray[Any]]
+    states: Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class File:
+    """Nodes in the order of their index, and the golden vectors."""
+
+    nodes: tuple[Node, ...]
+    golden: tuple[Golden, ...]
+
+
+# --- reading ---------------------------------------------------------------------------------
+
+
+def read(path: Path) -> File:
+    """Read an integer graph with its golden vectors; verify schema, version and hash."""
+    with h5py.File(path, "r") as file:
+        tree = read_tree(file["neurossm"])
+    found = tree.pop("sha256")
+    if tree["schema"] != "neurossm.graph" or tree["schema_version"] != 1:
+        raise FormatError(f"{tree['schema']} {tree['schema_version']}")
+    if digest(tree).hex() != found:
+        raise FormatError(f"contents hash to {digest(tree).hex()}, sha256 says {found}")
+    golden = tree["golden"]
+    vectors = tuple(Golden(**golden[str(number)]) for number in range(len(golden)))
+    return File(_nodes(tree["graph"]), vectors)
+
+
+def digest(entry: Entry) -> bytes:
+    """Return the hash of an entry."""
+    if isinstance(entry, dict):
+        parts = [b"group\n"]
+        for name in sorted(key.encode() for key in entry):
+            parts += [len(name).to_bytes(4, "little"), name, digest(entry[name.decode()])]
+        return hashlib.sha256(b"".join(parts)).digest()
+    if isinstance(entry, np.ndarray):
+        axes = ",".join(str(length) for length in entry.shape)
+        head = f"array\n{entry.dtype.kind}{entry.dtype.itemsize}\n{axes}\n"
+        return hashlib.sha256(head.encode() + entry.tobytes(order="C")).digest()
+    if isinstance(entry, float):
+        return hashlib.sha256(b"float\n" + np.array(entry, "<f8").tobytes()).digest()
+    kind = "string" if isinstance(entry, str) else "int"
+    return hashlib.sha256(f"{kind}\n{entry}".encode()).digest()
+
+
+def read_tree(group: h5py.Group) -> dict[str, Any]:
+    """Return a group and all below it as plain values."""
+    entries: dict[str, Any] = {name: _scalar(value) for name, value in group.attrs.items()}
+    for name, member in group.items():
+        is_group = isinstance(member, h5py.Group)
+        entries[name] = read_tree(member) if is_group else np.asarray(member[()])
+    return entries
+
+
+def _scalar(value: Any) -> int | float | str:
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, str):
+        return value
+    return float(value) if isinstance(value, np.floating) else int(value)
+
+
+def _nodes(graph: dict[str, Any]) -> tuple[Node, ...]:
+    by_index = sorted(graph["nodes"].items(), key=lambda item: int(item[1]["index"]))
+    names = [name for name, _ in by_index]
+    sources: dict[str, list[str]] = {name: [] for name in names}
+    for source, target in graph["edges"].tolist():
+        sources[names[target]].append(names[source])
+    return tuple(Node(name, fields, tuple(sources[name])) for name, fields in by_index)
+
+
+# --- arithmetic ------------------------------------------------------------------------------
+
+
+def as_integers(values: Any) -> Integers:
+    """Return Python integers in an array of any shape."""
+    return np.asarray(values).astype(object)
+
+
+def _tz(p: int, k: int) -> int:
+    if k < 0:
+        return p << -k
+    return (abs(p) >> k) * (1 if p >= 0 else -1)
+
+
+def tz(p: Integers, k: Any) -> Integers:
+    """Shift right by k with the fraction dropped toward zero; left where k is negative."""
+    return as_integers(np.frompyfunc(_tz, 2, 1)(p, k))
+
+
+def sat(v: Integers, bits: int) -> Integers:
+    """Clip to the symmetric range of this many bits."""
+    largest = 2 ** (bits - 1) - 1
+    return as_integers(np.minimum(np.maximum(v, -largest), largest))
+
+
+def joined(messages: list[Message]) -> Message:
+    """Add what converges on a node; several edges saturate on entry."""
+    (frac,) = {message.frac for message in messages}
+    total = sum((message.values for message in messages[1:]), messages[0].values)
+    return Message(sat(total, ENTRY_BITS) if len(messages) > 1 else total, frac)
+
+
+# --- the nodes -------------------------------------------------------------------------------
+
+Step = Callable[[Node, list[Message], State], Integers]
+
+
+def _output(node: Node, messages: list[Message], state: State) -> Integers:
+    return messages[0].values
+
+
+def _affine(node: Node, messages: list[Message], state: State) -> Integers:
+    weight, bias = node.parameter("weight"), node.parameter("bias")
+    _equal(node, node.out["frac"], bias.frac_of(), weight.frac_of() + messages[0].frac)
+    total = bias.values
+    for message in messages:
+        total = total + (weight.values * message.values[None, :]).sum(axis=1)
+    return sat(total, node.out["bits"])
+
+
+def _ssm(node: Node, messages: list[Message], state: State) -> Integers:
+    a_re, a_im, b_re, b_im, c_re, c_im, d, drive_re, drive_im, bias = (
+        node.parameter(name) for name in SSM_PARAMETERS
+    )
+    u, out, width = joined(messages), node.out, drive_re.bits
+    _equal(node, out["frac"], bias.frac_of())
+    shift_a = a_re.frac[:, None]
+    re = state.setdefault("re", 0 * a_re.values)
+    im = state.setdefault("im", 0 * a_re.values)
+    entering = u.values[:, None]
+
+    def drive(b: Parameter, constant: Parameter) -> Integers:
+        shift = (b.frac + u.frac - constant.frac)[:, None]
+        return as_integers(tz(b.values * entering, shift) + constant.values)
+
+    new_re = tz(a_re.values * re, shift_a) - tz(a_im.values * im, shift_a) + drive(b_re, drive_re)
+    new_im = tz(a_re.values * im, shift_a) + tz(a_im.values * re, shift_a) + drive(b_im, drive_im)
+    state["re"], state["im"] = re, im = sat(new_re, width), sat(new_im, width)
+    shift_y = (c_re.frac + drive_re.frac - 1 - out["frac"])[:, None]
+    read_out = (tz(c_re.values * re, shift_y) - tz(c_im.values * im, shift_y)).sum(axis=1)
+    through = tz(d.values * u.values, d.frac + u.frac - out["frac"])
+    return sat(as_integers(read_out + through + bias.values), out["bits"])
+
+
+def _threshold(node: Node, messages: list[Message], state: State) -> Integers:
+    u, theta = joined(messages), node.parameter("theta")
+    _equal(node, theta.frac_of(), u.frac)
+    return as_integers((u.values >= theta.values).astype(int))
+
+
+def _ternary(node: Node, messages: list[Message], state: State) -> Integers:
+    u, delta = joined(messages), node.parameter("delta")
+    _equal(node, delta.frac_of(), u.frac)
+    up, down = u.values >= delta.values, u.values <= -delta.values
+    return as_integers(up.astype(int) - down.astype(int))
+
+
+def _lif(node: Node, messages: list[Message], state: State) -> Integers:
+    theta, kappa, tau, rho = (node.parameter(name) for name in ("theta", "kappa", "tau", "rho"))
+    u, width = joined(messages), theta.bits
+    _equal(node, u.frac, theta.frac_of(), kappa.frac_of())
+    _equal(node, LEAK_FRAC, tau.frac_of(), rho.frac_of())
+    membrane = state.setdefault("u", 0 * theta.values)
+    trace = state.get("r", 0 * theta.values)
+    v = sat(tz(tau.values * membrane, LEAK_FRAC) + u.values, width)
+    y = as_integers((v - trace >= theta.values).astype(int))
+    reset = {"hard": v * (1 - y), "soft": v - theta.values * y, "none": v}
+    state["u"] = reset[node.fields["reset"]]
+    if any(kappa.values):
+        state["r"] = sat(tz(rho.values * trace, LEAK_FRAC) + kappa.values * y, width)
+    return y
+
+
+def _embedding(node: Node, messages: list[Message], state: State) -> Integers:
+    table = node.parameter("table")
+    _equal(node, node.out["frac"], table.frac_of())
+    (token,) = messages[0].values.tolist()
+    return as_integers(table.values[token])
+
+
+def _sum(node: Node, messages: list[Message], state: State) -> Integers:
+    terms = [tz(u.values, u.frac - node.out["frac"]) for u in messages]
+    return sat(as_integers(sum(terms)), node.out["bits"])
+
+
+def _product(node: Node, messages: list[Message], state: State) -> Integers:
+    left, right = messages
+    shift = left.frac + right.frac - node.out["frac"]
+    return sat(tz(left.values * right.values, shift), node.out["bits"])
+
+
+def _piecewise(node: Node, messages: list[Message], state: State) -> Integers:
+    u = joined(messages)
+    knots, slopes, offsets = (node.parameter(name) for name in ("knots", "slopes", "offsets"))
+    segment = np.array([sum(knot <= value for knot in knots.values) for value in u.values], int)
+    shift = slopes.frac[segment] + u.frac - node.out["frac"]
+    line = tz(slopes.values[segment] * u.values, shift) + offsets.values[segment]
+    return sat(line, node.out["bits"])
+
+
+def _accumulate(node: Node, messages: list[Message], state: State) -> Integers:
+    u = joined(messages)
+    term = sat(tz(u.values, u.frac - node.out["frac"]), node.fields["term_bits"])
+    state["sum"] = sat(state.get("sum", 0 * u.values) + term, node.out["bits"])
+    return state["sum"]
+
+
+def _equal(node: Node, *fracs: int) -> None:
+    if len(set(fracs)) > 1:
+        raise FormatError(f"node {node.name!r}: fraction bits {fracs} must be equal")
+
+
+STEPS: dict[str, Step] = {
+    "Output": _output,
+    "Affine": _affine,
+    "DiagonalSSM": _ssm,
+    "Threshold": _threshold,
+    "TernaryThreshold": _ternary,
+    "LIF": _lif,
+    "Embedding": _embedding,
+    "Sum": _sum,
+    "Product": _product,
+    "PiecewiseLinear": _piecewise,
+    "Accumulate": _accumulate,
+}
+
+
+# --- running ---------------------------------------------------------------------------------
+
+
+def run(file: File, inputs: Mapping[str, NDArray[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what every node sends, (T, C), and all final states, for inputs (T, C)."""
+    order, steps = _order(file.nodes), len(next(iter(inputs.values())))
+    states: dict[str, State] = {node.name: {} for node in file.nodes}
+    sent: dict[str, list[Integers]] = {node.name: [] for node in file.nodes}
+    for t in range(steps):
+        now: dict[str, Message] = {}
+        for node in order:
+            if node.type == "Input":
+                values = as_integers(inputs[node.name][t])
+            else:
+                arriving = [now[source] for source in node.sources]
+                values = STEPS[node.type](node, arriving, states[node.name])
+            now[node.name] = Message(values, node.out["frac"])
+            sent[node.name].append(values)
+    final = {f"{name}.{part}": values for name, s in states.items() for part, values in s.items()}
+    return {name: np.array(rows, dtype=object) for name, rows in sent.items()}, final
+
+
+def disagreements(file: File) -> list[str]:
+    """Return where golden vectors differ from what this interpreter computes; empty if equal."""
+    found = []
+    for number, golden in enumerate(file.golden):
+        values, states = run(file, golden.inputs)
+        for what, mine, theirs in (
+            ("values", values, golden.values),
+            ("states", states, golden.states),
+        ):
+            if set(mine) != set(theirs):
+                found.append(f"golden {number}: {what} of {sorted(set(mine) ^ set(theirs))}")
+            for name in sorted(set(mine) & set(theirs)):
+                if not np.array_equal(mine[name], as_integers(theirs[name])):
+                    found.append(f"golden {number}: {what} of {name!r}")
+    return found
+
+
+def _order(nodes: tuple[Node, ...]) -> list[Node]:
+    done: dict[str, Node] = {}
+    while len(done) < len(nodes):
+        ready = [n for n in nodes if n.name not in done and all(s in done for s in n.sources)]
+        if not ready:
+            raise FormatError("the graph has a cycle")
+        done.update((node.name, node) for node in ready)
+    return list(done.values())
