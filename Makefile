@@ -20,6 +20,8 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	# lava-nc 0.10.0 declares Python < 3.11; it runs on newer ones with our import-time shim
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python lava-nc==0.10.0
+	# lava-dl's own network is what imported netx files are compared with; its torchvision is not needed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python lava-dl==0.6.0
 	touch $@
 
 data: $(STAMP)  ## fetch MNIST and verify its checksums (nothing if it is there)

@@ -1,4 +1,4 @@
-"""``neurossm train``."""
+"""``neurossm train``: from scratch, or further on the integers that will run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from neurossm.cli.console import Console, JsonOption
+from neurossm.cli.finetuning import CALIBRATION_SAMPLES, finetune_changes, make_twin
+from neurossm.cli.quantizing import pole_width
 
 
 def train(
@@ -16,22 +18,48 @@ def train(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Override: section.key=value; repeatable.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Run folder (default: runs/NAME).")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder (default: runs/NAME, runs/NAME-finetuned).")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
+    finetune_from: Annotated[
+        str, typer.Option(help="Start from the weights of this run or checkpoint.")
+    ] = "",
+    quantized: Annotated[
+        bool, typer.Option("--quantized", help="Fine-tune on the integers that will run.")
+    ] = False,
+    calibrate: Annotated[
+        str, typer.Option(help="Data that sets the ranges, NAME:SPLIT:N"
+                               f" (default: the recipe's, train, {CALIBRATION_SAMPLES}).")
+    ] = "",
+    poles: Annotated[str, typer.Option(help="Width of a pole's parts: q15, q12 or bits.")] = "",
+    weights: Annotated[int | None, typer.Option(help="Width of weights and gains.")] = None,
+    state: Annotated[int | None, typer.Option(help="Width of states.")] = None,
+    messages: Annotated[int | None, typer.Option(help="Widest graded message.")] = None,
     json: JsonOption = False,
-) -> None:
-    """Train a model by a recipe; resumable, held-out images choose the checkpoint."""
+) -> None:  # fmt: skip
+    """Train a model by a recipe; resumable, held-out data choose the checkpoint.
+
+    With --finetune-from RUN --quantized: train a finished run further, for one epoch at a tenth of
+    the learning rates unless --set says otherwise, with the integer engine as the forward pass.
+    """
     from neurossm_models.train import is_first_process
     from neurossm_models.train import train as run_training
 
     console = Console(json)
-    result = run_training(recipe, set_ or [], out, resume)
+    widths = {"pole_bits": pole_width(poles) if poles else None, "weight_bits": weights,
+              "state_bits": state, "message_bits": messages}  # fmt: skip
+    given = {key: value for key, value in widths.items() if value is not None}
+    changes = finetune_changes(recipe, finetune_from, quantized, calibrate, given)
+    if changes and out is None:
+        out = Path("runs") / f"{Path(recipe).stem}-finetuned"
+    result = run_training(recipe, changes + (set_ or []), out, resume, make_twin=make_twin)
     if not is_first_process():
         return
     console.document(asdict(result))
-    state = "finished" if result.finished else "stopped, can be resumed"
+    ended = "finished" if result.finished else "stopped, can be resumed"
     console.say(
-        f"{state} after {result.epoch} epochs ({result.step} steps); best held-out accuracy"
+        f"{ended} after {result.epoch} epochs ({result.step} steps); best held-out accuracy"
         f" {result.held_out_accuracy:.2%} in epoch {result.best_epoch}"
     )
     console.say(f"run folder: {result.run}")

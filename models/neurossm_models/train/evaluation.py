@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from neurossm.errors import InputError
-from neurossm_models.config import nearest
+from neurossm_models.config import NetworkConfig, nearest
 from neurossm_models.data.dataset import NOTHING, Dataset
 from neurossm_models.data.registry import load
 from neurossm_models.network import Network
@@ -144,6 +145,29 @@ def load_model(run: str | Path) -> tuple[Network, Recipe]:
     weights, _ = load_tensors(folder / "weights.safetensors")
     load_weights(model, weights, str(folder / "weights.safetensors"))
     return model.eval(), recipe
+
+
+def load_same(run: str | Path, config: NetworkConfig) -> Network:
+    """Return the network of a run that is the one of a recipe, in eval mode.
+
+    Raises
+    ------
+    InputError
+        If there is no such run, or its network has another configuration; names the setting.
+    FormatError
+        If its weights are damaged or do not belong to its recipe.
+    """
+    model, trained = load_model(run)
+    for field in dataclasses.fields(config):
+        ours, theirs = getattr(config, field.name), getattr(trained.model, field.name, None)
+        if ours != theirs:
+            raise InputError(
+                f"recipe [model] {field.name}",
+                expected=f"{theirs!r}, as of the run {str(run)!r}",
+                got=repr(ours),
+                remedy="train on with the recipe that the run was trained with",
+            )
+    return model
 
 
 def run_folder(run: str | Path) -> Path:

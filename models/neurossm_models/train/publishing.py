@@ -14,6 +14,7 @@ from neurossm_models.train.checkpoint import replace_file
 from neurossm_models.train.evaluation import CHECKPOINTS, Evaluation, evaluate, load_model
 from neurossm_models.train.recipe import Recipe
 
+Log = list[dict[str, float]]
 _FILES = ("recipe.toml", "weights.safetensors", "log.jsonl")
 
 
@@ -57,15 +58,26 @@ def publish(run: str | Path, name: str, *, into: Path = CHECKPOINTS) -> Path:
     for file in _FILES:
         replace_file(target / file, (folder / file).read_bytes())
     replace_file(target / "test.json", (folder / "test.json").read_bytes())
-    card = model_card(name, recipe, log, test, parameters)
+    history = read_history(folder)
+    if history:
+        replace_file(target / "start.jsonl", (folder / "start.jsonl").read_bytes())
+    card = model_card(name, recipe, log, test, parameters, history)
     replace_file(target / "MODEL_CARD.md", card.encode())
     return target
 
 
 def model_card(
-    name: str, recipe: Recipe, log: list[dict[str, float]], test: Evaluation, parameters: int
+    name: str,
+    recipe: Recipe,
+    log: Log,
+    test: Evaluation,
+    parameters: int,
+    history: Log | None = None,
 ) -> str:
-    """Return the card of a checkpoint as Markdown; every number in it was measured."""
+    """Return the card of a checkpoint as Markdown; every number in it was measured.
+
+    `history` is the log of what the run started from, if it did.
+    """
     best = max(log, key=lambda line: line["held_out_accuracy"])
     model, data, config = recipe.model, recipe.data, recipe.train
     minutes = train_minutes(log)
@@ -91,7 +103,7 @@ S4D-{model.init}, {model.discretization} |
 | spikes per neuron and step | {rates} (blocks in order, on the test set) |
 | training | {len(log)} epochs, {log[-1]["step"]} steps of {config.batch} sequences, \
 {minutes:.0f} min in training steps |
-
+{_started(recipe, history or [])}{_finetuned(recipe)}
 One run with one seed ({config.seed}). The state space layers and the residual stream are
 real-valued. Precision: 32-bit floating point.
 
@@ -107,7 +119,7 @@ an epoch), `test.json` (the measurement above).
 """
 
 
-def train_minutes(log: list[dict[str, float]]) -> float:
+def train_minutes(log: Log) -> float:
     """Return the minutes in training steps of a log: without evaluation, without start-up."""
     return sum(line["seconds"] for line in log) / 60
 
@@ -131,6 +143,26 @@ def _held_out(count: int) -> str:
     if not count:
         return "its own validation part chose the epoch"
     return f"{count} training sequences held out to choose the epoch"
+
+
+def _started(recipe: Recipe, history: Log) -> str:
+    """Return the row of the card that says what a run started from, if it did."""
+    start = recipe.finetune.run if recipe.finetune else recipe.train.start
+    if not start:
+        return ""
+    before = f"{len(history)} epochs, {train_minutes(history):.0f} min in training steps"
+    return f"| started from | the weights of the run `{Path(start).name}`: {before} |\n"
+
+
+def _finetuned(recipe: Recipe) -> str:
+    """Return the row of the card that says so where a network was fine-tuned on the integers."""
+    config = recipe.finetune
+    if config is None:
+        return ""
+    return f"""| fine-tuned | on the integers, from `{Path(config.run).name}`, ranges from \
+{config.calibrate}; held-out accuracy is that of the integers; poles {config.pole_bits}, weights \
+{config.weight_bits}, state {config.state_bits}, messages {config.message_bits} bits |
+"""
 
 
 def _settings(model: NetworkConfig) -> str:
@@ -163,7 +195,13 @@ def measured_once(folder: Path) -> Evaluation:
         raise FormatError(str(kept), expected="an evaluation", got=got, remedy=remedy) from None
 
 
-def read_log(path: Path) -> list[dict[str, float]]:
+def read_history(folder: Path) -> Log:
+    """Return the log of what a run started from, empty if it started from fresh weights."""
+    kept = folder / "start.jsonl"
+    return read_log(kept) if kept.exists() else []
+
+
+def read_log(path: Path) -> Log:
     """Return the lines of ``log.jsonl``; `FormatError` if it is none."""
     try:
         return [json.loads(line) for line in path.read_text().splitlines()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import tomllib
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from neurossm_models.config import (
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.registry import names, splits
 from neurossm_models.data.task import task
+from neurossm_models.train.finetune_config import FinetuneConfig
 
 _RECIPES = Path(__file__).parent.parent / "recipes"
 
@@ -79,6 +81,8 @@ class TrainConfig:
         PyTorch threads; 0 leaves PyTorch's own choice. The sums, hence the bits, depend on it.
     save_every
         Steps between two checkpoints.
+    start
+        Run folder, or name of a checkpoint, whose weights it starts from; empty: fresh weights.
     ssm, neuron
         How sequences are computed; see `Network.use`. The forms agree within rounding, except for
         neuron ``"sdn"`` (or ``"sdn:FILE"``), whose spikes while training are those of a network.
@@ -95,6 +99,7 @@ class TrainConfig:
     seed: int = 0
     threads: int = 1
     save_every: int = 200
+    start: str = ""
     ssm: str = "auto"
     neuron: str = "auto"
 
@@ -117,7 +122,7 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything about one training run: data, network, training.
+    """Everything about one training run: data, network, training; what it fine-tunes, if it does.
 
     Raises
     ------
@@ -128,6 +133,7 @@ class Recipe:
     data: DataConfig
     model: NetworkConfig
     train: TrainConfig
+    finetune: FinetuneConfig | None = None
 
     def __post_init__(self) -> None:
         facts, model = task(self.data.name), self.model
@@ -170,6 +176,7 @@ def load_recipe(name_or_path: str | Path, overrides: list[str] | None = None) ->
     parts: dict[str, Any] = {
         section: _section(f"{path} [{section}]", kind, tables.get(section, {}))
         for section, kind in sections.items()
+        if section != "finetune" or section in tables
     }
     try:
         return Recipe(**parts)
@@ -213,6 +220,8 @@ def to_toml(recipe: Recipe) -> str:
     """Return the recipe as TOML with every key written out."""
     lines = []
     for section, table in dataclasses.asdict(recipe).items():
+        if table is None:
+            continue
         lines.append(f"[{section}]")
         for key, value in table.items():
             lines.append(f"{key} = {_toml(value)}")
@@ -223,7 +232,8 @@ def to_toml(recipe: Recipe) -> str:
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else repr(value)
+    # a JSON string is a TOML one, with the same escapes
+    return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
 def _override(tables: dict[str, Any], override: str) -> None:
@@ -249,7 +259,8 @@ def _sections(where: str, tables: dict[str, Any]) -> dict[str, type]:
     """Return what each section becomes; the family decides which keys [model] has."""
     family = tables.get("model", {}).get("family", _DEFAULT_FAMILY)
     check_choice(f"{where} [model] family", family, sorted(FAMILIES))
-    return {"data": DataConfig, "model": FAMILIES[family], "train": TrainConfig}
+    parts: dict[str, type] = {"data": DataConfig, "model": FAMILIES[family], "train": TrainConfig}
+    return {**parts, "finetune": FinetuneConfig}
 
 
 def _section(where: str, kind: type, table: dict[str, Any]) -> Any:

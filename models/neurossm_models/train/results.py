@@ -15,7 +15,12 @@ from typing import Any, get_type_hints
 from neurossm.errors import FormatError
 from neurossm_models.train.checkpoint import replace_file
 from neurossm_models.train.evaluation import load_model, run_folder
-from neurossm_models.train.publishing import measured_once, read_log, train_minutes
+from neurossm_models.train.publishing import (
+    measured_once,
+    read_history,
+    read_log,
+    train_minutes,
+)
 
 START, END = "<!-- results: written by `neurossm results` -->", "<!-- end of results -->"
 _MICRO, _MILLI = 1e-6, 1e-3
@@ -81,7 +86,7 @@ def training(run: str | Path) -> Training:
         recipe.data.name,
         measured_once(folder).accuracy,
         sum(parameter.numel() for parameter in model.parameters()),
-        train_minutes(read_log(folder / "log.jsonl")),
+        train_minutes(read_history(folder) + read_log(folder / "log.jsonl")),
     )
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from neurossm.errors import InputError
 from neurossm_models.train.checkpoint import replace_file
+from neurossm_models.train.evaluation import run_folder
+from neurossm_models.train.finetuning import Finetuner, MakeTwin, starting_network
 from neurossm_models.train.memory import keep_freed_memory
 from neurossm_models.train.parallel import Group, processes
 from neurossm_models.train.recipe import Recipe, load_recipe, to_toml
@@ -21,6 +24,7 @@ def train(
     out: Path | None = None,
     resume: bool = False,
     stop_after: int | None = None,
+    make_twin: MakeTwin | None = None,
 ) -> TrainResult:
     """Train a network as a recipe says, and return what it reached.
 
@@ -40,6 +44,8 @@ def train(
         as if it had never stopped (same machine, same number of threads).
     stop_after
         Stop with a checkpoint once this many steps in all are done. None: train to the end.
+    make_twin
+        From a recipe with a section [finetune] to what runs its integers.
 
     Returns
     -------
@@ -51,7 +57,9 @@ def train(
     InputError
         If the recipe is wrong, the folder already holds a run and `resume` is false, or there is
         nothing to resume, or it was started with another recipe; if the batch cannot be shared
-        evenly by the processes.
+        evenly by the processes; if the network to fine-tune is not the one of the recipe.
+    GraphError
+        If the network to fine-tune cannot be deployed; names the module.
     """
     recipe = load_recipe(recipe_name_or_path, overrides)
     folder = Path("runs") / Path(recipe_name_or_path).stem if out is None else Path(out)
@@ -62,12 +70,36 @@ def train(
     keep_freed_memory()
     with processes() as group:
         _check_share(recipe, group)
-        trainer = Trainer(recipe, folder, group)
+        trainer = _trainer(recipe, folder, group, make_twin)
         if resume:
             trainer.restore()
         elif group.first:
             replace_file(folder / "recipe.toml", to_toml(recipe).encode())
+            _keep_history(recipe, folder)
+            trainer.prepare()
         return trainer.run(stop_after)
+
+
+def _keep_history(recipe: Recipe, folder: Path) -> None:
+    """Copy the logs of what a run starts from: its epochs are part of what the weights cost."""
+    start = recipe.finetune.run if recipe.finetune else recipe.train.start
+    if start:
+        logs = [run_folder(start) / name for name in ("start.jsonl", "log.jsonl")]
+        text = b"".join(log.read_bytes() for log in logs if log.exists())
+        replace_file(folder / "start.jsonl", text)
+
+
+def _trainer(recipe: Recipe, folder: Path, group: Group, make_twin: MakeTwin | None) -> Trainer:
+    if recipe.finetune is None:
+        return Trainer(recipe, folder, group)
+    if make_twin is None:
+        remedy = "use `neurossm train`, or pass make_twin"
+        raise InputError("recipe [finetune]", expected="what runs the integers", remedy=remedy)
+    if group.size > 1:
+        got = f"{group.size}"
+        raise InputError("fine-tuning on the integers", expected="one process", got=got)
+    twin = make_twin(recipe)
+    return Finetuner(recipe, folder, starting_network(recipe, twin), twin)
 
 
 def _check_share(recipe: Recipe, group: Group) -> None:
@@ -89,10 +121,15 @@ def _check_folder(folder: Path, recipe: Recipe, resume: bool) -> None:
         raise InputError(str(folder), expected="a run to resume", got="none", remedy=remedy)
     before = load_recipe(written)
     for section in dataclasses.fields(Recipe):
-        was, now = getattr(before, section.name), getattr(recipe, section.name)
-        for field in dataclasses.fields(was):
-            old, new = getattr(was, field.name), getattr(now, field.name)
+        was, now = (_settings(getattr(one, section.name)) for one in (before, recipe))
+        for key in was | now:
+            old, new = was.get(key, "none"), now.get(key, "none")
             if old != new:
-                where = f"{written} [{section.name}] {field.name}"
+                where = f"{written} [{section.name}] {key}"
                 remedy = "resume with the settings the run was started with"
-                raise InputError(where, expected=repr(old), got=repr(new), remedy=remedy)
+                raise InputError(where, expected=old, got=new, remedy=remedy)
+
+
+def _settings(section: Any) -> dict[str, str]:
+    """Return the settings of a section of a recipe as text; none where there is no section."""
+    return {} if section is None else {k: repr(v) for k, v in vars(section).items()}

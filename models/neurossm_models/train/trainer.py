@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from neurossm.errors import InputError
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.registry import load
 from neurossm_models.network import Network
 from neurossm_models.train import checkpoint as ck
-from neurossm_models.train.evaluation import Evaluation, score, tensors
+from neurossm_models.train.evaluation import Evaluation, load_same, score, tensors
 from neurossm_models.train.interrupt import interrupts
 from neurossm_models.train.optimization import lr_factor, parameter_groups
 from neurossm_models.train.parallel import Group, measure_together, spread_over
@@ -75,6 +75,8 @@ class Trainer:
         self.recipe, self.folder, self.group = recipe, folder, group or Group()
         self.data, self.held_out = split_data(recipe)
         self.model = Network(recipe.model)
+        if recipe.train.start and not recipe.finetune:
+            self.model.load_state_dict(load_same(recipe.train.start, recipe.model).state_dict())
         self.model.use(ssm=recipe.train.ssm, neuron=recipe.train.neuron)
         self.whole = spread_over(self.model, self.group)
         self.names = {parameter: name for name, parameter in self.model.named_parameters()}
@@ -114,6 +116,9 @@ class Trainer:
             tuple(self.best["spike_rates"]),
         )
 
+    def prepare(self) -> None:
+        """Do what is to be done once, before the first step of a new run; nothing here."""
+
     def save(self) -> None:
         """Write the checkpoint that `restore` continues from, and the losses since the last one."""
         if not self.group.first:
@@ -121,13 +126,15 @@ class Trainer:
         with (self.folder / "steps.jsonl").open("a") as log:
             log.writelines(json.dumps({"step": n, "loss": x}) + "\n" for n, x in self.losses)
         self.losses = []
-        state = {
+        meta = {"step": self.step, "sums": self.sums, "best": self.best}
+        ck.save_tensors(self.folder / "last" / "state.safetensors", self._state(), meta)
+
+    def _state(self) -> ck.Tensors:
+        return {
             **ck.with_prefix("model", self.model.state_dict()),
             **ck.with_prefix("optimizer", ck.optimizer_tensors(self.optimizer, self.names)),
             "torch_rng": torch.get_rng_state(),
         }
-        meta = {"step": self.step, "sums": self.sums, "best": self.best}
-        ck.save_tensors(self.folder / "last" / "state.safetensors", state, meta)
 
     def restore(self) -> None:
         """Continue from the last checkpoint of the folder."""
@@ -161,9 +168,7 @@ class Trainer:
         factor = lr_factor(self.step, config.steps or self.total_steps, config.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
-        x, lengths, labels = tensors(batch)
-        share, own = self.group.share, None if lengths is None else self.group.share(lengths)
-        mean, right, asked = score(self.whole(share(x), own), share(labels))
+        mean, right, asked = score(*self._answers(batch))
         loss, correct, count = self.group.sums(float(mean.detach()) * asked, right, asked)
         self.optimizer.zero_grad()
         # The gradients become means over the processes, which may be asked for unequal numbers.
@@ -178,9 +183,19 @@ class Trainer:
         self.sums["count"] += count
         self.sums["seconds"] += time.perf_counter() - started
 
+    def _answers(self, batch: Dataset) -> tuple[Tensor, Tensor]:
+        """Return the logits and the labels of this process's share of a batch."""
+        x, lengths, labels = tensors(batch)
+        share, own = self.group.share, None if lengths is None else self.group.share(lengths)
+        return self.whole(share(x), own), share(labels)
+
+    def _measure(self) -> Evaluation:
+        """Return what the network reaches on the held-out part."""
+        return measure_together(self.model, self.held_out, self.group)
+
     def _end_epoch(self) -> str:
         epoch = self.step // self.steps_per_epoch
-        held_out = measure_together(self.model, self.held_out, self.group)
+        held_out = self._measure()
         if not self.best["epoch"] or held_out.accuracy > self.best["accuracy"]:
             rates = list(held_out.spike_rates)
             self.best = {"accuracy": held_out.accuracy, "epoch": epoch, "spike_rates": rates}

@@ -1,0 +1,12 @@
+"""The float shadow of a run of the integers: its values forward, derivatives of its own backward.
+
+Every operation here takes its value from the run of the integer engine and contributes its
+derivative at that point, with the rounded parameters (straight-through estimation, Bengio,
+Leonard, Courville, arXiv 1308.3432). So the forward pass is the integer network, and gradients
+reach the live parameters through rounding, folding and discretization as if rounding were the
+identity.
+"""
+
+from neurossm_models.shadow.network import recorded, shadow
+
+__all__ = ["recorded", "shadow"]

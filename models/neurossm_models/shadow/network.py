@@ -1,0 +1,73 @@
+"""The whole shadow: encoder, blocks, readout.
+
+Shape letters: ``H`` features, ``B`` batch, ``L`` time steps, ``C`` classes.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from neurossm_models.block import Block
+from neurossm_models.network import Network
+from neurossm_models.shadow.blocks import block_nodes, block_shadow
+from neurossm_models.shadow.operations import affine, straight
+from neurossm_models.twin import IntegerRun
+
+
+def recorded(model: Network) -> tuple[str, ...]:
+    """Return the names of the nodes whose values `shadow` needs."""
+    names = ["encoder"]
+    for name, block in _blocks(model):
+        names += block_nodes(name, block)
+    return tuple(names)
+
+
+def shadow(model: Network, x: Tensor, run: IntegerRun, lengths: Tensor | None = None) -> Tensor:
+    """Return the logits of a run of the integers, differentiable by the network's parameters.
+
+    Parameters
+    ----------
+    model
+        Float32, on the CPU, in evaluation mode: batch norms have their running statistics.
+    x
+        The batch as `Network` takes it.
+    run
+        What the twin of this network made of the same batch, with `recorded` values.
+    lengths
+        Steps of each sequence that count, (B,); None: all.
+
+    Returns
+    -------
+    Tensor
+        Shape (B, C). Where all steps count they are `run.logits` bit for bit; else these times
+        ``run.steps / lengths``, so that every sequence has the mean over its own steps.
+    """
+    r = _encoded(model, x, run)
+    for name, block in _blocks(model):
+        r = block_shadow(name, block, r, run)
+    return _logits(model, r, run, lengths)
+
+
+def _encoded(model: Network, x: Tensor, run: IntegerRun) -> Tensor:
+    encoder, value = model.encoder, run.values["encoder"]
+    if isinstance(encoder, nn.Embedding):
+        return straight(encoder(x).permute(2, 0, 1), value)
+    assert isinstance(encoder, nn.Linear)
+    return affine(x.permute(2, 0, 1), encoder.weight, encoder.bias, value)
+
+
+def _logits(model: Network, r: Tensor, run: IntegerRun, lengths: Tensor | None) -> Tensor:
+    """Return the readout of the residual stream: a sum over time of an affine map."""
+    weight, bias = model.decoder.weight / run.steps, model.decoder.bias / run.steps
+    count = torch.full((r.shape[1],), r.shape[2]) if lengths is None else lengths
+    if lengths is not None:
+        r = r * (torch.arange(r.shape[2]) < lengths[:, None])
+    weight = straight(weight, run.parameters["decoder.weight"])
+    sums = r.sum(-1).T @ weight.T + count[:, None] * bias
+    return straight(sums, run.logits) * (run.steps / count)[:, None]
+
+
+def _blocks(model: Network) -> list[tuple[str, Block]]:
+    named = ((f"blocks.{i}", block) for i, block in enumerate(model.blocks))
+    return [(name, block) for name, block in named if isinstance(block, Block)]

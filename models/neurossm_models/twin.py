@@ -1,0 +1,79 @@
+"""What a network asks of its integer twin: to be checked, calibrated and run.
+
+The PyTorch side knows no graph; who knows both sides (`neurossm_converters.twin`) provides the
+twin. Nodes carry the names that the exporter gives them, such as ``blocks.0.ssm``.
+
+Shape letters: ``B`` batch, ``L`` time steps, ``H`` features of a node, ``C`` classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from neurossm_models.network import Network
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerRun:
+    """A batch on the integer engine, as the real numbers that the integers stand for.
+
+    Attributes
+    ----------
+    logits
+        Outputs after the last step that counts, ``m * 2**-frac``, shape (B, C): the sum over time
+        divided by `steps`.
+    steps
+        Length of sequence that the readout divides by.
+    values
+        Node name to what it sent, (H, B, L), for the nodes that were asked for.
+    parameters
+        Name of node and parameter (``"blocks.0.ssm.pole"``) to the rounded parameters.
+    rates
+        Name of a node that spikes to its spikes per neuron and step, padding included.
+    saturations
+        Values that were clipped to their width.
+    """
+
+    logits: Tensor
+    steps: int
+    values: Mapping[str, Tensor]
+    parameters: Mapping[str, Tensor]
+    rates: Mapping[str, float]
+    saturations: int
+
+
+class Twin(Protocol):
+    """Turns a network into the integer graph that deploying it would write, and runs it."""
+
+    def check(self, model: Network) -> None:
+        """Raise a named error if the network cannot be deployed."""
+
+    def calibrate(self, model: Network) -> None:
+        """Choose the ranges of all messages and states by a run of the network as it is now."""
+
+    def run(
+        self,
+        model: Network,
+        inputs: NDArray[np.integer[Any]],
+        lengths: NDArray[np.int64] | None = None,
+        record: Sequence[str] = (),
+    ) -> IntegerRun:
+        """Quantize the network as it is now, with the ranges chosen last, and run a batch.
+
+        Parameters
+        ----------
+        model
+            In evaluation mode.
+        inputs
+            Integers of the data set, (B, L, F).
+        lengths
+            Steps of each sequence that count, (B,); None: all.
+        record
+            Names of the nodes whose values are kept.
+        """

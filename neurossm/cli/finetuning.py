@@ -1,0 +1,74 @@
+"""Fine-tuning on the integers, as the command line asks for it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from neurossm.errors import InputError
+
+if TYPE_CHECKING:
+    from neurossm.passes import Quantize
+    from neurossm_converters.twin import IntegerTwin
+    from neurossm_models.train import Recipe
+    from neurossm_models.train.finetune_config import FinetuneConfig
+
+CALIBRATION_SAMPLES = 512
+
+
+def finetune_changes(
+    recipe: str, run: str, quantized: bool, calibrate: str, widths: dict[str, int]
+) -> list[str]:
+    """Return what the options change in a recipe.
+
+    Raises
+    ------
+    InputError
+        If one of the options stands without another that it needs; named.
+    """
+    from neurossm_models.train import load_recipe
+    from neurossm_models.train.finetune_config import shorter_schedule
+
+    if not (run and quantized):
+        options = {"--calibrate": calibrate, "a width": widths, "--finetune-from": run}
+        alone = "--quantized" if quantized else next((o for o, v in options.items() if v), "")
+        if alone:
+            missing = "--finetune-from RUN" if quantized else "--quantized"
+            raise InputError(alone, expected=f"{missing} beside it", got="none")
+        return []
+    own = load_recipe(recipe)
+    calibrate = calibrate or f"{own.data.name}:train:{CALIBRATION_SAMPLES}"
+    changes = [] if own.finetune else shorter_schedule(own.train.lr, own.train.ssm_lr)
+    changes += [f"finetune.{key}={value}" for key, value in widths.items()]
+    # a JSON string is a TOML one
+    return [
+        *changes,
+        f"finetune.run={json.dumps(run)}",
+        f"finetune.calibrate={json.dumps(calibrate)}",
+    ]
+
+
+def make_twin(recipe: Recipe) -> IntegerTwin:
+    """Return what runs the integers of the networks of a recipe."""
+    from neurossm_converters.twin import IntegerTwin
+    from neurossm_models.data import load, task
+
+    assert recipe.finetune is not None
+    settings = quantizer(recipe.finetune)
+    data, facts = load(recipe.finetune.calibrate), task(recipe.data.name)
+    if data.name != recipe.data.name:
+        expected = f"a part of {recipe.data.name!r}"
+        raise InputError("recipe [finetune] calibrate", expected=expected, got=repr(data.name))
+    return IntegerTwin(settings, data.inputs, steps=facts.steps, scale=facts.scale, bits=facts.bits)
+
+
+def quantizer(config: FinetuneConfig) -> Quantize:
+    """Return the pass with the widths of a recipe."""
+    from neurossm.passes import Quantize
+
+    return Quantize(
+        pole_bits=config.pole_bits,
+        weight_bits=config.weight_bits,
+        state_bits=config.state_bits,
+        message_bits=config.message_bits,
+    )

@@ -1,0 +1,65 @@
+"""Training that goes on from the weights of another run."""
+
+import json
+
+import pytest
+import torch
+
+from neurossm.errors import InputError
+from neurossm_models.train import load_model, load_recipe, publish, train
+from neurossm_models.train.results import training
+
+TINY = [
+    "data.limit=80", "data.held_out=16", "model.width=8", "model.state=4", "train.epochs=1",
+    "train.batch=16",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "first"
+    assert train("binary-s4d-digits", TINY, folder).finished
+    return folder
+
+
+def go_on(first, folder, *changes):
+    return train("binary-s4d-digits", [*TINY, f"train.start={first}", *changes], folder)
+
+
+def test_without_a_step_the_weights_are_those_it_started_from(first, tmp_path):
+    go_on(first, tmp_path, "train.lr=0.0", "train.ssm_lr=0.0")
+    ours, theirs = (load_model(folder)[0].state_dict() for folder in (tmp_path, first))
+    trained = [name for name in ours if "running" not in name and "num_batches" not in name]
+    assert len(trained) > 10
+    assert all(torch.equal(ours[name], theirs[name]) for name in trained)
+    assert load_recipe(tmp_path / "recipe.toml").train.start == str(first)
+
+
+def test_what_it_cost_before_is_counted_and_said(first, tmp_path):
+    go_on(first, tmp_path / "second", "train.epochs=2")
+    go_on(tmp_path / "second", tmp_path / "third")
+    lines = [
+        json.loads(line)
+        for folder in (first, tmp_path / "second", tmp_path / "third")
+        for line in (folder / "log.jsonl").read_text().splitlines()
+    ]
+    target = publish(tmp_path / "third", "third", into=tmp_path / "published")
+    minutes = sum(line["seconds"] for line in lines) / 60
+    assert len(lines) == 4 and training(target).train_minutes == pytest.approx(minutes)
+    card = (target / "MODEL_CARD.md").read_text()
+    assert "| started from | the weights of the run `second`: 3 epochs, " in card
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("model.width=16", r"recipe \[model\] width: expected 8, as of the run"),
+        ("train.start=nothing", "nothing"),
+    ],
+)
+def test_another_network_and_no_network_are_refused_before_anything_is_written(
+    first, tmp_path, change, message
+):
+    with pytest.raises(InputError, match=message):
+        go_on(first, tmp_path / "run", change)
+    assert not (tmp_path / "run").exists()
