@@ -15,12 +15,14 @@ from neurossm.cli import (
     diff,
     doctor,
     export,
+    importing,
     profile,
     quantize,
     results,
     run,
     sdn,
     show,
+    sweep,
     train,
     verify,
 )
@@ -42,12 +44,14 @@ for command in (
     run.run,
     verify.verify,
     diff.diff,
+    sweep.sweep,
     profile.profile,
     show.show,
     results.results,
     demo.demo,
 ):
     app.command()(command)
+app.command("import")(importing.import_)
 app.add_typer(data.app, name="data")
 
 

@@ -32,9 +32,31 @@ def export(
         {"file": str(output), "nodes": len(graph.nodes), "nir": wrote_nir, "nir_reasons": reasons}
     )
     console.say(f"{output}: {len(graph.nodes)} nodes, {len(graph.edges)} edges")
-    if nir != "off":
-        console.say("NIR: written to /node" if wrote_nir else f"NIR: not written; {reasons[0]}"
-                    + (f" (and {len(reasons) - 1} more nodes)" if reasons[1:] else ""))  # fmt: skip
+    if wrote_nir:
+        console.say("NIR: written to /node" + _fastest_turn(graph))
+    elif nir != "off":
+        more = f" (and {len(reasons) - 1} more nodes)" if reasons[1:] else ""
+        console.say(f"NIR: not written; {reasons[0]}{more}")
+
+
+def _fastest_turn(graph: Graph) -> str:
+    """Return what a reader of the NIR graph must know of its oscillations."""
+    import numpy as np
+
+    from neurossm.nodes import DiagonalSSM
+
+    turns = [
+        float(np.abs(np.angle(np.asarray(node.a_re) + 1j * np.asarray(node.a_im))).max())
+        for node in graph.nodes.values()
+        if isinstance(node, DiagonalSSM)
+    ]
+    if not turns:
+        return ""
+    # by forward Euler a state that turns by 0.94 rad a step grows by about 1.3 a step
+    return (
+        f"; its states turn by up to {max(turns):.3g} rad a step: a reader must solve the two LI of"
+        " a state together"
+    )
 
 
 def load_run(run: str) -> Graph:

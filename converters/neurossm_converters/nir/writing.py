@@ -6,7 +6,7 @@ all. What each node becomes:
 =============  =========================================================================
 `Input`        `Input`; its messages are the real values ``m * 2**-frac``
 `Affine`       `Affine`
-`DiagonalSSM`  a sub-graph of official primitives, see `neurossm_converters.nir_ssm`
+`DiagonalSSM`  a sub-graph of official primitives, see `neurossm_converters.nir.ssm`
 `Threshold`    `Threshold`; NIR compares with ``>``, so the next smaller float64 is written
 `Sum`          no node: its operands' edges go on to its receivers, where edges add
 `Accumulate`   `I` with ``r = 1/dt``: over one step of held input it adds the input once
@@ -27,7 +27,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from neurossm.errors import FormatError, GraphError, InputError, NeurossmError
+from neurossm.errors import GraphError, InputError
 from neurossm.fixed import Quantized
 from neurossm.graph import Edge, Graph
 from neurossm.nodes import (
@@ -43,9 +43,8 @@ from neurossm.nodes import (
     Sum,
     TernaryThreshold,
 )
-from neurossm.store import check_is_file
-from neurossm_converters.nir_nodes import FROM_NIR, TO_NIR, lif_problem, structure_entry
-from neurossm_converters.nir_ssm import ssm_problem
+from neurossm_converters.nir.nodes import TO_NIR, lif_problem, structure_entry
+from neurossm_converters.nir.ssm import ssm_problem
 
 KIND = "graph"
 STRUCTURE_VERSION = 1
@@ -99,7 +98,7 @@ def to_nir(graph: Graph) -> Any:
         "dt_unit": "s",
         "tau_unit": "ms",
     }
-    return nir.NIRGraph(nodes=nodes, edges=_edges_without_sums(graph), metadata=metadata)
+    return nir.NIRGraph(nodes=nodes, edges=edges_without_sums(graph), metadata=metadata)
 
 
 def write(graph: Graph, path: str | Path) -> None:
@@ -121,76 +120,6 @@ def write(graph: Graph, path: str | Path) -> None:
         raise InputError(
             str(path), expected="a file that can be written", got=error.strerror or "a failure"
         ) from None
-
-
-def from_nir(converted: Any) -> Graph:
-    """Return the graph that `to_nir` was given.
-
-    Raises
-    ------
-    FormatError
-        If the NIR graph is not one that neurossm wrote, or was edited.
-    GraphError, RangeError
-        If its nodes do not hold together.
-    """
-    structure = _read_structure(converted)
-    try:
-        return _rebuilt(converted, structure)
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        if isinstance(error, NeurossmError):
-            raise
-        raise FormatError(
-            "NIR metadata", expected="what neurossm wrote", got=f"an edited one ({error!r})"
-        ) from None
-
-
-def read_back(path: str | Path) -> Graph:
-    """Return the graph of the NIR part of a file that neurossm wrote.
-
-    Raises
-    ------
-    InputError
-        If there is no such file.
-    FormatError
-        If it is no NIR file, or not one that neurossm wrote.
-    """
-    import nir
-
-    check_is_file(Path(path))
-    try:
-        return from_nir(nir.read(str(path)))
-    except NeurossmError as error:
-        raise type(error)(
-            f"{path}: {error.where}", expected=error.expected, got=error.got, remedy=error.remedy
-        ) from None
-    except Exception as error:  # nir and h5py raise whatever they trip over in a foreign file
-        raise FormatError(
-            str(path), expected="a NIR file", got=f"another ({type(error).__name__})"
-        ) from None
-
-
-def _rebuilt(converted: Any, structure: dict[str, Any]) -> Graph:
-    dt = float(converted.metadata["dt"])
-    nodes: dict[str, Node] = {}
-    for name, entry in structure["nodes"].items():
-        where, kind = f"NIR node {name!r}", entry["type"]
-        if kind == "Sum":
-            nodes[name] = Sum(channels=entry["channels"])
-        elif name not in converted.nodes or kind not in FROM_NIR:
-            raise FormatError(where, expected=f"a node for {kind}", got="none")
-        else:
-            nodes[name] = FROM_NIR[kind](converted.nodes[name], entry, dt, where)
-    for name in sorted(set(converted.nodes) - set(nodes)):
-        raise FormatError(
-            f"NIR node {name!r}",
-            expected="only nodes that neurossm wrote",
-            got=type(converted.nodes[name]).__name__,
-        )
-    edges = tuple((source, target) for source, target in structure["edges"])
-    graph = Graph(nodes, edges, dt, structure["meta"])
-    if sorted(_edges_without_sums(graph)) != sorted(tuple(edge) for edge in converted.edges):
-        raise FormatError("NIR edges", expected="those that neurossm wrote", got="others")
-    return graph
 
 
 def _reason(graph: Graph, name: str) -> str:
@@ -240,7 +169,8 @@ def _sources_without_sums(graph: Graph) -> dict[str, Counter[str]]:
     return found
 
 
-def _edges_without_sums(graph: Graph) -> list[Edge]:
+def edges_without_sums(graph: Graph) -> list[Edge]:
+    """Return the edges of a graph with each `Sum` replaced by its operands."""
     sources = _sources_without_sums(graph)
     return [
         (source, name)
@@ -257,33 +187,3 @@ def _structure(graph: Graph) -> dict[str, Any]:
         "edges": [list(edge) for edge in graph.edges],
         "meta": dict(graph.meta),
     }
-
-
-def _read_structure(converted: Any) -> dict[str, Any]:
-    metadata = getattr(converted, "metadata", {})
-    if metadata.get("neurossm_kind") != KIND or "neurossm_structure" not in metadata:
-        nodes = getattr(converted, "nodes", {})
-        shown = ", ".join(f"{name!r} ({type(node).__name__})" for name, node in nodes.items())
-        raise FormatError(
-            "NIR graph",
-            expected=f"one that neurossm wrote (metadata neurossm_kind = {KIND!r})",
-            got=f"nodes {shown[:400]}",
-            remedy="importing foreign NIR graphs comes with a later release",
-        )
-    try:
-        structure: dict[str, Any] = json.loads(str(metadata["neurossm_structure"]))
-        version = structure["version"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise FormatError(
-            "NIR metadata neurossm_structure",
-            expected="the JSON that neurossm wrote",
-            got="another",
-        ) from None
-    if version != STRUCTURE_VERSION:
-        raise FormatError(
-            "NIR metadata neurossm_structure",
-            expected=f"version {STRUCTURE_VERSION}",
-            got=str(version),
-            remedy="upgrade neurossm",
-        )
-    return structure

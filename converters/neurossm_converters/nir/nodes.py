@@ -20,7 +20,8 @@ from neurossm.nodes import (
     Sum,
     Threshold,
 )
-from neurossm_converters.nir_ssm import ssm_from_nir, ssm_to_nir
+from neurossm_converters.nir.document import Part
+from neurossm_converters.nir.ssm import ssm_from_nir, ssm_to_nir
 
 Entry = dict[str, Any]
 
@@ -91,53 +92,61 @@ def _accumulate_to_nir(node: Accumulate, dt: float) -> Any:
     return nir.I(r=np.full(node.channels, 1 / (1e3 * dt)))
 
 
-def _input_from_nir(found: Any, entry: Entry, dt: float, where: str) -> Input:
+def _input_from_nir(found: Part, entry: Entry, dt: float, where: str) -> Input:
     _expect(found, "Input", where)
     out = Fixed(entry["bits"], entry["frac"], entry["kind"])
-    return Input(channels=int(found.input_type["input"][0]), out=out)
+    return Input(channels=_channels(found, where), out=out)
 
 
-def _output_from_nir(found: Any, entry: Entry, dt: float, where: str) -> Output:
+def _output_from_nir(found: Part, entry: Entry, dt: float, where: str) -> Output:
     _expect(found, "Output", where)
-    return Output(channels=int(found.output_type["output"][0]))
+    return Output(channels=_channels(found, where))
 
 
-def _affine_from_nir(found: Any, entry: Entry, dt: float, where: str) -> Affine:
+def _affine_from_nir(found: Part, entry: Entry, dt: float, where: str) -> Affine:
     _expect(found, "Affine", where)
-    return Affine(weight=found.weight, bias=found.bias)
+    return Affine(weight=found.numbers("weight", where), bias=found.numbers("bias", where))
 
 
-def _ssm_from_nir(found: Any, entry: Entry, dt: float, where: str) -> DiagonalSSM:
+def _ssm_from_nir(found: Part, entry: Entry, dt: float, where: str) -> DiagonalSSM:
     return ssm_from_nir(found, dt, where)
 
 
-def _threshold_from_nir(found: Any, entry: Entry, dt: float, where: str) -> Threshold:
+def _threshold_from_nir(found: Part, entry: Entry, dt: float, where: str) -> Threshold:
     _expect(found, "Threshold", where)
-    return Threshold(theta=np.nextafter(found.threshold, np.inf))
+    return Threshold(theta=np.nextafter(found.numbers("threshold", where), np.inf))
 
 
-def _lif_from_nir(found: Any, entry: Entry, dt: float, where: str) -> LIF:
+def _lif_from_nir(found: Part, entry: Entry, dt: float, where: str) -> LIF:
     _expect(found, "LIF", where)
-    tau, zeros = np.exp(-1e3 * dt / found.tau), np.zeros(len(found.tau))
-    plain = not np.any(found.v_leak) and not np.any(found.v_reset)
-    if not plain or not np.allclose(found.r * (1 - tau), 1, rtol=1e-9, atol=0):
+    names = ("tau", "r", "v_leak", "v_threshold", "v_reset")
+    tau_ms, r, v_leak, v_threshold, v_reset = (found.numbers(name, where) for name in names)
+    tau, zeros = np.exp(-1e3 * dt / tau_ms), np.zeros(len(tau_ms))
+    plain = not np.any(v_leak) and not np.any(v_reset)
+    if not plain or not np.allclose(r * (1 - tau), 1, rtol=1e-9, atol=0):
         raise FormatError(
             where, expected="rest and reset at 0 and r = 1 / (1 - exp(-dt/tau))", got="others"
         )
-    theta = np.nextafter(found.v_threshold, np.inf)
+    theta = np.nextafter(v_threshold, np.inf)
     return LIF(theta=theta, tau=tau, rho=zeros, kappa=zeros, reset="hard")
 
 
-def _accumulate_from_nir(found: Any, entry: Entry, dt: float, where: str) -> Accumulate:
+def _accumulate_from_nir(found: Part, entry: Entry, dt: float, where: str) -> Accumulate:
     _expect(found, "I", where)
-    if not np.all(found.r == 1 / (1e3 * dt)):
+    r = found.numbers("r", where)
+    if not np.all(r == 1 / (1e3 * dt)):
         raise FormatError(where, expected=f"r = 1/dt = {1 / (1e3 * dt):g}", got="another")
-    return Accumulate(channels=len(found.r), steps=entry["steps"])
+    return Accumulate(channels=len(r), steps=entry["steps"])
 
 
-def _expect(found: Any, name: str, where: str) -> None:
-    if type(found).__name__ != name:
-        raise FormatError(where, expected=f"a NIR {name}", got=type(found).__name__)
+def _channels(found: Part, where: str) -> int:
+    (channels,) = found.numbers("shape", where)
+    return int(channels)
+
+
+def _expect(found: Part, name: str, where: str) -> None:
+    if found.kind != name:
+        raise FormatError(where, expected=f"a NIR {name}", got=found.kind[:80])
 
 
 TO_NIR: dict[type[Node], Callable[..., Any]] = {

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from neurossm.errors import FormatError
 from neurossm.nodes import DiagonalSSM
+from neurossm_converters.nir.document import Part
 
 Real = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -41,7 +42,7 @@ CLASSES = {
 
 def ssm_problem(node: DiagonalSSM) -> str:
     """Return why a float `DiagonalSSM` has no continuous form, or an empty string."""
-    pole = _complex(node.a_re, node.a_im)
+    pole = complex_of(node.a_re, node.a_im)
     if np.any(pole == 0):
         return "a pole is 0, which no continuous-time state decays to in one step"
     if not np.all(np.log(pole).real < 0):
@@ -69,12 +70,12 @@ def ssm_to_nir(node: DiagonalSSM, dt: float) -> Any:
     import nir
 
     step_ms = 1e3 * dt
-    pole = _complex(node.a_re, node.a_im)
+    pole = complex_of(node.a_re, node.a_im)
     a = np.log(pole) / step_ms
     gain = a / (pole - 1)  # undoes the zero-order hold
-    b = gain * _complex(node.b_re, node.b_im)
-    drive = gain * _complex(node.drive_re, node.drive_im)
-    c = _complex(node.c_re, node.c_im)
+    b = gain * complex_of(node.b_re, node.b_im)
+    drive = gain * complex_of(node.drive_re, node.drive_im)
+    c = complex_of(node.c_re, node.c_im)
 
     channels, modes = pole.shape
     owner = np.repeat(np.arange(channels), modes)
@@ -108,7 +109,7 @@ def ssm_to_nir(node: DiagonalSSM, dt: float) -> Any:
     return nir.NIRGraph(nodes=nodes, edges=list(EDGES), metadata=metadata)
 
 
-def ssm_from_nir(sub: Any, dt: float, where: str) -> DiagonalSSM:
+def ssm_from_nir(sub: Part, dt: float, where: str) -> DiagonalSSM:
     """Return the `DiagonalSSM` of a sub-graph that `ssm_to_nir` made.
 
     Raises
@@ -117,57 +118,57 @@ def ssm_from_nir(sub: Any, dt: float, where: str) -> DiagonalSSM:
         If it is another sub-graph, or one that was edited.
     """
     _check_structure(sub, where)
-    nodes, step_ms = sub.nodes, 1e3 * dt
-    channels, modes = len(nodes["D"].scale), int(sub.metadata["modes"])
+    fields = {
+        f"{name}.{key}": node.numbers(key, f"{where} {name!r}")
+        for name, node in sub.nodes.items()
+        for key in node.fields
+        if key != "shape"
+    }
+    step_ms = 1e3 * dt
+    channels, modes = len(fields["D.scale"]), int(sub.metadata["modes"])
+    tau, spin = fields["x_re.tau"], fields["rot_ir.scale"]
+    if tau.shape != (channels * modes,):  # judged before anything of that size is made
+        raise FormatError(where, expected=f"{channels} times {modes} modes", got=str(tau.shape))
     shape, owner = (channels, modes), np.repeat(np.arange(channels), modes)
-    tau = nodes["x_re"].tau
-    spin = nodes["rot_ir"].scale
     for name, holds in (
-        ("tau", np.array_equal(tau, nodes["x_im"].tau) and tau.size == channels * modes),
-        ("r", all(np.array_equal(nodes[name].r, tau) for name in ("x_re", "x_im"))),
-        ("v_leak", not any(np.any(nodes[name].v_leak) for name in ("x_re", "x_im"))),
-        ("rotation", np.array_equal(nodes["rot_ri"].scale, -spin) and spin.shape == tau.shape),
+        ("tau", np.array_equal(tau, fields["x_im.tau"])),
+        ("r", all(np.array_equal(fields[f"{name}.r"], tau) for name in ("x_re", "x_im"))),
+        ("v_leak", not any(np.any(fields[f"{name}.v_leak"]) for name in ("x_re", "x_im"))),
+        ("rotation", np.array_equal(fields["rot_ri.scale"], -spin) and spin.shape == tau.shape),
     ):
         if not holds:
             raise FormatError(where, expected=f"{name} as neurossm writes it", got="another")
 
     a = (-1 / tau + 1j * spin).reshape(shape)
     hold = np.expm1(a * step_ms) / a
-    b, drive = (hold * part for part in _inputs(nodes, owner, shape, where))
+    weights = [gather(fields[f"{name}.weight"], owner, where) for name in ("B_re", "B_im")]
+    biases = [fields[f"{name}.bias"] for name in ("B_re", "B_im")]
+    b, drive = (hold * complex_of(*parts).reshape(shape) for parts in (weights, biases))
     pole = np.exp(a * step_ms)
-    c_re = _gather(nodes["C_re"].weight.T, owner, where).reshape(shape) / 2
-    c_im = _gather(nodes["C_im"].weight.T, owner, where).reshape(shape) / -2
+    c_re = gather(fields["C_re.weight"].T, owner, where).reshape(shape) / 2
+    c_im = gather(fields["C_im.weight"].T, owner, where).reshape(shape) / -2
     return DiagonalSSM(
         a_re=pole.real, a_im=pole.imag, b_re=b.real, b_im=b.imag, c_re=c_re, c_im=c_im,
-        d=nodes["D"].scale, drive_re=drive.real, drive_im=drive.imag, bias=nodes["C_re"].bias,
+        d=fields["D.scale"], drive_re=drive.real, drive_im=drive.imag, bias=fields["C_re.bias"],
         step_size=sub.metadata["step_size"], method=str(sub.metadata["trained_discretization"]),
     )  # fmt: skip
 
 
-def _check_structure(sub: Any, where: str) -> None:
-    metadata = getattr(sub, "metadata", {})
-    if type(sub).__name__ != "NIRGraph" or metadata.get("neurossm_kind") != KIND:
+def _check_structure(sub: Part, where: str) -> None:
+    if sub.kind != "NIRGraph" or sub.metadata.get("neurossm_kind") != KIND:
         raise FormatError(
-            where, expected=f"a sub-graph with neurossm_kind {KIND!r}", got=type(sub).__name__
+            where, expected=f"a sub-graph with neurossm_kind {KIND!r}", got=sub.kind[:80]
         )
-    missing = {"modes", "step_size", "trained_discretization"} - set(metadata)
+    missing = {"modes", "step_size", "trained_discretization"} - set(sub.metadata)
     if missing:
         raise FormatError(where, expected=f"metadata {min(missing)!r}", got="none")
-    classes = {name: type(node).__name__ for name, node in sub.nodes.items()}
+    classes = {name: node.kind for name, node in sub.nodes.items()}
     if classes != CLASSES or sorted(sub.edges) != sorted(EDGES):
         raise FormatError(where, expected="the nodes and edges of an S4D", got="others")
 
 
-def _inputs(
-    nodes: dict[str, Any], owner: NDArray[np.int64], shape: tuple[int, int], where: str
-) -> tuple[Complex, Complex]:
-    weights = [_gather(nodes[name].weight, owner, where) for name in ("B_re", "B_im")]
-    biases = [nodes[name].bias for name in ("B_re", "B_im")]
-    b, drive = (_complex(*parts).reshape(shape) for parts in (weights, biases))
-    return b, drive
-
-
-def _complex(real: object, imag: object) -> Complex:
+def complex_of(real: object, imag: object) -> Complex:
+    """Return complex numbers of these parts, signs of zeros included."""
     # assigned part by part: adding 1j * imag would turn a real part of -0.0 into 0.0
     parts = np.asarray(real, dtype=np.float64), np.asarray(imag, dtype=np.float64)
     joined = np.empty(parts[0].shape, dtype=np.complex128)
@@ -182,7 +183,7 @@ def _spread(values: Real, owner: NDArray[np.int64]) -> Real:
     return matrix
 
 
-def _gather(matrix: Real, owner: NDArray[np.int64], where: str) -> Real:
+def gather(matrix: Real, owner: NDArray[np.int64], where: str) -> Real:
     """Undo `_spread`; whatever else the matrix holds would be lost, so it is refused."""
     if matrix.shape != (owner.size, int(owner[-1]) + 1):
         raise FormatError(where, expected=f"{owner.size} modes", got=f"a matrix {matrix.shape}")

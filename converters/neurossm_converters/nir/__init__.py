@@ -1,0 +1,26 @@
+"""The Neuromorphic Intermediate Representation (NIR): float graphs out, those of any tool in.
+
+Writing and reading back of our own files: `writing`, `own`, `nodes`, `ssm`. Reading what other
+tools wrote: `net` flattens, `recurrence` finds the cycles that are a state space model, `foreign`
+and `membranes` translate, `convention` says what a step is. `file` reads HDF5 without the library.
+"""
+
+from neurossm_converters.nir.convention import NAMES as CONVENTIONS
+from neurossm_converters.nir.convention import RESETS, UNITS, Convention
+from neurossm_converters.nir.reading import Imported, Reading, from_nir, read, read_back
+from neurossm_converters.nir.writing import expressible, to_nir, write
+
+__all__ = [
+    "CONVENTIONS",
+    "RESETS",
+    "UNITS",
+    "Convention",
+    "Imported",
+    "Reading",
+    "expressible",
+    "from_nir",
+    "read",
+    "read_back",
+    "to_nir",
+    "write",
+]

@@ -1,0 +1,160 @@
+"""``neurossm import``: a network of another tool becomes a graph file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from neurossm.cli.console import Console, JsonOption
+from neurossm.errors import InputError
+
+if TYPE_CHECKING:
+    from neurossm.fixed import Fixed
+    from neurossm.graph import Graph
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user said about a foreign file; None where nothing."""
+
+    dt: float | None
+    convention: str | None
+    tau_unit: str | None
+    reset: str | None
+    input: str | None
+    steps: int | None
+    layers: str | None
+
+    def allow(self, source: str, *names: str) -> None:
+        """Refuse an option that has no meaning for a format."""
+        for name, value in vars(self).items():
+            if value is not None and name not in names:
+                option = f"--{name.replace('_', '-')}"
+                raise InputError(option, expected=f"none with --from {source}", got=str(value))
+
+
+Reader = Callable[[Path, Options], tuple["Graph", str]]
+
+
+def import_(
+    source: Annotated[Path, typer.Argument(help="The file of the other tool.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The .nssm file to write.")],
+    format: Annotated[str, typer.Option("--from", help="nir | netx.")] = "nir",
+    dt: Annotated[float | None, typer.Option(help="Duration of a step in seconds.")] = None,
+    convention: Annotated[
+        str | None,
+        typer.Option(help="How NIR's equations become steps: exact (default), euler, snntorch,"
+                          " norse, sinabs."),
+    ] = None,
+    tau_unit: Annotated[
+        str | None, typer.Option(help="Unit of NIR's time constants: ms (as documented) or s.")
+    ] = None,
+    reset: Annotated[
+        str | None,
+        typer.Option(help="After a spike: nir (default: to 0, what a file can say), subtract,"
+                          " subtract-late (snnTorch's default)."),
+    ] = None,
+    input: Annotated[
+        str | None, typer.Option(help="Data of a NIR input: binary (default) or BITS:FRAC.")
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Longest sequence, for the headroom of running sums.")
+    ] = None,
+    layers: Annotated[
+        str | None, typer.Option(help="Only layers FIRST:STOP of a netx file.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Import a network of another tool; what has no counterpart is refused by name."""
+    from neurossm.report import node_table
+    from neurossm.store import save
+
+    console = Console(json)
+    if format not in READERS:
+        raise InputError("--from", expected=" | ".join(READERS), got=repr(format))
+    options = Options(dt, convention, tau_unit, reset, input, steps, layers)
+    graph, how = READERS[format](source, options)
+    save(output, graph)
+    rows = node_table(graph)
+    console.document(
+        {"file": str(output), "from": format, "how": how, "dt": graph.dt,
+         "integer": graph.is_integer, "edges": len(graph.edges),
+         "nodes": {row.name: row.type for row in rows}}
+    )  # fmt: skip
+    console.table(("node", "type", "channels"),
+                  [(r.name, r.type, graph.nodes[r.name].out_channels) for r in rows])  # fmt: skip
+    console.say(how)
+    console.say(f"{output}: {len(graph.nodes)} nodes, {len(graph.edges)} edges")
+
+
+def _from_nir(source: Path, options: Options) -> tuple[Graph, str]:
+    from neurossm_converters.nir import Reading, read
+
+    options.allow("nir", "dt", "convention", "tau_unit", "reset", "input", "steps")
+    reading = Reading(
+        options.convention or "exact",
+        options.dt,
+        options.tau_unit,
+        options.reset or "nir",
+        _format(options.input or "binary"),
+        options.steps,
+    )
+    found = read(source, reading)
+    if found.steps is None:
+        given = [name for name, value in vars(options).items() if value is not None]
+        if given:
+            raise InputError(
+                f"--{given[0].replace('_', '-')}",
+                expected="none, as neurossm wrote this file and says everything in it",
+                got=str(getattr(options, given[0])),
+            )
+        return found.graph, "written by neurossm: read back as it was"
+    resets = {
+        "nir": "to 0, all that NIR can say",
+        "subtract": "by the threshold, at once (not from the file)",
+        "subtract-late": "by the threshold, one step later (not from the file)",
+    }
+    return found.graph, f"{found.steps.describe()}; reset {resets[reading.reset]}"
+
+
+def _from_netx(source: Path, options: Options) -> tuple[Graph, str]:
+    from neurossm_converters import netx
+
+    options.allow("netx", "dt", "steps", "layers")
+    first, stop = _range(options.layers)
+    dt = 1e-3 if options.dt is None else options.dt
+    graph = netx.read(source, skip_layers=first, num_layers=stop, steps=options.steps, dt=dt)
+    how = f"netx: the integers of the file; a step is called {dt:g} s, which netx leaves open"
+    return graph, how
+
+
+def _format(text: str) -> Fixed:
+    from neurossm.fixed import Fixed
+
+    if text == "binary":
+        return Fixed.binary()
+    bits, _, frac = text.partition(":")
+    try:
+        return Fixed(int(bits), int(frac))
+    except ValueError as error:
+        got = f"{text!r} ({error})" if hasattr(error, "where") else repr(text)
+        raise InputError("--input", expected="binary or BITS:FRAC, such as 8:7", got=got) from None
+
+
+def _range(text: str | None) -> tuple[int, int | None]:
+    if text is None:
+        return 0, None
+    first, colon, stop = text.partition(":")
+    try:
+        if not colon:
+            raise ValueError
+        return int(first or 0), int(stop) if stop else None
+    except ValueError:
+        raise InputError("--layers", expected="FIRST:STOP, such as 0:3", got=repr(text)) from None
+
+
+READERS: dict[str, Reader] = {"nir": _from_nir, "netx": _from_netx}

@@ -1,0 +1,87 @@
+"""`neurossm import`: files of other tools through the command, and what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nir
+import numpy as np
+import pytest
+
+from neurossm import store
+from neurossm.fixed import Fixed
+
+FOLDER = Path(__file__).parents[1] / "fixtures" / "nir"
+SNNTORCH = FOLDER / "snntorch-leaky-zero.nir"
+
+
+def test_a_network_of_snntorch_becomes_a_file_that_runs(neurossm, tmp_path):
+    target = tmp_path / "m.nssm"
+    done = neurossm("import", SNNTORCH, "-o", target, "--convention", "snntorch", "--json")
+    assert done.status == 0, done.err
+    assert done.document["integer"] is False and done.document["dt"] == 1e-4
+    assert sorted(done.document["nodes"].values()) == [
+        "Affine", "Affine", "Input", "LIF", "LIF", "Output"
+    ]  # fmt: skip
+    graph = store.load(target)
+    assert graph.meta["imported_from"] == "NIR" and graph.meta["reset"] == "nir"
+    assert graph.nodes[graph.inputs[0]].out == Fixed.binary()
+    shown = neurossm("show", target)
+    assert shown.status == 0 and "LIF" in shown.out
+
+
+def test_it_says_what_a_step_is(neurossm, tmp_path):
+    target = tmp_path / "m.nssm"
+    done = neurossm("import", SNNTORCH, "-o", target, "--convention", "snntorch",
+                    "--reset", "subtract-late", "--input", "8:3")  # fmt: skip
+    assert done.status == 0
+    assert "snntorch: forward Euler steps of 0.0001 s" in done.out
+    assert "by the threshold, one step later (not from the file)" in done.out
+    assert store.load(target).nodes["input"].out == Fixed(8, 3)
+
+
+def test_what_neurossm_exported_comes_back_without_a_word_from_the_user(neurossm, tmp_path):
+    source, target = FOLDER / "ours-ssm.nir", tmp_path / "m.nssm"
+    done = neurossm("import", source, "-o", target, "--json")
+    assert done.status == 0 and done.document["how"] == "written by neurossm: read back as it was"
+    assert done.document["nodes"]["ssm"] == "DiagonalSSM"
+    refused = neurossm("import", source, "-o", target, "--dt", "1e-3")
+    assert refused.status == 2 and "--dt: expected none, as neurossm wrote this file" in refused.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((SNNTORCH,), "--dt: expected the duration of a step in seconds"),
+        ((SNNTORCH, "--convention", "brian"), "--convention: expected exact | euler | snntorch"),
+        ((SNNTORCH, "--from", "onnx"), "--from: expected nir | netx, got 'onnx'"),
+        ((SNNTORCH, "--dt", "1", "--input", "8"), "--input: expected binary or BITS:FRAC"),
+        ((SNNTORCH, "--dt", "1", "--input", "99:0"), "--input: expected binary or BITS:FRAC"),
+        ((SNNTORCH, "--dt", "1", "--layers", "0:1"), "--layers: expected none with --from nir"),
+        ((SNNTORCH, "--from", "netx", "--tau-unit", "s"), "--tau-unit: expected none with --from"),
+        ((SNNTORCH, "--from", "netx", "--layers", "x"), "--layers: expected FIRST:STOP"),
+        ((FOLDER / "none.nir", "--dt", "1"), "none.nir: expected a file, got No such file"),
+        ((FOLDER / "README.md", "--dt", "1"), "README.md: expected a NIR file"),
+        ((FOLDER / "norse-iaf.nir", "--convention", "norse"), "NIR node '1' (IF)"),
+    ],
+)
+def test_wrong_use_is_refused_in_one_line(neurossm, tmp_path, arguments, message):
+    target = tmp_path / "m.nssm"
+    done = neurossm("import", *arguments, "-o", target)
+    assert done.status == 2 and done.out == ""
+    assert message in done.err and done.err.count("\n") == 1
+    assert not target.exists()
+
+
+def test_scale_and_units_of_a_graph_by_hand(neurossm, tmp_path):
+    ones = np.ones(2)
+    net = nir.NIRGraph.from_list(
+        nir.LIF(tau=20 * ones, r=ones, v_leak=0 * ones, v_threshold=0.5 * ones)
+    )
+    nir.write(tmp_path / "net.nir", net)
+    for unit, dt in (("ms", "1e-3"), ("s", "1.0")):
+        target = tmp_path / f"{unit}.nssm"
+        done = neurossm("import", tmp_path / "net.nir", "-o", target, "--dt", dt,
+                        "--tau-unit", unit)  # fmt: skip
+        assert done.status == 0 and f"time constants in {unit}" in done.out
+        assert store.load(target).nodes["lif"].tau[0] == np.exp(-1 / 20)

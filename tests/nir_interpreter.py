@@ -1,0 +1,175 @@
+"""A small interpreter of NIR files, from NIR's documented equations alone; nothing of neurossm.
+
+It knows the file through the `nir` library. A step lasts `dt` in the unit of the file's time
+constants, inputs are held during it, everything is evaluated at its end. Integrators that feed each
+other are solved together and exactly, by the exponential of the matrix of their equations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import networkx as nx
+import nir
+import numpy as np
+from scipy.linalg import expm
+from scipy.sparse import csr_array
+
+
+@dataclass
+class Group:
+    """Integrators of one cycle, or one alone: dx/dt = A x + G I + K, element by element."""
+
+    names: list[str]
+    step: np.ndarray  # (elements, members, 2 * members + 1), on (x, I, 1)
+    state: np.ndarray  # (elements, members)
+
+
+class Interpreter:
+    """Runs a file: `run` takes (T, C) for the one Input, and returns (T, C) of the one Output."""
+
+    def __init__(self, path: Path, dt: float) -> None:
+        self.nodes: dict[str, nir.NIRNode] = {}
+        self.edges: list[tuple[str, str]] = []
+        self._flatten(nir.read(path), "")
+        self.groups = self._groups(dt)
+        grouped = {name: index for index, group in enumerate(self.groups) for name in group.names}
+        # a group is one thing to sort, together with the Scale nodes that turn inside it
+        inside = {name: grouped[cycle[0]] for cycle in self.cycles for name in cycle if cycle}
+        self.place = {name: ("group", grouped.get(name, inside.get(name))) for name in
+                      {*grouped, *inside}}  # fmt: skip
+        before: dict[object, set[object]] = {}
+        for name in self.nodes:
+            before.setdefault(self.place.get(name, name), set())
+        for a, b in self.edges:
+            ends = self.place.get(a, a), self.place.get(b, b)
+            if ends[0] != ends[1]:
+                before[ends[1]].add(ends[0])
+        self.order = list(TopologicalSorter(before).static_order())
+        self.sources: dict[str, list[str]] = {name: [] for name in self.nodes}
+        for a, b in self.edges:
+            if b not in self.place or self.place.get(a) != self.place[b]:
+                self.sources[b].append(a)
+        self.sparse = {
+            name: csr_array(np.asarray(node.weight, np.float64))
+            for name, node in self.nodes.items()
+            if isinstance(node, nir.Linear | nir.Affine)
+        }
+
+    def run(self, given: np.ndarray) -> np.ndarray:
+        for group in self.groups:
+            group.state = np.zeros_like(group.state)
+        return np.array([self._step(now) for now in given])
+
+    def _step(self, now: np.ndarray) -> np.ndarray:
+        sent: dict[str, np.ndarray] = {}
+        for item in self.order:
+            if isinstance(item, tuple):
+                self._advance(self.groups[item[1]], sent)
+            elif isinstance(node := self.nodes[item], nir.Input):
+                sent[item] = now if "." not in item else self._arriving(item, sent)
+            else:
+                u = self._arriving(item, sent)
+                sent[item] = self._algebra(item, node, u)
+                if isinstance(node, nir.Output) and "." not in item:
+                    out = sent[item]
+        return out
+
+    def _algebra(self, name: str, node: nir.NIRNode, u: np.ndarray) -> np.ndarray:
+        match node:
+            case nir.Output() | nir.Flatten():
+                return u
+            case nir.Linear():
+                return self.sparse[name] @ u
+            case nir.Affine():
+                return self.sparse[name] @ u + node.bias
+            case nir.Scale():
+                return node.scale * u
+            case nir.Threshold():
+                return (u > node.threshold).astype(float)
+        raise AssertionError(f"no equation for {type(node).__name__}")
+
+    def _arriving(self, name: str, sent: dict[str, np.ndarray]) -> np.ndarray:
+        return sum(sent[source] for source in self.sources[name])
+
+    def _advance(self, group: Group, sent: dict[str, np.ndarray]) -> None:
+        first, size = self.nodes[group.names[0]], len(group.state)
+        if isinstance(first, nir.CubaLIF):  # the current is the second state
+            u = [np.zeros(size), self._arriving(group.names[0], sent)]
+        else:
+            u = [self._arriving(name, sent) for name in group.names]
+        held = np.stack([*group.state.T, *(np.broadcast_to(i, size) for i in u), np.ones(size)], 1)
+        x = (group.step @ held[:, :, None])[:, :, 0]
+        if isinstance(first, nir.LIF | nir.CubaLIF):
+            fired = x[:, 0] > first.v_threshold
+            x[:, 0] = np.where(fired, first.v_reset, x[:, 0])
+            sent[group.names[0]] = fired.astype(float)
+        else:
+            for member, name in enumerate(group.names):
+                sent[name] = x[:, member]
+        group.state = x
+
+    def _flatten(self, graph: nir.NIRGraph, prefix: str) -> None:
+        def port(name: str, kind: type) -> str:
+            node = graph.nodes[name]
+            if not isinstance(node, nir.NIRGraph):
+                return prefix + name
+            (inner,) = [key for key, part in node.nodes.items() if isinstance(part, kind)]
+            return f"{prefix}{name}.{inner}"
+
+        for name, node in graph.nodes.items():
+            if isinstance(node, nir.NIRGraph):
+                self._flatten(node, f"{prefix}{name}.")
+            else:
+                self.nodes[prefix + name] = node
+        self.edges += [(port(a, nir.Output), port(b, nir.Input)) for a, b in graph.edges]
+
+    def _groups(self, dt: float) -> list[Group]:
+        found = nx.strongly_connected_components(nx.DiGraph(self.edges))
+        self.cycles = [sorted(cycle) for cycle in found if len(cycle) > 1]
+        cyclic = {name for cycle in self.cycles for name in cycle}
+        groups = [self._group([n for n in cycle if isinstance(self.nodes[n], nir.LI)], cycle, dt)
+                  for cycle in self.cycles]  # fmt: skip
+        alone = nir.LI | nir.LIF | nir.I | nir.CubaLIF
+        for name, node in self.nodes.items():
+            if name not in cyclic and isinstance(node, alone):
+                groups.append(self._group([name], [name], dt))
+        self.cycles = [
+            [*(n for n in cycle if isinstance(self.nodes[n], nir.LI)), *cycle]
+            for cycle in self.cycles
+        ]
+        return groups
+
+    def _group(self, names: list[str], cycle: list[str], dt: float) -> Group:
+        nodes = [self.nodes[name] for name in names]
+        if isinstance(nodes[0], nir.CubaLIF):
+            cuba = nodes[0]
+            size, members = cuba.r.size, 2
+            a, g, k = self._zeros(size, members)
+            a[:, 0, 0], a[:, 0, 1] = -1 / cuba.tau_mem, cuba.r / cuba.tau_mem
+            k[:, 0] = cuba.v_leak / cuba.tau_mem
+            a[:, 1, 1], g[:, 1, 1] = -1 / cuba.tau_syn, cuba.w_in / cuba.tau_syn
+        else:
+            size, members = nodes[0].r.size, len(nodes)
+            a, g, k = self._zeros(size, members)
+            for row, node in enumerate(nodes):
+                if isinstance(node, nir.I):
+                    g[:, row, row] = node.r
+                    continue
+                a[:, row, row] = -1 / node.tau
+                g[:, row, row] = node.r / node.tau
+                k[:, row] = node.v_leak / node.tau
+                for column, other in enumerate(names):
+                    for turn in (n for n in cycle if isinstance(self.nodes[n], nir.Scale)):
+                        if {(other, turn), (turn, names[row])} <= set(self.edges):
+                            a[:, row, column] += node.r / node.tau * self.nodes[turn].scale
+        whole = np.zeros((size, 2 * members + 1, 2 * members + 1))
+        whole[:, :members] = np.concatenate([a, g, k[:, :, None]], axis=2)
+        return Group(names, expm(whole * dt)[:, :members], np.zeros((size, members)))
+
+    @staticmethod
+    def _zeros(size: int, members: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        square = (size, members, members)
+        return np.zeros(square), np.zeros(square), np.zeros((size, members))
