@@ -150,6 +150,8 @@ def load_model(run: str | Path) -> tuple[Network, Recipe]:
 def load_same(run: str | Path, config: NetworkConfig) -> Network:
     """Return the network of a run that is the one of a recipe, in eval mode.
 
+    Dropout may differ: it is no part of what was trained.
+
     Raises
     ------
     InputError
@@ -159,6 +161,8 @@ def load_same(run: str | Path, config: NetworkConfig) -> Network:
     """
     model, trained = load_model(run)
     for field in dataclasses.fields(config):
+        if field.name == "dropout":
+            continue
         ours, theirs = getattr(config, field.name), getattr(trained.model, field.name, None)
         if ours != theirs:
             raise InputError(
