@@ -59,7 +59,7 @@ class _Side:
     read_weight: Real
     read_bias: Real
     targets: frozenset[str]
-    around: tuple[str, ...]
+    beside: tuple[str, ...]
 
 
 def _replace(net: Net, cycle: list[str], steps: Convention) -> None:
@@ -93,7 +93,7 @@ def _replace(net: Net, cycle: list[str], steps: Convention) -> None:
         and frozenset(net.targets(d)) == re.targets
     ]
     node = _ssm(net, name, re, im, spin_im, feed, steps)
-    inside = {*cycle, *re.around, *im.around, *feed}
+    inside = {*cycle, *re.beside, *im.beside, *feed}
     net.replace(inside, name, node, sorted(re.sources), sorted(re.targets))
 
 
