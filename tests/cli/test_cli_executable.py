@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import sysconfig
-import time
 from pathlib import Path
 
 import pytest
@@ -20,12 +20,17 @@ def execute(*arguments: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
-def test_help_answers_in_half_a_second():
+def test_help_takes_less_than_half_a_second_of_processor_time():
+    # of the process, not of the clock: other work on the machine must not decide
     seconds = []
     for _ in range(7):
-        started = time.perf_counter()
+        before = os.times()
         helped = execute("--help")
-        seconds.append(time.perf_counter() - started)
+        after = os.times()
+        seconds.append(
+            after.children_user + after.children_system
+            - before.children_user - before.children_system
+        )  # fmt: skip
         assert helped.returncode == 0 and helped.stdout.startswith("Usage: neurossm")
     assert min(seconds) < 0.5, seconds
 
