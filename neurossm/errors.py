@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+_LONGEST = 2000  # characters of a part; what is foreign may be as long as its file
+_LONGEST_GOT = 500
+
 
 class NeurossmError(ValueError):
     """Base of every error that a user can cause or meet.
@@ -20,10 +23,12 @@ class NeurossmError(ValueError):
 
     def __init__(self, where: str, *, expected: str = "", got: str = "", remedy: str = "") -> None:
         self.where, self.expected, self.got, self.remedy = where, expected, got, remedy
+        where, expected, remedy = (_line(part, _LONGEST) for part in (where, expected, remedy))
+        got = _line(got, _LONGEST_GOT)
         parts = [f"expected {expected}" if expected else "", f"got {got}" if got else ""]
         body = ", ".join(part for part in parts if part)
         line = f"{where}: {body}" if body else where
-        super().__init__(_one_line(f"{line}; {remedy}" if remedy else line))
+        super().__init__(f"{line}; {remedy}" if remedy else line)
 
 
 class InputError(NeurossmError):
@@ -52,5 +57,9 @@ class CheckFailed(NeurossmError):
     exit_status = 1
 
 
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
+def _line(text: str, longest: int) -> str:
+    """Return foreign text as one line that a terminal prints, and does not obey."""
+    line = " ".join(text[: 2 * longest].split())
+    if not line.isprintable():
+        line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    return line if len(line) <= longest else f"{line[: longest - 3]}..."

@@ -16,6 +16,8 @@ NORMS = ("batch", "layer", "none")
 READOUTS = ("mean", "sequence", "pair")
 NEURON_FORMS = ("auto", "native", "loop", "boundary", "sdn")
 SURROGATES = ("arctan", "triangle", "fast_sigmoid")
+MOST_STATES = 1024  # initial poles may need the eigenvalues of a matrix of that size
+MOST_PARAMETERS = 2**31
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,12 @@ class NetworkConfig:
                 raise InputError(f"model {name}", expected="at least 1", got=str(value))
         if self.vocabulary < 0:
             raise InputError("model vocabulary", expected="at least 0", got=str(self.vocabulary))
-        if self.state < 2 or self.state % 2:
-            raise InputError("model state", expected="an even number from 2", got=str(self.state))
+        if not 2 <= self.state <= MOST_STATES or self.state % 2:
+            expected = f"an even number, 2 to {MOST_STATES}"
+            raise InputError("model state", expected=expected, got=str(self.state))
+        if self.least_parameters > MOST_PARAMETERS:
+            expected = f"a network of at most {MOST_PARAMETERS} parameters"
+            raise InputError("model width, layers", expected=expected, got="a larger one")
         if not 0 < self.dt_min <= self.dt_max:
             got = f"{self.dt_min} and {self.dt_max}"
             raise InputError("model dt_min, dt_max", expected="0 < dt_min <= dt_max", got=got)
@@ -105,6 +111,12 @@ class NetworkConfig:
         check_choice("model discretization", self.discretization, DISCRETIZATIONS)
         check_choice("model norm", self.norm, NORMS)
         check_choice("model readout", self.readout, READOUTS)
+
+    @property
+    def least_parameters(self) -> int:
+        """Numbers that every network of this shape has at least: encoder, mixing, C, decoder."""
+        inputs = self.vocabulary or self.in_features
+        return self.width * (self.layers * (self.width + self.state) + inputs + self.classes)
 
 
 @dataclass(frozen=True)

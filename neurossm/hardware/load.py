@@ -28,7 +28,9 @@ Section = TypeVar("Section", Limits, Timing, Power, Arithmetic, Events)
 _TOP = ("name", "title", "caveats", "limits", "timing", "power", "arithmetic", "passes", "energy")
 _QUANTITY = ("value", "low", "high", "unit", "source", "grade", "note")
 _SET = ("title", "citation", "kind", "process", "grade", "note", "events")
-_MOST_BYTES = 1_000_000
+_MOST_BYTES = 100_000
+_MOST_DOTS = 64  # of a line: tomllib's time for a key in n parts grows with n squared
+_LARGEST = 2**63
 
 
 def known_hardware() -> tuple[str, ...]:
@@ -49,9 +51,13 @@ def load_hardware(name_or_path: str | Path) -> Hardware:
         number lacks its source or grade. The message names the file and the key.
     """
     text, where = _text_of(name_or_path)
+    if any(line.count(".") > _MOST_DOTS for line in text.split("\n")):
+        raise FormatError(where, expected=f"at most {_MOST_DOTS} dots in a line", got="more")
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise FormatError(where, expected="TOML", got="values nested too deep") from None
+    except ValueError as error:  # also a number of thousands of digits
         raise FormatError(where, expected="TOML", got=str(error)) from None
     return _hardware(_At(where), table)
 
@@ -86,7 +92,8 @@ def _text_of(name_or_path: str | Path) -> tuple[str, str]:
     path = Path(name_or_path)
     try:
         if path.stat().st_size > _MOST_BYTES:
-            raise FormatError(text, expected="a chip file below 1 MB", got="a larger one")
+            expected = f"a chip file of at most {_MOST_BYTES} bytes"
+            raise FormatError(text, expected=expected, got="a larger one")
         return path.read_text(encoding="utf-8"), text
     except OSError as error:
         raise InputError(text, expected="a chip file", got=error.strerror or "an error") from None
@@ -182,6 +189,8 @@ def _ends(at: _At, table: Table) -> tuple[float, float]:
 def _number(at: _At, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise at.error(expected="a number", got=_type(value))
+    if isinstance(value, int) and abs(value) >= _LARGEST:
+        raise at.error(expected="a number of 64 bits", got="a larger one")
     return float(value)
 
 
@@ -217,4 +226,7 @@ def _nearest(name: str, known: tuple[str, ...]) -> str:
 
 
 def _type(value: object) -> str:
-    return f"{value!r:.40} ({type(value).__name__})"
+    try:
+        return f"{value!r:.40} ({type(value).__name__})"
+    except (ValueError, RecursionError):  # a number of thousands of digits inside, or many levels
+        return f"a {type(value).__name__} that is too large to show"

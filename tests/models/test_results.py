@@ -111,8 +111,8 @@ def test_records_are_replaced_by_checkpoint_and_survive_the_file(tmp_path):
     [
         ("[{}]", "'checkpoint'"),
         ("{", "Expecting property name"),
-        ('[{"checkpoint": 3}]', "checkpoint is 3"),
-        ("5", "not iterable"),
+        ('[{"checkpoint": 3}]', "record 0 checkpoint: expected a text"),
+        ("5", "expected a list of records, one a checkpoint, got int"),
     ],
 )
 def test_a_damaged_file_of_results_is_refused(tmp_path, content, message):

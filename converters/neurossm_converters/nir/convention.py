@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.errors import InputError
+from neurossm.errors import FormatError, InputError
 
 Real = NDArray[np.float64]
 
@@ -90,6 +90,8 @@ def convention(
     ------
     InputError
         If the name or unit is unknown, or nobody said how long a step is.
+    FormatError
+        If the file holds an unknown unit.
     """
     if name not in NAMES:
         raise InputError("--convention", expected=" | ".join(NAMES), got=repr(name))
@@ -119,5 +121,5 @@ def convention(
         return Convention(name, seconds, 1.0, "steps")
     unit = str(tau_unit or said.get("tau_unit", "ms"))
     if unit not in UNITS:
-        raise InputError("tau_unit in the metadata", expected=" | ".join(UNITS), got=repr(unit))
+        raise FormatError("tau_unit in the metadata", expected=" | ".join(UNITS), got=repr(unit))
     return Convention(name, seconds, seconds * UNITS[unit], unit)

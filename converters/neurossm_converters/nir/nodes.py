@@ -140,8 +140,10 @@ def _accumulate_from_nir(found: Part, entry: Entry, dt: float, where: str) -> Ac
 
 
 def _channels(found: Part, where: str) -> int:
-    (channels,) = found.numbers("shape", where)
-    return int(channels)
+    shape = found.numbers("shape", where)
+    if shape.shape != (1,):
+        raise FormatError(f"{where}.shape", expected="one number", got=f"shape {shape.shape}")
+    return int(shape[0])
 
 
 def _expect(found: Part, name: str, where: str) -> None:

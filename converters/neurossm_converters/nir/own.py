@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
+
 from neurossm.errors import FormatError, NeurossmError
 from neurossm.graph import Graph
 from neurossm.nodes import Node, Sum
@@ -41,7 +43,10 @@ def rebuild(document: Part) -> Graph:
 
 
 def _rebuilt(document: Part, structure: dict[str, Any]) -> Graph:
-    dt = float(document.metadata["dt"])
+    dt = document.metadata["dt"]
+    if np.ndim(dt):
+        raise FormatError("NIR metadata dt", expected="one number", got=f"shape {np.shape(dt)}")
+    dt = float(dt)
     nodes: dict[str, Node] = {}
     for name, entry in structure["nodes"].items():
         where, kind = f"NIR node {name!r}", entry["type"]

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from neurossm.errors import FormatError, InputError, NeurossmError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
@@ -156,7 +158,8 @@ def translated(document: Part, reading: Reading) -> Imported:
 def _naming(path: str | Path) -> Iterator[None]:
     """Put the name of the file in front of what went wrong with it."""
     try:
-        yield
+        with np.errstate(all="ignore"):  # what is not finite is refused by the nodes
+            yield
     except InputError:
         raise  # an option, not the file
     except NeurossmError as error:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from neurossm.errors import FormatError
 
-MAX_BYTES = 1 << 28
+MAX_BYTES = 1 << 26  # the largest genuine file has 47 MB
 
 
 def read_idx(path: Path, dimensions: int, md5: str | None = None) -> NDArray[np.uint8]:

@@ -12,7 +12,11 @@ from __future__ import annotations
 
 import io
 import re
+import sys
+import warnings
 from pathlib import Path
+from tokenize import TokenError
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +33,8 @@ _PARENTS = ("", "pathfinder/", "lra_release/", "lra_release/lra_release/")
 _LARGEST_METADATA = 10_000_000
 _LARGEST_IMAGE = 200_000
 _NUMPY_MAGIC = b"\x93NUMPY"
+# NumPy has Python's parser read a header, which raises the last two where it is nested too deep.
+_HEADER_ERRORS = (ValueError, TypeError, SyntaxError, TokenError, MemoryError, RecursionError)
 _REMEDY = "unpack lra_release.gz of the Long Range Arena there"
 
 Sample = tuple[Path, int]
@@ -101,26 +107,34 @@ def _fields(path: Path) -> list[list[str]]:
 
 def _array_of_strings(path: Path, content: bytes) -> NDArray[np.str_]:
     file, expected = io.BytesIO(content), "a two-dimensional NumPy array of strings"
-    try:
-        version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
-        if version != (1, 0):
-            got = "version {}.{}".format(*version)
-            raise FormatError(str(path), expected=f"{expected}, version 1.0", got=got)
-        header = np.lib.format.read_array_header_1_0(file)  # type: ignore[no-untyped-call]
-        shape, fortran, dtype = header
-    except ValueError as error:
-        if isinstance(error, FormatError):
-            raise
-        raise FormatError(str(path), expected=expected, got=str(error)) from None
+    shape, fortran, dtype = _array_header(path, file, expected)
     # Only strings: an array of objects would be a pickle.
-    if dtype.kind not in "US" or len(shape) != 2 or fortran:
+    if dtype.kind not in "US" or not dtype.itemsize or len(shape) != 2 or fortran:
         raise FormatError(str(path), expected=expected, got=f"{dtype} of shape {shape}")
     declared, there = dtype.itemsize * shape[0] * shape[1], len(content) - file.tell()
     if declared != there:
         expected = f"{declared} bytes for the declared shape {shape}"
         raise FormatError(str(path), expected=expected, got=f"{there} bytes")
+    characters = "u1" if dtype.kind == "S" else dtype.byteorder.replace("|", "=") + "u4"
+    limit = 0x80 if dtype.kind == "S" else sys.maxunicode + 1
+    if np.any(np.frombuffer(content, characters, offset=file.tell()) >= limit):
+        raise FormatError(str(path), expected=expected, got="other bytes than characters")
     array = np.frombuffer(content, dtype, offset=file.tell()).reshape(shape)
     return array.astype(np.str_)
+
+
+def _array_header(
+    path: Path, file: io.BytesIO, expected: str
+) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    try:
+        version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
+        if version == (1, 0):
+            header = np.lib.format.read_array_header_1_0(file)  # type: ignore[no-untyped-call]
+            return header  # type: ignore[no-any-return]
+        got = "version {}.{}".format(*version)
+    except _HEADER_ERRORS as error:
+        got = str(error) or "another header"
+    raise FormatError(str(path), expected=f"{expected}, version 1.0", got=got)
 
 
 def _pixels(path: Path, side: int) -> NDArray[np.uint8]:
@@ -131,12 +145,16 @@ def _pixels(path: Path, side: int) -> NDArray[np.uint8]:
         raise TargetError("PNG images", expected="Pillow", got="none", remedy=remedy) from None
     content = bounded_content(path, _LARGEST_IMAGE)
     try:
-        with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
+        # what Pillow only warns of (animations, sizes, transparency) is in no genuine image
+        with (
+            warnings.catch_warnings(action="error"),
+            Image.open(io.BytesIO(content), formats=("PNG",)) as image,
+        ):
             if image.size != (side, side):
                 got = "x".join(map(str, image.size))
                 raise FormatError(str(path), expected=f"{side}x{side} pixels", got=got)
             return np.asarray(image.convert("L"), np.uint8).reshape(-1)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, Warning, Image.DecompressionBombError) as error:
         if isinstance(error, FormatError):
             raise
         raise FormatError(str(path), expected="a PNG image", got=str(error)) from None

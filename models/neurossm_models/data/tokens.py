@@ -20,7 +20,9 @@ _CODE_POINTS = 0x110000
 
 def vocabulary(counts: Counter[str], least: int = 1) -> dict[str, int]:
     """Return the number of each token that was seen `least` times, after the specials."""
-    seen = sorted((t for t in counts if counts[t] >= least), key=lambda t: (-counts[t], t))
+    # a text may hold a special token itself, as WikiText does: it is that token
+    kept = (t for t in counts if counts[t] >= least and t not in SPECIALS)
+    seen = sorted(kept, key=lambda t: (-counts[t], t))
     return {token: number for number, token in enumerate([*SPECIALS, *seen])}
 
 

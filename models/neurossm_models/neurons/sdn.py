@@ -175,7 +175,7 @@ def load_sdn(path: Path) -> tuple[FoldedSDN, dict[str, Any]]:
         if meta["sdn"] != 1 or shapes != _SHAPES:
             raise ValueError(f"tensors {shapes}")
         return FoldedSDN(float(meta["tau"]), weights), meta
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         remedy = "make one with 'neurossm sdn --out FILE'"
         got = f"{type(error).__name__}: {error}"
         expected = "the weights of a surrogate dynamic network"

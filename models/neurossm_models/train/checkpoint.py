@@ -16,6 +16,7 @@ from neurossm.errors import FormatError
 
 Tensors = dict[str, Tensor]
 Names = dict[nn.Parameter, str]
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps of a parameter
 
 
 def save_tensors(path: Path, tensors: Tensors, meta: dict[str, Any]) -> None:
@@ -35,20 +36,29 @@ def load_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             meta = json.loads((file.metadata() or {})["neurossm"])
-            return {name: file.get_tensor(name) for name in file.keys()}, meta  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, ValueError, RecursionError) as error:
         got = f"{type(error).__name__}: {error}"
         raise FormatError(str(path), expected="a neurossm checkpoint", got=got) from None
+    if not isinstance(meta, dict):
+        raise FormatError(f"{path} metadata", expected="a record", got=type(meta).__name__)
+    return tensors, meta
 
 
 def load_weights(model: nn.Module, tensors: Tensors, where: str) -> None:
-    """Copy tensors into a model of exactly these names and shapes; `FormatError` otherwise."""
-    own = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+    """Copy tensors into a model of exactly these names, shapes and types.
+
+    Raises
+    ------
+    FormatError
+        If one is missing, unknown, or another one.
+    """
+    own = {name: _form(tensor) for name, tensor in model.state_dict().items()}
+    found = {name: _form(tensor) for name, tensor in tensors.items()}
     for name in own | found:
         if own.get(name) != found.get(name):
-            expected = f"{name} of shape {own[name]}" if name in own else f"no {name}"
-            got = f"shape {found[name]}" if name in found else "none"
+            expected = f"{name} of {own[name]}" if name in own else f"no {name}"
+            got = found.get(name, "none")
             remedy = "the weights and the recipe beside them do not belong together"
             raise FormatError(where, expected=expected, got=got, remedy=remedy)
     model.load_state_dict(tensors)
@@ -63,12 +73,42 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, names: Names) -> Tensors
     }
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, names: Names, tensors: Tensors) -> None:
-    """Put back what `optimizer_tensors` returned."""
+def restore_optimizer(
+    optimizer: torch.optim.AdamW, names: Names, tensors: Tensors, where: str
+) -> None:
+    """Put back what `optimizer_tensors` returned.
+
+    Raises
+    ------
+    FormatError
+        If a parameter has not all of its moments, or they are of other shapes or types.
+    """
+    state = dict(tensors)
     for parameter, name in names.items():
-        keys = [full for full in tensors if full.rpartition("/")[0] == name]
-        if keys:
-            optimizer.state[parameter] = {full.rpartition("/")[2]: tensors[full] for full in keys}
+        keys = {key: f"{name}/{key}" for key in _MOMENTS if f"{name}/{key}" in state}
+        if not keys:  # it had no gradient so far
+            continue
+        for key in _MOMENTS:
+            expected = _form(torch.zeros(()) if key == "step" else parameter)
+            got = _form(state[keys[key]]) if key in keys else "none"
+            if got != expected:
+                place = f"{where} optimizer/{name}/{key}"
+                raise FormatError(place, expected=expected, got=got)
+        optimizer.state[parameter] = {key: state.pop(full) for key, full in keys.items()}
+    if state:
+        got = repr(min(state))
+        raise FormatError(f"{where} optimizer", expected="moments of parameters", got=got)
+
+
+def restore_generator(state: Tensor | None, where: str) -> None:
+    """Put PyTorch's generator where it was; `FormatError` if this is no state of it."""
+    try:
+        if state is None:
+            raise ValueError("none")
+        torch.set_rng_state(state)
+    except (TypeError, ValueError, RuntimeError) as error:
+        expected = "the state of PyTorch's generator"
+        raise FormatError(f"{where} torch_rng", expected=expected, got=str(error)) from None
 
 
 def with_prefix(prefix: str, tensors: Tensors) -> Tensors:
@@ -80,6 +120,12 @@ def under_prefix(prefix: str, tensors: Tensors) -> Tensors:
     """Return the tensors whose names start with ``prefix/``, without it."""
     start = prefix + "/"
     return {name[len(start) :]: t for name, t in tensors.items() if name.startswith(start)}
+
+
+def _form(tensor: Tensor) -> str:
+    form = f"shape {tuple(tensor.shape)}"
+    kind = str(tensor.dtype).removeprefix("torch.")
+    return form if kind == "float32" else f"{form} of {kind}"
 
 
 def replace_file(path: Path, content: bytes) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch.nn.functional import cross_entropy
 
-from neurossm.errors import InputError
+from neurossm.errors import FormatError, InputError
 from neurossm_models.config import NetworkConfig, nearest
 from neurossm_models.data.dataset import NOTHING, Dataset
 from neurossm_models.data.registry import load
@@ -141,9 +141,15 @@ def load_model(run: str | Path) -> tuple[Network, Recipe]:
     """
     folder = run_folder(run)
     recipe = load_recipe(folder / "recipe.toml")
+    path = folder / "weights.safetensors"
+    weights, _ = load_tensors(path)
+    found, least = sum(tensor.numel() for tensor in weights.values()), recipe.model.least_parameters
+    if found < least:  # before a network is made that takes all memory
+        remedy = "the weights and the recipe beside them do not belong together"
+        expected = f"at least {least} numbers, for the network of recipe.toml"
+        raise FormatError(str(path), expected=expected, got=str(found), remedy=remedy)
     model = Network(recipe.model)
-    weights, _ = load_tensors(folder / "weights.safetensors")
-    load_weights(model, weights, str(folder / "weights.safetensors"))
+    load_weights(model, weights, str(path))
     return model.eval(), recipe
 
 

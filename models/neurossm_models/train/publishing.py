@@ -13,9 +13,13 @@ from neurossm_models.network import BLOCKS
 from neurossm_models.train.checkpoint import replace_file
 from neurossm_models.train.evaluation import CHECKPOINTS, Evaluation, evaluate, load_model
 from neurossm_models.train.recipe import Recipe
+from neurossm_models.train.records import Kinds, check_record, parse, read_text
 
 Log = list[dict[str, float]]
 _FILES = ("recipe.toml", "weights.safetensors", "log.jsonl")
+_EVALUATION: Kinds = {"data": str, "count": int, "correct": int, "accuracy": float, "loss": float,
+                      "spike_rates": tuple}  # fmt: skip
+_LOG: Kinds = {"epoch": int, "step": int, "held_out_accuracy": float, "seconds": float}
 
 
 def publish(run: str | Path, name: str, *, into: Path = CHECKPOINTS) -> Path:
@@ -187,12 +191,13 @@ def measured_once(folder: Path) -> Evaluation:
         measured = dataclasses.asdict(evaluate(folder, "test"))
         replace_file(kept, (json.dumps(measured, indent=1) + "\n").encode())
     try:
-        values = json.loads(kept.read_text())
-        return Evaluation(**{**values, "spike_rates": tuple(values["spike_rates"])})
-    except (ValueError, TypeError, KeyError) as error:
+        values = parse(read_text(kept), str(kept), "an evaluation")
+        record = check_record(values, _EVALUATION, str(kept), closed=True)
+    except FormatError as error:
         remedy = "remove it to measure again"
-        got = str(error)
-        raise FormatError(str(kept), expected="an evaluation", got=got, remedy=remedy) from None
+        expected, got = error.expected, error.got
+        raise FormatError(error.where, expected=expected, got=got, remedy=remedy) from None
+    return Evaluation(**{**record, "spike_rates": tuple(record["spike_rates"])})
 
 
 def read_history(folder: Path) -> Log:
@@ -203,7 +208,8 @@ def read_history(folder: Path) -> Log:
 
 def read_log(path: Path) -> Log:
     """Return the lines of ``log.jsonl``; `FormatError` if it is none."""
-    try:
-        return [json.loads(line) for line in path.read_text().splitlines()]
-    except (OSError, ValueError) as error:
-        raise FormatError(str(path), expected="one JSON line an epoch", got=str(error)) from None
+    log = []
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        where = f"{path} line {number}"
+        log.append(check_record(parse(line, where, "one JSON line an epoch"), _LOG, where))
+    return log

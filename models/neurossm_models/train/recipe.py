@@ -24,6 +24,10 @@ from neurossm_models.data.task import task
 from neurossm_models.train.finetune_config import FinetuneConfig
 
 _RECIPES = Path(__file__).parent.parent / "recipes"
+_MOST_BYTES = 100_000
+_MOST_DOTS = 64  # of a line: the time for a key in n parts grows with n squared
+_LARGEST = 2**63
+_LARGEST_FLOAT = 3.4e38
 
 
 @dataclass(frozen=True)
@@ -161,13 +165,10 @@ def load_recipe(name_or_path: str | Path, overrides: list[str] | None = None) ->
         value has the wrong type or range; the message names the file and the nearest key.
     """
     path = recipe_path(name_or_path)
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise InputError(str(path), expected="a TOML recipe", got=str(error)) from None
+    tables = _tables(path)
     for section, table in tables.items():
         if not isinstance(table, dict):
-            raise InputError(f"{path} [{section}]", expected="a table", got=repr(table))
+            raise InputError(f"{path} [{section}]", expected="a table", got=_shown(table))
     for override in overrides or []:
         _override(tables, override)
     sections = _sections(str(path), tables)
@@ -229,6 +230,23 @@ def to_toml(recipe: Recipe) -> str:
     return "\n".join(lines)
 
 
+def _tables(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            got = f"more than {_MOST_BYTES} bytes"
+        elif any(line.count(b".") > _MOST_DOTS for line in content.split(b"\n")):
+            got = f"a line of more than {_MOST_DOTS} dots"
+        else:
+            return tomllib.loads(content.decode("utf-8"))
+    except RecursionError:
+        got = "values nested too deep"
+    except (ValueError, OSError) as error:  # also a number of thousands of digits
+        got = str(error)
+    raise InputError(str(path), expected="a TOML recipe", got=got)
+
+
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
@@ -244,7 +262,7 @@ def _override(tables: dict[str, Any], override: str) -> None:
         raise InputError(where, expected="section.key=value", got=repr(override))
     try:
         value = tomllib.loads(f"value = {text.strip()}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         value = text.strip()
     sections = _sections(where, tables)
     if section not in sections:
@@ -284,14 +302,25 @@ def _section(where: str, kind: type, table: dict[str, Any]) -> Any:
 
 
 def _typed(where: str, value: Any, kind: type) -> Any:
+    if type(value) is int and not -_LARGEST <= value < _LARGEST:
+        raise InputError(where, expected="a number of 64 bits", got="a larger one")
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is not kind:
         wanted = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
-        raise InputError(where, expected=wanted[kind], got=repr(value))
+        raise InputError(where, expected=wanted[kind], got=_shown(value))
     if isinstance(value, float) and not math.isfinite(value):
         raise InputError(where, expected="a finite number", got=repr(value))
+    if isinstance(value, float) and abs(value) > _LARGEST_FLOAT:  # PyTorch's default type
+        raise InputError(where, expected="a number that 32 bits hold", got=repr(value))
     return value
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits inside, or many levels
+        return f"a {type(value).__name__} that is too large to show"
 
 
 def _check_key(where: str, key: str, known: list[str], kind: str = "key") -> None:

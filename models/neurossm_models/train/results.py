@@ -10,7 +10,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import get_origin, get_type_hints
 
 from neurossm.errors import FormatError
 from neurossm_models.train.checkpoint import replace_file
@@ -21,6 +21,7 @@ from neurossm_models.train.publishing import (
     read_log,
     train_minutes,
 )
+from neurossm_models.train.records import check_record, parse, read_text
 
 START, END = "<!-- results: written by `neurossm results` -->", "<!-- end of results -->"
 _MICRO, _MILLI = 1e-6, 1e-3
@@ -101,11 +102,10 @@ def read_results(path: Path) -> tuple[Result, ...]:
     if not path.exists():
         return ()
     expected = "a list of records, one a checkpoint"
-    try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        return tuple(_result(row) for row in rows)
-    except (ValueError, TypeError, KeyError) as error:
-        raise FormatError(str(path), expected=expected, got=str(error)) from None
+    rows = parse(read_text(path), str(path), expected)
+    if not isinstance(rows, list):
+        raise FormatError(str(path), expected=expected, got=type(rows).__name__)
+    return tuple(_result(row, f"{path}: record {number}") for number, row in enumerate(rows))
 
 
 def write_results(path: Path, results: tuple[Result, ...]) -> None:
@@ -174,10 +174,8 @@ def _sorted(results: tuple[Result, ...]) -> tuple[Result, ...]:
     return tuple(sorted(results, key=lambda result: result.checkpoint))
 
 
-def _result(row: dict[str, Any]) -> Result:
+def _result(row: object, where: str) -> Result:
     hints = get_type_hints(Result)
-    for name, kind in hints.items():
-        right = {float: (int, float), int: (int,), str: (str,)}.get(kind, (list,))
-        if not isinstance(row[name], right):
-            raise TypeError(f"{name} is {row[name]!r}")
-    return Result(**{**row, "spike_rates": tuple(row["spike_rates"])})
+    kinds = {name: get_origin(kind) or kind for name, kind in hints.items()}
+    record = check_record(row, kinds, where, closed=True)
+    return Result(**{**record, "spike_rates": tuple(record["spike_rates"])})

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from neurossm.errors import InputError
+from neurossm.errors import FormatError, InputError
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.registry import load
 from neurossm_models.network import Network
@@ -24,6 +24,7 @@ from neurossm_models.train.optimization import lr_factor, parameter_groups
 from neurossm_models.train.parallel import Group, measure_together, spread_over
 from neurossm_models.train.progress import Progress
 from neurossm_models.train.recipe import Recipe, check_fits
+from neurossm_models.train.records import Kinds, check_record, parse, read_text
 
 
 @dataclass(frozen=True)
@@ -141,14 +142,30 @@ class Trainer:
         path = self.folder / "last" / "state.safetensors"
         state, meta = ck.load_tensors(path)
         ck.load_weights(self.model, ck.under_prefix("model", state), str(path))
-        ck.restore_optimizer(self.optimizer, self.names, ck.under_prefix("optimizer", state))
-        torch.set_rng_state(state["torch_rng"])
-        self.step, self.sums, self.best = meta["step"], meta["sums"], meta["best"]
+        moments = ck.under_prefix("optimizer", state)
+        ck.restore_optimizer(self.optimizer, self.names, moments, str(path))
+        ck.restore_generator(state.get("torch_rng"), str(path))
+        self._take_up(meta, str(path))
         for log in (self.folder / "log.jsonl", self.folder / "steps.jsonl"):
             if log.exists() and self.group.first:
-                lines = log.read_text().splitlines(keepends=True)
-                done = [line for line in lines if json.loads(line)["step"] <= self.step]
+                lines = read_text(log).splitlines(keepends=True)
+                done = [line for line in lines if self._is_done(line, str(log))]
                 ck.replace_file(log, "".join(done).encode())
+
+    def _take_up(self, meta: dict[str, Any], where: str) -> None:
+        """Continue with the counts of a checkpoint; `FormatError` if they are none."""
+        self.step = check_record(meta, {"step": int}, where)["step"]
+        sums: Kinds = dict.fromkeys(self.sums, float)
+        self.sums = check_record(meta.get("sums"), sums, f"{where} sums", closed=True)
+        best: Kinds = {"accuracy": float, "epoch": int, "spike_rates": tuple}
+        self.best = check_record(meta.get("best"), best, f"{where} best", closed=True)
+        if not 0 <= self.step <= self.total_steps:
+            expected = f"0 to {self.total_steps}"
+            raise FormatError(f"{where} step", expected=expected, got=str(self.step))
+
+    def _is_done(self, line: str, where: str) -> bool:
+        row = check_record(parse(line, where, "one JSON line a step"), {"step": int}, where)
+        return int(row["step"]) <= self.step
 
     def _rest_of_epoch(self) -> Iterator[Dataset]:
         epoch, start = divmod(self.step, self.steps_per_epoch)

@@ -1,0 +1,100 @@
+"""Graphs and traces: our own files, NIR, netx."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from hostile.examples import around, example, golden_of, integer_graph
+from hostile.fuzzing.formats import Format
+from hostile.fuzzing.hdf5_edits import hdf5
+from hostile.fuzzing.tree_edits import tree
+
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+MOST_REPLAYED = 2**12  # channels times steps; an accepted graph may be larger than the seeds
+
+
+def _written(write: object, *arguments: object) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "seed"
+        write(path, *arguments)  # type: ignore[operator]
+        return path.read_bytes()
+
+
+def _graphs() -> tuple[bytes, ...]:
+    from neurossm import store
+
+    graph = integer_graph()
+    kinds = ("LIF", "TernaryThreshold", "Embedding", "PiecewiseLinear", "Product", "Accumulate")
+    others = [around(example(name, integer=True)) for name in kinds]
+    others += [around(example(name, integer=False)) for name in ("DiagonalSSM", "Affine")]
+    whole = _written(store.save, graph, golden_of(graph, steps=3, count=1))
+    return (whole, whole, whole, *(_written(store.save, other) for other in others))
+
+
+def _read_graph(path: Path) -> object:
+    """Load, and do with it what ``show`` and ``verify`` do."""
+    from neurossm import store
+    from neurossm.engine import run
+    from neurossm.errors import GraphError
+
+    store.describe(path)
+    graph = store.load(path)
+    golden = store.load_golden(path, graph)
+    store.graph_digest(graph)
+    size = sum(node.out_channels + node.states for node in graph.nodes.values())
+    for vector in golden:
+        if size * vector.steps <= MOST_REPLAYED:
+            inputs = {name: array[None] for name, array in vector.inputs.items()}
+            try:
+                run(graph, inputs, "reference")
+            except GraphError as error:  # the contract names the node; the command names the file
+                raise type(error)(f"{path}: {error}") from None
+    return graph
+
+
+def _traces() -> tuple[bytes, ...]:
+    from neurossm import store
+    from neurossm.engine import run
+    from neurossm.trace import Trace
+
+    trace = run(integer_graph(), {"pixel": np.zeros((2, 3, 2), np.int64)}, "reference")
+    floats = Trace("float", {"x": np.zeros((2, 3, 4))}, 2, 3, {"x.v": np.zeros((2, 4))})
+    return _written(store.save_trace, trace), _written(store.save_trace, floats)
+
+
+def _read_trace(path: Path) -> object:
+    from neurossm import store
+
+    return store.load_trace(path)
+
+
+def _nir() -> tuple[bytes, ...]:
+    names = ("sinabs-lif-scalar", "snntorch-leaky-zero", "norse-lif", "nir-1.0.6", "ours-lif",
+             "ours-ssm")  # fmt: skip
+    return tuple((FIXTURES / "nir" / f"{name}.nir").read_bytes() for name in names)
+
+
+def _read_nir(path: Path) -> object:
+    from neurossm_converters.nir import Reading, read
+
+    return read(path, Reading("euler", 1e-3, "s", steps=16))
+
+
+def _netx() -> tuple[bytes, ...]:
+    return tuple((FIXTURES / "netx" / name).read_bytes() for name in ("slayer.net", "layout.net"))
+
+
+def _read_netx(path: Path) -> object:
+    from neurossm_converters import netx
+
+    return netx.read(path, steps=16)
+
+
+FORMATS = (
+    Format("nssm", "graph.nssm", _graphs, _read_graph, (hdf5, tree, tree, tree), damage=0.3),
+    Format("trace", "trace.nssm", _traces, _read_trace, (hdf5, tree, tree), damage=0.3),
+    Format("nir", "net.nir", _nir, _read_nir, (hdf5,), damage=0.3),
+    Format("netx", "net.net", _netx, _read_netx, (hdf5,), damage=0.3),
+)
