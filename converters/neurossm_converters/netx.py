@@ -84,7 +84,12 @@ def read(
     }
     if network.steps is not None:
         meta["netx_tSample"] = network.steps
-    return Graph(nodes, tuple(pairwise(nodes)), dt, meta)
+    try:
+        return Graph(nodes, tuple(pairwise(nodes)), dt, meta)
+    except GraphError as error:  # layers of a file that do not fit each other
+        expected, got, remedy = error.expected, error.got, error.remedy
+        where = f"{path}: {error.where}"
+        raise GraphError(where, expected=expected, got=got, remedy=remedy) from None
 
 
 def _nodes(layers: tuple[Layer, ...], steps: int | None) -> dict[str, Node]:

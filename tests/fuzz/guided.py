@@ -18,7 +18,6 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
@@ -26,7 +25,6 @@ from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from hostile.fuzzing.bench import Bench
-    from hostile.fuzzing.formats import Format
 
 Mutate = Callable[[bytes, int], bytes]
 PACKAGES = ["neurossm", "neurossm_models", "neurossm_converters"]
@@ -66,13 +64,14 @@ def main() -> None:
     for number, seed in enumerate(bench.format.seeds):
         (corpus / f"seed{number}").write_bytes(seed)
     search = Search(bench, time.monotonic() + options.seconds, folder, out)
-    flags = [f"-seed={options.seed}", f"-max_len={LONGEST}", "-timeout=60", "-rss_limit_mb=0"]
+    flags = [f"-seed={options.seed}", f"-max_len={LONGEST}", "-timeout=60", "-rss_limit_mb=0",
+             f"-artifact_prefix={out or corpus}/"]  # fmt: skip
     arguments = [sys.argv[0], *flags, str(corpus)]
 
     def mutate(content: bytes, longest: int) -> bytes:
         return bytes(atheris.Mutate(content, longest))  # another function once Fuzz runs
 
-    atheris.Setup(arguments, search.read, custom_mutator=mutator(bench.format, mutate))
+    atheris.Setup(arguments, search.read, custom_mutator=mutator(search, mutate))
     atheris.Fuzz()
 
 
@@ -105,6 +104,7 @@ class Search:
         self.bench, self.end, self.folder, self.out = bench, end, folder, out
         self.counts = {"accepted": 0, "refused": 0, "finding": 0}
         self.found: set[str] = set()
+        self.sound: set[int] = set()
 
     def read(self, content: bytes) -> None:
         """Read one file."""
@@ -112,6 +112,8 @@ class Search:
             self.finish()
         result = self.bench.attempt(content)
         self.counts[result.kind] += 1
+        if result.kind == "accepted":
+            self.sound.add(hash(content))
         key = result.where or result.what
         if result.kind != "finding" or key in self.found:
             return
@@ -130,17 +132,21 @@ class Search:
         os._exit(1 if self.found else 0)
 
 
-def mutator(format: Format, mutate: Mutate) -> Callable[[bytes, int, int], bytes]:
-    """Return a mutator that knows the format half of the time, and is libFuzzer's own otherwise."""
+def mutator(search: Search, mutate: Mutate) -> Callable[[bytes, int, int], bytes]:
+    """Return a mutator that knows the format half of the time, and is libFuzzer's own otherwise.
+
+    Only what was accepted is edited: on damaged files the HDF5 library of the mutator itself may
+    loop for ever.
+    """
+    format = search.bench.format
 
     def mutated(content: bytes, longest: int, seed: int) -> bytes:
         rng = Random(seed)
-        if format.edits and rng.random() < 0.5:
-            with suppress(Exception):  # too damaged to be edited as what it was
-                changed = rng.choice(format.edits)(rng, content, format.seeds)
-                if len(changed) <= longest:
-                    return changed
-        return mutate(content, longest)
+        if not format.edits or rng.random() < 0.5:
+            return mutate(content, longest)
+        sound = content if hash(content) in search.sound else rng.choice(format.seeds)
+        changed = rng.choice(format.edits)(rng, sound, format.seeds)
+        return changed if len(changed) <= longest else mutate(content, longest)
 
     return mutated
 

@@ -231,6 +231,16 @@ def test_an_edited_nir_file_of_ours(tmp_path, edit, message):
     assert message in refusal(tmp_path, "nir", buffer.getvalue())
 
 
+def test_layers_of_a_netx_file_that_do_not_fit_each_other(tmp_path):
+    buffer = io.BytesIO(FORMATS["netx"].seeds[0])
+    with h5py.File(buffer, "r+") as file:
+        weight = file["layer/1/weight"][()]
+        del file["layer/1/weight"]
+        file["layer/1/weight"] = weight[:, :-1]
+    message = refusal(tmp_path, "netx", buffer.getvalue())
+    assert "net.net: edge ('layer0.neuron', 'layer1.synapses'): expected 15 channels" in message
+
+
 # Data
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from hostile.examples import around, example, golden_of, integer_graph
 from hostile.fuzzing.formats import Format
-from hostile.fuzzing.hdf5_edits import hdf5
+from hostile.fuzzing.hdf5_edits import hdf5, structures
 from hostile.fuzzing.tree_edits import tree
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
@@ -93,8 +93,10 @@ def _read_netx(path: Path) -> object:
 
 
 FORMATS = (
-    Format("nssm", "graph.nssm", _graphs, _read_graph, (hdf5, tree, tree, tree), damage=0.3),
-    Format("trace", "trace.nssm", _traces, _read_trace, (hdf5, tree, tree), damage=0.3),
-    Format("nir", "net.nir", _nir, _read_nir, (hdf5,), damage=0.3),
-    Format("netx", "net.net", _netx, _read_netx, (hdf5,), damage=0.3),
+    Format(
+        "nssm", "graph.nssm", _graphs, _read_graph, (hdf5, structures, tree, tree, tree), damage=0.3
+    ),
+    Format("trace", "trace.nssm", _traces, _read_trace, (hdf5, structures, tree, tree), damage=0.3),
+    Format("nir", "net.nir", _nir, _read_nir, (hdf5, hdf5, structures), damage=0.3),
+    Format("netx", "net.net", _netx, _read_netx, (hdf5, hdf5, structures), damage=0.3),
 )

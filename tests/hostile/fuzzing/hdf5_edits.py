@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import warnings
 import zlib
 from collections.abc import Callable
 from random import Random
 
 import h5py
 import numpy as np
-from hostile.fuzzing.bytewise import Seeds, damaged
+from hostile.fuzzing.bytewise import INTERESTING, Seeds, damaged
 from hostile.fuzzing.text_edits import json_value
 
 TYPES = ("i1", "<i2", "<i4", "<i8", "u1", "<u8", ">i4", "<f2", "<f4", "<f8", ">f8", "c16", "?",
@@ -21,6 +23,9 @@ VALUES = (0, 1, -1, 2, 127, 255, 4096, 2**24, 2**31, 2**62, 2**63 - 1, 0.5, -0.5
 NAMES = ("x", "0", "9", "weight", "type", "values", "\x1b[2J", "a b", "é", "." * 3, "n" * 1500)
 ELSEWHERE = "/proc/self/environ"
 LARGEST = 2**16
+# of heaps, trees, groups, object headers and blocks
+SIGNATURES = (b"GCOL", b"HEAP", b"TREE", b"SNOD", b"OHDR", b"OCHK", b"FRHP", b"FHDB", b"BTHD",
+              b"BTLF", b"FADB", b"FAHD")  # fmt: skip
 # what h5py raises where HDF5 itself cannot write something
 IMPOSSIBLE = (OSError, RuntimeError, ValueError, TypeError, LookupError, OverflowError)
 
@@ -28,7 +33,7 @@ IMPOSSIBLE = (OSError, RuntimeError, ValueError, TypeError, LookupError, Overflo
 def hdf5(rng: Random, content: bytes, seeds: Seeds) -> bytes:
     """Return an HDF5 file after one to three edits, sometimes damaged on top."""
     buffer = io.BytesIO(content)
-    with h5py.File(buffer, "r+") as file:
+    with h5py.File(buffer, "r+") as file, warnings.catch_warnings(action="ignore"):
         for _ in range(rng.choice((1, 1, 2, 3))):
             edit = rng.choice(EDITS)
             try:
@@ -37,6 +42,21 @@ def hdf5(rng: Random, content: bytes, seeds: Seeds) -> bytes:
                 continue
     made = buffer.getvalue()
     return damaged(rng, made, seeds) if rng.random() < 0.1 else made
+
+
+def structures(rng: Random, content: bytes, seeds: Seeds) -> bytes:
+    """Return an HDF5 file damaged where the library keeps its own books, behind a signature."""
+    signature = rng.choice([one for one in SIGNATURES if one in content] or [b""])
+    places = [found.start() for found in re.finditer(re.escape(signature), content)]
+    data = bytearray(content)
+    for _ in range(rng.choice((1, 2, 4))):
+        place = min(rng.choice(places) + rng.randrange(200), len(data) - 9)
+        if rng.random() < 0.5:
+            data[place] = rng.choice((0, 1, 8, 16, 255, rng.randrange(256)))
+        else:
+            number = rng.choice((*INTERESTING, len(data), places[0]))
+            data[place : place + 8] = number.to_bytes(8, "little")
+    return bytes(data)
 
 
 def _members(file: h5py.File, kind: type) -> list[str]:
