@@ -9,7 +9,6 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
-import resource
 import signal
 import sys
 import warnings
@@ -27,20 +26,31 @@ def main(name: str, seed: int, first: int, stop: int, keep: Path | None) -> None
     format = by_name()[name]
     bench = Bench(format, Path.cwd())
     with bench.ready():
-        base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         for number in range(first, stop):
             content = format.mutant(seed, number)
             print(number, file=answers)
+            base = restart_peak()
             signal.setitimer(signal.ITIMER_VIRTUAL, LAST_SECONDS)
             found = bench.attempt(content)
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            memory = 1024 * max(0, peak - base)
+            memory = max(0, resident("VmHWM:") - base)
             print(json.dumps({"kind": found.kind, "what": found.what, "where": found.where,
                               "memory": memory}), file=answers)  # fmt: skip
             if keep and found.kind == "finding":
                 (keep / f"{name}-{seed}-{number}".replace(" ", "-")).write_bytes(content)
     print(json.dumps("end"), file=answers)
+
+
+def restart_peak() -> int:
+    """Let the peak of the memory begin at what there is now, and return that, in bytes."""
+    Path("/proc/self/clear_refs").write_text("5")
+    return resident("VmRSS:")
+
+
+def resident(what: str) -> int:
+    """Return a line of this process's status, in bytes."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith(what))
 
 
 if __name__ == "__main__":

@@ -87,6 +87,12 @@ def with_metadata(name: str, text: str) -> bytes:
     return struct.pack("<Q", len(packed)) + packed + content[8 + size :]
 
 
+@pytest.mark.parametrize("tau", ["1" + "0" * 400, "NaN", "1.0", "-0.1", '"x"', "null"])
+def test_a_surrogate_network_for_no_leak(tmp_path, tau):
+    message = refusal(tmp_path, "sdn", with_metadata("sdn", f'{{"sdn": 1, "tau": {tau}}}'))
+    assert "expected the weights of a surrogate dynamic network" in message
+
+
 # Records of the right form with entries of another kind
 
 
@@ -208,6 +214,11 @@ def set_dt(file: h5py.File) -> None:
     file["node/metadata/dt"] = [1e-3]
 
 
+def set_modes(file: h5py.File) -> None:
+    del file["node/nodes/ssm/metadata/modes"]
+    file["node/nodes/ssm/metadata/modes"] = [2]
+
+
 def set_shape(file: h5py.File) -> None:
     (name,) = (n for n in file["node/nodes"] if file[f"node/nodes/{n}/type"][()] == b"Input")
     old = file[f"node/nodes/{name}/shape"][()]
@@ -219,12 +230,13 @@ def set_shape(file: h5py.File) -> None:
     ("edit", "message"),
     [
         (set_tau, "NIR node 'neuron': expected rest and reset at 0"),
-        (set_dt, "NIR metadata dt: expected one number, got shape (1,)"),
+        (set_dt, "NIR metadata 'dt': expected one number, got ndarray of shape (1,)"),
+        (set_modes, "NIR node 'ssm' metadata 'modes': expected one number, got ndarray"),
         (set_shape, "shape: expected one number, got shape (1, 1)"),
     ],
 )
 def test_an_edited_nir_file_of_ours(tmp_path, edit, message):
-    seed = next(one for one in FORMATS["nir"].seeds if b"neurossm_structure" in one)
+    seed = FORMATS["nir"].seeds[-1 if edit is set_modes else -2]
     buffer = io.BytesIO(seed)
     with h5py.File(buffer, "r+") as file:
         edit(file)
@@ -281,11 +293,17 @@ def test_a_numpy_file_that_lies(tmp_path, content):
     assert "two-dimensional NumPy array of strings" in refusal(tmp_path, "pathfinder", content)
 
 
-def test_what_pillow_only_warns_of_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("chunk", "place", "message"),
+    [
+        (b"acTL" + bytes(8), 33, "Invalid APNG"),  # an animation of no frames: a warning
+        (b"iCCP", -12, "a PNG image, got index out of range"),  # IndexError
+    ],
+)
+def test_images_that_pillow_stumbles_over(tmp_path, chunk, place, message):
     seed = FORMATS["png"].seeds[0]
-    chunk = b"acTL" + bytes(8)  # an animation of no frames
-    packed = struct.pack(">I", 8) + chunk + struct.pack(">I", zlib.crc32(chunk))
-    assert "Invalid APNG" in refusal(tmp_path, "png", seed[:33] + packed + seed[33:])
+    packed = struct.pack(">I", len(chunk) - 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    assert message in refusal(tmp_path, "png", seed[:place] + packed + seed[place:])
 
 
 # Messages

@@ -59,6 +59,15 @@ class Part:
         return array
 
 
+def one_number(metadata: Mapping[str, Any], name: str, where: str) -> float:
+    """Return an entry of metadata that is one real number; `FormatError` if it is none."""
+    found = metadata.get(name)
+    if not isinstance(found, int | float | np.integer | np.floating):
+        got = "none" if found is None else f"{type(found).__name__} of shape {np.shape(found)}"
+        raise FormatError(f"{where} metadata {name!r}", expected="one number", got=got)
+    return float(found)
+
+
 def from_library(converted: Any, depth: int = 0) -> Part:
     """Return a graph or node of the `nir` library as a `Part`.
 

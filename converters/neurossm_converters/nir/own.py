@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import numpy as np
-
 from neurossm.errors import FormatError, NeurossmError
 from neurossm.graph import Graph
 from neurossm.nodes import Node, Sum
-from neurossm_converters.nir.document import Part
+from neurossm_converters.nir.document import Part, one_number
 from neurossm_converters.nir.nodes import FROM_NIR
 from neurossm_converters.nir.writing import KIND, STRUCTURE_VERSION, edges_without_sums
 
@@ -43,10 +41,7 @@ def rebuild(document: Part) -> Graph:
 
 
 def _rebuilt(document: Part, structure: dict[str, Any]) -> Graph:
-    dt = document.metadata["dt"]
-    if np.ndim(dt):
-        raise FormatError("NIR metadata dt", expected="one number", got=f"shape {np.shape(dt)}")
-    dt = float(dt)
+    dt = one_number(document.metadata, "dt", "NIR")
     nodes: dict[str, Node] = {}
     for name, entry in structure["nodes"].items():
         where, kind = f"NIR node {name!r}", entry["type"]

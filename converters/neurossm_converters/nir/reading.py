@@ -14,7 +14,7 @@ from neurossm.errors import FormatError, InputError, NeurossmError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm_converters.nir.convention import RESETS, Convention, convention
-from neurossm_converters.nir.document import Part, from_library
+from neurossm_converters.nir.document import Part, from_library, one_number
 from neurossm_converters.nir.file import holds_neurossm, read_document
 from neurossm_converters.nir.foreign import Setting, translate
 from neurossm_converters.nir.own import is_own, rebuild
@@ -148,7 +148,9 @@ def translated(document: Part, reading: Reading) -> Imported:
     said: dict[str, Any] = {}
     if document.metadata.get("dt_unit") == "s":  # what neurossm leaves; of others we know nothing
         known = document.metadata
-        said = {key: known[key] for key in ("dt", "tau_unit") if key in known}
+        said = {"tau_unit": known["tau_unit"]} if "tau_unit" in known else {}
+        if "dt" in known:
+            said["dt"] = one_number(known, "dt", "NIR")
     steps = convention(reading.convention, reading.dt, reading.tau_unit, said)
     setting = Setting(steps, reading.reset, reading.input, reading.steps)
     return Imported(translate(document, setting), False, steps)

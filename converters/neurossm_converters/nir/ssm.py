@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from neurossm.errors import FormatError
 from neurossm.nodes import DiagonalSSM
-from neurossm_converters.nir.document import Part
+from neurossm_converters.nir.document import Part, one_number
 
 Real = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -125,7 +125,7 @@ def ssm_from_nir(sub: Part, dt: float, where: str) -> DiagonalSSM:
         if key != "shape"
     }
     step_ms = 1e3 * dt
-    channels, modes = len(fields["D.scale"]), int(sub.metadata["modes"])
+    channels, modes = len(fields["D.scale"]), int(one_number(sub.metadata, "modes", where))
     tau, spin = fields["x_re.tau"], fields["rot_ir.scale"]
     if tau.shape != (channels * modes,):  # judged before anything of that size is made
         raise FormatError(where, expected=f"{channels} times {modes} modes", got=str(tau.shape))

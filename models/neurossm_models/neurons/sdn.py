@@ -48,6 +48,16 @@ _SHAPES = {
     "read": (1, CHANNELS),
     "read_bias": (1, 1),
 }
+# OverflowError: an integer of hundreds of digits; RecursionError: JSON nested too deep
+_DAMAGED = (
+    OSError,
+    SafetensorError,
+    KeyError,
+    TypeError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+)
 _PART = {"cpu": 2**15}  # windows at a time: 8 channels of them stay in the cache
 
 
@@ -174,8 +184,11 @@ def load_sdn(path: Path) -> tuple[FoldedSDN, dict[str, Any]]:
         shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
         if meta["sdn"] != 1 or shapes != _SHAPES:
             raise ValueError(f"tensors {shapes}")
-        return FoldedSDN(float(meta["tau"]), weights), meta
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+        tau = float(meta["tau"])
+        if not 0 <= tau < 1:  # nan would pass for every leak
+            raise ValueError(f"tau {tau}")
+        return FoldedSDN(tau, weights), meta
+    except _DAMAGED as error:
         remedy = "make one with 'neurossm sdn --out FILE'"
         got = f"{type(error).__name__}: {error}"
         expected = "the weights of a surrogate dynamic network"

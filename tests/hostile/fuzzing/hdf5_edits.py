@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 import warnings
 import zlib
@@ -71,7 +72,8 @@ def _dataset(rng: Random, file: h5py.File) -> h5py.Dataset:
     found = [file[name] for name in _members(file, h5py.Dataset)]
     return rng.choice([
         one for one in found
-        if (one.size or 0) <= LARGEST and not one.is_virtual and not one.external
+        if max(one.size or 0, math.prod(one.chunks or ())) <= LARGEST
+        and not (one.is_virtual or one.external)
     ])  # fmt: skip
 
 
@@ -216,6 +218,8 @@ def copied(rng: Random, file: h5py.File) -> None:
     source, target = (rng.choice((_group, _dataset))(rng, file).name for _ in range(2))
     if source.startswith(target) or target.startswith(source):
         return
+    if any((file[name].size or 0) > LARGEST for name in _members(file, h5py.Dataset)):
+        return  # what is declared only would be written when it is copied
     del file[target]
     file.copy(source, target)
 
