@@ -1,0 +1,84 @@
+"""Accuracy of the sMNIST checkpoints on integers of several widths, before and after fine-tuning.
+
+Runs what a user would: export, quantize, run, and train with --finetune-from. Every figure is
+written as soon as it is measured, so a measurement that was stopped goes on where it was.
+
+    python benchmarks/quantization.py runs/quantization --images 20000 --threads 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+CHECKPOINTS = ("spikingssm-smnist", "spike-ssm-smnist", "gsu-smnist", "binary-s4d-smnist")
+WIDTHS = {
+    "12-bit poles": ["--poles", "12"],
+    "default": [],
+    "8-bit poles": ["--poles", "8"],
+    "16-bit messages": ["--messages", "16"],
+}
+CALIBRATION = "mnist:train:512"
+
+
+def main() -> None:
+    """Measure everything that `results.json` in the folder does not hold yet."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--images", type=int, default=0, help="training images (0: all)")
+    parser.add_argument("--test", default="mnist:test")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--only", nargs="*", default=list(WIDTHS), help="of the widths")
+    args = parser.parse_args()
+    args.folder.mkdir(parents=True, exist_ok=True)
+    book = args.folder / "results.json"
+    rows: dict[str, dict[str, Any]] = json.loads(book.read_text()) if book.exists() else {}
+    for name in args.only:
+        for checkpoint in CHECKPOINTS:
+            row = rows.setdefault(f"{checkpoint}, {name}", {})
+            for stage in ("post-training", "fine-tuned"):
+                if stage in row:
+                    continue
+                run = Path("models/checkpoints") / checkpoint
+                if stage == "fine-tuned":
+                    run = args.folder / f"{checkpoint}, {name}"
+                    row["training"] = finetune(checkpoint, run, WIDTHS[name], args)
+                row[stage] = measure(run, args.folder, WIDTHS[name], args.test)
+                book.write_text(json.dumps(rows, indent=1) + "\n")
+                print(checkpoint, name, stage, row[stage], flush=True)
+
+
+def finetune(checkpoint: str, run: Path, widths: list[str], args: Any) -> dict[str, Any]:
+    """Fine-tune a checkpoint, going on where it was; return the last line of its log."""
+    if not (run / "test.json").exists():
+        options = ["--set", f"data.limit={args.images}", "--set", f"train.threads={args.threads}"]
+        options += ["--resume"] if (run / "last").exists() else []
+        neurossm("train", checkpoint, "--finetune-from", checkpoint, "--quantized",
+                 "--calibrate", CALIBRATION, *widths, *options, "--out", str(run))  # fmt: skip
+    log: dict[str, Any] = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
+    return log
+
+
+def measure(run: Path, folder: Path, widths: list[str], test: str) -> dict[str, Any]:
+    """Return what the integers of a run reach."""
+    real, integer = str(folder / "m.nssm"), str(folder / "m.int.nssm")
+    neurossm("export", str(run), "-o", real)
+    neurossm("quantize", real, "--calibrate", CALIBRATION, *widths, "-o", integer)
+    answer: dict[str, Any] = json.loads(neurossm("run", integer, "--data", test, "--json"))
+    return {key: answer[key] for key in ("accuracy", "correct", "samples") if key in answer}
+
+
+def neurossm(*words: str) -> str:
+    """Run a command of the package; stop with its message where it fails."""
+    done = subprocess.run(["neurossm", *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"neurossm {' '.join(words)}\n{done.stderr}{done.stdout}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main()
