@@ -102,7 +102,7 @@ class Interpreter:
             u = [self._arriving(name, sent) for name in group.names]
         held = np.stack([*group.state.T, *(np.broadcast_to(i, size) for i in u), np.ones(size)], 1)
         x = (group.step @ held[:, :, None])[:, :, 0]
-        if isinstance(first, nir.LIF | nir.CubaLIF):
+        if isinstance(first, nir.LIF | nir.IF | nir.CubaLIF):
             fired = x[:, 0] > first.v_threshold
             x[:, 0] = np.where(fired, first.v_reset, x[:, 0])
             sent[group.names[0]] = fired.astype(float)
@@ -132,7 +132,7 @@ class Interpreter:
         cyclic = {name for cycle in self.cycles for name in cycle}
         groups = [self._group([n for n in cycle if isinstance(self.nodes[n], nir.LI)], cycle, dt)
                   for cycle in self.cycles]  # fmt: skip
-        alone = nir.LI | nir.LIF | nir.I | nir.CubaLIF
+        alone = nir.LI | nir.LIF | nir.I | nir.IF | nir.CubaLIF
         for name, node in self.nodes.items():
             if name not in cyclic and isinstance(node, alone):
                 groups.append(self._group([name], [name], dt))
@@ -155,7 +155,7 @@ class Interpreter:
             size, members = nodes[0].r.size, len(nodes)
             a, g, k = self._zeros(size, members)
             for row, node in enumerate(nodes):
-                if isinstance(node, nir.I):
+                if isinstance(node, nir.I | nir.IF):
                     g[:, row, row] = node.r
                     continue
                 a[:, row, row] = -1 / node.tau

@@ -289,13 +289,13 @@ def _lif(grow: Growing) -> None:
     bits = grow.draw(st.sampled_from([24, 24, 16, 6]))
     limit = min(grow.draw(st.sampled_from([1, 30, 2**23 - 1])), symmetric_limit(bits))
 
-    def leaks() -> np.ndarray:
-        return rng.choice([0, 1, 2048, 4095, *rng.integers(0, 4096, 3)], channels)
+    def leaks(*more: int) -> np.ndarray:
+        return rng.choice([0, 1, 2048, 4095, *rng.integers(0, 4096, 3), *more], channels)
 
     kappa = np.abs(grow.filled((channels,), limit)) * grow.draw(st.sampled_from([0, 1]))
     node = LIF(
         theta=integers(np.maximum(np.abs(grow.filled((channels,), limit)), 1), frac, bits),
-        tau=integers(leaks(), 12, 13),
+        tau=integers(leaks(4096), 12, 14),
         rho=integers(leaks(), 12, 13),
         kappa=integers(kappa, frac, bits),
         reset=grow.draw(st.sampled_from(LIF.resets)),

@@ -208,7 +208,7 @@ def _neuron(neuron: Layer, channels: int) -> LIF:
     for name, only in ONLY.items():
         if name in neuron.fields and neuron.integer(name) != only:
             raise _refused(neuron, f"{name} {only}", str(neuron.integer(name)))
-    decay = _between(neuron, "vDecay", 1, ONE, "its voltage would never decay")
+    decay = _between(neuron, "vDecay", 0, ONE, "parts of 4096")
     threshold = _between(neuron, "vThMant", 0, LARGEST // UNIT, "it could never spike")
 
     def every(value: int, frac: int, bits: int) -> Quantized:
@@ -217,7 +217,7 @@ def _neuron(neuron: Layer, channels: int) -> LIF:
     zero = every(0, LEAK_FRAC, LEAK_FRAC + 1)
     return LIF(
         theta=every(UNIT * threshold + 1, UNIT_FRAC, STATE_BITS),
-        tau=every(ONE - decay, LEAK_FRAC, LEAK_FRAC + 1),
+        tau=every(ONE - decay, LEAK_FRAC, LEAK_FRAC + 2),  # 4096 where nothing decays
         rho=zero,
         kappa=every(0, UNIT_FRAC, STATE_BITS),
         reset="hard",

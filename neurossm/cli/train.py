@@ -42,6 +42,7 @@ def train(
 
     With --finetune-from RUN --quantized: train a finished run further, for one epoch at a tenth of
     the learning rates unless --set says otherwise, with the integer engine as the forward pass.
+    Where no epoch is better on held-out data, the run keeps the network it started from.
     """
     from neurossm_models.train import is_first_process
     from neurossm_models.train import train as run_training
@@ -61,5 +62,6 @@ def train(
     console.say(
         f"{ended} after {result.epoch} epochs ({result.step} steps); best held-out accuracy"
         f" {result.held_out_accuracy:.2%} in epoch {result.best_epoch}"
+        + (", the network it started from" if changes and not result.best_epoch else "")
     )
     console.say(f"run folder: {result.run}")

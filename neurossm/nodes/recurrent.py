@@ -136,8 +136,8 @@ class LIF(Node):
     The ``r`` that is stored is therefore ``r_{t+1} = rho r_t + kappa s_t``, with ``r_0 = 0``.
 
     Integer: u and r have the format of the input and the width of theta, at most 24 bits, and
-    saturate; leaks are 12-bit fractions; each product is shifted toward zero, so silence decays to
-    exactly zero::
+    saturate; leaks are 12-bit fractions; each product is shifted toward zero, so in silence what
+    leaks decays to exactly zero::
 
         u' = sat(tz(tau u, 12) + y)            r = sat(tz(rho r, 12) + kappa s)
 
@@ -152,8 +152,8 @@ class LIF(Node):
     theta
         Threshold, ``(C,)``, above 0.
     tau, rho
-        What is left of membrane and trace after a step, ``(C,)``, at least 0 and below 1; integer:
-        mantissas 0 to 4095 of 12 fraction bits.
+        What is left of membrane and trace after a step, ``(C,)``, at least 0; tau at most 1, an
+        integrate-and-fire neuron without leak, rho below 1. Integer: mantissas of 12 fraction bits.
     kappa
         What a spike adds to the trace, ``(C,)``, at least 0. Where all are 0 no trace is kept.
     reset
@@ -176,12 +176,12 @@ class LIF(Node):
             expected = " | ".join(self.resets)
             raise GraphError("LIF.reset", expected=expected, got=repr(self.reset))
         one = 2**LEAK_FRAC if isinstance(self.tau, Quantized) else 1
-        for name, leak in (("tau", self.tau), ("rho", self.rho)):
+        for name, leak, fits in (("tau", self.tau, "at most"), ("rho", self.rho, "below")):
             low, high = mantissas(leak).min(), mantissas(leak).max()
-            if low < 0 or high >= one:
+            if low < 0 or high > one or (high == one and name == "rho"):
                 raise GraphError(
                     f"LIF.{name}",
-                    expected=f"at least 0 and below {one}",
+                    expected=f"at least 0 and {fits} {one}",
                     got=f"{low:g} to {high:g}",
                 )
         least, trace = mantissas(self.theta).min(), mantissas(self.kappa).min()

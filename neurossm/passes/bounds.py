@@ -168,12 +168,17 @@ def _spikes(node: Node, at: Meeting) -> Found:
 
 def _lif(node: LIF, at: Meeting) -> Found:
     def within(leak: Reals) -> Reals:
-        if at.steps is None:
-            return np.asarray(1 / (1 - leak))
-        return np.asarray((1 - leak**at.steps) / (1 - leak))
+        for_ever = np.inf if at.steps is None else float(at.steps)
+        reached = 1.0 if at.steps is None else 1 - leak**at.steps
+        lost = 1 - leak
+        return np.where(lost > 0, reached / np.where(lost > 0, lost, 1.0), for_ever)
 
     # a soft reset leaves a membrane between its trace and where it was: no reset adds to it
-    membrane = at.u.magnitude * within(real(node.tau))
+    largest = at.u.magnitude
+    # silence stays silent, however long it is kept
+    membrane = np.multiply(
+        largest, within(real(node.tau)), out=np.zeros_like(largest), where=largest > 0
+    )
     bits = node.theta.bits if isinstance(node.theta, Quantized) else 0
     registers = [*at.entry(), Register("membrane", membrane, at.unit_in, bits)]
     if node.has_trace:

@@ -99,9 +99,10 @@ def _lif(node: LIF, here: Here) -> Node:
     bits = here.settings.state_bits
 
     def leak(values: object) -> Quantized:
-        # a sign bit, as every parameter has one
         mantissas = round_leaks(np.asarray(values, dtype=np.float64), LEAK_FRAC)
-        return Quantized(mantissas, LEAK_FRAC, LEAK_FRAC + 1)
+        # a sign bit, as every parameter has one, and one more for a leak of exactly 1
+        bits = LEAK_FRAC + (2 if np.any(mantissas == 2**LEAK_FRAC) else 1)
+        return Quantized(mantissas, LEAK_FRAC, bits)
 
     return replace(
         node,

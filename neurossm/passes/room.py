@@ -127,16 +127,18 @@ class Here:
         """Return the fraction bits with which membranes and traces behind a node fit their states.
 
         With inputs up to ``y`` a membrane stays within ``y / (1 - tau)``, a trace within
-        ``kappa / (1 - rho)``: neither can saturate while inputs stay within the headroom. The
-        default is this node.
+        ``kappa / (1 - rho)``: neither can saturate while inputs stay within the headroom. One that
+        does not leak stays within as many ``y`` as there are steps; where nobody said how many, it
+        gets room for 4096. The default is this node.
         """
-        most = 64
+        most, steps = 64, self.graph.meta.get("steps")
+        longest = steps if isinstance(steps, int) and steps > 0 else 2**LEAK_FRAC
         for target in self.graph.targets[name or self.name]:
             node = self.graph.nodes[target]
             if isinstance(node, LIF):
-                membrane = self.rules.membrane(target, _lost(node.tau))
+                membrane = self.rules.membrane(target, _lost(node.tau, longest))
                 # rounding kappa up by half a unit adds up to 2048 units of the largest trace
-                trace = np.asarray(node.kappa) / _lost(node.rho) * (1 + 2.0**-11)
+                trace = np.asarray(node.kappa) / _lost(node.rho, longest) * (1 + 2.0**-11)
                 largest = np.max([membrane, trace, np.asarray(node.theta)])
                 most = min(most, fit_frac(float(largest), self.settings.state_bits))
         return most
@@ -210,7 +212,8 @@ def _compared(node: Threshold | TernaryThreshold | PiecewiseLinear) -> Array:
             return node.knots
 
 
-def _lost(leaks: object) -> NDArray[np.float64]:
-    """Return what a state loses at each step with rounded leaks, at least one part in 4096."""
+def _lost(leaks: object, longest: int) -> NDArray[np.float64]:
+    """Return what a state loses at each step with rounded leaks; without leak, one of `longest`."""
     mantissas = round_leaks(np.asarray(leaks, dtype=np.float64), LEAK_FRAC)
-    return np.asarray(1 - mantissas * 2.0**-LEAK_FRAC, dtype=np.float64)
+    lost = 1 - mantissas * 2.0**-LEAK_FRAC
+    return np.asarray(np.where(lost > 0, lost, 1 / longest), dtype=np.float64)

@@ -98,7 +98,7 @@ def test_it_follows_the_equations_of_lava(tmp_path, seed):
     # large thresholds with slow leaks reach the saturation of v
     neuron = CUBA | {
         "iDecay": int(rng.choice([1, 20, 1024, 4095, 4096])),
-        "vDecay": int(rng.choice([1, 100, 4095, 4096])),
+        "vDecay": int(rng.choice([0, 1, 100, 4095, 4096])),
         "vThMant": int(rng.choice([0, 3, 500, 2**17 - 1])),
     }
     weight = 2 * rng.integers(-127, 128, (outs, ins)) if seed % 2 else rng.integers(-4, 5, (4, 5))

@@ -45,7 +45,7 @@ def test_neurons(tmp_path, kind):
     [
         ({"iDecay": 0}, "iDecay from 1 to 4096 .*never decay.*got 0"),
         ({"iDecay": 4097}, "iDecay from 1 to 4096"),
-        ({"vDecay": 0}, "vDecay from 1 to 4096 .*never decay.*got 0"),
+        ({"vDecay": -1}, "vDecay from 0 to 4096 .*got -1"),
         ({"vThMant": -1}, "vThMant from 0 to 131071"),
         ({"vThMant": 2**17}, "vThMant from 0 to 131071 .*never spike"),
         ({"refDelay": 3}, "refDelay 1, got 3"),

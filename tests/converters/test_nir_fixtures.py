@@ -29,6 +29,8 @@ SPIKING = {
     "sinabs-lif-reset": Reading("sinabs", dt=1e-3),
     "sinabs-lif-subtract": Reading("sinabs", dt=1e-3, reset="subtract"),
     "sinabs-lif-scalar": Reading("sinabs", dt=1e-3),
+    "sinabs-iaf": Reading("sinabs", dt=1e-3, reset="subtract"),
+    "norse-iaf": Reading("norse"),
 }
 
 
@@ -40,6 +42,10 @@ def recorded(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def answer(graph: Graph, inputs: np.ndarray, engine: str) -> np.ndarray:
     return run(graph, inputs, engine, "outputs").values[graph.outputs[0]][0]
+
+
+def graph_of(name: str) -> Graph:
+    return neurossm_nir.read(FOLDER / f"{name}.nir", SPIKING[name]).graph
 
 
 @pytest.mark.parametrize("name", SPIKING)
@@ -65,6 +71,15 @@ def test_a_readout_is_that_of_the_library():
     np.testing.assert_allclose(answer(graph, inputs, "float"), expected, rtol=0, atol=1e-6)
 
 
+def test_what_a_file_does_not_say_several_spikes_in_a_step():
+    # sinabs' default: the same file as that of SingleSpike, and another network
+    inputs, expected = recorded("sinabs-iaf-multispike")
+    graph = neurossm_nir.read(FOLDER / "sinabs-iaf-multispike.nir", SPIKING["sinabs-iaf"]).graph
+    found = answer(graph, inputs, "float")
+    assert expected.max() > 1 and set(np.unique(found)) == {0, 1}
+    np.testing.assert_array_equal(found, answer(graph_of("sinabs-iaf"), inputs, "float"))
+
+
 @pytest.mark.parametrize("name", SPIKING)
 def test_quantized_they_run_on_integers_and_spike_alike(name):
     inputs, expected = recorded(name)
@@ -72,16 +87,14 @@ def test_quantized_they_run_on_integers_and_spike_alike(name):
     integer = Quantize()(graph, calibrate(graph, run(graph, inputs, "float", "outputs")))
     reference = answer(integer, inputs, "reference")
     np.testing.assert_array_equal(answer(integer, inputs, "fast"), reference)
-    # 8-bit weights move single spikes in time; they are still these spikes
-    assert np.mean(reference == expected) > 0.85
+    # 8-bit weights move single spikes in time, more where no leak forgets their rounding
+    assert np.mean(reference == expected) > (0.75 if "iaf" in name else 0.85)
     assert abs(int(reference.sum()) - int(expected.sum())) <= 0.1 * expected.sum() + 1
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("norse-iaf", r"NIR node '1' \(IF\); NIR node '3' \(IF\); a membrane that never leaks"),
-        ("sinabs-iaf", r"NIR node '1' \(IF\); a membrane that never leaks"),
         ("snntorch-recurrent", r"cycle through '1.lif', '1.w_rec'.*no feedback from spikes"),
     ],
 )

@@ -95,6 +95,9 @@ def nested(*nodes: nir.NIRNode) -> nir.NIRGraph:
 CHAIN = ("in > w", "w > n", "n > out")
 NETWORKS = {
     "LIF": network({"w": synapses(3, 3, 1), "n": lif()}, *CHAIN),
+    "IF": network(
+        {"w": synapses(3, 3, 1), "n": nir.IF(spread(0.5, 2), spread(0.3, 0.9), np.zeros(3))}, *CHAIN
+    ),
     "CubaLIF": network({"w": synapses(3, 3, 1), "n": cuba()}, *CHAIN),
     "CubaLIF with equal time constants": network(
         {"w": synapses(3, 3, 1), "n": cuba(tau_syn=np.full(3, 5.0), tau_mem=np.full(3, 5.0))},
@@ -243,6 +246,28 @@ def test_the_conventions_of_a_membrane_by_hand():
     # snnTorch: tau = dt / (1 - beta) at a dt of 1e-4 s, whatever the user's step
     torch = imported(one_neuron("LIF", **(LEAKY | {"tau": 4e-4})), convention="snntorch", dt=7.0)
     assert torch.nodes["n"].tau[0] == 0.75 and torch.dt == 7.0
+
+
+def test_a_membrane_without_leak_by_hand():
+    net = one_neuron("IF", r=2.0, v_threshold=4.0, v_reset=0.0)
+    inputs = np.array([[1], [1], [1], [2], [-3], [2], [2], [2]])
+
+    def answer(**changes: object) -> tuple[LIF, list[float]]:
+        graph = imported(net, input=Fixed(8, 0), **changes)
+        return graph.nodes["n"], list(outputs(graph, inputs)[:, 0])
+
+    # v' = v + 2 I dt over a step of 1 ms: in units of the input the threshold is 2, strictly above
+    node, spikes = answer(convention="euler")
+    assert (node.tau[0], node.theta[0], node.reset) == (1, np.nextafter(2, 3), "hard")
+    assert spikes == [0, 0, 1, 0, 0, 0, 1, 0]  # 1 2 3! 2 -1 1 3! 2
+    assert answer(convention="euler", reset="subtract")[1] == [0, 0, 1, 1, 0, 0, 0, 1]
+    # without leak it cannot matter when the threshold is subtracted
+    assert answer(convention="euler", reset="subtract-late")[1] == [0, 0, 1, 1, 0, 0, 0, 1]
+    assert answer(convention="exact")[1] == spikes
+    # half a millisecond holds half as much; sinabs and Norse count steps and not time
+    assert answer(convention="exact", dt=5e-4)[0].theta[0] == np.nextafter(4, 5)
+    assert answer(convention="sinabs", dt=5e-4)[0].theta[0] == np.nextafter(2, 3)
+    assert answer(convention="norse", dt=5e-4)[0].theta[0] == np.nextafter(2, 3)
 
 
 @pytest.mark.parametrize(

@@ -168,9 +168,29 @@ def test_a_leaky_neuron_with_hard_reset_is_nirs_and_comes_back(tmp_path):
     assert (back.reset, back.has_trace) == ("hard", False)
 
 
+def test_a_neuron_without_leak_is_nirs_and_comes_back(tmp_path):
+    graph = leaky(tau=np.ones(WIDTH))
+    neurossm_nir.write(graph, tmp_path / "model.nir")
+    found = nir.read(tmp_path / "model.nir").nodes["n"]
+    assert isinstance(found, nir.IF)
+    np.testing.assert_array_equal(found.r * 2.0, 1)  # over a step of 2 ms: the input once
+    assert np.all(graph.nodes["n"].theta > found.v_threshold) and not np.any(found.v_reset)
+    back = neurossm_nir.read_back(tmp_path / "model.nir").nodes["n"]
+    np.testing.assert_array_equal(back.theta, graph.nodes["n"].theta)
+    np.testing.assert_array_equal(back.tau, 1)
+    converted = neurossm_nir.to_nir(graph)
+    converted.nodes["n"].r = converted.nodes["n"].r * 2
+    with pytest.raises(FormatError, match=r"NIR node 'n': expected a reset to 0 and r = 1/dt"):
+        neurossm_nir.from_nir(converted)
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
+        (
+            {"tau": np.array([1.0, 1, 0.5, 1])},
+            "some membranes leak and some do not, which are two nodes in NIR",
+        ),
         ({"reset": "soft"}, "NIR resets a membrane to a value, not 'soft'"),
         ({"reset": "none"}, "NIR resets a membrane to a value, not 'none'"),
         ({"kappa": np.ones(WIDTH)}, "NIR has no refractory trace"),

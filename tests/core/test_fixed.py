@@ -306,7 +306,11 @@ def test_leaks_round_to_nearest_and_never_to_one():
     assert round_leaks([0.5], 1).tolist() == [1]
 
 
-@pytest.mark.parametrize("leak", [1.0, -1e-9, np.nan, np.inf])
-def test_what_does_not_leak_is_refused(leak):
-    with pytest.raises(RangeError, match="leaks: expected at least 0 and below 1"):
+def test_what_does_not_leak_at_all_stays_so():
+    assert round_leaks([1.0, np.nextafter(1, 0), 0.0], 12).tolist() == [4096, 4095, 0]
+
+
+@pytest.mark.parametrize("leak", [np.nextafter(1, 2), -1e-9, np.nan, np.inf])
+def test_what_is_no_leak_is_refused(leak):
+    with pytest.raises(RangeError, match="leaks: expected at least 0 and at most 1"):
         round_leaks([0.5, leak], 12)

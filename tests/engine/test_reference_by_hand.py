@@ -319,7 +319,7 @@ def lif(reset: str, kappa: int = 0, bits: int = 24, **changes: int) -> LIF:
     """Return one neuron: theta 10, tau 1/2, rho 3/4 unless changed."""
     given = {"theta": 10, "tau": 2048, "rho": 3072} | changes
     return LIF(
-        theta=integers([given["theta"]], 0, bits), tau=integers([given["tau"]], 12, 13),
+        theta=integers([given["theta"]], 0, bits), tau=integers([given["tau"]], 12, 14),
         rho=integers([given["rho"]], 12, 13), kappa=integers([kappa], 0, bits), reset=reset,
     )  # fmt: skip
 
@@ -343,6 +343,22 @@ def test_a_membrane_leaks_integrates_fires_and_is_reset(engine, reset, spikes, l
     assert trace.counts["node"] == Counts(
         dendrite_updates=6, spikes_in=5, axon_out=fired, spikes_out=fired
     )
+
+
+# without leak: u' = u + y, theta 10; y = 9, -5, 5, 9, 12, -12
+# hard: 9; 4; 9; 18 spikes, to 0; 12 spikes, to 0; -12
+# soft: 9; 4; 9; 18 spikes, to 8; 20 spikes, to 10; -2
+@BOTH
+@pytest.mark.parametrize(("reset", "last"), [("hard", -12), ("soft", -2)])
+def test_a_membrane_that_does_not_leak_keeps_all_of_itself(engine, reset, last):
+    node = lif(reset, tau=4096)
+    trace = run_on(engine, node, Fixed(8), [[9], [-5], [5], [9], [12], [-12]])
+    assert [value for (value,) in values(trace)] == [0, 0, 0, 1, 1, 0]
+    assert trace.states["node.u"].tolist() == [[last]]
+    # and saturates, if inputs never let it fire: 8 bits, -100 twice
+    low = run_on(engine, lif(reset, tau=4096, bits=8), Fixed(8), [[-100], [-100], [1]])
+    assert low.states["node.u"].tolist() == [[-126]]
+    assert low.counts["node"].saturations == 1
 
 
 @BOTH

@@ -12,7 +12,14 @@ from neurossm.errors import GraphError, InputError
 from neurossm.passes import Quantize, calibrate
 from neurossm_converters.from_torch import from_torch
 from neurossm_models.data import load
-from neurossm_models.train import Evaluation, load_model, load_recipe, train
+from neurossm_models.train import (
+    CHECKPOINTS,
+    Evaluation,
+    load_model,
+    load_recipe,
+    publish,
+    train,
+)
 from neurossm_models.train.checkpoint import load_tensors
 from neurossm_models.train.publishing import model_card, read_log
 from neurossm_models.train.trainer import split_data
@@ -88,10 +95,10 @@ def test_the_held_out_accuracy_is_that_of_the_exported_and_quantized_network(sta
 
 def test_norms_keep_their_statistics_and_everything_else_is_trained(start, tuned):
     before, _ = load_tensors(start / "weights.safetensors")
-    after, _ = load_tensors(tuned / "weights.safetensors")
+    after, _ = load_tensors(tuned / "last" / "state.safetensors")
     for name, tensor in before.items():
         statistic = "running" in name or "num_batches" in name
-        assert torch.equal(tensor, after[name]) == statistic, name
+        assert torch.equal(tensor, after[f"model/{name}"]) == statistic, name
 
 
 def test_the_recipe_of_the_run_says_what_it_was_tuned_from(start, tuned):
@@ -152,3 +159,18 @@ def test_it_recovers_what_coarse_poles_lost(tmp_path):
     before = json.loads((tmp_path / "before.json").read_text())["accuracy"]
     after = read_log(tmp_path / "log.jsonl")[0]["held_out_accuracy"]
     assert before < 0.4 and after > 0.6
+
+
+def test_a_network_that_fine_tuning_only_harms_stays_as_it_was(tmp_path):
+    """At a rate of 3 every step breaks the published network; epoch 0 is kept, and the card says so."""
+    given = finetune_changes(RECIPE, RECIPE, True, "digits:train:64", {})
+    spoil = ["data.limit=464", "train.lr=3.0", "train.ssm_lr=3.0", "train.warmup=0.0"]
+    result = train(RECIPE, [*given, *spoil], tmp_path, make_twin=make_twin)
+    before = json.loads((tmp_path / "before.json").read_text())["accuracy"]
+    assert result.best_epoch == 0 and result.held_out_accuracy == before
+    assert read_log(tmp_path / "log.jsonl")[0]["held_out_accuracy"] < before
+    original, _ = load_tensors(CHECKPOINTS / RECIPE / "weights.safetensors")
+    kept, _ = load_tensors(tmp_path / "weights.safetensors")
+    assert all(torch.equal(original[name], kept[name]) for name in original)
+    folder = publish(tmp_path, "kept", into=tmp_path / "checkpoints")
+    assert f"{before:.2%}, epoch 0 of 1" in (folder / "MODEL_CARD.md").read_text()

@@ -106,6 +106,12 @@ def test_the_other_nodes_by_hand():
     assert found.register("n1", "membrane").bound == pytest.approx(4)  # 2 / (1 - 1/2)
     assert found.register("n1", "trace").bound == pytest.approx(1.2)
     assert bounds(chain(wide, lif, steps=2)).register("n1", "membrane").bound == pytest.approx(3)
+    # without leak all inputs add up; what receives nothing stays where it is
+    mute = Affine(weight=[[-3.0], [0.0]], bias=[2.0, 0.0])
+    kept = LIF(theta=[1.0] * 2, tau=[1.0] * 2, rho=[0.0] * 2, kappa=[0.0] * 2, reset="hard")
+    assert bounds(chain(mute, kept)).register("n1", "membrane").bound.tolist() == [np.inf, 0]
+    lasting = bounds(chain(mute, kept, steps=7)).register("n1", "membrane")
+    assert lasting.bound.tolist() == [14, 0]
 
 
 @pytest.mark.parametrize(("node", "expected"), [(Sum, (-2, 4)), (Product, (-2, 4))])

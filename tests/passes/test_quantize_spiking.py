@@ -1,5 +1,6 @@
 """Quantizing what spikes and looks up: thresholds up, leaks inward, room for every membrane."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -91,6 +92,19 @@ def test_the_format_in_front_leaves_room_for_the_membrane(tau, reset):
     assert 0.01 < expected.mean() < 0.99
     # 8-bit gains of the SSM move a few spikes
     assert np.mean(trace.values["n1"] != expected) < 0.05
+
+
+@pytest.mark.parametrize(("steps", "longest"), [(50, 50), (None, 4096)])
+def test_a_membrane_that_does_not_leak_gets_room_for_all_steps(steps, longest):
+    graph = chain(float_ssm(), lif("none", tau=1.0), fmt=Fixed(9, 8))
+    if steps:
+        graph = replace(graph, meta={"steps": steps})
+    integer, ranges = quantized(graph, pixels(C), Quantize(headroom=1))
+    node, frac = integer.nodes["n1"], integer.nodes["n0"].out.frac
+    assert node.tau.values.tolist() == [4096] * C and node.tau.bits == 14
+    # twice the largest input seen, at every step
+    bound = 2 * ranges.inputs["n1"].max() * longest
+    assert bound * 2.0**frac <= 2**23 < bound * 2.0 ** (frac + 1) + 1
 
 
 def test_the_worst_inputs_within_the_headroom_do_not_saturate_a_membrane():

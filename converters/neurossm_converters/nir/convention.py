@@ -8,8 +8,9 @@
 `norse`        Euler; ``tau = dt / tau_inv``, so a step is ``dt * dt`` on that scale (norse#411); a
                spike is a jump of the current, which decays after the membrane has seen it
                (Norse 1.1.0, ``utils/export_nir.py``, ``functional/lif.py``)
-`sinabs`       exact; time constants in steps; for layers with ``norm_input=True``
-               (sinabs 3.1.3, ``nir.py``)
+`sinabs`       exact; time constants in steps; for layers with ``norm_input=True`` and
+               ``spike_fn=SingleSpike``: that its default fires several times in a step is not in
+               the file (sinabs 3.1.3, ``nir.py``)
 =============  ====================================================================================
 """
 
@@ -65,6 +66,14 @@ class Convention:
     def gain(self, tau: Real) -> Real:
         """Return what a held input of 1 adds to a leaky state of time constant tau in a step."""
         return np.asarray(-np.expm1(-self.step / tau) if self.is_exact else self.step / tau)
+
+    @property
+    def integral(self) -> float:
+        """What a held input of 1 adds in a step to a membrane that does not leak (`IF`).
+
+        Norse and sinabs add the input itself; snnTorch writes no `IF`.
+        """
+        return 1.0 if self.name in ("norse", "sinabs") else self.step
 
     def describe(self) -> str:
         """Return the convention in one line."""

@@ -4,7 +4,7 @@
 `Linear`, `Affine`  `Affine`
 `Scale`             `Affine` with a diagonal matrix, or part of an S4D
 `Threshold`         `Threshold`; NIR compares with ``>``, so the next larger float64 is ours
-`LIF`               `LIF` with hard reset, where v_leak and v_reset are 0
+`LIF`, `IF`         `LIF` with hard reset, where v_leak and v_reset are 0; an `IF` has leak 1
 `CubaLIF`           `DiagonalSSM` of one real pole (``NAME.synapse``), then `LIF`
 `LI`, `CubaLI`      `DiagonalSSM` of one real pole, and one for the synapse
 `I`                 `Accumulate`, behind an `Affine` (``NAME.gain``) where ``r dt`` is not 1
@@ -35,6 +35,7 @@ from neurossm_converters.nir.membranes import (
     Chain,
     Here,
     diagonal,
+    integrate_and_fire,
     integrator,
     leaky_integrator,
     neuron,
@@ -53,6 +54,7 @@ FIELDS: dict[str, frozenset[str]] = {
     "Threshold": frozenset({"threshold"}),
     "I": frozenset({"r"}),
     "LI": frozenset({"tau", "r", "v_leak"}),
+    "IF": frozenset({"r", "v_threshold", "v_reset"}),
     "LIF": frozenset({"tau", "r", "v_leak", "v_threshold", "v_reset"}),
     "CubaLI": frozenset({"tau_syn", "tau_mem", "r", "v_leak", "w_in"}),
     "CubaLIF": frozenset({"tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "v_reset", "w_in"}),
@@ -63,7 +65,6 @@ FIELDS: dict[str, frozenset[str]] = {
 NO_CONVOLUTION = "neurossm has no convolution or pooling; write it as the Linear that it is"
 REMEDIES = {
     **dict.fromkeys(("Conv1d", "Conv2d", "SumPool2d", "AvgPool2d"), NO_CONVOLUTION),
-    "IF": "a membrane that never leaks has no node; give it a leak (LIF with a long tau)",
 }
 MAX_CHANNELS = 2**20  # of all nodes together
 MAX_DIAGONALS = 2**26
@@ -257,6 +258,7 @@ TRANSLATORS: dict[str, Callable[[Here], Chain]] = {
     "Threshold": _threshold,
     "I": integrator,
     "LI": leaky_integrator,
+    "IF": integrate_and_fire,
     "LIF": neuron,
     "CubaLI": synaptic_integrator,
     "CubaLIF": synaptic_neuron,

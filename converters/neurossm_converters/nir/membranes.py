@@ -74,7 +74,7 @@ class Here:
         return values
 
     def decay(self, tau: Real, name: str) -> Real:
-        """Return the decay of a step; refuse one that forgets everything, or grows."""
+        """Return the decay of a step; refuse one that forgets everything, or nothing, or grows."""
         decay = self.steps.decay(tau)
         if not np.all((decay >= SMALLEST_DECAY) & (decay < 1)):
             worst = tau.min() if decay.min() < SMALLEST_DECAY else tau.max()
@@ -124,6 +124,12 @@ def neuron(here: Here) -> Chain:
     _check_rest(here)
     tau, r = here.positive("tau"), here.positive("r")
     return [("", _membrane(here, here.decay(tau, "tau"), r * here.steps.gain(tau)))]
+
+
+def integrate_and_fire(here: Here) -> Chain:
+    """IF: a membrane that does not leak."""
+    _check_rest(here)
+    return [("", _membrane(here, np.ones(here.channels), here.positive("r") * here.steps.integral))]
 
 
 def synaptic_neuron(here: Here) -> Chain:
@@ -214,7 +220,8 @@ def _membrane(here: Here, decay: Real, gain: Real) -> LIF:
         )
     zeros = np.zeros(here.channels)
     theta = least_above(v_threshold, gain)
-    if here.reset != "subtract-late":
+    # without leak it makes no difference whether a step later what is subtracted has decayed
+    if here.reset != "subtract-late" or np.all(decay == 1):
         reset = "hard" if here.reset == "nir" else "soft"
         return LIF(theta=theta, tau=decay, rho=zeros, kappa=zeros, reset=reset)
     # what was subtracted decays as the membrane does: kept apart, it is the refractory trace

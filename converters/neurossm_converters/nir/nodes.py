@@ -68,8 +68,11 @@ def lif_problem(node: LIF) -> str:
         return f"NIR resets a membrane to a value, not {node.reset!r}"
     if np.any(np.asarray(node.rho)) or node.has_trace:
         return "NIR has no refractory trace"
-    if not np.all(np.asarray(node.tau) > 0):
+    leaks = np.asarray(node.tau)
+    if not np.all(leaks > 0):
         return "a tau is 0, which no membrane decays to in one step"
+    if np.any(leaks == 1) and not np.all(leaks == 1):
+        return "some membranes leak and some do not, which are two nodes in NIR"
     return ""
 
 
@@ -77,11 +80,15 @@ def _lif_to_nir(node: LIF, dt: float) -> Any:
     import nir
 
     tau, zeros = np.asarray(node.tau), np.zeros(node.in_channels)
+    threshold = np.nextafter(np.asarray(node.theta), -np.inf)
+    # in either a held input raises the membrane by itself in one step
+    if np.all(tau == 1):
+        return nir.IF(r=np.full_like(tau, 1 / (1e3 * dt)), v_threshold=threshold, v_reset=zeros)
     return nir.LIF(
         tau=-1e3 * dt / np.log(tau),
-        r=1 / (1 - tau),  # a held input raises the membrane by itself in one step
+        r=1 / (1 - tau),
         v_leak=zeros,
-        v_threshold=np.nextafter(np.asarray(node.theta), -np.inf),
+        v_threshold=threshold,
         v_reset=zeros,
     )
 
@@ -118,6 +125,8 @@ def _threshold_from_nir(found: Part, entry: Entry, dt: float, where: str) -> Thr
 
 
 def _lif_from_nir(found: Part, entry: Entry, dt: float, where: str) -> LIF:
+    if found.kind == "IF":
+        return _if_from_nir(found, dt, where)
     _expect(found, "LIF", where)
     names = ("tau", "r", "v_leak", "v_threshold", "v_reset")
     tau_ms, r, v_leak, v_threshold, v_reset = (found.numbers(name, where) for name in names)
@@ -129,6 +138,16 @@ def _lif_from_nir(found: Part, entry: Entry, dt: float, where: str) -> LIF:
         )
     theta = np.nextafter(v_threshold, np.inf)
     return LIF(theta=theta, tau=tau, rho=zeros, kappa=zeros, reset="hard")
+
+
+def _if_from_nir(found: Part, dt: float, where: str) -> LIF:
+    r, v_threshold, v_reset = (found.numbers(n, where) for n in ("r", "v_threshold", "v_reset"))
+    if np.any(v_reset) or not np.all(r == 1 / (1e3 * dt)):
+        expected = f"a reset to 0 and r = 1/dt = {1 / (1e3 * dt):g}"
+        raise FormatError(where, expected=expected, got="others")
+    ones, zeros = np.ones(len(r)), np.zeros(len(r))
+    theta = np.nextafter(v_threshold, np.inf)
+    return LIF(theta=theta, tau=ones, rho=zeros, kappa=zeros, reset="hard")
 
 
 def _accumulate_from_nir(found: Part, entry: Entry, dt: float, where: str) -> Accumulate:

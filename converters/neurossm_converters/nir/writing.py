@@ -11,7 +11,8 @@ all. What each node becomes:
 `Sum`          no node: its operands' edges go on to its receivers, where edges add
 `Accumulate`   `I` with ``r = 1/dt``: over one step of held input it adds the input once
 `LIF`          `LIF`, where the reset is hard, there is no trace and no tau is 0; evaluated at the
-               end of a step, with input held during it: ``tau = exp(-dt / tau_nir)``
+               end of a step, with input held during it: ``tau = exp(-dt / tau_nir)``; `IF` with
+               ``r = 1/dt`` where every tau is 1
 `Output`       `Output`
 =============  =========================================================================
 

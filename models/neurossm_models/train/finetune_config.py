@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from neurossm.errors import InputError
 from neurossm.fixed import MESSAGE_BITS, POLE_BITS, STATE_BITS, WEIGHT_BITS
 
+BEFORE = "before.json"  # in the run's folder: what the integers reached before the first step
 EPOCHS = 1
 SLOWER = 10  # times than the training from scratch: the network is close to where it should be
 

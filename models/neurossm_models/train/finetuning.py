@@ -24,6 +24,7 @@ from neurossm_models.network import Network
 from neurossm_models.shadow import recorded, shadow
 from neurossm_models.train import checkpoint as ck
 from neurossm_models.train.evaluation import STEPS_AT_ONCE, Evaluation, load_same, score, tensors
+from neurossm_models.train.finetune_config import BEFORE
 from neurossm_models.train.recipe import Recipe
 from neurossm_models.train.trainer import Trainer
 from neurossm_models.twin import IntegerRun, Twin
@@ -60,11 +61,15 @@ class Finetuner(Trainer):
         self.calibrated: ck.Tensors = {}
 
     def prepare(self) -> None:
-        """Choose the ranges, and keep in ``before.json`` what the integers reach so far."""
+        """Choose the ranges, and keep in ``before.json`` what the integers reach so far.
+
+        The network it starts from is the best until an epoch is better: as epoch 0.
+        """
         self._calibrate()
         before = measure_integers(self.twin, self.model, self.held_out)
         text = json.dumps(dataclasses.asdict(before), indent=1) + "\n"
-        ck.replace_file(self.folder / "before.json", text.encode())
+        ck.replace_file(self.folder / BEFORE, text.encode())
+        self._keep_if_best(before, 0)
 
     def restore(self) -> None:
         """Continue from the last checkpoint, with the ranges of the weights they were taken of."""

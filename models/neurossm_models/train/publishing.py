@@ -12,6 +12,7 @@ from neurossm_models.config import NetworkConfig
 from neurossm_models.network import BLOCKS
 from neurossm_models.train.checkpoint import replace_file
 from neurossm_models.train.evaluation import CHECKPOINTS, Evaluation, evaluate, load_model
+from neurossm_models.train.finetune_config import BEFORE
 from neurossm_models.train.recipe import Recipe
 from neurossm_models.train.records import Kinds, check_record, parse, read_text
 
@@ -65,9 +66,18 @@ def publish(run: str | Path, name: str, *, into: Path = CHECKPOINTS) -> Path:
     history = read_history(folder)
     if history:
         replace_file(target / "start.jsonl", (folder / "start.jsonl").read_bytes())
-    card = model_card(name, recipe, log, test, parameters, history)
+    card = model_card(name, recipe, log, test, parameters, history, _before(folder))
     replace_file(target / "MODEL_CARD.md", card.encode())
     return target
+
+
+def _before(folder: Path) -> float | None:
+    path = folder / BEFORE
+    if not path.exists():
+        return None
+    where = str(path)
+    record = check_record(parse(read_text(path), where, "JSON"), {"accuracy": float}, where)
+    return float(record["accuracy"])
 
 
 def model_card(
@@ -77,12 +87,16 @@ def model_card(
     test: Evaluation,
     parameters: int,
     history: Log | None = None,
+    before: float | None = None,
 ) -> str:
     """Return the card of a checkpoint as Markdown; every number in it was measured.
 
-    `history` is the log of what the run started from, if it did.
+    `history` is the log of what the run started from, if it did; `before` is what the integers
+    reached on the held-out part before the first step of fine-tuning on them.
     """
     best = max(log, key=lambda line: line["held_out_accuracy"])
+    if before is not None and before >= best["held_out_accuracy"]:
+        best = {"held_out_accuracy": before, "epoch": 0}
     model, data, config = recipe.model, recipe.data, recipe.train
     minutes = train_minutes(log)
     rates = ", ".join(f"{rate:.1%}" for rate in test.spike_rates)

@@ -88,7 +88,7 @@ class Trainer:
         self.step = 0
         self.sums = {"loss": 0.0, "correct": 0, "count": 0, "seconds": 0.0}
         self.losses: list[tuple[int, float]] = []
-        self.best: dict[str, Any] = {"accuracy": 0.0, "epoch": 0, "spike_rates": []}
+        self.best: dict[str, Any] = {"accuracy": -1.0, "epoch": 0, "spike_rates": []}  # none yet
 
     def run(self, stop_after: int | None = None) -> TrainResult:
         """Train to the end, or to step `stop_after`, or until interrupted."""
@@ -112,7 +112,7 @@ class Trainer:
             self.step == self.total_steps,
             self.step,
             done,
-            self.best["accuracy"],
+            max(self.best["accuracy"], 0.0),
             self.best["epoch"],
             tuple(self.best["spike_rates"]),
         )
@@ -213,12 +213,7 @@ class Trainer:
     def _end_epoch(self) -> str:
         epoch = self.step // self.steps_per_epoch
         held_out = self._measure()
-        if not self.best["epoch"] or held_out.accuracy > self.best["accuracy"]:
-            rates = list(held_out.spike_rates)
-            self.best = {"accuracy": held_out.accuracy, "epoch": epoch, "spike_rates": rates}
-            if self.group.first:
-                weights = self.model.state_dict()
-                ck.save_tensors(self.folder / "weights.safetensors", weights, self.best)
+        self._keep_if_best(held_out, epoch)
         line = self._log_line(epoch, held_out)
         if self.group.first:
             with (self.folder / "log.jsonl").open("a") as log:
@@ -231,6 +226,15 @@ class Trainer:
             f"  held-out loss {held_out.loss:.4f} acc {held_out.accuracy:.2%}"
             f"  spikes {rates_text}  {line['seconds']:.0f} s"
         )
+
+    def _keep_if_best(self, held_out: Evaluation, epoch: int) -> None:
+        if held_out.accuracy <= self.best["accuracy"]:
+            return
+        rates = list(held_out.spike_rates)
+        self.best = {"accuracy": held_out.accuracy, "epoch": epoch, "spike_rates": rates}
+        if self.group.first:
+            weights = self.model.state_dict()
+            ck.save_tensors(self.folder / "weights.safetensors", weights, self.best)
 
     def _log_line(self, epoch: int, held_out: Evaluation) -> dict[str, Any]:
         means = self._means()
