@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=0, help="training images (0: all)")
     parser.add_argument("--test", default="mnist:test")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--float-epoch", action="store_true", help="time an epoch on floats, too")
     parser.add_argument("--only", nargs="*", default=list(WIDTHS), help="of the widths")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
@@ -50,15 +51,31 @@ def main() -> None:
                 row[stage] = measure(run, args.folder, WIDTHS[name], args.test)
                 book.write_text(json.dumps(rows, indent=1) + "\n")
                 print(checkpoint, name, stage, row[stage], flush=True)
+    for checkpoint in CHECKPOINTS if args.float_epoch else ():
+        row = rows.setdefault(f"{checkpoint}, float epoch", {})
+        if not row:
+            row.update(float_epoch(checkpoint, args.folder / f"{checkpoint}, float", args))
+            book.write_text(json.dumps(rows, indent=1) + "\n")
+            print(checkpoint, row, flush=True)
 
 
 def finetune(checkpoint: str, run: Path, widths: list[str], args: Any) -> dict[str, Any]:
     """Fine-tune a checkpoint, going on where it was; return the last line of its log."""
-    if not (run / "test.json").exists():
+    if not (run / "log.jsonl").exists():
         options = ["--set", f"data.limit={args.images}", "--set", f"train.threads={args.threads}"]
         options += ["--resume"] if (run / "last").exists() else []
         neurossm("train", checkpoint, "--finetune-from", checkpoint, "--quantized",
                  "--calibrate", CALIBRATION, *widths, *options, "--out", str(run))  # fmt: skip
+    log: dict[str, Any] = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
+    return log
+
+
+def float_epoch(checkpoint: str, run: Path, args: Any) -> dict[str, Any]:
+    """Train for an epoch on floats, as many images; return the last line of its log."""
+    if not (run / "log.jsonl").exists():
+        options = ("train.epochs=1", f"data.limit={args.images}", f"train.threads={args.threads}")
+        sets = [word for option in options for word in ("--set", option)]
+        neurossm("train", checkpoint, *sets, "--out", str(run))
     log: dict[str, Any] = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
     return log
 

@@ -137,7 +137,8 @@ REFUSED: dict[str, tuple[nir.NIRGraph, str]] = {
         r"NIR node 'c' \(Conv2d\); NIR node 'p' \(SumPool2d\); neurossm has no convolution",
     ),
     "a membrane that resets elsewhere": (
-        chain(nir.IF(r=ONES, v_threshold=ONES, v_reset=-ONES)), r"\(IF\).v_reset: expected 0, got -1",
+        chain(nir.IF(r=ONES, v_threshold=ONES, v_reset=-ONES)),
+        r"\(IF\).v_reset: expected 0, got -1",
     ),
     "feedback from spikes": (
         recurrent(), r"cycle through 'a', 'b': .* got 'a' \(LIF\), 'b' \(Linear\); neurossm has no",

@@ -162,7 +162,7 @@ def test_it_recovers_what_coarse_poles_lost(tmp_path):
 
 
 def test_a_network_that_fine_tuning_only_harms_stays_as_it_was(tmp_path):
-    """At a rate of 3 every step breaks the published network; epoch 0 is kept, and the card says so."""
+    """At a rate of 3 every step breaks the published network; epoch 0 is kept, the card says so."""
     given = finetune_changes(RECIPE, RECIPE, True, "digits:train:64", {})
     spoil = ["data.limit=464", "train.lr=3.0", "train.ssm_lr=3.0", "train.warmup=0.0"]
     result = train(RECIPE, [*given, *spoil], tmp_path, make_twin=make_twin)
