@@ -22,6 +22,7 @@ WIDTHS = {
     "8-bit poles": ["--poles", "8"],
     "16-bit messages": ["--messages", "16"],
 }
+RESULTS = Path("models/results.json")
 CALIBRATION = "mnist:train:512"
 
 
@@ -34,10 +35,14 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--float-epoch", action="store_true", help="time an epoch on floats, too")
     parser.add_argument("--only", nargs="*", default=list(WIDTHS), help="of the widths")
+    parser.add_argument("--table", action="store_true", help="print what is measured, no more")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     book = args.folder / "results.json"
     rows: dict[str, dict[str, Any]] = json.loads(book.read_text()) if book.exists() else {}
+    if args.table:
+        print(document(rows))
+        return
     for name in args.only:
         for checkpoint in CHECKPOINTS:
             row = rows.setdefault(f"{checkpoint}, {name}", {})
@@ -67,7 +72,41 @@ def finetune(checkpoint: str, run: Path, widths: list[str], args: Any) -> dict[s
         neurossm("train", checkpoint, "--finetune-from", checkpoint, "--quantized",
                  "--calibrate", CALIBRATION, *widths, *options, "--out", str(run))  # fmt: skip
     log: dict[str, Any] = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
-    return log
+    before = json.loads((run / "before.json").read_text())["accuracy"]
+    return {**log, "improved": log["held_out_accuracy"] > before}
+
+
+def document(rows: dict[str, dict[str, Any]]) -> str:
+    """Return the results as two tables: accuracies, and what a step costs."""
+    published = {row["checkpoint"]: row for row in json.loads(RESULTS.read_text())}
+    lines = [
+        "| checkpoint | float | " + " | ".join(WIDTHS) + " |",
+        "|---" * (2 + len(WIDTHS)) + "|",
+    ]
+    for checkpoint in CHECKPOINTS:
+        cells = [shown(rows.get(f"{checkpoint}, {name}", {})) for name in WIDTHS]
+        accuracy = f"{published[checkpoint]['accuracy_float']:.2%}"
+        lines.append(f"| `{checkpoint}` | {accuracy} | " + " | ".join(cells) + " |")
+    costs = [
+        "| checkpoint | float, s a step | fine-tuning, s a step | ratio |",
+        "|---|---|---|---|",
+    ]
+    for checkpoint in CHECKPOINTS:
+        plain = rows.get(f"{checkpoint}, float epoch")
+        tuned = rows.get(f"{checkpoint}, default", {}).get("training")
+        if plain and tuned:
+            seconds = [log["seconds"] / log["step"] for log in (plain, tuned)]
+            ratio = f"{seconds[1] / seconds[0]:.2f}"
+            costs.append(f"| `{checkpoint}` | {seconds[0]:.3f} | {seconds[1]:.3f} | {ratio} |")
+    return "\n".join([*lines, "", *costs])
+
+
+def shown(row: dict[str, Any]) -> str:
+    """Return the cell of a checkpoint and a width."""
+    if "fine-tuned" not in row:
+        return "not measured"
+    kept = "" if row["training"].get("improved", True) else " (kept)"
+    return f"{row['post-training']['accuracy']:.2%} / {row['fine-tuned']['accuracy']:.2%}{kept}"
 
 
 def float_epoch(checkpoint: str, run: Path, args: Any) -> dict[str, Any]:
