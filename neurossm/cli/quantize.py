@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,7 +18,7 @@ from neurossm.cli.quantizing import (
 
 if TYPE_CHECKING:
     from neurossm.graph import Graph
-    from neurossm.passes import Quantize, Ranges
+    from neurossm.passes import Percentiles, Quantize, Ranges
     from neurossm.store import Golden
     from neurossm_models.data import Dataset
 
@@ -117,16 +117,17 @@ def calibrated(
     if graph.is_integer:
         raise InputError("quantize", expected="a float graph", got="one that is integer already")
     check_task(graph, data)
-    found = None
+    found: tuple[Any, ...] = ()
     if settings.uses("percentile"):
-        found = percentiles(graph, data, percent, console)
+        kept = percentiles(graph, data, percent, console)
+        found = (kept.result(), kept.states())
     with console.progress("calibrating", len(data)) as progress:
         trace = run(graph, data.inputs, "float", "outputs", progress)
-    return calibrate(graph, trace, found)
+    return calibrate(graph, trace, *found)
 
 
-def percentiles(graph: Graph, data: Dataset, percent: float, console: Console) -> dict[str, float]:
-    """Return a percentile of the magnitudes of every node, from a float run in small parts."""
+def percentiles(graph: Graph, data: Dataset, percent: float, console: Console) -> Percentiles:
+    """Return what is above a percentile at every node, from a float run in small parts."""
     from neurossm.engine import run
     from neurossm.passes import Percentiles
 
@@ -136,7 +137,7 @@ def percentiles(graph: Graph, data: Dataset, percent: float, console: Console) -
         for start in range(0, samples, SAMPLES_A_PART):
             part = data.inputs[start : start + SAMPLES_A_PART]
             kept.add(run(graph, part, "float", "all", progress))
-    return kept.result()
+    return kept
 
 
 def golden_vectors(graph: Graph, data: Dataset) -> tuple[Golden, ...]:

@@ -32,6 +32,8 @@ class Ranges:
         ``|y| / (1 - tau)``.
     percentiles
         Node name to that percentile of its magnitudes that was asked for; empty where none was.
+    state_percentiles
+        `DiagonalSSM` name to that percentile of the moduli of each state, ``(C, N)``.
     """
 
     messages: Mapping[str, float]
@@ -39,9 +41,15 @@ class Ranges:
     samples: int
     inputs: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     percentiles: Mapping[str, float] = field(default_factory=dict)
+    state_percentiles: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
-def calibrate(graph: Graph, trace: Trace, percentiles: Mapping[str, float] | None = None) -> Ranges:
+def calibrate(
+    graph: Graph,
+    trace: Trace,
+    percentiles: Mapping[str, float] | None = None,
+    state_percentiles: Mapping[str, NDArray[np.float64]] | None = None,
+) -> Ranges:
     """Return the ranges of a float trace of this graph.
 
     Parameters
@@ -50,7 +58,7 @@ def calibrate(graph: Graph, trace: Trace, percentiles: Mapping[str, float] | Non
         Float graph.
     trace
         Of the float engine; its peaks are read.
-    percentiles
+    percentiles, state_percentiles
         What `Percentiles` found, for nodes whose range is to be one.
 
     Raises
@@ -81,4 +89,5 @@ def calibrate(graph: Graph, trace: Trace, percentiles: Mapping[str, float] | Non
         trace.samples,
         MappingProxyType(inputs),
         MappingProxyType(dict(percentiles or {})),
+        MappingProxyType(dict(state_percentiles or {})),
     )

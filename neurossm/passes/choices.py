@@ -146,10 +146,7 @@ def _diagonal_ssm(node: DiagonalSSM, around: Around) -> Iterator[Choice]:
     seen, worst = around.rules.ranges.states[around.name], around.rules.worst
     possible = float(worst.register(around.name, "state").bound.max()) if worst else np.inf
     yield Choice(
-        around.name, kind, "states", shown(state),
-        "observed" if rule == "percentile" else rule,
-        "each state scaled to use its width; no percentiles of states" if rule == "percentile"
-        else "each state scaled to use its width",
+        around.name, kind, "states", shown(state), rule, "each state scaled to use its width",
         seen=float(seen.max()), bound=possible if np.isfinite(possible) else None,
     )  # fmt: skip
     b, c = shown(quantized(node.b_re)), shown(quantized(node.c_re))

@@ -9,11 +9,16 @@ from numpy.typing import NDArray
 
 from neurossm.errors import InputError
 from neurossm.graph import Graph
+from neurossm.nodes import DiagonalSSM
 from neurossm.trace import Trace
+
+Reals = NDArray[np.float64]
 
 
 class Percentiles:
     """Keeps the few largest magnitudes of each node: what is above the percentile, and itself.
+
+    Of a `DiagonalSSM` also those of each state by itself: quantizing scales each by itself.
 
     The percentile is the smallest magnitude that at most ``1 - percent / 100`` of all values
     exceed; at 100 it is the largest.
@@ -39,22 +44,64 @@ class Percentiles:
     def __init__(self, graph: Graph, names: Sequence[str], percent: float, moments: int) -> None:
         if not 99 <= percent <= 100:
             raise InputError("percentile", expected="99 to 100", got=str(percent))
-        self._kept: dict[str, NDArray[np.float64]] = {name: np.zeros(0) for name in names}
+        self._graph = graph
+        self._kept: dict[str, Reals] = {name: np.zeros(0) for name in names}
+        nodes = {name: graph.nodes[name] for name in names}
+        self._states = {
+            name: np.zeros((node.in_channels, node.modes, 0))
+            for name, node in nodes.items()
+            if isinstance(node, DiagonalSSM)
+        }
         share = (100 - percent) / 100
         # rounding of the share must not make 3 of 3.0 values 2
         self._above = {
             name: int(share * moments * graph.nodes[name].out_channels + 1e-6) for name in names
         }
+        self._states_above = int(share * moments + 1e-6)
 
     def add(self, trace: Trace) -> None:
-        """Take the values of a part, which must hold all nodes that are wanted."""
+        """Take the values of a part.
+
+        Whole sequences, of all nodes that are wanted and of those in front of a `DiagonalSSM`.
+        """
         for name, kept in self._kept.items():
             values = np.abs(trace.values[name]).ravel().astype(np.float64)
-            both, count = np.concatenate([kept, values]), self._above[name] + 1
-            if len(both) > count:
-                both = np.partition(both, len(both) - count)[-count:]
-            self._kept[name] = both
+            self._kept[name] = _largest(kept, values, self._above[name] + 1)
+        for name, kept in self._states.items():
+            node = self._graph.nodes[name]
+            assert isinstance(node, DiagonalSSM)
+            arriving = [np.asarray(trace.values[source]) for source in self._graph.sources[name]]
+            moduli = _state_moduli(node, sum(arriving[1:], start=arriving[0]))
+            self._states[name] = _largest(kept, moduli, self._states_above + 1)
 
     def result(self) -> dict[str, float]:
-        """Return the percentile of each node."""
+        """Return the percentile of each node's messages."""
         return {name: float(kept.min()) for name, kept in self._kept.items()}
+
+    def states(self) -> dict[str, Reals]:
+        """Return the percentile of each state of each `DiagonalSSM`, ``(C, N)``."""
+        return {name: kept.min(axis=-1) for name, kept in self._states.items()}
+
+
+def _largest(kept: Reals, more: Reals, count: int) -> Reals:
+    """Return the `count` largest values along the last axis of both."""
+    both = np.concatenate([kept, more], axis=-1)
+    size = both.shape[-1]
+    # a copy: the rest of a part need not stay in memory
+    return np.partition(both, size - count)[..., -count:].copy() if size > count else both
+
+
+def _state_moduli(node: DiagonalSSM, u: Reals) -> Reals:
+    """Return ``|x|`` of the states for inputs ``(S, T, C)`` from silence, ``(C, N, S T)``."""
+    a, b, drive = (
+        np.asarray(re) + 1j * np.asarray(im)
+        for re, im in ((node.a_re, node.a_im), (node.b_re, node.b_im),
+                       (node.drive_re, node.drive_im))
+    )  # fmt: skip
+    samples, steps, _ = u.shape
+    x = np.zeros((samples, *a.shape), dtype=complex)
+    moduli = np.empty((*a.shape, samples, steps))
+    for t in range(steps):
+        x = a * x + b * u[:, t, :, None] + drive
+        moduli[..., t] = np.abs(x).transpose(1, 2, 0)
+    return moduli.reshape(*a.shape, samples * steps)

@@ -78,10 +78,10 @@ class RangeRules:
     def state(self, name: str, possible: Reals) -> Reals:
         """Return the ranges of the states of a `DiagonalSSM`, ``(C, N)``.
 
-        `possible` stands in for states that calibration never moved. Percentiles of states are not
-        collected: with that rule they have the range that was seen.
+        `possible` stands in for states that calibration never moved.
         """
-        seen, rule = self.ranges.states[name], self.rule(name)
+        rule = self.rule(name)
+        seen = self._state_percentile(name) if rule == "percentile" else self.ranges.states[name]
         wanted = np.where(seen > 0, seen * 2.0**self.headroom, possible)
         return self._or_bound(name, "state", wanted, rule)
 
@@ -109,18 +109,27 @@ class RangeRules:
 
     def _percentile(self, name: str) -> float:
         if name not in self.ranges.percentiles:
-            raise InputError(
-                f"range of node {name!r}",
-                expected="a calibration with its percentile",
-                got="one without",
-                remedy="give calibrate() the percentiles",
-            )
+            raise _without_percentile(name)
         return self.ranges.percentiles[name]
+
+    def _state_percentile(self, name: str) -> Reals:
+        if name not in self.ranges.state_percentiles:
+            raise _without_percentile(name)
+        return self.ranges.state_percentiles[name]
 
     @property
     def _worst(self) -> Bounds:
         assert self.worst is not None  # built wherever a rule asks for it
         return self.worst
+
+
+def _without_percentile(name: str) -> InputError:
+    return InputError(
+        f"range of node {name!r}",
+        expected="a calibration with its percentile",
+        got="one without",
+        remedy="give calibrate() the percentiles",
+    )
 
 
 def check_rules(default: str, patterns: Iterable[tuple[str, str]]) -> None:

@@ -12,7 +12,7 @@ from neurossm.engine import run
 from neurossm.errors import GraphError, InputError
 from neurossm.fixed import Fixed, fit_frac
 from neurossm.graph import Graph
-from neurossm.nodes import LIF, Affine, Input, Output, Sum
+from neurossm.nodes import LIF, Affine, DiagonalSSM, Input, Output, Sum
 from neurossm.passes import Percentiles, Quantize, bounds, calibrate, headroom
 from neurossm.trace import Trace
 
@@ -41,6 +41,68 @@ def test_percentiles_by_hand():
         assert kept.result() == {"sum": expected}, percent
 
 
+def one_state() -> Graph:
+    """x' = x / 2 + u in one channel."""
+    one, zero = [[1.0]], [[0.0]]
+    ssm = DiagonalSSM(
+        a_re=[[0.5]],
+        a_im=zero,
+        b_re=one,
+        b_im=zero,
+        c_re=one,
+        c_im=zero,
+        d=[0.0],
+        bias=[0.0],
+        drive_re=zero,
+        drive_im=zero,
+        step_size=[1.0],
+        method="zoh",
+    )
+    nodes = {"in": Input(channels=1, out=Fixed(24, 0)), "ssm": ssm, "out": Output(channels=1)}
+    return Graph(nodes, (("in", "ssm"), ("ssm", "out")))  # fmt: skip
+
+
+def test_percentiles_of_a_state_by_hand():
+    # an impulse of 2**20 decays by halves: 20, 19, 18, ... as powers of two; 300 steps in 3 samples
+    impulse = np.zeros((3, 100, 1), np.int64)
+    impulse[0, 0] = 2**20
+    graph = one_state()
+    for percent, expected in ((100, 20), (99.67, 20), (99.5, 19), (99, 17)):
+        kept = Percentiles(graph, ("ssm",), percent, 300)
+        for part in impulse:
+            kept.add(run(graph, part[None], "float", "all"))
+        assert kept.states()["ssm"].tolist() == [[2.0**expected]], percent
+
+
+def test_at_100_percent_states_have_the_range_that_was_seen():
+    graph, inputs = gated_block(), pixels()
+    kept = Percentiles(graph, graph.order, 100, inputs.shape[0] * inputs.shape[1])
+    for sample in inputs:
+        kept.add(run(graph, sample[None], "float", "all"))
+    ranges = calibrate(graph, run(graph, inputs, "float"))
+    np.testing.assert_allclose(kept.states()["ssm"], ranges.states["ssm"], rtol=1e-12)
+    observed = Quantize()(graph, ranges)
+    same = Quantize(range_rule="percentile")(
+        graph, replace(ranges, percentiles=kept.result(), state_percentiles=kept.states())
+    )
+    assert same.nodes["ssm"].drive_re == observed.nodes["ssm"].drive_re
+    assert same == observed
+
+
+def test_a_state_gets_the_width_for_its_percentile():
+    graph = gated_block()
+    ranges = calibrate(graph, run(graph, pixels(), "float"))
+    states = {"ssm": ranges.states["ssm"] / 8}
+    rules = (("ssm", "percentile"),)
+    cut = replace(ranges, percentiles={"ssm": ranges.messages["ssm"]}, state_percentiles=states)
+    seen, less = (
+        Quantize(range_rules=chosen)(graph, found).nodes["ssm"]
+        for chosen, found in (((), ranges), (rules, cut))
+    )
+    # a unit of the state is an eighth of what it was
+    assert np.all(less.drive_re.frac - seen.drive_re.frac == 3)
+
+
 @pytest.mark.parametrize("percent", [98.9, 100.1, float("nan")])
 def test_a_percentile_that_is_no_sensible_format_is_refused(percent):
     with pytest.raises(InputError, match="percentile: expected 99 to 100"):
@@ -49,7 +111,9 @@ def test_a_percentile_that_is_no_sensible_format_is_refused(percent):
 
 def out_of(graph: Graph, name: str, settings: Quantize, percentiles: dict | None = None) -> Fixed:
     trace = run(graph, pixels(graph.nodes["in"].out_channels), "float")
-    return settings(graph, calibrate(graph, trace, percentiles)).nodes[name].out
+    ranges = calibrate(graph, trace)
+    ranges = replace(ranges, percentiles=percentiles or {}, state_percentiles=ranges.states)
+    return settings(graph, ranges).nodes[name].out
 
 
 def test_the_exponent_is_the_one_that_the_rule_asks_for():
