@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +14,12 @@ from neurossm.graph import Graph
 from neurossm.store import Golden, load, load_golden
 from neurossm.trace import Trace
 from neurossm_converters.lava_backend import status
+from neurossm_converters.loihi2 import ChipRun
 
 TARGETS = ("fast", "lava", "loihi2")
+MEASURING = "test_golden_replay.py::test_power"
 HERE = "hw_tests/"  # only the tests of this folder are meant, if others run in the same session
+RAN_ON = pytest.StashKey[set[str]]()
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.nssm"))
 
 
@@ -28,6 +31,13 @@ class Replay:
     vectors: tuple[Golden, ...]
     counts: dict[str, dict[str, int]]
     trace: Trace
+    states: Mapping[str, np.ndarray]
+    run: ChipRun | None = None  # of the loihi2 target only
+
+    @property
+    def from_outside(self) -> bool:
+        """True where only outputs, and states at the end, can be read: as of a chip."""
+        return self.run is not None
 
     def expected(self, part: str, name: str) -> np.ndarray:
         """Return ``values`` or ``states`` of a name, the samples in front."""
@@ -35,7 +45,11 @@ class Replay:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--target", choices=TARGETS, default="fast", help="where to replay")
+    add = parser.addoption
+    add("--target", choices=TARGETS, default="fast", help="where to replay")
+    add("--nc-models", action="append", default=[], metavar="MODULE",
+        help="loihi2: module that registers neuro-core models (docs/loihi2.md)")  # fmt: skip
+    add("--probes", action="store_true", help="loihi2: power, energy and time with the profiler")
 
 
 def pytest_report_header(config: pytest.Config) -> str:
@@ -45,12 +59,14 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     missing = _missing(config)
+    if _target(config) != "loihi2":  # nothing is measured on the others
+        items[:] = [item for item in items if not item.nodeid.startswith(f"{HERE}{MEASURING}")]
     for item in items:
         if not item.nodeid.startswith(HERE):
             continue
         if missing:
             item.add_marker(pytest.mark.skip(reason=f"--target {_target(config)}: {missing}"))
-        elif _target(config) == "lava":
+        elif _target(config) != "fast":
             item.add_marker(pytest.mark.lava)
 
 
@@ -62,10 +78,12 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, obj
     if reporter is not None:
         skipped = _count(reporter, "skipped")
         ran = _count(reporter, "passed", "failed", "error")
-        why = f" ({_missing(session.config)})" if skipped else ""
+        why = f" ({_missing(session.config) or _reasons(reporter)})" if skipped else ""
+        where = session.config.stash.get(RAN_ON, set())
+        on = f"; ran on: {', '.join(sorted(where))}" if where else ""
         reporter.ensure_newline()
         reporter.write_line(
-            f"hw_tests --target {_target(session.config)}: {ran} run, {skipped} SKIPPED{why}",
+            f"hw_tests --target {_target(session.config)}: {ran} run, {skipped} SKIPPED{why}{on}",
             yellow=bool(skipped),
         )
     return result
@@ -76,21 +94,43 @@ def replay(request: pytest.FixtureRequest) -> Iterator[Replay]:
     path: Path = request.param
     graph = load(path)
     vectors = load_golden(path, graph)
-    inputs = {name: np.stack([v.inputs[name] for v in vectors]) for name in graph.inputs}
     counts = json.loads(path.with_suffix(".counts.json").read_text(encoding="utf-8"))
-    yield Replay(graph, vectors, counts, execute(_target(request.config), graph, inputs))
+    if _target(request.config) == "loihi2":
+        run = run_on_chip(path, request.config)
+        yield Replay(graph, vectors, counts, run.trace, run.states, run)
+        return
+    inputs = {name: np.stack([v.inputs[name] for v in vectors]) for name in graph.inputs}
+    trace = execute(_target(request.config), graph, inputs)
+    yield Replay(graph, vectors, counts, trace, trace.states)
 
 
 def execute(target: str, graph: Graph, inputs: dict[str, np.ndarray]) -> Trace:
-    """Run a graph where the tests are to run."""
+    """Run a graph on an engine of this machine."""
     if target == "lava":
         from neurossm_converters.lava_backend import run as run_lava
 
         return run_lava(graph, inputs)
     from neurossm.engine import run
 
-    assert target == "fast"  # a chip is refused in _missing until there is an executor for it
+    assert target == "fast"
     return run(graph, inputs, "fast")
+
+
+def run_on_chip(path: Path, config: pytest.Config) -> ChipRun:
+    """Run a golden file on the board, or on what stands in for it; say which."""
+    from neurossm_converters.loihi2 import Settings, run
+
+    models, probes = tuple(config.getoption("--nc-models")), bool(config.getoption("--probes"))
+    found = run(path, Settings("loihi2", models=models, profile=probes))
+    config.stash.setdefault(RAN_ON, set()).add(found.ran_on)
+    return found
+
+
+def _reasons(reporter: pytest.TerminalReporter) -> str:
+    """Return why single tests were skipped, each reason once."""
+    skipped = [r for r in reporter.stats.get("skipped", []) if r.nodeid.startswith(HERE)]
+    found = {str(r.longrepr[2]).removeprefix("Skipped: ") for r in skipped}
+    return "; ".join(sorted(found))
 
 
 def _count(reporter: pytest.TerminalReporter, *kinds: str) -> int:
@@ -110,5 +150,5 @@ def _missing(config: pytest.Config) -> str:
     if _target(config) == "loihi2":
         if not lava.loihi_installed:
             return "lava-loihi is missing, the closed package for members of Intel's INRC"
-        return "this version of neurossm has no executor for the board yet"
+        return lava.problem
     return ""

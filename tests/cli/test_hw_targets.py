@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,11 +14,15 @@ from neurossm_converters.lava_backend import status
 ROOT = Path(__file__).parents[2]
 
 
-def replay(target: str) -> list[str]:
+FAKE = ROOT / "tests/deploy/fake_loihi"
+
+
+def replay(target: str, *more: str, path: str = "") -> list[str]:
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "hw_tests", "--target"]
     done = subprocess.run(
-        [*command, target], cwd=ROOT, capture_output=True, text=True, timeout=240, check=False
-    )
+        [*command, target, *more], cwd=ROOT, env={**os.environ, "PYTHONPATH": path},
+        capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout
     return done.stdout.splitlines()
 
@@ -27,9 +32,20 @@ def test_without_the_chip_everything_is_skipped_and_the_last_line_says_why():
     lines = replay("loihi2")
     assert any(line.startswith("hw_tests target: loihi2, not usable: ") for line in lines)
     assert lines[-1].startswith(
-        "hw_tests --target loihi2: 0 run, 18 SKIPPED (lava-loihi is missing"
+        "hw_tests --target loihi2: 0 run, 22 SKIPPED (lava-loihi is missing"
     )
     assert not any("passed" in line for line in lines)
+
+
+@pytest.mark.lava
+@pytest.mark.skipif(status().loihi_installed, reason="there is a lava-loihi here")
+@pytest.mark.skipif(not status().usable, reason="no Lava")
+def test_with_a_stand_in_the_golden_traces_are_replayed_and_nobody_calls_it_a_chip():
+    lines = replay("loihi2", "--nc-models", "fake_models", "-k", "gated", path=str(FAKE))
+    assert lines[-1].startswith("hw_tests --target loihi2: 3 run, 2 SKIPPED (")
+    assert "operation counters are not compared" in lines[-1]
+    assert "power, energy and time were not asked for" in lines[-1]
+    assert "; ran on: stand-in for a Loihi 2: neuro-core models that run as Python" in lines[-1]
 
 
 def test_an_unknown_target_is_refused():

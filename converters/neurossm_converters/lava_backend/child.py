@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ MODULE = "neurossm_converters.lava_backend.worker"
 START_LIMIT = 60.0  # s for imports, compiling and forking; measured 1 to 4 s
 END_LIMIT = 5.0  # s between asking the group to end and killing it
 POLL = 0.05
+SHARED_MEMORY = Path("/dev/shm")
 # each process would otherwise start a thread pool of its own
 ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
@@ -80,7 +82,7 @@ def run_worker(folder: Path, limit: float, watch: Callable[[], int]) -> float:
                 time.sleep(POLL)
             ended = _has_ended(child)
         finally:  # also after Ctrl-C
-            _end_group(child)
+            end_group(child)
     if not ended or child.returncode:
         raise _failure(folder, ended, child.returncode)
     return startup
@@ -91,15 +93,25 @@ def _failure(folder: Path, ended: bool, status: int) -> LavaError:
     if (folder / FAILURE).exists():
         found = json.loads((folder / FAILURE).read_text(encoding="utf-8"))
         step = f" after step {found['step']} of the network" if "step" in found else ""
-        remedy = "raise LavaOptions.time_limit if it is only slow" if step else ""
+        slow = "raise LavaOptions.time_limit if it is only slow" if step else ""
         return LavaError(
             f"Lava, node {found['where']!r}" if found["where"] != "Lava" else "Lava",
             got=found["reason"] + step,
-            remedy=remedy,
+            remedy=_room_needed(folder, found["reason"]) or slow,
             details=found["details"] or log,
         )
     got = f"a worker that ended with status {status}" if ended else "none within the time limit"
-    return LavaError("Lava", got=got, details=log)
+    return LavaError("Lava", got=got, remedy=_room_needed(folder, got), details=log)
+
+
+def _room_needed(folder: Path, reason: str) -> str:
+    """Return what to do where a full disk or full shared memory is the likely reason, else ""."""
+    # writing to a mapped page without room behind it is a bus error
+    if not any(sign in reason for sign in ("[Errno 28]", f"status {-signal.SIGBUS}")):
+        return ""
+    places = [place for place in (SHARED_MEMORY, folder) if place.is_dir()]
+    free = ", ".join(f"{place}: {shutil.disk_usage(place).free // 2**10} KiB" for place in places)
+    return f"make room where Lava's messages and the trace lie (free: {free})"
 
 
 def _has_ended(child: subprocess.Popen[bytes]) -> bool:
@@ -108,7 +120,7 @@ def _has_ended(child: subprocess.Popen[bytes]) -> bool:
     return found is not None
 
 
-def _end_group(child: subprocess.Popen[bytes]) -> None:
+def end_group(child: subprocess.Popen[bytes]) -> None:
     """End the worker and all that it forked.
 
     SIGTERM first: Python's resource tracker ignores it and removes the shared memory, which after

@@ -1,0 +1,121 @@
+"""Writing a bundle: a folder that a member of the INRC can copy to a machine with chips and run."""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+from importlib import metadata
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from neurossm.errors import InputError
+from neurossm.store import graph_digest, load, load_golden
+from neurossm_converters.loihi2.script import FILES
+from neurossm_converters.loihi2.settings import Settings
+
+TEMPLATES = Path(__file__).parent / "templates"
+GRAPH, PLAN, ENVIRONMENT = "graph.nssm", "plan.json", "environment.json"
+
+
+def default_folder(graph: Path) -> Path:
+    """Return the folder that a bundle is written to where none is named: beside the graph."""
+    return graph.with_name(f"{graph.name.removesuffix('.nssm').removesuffix('.int')}-loihi2")
+
+
+def write_bundle(
+    folder: Path, graph: Path, settings: Settings, plan: dict[str, Any]
+) -> tuple[str, ...]:
+    """Write a bundle; return the names of its files.
+
+    Parameters
+    ----------
+    folder
+        A new folder, or an empty one.
+    graph
+        An integer graph with golden vectors, which `check` has found nothing against; it is
+        copied byte for byte.
+    settings
+        Become the defaults of the sbatch file, and of the commands in the README.
+    plan
+        Where the neurons lie on the chip: `neurossm.placement.Placement.as_json`.
+
+    Raises
+    ------
+    InputError
+        If the folder holds something, or the graph has no golden vectors.
+    OSError
+        If the folder cannot be written.
+    """
+    loaded = load(graph)
+    vectors = load_golden(graph, loaded)
+    if not vectors:
+        raise InputError(
+            str(graph), expected="golden vectors, to know a right result by", got="none",
+            remedy="make it with 'neurossm quantize', which writes them",
+        )  # fmt: skip
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"--bundle {folder}", expected="a new or empty folder", got="another",
+                         remedy="name another one")  # fmt: skip
+    environment = describe_environment(graph_digest(loaded))
+    words = _words(settings, environment, steps=vectors[0].steps, vectors=len(vectors))
+    shutil.copytree(
+        FILES, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*_cache")
+    )
+    shutil.copyfile(graph, folder / GRAPH)
+    for name, document in ((PLAN, plan), (ENVIRONMENT, environment)):
+        text = json.dumps(document, indent=2, allow_nan=False)
+        (folder / name).write_text(text + "\n", encoding="utf-8")
+    for template in sorted(TEMPLATES.iterdir()):
+        text = Template(template.read_text(encoding="utf-8")).substitute(words)
+        (folder / template.name).write_text(text, encoding="utf-8")
+    return tuple(
+        path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()
+    )
+
+
+def describe_environment(digest: str) -> dict[str, Any]:
+    """Return what the bundle needs, and the versions where it was written."""
+    written_with = {"python": platform.python_version()}
+    for package in ("neurossm", "numpy", "h5py", "scipy", "lava-nc"):
+        try:
+            written_with[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            written_with[package] = "not installed"
+    return {
+        "graph_sha256": digest,
+        "needs": {
+            "python": ">=3.8; lava-nc 0.10.0 declares 3.10",
+            "numpy": "<2.4; lava-nc 0.10.0 declares <2",
+            "h5py": ">=3.1",
+            "lava-nc": "0.10.0 or 0.9.0",
+            "lava-loihi": "for --target loihi2; closed, for members of Intel's INRC",
+        },
+        "written_with": written_with,
+    }
+
+
+def _words(
+    settings: Settings, environment: dict[str, Any], steps: int, vectors: int
+) -> dict[str, str]:
+    """Return what the templates leave open."""
+    options = " ".join(settings.arguments())
+    resource, queue = "", "# export PARTITION=...  or  export BOARD=...  (one of them)"
+    if settings.partition:
+        resource = f"#SBATCH --partition={settings.partition}\n"
+        queue = f"export PARTITION={settings.partition}"
+    elif settings.board:
+        resource, queue = f"#SBATCH --nodelist={settings.board}\n", f"export BOARD={settings.board}"
+    versions = ", ".join(f"{k} {v}" for k, v in environment["written_with"].items())
+    return {
+        "options": options.replace("--target lava", "--target loihi2"),
+        "processes": settings.processes,
+        "resource": resource,
+        "queue": queue,
+        "generation": settings.generation,
+        "versions": versions,
+        "digest": environment["graph_sha256"],
+        "vectors": str(vectors),
+        "steps": str(steps),
+    }

@@ -1,0 +1,91 @@
+"""What a run produced, held against the golden vectors: every integer, no tolerance."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from neurossm_chip.network import Network
+from neurossm_chip.nssm import File
+from neurossm_chip.program import states_of
+from neurossm_chip.refusal import Refusal
+
+
+class Row(NamedTuple):
+    """One node or state: how many integers were compared, how many differ, the largest distance."""
+
+    name: str
+    what: str
+    compared: int
+    differing: int
+    largest: int
+
+
+class Comparison(NamedTuple):
+    """Rows in graph order, and the arrays: values (B, T, C); states of the samples that have them.
+
+    On a chip only the outputs and the states after the last sample can be read.
+    """
+
+    rows: list[Row]
+    values: dict[str, Any]
+    states: dict[str, Any]
+
+    @property
+    def equal(self) -> bool:
+        """True where something was compared and nothing differs."""
+        return bool(self.rows) and not any(row.differing for row in self.rows)
+
+
+def compare(file: File, network: Network, final: dict[str, Any]) -> Comparison:
+    """Read what the processes wrote and compare; `final` are states read through Lava."""
+    values: dict[str, Any] = {}
+    states: dict[str, Any] = {}
+    for node in file.nodes:
+        stem, shape = network.stem(node), (network.plan.samples, network.plan.period, node.channels)
+        if node.type == "Output":
+            late = network.plan.latencies[node.name]
+            kept = np.load(stem + ".sink.npy", allow_pickle=False)
+            values[node.name] = kept[late : late + network.plan.last].reshape(shape)
+        elif os.path.exists(stem + ".values.npy"):
+            values[node.name] = np.load(stem + ".values.npy", allow_pickle=False).reshape(shape)
+        # Lava's own neurons have states of another meaning
+        for part in states_of(node) if node.name not in network.choices else ():
+            name, path = f"{node.name}.{part}", f"{stem}.{part}.npy"
+            if os.path.exists(path):
+                states[name] = np.load(path, allow_pickle=False)
+            elif name in final:
+                states[name] = final[name][np.newaxis]
+    rows = []
+    for name, found in values.items():
+        rows.append(_row(name, "values", found, [v.values[name] for v in file.golden]))
+    for name, found in states.items():
+        golden = [v.states[name] for v in file.golden][-len(found) :]
+        rows.append(_row(name, "states", found, golden))
+    for name, found in final.items():
+        # where the process wrote it down too: what Lava reads is what the process has
+        if states[name].shape[1:] == found.shape and len(states[name]) == network.plan.samples:
+            rows.append(_row(name, "states, read", found, file.golden[-1].states[name]))
+    return Comparison(rows, values, states)
+
+
+def joined(parts: list[Comparison]) -> Comparison:
+    """Return one comparison from those of runs with other golden vectors of the same graph."""
+    rows = []
+    for same in zip(*[part.rows for part in parts]):
+        compared, differing = sum(row.compared for row in same), sum(row.differing for row in same)
+        largest = max(row.largest for row in same)
+        rows.append(Row(same[0].name, same[0].what, compared, differing, largest))
+    values = {n: np.concatenate([p.values[n] for p in parts]) for n in parts[0].values}
+    states = {n: np.concatenate([p.states[n] for p in parts]) for n in parts[0].states}
+    return Comparison(rows, values, states)
+
+
+def _row(name: str, what: str, found: Any, golden: Any) -> Row:
+    if np.shape(found) != np.shape(golden):
+        raise Refusal(f"{name} ({what}): shape {np.shape(found)}, expected {np.shape(golden)}")
+    distance = np.abs(np.asarray(found, np.int64) - np.asarray(golden, np.int64))
+    differing = int(np.count_nonzero(distance))
+    return Row(name, what, int(distance.size), differing, int(distance.max(initial=0)))

@@ -1,0 +1,185 @@
+"""The command of a bundle: run the golden vectors, compare, write down what came out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+import traceback
+import warnings
+from typing import Any
+
+import numpy as np
+
+from neurossm_chip import running
+from neurossm_chip.comparing import Comparison, compare, joined
+from neurossm_chip.lava_nodes import DIFFERENCES, Choice, choose
+from neurossm_chip.nssm import File, read
+from neurossm_chip.plan import make_plan
+from neurossm_chip.profiling import Probes
+from neurossm_chip.refusal import Refusal
+
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+EQUAL, DIFFERENT, REFUSED = 0, 1, 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run; return 0 for all integers equal, 1 for a difference, 2 for a refusal or a failure.
+
+    With Lava's own neurons a difference is expected: 0 then too.
+    """
+    options = _parser().parse_args(arguments)
+    warnings.filterwarnings("ignore", "Changing the sparsity structure")  # inside Lava's Sparse
+    try:
+        return _main(options)
+    except Refusal as refusal:
+        print(f"run.py: {refusal}", file=sys.stderr)
+    except Exception as error:  # Lava's own: the traceback for whoever can read it
+        traceback.print_exc()
+        print(f"run.py: {type(error).__name__}: {error}", file=sys.stderr)
+    return REFUSED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="run.py", description=__doc__)
+    add = parser.add_argument
+    add("--target", choices=("lava", "loihi2"), required=True, help="CPU simulator, or the chip")
+    add("--graph", default=os.path.join(HERE, "graph.nssm"))
+    add("--processes", default="ours", help="ours | lava | NODE,NODE: where Lava's own neurons run")
+    add("--models", action="append", default=[], metavar="MODULE",
+        help="module that registers neuro-core models")  # fmt: skip
+    add("--vectors", type=int, default=0, help="run the first so many golden vectors; 0: all")
+    add("--out", default="", help="folder for result.json and result.npz (default: nowhere)")
+    add("--profile", action="store_true", help="power, energy and time, with Lava's profiler")
+    add("--time-limit", type=float, default=0.0, help="seconds for a run; 0: none")
+    add("--check", action="store_true", help="only say whether the graph can be built")
+    return parser
+
+
+def _main(options: argparse.Namespace) -> int:
+    file = read(options.graph)
+    if options.vectors:
+        file = file._replace(golden=file.golden[: options.vectors])
+    choices = choose(file, options.processes)
+    for name, choice in choices.items():
+        print(f"node {name} is Lava's {choice.process}: {DIFFERENCES[choice.process]}")
+    plan = make_plan(file, [name for name, c in choices.items() if c.process == "S4d"])
+    for node in file.nodes:
+        for source in node.sources if node.type != "Output" else ():
+            plan.delay(source, node.name, 1)
+    if options.check:
+        print(f"{len(file.nodes)} nodes, latency {max(plan.latencies.values())} steps")
+        return EQUAL
+    running.require(options.target)
+    running.load_models(options.models)
+    # Lava's own neurons do not start anew in the middle of a run: a network for each vector
+    runs = [file._replace(golden=(vector,)) for vector in file.golden] if choices else [file]
+    outcomes = [_run(part, options, choices) for part in runs]
+    return _report(file, options, choices, outcomes)
+
+
+def _run(
+    file: File, options: argparse.Namespace, choices: dict[str, Choice]
+) -> tuple[Comparison, dict[str, Any]]:
+    from neurossm_chip.network import Network
+
+    with tempfile.TemporaryDirectory(prefix="neurossm-chip-") as folder:
+        network = Network(file, folder, options.target == "loihi2", choices)
+        cfg = running.configuration(options.target, network)
+        probes = Probes(cfg, network.steps, "energy") if options.profile else None
+        executable = running.compiled(network, cfg, options.target)
+        begun = time.monotonic()
+        first = running.run(network, executable, options.time_limit)
+        about = {
+            "ran_on": running.ran_on(network, options.target),
+            "seconds": time.monotonic() - begun,
+            "network_steps": network.steps,
+            "latency": max(network.plan.latencies.values()),
+            "processes": len(network.nodes) + len(network.inner) - _nodes_inside(network),
+            "models": _models(network),
+        }
+        states = running.final_states(file, network)
+        first.stop()
+        comparison = compare(file, network, states)
+    if probes:
+        about["profile"] = {**probes.read(), **_timed(file, options, choices)}
+    return comparison, about
+
+
+def _timed(file: File, options: argparse.Namespace, choices: dict[str, Choice]) -> dict[str, Any]:
+    """Run once more with the time probe, and with nothing else that could take time."""
+    from neurossm_chip.network import Network
+
+    with tempfile.TemporaryDirectory(prefix="neurossm-chip-") as folder:
+        network = Network(file, folder, options.target == "loihi2", choices)
+        cfg = running.configuration(options.target, network)
+        probes = Probes(cfg, network.steps, "time")
+        executable = running.compiled(network, cfg, options.target)
+        running.run(network, executable, options.time_limit).stop()
+    return probes.read()
+
+
+def _nodes_inside(network: Any) -> int:
+    return sum(any(process is p for p in network.inner) for process in network.nodes.values())
+
+
+def _models(network: Any) -> dict[str, str]:
+    """Return process class to the class of the model that Lava chose for it."""
+    processes = list(network.nodes.values()) + network.inner
+    return {type(p).__name__: p.model_class.__name__ for p in processes}
+
+
+def _report(
+    file: File,
+    options: argparse.Namespace,
+    choices: dict[str, Choice],
+    outcomes: list[tuple[Comparison, dict[str, Any]]],
+) -> int:
+    comparison, about = joined([part for part, _ in outcomes]), outcomes[0][1]
+    about["seconds"] = sum(each["seconds"] for _, each in outcomes)
+    compared = sum(row.compared for row in comparison.rows)
+    differing = sum(row.differing for row in comparison.rows)
+    for row in comparison.rows:
+        if row.differing:
+            counts = f"{row.differing} of {row.compared} differ, by at most {row.largest}"
+            print(f"{row.name} ({row.what}): {counts}")
+    print(f"ran on: {about['ran_on']}")
+    names = ", ".join(comparison.values)
+    print(f"compared: {compared} integers, values of {names} and {len(comparison.states)} states")
+    verdict = "ALL EQUAL" if comparison.equal else f"{differing} DIFFER"
+    expected = "; equality is not expected where Lava's own neurons run" if choices else ""
+    print(f"{verdict} to the golden vectors{expected}")
+    if options.profile and about["ran_on"] != running.CHIP:
+        about["profile"] = {"not measured": f"this was no chip: {about['ran_on']}"}
+    if options.out:
+        _write(options, file, choices, comparison, about)
+    return EQUAL if comparison.equal or choices else DIFFERENT
+
+
+def _write(
+    options: argparse.Namespace,
+    file: File,
+    choices: dict[str, Choice],
+    comparison: Comparison,
+    about: dict[str, Any],
+) -> None:
+    os.makedirs(options.out, exist_ok=True)
+    arrays = {"value:" + name: array for name, array in comparison.values.items()}
+    arrays.update({"state:" + name: array for name, array in comparison.states.items()})
+    with open(os.path.join(options.out, "result.npz"), "wb") as out:
+        np.savez(out, **arrays)
+    document = dict(
+        about,
+        target=options.target,
+        graph_sha256=file.sha256,
+        equal=comparison.equal,
+        rows=[row._asdict() for row in comparison.rows],
+        lava_nodes={name: choice.process for name, choice in choices.items()},
+        python=sys.version.split()[0],
+        numpy=np.__version__,
+    )
+    with open(os.path.join(options.out, "result.json"), "w") as text:
+        json.dump(document, text, indent=2)

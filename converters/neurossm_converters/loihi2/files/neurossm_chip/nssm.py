@@ -1,0 +1,150 @@
+"""Reads an integer graph and its golden vectors from ``graph.nssm``, by FORMAT.md alone."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Dict, NamedTuple
+
+import h5py
+import numpy as np
+
+from neurossm_chip.refusal import Refusal
+
+Arrays = Dict[str, Any]
+
+
+class Fixed(NamedTuple):
+    """Format of a message: width, bits of fraction, graded, binary or ternary."""
+
+    bits: int
+    frac: int
+    kind: str
+
+
+class Node(NamedTuple):
+    """A node with its fields as read, and the names that feed it in the order of the edges."""
+
+    name: str
+    type: str
+    fields: dict[str, Any]
+    sources: tuple[str, ...]
+
+    @property
+    def out(self) -> Fixed:
+        """Format of its messages."""
+        out = self.fields["out"]
+        return Fixed(out["bits"], out["frac"], out["kind"])
+
+    @property
+    def channels(self) -> int:
+        """How many messages it sends at a step."""
+        if "channels" in self.fields:
+            return int(self.fields["channels"])
+        if self.type == "Embedding":
+            return int(self.values("table").shape[1])
+        first = {"Affine": "bias", "DiagonalSSM": "bias", "TernaryThreshold": "delta"}
+        return len(self.values(first.get(self.type, "theta")))
+
+    def values(self, name: str) -> Any:
+        """Return the integers of a parameter, int64."""
+        return np.asarray(self.fields[name]["values"], np.int64)
+
+    def bits(self, name: str) -> int:
+        """Return the width of a parameter."""
+        return int(self.fields[name]["bits"])
+
+    def frac(self, name: str) -> Any:
+        """Return the bits of fraction of a parameter: for each index of its first axis."""
+        frac = np.asarray(self.fields[name]["frac"], np.int64)
+        return np.broadcast_to(frac, self.values(name).shape[:1])
+
+    def one_frac(self, name: str) -> int:
+        """Return the bits of fraction that the whole parameter shares."""
+        return int(self.frac(name)[0])
+
+
+class Golden(NamedTuple):
+    """One golden vector: inputs and values (T, C) by node, states after the last step."""
+
+    inputs: Arrays
+    values: Arrays
+    states: Arrays
+
+
+class File(NamedTuple):
+    """The nodes in graph order, the golden vectors, and the hash of the file."""
+
+    nodes: tuple[Node, ...]
+    golden: tuple[Golden, ...]
+    sha256: str
+
+    def targets(self, name: str) -> list[Node]:
+        """Return the nodes that a node feeds."""
+        return [node for node in self.nodes if name in node.sources]
+
+
+def read(path: str) -> File:
+    """Return what the file holds, after its schema, version and hash have been checked."""
+    try:
+        with h5py.File(path, "r") as file:
+            tree = _tree(file["neurossm"])
+    except (OSError, KeyError) as error:
+        raise Refusal(f"{path} cannot be read: {error}") from error
+    found = tree.pop("sha256", "")
+    if tree.get("schema") != "neurossm.graph" or tree.get("schema_version") != 1:
+        raise Refusal(f"{path}: expected a neurossm.graph of version 1")
+    if _digest(tree).hex() != found:
+        raise Refusal(f"{path}: its contents do not have the hash that it states; copy it again")
+    if not tree["golden"]:
+        raise Refusal(f"{path}: expected golden vectors, got none")
+    vectors = tuple(Golden(**tree["golden"][str(n)]) for n in range(len(tree["golden"])))
+    return File(_in_order(_nodes(tree["graph"])), vectors, found)
+
+
+def _tree(group: Any) -> dict[str, Any]:
+    entries = {name: _scalar(value) for name, value in group.attrs.items()}
+    for name, member in group.items():
+        entries[name] = _tree(member) if isinstance(member, h5py.Group) else member[()]
+    return entries
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode()
+    if isinstance(value, str):
+        return value
+    return float(value) if isinstance(value, np.floating) else int(value)
+
+
+def _digest(entry: Any) -> bytes:
+    if isinstance(entry, dict):
+        parts = [b"group\n"]
+        for name in sorted(key.encode() for key in entry):
+            parts += [len(name).to_bytes(4, "little"), name, _digest(entry[name.decode()])]
+        return hashlib.sha256(b"".join(parts)).digest()
+    if isinstance(entry, np.ndarray):
+        axes = ",".join(str(length) for length in entry.shape)
+        head = f"array\n{entry.dtype.kind}{entry.dtype.itemsize}\n{axes}\n"
+        return hashlib.sha256(head.encode() + entry.tobytes(order="C")).digest()
+    if isinstance(entry, float):
+        return hashlib.sha256(b"float\n" + np.array(entry, "<f8").tobytes()).digest()
+    kind = "string" if isinstance(entry, str) else "int"
+    return hashlib.sha256((f"{kind}\n{entry}").encode()).digest()
+
+
+def _nodes(graph: dict[str, Any]) -> list[Node]:
+    fields = sorted(graph["nodes"].items(), key=lambda item: int(item[1]["index"]))
+    names = [name for name, _ in fields]
+    sources: dict[str, list[str]] = {name: [] for name in names}
+    for source, target in graph["edges"].tolist():
+        sources[names[target]].append(names[source])
+    return [Node(name, f["type"], f, tuple(sources[name])) for name, f in fields]
+
+
+def _in_order(nodes: list[Node]) -> tuple[Node, ...]:
+    # of those that could be next, the one with the lowest index
+    done: dict[str, Node] = {}
+    while len(done) < len(nodes):
+        ready = [n for n in nodes if n.name not in done and all(s in done for s in n.sources)]
+        done[ready[0].name] = ready[0]
+    return tuple(done.values())

@@ -1,0 +1,87 @@
+"""Running the bundle's script in a process group of its own, of which nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from neurossm.errors import TargetError
+from neurossm_converters.lava_backend.child import ENVIRONMENT, end_group
+from neurossm_converters.loihi2.result import ChipRun, read_result
+from neurossm_converters.loihi2.settings import Settings
+
+FILES = Path(__file__).parent / "files"
+REFUSED = 2
+
+
+def check(graph: Path, settings: Settings) -> str:
+    """Return what the script says it would build; starts no Lava and writes nothing.
+
+    Raises
+    ------
+    TargetError
+        If it refuses: a node that Lava's own process cannot express, a path that is too long.
+    """
+    status, log = _call(FILES, [*settings.arguments(), "--graph", str(graph), "--check"], settings)
+    if status:
+        raise _failure(log, status)
+    return log.strip()
+
+
+def run(graph: Path, settings: Settings, folder: Path = FILES) -> ChipRun:
+    """Run the golden vectors of a file and compare.
+
+    Parameters
+    ----------
+    graph
+        An integer graph with golden vectors.
+    settings
+        Where and how.
+    folder
+        A bundle; by default the script as installed, which is the same.
+
+    Raises
+    ------
+    TargetError
+        If lava-nc, lava-loihi or a neuro-core model is missing, a node is refused, or Lava fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="neurossm-deploy-") as name:
+        arguments = [*settings.arguments(), "--graph", str(graph), "--out", name]
+        status, log = _call(folder, arguments, settings)
+        if not (Path(name) / "result.json").exists():
+            raise _failure(log, status)
+        return read_result(Path(name), log)
+
+
+def _call(folder: Path, arguments: list[str], settings: Settings) -> tuple[int, str]:
+    """Run the script; return its status and what it printed."""
+    # a file and not a pipe for what it prints: orphans would hold a pipe open
+    with tempfile.TemporaryFile() as log:
+        child = subprocess.Popen(
+            [sys.executable, str(folder / "run.py"), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env={**os.environ, **ENVIRONMENT, **settings.environment()},
+        )
+        try:
+            # WNOWAIT leaves the process id in use, so that its group cannot become another's
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        finally:  # also after Ctrl-C
+            end_group(child)
+        log.seek(0)
+        return child.returncode, log.read().decode(errors="replace")
+
+
+def _failure(log: str, status: int) -> TargetError:
+    lines = [line for line in log.splitlines() if line.strip()]
+    said = [line for line in lines if line.startswith("run.py: ")]
+    if status == REFUSED and said:
+        return TargetError(said[-1].removeprefix("run.py: "))
+    return TargetError(
+        "the bundle's script", expected="an answer", got=f"status {status}: {' '.join(lines[-1:])}"
+    )

@@ -1,0 +1,138 @@
+"""``neurossm deploy``: to a Loihi 2 where there is one, else a bundle for a machine that has it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from neurossm.cli.console import Console, JsonOption
+from neurossm.errors import InputError
+
+if TYPE_CHECKING:
+    from neurossm.placement import Placement
+    from neurossm_converters.loihi2 import ChipRun, Settings
+
+MISSING = "lava-loihi is not installed here (closed, for members of Intel's INRC)"
+
+
+def deploy(
+    graph: Annotated[Path, typer.Argument(help="An integer .nssm file with golden vectors.")],
+    target: Annotated[
+        str, typer.Option(help="loihi2, or lava: the same network on the CPU simulator.")
+    ] = "loihi2",
+    bundle: Annotated[
+        Path | None, typer.Option(help="Write the bundle into this new folder, and run from it.")
+    ] = None,
+    processes: Annotated[
+        str,
+        typer.Option(help="ours | lava | NODE,NODE: where Lava's own LIF and S4d stand in."),
+    ] = "ours",
+    models: Annotated[
+        list[str] | None,
+        typer.Option(help="Module that registers neuro-core models; may be repeated."),
+    ] = None,
+    slurm_partition: Annotated[str, typer.Option(help="SLURM partition with chips.")] = "",
+    slurm_board: Annotated[str, typer.Option(help="SLURM node, instead of a partition.")] = "",
+    loihi_gen: Annotated[str, typer.Option(help="N3B2 | N3B3 | N3C1 | N3D1.")] = "N3B3",
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Power, energy and time with Lava's profiler.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done; write and run nothing.")
+    ] = False,
+    json: JsonOption = False,
+) -> int:
+    """Run golden vectors on a Loihi 2, or write a bundle that does it where there is one."""
+    from neurossm_converters.lava_backend import status
+    from neurossm_converters.loihi2 import Settings, check, default_folder, run, write_bundle
+    from neurossm_converters.loihi2.script import FILES
+
+    console = Console(json)
+    settings = Settings(
+        target=target, processes=processes, models=tuple(models or ()),  # type: ignore[arg-type]
+        partition=slurm_partition, board=slurm_board, generation=loihi_gen, profile=profile,
+    )  # fmt: skip
+    plan = _plan(graph, settings)
+    able = settings.target == "lava" or status().loihi_installed
+    folder = bundle if able else bundle or default_folder(graph)
+    said = check(graph, settings)
+    document = _document(graph, settings, plan, folder, able)
+    for line in (*said.splitlines(), document["placement"]):
+        console.say(line)
+    if not able:
+        console.note(f"{MISSING}, so nothing {'would run' if dry_run else 'was run'} on a chip")
+    if dry_run:
+        console.say(_intention(settings, folder, able))
+        console.document({**document, "dry_run": True})
+        return 0
+    if folder is not None:
+        document["files"] = list(write_bundle(folder, graph, settings, plan.as_json()))
+        console.say(f"bundle: {folder} ({len(document['files'])} files); read {folder}/README.md")
+    if not able:
+        console.document(document)
+        return 0
+    result = run(graph, settings, folder or FILES)
+    return _report(console, result, settings, document)
+
+
+def _plan(graph: Path, settings: Settings) -> Placement:
+    """Place the network as it is deployed: with a neuron a channel, unless all SSMs are S4d."""
+    from neurossm import contract
+    from neurossm.hardware import load_hardware
+    from neurossm.placement import place
+    from neurossm.store import load
+
+    loaded = load(graph)
+    if not loaded.is_integer:
+        raise InputError(str(graph), expected="an integer graph", got="a float graph",
+                         remedy="run 'neurossm quantize' first")  # fmt: skip
+    contract.require(loaded)
+    mapping = "state" if settings.processes == "lava" else "channel"
+    return place(loaded, load_hardware("loihi2"), ssm_mapping=mapping)
+
+
+def _document(
+    graph: Path, settings: Settings, plan: Placement, folder: Path | None, able: bool
+) -> dict[str, Any]:
+    return {
+        "graph": str(graph), "target": settings.target, "processes": settings.processes,
+        "placement": f"placement: {len(plan.cores)} cores on {plan.chips} chip(s), a plan by"
+        " published limits, not the compiler's",
+        "cores": len(plan.cores), "chips": plan.chips,
+        "missing": "" if able else MISSING, "bundle": str(folder) if folder else None,
+        "files": [], "ran": None, "dry_run": False,
+    }  # fmt: skip
+
+
+def _intention(settings: Settings, folder: Path | None, able: bool) -> str:
+    what = {"lava": "Lava's CPU simulator", "loihi2": "the Loihi 2"}[settings.target]
+    parts = [f"write a bundle into {folder}"] if folder else []
+    parts += [f"run its golden vectors on {what}"] if able else []
+    where = " ".join(f"{key}={value}" for key, value in settings.environment().items())
+    return f"dry run: would {' and '.join(parts)}{f' ({where})' if where else ''}; wrote nothing"
+
+
+def _report(console: Console, result: ChipRun, settings: Settings, document: dict[str, Any]) -> int:
+    for name, (differing, largest) in result.differences.items():
+        console.say(f"{name}: {differing} differ, by at most {largest}")
+    console.say(f"ran on: {result.ran_on}")
+    expected = "" if settings.exact else " (Lava's own neurons are not expected to be equal)"
+    verdict = "all equal to" if result.equal else f"{result.differing} differ from"
+    console.say(
+        f"{result.compared} integers, {verdict} the golden vectors{expected};"
+        f" latency {result.latency} steps, {result.seconds:.1f} s with start-up"
+    )
+    for name, numbers in result.profile.items():
+        console.say(f"{name}: mean {numbers['mean']:g}, measured")
+    if settings.profile and not result.profile:
+        console.note(f"nothing was measured: it ran on {result.ran_on}")
+    document["ran"] = {
+        "on": result.ran_on, "chip": result.on_chip, "equal": result.equal,
+        "compared": result.compared, "differing": result.differing, "latency": result.latency,
+        "network_steps": result.network_steps, "seconds": result.seconds,
+        "models": result.models, "profile": result.profile,
+    }  # fmt: skip
+    console.document(document)
+    return 0 if result.equal or not settings.exact else 1

@@ -1,0 +1,1 @@
+"""The module by which `lava.utils.loihi.is_installed` knows lava-loihi; here, its stand-in."""

@@ -1,0 +1,153 @@
+"""The bundle: what is in it, and that it runs without neurossm."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from neurossm.errors import InputError
+from neurossm.hardware import load_hardware
+from neurossm.placement import place
+from neurossm.store import graph_digest, load, load_golden, save
+from neurossm_converters.lava_backend import status
+from neurossm_converters.loihi2 import Settings, default_folder, write_bundle
+from neurossm_converters.loihi2.script import FILES
+
+ALONE = """
+import runpy, sys
+for name in ("neurossm", "neurossm_models", "neurossm_converters"):
+    sys.modules[name] = None
+sys.path.insert(0, sys.argv[1])
+sys.argv = ["run.py", "--target", "lava", "--out", sys.argv[2]]
+runpy.run_path(sys.path[0] + "/run.py", run_name="__main__")
+"""
+
+
+def bundle(folder: Path, graph: Path, **settings: object) -> tuple[str, ...]:
+    plan = place(load(graph), load_hardware("loihi2"), ssm_mapping="channel")
+    return write_bundle(folder, graph, Settings(**settings), plan.as_json())
+
+
+def test_what_is_in_it(golden, tmp_path):
+    graph, folder = golden("ssm"), tmp_path / "out"
+    files = bundle(folder, graph, partition="oheogulch", generation="N3C1")
+    assert {"README.md", "run.py", "graph.nssm", "plan.json", "environment.json",
+            "submit.sbatch", "neurossm_chip/processes/neurons.py"} <= set(files)  # fmt: skip
+    assert not any("pycache" in name for name in files)
+    assert set(files) == {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+    assert (folder / "graph.nssm").read_bytes() == graph.read_bytes()
+    plan = json.loads((folder / "plan.json").read_text())
+    assert plan["hardware"] == "loihi2" and plan["cores_in_use"] == len(plan["cores"]) > 0
+    about = json.loads((folder / "environment.json").read_text())
+    assert about["graph_sha256"] == graph_digest(load(graph))
+    assert about["written_with"]["numpy"] == np.__version__
+
+
+def test_the_job_asks_for_what_was_named(golden, tmp_path):
+    bundle(tmp_path / "a", golden("ssm"), partition="oheogulch", generation="N3C1")
+    job = (tmp_path / "a/submit.sbatch").read_text()
+    assert "#SBATCH --partition=oheogulch\n" in job and "export PARTITION=oheogulch\n" in job
+    assert "export SLURM=1\nunset NOSLURM\nexport LOIHI_GEN=N3C1\n" in job
+    assert "BOARD=" not in job and "--target loihi2" in job
+    bundle(tmp_path / "b", golden("ssm"), board="ncl-1.x")
+    job = (tmp_path / "b/submit.sbatch").read_text()
+    assert "#SBATCH --nodelist=ncl-1.x\n" in job and "export BOARD=ncl-1.x\n" in job
+    assert "export PARTITION" not in job
+    for name in ("a", "b"):
+        done = subprocess.run(["bash", "-n", str(tmp_path / name / "submit.sbatch")], check=False)
+        assert done.returncode == 0
+
+
+def test_the_readme_is_complete(golden, tmp_path):
+    bundle(tmp_path / "out", golden("ssm"))
+    text = (tmp_path / "out/README.md").read_text()
+    assert "$" not in text, "a placeholder was left open"
+    assert "2 golden vectors of\n24 steps" in text
+    for part in ("Nothing in this folder has been run on a chip yet", "sbatch submit.sbatch"):
+        assert part in text
+    # what it promises about the script is so
+    script = (tmp_path / "out/neurossm_chip/main.py").read_text()
+    for option in ("--target", "--profile", "--processes", "--models", "--out"):
+        assert option in text and f'"{option}"' in script
+
+
+def test_it_is_written_for_python_3_8_numpy_h5py_and_lava():
+    imported = set()
+    for path in FILES.rglob("*.py"):
+        tree = ast.parse(path.read_text(), feature_version=(3, 8))
+        for item in ast.walk(tree):
+            if isinstance(item, ast.Import):
+                imported |= {alias.name.split(".")[0] for alias in item.names}
+            elif isinstance(item, ast.ImportFrom):
+                imported.add((item.module or "").split(".")[0])
+    outside = imported - set(sys.stdlib_module_names)
+    assert outside == {"numpy", "h5py", "scipy", "lava", "neurossm_chip"}  # Lava needs scipy
+
+
+def test_a_folder_with_something_in_it_is_refused(golden, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/mine").write_text("keep me")
+    with pytest.raises(InputError, match="new or empty folder"):
+        bundle(tmp_path / "out", golden("ssm"))
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine"]
+
+
+def test_a_graph_without_golden_vectors_is_refused(golden, tmp_path):
+    bare = tmp_path / "bare.nssm"
+    save(bare, load(golden("ssm")))
+    with pytest.raises(InputError, match="golden vectors"):
+        bundle(tmp_path / "out", bare)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"partition": "a; rm -rf ~"}, {"board": "$(x)"}, {"partition": "a", "board": "b"},
+        {"target": "tpu"}, {"generation": "N2A2"}, {"vectors": -1}, {"time_limit": float("nan")},
+    ],
+    ids=lambda w: "+".join(w),
+)  # fmt: skip
+def test_settings_out_of_range_are_refused(wrong):
+    with pytest.raises(InputError):
+        Settings(**wrong)
+
+
+def test_the_default_folder_stands_beside_the_graph():
+    assert default_folder(Path("a/m.int.nssm")) == Path("a/m-loihi2")
+    assert default_folder(Path("m.nssm")) == Path("m-loihi2")
+
+
+@pytest.mark.lava
+@pytest.mark.skipif(not status().usable, reason="no Lava")
+def test_alone_it_gives_the_golden_traces_bit_for_bit(golden, tmp_path):
+    """In an isolated interpreter, elsewhere, neurossm unimportable; Lava and NumPy as installed."""
+    graph, elsewhere = golden("neurons"), tmp_path / "moved"
+    bundle(tmp_path / "out", graph)
+    shutil.move(tmp_path / "out", elsewhere)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", ALONE, str(elsewhere), str(tmp_path / "result")],
+        cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    about = json.loads((tmp_path / "result/result.json").read_text())
+    loaded = load(graph)
+    vectors = load_golden(graph, loaded)
+    with np.load(tmp_path / "result/result.npz") as file:
+        arrays = dict(file)
+    # every node but the inputs, every state: held against the file here, and not by the script
+    names = {f"value:{n}" for n in loaded.nodes if n not in loaded.inputs}
+    assert set(arrays) == names | {f"state:{n}" for n in vectors[0].states}
+    for key, found in arrays.items():
+        kind, name = key.split(":")
+        expected = [(v.values if kind == "value" else v.states)[name] for v in vectors]
+        np.testing.assert_array_equal(found, np.stack(expected), err_msg=key)
+    assert about["equal"] and "NOT a chip" in about["ran_on"]
+    assert any(np.any(array) for key, array in arrays.items() if key.startswith("state:"))
