@@ -10,12 +10,15 @@ from contextlib import redirect_stdout
 import typer
 
 from neurossm.cli import (
+    check,
     data,
     demo,
+    deploy,
     diff,
     doctor,
     export,
     importing,
+    place,
     profile,
     quantize,
     results,
@@ -46,6 +49,9 @@ for command in (
     diff.diff,
     sweep.sweep,
     profile.profile,
+    check.check,
+    place.place,
+    deploy.deploy,
     show.show,
     results.results,
     demo.demo,
@@ -68,6 +74,8 @@ def main(arguments: list[str] | None = None) -> None:
 def _status(argv: list[str]) -> int:
     try:
         status = int(app(args=argv, prog_name="neurossm", standalone_mode=False) or 0)
+        if status == 130:  # what typer makes of Ctrl-C, without a word
+            return _fail("interrupted", argv, status)
         sys.stdout.flush()  # a reader that has gone is noticed here, not at exit
         return status
     except NeurossmError as error:

@@ -7,6 +7,7 @@ from neurossm.hardware.chip import (
     Hardware,
     Limits,
     Power,
+    Refusal,
     Timing,
 )
 from neurossm.hardware.load import known_hardware, load_hardware
@@ -21,6 +22,7 @@ __all__ = [
     "Limits",
     "Power",
     "Quantity",
+    "Refusal",
     "Timing",
     "known_hardware",
     "load_hardware",

@@ -29,9 +29,12 @@ class Limits:
     neuron_groups_per_core: Annotated[Maybe, "group"] = None
     synapse_words_per_core: Annotated[Maybe, "word"] = None
     words_per_core: Annotated[Maybe, "word"] = None
+    words_per_neuron: Annotated[Maybe, "word"] = None
     axon_in_words: Annotated[Maybe, "word"] = None
     axon_map_words: Annotated[Maybe, "word"] = None
     synapses_per_word: Annotated[Maybe, "synapse"] = None
+    fan_out_synapses_per_word: Annotated[Maybe, "synapse"] = None
+    lone_synapse_words: Annotated[Maybe, "word"] = None
     synapses_per_core: Annotated[Maybe, "synapse"] = None
     weight_bits: Annotated[Maybe, "bit"] = None
     state_bits: Annotated[Maybe, "bit"] = None
@@ -39,6 +42,8 @@ class Limits:
     delay_max: Annotated[Maybe, "step"] = None
     mesh_columns: Annotated[Maybe, "router"] = None
     mesh_rows: Annotated[Maybe, "router"] = None
+    cores_per_router: Annotated[Maybe, "core"] = None
+    system_chips: Annotated[Maybe, "chip"] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +55,7 @@ class Timing:
     min_step: Annotated[Maybe, "s"] = None
     measured_step: Annotated[Maybe, "s"] = None
     barrier_multi_chip: Annotated[Maybe, "s"] = None
+    chip_link_message: Annotated[Maybe, "s"] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +135,24 @@ class Arithmetic:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """What a chip cannot hold.
+
+    Attributes
+    ----------
+    reason, remedy
+        Why not, and what to do instead.
+    source, grade
+        Where that was found, and its grade of evidence.
+    """
+
+    reason: str
+    remedy: str
+    source: str
+    grade: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Hardware:
     """A chip, or a technology, as its data file describes it.
 
@@ -137,6 +161,9 @@ class Hardware:
     passes
         Node type to the microcode passes that one of its neuron updates takes; ``relay`` is a
         neuron that only passes on.
+    refuses
+        Node type to why the chip cannot hold it; ``graded messages`` for messages that are no
+        spikes.
     caveats
         Sentences that every report made with this file must print.
     """
@@ -150,9 +177,11 @@ class Hardware:
     arithmetic: Arithmetic = field(default_factory=Arithmetic)
     passes: Mapping[str, Quantity] = field(default_factory=dict)
     energy: tuple[EnergySet, ...] = ()
+    refuses: Mapping[str, Refusal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "passes", MappingProxyType(dict(self.passes)))
+        object.__setattr__(self, "refuses", MappingProxyType(dict(self.refuses)))
 
     def require(self, section: str, key: str) -> Quantity:
         """Return a number that a calculation cannot do without.

@@ -18,6 +18,7 @@ from neurossm.hardware.chip import (
     Hardware,
     Limits,
     Power,
+    Refusal,
     Timing,
 )
 from neurossm.hardware.quantity import GRADES, Quantity
@@ -25,7 +26,11 @@ from neurossm.hardware.quantity import GRADES, Quantity
 Table = Mapping[str, object]
 Section = TypeVar("Section", Limits, Timing, Power, Arithmetic, Events)
 
-_TOP = ("name", "title", "caveats", "limits", "timing", "power", "arithmetic", "passes", "energy")
+_TOP = (
+    "name", "title", "caveats", "limits", "timing", "power", "arithmetic", "passes", "energy",
+    "refuses",
+)  # fmt: skip
+_REFUSAL = ("reason", "remedy", "source", "grade")
 _QUANTITY = ("value", "low", "high", "unit", "source", "grade", "note")
 _SET = ("title", "citation", "kind", "process", "grade", "note", "events")
 _MOST_BYTES = 100_000
@@ -108,6 +113,7 @@ def _hardware(at: _At, table: Table) -> Hardware:
         raise (at / "caveats").error(expected="a list of texts", got=_type(caveats))
     passes = _table(at / "passes", table.get("passes", {}))
     sets = _table(at / "energy", table.get("energy", {}))
+    refuses = _table(at / "refuses", table.get("refuses", {}))
     return Hardware(
         name=_string(at, table, "name"),
         title=_string(at, table, "title"),
@@ -118,6 +124,18 @@ def _hardware(at: _At, table: Table) -> Hardware:
         arithmetic=_section(at / "arithmetic", table.get("arithmetic", {}), Arithmetic),
         passes={k: _quantity(at / "passes" / k, v, "pass") for k, v in passes.items()},
         energy=tuple(_energy_set(at / "energy" / k, k, v) for k, v in sets.items()),
+        refuses={k: _refusal(at / "refuses" / k, v) for k, v in refuses.items()},
+    )
+
+
+def _refusal(at: _At, value: object) -> Refusal:
+    table = _table(at, value)
+    _check_keys(at, table, _REFUSAL)
+    return Refusal(
+        reason=_string(at, table, "reason"),
+        remedy=_string(at, table, "remedy"),
+        source=_string(at, table, "source"),
+        grade=_grade(at, table),
     )
 
 
@@ -132,16 +150,13 @@ def _energy_set(at: _At, name: str, value: object) -> EnergySet:
     for world in events:
         if world.syn_op is None or world.neuron_update is None:
             raise (at / "events").error(expected="syn_op and neuron_update", got="a set without")
-    grade = _string(at, table, "grade")
-    if grade not in GRADES:
-        raise (at / "grade").error(expected=" | ".join(GRADES), got=repr(grade))
     return EnergySet(
         name=name,
         title=_string(at, table, "title"),
         citation=_string(at, table, "citation"),
         kind=_string(at, table, "kind"),
         process=_string(at, table, "process"),
-        grade=grade,
+        grade=_grade(at, table),
         events=events,
         note=_string(at, table, "note") if "note" in table else "",
     )
@@ -203,6 +218,13 @@ def _string(at: _At, table: Table, key: str) -> str:
             expected="a text", got=_type(value) if not isinstance(value, str) else "an empty one"
         )
     return value
+
+
+def _grade(at: _At, table: Table) -> str:
+    grade = _string(at, table, "grade")
+    if grade not in GRADES:
+        raise (at / "grade").error(expected=" | ".join(GRADES), got=repr(grade))
+    return grade
 
 
 def _table(at: _At, value: object) -> Table:

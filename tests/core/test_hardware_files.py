@@ -58,6 +58,38 @@ def test_loihi2_holds_the_published_limits_and_times() -> None:
     assert (chip.passes["DiagonalSSM"].low, chip.passes["DiagonalSSM"].high) == (1, 2)
 
 
+def test_loihi2_holds_what_placement_needs_with_its_grade() -> None:
+    limits = load_hardware("loihi2").limits
+    found = {
+        key: (int(quantity.low), quantity.grade)
+        for key, quantity in vars(limits).items()
+        if quantity is not None
+    }
+    assert found["neuron_words_plain"] == (1, "D")
+    assert found["neuron_words_real_state"] == (2, "D")
+    assert found["neuron_words_complex_state"] == (3, "D")
+    assert found["words_per_neuron"] == (4096 * 8 // 64, "S")
+    assert found["fan_out_synapses_per_word"] == (4, "D")
+    assert found["lone_synapse_words"] == (1, "D")
+    assert found["cores"] == (120, "P")
+    router = [found[key][0] for key in ("mesh_columns", "mesh_rows", "cores_per_router")]
+    assert router == [8, 4, 4] and found["cores"][0] <= 8 * 4 * 4
+    # Hala Point: 140,544 cores on 1152 chips are 122 a chip, two more than the compiler uses
+    assert found["system_chips"] == (1152, "S")
+    assert 140_544 == 1152 * 122
+    assert "140,544" in limits.system_chips.note
+
+
+def test_loihi1_refuses_by_name_what_it_cannot_hold() -> None:
+    refuses = load_hardware("loihi1").refuses
+    assert set(refuses) == {
+        "DiagonalSSM", "TernaryThreshold", "PiecewiseLinear", "Product", "graded messages",
+    }  # fmt: skip
+    for refusal in refuses.values():
+        assert refusal.reason and refusal.remedy and refusal.source and refusal.grade in GRADES
+    assert load_hardware("loihi2").refuses == {}
+
+
 def test_loihi2_has_four_sets_and_says_whose_numbers_they_are() -> None:
     chip = load_hardware("loihi2")
     sets = {found.name: found for found in chip.energy}
@@ -163,6 +195,15 @@ HOSTILE = {
         "limits.cores.grad: expected a known key.*did you mean 'grade'",
     ),
     "caveats": (HEAD + "caveats = 3", "caveats: expected a list of texts"),
+    "refusal without a remedy": (
+        HEAD + '[refuses]\nLIF = { reason = "x", source = "x", grade = "P" }',
+        "refuses.LIF.remedy: expected a text, got none",
+    ),
+    "refusal of unknown grade": (
+        HEAD + '[refuses]\nLIF = { reason = "x", remedy = "x", source = "x", grade = "Q" }',
+        "refuses.LIF.grade: expected P",
+    ),
+    "refusal that is a text": (HEAD + '[refuses]\nLIF = "no"', "refuses.LIF: expected a table"),
     "set without events": (
         HEAD + '[energy.x]\ntitle = "x"\ncitation = "x"\nkind = "x"\nprocess = "x"\ngrade = "P"',
         "energy.x.events: expected a table of energies, got none",

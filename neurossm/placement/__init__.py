@@ -1,0 +1,28 @@
+"""Which neuro-core holds which neurons: `place`, under the published limits of a chip."""
+
+from neurossm.placement.checking import Check, Finding, NodeCheck, check
+from neurossm.placement.mapping import SSM_MAPPINGS, populations_of
+from neurossm.placement.placing import place, place_populations
+from neurossm.placement.population import Connection, Population, Words
+from neurossm.placement.result import Core, Placement, Slice
+from neurossm.placement.shape import NodeShape, Shape, shape_of
+
+__all__ = [
+    "SSM_MAPPINGS",
+    "Check",
+    "Connection",
+    "Core",
+    "Finding",
+    "NodeCheck",
+    "NodeShape",
+    "Placement",
+    "Population",
+    "Shape",
+    "Slice",
+    "Words",
+    "check",
+    "place",
+    "place_populations",
+    "populations_of",
+    "shape_of",
+]

@@ -1,0 +1,178 @@
+"""Whether a chip can hold each node of a graph, and all of them together: `check`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from neurossm import contract
+from neurossm.errors import GraphError, TargetError
+from neurossm.fixed import Quantized
+from neurossm.graph import Graph
+from neurossm.hardware import Hardware, Quantity
+from neurossm.nodes import LIF, Affine, DiagonalSSM, Embedding, Node, Output
+from neurossm.placement.placing import place
+from neurossm.placement.result import Placement
+
+GRADED = "graded messages"  # a key of a chip's refusals that is no node type
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One reason why the chip cannot hold a node, and what to do."""
+
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class NodeCheck:
+    """One node and what was found against it; nothing: it is ok."""
+
+    name: str
+    type: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True where nothing was found."""
+        return not self.findings
+
+
+@dataclass(frozen=True)
+class Check:
+    """The answer to whether a graph can go on a chip.
+
+    Attributes
+    ----------
+    hardware, ssm_mapping
+        For which it holds.
+    nodes
+        One for each node, in graph order.
+    placement
+        How it fits; None where it does not, or was not tried because a node fails.
+    fits
+        True or False; None where the file of the chip lacks the limits to tell.
+    why_not
+        Why there is no placement.
+    """
+
+    hardware: str
+    ssm_mapping: str
+    nodes: tuple[NodeCheck, ...]
+    placement: Placement | None
+    fits: bool | None
+    why_not: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """True where every node is ok and all fit."""
+        return bool(self.fits) and all(node.ok for node in self.nodes)
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain values."""
+        placed = self.placement
+        return {
+            "hardware": self.hardware,
+            "ssm_mapping": self.ssm_mapping,
+            "ok": self.ok,
+            "nodes": [
+                {"name": n.name, "type": n.type, "ok": n.ok,
+                 "findings": [asdict(finding) for finding in n.findings]}
+                for n in self.nodes
+            ],
+            "fits": self.fits,
+            "why_not": self.why_not,
+            "cores": len(placed.cores) if placed else None,
+            "chips": placed.chips if placed else None,
+            "largest_load": placed.largest_load if placed else None,
+        }  # fmt: skip
+
+
+def check(
+    graph: Graph, hardware: Hardware, chips: int | None = None, ssm_mapping: str = "state"
+) -> Check:
+    """Check every node of a graph against a chip, then all of them together.
+
+    A node fails where it breaks the integer contract, where the chip's file refuses its type or its
+    messages, or where its integers are wider than the chip's.
+    """
+    problems: dict[str, list[Finding]] = {name: [] for name in graph.nodes}
+    for problem in contract.problems(graph):
+        reason = f"expected {problem.expected}, got {problem.got}"
+        problems[problem.node].append(Finding(reason, problem.remedy))
+    nodes = tuple(
+        NodeCheck(
+            name,
+            type(graph.nodes[name]).__name__,
+            (*problems[name], *_refused(graph, name, hardware), *_widths(graph, name, hardware)),
+        )
+        for name in graph.order
+    )
+    answer = Check(hardware.name, ssm_mapping, nodes, None, True)
+    try:
+        return replace(answer, placement=place(graph, hardware, chips, ssm_mapping))
+    except TargetError as error:
+        missing = error.where.startswith("hardware ")  # a limit that its file does not hold
+        return replace(answer, fits=None if missing else False, why_not=str(error))
+    except GraphError as error:
+        return replace(answer, fits=False, why_not=str(error))
+
+
+def _refused(graph: Graph, name: str, hardware: Hardware) -> Iterator[Finding]:
+    node = graph.nodes[name]
+    refusal = hardware.refuses.get(type(node).__name__)
+    if refusal is not None:
+        yield Finding(refusal.reason, refusal.remedy)
+    graded = hardware.refuses.get(GRADED)
+    if graded is not None and _sends_graded(graph, name):
+        yield Finding(f"sends graded messages: {graded.reason}", graded.remedy)
+
+
+def _sends_graded(graph: Graph, name: str) -> bool:
+    """Tell whether graded messages leave a neuron; a sum stays where the next neuron is."""
+    node = graph.nodes[name]
+    if isinstance(node, Output) or (node.out is not None and node.out.is_spike):
+        return False
+    if name in graph.vocabularies:
+        return False  # a token is one spike of many axons
+    receivers = [graph.nodes[target] for target in graph.targets[name]]
+    if isinstance(node, Affine | Embedding):
+        return len(receivers) > 1 or any(isinstance(r, Affine) for r in receivers)
+    return any(not isinstance(r, Output) for r in receivers)
+
+
+def _widths(graph: Graph, name: str, hardware: Hardware) -> Iterator[Finding]:
+    node, limits = graph.nodes[name], hardware.limits
+    for what, bits, limit, remedy in (
+        ("weights", _weight_bits(node), limits.weight_bits, "quantize with --weights 8"),
+        ("a state", _state_bits(node), limits.state_bits, "quantize with --state 24"),
+        ("messages", _message_bits(node), limits.message_bits, "quantize with --messages 24"),
+    ):
+        if bits is not None and limit is not None and bits > limit.high:
+            yield Finding(f"{what} of {bits} bits, at most {_shown(limit)}", remedy)
+
+
+def _weight_bits(node: Node) -> int | None:
+    weight = {Affine: "weight", Embedding: "table"}.get(type(node), "")
+    found = getattr(node, weight, None)
+    if isinstance(found, Quantized):
+        # 8 bits with sign: mantissas from -127 to 127
+        return int(np.abs(found.values).max(initial=0)).bit_length() + 1
+    return None
+
+
+def _state_bits(node: Node) -> int | None:
+    held = node.drive_re if isinstance(node, DiagonalSSM) else None
+    held = node.theta if isinstance(node, LIF) else held
+    return held.bits if isinstance(held, Quantized) else None
+
+
+def _message_bits(node: Node) -> int | None:
+    return None if node.out is None or node.out.is_spike else node.out.bits
+
+
+def _shown(limit: Quantity) -> str:
+    return f"{limit.high:g} [{limit.grade}]"

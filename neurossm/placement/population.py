@@ -1,0 +1,179 @@
+"""Populations of chip neurons, and the connections into them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neurossm.placement.budget import Budget
+
+DENSE, FAN_OUT, REDUCE, ONE_TO_ONE = "dense", "fan-out", "reduce", "one-to-one"
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Synapses from one source into a population.
+
+    Parameters
+    ----------
+    source
+        Name of the population that sends, or of the `Input`.
+    kind
+        ``dense``: all to all, 8-bit weights. ``fan-out``: each source neuron to the `fan` states of
+        its channel. ``reduce``: the `fan` states of a channel to its neuron. ``one-to-one``.
+    axons
+        Source neurons that are connected.
+    fan
+        States a channel.
+    node
+        Graph node whose weights these are; empty where a mapping adds them.
+    through
+        Graph node whose messages travel; a node inside the source.
+    first
+        Number of the first source neuron, where a fan-in had to be cut.
+    one_hot
+        Whether exactly one axon has a message each step: a token.
+    """
+
+    source: str
+    kind: str
+    axons: int
+    fan: int = 1
+    node: str = ""
+    through: str = ""
+    first: int = 0
+    one_hot: bool = False
+
+    def axons_into(self, first: int, stop: int) -> int:
+        """Return how many axons arrive at a core with the neurons from `first` up to `stop`."""
+        if self.kind == DENSE:
+            return self.axons
+        if self.kind == FAN_OUT:
+            return -(-stop // self.fan) - first // self.fan
+        return (stop - first) * self.fan
+
+    def synapse_words(self, first: int, stop: int, budget: Budget) -> int:
+        """Return the words of the synapses on that core."""
+        if self.kind == DENSE:
+            return self.axons * budget.dense_words(stop - first)
+        if self.kind == FAN_OUT:
+            whole_first, whole_stop = -(-first // self.fan), stop // self.fan
+            if whole_first > whole_stop:  # inside one channel
+                return budget.fan_out_words(stop - first)
+            edges = (whole_first * self.fan - first, stop - whole_stop * self.fan)
+            return (whole_stop - whole_first) * budget.fan_out_words(self.fan) + sum(
+                budget.fan_out_words(states) for states in edges
+            )
+        return (stop - first) * self.fan * budget.lone_synapse
+
+    def worst_words(self, neurons: int, budget: Budget) -> int:
+        """Return axon and synapse words of so many neurons wherever they begin; never too few."""
+        if self.kind != FAN_OUT:
+            axons = self.axons_into(0, neurons) * budget.axon_in
+            return axons + self.synapse_words(0, neurons, budget)
+        begins = range(self.fan)
+        return max(
+            self.axons_into(b, b + neurons) * budget.axon_in
+            + self.synapse_words(b, b + neurons, budget)
+            for b in begins
+        )
+
+
+@dataclass(frozen=True)
+class Words:
+    """Memory of a core, or of a slice on it, in the compiler's words."""
+
+    neuron: int = 0
+    axon_in: int = 0
+    synapse: int = 0
+    axon_map: int = 0
+
+    def __add__(self, other: Words) -> Words:
+        return Words(
+            self.neuron + other.neuron,
+            self.axon_in + other.axon_in,
+            self.synapse + other.synapse,
+            self.axon_map + other.axon_map,
+        )
+
+    @property
+    def shared(self) -> int:
+        """Words of axons and synapses."""
+        return self.axon_in + self.synapse + self.axon_map
+
+    @property
+    def total(self) -> int:
+        """All words."""
+        return self.neuron + self.shared
+
+    def fits(self, budget: Budget) -> bool:
+        """Tell whether a core has the room."""
+        return (
+            self.neuron <= budget.neuron_words
+            and self.shared <= budget.shared_words
+            and self.total <= budget.total_words
+        )
+
+
+@dataclass(frozen=True)
+class Population:
+    """Neurons of one kind, numbered channel by channel, that are cut into slices.
+
+    Parameters
+    ----------
+    name
+        Name of its last graph node, or of the node whose sum it keeps.
+    kind
+        ``neurons``; ``states``: one neuron a state; ``relay``: keeps a sum and passes it on;
+        ``part``: a relay that has a part of a fan-in; ``receiver``: for what leaves the chip.
+    nodes
+        Graph nodes whose work its neurons do, in order.
+    neurons
+        How many.
+    inputs
+        What arrives.
+    plain, real_states, complex_states
+        What one neuron keeps: plain values, states of an SSM.
+    sums
+        Sums of synapses that one neuron keeps apart.
+    work
+        Pairs of a node type (``relay`` where a neuron only passes on) and the updates of it that
+        one neuron does each step.
+    """
+
+    name: str
+    kind: str
+    nodes: tuple[str, ...]
+    neurons: int
+    inputs: tuple[Connection, ...]
+    plain: int = 1
+    real_states: int = 0
+    complex_states: int = 0
+    sums: int = 1
+    work: tuple[tuple[str, int], ...] = (("relay", 1),)
+
+    def neuron_words(self, budget: Budget) -> int:
+        """Return the words of one neuron; of several states the upper end of what is thinkable."""
+        states = self.real_states * budget.real_state + self.complex_states * budget.complex_state
+        return self.plain * budget.plain + states
+
+    def fewest_neuron_words(self, budget: Budget) -> int:
+        """Return the lower end: the states of one neuron share what a plain neuron has."""
+        words = self.neuron_words(budget)
+        shared = max(0, self.real_states + self.complex_states - 1) * budget.plain
+        return words - shared
+
+    def words(self, first: int, stop: int, budget: Budget) -> Words:
+        """Return the words of the neurons from `first` up to `stop` on one core."""
+        return Words(
+            neuron=(stop - first) * self.neuron_words(budget),
+            axon_in=sum(c.axons_into(first, stop) for c in self.inputs) * budget.axon_in,
+            synapse=sum(c.synapse_words(first, stop, budget) for c in self.inputs),
+            axon_map=(stop - first) * budget.axon_map,
+        )
+
+    def fits(self, neurons: int, budget: Budget) -> bool:
+        """Tell whether so many neighboring neurons fit a core, wherever they begin."""
+        own = neurons * self.neuron_words(budget)
+        shared = neurons * budget.axon_map
+        shared += sum(c.worst_words(neurons, budget) for c in self.inputs)
+        return Words(neuron=own, synapse=shared).fits(budget)
