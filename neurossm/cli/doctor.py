@@ -36,6 +36,7 @@ def doctor(json: JsonOption = False) -> int:
     package("safetensors", "train, export", "pip install 'neurossm[torch]'")
     package("scikit-learn", "the digits data set", "pip install 'neurossm[data]'")
     package("nir", "export --nir", "pip install 'neurossm[nir]'")
+    package("distributed", "run --dask", "pip install 'neurossm[dask]'")
     package("matplotlib", "the notebooks", "pip install 'neurossm[plot]'")
     lava = shim.status()
     found = (

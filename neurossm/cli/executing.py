@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,14 +12,19 @@ from neurossm.cli.console import Console
 from neurossm.errors import InputError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from neurossm.engine import Record
     from neurossm.graph import Graph
     from neurossm.trace import Trace
+    from neurossm_converters.lava_backend import LavaOptions
     from neurossm_models.data import Dataset
 
 ENGINES = ("reference", "fast", "lava", "float")
 LARGEST_TRACE_BYTES = 4 * 2**30
-SAMPLES_ON_LAVA = 16  # side by side in one network: the same bits, many times faster
+# side by side in one Lava network: the same bits, about 20 times less time for each (docs/lava.md);
+# beyond 64 the states of a layer leave the cache, and the bar moves too seldom
+SAMPLES_ON_LAVA = 32
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Execution:
     trace: Trace
     accuracy: float
     seconds: float
+    startup_seconds: float = field(default=0.0, kw_only=True)  # of Lava
 
     @property
     def steps_per_second(self) -> float:
@@ -44,9 +50,15 @@ def load_data(spec: str, data_dir: str) -> Dataset:
 
 
 def execute(
-    graph: Graph, data: Dataset, engine: str, record: Record, console: Console
+    graph: Graph,
+    data: Dataset,
+    engine: str,
+    record: Record,
+    console: Console,
+    lava: LavaOptions | None = None,
 ) -> Execution:
     """Run all sequences of a data set; seconds are those of stepping, without start-up."""
+    startup = 0.0
     if engine not in ENGINES:
         raise InputError("--engine", expected=" | ".join(ENGINES), got=repr(engine))
     check_task(graph, data)
@@ -56,17 +68,31 @@ def execute(
     with console.progress(f"{engine} engine", len(data)) as progress:
         started = time.perf_counter()
         if engine == "lava":
-            from neurossm_converters.lava_backend import LavaOptions, run_timed
+            from neurossm_converters.lava_backend import run_timed
 
-            options = LavaOptions(stacked=min(SAMPLES_ON_LAVA, len(data)))
+            options = lava or lava_options("lava", "", 0, len(data))
             result = run_timed(graph, data.inputs, record, options, progress)
             trace, seconds = result.trace, result.stepping_seconds
+            startup = result.startup_seconds
         else:
             from neurossm.engine import run
 
             trace = run(graph, data.inputs, engine, record, progress)
             seconds = time.perf_counter() - started
-    return Execution(trace, accuracy(graph, trace, data), seconds)
+    return Execution(trace, accuracy(graph, trace, data), seconds, startup_seconds=startup)
+
+
+def lava_options(engine: str, fuse: str, stacked: int, samples: int) -> LavaOptions | None:
+    """Return how to run on Lava, None for another engine; "" and 0 stand for the defaults."""
+    if engine != "lava":
+        if fuse or stacked:
+            got = f"--engine {engine}"
+            raise InputError("--fuse, --stacked", expected="--engine lava beside them", got=got)
+        return None
+    from neurossm_converters.lava_backend import LavaOptions
+
+    side_by_side = min(stacked or SAMPLES_ON_LAVA, max(samples, 1))
+    return LavaOptions(stacked=side_by_side, fuse=fuse or "stage")  # type: ignore[arg-type]
 
 
 def warm_up(graph: Graph, data: Dataset) -> None:
@@ -77,14 +103,19 @@ def warm_up(graph: Graph, data: Dataset) -> None:
 
 
 def accuracy(graph: Graph, trace: Trace, data: Dataset) -> float:
-    """Return the share of sequences whose largest output after their last step is the label.
+    """Return the share of sequences whose prediction is the label."""
+    return float(np.mean(predictions(graph, trace, data) == data.labels))
+
+
+def predictions(graph: Graph, trace: Trace, data: Dataset) -> NDArray[np.intp]:
+    """Return for each sequence which output is largest after its last step.
 
     A sequence with padding ends before it: the sum so far has the largest value where its mean has.
     """
     values = trace.values[graph.outputs[0]]
     ends = np.full(len(data), values.shape[1]) if data.lengths is None else data.lengths
     last = values[np.arange(len(data)), ends - 1]
-    return float(np.mean(np.argmax(last, axis=1) == data.labels))
+    return np.asarray(np.argmax(last, axis=1))
 
 
 def check_task(graph: Graph, data: Dataset) -> None:

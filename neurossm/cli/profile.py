@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.errors import InputError
 
 if TYPE_CHECKING:
     from neurossm.energy import Energy, Interval
@@ -20,39 +22,101 @@ def profile(
     graph: Annotated[Path, typer.Argument(help="An integer .nssm file.")],
     data: Annotated[str, typer.Option(help="NAME:SPLIT:N, such as mnist:test:256.")],
     hardware: Annotated[str, typer.Option(help="A chip by name, or a TOML file.")] = "loihi2",
+    ssm_mapping: Annotated[
+        str | None, typer.Option(help="Place it first: channel | state (as neurossm place).")
+    ] = None,
+    chips: Annotated[int | None, typer.Option(help="Place it on so many chips.")] = None,
+    steps_per_second: Annotated[
+        float | None, typer.Option(help="Real time: steps a second (default: the graph's own).")
+    ] = None,
+    neurobench: Annotated[
+        Path | None, typer.Option(help="Write NeuroBench's algorithm metrics to this JSON file.")
+    ] = None,
+    measure_cpu: Annotated[
+        bool, typer.Option("--measure-cpu", help="Time the float network and the fast engine here.")
+    ] = False,
+    model: Annotated[
+        str | None, typer.Option(help="Checkpoint or run folder of the float network to time.")
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report here.")] = None,
+    float_: Annotated[
+        Path | None, typer.Option("--float", help="The float .nssm file, to compare accuracy.")
+    ] = None,
     data_dir: DataDirOption = "",
     json: JsonOption = False,
 ) -> None:
     """Count operations over a run and estimate energy as an interval: modelled, not measured."""
-    from neurossm.cli.executing import execute, load_data
-    from neurossm.cli.reporting import make_report
+    from neurossm.cli import profiling
+    from neurossm.cli.executing import execute, load_data, predictions
+    from neurossm.cli.measuring import measure_cpu as time_here
+    from neurossm.cli.reporting import compare_with_float, make_report
     from neurossm.energy import estimate
     from neurossm.hardware import load_hardware
     from neurossm.metrics import measure
     from neurossm.report import Accuracy, write_html
     from neurossm.store import load
 
+    if model is not None and not measure_cpu:
+        raise InputError("--model", expected="--measure-cpu beside it", got="it alone")
     console, chip = Console(json), load_hardware(hardware)
     loaded, samples = load(graph), load_data(data, data_dir)
+    placement = profiling.placed(loaded, chip, ssm_mapping, chips)
     result = execute(loaded, samples, "fast", "outputs", console)
+    accuracy = Accuracy(data=data, samples=len(samples), integer=result.accuracy)
+    if float_:
+        predicted = predictions(loaded, result.trace, samples)
+        accuracy = compare_with_float(float_, accuracy, predicted, samples, console)
     metrics = measure(loaded, result.trace)
-    energy = estimate(metrics, loaded, chip)
+    energy = estimate(metrics, loaded, chip, placement=placement)
+    case = profiling.real_time(energy, loaded, steps_per_second)
+    cores = profiling.per_core_document(loaded, samples, chip, placement)
+    rates = profiling.sensitivity(metrics, loaded, chip, placement)
+    timings = time_here(loaded, samples, model, console) if measure_cpu else None
+    if neurobench:
+        write_neurobench(neurobench, metrics, result.accuracy)
     if html:
         report = make_report(
-            f"{graph.name} on {data}", loaded, metrics, energy,
-            Accuracy(data=data, samples=len(samples), integer=result.accuracy),
-            samples, file_name=graph.name,
+            f"{loaded.meta.get('run', graph.name)} on {data}", loaded, metrics, energy, accuracy,
+            samples, file_name=graph.name, placement=placement,
         )  # fmt: skip
         write_html(html, report)
     console.document(
         {"engine": "fast", "samples": len(samples), "accuracy": result.accuracy,
+         "accuracy_float": accuracy.float_graph, "agreement": accuracy.agreement,
          "counts": counts_document(metrics), "metrics": metrics.as_json(),
-         "energy": energy.as_json(), "report": str(html) if html else None}
+         "energy": energy.as_json(), "real_time": case.as_json() if case else None,
+         "sensitivity": profiling.sensitivity_document(rates),
+         "placement": profiling.placement_document(placement), "per_core": cores, "cpu": timings,
+         "neurobench": str(neurobench) if neurobench else None,
+         "report": str(html) if html else None}
     )  # fmt: skip
+    if accuracy.float_graph is not None:
+        console.say(f"accuracy: float {accuracy.float_graph:.2%}, integer {accuracy.integer:.2%},"
+                    f" {accuracy.agreement:.2%} equal predictions")  # fmt: skip
     print_profile(console, loaded, metrics, energy)
-    if html:
-        console.say(f"report: {html}")
+    profiling.print_placement(console, placement, cores)
+    console.say()
+    profiling.print_speeds(console, energy, case)
+    profiling.print_sensitivity(console, rates)
+    if timings:
+        profiling.print_timings(console, timings)
+    for name, file in (("NeuroBench metrics", neurobench), ("report", html)):
+        if file:
+            console.say(f"{name}: {file}")
+
+
+def write_neurobench(file: Path, metrics: Metrics, accuracy: float) -> None:
+    """Write NeuroBench's numbers under its keys, with what they are of."""
+    from neurossm.metrics.neurobench import VERSION
+
+    document = {
+        "ClassificationAccuracy": accuracy,
+        **metrics.neurobench_document(),
+        "samples": metrics.samples,
+        "steps": metrics.steps,
+        "definitions": f"neurobench {VERSION}, algorithm track; Recurrence is ours",
+    }
+    file.write_text(dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
 def counts_document(metrics: Metrics) -> dict[str, dict[str, int]]:

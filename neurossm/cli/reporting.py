@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import replace
 from datetime import date
 from importlib import metadata
 from typing import TYPE_CHECKING
 
 from neurossm.engine import run
+from neurossm.errors import InputError, NeurossmError
 from neurossm.report import Accuracy, Report
 from neurossm.store import graph_digest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from neurossm.cli.console import Console
     from neurossm.energy import Energy
     from neurossm.graph import Graph
+    from neurossm.hardware import Hardware
     from neurossm.metrics import Metrics
+    from neurossm.placement import Placement
     from neurossm_models.data import Dataset
 
 PACKAGES = ("neurossm", "numpy", "numba", "h5py", "torch", "lava-nc")
@@ -30,9 +40,14 @@ def make_report(
     *,
     file_name: str,
     measured: tuple[str, ...] = (),
+    placement: Placement | None = None,
 ) -> Report:
-    """Return the report of an integer graph; its raster shows the first sample of the data."""
+    """Return the report of an integer graph; its raster shows the first sample of the data.
+
+    Where there is no placement yet, one is made to be shown; energy stays as it is.
+    """
     seed = graph.meta.get("seed")
+    placement, problem = (placement, "") if placement else _placed(graph, energy.hardware)
     return Report(
         title=title,
         graph=graph,
@@ -46,7 +61,47 @@ def make_report(
         seeds={"training": int(seed)} if seed is not None else {},
         date=date.today().isoformat(),
         measured=measured,
+        placement=placement,
+        placement_problem=problem,
     )
+
+
+def compare_with_float(
+    path: Path, accuracy: Accuracy, predicted: NDArray[np.intp], data: Dataset, console: Console
+) -> Accuracy:
+    """Return the accuracy with that of the float graph on the same data beside it.
+
+    Parameters
+    ----------
+    path
+        The float `.nssm` file that the integer one was made from.
+    predicted
+        What the integer graph predicts for each sequence.
+
+    Raises
+    ------
+    InputError
+        If the file holds an integer graph, or the data are not what it takes.
+    """
+    from neurossm.cli.executing import execute, predictions
+    from neurossm.store import load
+
+    graph = load(path)
+    if graph.is_integer:
+        raise InputError(f"--float {path}", expected="a float graph", got="an integer one",
+                         remedy="give the file that `quantize` read")  # fmt: skip
+    found = execute(graph, data, "float", "outputs", console)
+    alike = float((predictions(graph, found.trace, data) == predicted).mean())
+    return replace(accuracy, float_graph=found.accuracy, agreement=alike)
+
+
+def _placed(graph: Graph, hardware: Hardware) -> tuple[Placement | None, str]:
+    from neurossm.placement import place
+
+    try:
+        return place(graph, hardware), ""
+    except NeurossmError as error:
+        return None, str(error)
 
 
 def _versions() -> dict[str, str]:

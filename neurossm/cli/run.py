@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.errors import InputError
+
+if TYPE_CHECKING:
+    from neurossm.cli.executing import Execution
+    from neurossm.trace import Trace
+    from neurossm_converters.dask_backend import DaskOptions
 
 
 def run(
@@ -19,25 +26,53 @@ def run(
     trace: Annotated[
         Path | None, typer.Option(help="Write the values of every node to this file.")
     ] = None,
+    dask: Annotated[
+        str,
+        typer.Option(
+            metavar="local|ADDRESS",
+            help="Spread the samples over processes of this machine, or over a Dask cluster"
+            " (tcp://host:8786); the same bits.",
+        ),
+    ] = "",
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes of --dask local (0: one for each core).")
+    ] = 0,
+    fuse: Annotated[
+        str,
+        typer.Option(
+            metavar="none|stage|network",
+            help="On Lava a process for each node, for the nodes between two layers of synapses"
+            " (the default), or for all; the same bits.",
+        ),
+    ] = "",
+    stacked: Annotated[
+        int, typer.Option(min=0, help="On Lava samples side by side (0: up to 32).")
+    ] = 0,
     data_dir: DataDirOption = "",
     json: JsonOption = False,
 ) -> None:
     """Run a graph on labeled data and print its accuracy."""
-    from neurossm.cli.executing import execute, load_data
+    from neurossm.cli.executing import execute, lava_options, load_data
     from neurossm.store import load, save_trace
 
     console = Console(json)
-    loaded = load(graph)
-    result = execute(
-        loaded, load_data(data, data_dir), engine, "all" if trace else "outputs", console
-    )
+    options = dask_options(dask, workers, trace)
+    loaded, samples = load(graph), load_data(data, data_dir)
+    lava = lava_options(engine, fuse, stacked, len(samples))
+    if options:
+        from neurossm.cli.sharding import execute_on_dask
+
+        result: Execution = execute_on_dask(loaded, samples, engine, options, console)
+    else:
+        result = execute(loaded, samples, engine, "all" if trace else "outputs", console, lava)
     if trace:
         save_trace(trace, result.trace)
     console.document(
         {"engine": engine, "samples": result.trace.samples, "steps": result.trace.steps,
          "accuracy": result.accuracy, "seconds": result.seconds,
-         "steps_per_second": result.steps_per_second,
-         "saturations": result.trace.saturations(), "trace": str(trace) if trace else None}
+         "steps_per_second": result.steps_per_second, "startup_seconds": result.startup_seconds,
+         "saturations": result.trace.saturations(), "counts": total_counts(result.trace),
+         "trace": str(trace) if trace else None, "dask": where_it_ran(result)}
     )  # fmt: skip
     console.say(
         f"{engine}: accuracy {result.accuracy:.2%} on {result.trace.samples} samples,"
@@ -46,3 +81,37 @@ def run(
     )
     if trace:
         console.say(f"trace: {trace}")
+
+
+def dask_options(address: str, workers: int, trace: Path | None) -> DaskOptions | None:
+    """Return where to run, None: in this process; refuse what goes with the other of the two."""
+    if not address:
+        if workers:
+            raise InputError("--workers", expected="--dask local beside it", got="no --dask")
+        return None
+    if trace:
+        raise InputError(
+            "--trace",
+            expected="a run in this process",
+            got="--dask",
+            remedy="a cluster sends back answers and counters, not every value",
+        )
+    from neurossm_converters.dask_backend import DaskOptions
+
+    return DaskOptions(address, workers)
+
+
+def total_counts(trace: Trace) -> dict[str, int] | None:
+    """Return the counters of all nodes together; None where the executor has none."""
+    from neurossm.trace import Counts
+
+    return asdict(sum(trace.counts.values(), Counts())) if trace.counts else None
+
+
+def where_it_ran(result: Execution) -> dict[str, str | int] | None:
+    """Return address, workers and shards of a run on Dask; None for a run in this process."""
+    from neurossm.cli.sharding import ShardedExecution
+
+    if not isinstance(result, ShardedExecution):
+        return None
+    return {"address": result.address, "workers": result.workers, "shards": result.shards}

@@ -15,6 +15,12 @@ from neurossm.hardware import Hardware
 from neurossm.metrics import DenseOperations, Metrics, dense_operations
 from neurossm.nodes import LIF, Affine, Embedding, Input, Node, Output
 
+SAME_SHAPE = (
+    "The ANN rows are this graph without the nodes that spike (thresholds, membranes): the same"
+    " synapses, recurrences, sums, products and segments, each computed in full at every step."
+    " Nothing is charged for what would stand in place of a spike. It is a cost of that shape, not"
+    " a trained network of equal accuracy."
+)
 _BYTES_AN_ACCESS = 8
 _FLOAT_BYTES = 4
 _STATE_BYTES = STATE_BITS // 8

@@ -1,8 +1,8 @@
 """The energy model: counted events times published energies, and static power times time.
 
 Synaptic operations, passes of neuron programs and messages each have an energy in a constant set.
-A message travels from no hop at all (low) to the far corner of the mesh (high). Nothing here was
-measured on a chip.
+Without a placement a message travels from no hop at all (low) to the far corner of the mesh (high);
+with one, as far as the positions of its cores say. Nothing here was measured on a chip.
 """
 
 from __future__ import annotations
@@ -11,16 +11,23 @@ from collections.abc import Iterable
 
 from neurossm.energy.digital import baselines
 from neurossm.energy.interval import NOTHING, Interval, hull, interval_of
+from neurossm.energy.placed import Load, core_loads, placed_work
 from neurossm.energy.result import Energy, SetEnergy
-from neurossm.energy.work import Work, chips_at_least, work_of
-from neurossm.errors import TargetError
+from neurossm.energy.step_time import time_of_step, time_on_cores
+from neurossm.energy.work import Hops, Work, chips_at_least, work_of
+from neurossm.errors import InputError, TargetError
 from neurossm.graph import Graph
 from neurossm.hardware import EnergySet, Events, Hardware, Quantity, load_hardware
 from neurossm.metrics import Metrics
+from neurossm.placement import Placement
 
 
 def estimate(
-    metrics: Metrics, graph: Graph, hardware: Hardware, digital: Hardware | None = None
+    metrics: Metrics,
+    graph: Graph,
+    hardware: Hardware,
+    digital: Hardware | None = None,
+    placement: Placement | None = None,
 ) -> Energy:
     """Return the energy of one inference.
 
@@ -34,12 +41,19 @@ def estimate(
         A chip with energy sets.
     digital
         Technology of the baselines; ``cmos45`` where none is given.
+    placement
+        Of `graph` on `hardware`: then chips, mapping, hops and the time of a step are its own,
+        and the interval is narrower.
 
     Raises
     ------
     TargetError
         If the file of the chip has no energies, or lacks the passes of a node.
+    InputError
+        If the placement is one for another chip.
     """
+    if placement is not None and placement.hardware != hardware.name:
+        raise InputError("placement", expected=f"for {hardware.name!r}", got=placement.hardware)
     if not hardware.energy:
         raise TargetError(
             f"hardware {hardware.name!r}",
@@ -47,9 +61,13 @@ def estimate(
             got="none",
             remedy="use a chip, such as loihi2",
         )
-    work = work_of(graph, metrics, hardware)
-    chips = chips_at_least(graph, hardware)
-    step_time = time_of_step(work, metrics.steps, hardware, chips)
+    if placement is not None:
+        load, chips = Load.of(metrics), placement.chips
+        work = placed_work(load, placement, hardware)
+        step_time = time_on_cores(core_loads(load, placement, hardware), hardware)
+    else:
+        work, chips = work_of(graph, metrics, hardware), chips_at_least(graph, hardware)
+        step_time = time_of_step(work, metrics.steps, hardware, chips)
     static = None
     if hardware.power.static_chip is not None and step_time is not None:
         static = interval_of(hardware.power.static_chip) * step_time * (metrics.steps * chips)
@@ -61,41 +79,14 @@ def estimate(
         step_time=step_time,
         chips=chips,
         static=static,
+        placed=placement is not None,
         baselines=baselines(graph, metrics, digital or load_hardware("cmos45")),
     )
 
 
-def time_of_step(work: Work, steps: int, hardware: Hardware, chips: int) -> Interval | None:
-    """Return the seconds that one step takes, or None where the file lacks a time.
-
-    Low: the largest of the chip's shortest step, all neuron passes and all synaptic operations,
-    each spread evenly over all cores; no placement is faster. High: the largest of Intel's measured
-    step of an S4D network, all synaptic operations on one core, and all passes that fit on one.
-    """
-    timing, limits = hardware.timing, hardware.limits
-    parts = (timing.syn_op, timing.neuron_pass, timing.min_step, timing.measured_step)
-    if any(part is None for part in (*parts, limits.cores, limits.neuron_words_per_core)):
-        return None
-    syn_op, neuron_pass, shortest, measured = (
-        interval_of(hardware.require("timing", key))
-        for key in ("syn_op", "neuron_pass", "min_step", "measured_step")
-    )
-    cores = hardware.require("limits", "cores").high * chips
-    one_core = hardware.require("limits", "neuron_words_per_core").high
-    syn_ops, passes = work.syn_ops * (1 / steps), work.passes * (1 / steps)
-    most_passes = max((p.high for p in hardware.passes.values()), default=1.0)
-    return Interval(
-        max(
-            shortest.low,
-            passes.low / cores * neuron_pass.low,
-            syn_ops.low / cores * syn_op.low,
-        ),
-        max(
-            measured.high,
-            min(passes.high, one_core * most_passes) * neuron_pass.high,
-            syn_ops.high * syn_op.high,
-        ),
-    )
+def dynamic_energy(constants: EnergySet, work: Work, hardware: Hardware) -> Interval:
+    """Return the joules of events by one set of constants: all but static."""
+    return _by_set(constants, work, hardware, None).dynamic
 
 
 def _by_set(
@@ -128,12 +119,22 @@ def _routing(events: Events, work: Work, hardware: Hardware) -> Interval | None:
     hops = (events.hop_east_west, events.hop_north_south)
     if all(part is None for part in (events.spike_out, events.axon_out, events.within_tile, *hops)):
         return None
-    message = _sum((events.axon_out, events.within_tile))
-    for energy, routers in zip(hops, ("mesh_columns", "mesh_rows"), strict=True):
-        if energy is not None:
-            farthest = hardware.require("limits", routers).high - 1
-            message += Interval(0, energy.high * farthest)
-    return work.messages * message + work.spikes * _sum((events.spike_out,))
+    sent = work.messages * _sum((events.axon_out, events.within_tile))
+    passed = work.hops or _anywhere(work.messages, hardware, hops)
+    for energy, routers in zip(hops, (passed.east_west, passed.north_south), strict=True):
+        sent += _sum((energy,)) * routers
+    return sent + work.spikes * _sum((events.spike_out,))
+
+
+def _anywhere(
+    messages: Interval, hardware: Hardware, hops: tuple[Quantity | None, Quantity | None]
+) -> Hops:
+    """Return the routers passed where no placement says so: none at all to all of the mesh."""
+    ends = [
+        hardware.require("limits", key).high - 1 if energy is not None else 0.0
+        for energy, key in zip(hops, ("mesh_columns", "mesh_rows"), strict=True)
+    ]
+    return Hops(*(Interval(0, messages.high * end) for end in ends))
 
 
 def _sum(parts: Iterable[Quantity | None]) -> Interval:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from neurossm.energy.digital import Baseline
+from neurossm.energy.digital import SAME_SHAPE, Baseline
 from neurossm.energy.interval import Interval, exactly, holds_everywhere, hull
+from neurossm.energy.rates import RateCase
 from neurossm.energy.work import Work
 from neurossm.errors import InputError
 from neurossm.hardware import EnergySet, Hardware
@@ -17,8 +18,9 @@ LABEL = "modelled, not measured"
 EXCLUDED = (
     "host input and output, and the embedded processors",
     "synchronization between steps, and learning",
-    "placement: which core holds what, and so the true number of hops and of chips",
 )
+UNPLACED = "placement: which core holds what, and so the true number of hops and of chips"
+BETWEEN_CHIPS = "links between chips, beyond the routers that lead to them"
 
 
 @dataclass(frozen=True)
@@ -54,21 +56,6 @@ class SetEnergy:
 
 
 @dataclass(frozen=True)
-class RateCase:
-    """One inference at a fixed rate of steps: joules and mean watts."""
-
-    steps_per_second: float
-    seconds: float
-    static: Interval | None
-    total: Interval
-
-    @property
-    def power_w(self) -> Interval:
-        """Mean power."""
-        return self.total * (1 / self.seconds)
-
-
-@dataclass(frozen=True)
 class Energy:
     """Energy of one inference (one sample) on a chip: modelled, not measured.
 
@@ -83,9 +70,11 @@ class Energy:
     step_time
         Seconds a step, as fast as the chip goes; None where its times are not published.
     chips
-        Chips needed at least.
+        Chips of the placement; without one, chips needed at least.
     static
         Static power times time; None where either is not published, and then in no total.
+    placed
+        Whether a placement gave mapping, chips, hops and the time of a step.
     baselines
         Plain digital arithmetic, see `neurossm.energy.digital`.
     """
@@ -97,6 +86,7 @@ class Energy:
     step_time: Interval | None
     chips: int
     static: Interval | None
+    placed: bool = False
     baselines: tuple[Baseline, ...] = ()
     label: str = field(default=LABEL, init=False)
 
@@ -129,7 +119,9 @@ class Energy:
     def excluded(self) -> tuple[str, ...]:
         """What no number here holds."""
         unknown = () if self.static else (f"static power: not published for {self.hardware.title}",)
-        return (*unknown, *EXCLUDED)
+        if not self.placed:
+            return (*unknown, *EXCLUDED, UNPLACED)
+        return (*unknown, *EXCLUDED, *((BETWEEN_CHIPS,) if self.chips > 1 else ()))
 
     def at_rate(self, steps_per_second: float) -> RateCase:
         """Return the case of real time: so many steps a second, static power all the while.
@@ -183,12 +175,14 @@ class Energy:
             "by_constant_set": {n: s.as_json() for n, s in self.by_constant_set.items()},
             "breakdown": {name: _json(part) for name, part in self.breakdown.items()},
             "step_time_s": _json(self.step_time),
+            "placed": self.placed,
             "chips_at_least": self.chips,
             "events": {
                 "syn_ops": self.work.syn_ops.as_json(),
                 "neuron_passes": self.work.passes.as_json(),
                 "spikes": self.work.spikes.as_json(),
                 "messages": self.work.messages.as_json(),
+                "hops": self.work.hops.as_json() if self.work.hops else None,
             },
             "baselines": {
                 row.name: {
@@ -198,6 +192,7 @@ class Energy:
                 }
                 for row in self.baselines
             },
+            "same_shape": SAME_SHAPE,
             "statements": list(self.statements()),
             "excluded": list(self.excluded),
             "caveats": list(self.hardware.caveats),

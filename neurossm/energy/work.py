@@ -23,6 +23,21 @@ from neurossm.trace import Counts
 
 
 @dataclass(frozen=True)
+class Hops:
+    """Routers that messages pass, along the rows and along the columns of the mesh."""
+
+    east_west: Interval = NOTHING
+    north_south: Interval = NOTHING
+
+    def __add__(self, other: Hops) -> Hops:
+        return Hops(self.east_west + other.east_west, self.north_south + other.north_south)
+
+    def as_json(self) -> dict[str, list[float]]:
+        """Return plain values."""
+        return {"east_west": self.east_west.as_json(), "north_south": self.north_south.as_json()}
+
+
+@dataclass(frozen=True)
 class Work:
     """Events of one inference (one sample, all its steps).
 
@@ -35,13 +50,17 @@ class Work:
     spikes
         Neurons that fire, whoever receives it.
     messages
-        Messages, one a receiver. What leaves the chip is not in it.
+        Messages, one a receiver; where the cores are known, one a core. What leaves the chip is
+        not in it.
+    hops
+        What the messages pass; None where no placement says so.
     """
 
     syn_ops: Interval = NOTHING
     passes: Interval = NOTHING
     spikes: Interval = NOTHING
     messages: Interval = NOTHING
+    hops: Hops | None = None
 
     def __add__(self, other: Work) -> Work:
         return Work(

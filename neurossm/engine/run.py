@@ -23,6 +23,7 @@ def run(
     engine: str = "fast",
     record: Record = "all",
     progress: Progress | None = None,
+    threads: int | None = None,
 ) -> Trace:
     """Run a graph on integer inputs.
 
@@ -39,6 +40,8 @@ def run(
         Which nodes' values to keep: ``all``, ``outputs`` or names.
     progress
         Called with the number of samples done since the last call.
+    threads
+        Of the fast engine; by default one for each core that this process may use.
 
     Raises
     ------
@@ -60,7 +63,7 @@ def run(
     if engine == "fast":
         from neurossm.engine import fast
 
-        return fast.run(graph, arrays, names, progress)
+        return fast.run(graph, arrays, names, progress, threads)
     from neurossm.engine import reference
 
     trace = reference.run(graph, arrays, names)

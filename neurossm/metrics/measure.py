@@ -10,10 +10,10 @@ from types import MappingProxyType
 import numpy as np
 
 from neurossm.errors import GraphError, InputError
-from neurossm.fixed import Quantized
 from neurossm.graph import Graph
-from neurossm.metrics.dense import dense_operations
-from neurossm.nodes import LIF, Affine, DiagonalSSM, Input, Output, PiecewiseLinear
+from neurossm.metrics.activity import ActivityTable, activity
+from neurossm.metrics.neurobench import is_spiking, neurobench_numbers, recurrence
+from neurossm.nodes import LIF, Affine, DiagonalSSM
 from neurossm.trace import Counts, Trace
 
 Json = dict[str, object]
@@ -38,10 +38,13 @@ class Metrics:
         Synaptic operations of graded messages that multiply nothing: the weights are ternary.
     state_updates
         Updates of complex SSM states, of membranes and of refractory traces, all samples and steps.
-        NeuroBench cannot see a recurrence
-        that is not one of its hooked layers, so it is reported beside its numbers.
     neurobench
         NeuroBench's algorithm metrics, see `measure`.
+    recurrence
+        Work of recurrences for one sample, which NeuroBench cannot see, see
+        `neurossm.metrics.neurobench.recurrence`.
+    activity
+        The counters of the hardware profiler, see `neurossm.metrics.activity`.
     """
 
     engine: str
@@ -54,9 +57,11 @@ class Metrics:
     additions_of_graded: int
     state_updates: int
     neurobench: Mapping[str, float]
+    recurrence: Mapping[str, float]
+    activity: ActivityTable
 
     def __post_init__(self) -> None:
-        for name in ("nodes", "spike_rates", "neurobench"):
+        for name in ("nodes", "spike_rates", "neurobench", "recurrence"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     @cached_property
@@ -100,8 +105,13 @@ class Metrics:
             },
             "additions_of_graded": self.additions_of_graded,
             "state_updates": self.state_updates,
-            "neurobench": dict(self.neurobench),
+            "neurobench": self.neurobench_document(),
+            "activity": self.activity.as_json(),
         }
+
+    def neurobench_document(self) -> Json:
+        """Return NeuroBench's numbers under its keys, per sample; the recurrence beside them."""
+        return {**self.neurobench, "Recurrence": dict(self.recurrence)}
 
 
 def measure(graph: Graph, trace: Trace) -> Metrics:
@@ -135,11 +145,7 @@ def measure(graph: Graph, trace: Trace) -> Metrics:
         )
     counts = {name: trace.counts[name] for name in graph.nodes}
     runs = trace.samples * trace.steps
-    spiking = [
-        name
-        for name, node in graph.nodes.items()
-        if node.out is not None and node.out.is_spike and _computes(graph, name)
-    ]
+    spiking = [name for name, node in graph.nodes.items() if is_spiking(node)]
     recurrent = [name for name, node in graph.nodes.items() if isinstance(node, DiagonalSSM | LIF)]
     spike_fed = {name for name in graph.nodes if _receives_spikes(graph, name)}
     graded_fed = {
@@ -162,53 +168,10 @@ def measure(graph: Graph, trace: Trace) -> Metrics:
             counts[name].syn_ops - counts[name].synaptic_multiplies for name in graded_fed
         ),
         state_updates=sum(counts[name].dendrite_updates for name in recurrent),
-        neurobench=_neurobench(graph, counts, spike_fed, graded_fed, trace),
+        neurobench=neurobench_numbers(graph, counts, spike_fed, trace),
+        recurrence=recurrence(graph, counts, trace),
+        activity=activity(graph, counts),
     )
-
-
-def _neurobench(
-    graph: Graph,
-    counts: Mapping[str, Counts],
-    spike_fed: set[str],
-    graded_fed: set[str],
-    trace: Trace,
-) -> dict[str, float]:
-    acs, macs = (sum(counts[name].syn_ops for name in fed) for fed in (spike_fed, graded_fed))
-    dense = sum(found.matrix_macs for found in dense_operations(graph).values())
-    runs = trace.samples * trace.steps
-    sent = possible = 0
-    for name, node in graph.nodes.items():
-        spikes = node.out is not None and node.out.is_spike and _computes(graph, name)
-        if spikes or isinstance(node, PiecewiseLinear):
-            sent += counts[name].spikes_out
-            possible += node.out_channels * runs
-    weights = [node.weight for node in graph.nodes.values() if isinstance(node, Affine)]
-    arrays = [weight.values for weight in weights if isinstance(weight, Quantized)]
-    size = sum(array.size for array in arrays)
-    nonzero = sum(int(np.count_nonzero(array)) for array in arrays)
-    return {
-        "Effective_ACs": acs / trace.samples,
-        "Effective_MACs": macs / trace.samples,
-        "Dense": float(dense * trace.steps),
-        "ActivationSparsity": 1 - sent / possible if possible else 0.0,
-        "ConnectionSparsity": 1 - nonzero / size if size else 0.0,
-        "Footprint": float(_footprint(graph)),
-    }
-
-
-def _footprint(graph: Graph) -> int:
-    total = 0
-    for node in graph.nodes.values():
-        for name in node.shapes:
-            parameter = getattr(node, name)
-            if isinstance(parameter, Quantized):
-                total += parameter.values.size * -(-parameter.bits // 8)
-    return total
-
-
-def _computes(graph: Graph, name: str) -> bool:
-    """Tell whether a node makes its own messages: an Input brings others', an Output passes on."""
-    return not isinstance(graph.nodes[name], Input | Output)
 
 
 def _receives_spikes(graph: Graph, name: str) -> bool:

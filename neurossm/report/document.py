@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -10,6 +11,7 @@ from neurossm.energy import Energy
 from neurossm.errors import InputError
 from neurossm.graph import Graph
 from neurossm.metrics import Metrics
+from neurossm.placement import Placement
 from neurossm.trace import Trace
 
 
@@ -43,6 +45,19 @@ class Accuracy:
             if value is not None and not 0 <= value <= 1:
                 raise InputError(f"accuracy {name}", expected="0 to 1", got=str(value))
 
+    @property
+    def right(self) -> int:
+        """Samples that the integer graph got right."""
+        return round(self.integer * self.samples)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval for the integer graph: what so few samples can tell of others."""
+        z, n, p = 1.959964, self.samples, self.integer
+        center = (p + z * z / (2 * n)) / (1 + z * z / n)
+        half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
+        return max(0.0, center - half), min(1.0, center + half)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
@@ -70,6 +85,8 @@ class Report:
         When it was made, ISO 8601.
     measured
         More sentences on what was measured and how.
+    placement, placement_problem
+        Which cores hold what; or why the chip cannot hold it.
     """
 
     title: str
@@ -84,6 +101,8 @@ class Report:
     seeds: Mapping[str, int] = field(default_factory=dict)
     date: str = ""
     measured: tuple[str, ...] = ()
+    placement: Placement | None = None
+    placement_problem: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "versions", MappingProxyType(dict(self.versions)))

@@ -27,6 +27,7 @@ from neurossm.report.tables import channels_of, note_of
 
 _LEGEND = 26.0
 _CORNER = 7.0
+_NAME_CHARACTER, _FORMAT_CHARACTER = 8.8, 7.6  # pixels
 
 _KINDS: dict[type[Node], str] = {
     Input: "edge",
@@ -104,7 +105,7 @@ def _box(name: str, node: Node, layout: Layout) -> str:
         element("title", text(f"{full}; {note}" if note else full)),
         element("rect", class_="box", width=BOX_WIDTH, height=BOX_HEIGHT, rx=6),
         element("rect", class_=kind, width=5, height=BOX_HEIGHT - 12, x=0, y=6, rx=2),
-        element("text", text(_short(name, 19)), class_="name", x=14, y=18),
+        element("text", text(_short(name, _room(fmt))), class_="name", x=14, y=18),
         element("text", text(fmt), x=BOX_WIDTH - 10, y=18, text_anchor="end"),
         element("text", text(_second_line(node)), x=14, y=35),
         transform=f"translate({box.x:g} {box.y:g})",
@@ -118,9 +119,18 @@ def _second_line(node: Node) -> str:
     return f"{type(node).__name__} · {channels_of(node)}"
 
 
+def _room(fmt: str) -> int:
+    """Return characters of a name that fit beside a format, in the widest of the usual fonts."""
+    return int((BOX_WIDTH - 14 - 10 - 8 - _FORMAT_CHARACTER * len(fmt)) / _NAME_CHARACTER)
+
+
 def _short(name: str, most: int) -> str:
-    # the end of a dotted name tells most
-    return name if len(name) <= most else "…" + name[1 - most :]
+    if len(name) <= most:
+        return name
+    # the end of a dotted name tells most; a part of it is shown whole, or not at all
+    tail = name[1 - most :]
+    whole = tail[tail.find(".") + 1 :]
+    return "…" + (whole if len(whole) > most // 2 else tail)
 
 
 def _line(line: Line, spikes: bool) -> str:

@@ -19,7 +19,7 @@ def energy(report: Report) -> str:
     intro = (
         f"Energy of one inference of {count(found.steps)} steps on {text(found.hardware.title)}: "
         f"<strong>{text(found.label)}</strong>. Each bar runs from the lowest to the highest value "
-        "that the published constants and two mappings of the graph allow; host input and output "
+        f"that the published constants and {_open_questions(found)} allow; host input and output "
         "are not in it."
     )
     chart = interval_chart(_groups(found), "Energy of one inference, in joules", "J")
@@ -37,17 +37,24 @@ def standing(report: Report) -> str:
         counted = f"All operations, by the {report.metrics.engine} engine on the integer graph."
         items.append(("Counted", (counted,)))
     if report.energy is not None:
-        items.append(
-            ("Modelled", ("Energy and time on the chip.", *report.energy.hardware.caveats))
-        )
+        modelled = ["Energy and time on the chip.", *report.energy.hardware.caveats]
+        if report.placement is not None:
+            modelled.append("Placement, by the published limits of the chip.")
+        items.append(("Modelled", tuple(modelled)))
         items.append(("In no number", report.energy.excluded))
     rows = [
         (text(name), element("ul", *(element("li", text(line)) for line in lines)))
         for name, lines in items
         if lines
     ]
-    listing = table(("", "What"), rows, "How far each statement of this report carries.")
+    listing = table(("", "What"), rows, "How far each statement of this report carries.", full=True)
     return element("section", element("h2", "Measured and modelled"), listing)
+
+
+def _open_questions(found: Energy) -> str:
+    if found.placed:
+        return "what is not known of the neurons of this placement"
+    return "two mappings of the graph"
 
 
 def _groups(found: Energy) -> list[BarGroup]:
@@ -99,6 +106,7 @@ def _sources(found: Energy) -> str:
         rows,
         f"Sets of constants. Grades of evidence: {text(grades)}.",
         numeric=(1, 2, 3),
+        stacks=True,
     )
     digital = [
         (
@@ -116,7 +124,8 @@ def _sources(found: Energy) -> str:
         "comes from an 8 KB memory, 64 bits an access; the memory of a whole model costs more. "
         "Activations, control and leakage are in neither."
     )
-    return sets + table(("Row", "Arithmetic", "With memory", "Assumes"), digital, caption, (1, 2))
+    heads = ("Row", "Arithmetic", "With memory", "Assumes")
+    return sets + table(heads, digital, caption, (1, 2), stacks=True)
 
 
 def _events(found: Energy) -> str:
@@ -129,16 +138,25 @@ def _events(found: Energy) -> str:
     ]
     rows = [(text(name), _counts(events_of)) for name, events_of in events]
     time = si_range(found.step_time, "s") if found.step_time else "not known"
-    rows += [("Time of a step", time), ("Chips, at least", count(found.chips))]
+    chips = "Chips" if found.placed else "Chips, at least"
+    rows += [("Time of a step", time), (chips, count(found.chips))]
+    if work.hops is not None:
+        rows.append(("Routers passed", _counts(work.hops.east_west + work.hops.north_south)))
     if found.static is not None:
         rows.append(("Static energy", si_range(found.static, "J")))
     else:
         rows.append(("Static energy", "not known, and in no sum"))
-    caption = (
-        "What is charged for one inference. Low: all that can share a neuron does. High: every "
-        "complex state is a neuron and sends its part of the readout each step, and a message "
-        "crosses the whole mesh."
+    charged = "What is charged for one inference. "
+    unplaced = (
+        "Low: all that can share a neuron does. High: every complex state is a neuron and sends "
+        "its part of the readout each step, and a message crosses the whole mesh."
     )
+    placed = (
+        "Of the placement below. Low: a neuron that does the work of several nodes takes the time "
+        "of the longest, and a state sends its part of the readout never. High: one node after "
+        "the other, and each step."
+    )
+    caption = charged + (placed if found.placed else unplaced)
     return table(("Event", "Low to high"), rows, caption, numeric=(1,))
 
 
@@ -165,7 +183,16 @@ def _accuracy(report: Report) -> tuple[str, ...]:
         return ()
     where = f" of {accuracy.data}" if accuracy.data else ""
     number = count(accuracy.samples)
-    return (f"Accuracy {percent(accuracy.integer)} on {number} samples{where}, integer graph.",)
+    low, high = (percent(end) for end in accuracy.interval)
+    said = [
+        f"Accuracy {percent(accuracy.integer)} on {number} samples{where}, integer graph.",
+        f"So many samples leave it between {low} and {high} (95 % interval of Wilson).",
+    ]
+    if accuracy.float_graph is not None:
+        same = accuracy.agreement
+        alike = f"; {percent(same)} predicted alike" if same is not None else ""
+        said.append(f"Accuracy {percent(accuracy.float_graph)} of the float graph{alike}.")
+    return tuple(said)
 
 
 def _counts(interval: Interval) -> str:

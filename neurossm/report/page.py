@@ -6,7 +6,7 @@ from importlib import resources
 from pathlib import Path
 
 from neurossm.errors import InputError
-from neurossm.report import energy_section, sections
+from neurossm.report import energy_section, placement_section, sections
 from neurossm.report.document import Report
 from neurossm.report.markup import element, text
 
@@ -45,6 +45,7 @@ def html_of(report: Report) -> str:
         sections.activity(report),
         sections.operations(report),
         energy_section.energy(report),
+        placement_section.placement(report),
         energy_section.standing(report),
         sections.provenance(report),
     )

@@ -10,7 +10,7 @@ from neurossm.report.drawing import graph_svg
 from neurossm.report.markup import element, table, text
 from neurossm.report.raster import has_raster, raster_svg
 from neurossm.report.tables import counts_table, node_table
-from neurossm.report.units import count, percent, si_range
+from neurossm.report.units import count, mean_count, percent, si_range
 
 
 def header(report: Report) -> str:
@@ -81,7 +81,7 @@ def operations(report: Report) -> str:
         (
             text(row.name),
             *(
-                count(value) if value else "0"
+                mean_count(value) if value else "0"
                 for value in (
                     row.syn_ops,
                     row.synaptic_multiplies,
@@ -129,7 +129,7 @@ def _neurobench(report: Report) -> str:
     metrics = report.metrics
     assert metrics is not None
     shown = {
-        key: percent(value) if key.endswith("Sparsity") else count(value)
+        key: percent(value) if key.endswith("Sparsity") else mean_count(value)
         for key, value in metrics.neurobench.items()
     }
     shown["Footprint"] += " bytes"
@@ -157,8 +157,9 @@ def _key_figures(report: Report) -> list[tuple[str, str, str]]:
     figures = []
     accuracy, metrics, energy = report.accuracy, report.metrics, report.energy
     if accuracy is not None:
-        beside = _samples(accuracy.samples) + (f", {accuracy.data}" if accuracy.data else "")
-        figures.append(("Accuracy, integer", percent(accuracy.integer), f"measured, {beside}"))
+        beside = f"measured, {count(accuracy.right)} of {_samples(accuracy.samples)}"
+        beside += f", {accuracy.data}" if accuracy.data else ""
+        figures.append(("Accuracy, integer", percent(accuracy.integer), beside))
         if accuracy.float_graph is not None:
             same = accuracy.agreement
             note = f"measured, {percent(same)} predicted alike" if same is not None else "measured"
@@ -183,9 +184,13 @@ def _figure(name: str, value: str, note: str) -> str:
     return element(
         "div",
         element("dt", text(name)),
-        element("dd", text(value), class_="value"),
+        element("dd", text(" to ".join(map(_unbroken, value.split(" to ")))), class_="value"),
         element("dd", text(note), class_="note"),
     )
+
+
+def _unbroken(value: str) -> str:
+    return value.replace(" ", "\u00a0")
 
 
 def _samples(number: int) -> str:

@@ -48,6 +48,17 @@ def count(value: float) -> str:
     return text.replace(",", "\u202f")
 
 
+def mean_count(value: float) -> str:
+    """Return the mean of a count; whole from 100 on, where a tenth says nothing.
+
+    Examples
+    --------
+    >>> mean_count(138.19), mean_count(2.5)
+    ('138', '2.5')
+    """
+    return count(round(value) if value >= 100 else value)
+
+
 def percent(value: float) -> str:
     """Return a part of one as per cent, two digits behind the point."""
     return f"{100 * value:.2f} %"

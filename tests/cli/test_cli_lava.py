@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 from hostile.examples import golden_of, integer_graph
 
+from neurossm.cli import executing
 from neurossm.fixed import Quantized
 from neurossm.store import save
 
@@ -32,6 +34,29 @@ def test_verify_on_lava(neurossm, tmp_path):
     save(tmp_path / "other.nssm", other, vectors)
     spoiled = neurossm("verify", tmp_path / "other.nssm", "--engine", "lava", "--json")
     assert spoiled.status == 1 and "'fire'" in spoiled.document["first"]
+
+
+def test_run_on_lava_with_a_bar_on_a_terminal(neurossm, files, monkeypatch):
+    expected = neurossm("run", files.integer, "--data", "digits:test:5", "--json").document
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal, for Rich
+    monkeypatch.setattr(executing, "SAMPLES_ON_LAVA", 2)
+    ended = neurossm("run", files.integer, "--engine", "lava", "--data", "digits:test:5", "--json")
+    assert ended.status == 0, ended.err
+    bars = [int(done) for done in re.findall(r"(\d)/5", ended.err)]
+    assert "lava engine" in ended.err and bars[-1] == 5 and bars == sorted(bars)
+    document = ended.document
+    for key in ("accuracy", "counts", "saturations", "samples", "steps"):
+        assert document[key] == expected[key], key
+    assert document["startup_seconds"] > 0 == expected["startup_seconds"]
+
+
+def test_options_of_lava_are_refused_beside_another_engine(neurossm, files):
+    ended = neurossm("run", files.integer, "--data", "digits:test:2", "--stacked", 2)
+    assert ended.status == 2
+    assert "--fuse, --stacked: expected --engine lava beside them, got --engine fast" in ended.err
+    wrong = neurossm("run", files.integer, "--data", "digits:test:2", "--engine", "lava",
+                     "--fuse", "block")  # fmt: skip
+    assert wrong.status == 2 and "none | stage | network" in wrong.err
 
 
 def test_the_demo_goes_the_whole_way(neurossm, tmp_path):

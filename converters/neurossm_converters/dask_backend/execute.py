@@ -1,0 +1,112 @@
+"""Runs a data set on an integer graph over a Dask cluster.
+
+Samples do not know of each other and counters are whole numbers, so a run that is cut into shards
+is the run itself, bit for bit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm import contract
+from neurossm.errors import InputError, TargetError
+from neurossm.graph import Graph
+from neurossm.trace import Counts, Trace
+from neurossm_converters.dask_backend.options import DaskOptions, shard_size
+
+ENGINES = ("fast", "reference")
+
+
+@dataclass(frozen=True, eq=False)
+class DaskRun:
+    """A finished run.
+
+    Attributes
+    ----------
+    trace
+        Counters of all samples; no values were kept.
+    answers
+        Outputs after the last step that counts of each sequence, ``(B, C)``.
+    seconds
+        From the first shard sent to the last result; the workers load the graph in that time.
+    workers, shards
+        Workers at the end, and shards.
+    """
+
+    trace: Trace
+    answers: NDArray[np.generic]
+    seconds: float
+    workers: int
+    shards: int
+
+
+def run(
+    graph: Graph,
+    inputs: NDArray[np.integer],
+    ends: NDArray[np.integer],
+    engine: str = "fast",
+    options: DaskOptions | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> DaskRun:
+    """Run all sequences of a data set on an integer graph with one `Input`.
+
+    Parameters
+    ----------
+    inputs
+        Integers ``(B, T, C)``.
+    ends
+        Steps that count of each sequence, ``(B,)``, 1 to T: where its answer is read.
+    engine
+        ``fast`` or ``reference``, one thread a shard.
+    progress
+        Called with the number of samples done since the last call.
+
+    Raises
+    ------
+    InputError, GraphError, RangeError
+        As `neurossm.engine.run`; and for the float engine, whose sums depend on the shards.
+    TargetError
+        If Dask is missing; if the cluster does not answer, has no workers, or loses a shard again
+        and again.
+    """
+    if engine not in ENGINES:
+        raise InputError(
+            "--engine with --dask",
+            expected=" | ".join(ENGINES),
+            got=repr(engine),
+            remedy="only integers are the same bits however the samples are cut",
+        )
+    if find_spec("distributed") is None:
+        raise TargetError(
+            "--dask", expected="Dask", got="none", remedy="pip install 'neurossm[dask]'"
+        )
+    from neurossm_converters.dask_backend.cluster import connected, graph_sent
+    from neurossm_converters.dask_backend.shards import Shards
+
+    contract.require(graph)
+    options = options or DaskOptions()
+    with connected(options) as client, graph_sent(client, graph) as plugin:
+        size = options.shard or shard_size(graph, inputs, len(client.nthreads()))
+        parts = [slice(i, min(i + size, len(inputs))) for i in range(0, len(inputs), size)]
+        shards = Shards(client, options.address, plugin, engine, inputs, ends)
+        answers: dict[int, NDArray[np.generic]] = {}
+        totals = {node: Counts() for node in graph.nodes}
+        started = time.perf_counter()
+        for part, result in shards.results(parts):
+            answers[part.start] = result.answers
+            totals = {node: totals[node] + result.counts[node] for node in totals}
+            if progress:
+                progress(part.stop - part.start)
+        return DaskRun(
+            trace=Trace(engine, {}, len(inputs), inputs.shape[1], counts=totals),
+            answers=np.concatenate([answers[part.start] for part in parts]),
+            seconds=time.perf_counter() - started,
+            workers=len(client.nthreads()),
+            shards=len(parts),
+        )

@@ -1,0 +1,78 @@
+"""What happens on a worker: it holds the graph, runs a shard and sends back what is left of it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+from distributed import Worker, get_worker
+from distributed.diagnostics.plugin import WorkerPlugin
+from numpy.typing import NDArray
+
+from neurossm.engine import run
+from neurossm.errors import TargetError
+from neurossm.graph import Graph
+from neurossm.store import load, save
+from neurossm.trace import Counts
+
+
+@dataclass(frozen=True, eq=False)
+class ShardResult:
+    """What is left of a shard: outputs ``(S, C)`` at the ends of its sequences, and counters."""
+
+    answers: NDArray[np.generic]
+    counts: Mapping[str, Counts]
+
+
+class GraphOnWorkers(WorkerPlugin):
+    """The graph, as the bytes of its file; a worker that starts late gets it from the scheduler."""
+
+    def __init__(self, graph: Graph) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "graph.nssm"
+            save(path, graph)
+            self._file = path.read_bytes()
+        self._version = metadata.version("neurossm")
+
+    def setup(self, worker: Worker) -> None:
+        """Refuse a worker with another neurossm: it may compute other bits."""
+        if (found := metadata.version("neurossm")) != self._version:
+            raise TargetError(
+                f"Dask worker {worker.address}",
+                expected=f"neurossm {self._version}",
+                got=found,
+                remedy="install the same release on every machine",
+            )
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The graph, read and checked once a worker, where its first shard runs."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "graph.nssm"
+            path.write_bytes(self._file)
+            return load(path)
+
+
+def run_shard(
+    plugin: str, engine: str, inputs: NDArray[np.integer], ends: NDArray[np.integer]
+) -> ShardResult:
+    """Run one shard on the worker that this is called on, with one thread.
+
+    Parameters
+    ----------
+    plugin
+        Name of the `GraphOnWorkers`.
+    inputs, ends
+        Integers ``(S, T, C)``; steps that count of each sequence ``(S,)``.
+    """
+    held = get_worker().plugins[plugin]
+    assert isinstance(held, GraphOnWorkers)
+    graph = held.graph
+    trace = run(graph, inputs, engine, "outputs", threads=1)
+    outputs = trace.values[graph.outputs[0]]
+    return ShardResult(outputs[np.arange(len(ends)), ends - 1], dict(trace.counts))

@@ -1,0 +1,169 @@
+"""What ``neurossm profile`` adds to counts and energy: speeds, spike rates, placement, timings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from neurossm.errors import InputError
+
+if TYPE_CHECKING:
+    from neurossm.cli.console import Console
+    from neurossm.energy import Energy, RateCase, RateRow
+    from neurossm.graph import Graph
+    from neurossm.hardware import Hardware
+    from neurossm.metrics import Metrics
+    from neurossm.placement import Placement
+    from neurossm_models.data import Dataset
+
+TRACE_BYTES = 128 * 2**20
+MOST_SAMPLES = 16
+
+
+def placed(
+    graph: Graph, chip: Hardware, mapping: str | None, chips: int | None
+) -> Placement | None:
+    """Return the placement, where a mapping or a number of chips asks for one."""
+    if mapping is None and chips is None:
+        return None
+    from neurossm.placement import place
+
+    return place(graph, chip, chips, mapping or "state")
+
+
+def per_core_document(
+    graph: Graph, data: Dataset, chip: Hardware, placement: Placement | None
+) -> dict[str, object] | None:
+    """Return the counters of every core and the time of a step, counted neuron by neuron.
+
+    On as many of the first samples as leave a trace of all nodes small.
+    """
+    if placement is None:
+        return None
+    from neurossm.engine import run
+    from neurossm.metrics.per_core import per_core
+    from neurossm.metrics.step_time import step_time
+
+    channels = sum(node.out_channels for node in graph.nodes.values())
+    samples = TRACE_BYTES // (8 * channels * data.inputs.shape[1])
+    inputs = data.inputs[: min(max(samples, 1), MOST_SAMPLES)]
+    activity = per_core(placement, graph, run(graph, inputs, "fast", "all"))
+    return {
+        **activity.as_json(),
+        "step_time": step_time(placement, activity, chip).as_json(),
+    }
+
+
+def real_time(energy: Energy, graph: Graph, steps_per_second: float | None) -> RateCase | None:
+    """Return the case of the given rate, else of the graph's own; None if that is too fast."""
+    if steps_per_second is not None:
+        return energy.at_rate(steps_per_second)
+    try:
+        return energy.at_rate(1 / graph.dt)
+    except InputError:
+        return None  # the data come faster than the chip can step: there is no such case
+
+
+def sensitivity(
+    metrics: Metrics, graph: Graph, chip: Hardware, placement: Placement | None
+) -> tuple[RateRow, ...]:
+    """Return energy at several multiples of the measured spike rates."""
+    from neurossm.energy import FACTORS, RateRow, at_spike_rate, estimate
+
+    rows = []
+    for factor in FACTORS:
+        scaled, capped = at_spike_rate(metrics, graph, factor)
+        energy = estimate(scaled, graph, chip, placement=placement)
+        rows.append(RateRow.of(factor, capped, scaled, energy))
+    return tuple(rows)
+
+
+def sensitivity_document(rows: tuple[RateRow, ...]) -> dict[str, object]:
+    """Return the rows with their formula, as plain values."""
+    from neurossm.energy import FORMULA
+
+    return {"formula": FORMULA, "rows": [row.as_json() for row in rows]}
+
+
+def placement_document(placement: Placement | None) -> dict[str, object] | None:
+    """Return what of a placement the energy depends on; ``neurossm place`` has all of it."""
+    if placement is None:
+        return None
+    return {
+        "ssm_mapping": placement.ssm_mapping,
+        "chips": placement.chips,
+        "cores_in_use": len(placement.cores),
+        "assumptions": list(placement.assumptions),
+    }
+
+
+def print_placement(
+    console: Console, placement: Placement | None, cores: dict[str, Any] | None
+) -> None:
+    """Print what the energy was estimated with, and the work of the busiest core."""
+    if placement is None:
+        console.say("Not placed: mapping, chips and hops are open (--ssm-mapping state | channel)")
+        return
+    console.say(
+        f"Placed with the {placement.ssm_mapping} mapping: {len(placement.cores)} cores on"
+        f" {placement.chips} chip{'s' * (placement.chips > 1)}; positions of cores are modelled"
+    )
+    if cores is not None:
+        busiest = ", ".join(f"{name} {ends['high']:,.1f}" for name, ends in cores["max"].items())
+        console.say(f"Busiest core, a step ({cores['basis']}): {busiest}")
+
+
+def print_speeds(console: Console, energy: Energy, case: RateCase | None) -> None:
+    """Print static power against run time: as fast as the chip goes, and at a given rate."""
+    from neurossm.report.units import si_range
+
+    def shown(part: Any, unit: str) -> str:
+        return si_range(part, unit) if part is not None else "unknown"
+
+    rows = []
+    if energy.step_time is not None:
+        seconds = energy.step_time * energy.steps
+        rows.append(("free-running", shown(energy.step_time, "s"), shown(seconds, "s"),
+                     shown(energy.static, "J"), shown(energy.total, "J")))  # fmt: skip
+    if case is not None:
+        name = f"{case.steps_per_second:g} steps/s"
+        rows.append((name, f"{1 / case.steps_per_second:.4g} s", f"{case.seconds:.4g} s",
+                     shown(case.static, "J"), shown(case.total, "J")))  # fmt: skip
+    console.table(
+        ("speed", "a step", "an inference", "static energy", "total"), rows,
+        title="Static power against run time",
+    )  # fmt: skip
+
+
+def print_sensitivity(console: Console, rows: tuple[RateRow, ...]) -> None:
+    """Print energy against spike rate."""
+    from neurossm.report.units import si_range
+
+    console.table(
+        ("spikes", "mean rate", "dynamic", "total", "at their limit of 1 a step"),
+        [(f"x {row.factor:g}",
+          "" if row.spike_rate is None else f"{row.spike_rate:.2%}",
+          si_range(row.dynamic, "J"), si_range(row.total, "J"), ", ".join(row.capped))
+         for row in rows],
+        title="Energy against spike rate (neuron updates and graded messages unchanged)",
+    )  # fmt: skip
+
+
+def print_timings(console: Console, found: dict[str, Any]) -> None:
+    """Print what was timed on this machine."""
+    machine = found["machine"]
+    console.table(
+        ("form", "batch", "threads", "ms a sample", "median", "ms a step", "samples/s",
+         "J a sample"),
+        [(row["form"], row["batch"], row["threads"], row["ms_per_sample"]["min"],
+          row["ms_per_sample"]["median"], row["ms_per_step"]["min"], row["samples_per_second"],
+          _joules(row["joules_per_sample"])) for row in found["timings"]],
+        title=f"Measured on this machine: {machine['cpu']}, {machine['cores']} cores,"
+        f" load {machine['load_average'][0]}",
+    )  # fmt: skip
+    console.say(f"Float network: {found['float_network']}. Energy: {found['energy']}")
+
+
+def _joules(found: dict[str, float] | None) -> str:
+    if found is None:
+        return "not available"
+    return ", ".join(f"{name} {joules:.3g}" for name, joules in found.items())

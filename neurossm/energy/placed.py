@@ -1,0 +1,171 @@
+"""The work of one inference on placed cores: one mapping, per-core loads, routers passed.
+
+From the counts of nodes, as many samples as there are; `neurossm.metrics.per_core` counts neuron by
+neuron, from a trace that holds every value. Modelled, not counted: the operations of a synapse are
+spread over its target neurons evenly, and so over the cores that hold them; a state of an SSM that
+is a neuron of its own sends its part of the readout between never and every step; loads are those
+of a mean step. Passes are those of a neuron that does the work of several nodes: at least the
+longest of them, at most all of them one after the other.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from neurossm.energy.interval import NOTHING, Interval, exactly, hull, interval_of
+from neurossm.energy.mesh import Mesh, travel
+from neurossm.energy.work import Hops, Work
+from neurossm.hardware import Hardware
+from neurossm.metrics import Metrics
+from neurossm.placement import Connection, Placement, Population
+from neurossm.placement.population import DENSE, FAN_OUT, REDUCE
+
+
+@dataclass(frozen=True)
+class Load:
+    """What the nodes of a network do in one inference, before it is known where.
+
+    Attributes
+    ----------
+    steps
+        Steps of an inference.
+    fired
+        Node name to the messages that it sends, whoever receives them.
+    syn_ops
+        Name of each synapse node to its operations.
+    """
+
+    steps: int
+    fired: Mapping[str, float]
+    syn_ops: Mapping[str, float]
+
+    @classmethod
+    def of(cls, metrics: Metrics) -> Load:
+        """Return the load of a counted run."""
+        share = 1 / metrics.samples
+        return cls(
+            metrics.steps,
+            {name: counts.spikes_out * share for name, counts in metrics.nodes.items()},
+            {name: counts.syn_ops * share for name, counts in metrics.nodes.items()},
+        )
+
+
+@dataclass(frozen=True)
+class CoreLoad:
+    """Work of one core in a mean step."""
+
+    syn_ops: Interval = NOTHING
+    passes: Interval = NOTHING
+
+    def __add__(self, other: CoreLoad) -> CoreLoad:
+        return CoreLoad(self.syn_ops + other.syn_ops, self.passes + other.passes)
+
+    def __mul__(self, share: float) -> CoreLoad:
+        return CoreLoad(self.syn_ops * share, self.passes * share)
+
+
+def placed_work(load: Load, placement: Placement, hardware: Hardware) -> Work:
+    """Return the work of one inference of a placed network.
+
+    Raises
+    ------
+    TargetError
+        If the hardware file lacks the mesh, or the passes of a relay.
+    """
+    mesh, traffic = Mesh.of(hardware), Traffic(load, placement)
+    syn_ops, messages, hops = NOTHING, NOTHING, Hops()
+    senders: dict[tuple[str, str], Interval] = {}
+    for population in placement.populations.values():
+        for connection in population.inputs:
+            fired = traffic.messages(connection)
+            way = travel(placement, population.name, connection, mesh)
+            messages += way.messages * fired
+            hops += Hops(way.east_west * fired, way.north_south * fired)
+            syn_ops += traffic.operations(connection)
+            if connection.source in placement.populations:
+                # one neuron fires once, whoever receives it
+                key = (connection.source, connection.through)
+                senders[key] = hull((senders.get(key, fired), fired))
+    passes = [passes_of(p, hardware) * load.steps for p in placement.populations.values()]
+    return Work(
+        syn_ops=syn_ops,
+        passes=sum(passes, NOTHING),
+        spikes=sum(senders.values(), NOTHING),
+        messages=messages,
+        hops=hops,
+    )
+
+
+def core_loads(load: Load, placement: Placement, hardware: Hardware) -> tuple[CoreLoad, ...]:
+    """Return the mean step's work of each core, in the order of `Placement.cores`."""
+    traffic = Traffic(load, placement)
+    whole = {
+        name: CoreLoad(
+            sum((traffic.operations(c) for c in population.inputs), NOTHING),
+            passes_of(population, hardware) * load.steps,
+        )
+        for name, population in placement.populations.items()
+    }
+    found = []
+    for core in placement.cores:
+        parts = (
+            whole[part.population] * (part.neurons / placement.populations[part.population].neurons)
+            for part in core.slices
+        )
+        found.append(sum(parts, CoreLoad()) * (1 / load.steps))
+    return tuple(found)
+
+
+class Traffic:
+    """Messages and synaptic operations of every connection of a placed network."""
+
+    def __init__(self, load: Load, placement: Placement) -> None:
+        self._load = load
+        self._axons: dict[tuple[str, str], int] = defaultdict(int)
+        self._weight: dict[str, float] = defaultdict(float)
+        for connection in _connections(placement):
+            self._axons[connection.node, connection.through] += connection.axons
+        for connection in _connections(placement):
+            if connection.kind == DENSE:
+                self._weight[connection.node] += self._fired(connection)
+
+    def messages(self, connection: Connection) -> Interval:
+        """Return the messages that the source of a connection sends in one inference."""
+        if connection.kind == REDUCE or not connection.through:  # a state, a part of a sum
+            return Interval(0.0, float(connection.axons * self._load.steps))
+        return exactly(self._fired(connection))
+
+    def operations(self, connection: Connection) -> Interval:
+        """Return the synaptic operations of a connection in one inference."""
+        if connection.kind != DENSE:
+            fan = connection.fan if connection.kind == FAN_OUT else 1
+            return self.messages(connection) * fan
+        fired = self._fired(connection)
+        share = fired / self._weight[connection.node] if fired else 0.0
+        return exactly(self._load.syn_ops[connection.node] * share)
+
+    def _fired(self, connection: Connection) -> float:
+        # a fan-in that was cut has part of the axons; else the share is 1
+        whole = self._axons[connection.node, connection.through]
+        share = connection.axons / whole if connection.kind == DENSE else 1.0
+        return self._load.fired[connection.through] * share
+
+
+def _connections(placement: Placement) -> Iterator[Connection]:
+    for population in placement.populations.values():
+        yield from population.inputs
+
+
+def passes_of(population: Population, hardware: Hardware) -> Interval:
+    """Return the passes of a population's neurons in one step.
+
+    Raises
+    ------
+    TargetError
+        If the hardware file does not say how many passes an update of some node takes.
+    """
+    each = [interval_of(hardware.require("passes", kind)) * n for kind, n in population.work]
+    least, most = max(part.low for part in each), sum(part.high for part in each)
+    return Interval(least, most) * population.neurons

@@ -1,0 +1,71 @@
+"""``run --dask``: the numbers of a run in this process; how it ends when it cannot, or must."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+
+RUN = ("run", "--data", "digits:test:40")
+
+
+def test_the_numbers_of_one_process(neurossm, files):
+    alone = neurossm(*RUN, files.integer, "--json").document
+    found = neurossm(*RUN, files.integer, "--json", "--dask", "local", "--workers", 1)
+    assert found.status == 0, found.err
+    document = found.document
+    assert document["dask"] == {"address": "local", "workers": 1, "shards": 4}
+    assert alone["dask"] is None and alone["counts"]["spikes_out"] > 0
+    for key in ("accuracy", "samples", "steps", "counts", "saturations"):
+        assert document[key] == alone[key], key
+
+
+def test_ctrl_c_ends_everything(files, tmp_path):
+    command = [sys.executable, "-m", "neurossm", *RUN[:2], "digits:test:360", str(files.integer),
+               "--engine", "reference", "--dask", "local", "--workers", "2"]  # fmt: skip
+    # a terminal sends the signal to every process of the job
+    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True,
+                           env={**os.environ, "TMPDIR": str(tmp_path)})  # fmt: skip
+    job = psutil.Process(run.pid)
+    limit = time.monotonic() + 120
+    while not workers_at(tmp_path) and run.poll() is None and time.monotonic() < limit:
+        time.sleep(0.1)
+    children = job.children(recursive=True)
+    os.killpg(run.pid, signal.SIGINT)
+    said = run.communicate(timeout=60)[1]
+    assert (run.returncode, said.splitlines()[-1]) == (130, "neurossm: interrupted")
+    assert "Traceback" not in said
+    assert len(children) >= 2 and not psutil.wait_procs(children, timeout=20)[1]
+    assert not list(tmp_path.iterdir())
+
+
+def workers_at(folder) -> bool:
+    """Tell whether two workers have made their folders."""
+    return len(list(folder.glob("neurossm-dask-*/dask-scratch-space/worker-*"))) >= 2
+
+
+def test_wrong_use_is_one_line(neurossm, files, monkeypatch):
+    run = (*RUN, files.integer)
+    for options, said in {
+        ("--dask", "nowhere"): "--dask: expected 'local' or a scheduler, tcp://host:8786,",
+        ("--dask", "tcp://127.0.0.1:9", "--workers", 2): "a running cluster brings its own",
+        ("--workers", 2): "--workers: expected --dask local beside it",
+        ("--dask", "local", "--trace", "t.nssm"): "--trace: expected a run in this process",
+        ("--dask", "local", "--engine", "lava"): "--engine with --dask: expected fast | reference",
+    }.items():
+        ended = neurossm(*run, *options)
+        assert ended.status == 2 and said in ended.err.splitlines()[-1], ended.err
+
+    from neurossm_converters.dask_backend import cluster
+
+    monkeypatch.setattr(cluster, "SECONDS_TO_ANSWER", 1)
+    ended = neurossm(*run, "--dask", "127.0.0.1:9")
+    assert ended.status == 2 and "start one with `dask scheduler`" in ended.err.splitlines()[-1]
+
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    ended = neurossm(*run, "--dask", "local")
+    assert ended.status == 2 and "pip install 'neurossm[dask]'" in ended.err.splitlines()[-1]

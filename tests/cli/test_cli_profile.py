@@ -1,0 +1,95 @@
+"""``neurossm profile`` beyond counts: placement, speeds, spike rates, NeuroBench, timings."""
+
+import json
+
+import pytest
+
+DATA = ("--data", "digits:test:5")
+
+
+def test_a_placed_profile_has_chips_cores_and_a_narrower_interval(neurossm, files):
+    loose = neurossm("profile", files.integer, *DATA, "--json").document
+    assert loose["placement"] is None and loose["per_core"] is None
+    for mapping in ("state", "channel"):
+        found = neurossm("profile", files.integer, *DATA, "--ssm-mapping", mapping,
+                         "--json").document  # fmt: skip
+        energy, cores = found["energy"], found["per_core"]
+        assert found["placement"]["ssm_mapping"] == mapping
+        assert found["placement"]["chips"] == energy["chips_at_least"] == 1
+        assert len(cores["cores"]) == found["placement"]["cores_in_use"] > 1
+        assert cores["max"]["syn_ops"]["high"] <= cores["total"]["syn_ops"]["high"]
+        assert cores["step_time"]["low_s"] <= energy["step_time_s"][1]
+        spread = energy["dynamic_high_j"] / energy["dynamic_low_j"]
+        assert spread < loose["energy"]["dynamic_high_j"] / loose["energy"]["dynamic_low_j"]
+    said = neurossm("profile", files.integer, *DATA, "--chips", 1).out
+    assert "Placed with the state mapping" in said and "Busiest core" in said
+
+
+def test_real_time_is_the_given_rate_and_free_running_beside_it(neurossm, files):
+    given = ("profile", files.integer, *DATA, "--steps-per-second", 500)
+    found = neurossm(*given, "--json").document
+    case = found["real_time"]
+    assert case["steps_per_second"] == 500
+    assert case["seconds"] == pytest.approx(found["energy"]["steps"] / 500)
+    assert case["static_j"] == pytest.approx([0.109 * case["seconds"], 0.342 * case["seconds"]])
+    said = neurossm(*given).out
+    assert "free-running" in said and "500 steps/s" in said
+    refused = neurossm("profile", files.integer, *DATA, "--steps-per-second", 1e12)
+    assert refused.status == 2 and "steps per second: expected above 0" in refused.err
+
+
+def test_energy_is_given_at_five_spike_rates_with_its_formula(neurossm, files):
+    found = neurossm("profile", files.integer, *DATA, "--json").document
+    rows = found["sensitivity"]["rows"]
+    assert [row["factor"] for row in rows] == [0.25, 0.5, 1.0, 2.0, 4.0]
+    energy = found["energy"]
+    assert rows[2]["dynamic_j"] == [energy["dynamic_low_j"], energy["dynamic_high_j"]]
+    assert rows[2]["spike_rate"] == found["metrics"]["spike_rate"]["mean"]
+    assert found["sensitivity"]["formula"].startswith("E(f) = ")
+
+
+def test_neurobench_is_written_under_its_own_keys(neurossm, files, tmp_path):
+    file = tmp_path / "neurobench.json"
+    found = neurossm("profile", files.integer, *DATA, "--neurobench", file, "--json").document
+    written = json.loads(file.read_text())
+    assert found["neurobench"] == str(file)
+    for key in ("Effective_ACs", "Effective_MACs", "Dense", "ActivationSparsity",
+                "ConnectionSparsity", "Footprint", "Recurrence"):  # fmt: skip
+        assert written[key] == found["metrics"]["neurobench"][key], key
+    assert written["ClassificationAccuracy"] == found["accuracy"]
+    assert written["Recurrence"]["State_Updates"] > 0
+
+
+def test_the_profiler_counters_are_those_of_the_counts(neurossm, files):
+    found = neurossm("profile", files.integer, *DATA, "--json").document
+    activity = found["metrics"]["activity"]
+    for key in ("syn_ops", "dendrite_updates", "spikes_in", "axon_out"):
+        assert activity["total"][key] == found["counts"]["total"][key]
+        busiest = activity["maximum"][key]
+        assert busiest["value"] == max(c[key] for n, c in found["counts"].items() if n != "total")
+        assert found["counts"][busiest["node"]][key] == busiest["value"]
+
+
+def test_timings_name_what_was_timed(neurossm, files):
+    given = ("profile", files.integer, "--data", "digits:test:8", "--measure-cpu")
+    cpu = neurossm(*given, "--json").document["cpu"]
+    assert cpu["float_network"] == "float engine on this graph"
+    assert cpu["machine"]["cpu"] and cpu["energy"]
+    for row in cpu["timings"]:
+        assert row["batch"] in (1, 8) and row["repeats"] >= 1
+        assert 0 < row["ms_per_sample"]["min"] <= row["ms_per_sample"]["median"]
+        assert row["samples_per_second"] == pytest.approx(1e3 / row["ms_per_sample"]["min"])
+        assert row["ms_per_step"]["min"] * 64 == pytest.approx(
+            row["ms_per_sample"]["min"] * row["batch"]
+        )
+    with_model = neurossm(*given, "--model", files.run, "--json")
+    forms = {row["form"] for row in with_model.document["cpu"]["timings"]}
+    assert {"float32, PyTorch, step by step", "integers, fast engine, step by step"} <= forms
+
+
+def test_wrong_use_of_the_model_is_refused(neurossm, files):
+    alone = neurossm("profile", files.integer, *DATA, "--model", files.run)
+    assert alone.status == 2 and "expected --measure-cpu beside it" in alone.err
+    other = neurossm("profile", files.integer, *DATA, "--measure-cpu", "--model", files.linear_run)
+    assert other.status == 2 and "expected run: glu" in other.err
+    assert "name the checkpoint that the graph was made of" in other.err
