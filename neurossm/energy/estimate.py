@@ -64,7 +64,7 @@ def estimate(
     if placement is not None:
         load, chips = Load.of(metrics), placement.chips
         work = placed_work(load, placement, hardware)
-        step_time = time_on_cores(core_loads(load, placement, hardware), hardware)
+        step_time = time_on_cores(core_loads(load, placement, hardware), hardware, chips)
     else:
         work, chips = work_of(graph, metrics, hardware), chips_at_least(graph, hardware)
         step_time = time_of_step(work, metrics.steps, hardware, chips)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from neurossm.energy.interval import Interval, interval_of
 from neurossm.energy.placed import CoreLoad
 from neurossm.energy.work import Work
-from neurossm.hardware import Hardware, Quantity
+from neurossm.hardware import Hardware
+from neurossm.metrics.step_time import StepTime, terms_of
 
 
 def time_of_step(work: Work, steps: int, hardware: Hardware, chips: int) -> Interval | None:
@@ -43,27 +46,23 @@ def time_of_step(work: Work, steps: int, hardware: Hardware, chips: int) -> Inte
     )
 
 
-def time_on_cores(loads: Iterable[CoreLoad], hardware: Hardware) -> Interval | None:
+def time_on_cores(loads: Iterable[CoreLoad], hardware: Hardware, chips: int = 1) -> Interval | None:
     """Return the seconds of a mean step on placed cores, or None where the file lacks a time.
 
-    Low: the largest of the chip's shortest step and, of any core, its synaptic operations or its
-    neuron passes: the published lower-bound model, per-core maxima. High: both of them one after
-    the other in the slowest core, then the synchronization that was published for several chips
-    (10 us; on one chip it may be less), and no less than Intel's measured step where the file has
-    one: that holds a fixed cost which no published term explains.
+    The terms of `neurossm.metrics.step_time`: low is the largest of the chip's shortest step and,
+    of any core, its synaptic operations or its neuron passes. High: both of them one after the
+    other in the slowest core, then the synchronization that was published for several chips (10 us;
+    on one chip it may be less), and no less than Intel's measured step where the file has one: that
+    holds a fixed cost which no published term explains.
     """
     timing = hardware.timing
     if timing.syn_op is None or timing.neuron_pass is None or timing.min_step is None:
         return None
-    syn_op, neuron_pass = interval_of(timing.syn_op), interval_of(timing.neuron_pass)
-    shortest, low, high = interval_of(timing.min_step), 0.0, 0.0
-    for load in loads:
-        synaptic, neural = syn_op * load.syn_ops, neuron_pass * load.passes
-        low = max(low, synaptic.low, neural.low)
-        high = max(high, synaptic.high + neural.high)
-    barrier = max(_high(timing.barrier_multi_chip), shortest.high)
-    return Interval(max(shortest.low, low), max(high + barrier, _high(timing.measured_step)))
-
-
-def _high(quantity: Quantity | None) -> float:
-    return quantity.high if quantity is not None else 0.0
+    each = list(loads)
+    syn_ops, passes = (
+        np.array([[getattr(part, end) for part in parts] for end in ("low", "high")])
+        for parts in ([load.syn_ops for load in each], [load.passes for load in each])
+    )
+    names = [f"core {position}" for position in range(len(each))]
+    found = StepTime(tuple(terms_of(syn_ops, passes, chips, hardware, names)))
+    return Interval(found.low, found.high)

@@ -23,7 +23,7 @@ from neurossm.trace import Trace
 
 Floats = NDArray[np.float64]
 Messages = Mapping[str, tuple[Floats, Floats]]  # of each neuron: least and most a step
-COUNTERS = ("syn_ops", "dendrite_updates", "spikes_in", "axon_out")
+COUNTERS = ("syn_ops", "dendrite_updates", "spikes_in", "axon_out", "spike_axon_in")
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +52,11 @@ class CoreActivity:
     axon_out: Floats
     leaving: Floats
     basis: str
+
+    @property
+    def spike_axon_in(self) -> Floats:
+        """Messages that look up an incoming axon: on placed cores all that arrive."""
+        return self.spikes_in
 
     def as_json(self) -> dict[str, object]:
         """Return plain values: totals and maxima of each counter, and every core's."""

@@ -73,47 +73,70 @@ class StepTime:
 
 
 def step_time(placement: Placement, activity: CoreActivity, hardware: Hardware) -> StepTime:
-    """Return the predicted time of a step.
+    """Return the predicted time of a step of a placed network.
 
     Raises
     ------
     TargetError
         If the file of the chip lacks a time, or the passes of a node type.
     """
+    terms = terms_of(
+        activity.syn_ops,
+        _passes(placement, hardware),
+        placement.chips,
+        hardware,
+        [_core(placement, position) for position in range(len(placement.cores))],
+    )
+    if placement.chips > 1:
+        terms.append(_links(activity, hardware))
+    return StepTime(tuple(terms))
+
+
+def terms_of(
+    syn_ops: NDArray[np.float64],
+    passes: NDArray[np.float64],
+    chips: int,
+    hardware: Hardware,
+    names: Sequence[str],
+) -> list[Term]:
+    """Return the terms that follow from the work of cores in a mean step.
+
+    Parameters
+    ----------
+    syn_ops, passes
+        Synaptic operations and passes of neuron programs of each core, least and most:
+        ``(2, cores)``.
+    chips
+        How many: several have a barrier of their own.
+    hardware
+        The chip.
+    names
+        What each core is called.
+
+    Raises
+    ------
+    TargetError
+        If the file of the chip lacks a time.
+    """
     timing = hardware.timing
     syn_op, neuron_pass, shortest = (
         hardware.require("timing", key) for key in ("syn_op", "neuron_pass", "min_step")
     )
-    passes = _passes(placement, hardware)
-    busiest = int(np.argmax(passes[1]))
+    barrier = hardware.require("timing", "barrier_multi_chip") if chips > 1 else shortest
+    neural = np.stack([passes[0] * neuron_pass.low, passes[1] * neuron_pass.high])
+    synaptic = np.stack([syn_ops[0] * syn_op.low, syn_ops[1] * syn_op.high])
+    several = timing.barrier_multi_chip or shortest
+    one_by_one = (neural + synaptic)[1]
+    slowest = int(np.argmax(one_by_one))
     terms = [
+        _busiest("neuron updates", neural, names, f"{neuron_pass} a pass: {neuron_pass.source}"),
+        _busiest("synaptic operations", synaptic, names, f"{syn_op} each: {syn_op.source}"),
+        Term("barrier", barrier.low, barrier.high, "all cores", f"{barrier}: {barrier.source}"),
         Term(
-            "neuron updates", float(passes[0].max()) * neuron_pass.low,
-            float(passes[1].max()) * neuron_pass.high, _core(placement, busiest),
-            f"{neuron_pass} a pass: {neuron_pass.source}",
-        ),
-        Term(
-            "synaptic operations", float(activity.syn_ops[0].max()) * syn_op.low,
-            float(activity.syn_ops[1].max()) * syn_op.high,
-            _core(placement, int(np.argmax(activity.syn_ops[1]))),
-            f"{syn_op} each: {syn_op.source}",
+            "both in a row, and a barrier", 0.0, float(one_by_one[slowest]) + several.high,
+            names[slowest], f"if a core does not overlap them; {several}: {several.source}",
         ),
     ]  # fmt: skip
-    barrier = shortest
-    if placement.chips > 1:
-        barrier = hardware.require("timing", "barrier_multi_chip")
-        link = hardware.require("timing", "chip_link_message")
-        chip = int(np.argmax(activity.leaving[1]))
-        terms.append(
-            Term(
-                "messages between chips", 0.0, float(activity.leaving[1].max()) * link.high,
-                f"chip {chip}, all over one link; how many there are is not published",
-                f"{link} a message: {link.source}",
-            )
-        )  # fmt: skip
-    terms.append(
-        Term("barrier", barrier.low, barrier.high, "all cores", f"{barrier}: {barrier.source}")
-    )
     if timing.measured_step is not None:
         fixed = timing.measured_step
         terms.append(
@@ -122,7 +145,22 @@ def step_time(placement: Placement, activity: CoreActivity, hardware: Hardware) 
                 f"{fixed} of a whole step of a small network: {fixed.source}",
             )
         )  # fmt: skip
-    return StepTime(tuple(terms))
+    return terms
+
+
+def _busiest(name: str, seconds: NDArray[np.float64], names: Sequence[str], source: str) -> Term:
+    where = names[int(np.argmax(seconds[1]))]
+    return Term(name, float(seconds[0].max()), float(seconds[1].max()), where, source)
+
+
+def _links(activity: CoreActivity, hardware: Hardware) -> Term:
+    link = hardware.require("timing", "chip_link_message")
+    chip = int(np.argmax(activity.leaving[1]))
+    return Term(
+        "messages between chips", 0.0, float(activity.leaving[1].max()) * link.high,
+        f"chip {chip}, all over one link; how many there are is not published",
+        f"{link} a message: {link.source}",
+    )  # fmt: skip
 
 
 def _passes(placement: Placement, hardware: Hardware) -> NDArray[np.float64]:

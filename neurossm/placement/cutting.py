@@ -81,16 +81,21 @@ def with_fan_in_cut(populations: Sequence[Population], budget: Budget) -> tuple[
             if not dense:
                 break
             largest = max(dense, key=lambda c: c.axons)
-            parts, population = _cut_connection(population, largest, budget)
+            base = largest.node or population.name
+            before = sum(p.kind == "part" and p.inputs[0].node == largest.node for p in found)
+            parts, population = _cut_connection(population, largest, budget, base, before)
             found += parts
         found.append(population)
     return tuple(found)
 
 
 def _cut_connection(
-    population: Population, connection: Connection, budget: Budget
+    population: Population, connection: Connection, budget: Budget, base: str, before: int
 ) -> tuple[list[Population], Population]:
-    """Return the relays of one connection's parts and the population behind them."""
+    """Return the relays of one connection's parts and the population behind them.
+
+    They are called ``base.partK``; `before` of that name are there already.
+    """
     ways = _ways(population, connection, budget)
     parts = min(ways, key=lambda n: _cores(population, connection, n, budget))
     relays = [
@@ -98,8 +103,7 @@ def _cut_connection(
         for start, stop in cut_evenly(connection.axons, parts)
     ]
     relays = [
-        replace(relay, name=f"{connection.node or population.name}.part{i}")
-        for i, relay in enumerate(relays)
+        replace(relay, name=f"{base}.part{number}") for number, relay in enumerate(relays, before)
     ]
     return relays, _behind(population, connection, [relay.name for relay in relays])
 

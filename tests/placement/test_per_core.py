@@ -177,6 +177,9 @@ def test_the_step_of_the_128_x_4_network_at_full_activity_by_hand() -> None:
     assert terms["synaptic operations"].high == pytest.approx(128 * 128 * 0.66e-9)
     assert "relu" in terms["synaptic operations"].where
     assert terms["barrier"].high == 200e-9
+    # the ReLU layer's core, if it does not overlap its work, and 10 us to synchronize
+    in_a_row = 128 * 128 * 0.66e-9 + 128 * 2 * 4e-9 + 10e-6
+    assert terms["both in a row, and a barrier"].high == pytest.approx(in_a_row)
     # Intel measured 31.03 us a step of this network: inside, by the fixed cost alone
     assert found.low <= 31.03e-6 <= found.high
     assert found.binds_low.name == "neuron updates"
