@@ -61,7 +61,7 @@ def cores_svg(placement: Placement, hardware: Hardware) -> str:
     title = f"Placement on {hardware.title}"
     about = (
         f"{len(placement.cores)} cores on {placement.chips} chips, {placement.neurons} neurons;"
-        f" fullest core {placement.largest_load:.0%} of its memory. Positions are schematic."
+        f" fullest core {_part(placement.largest_load)} of its memory. Positions are schematic."
     )
     return element(
         "svg",
@@ -160,7 +160,7 @@ def _cell(
         element("rect", class_="load", fill_opacity=f"{0.08 + 0.92 * load:.3f}", **size),
         element("rect", class_="rim", **size),
         element("text", shown, class_="which", x=x + _CELL_W / 2, y=y + 13),
-        element("text", f"{load:.0%}", class_="part", x=x + _CELL_W / 2, y=y + 24),
+        element("text", f"{_part(load)}", class_="part", x=x + _CELL_W / 2, y=y + 24),
     )
 
 
@@ -183,7 +183,7 @@ def _squares(placement: Placement) -> tuple[float, float, list[str]]:
                 element("rect", class_="load", fill_opacity=f"{0.08 + 0.92 * load:.3f}", **size),
                 element("rect", class_="rim", **size),
                 element("text", str(chip), class_="which", x=x + _SQUARE / 2, y=y + 17),
-                element("text", f"{load:.0%}", class_="part", x=x + _SQUARE / 2, y=y + 30),
+                element("text", f"{_part(load)}", class_="part", x=x + _SQUARE / 2, y=y + 30),
             )
         )
     rows = -(-placement.chips // across)
@@ -201,7 +201,7 @@ def _legend(table: Sequence[Row], top: float, width: float) -> tuple[float, list
     shown = [element("text", head, class_="head", x=_MARGIN, y=top + _LINE)]
     for position, row in enumerate(table):
         column, line = divmod(position, lines)
-        label = f"{row.number}  {_short(row.name)}: {_plural(row.cores)}, up to {row.load:.0%}"
+        label = f"{row.number}  {_short(row.name)}: {_plural(row.cores)}, up to {_part(row.load)}"
         shown.append(
             element(
                 "text",
@@ -219,3 +219,8 @@ def _plural(cores: int) -> str:
 
 def _short(name: str) -> str:
     return name if len(name) <= 26 else "…" + name[-25:]
+
+
+def _part(load: float) -> str:
+    """Return a load in whole per cent; little is not nothing."""
+    return "<1%" if 0 < load < 0.01 else f"{load:.0%}"
