@@ -160,7 +160,7 @@ def _cell(
         element("rect", class_="load", fill_opacity=f"{0.08 + 0.92 * load:.3f}", **size),
         element("rect", class_="rim", **size),
         element("text", shown, class_="which", x=x + _CELL_W / 2, y=y + 13),
-        element("text", f"{_part(load)}", class_="part", x=x + _CELL_W / 2, y=y + 24),
+        element("text", text(_part(load)), class_="part", x=x + _CELL_W / 2, y=y + 24),
     )
 
 
@@ -183,7 +183,7 @@ def _squares(placement: Placement) -> tuple[float, float, list[str]]:
                 element("rect", class_="load", fill_opacity=f"{0.08 + 0.92 * load:.3f}", **size),
                 element("rect", class_="rim", **size),
                 element("text", str(chip), class_="which", x=x + _SQUARE / 2, y=y + 17),
-                element("text", f"{_part(load)}", class_="part", x=x + _SQUARE / 2, y=y + 30),
+                element("text", text(_part(load)), class_="part", x=x + _SQUARE / 2, y=y + 30),
             )
         )
     rows = -(-placement.chips // across)
