@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 ENGINES = ("reference", "fast", "lava", "float")
 LARGEST_TRACE_BYTES = 4 * 2**30
-# side by side in one Lava network: the same bits, about 20 times less time for each (docs/lava.md);
-# beyond 64 the states of a layer leave the cache, and the bar moves too seldom
+# side by side in one Lava network: the same bits, 14 times less time for each (docs/lava.md); on
+# wider networks the states of more samples leave the cache
 SAMPLES_ON_LAVA = 32
 
 
@@ -92,7 +92,7 @@ def lava_options(engine: str, fuse: str, stacked: int, samples: int) -> LavaOpti
     from neurossm_converters.lava_backend import LavaOptions
 
     side_by_side = min(stacked or SAMPLES_ON_LAVA, max(samples, 1))
-    return LavaOptions(stacked=side_by_side, fuse=fuse or "stage")  # type: ignore[arg-type]
+    return LavaOptions(stacked=side_by_side, fuse=fuse or "auto")  # type: ignore[arg-type]
 
 
 def warm_up(graph: Graph, data: Dataset) -> None:

@@ -41,8 +41,8 @@ def run(
         str,
         typer.Option(
             metavar="none|stage|network",
-            help="On Lava a process for each node, for the nodes between two layers of synapses"
-            " (the default), or for all; the same bits.",
+            help="On Lava a process for each node, for the nodes between two layers of synapses, or"
+            " for all; the same bits. By default the fastest.",
         ),
     ] = "",
     stacked: Annotated[

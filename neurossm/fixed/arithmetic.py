@@ -53,6 +53,20 @@ def shift(values: ArrayLike, right: ArrayLike) -> NDArray[np.int64]:
     return np.asarray(np.sign(p) * shifted, dtype=np.int64)
 
 
+def multiply_shift(scaled: ArrayLike, values: ArrayLike) -> NDArray[np.float64]:
+    """Return ``shift(m * values, k)`` for ``scaled = m * 2**-k``, as float64.
+
+    Exact while the products stay below 2**53, as the contract demands, and several times faster
+    than `shift`.
+
+    Examples
+    --------
+    >>> multiply_shift(0.75, [-5, 5, 4]).tolist()
+    [-3.0, 3.0, 3.0]
+    """
+    return np.asarray(np.trunc(np.multiply(scaled, values, dtype=np.float64)))
+
+
 def saturate(values: ArrayLike, bits: int) -> tuple[NDArray[np.int64], int]:
     """Return `values` clipped to `bits` signed bits (symmetric), and how many were clipped.
 

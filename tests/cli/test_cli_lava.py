@@ -56,7 +56,7 @@ def test_options_of_lava_are_refused_beside_another_engine(neurossm, files):
     assert "--fuse, --stacked: expected --engine lava beside them, got --engine fast" in ended.err
     wrong = neurossm("run", files.integer, "--data", "digits:test:2", "--engine", "lava",
                      "--fuse", "block")  # fmt: skip
-    assert wrong.status == 2 and "none | stage | network" in wrong.err
+    assert wrong.status == 2 and "auto | none | stage | network" in wrong.err
 
 
 def test_the_demo_goes_the_whole_way(neurossm, tmp_path):

@@ -17,6 +17,7 @@ from neurossm.fixed import (
     ceil_to,
     compiled,
     fit_frac,
+    multiply_shift,
     project_poles,
     round_leaks,
     round_to,
@@ -75,6 +76,13 @@ def test_shift_is_exact_integer_arithmetic(value, right):
     expected = toward_zero(value, right)
     assume(abs(expected) < 2**62)
     assert shift(value, right) == expected
+
+
+@given(st.integers(-(2**16), 2**16), st.integers(-(2**24), 2**24), st.integers(-8, 40))
+@QUICK
+def test_a_product_in_float64_drops_its_fraction_the_same_way(mantissa, value, right):
+    found = multiply_shift(math.ldexp(mantissa, -right), [value])
+    assert found.tolist() == [toward_zero(mantissa * value, right)]
 
 
 def test_saturation_is_symmetric_and_counted():

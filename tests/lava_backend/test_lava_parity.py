@@ -8,7 +8,7 @@ import pytest
 from neurossm.engine.run import run as run_engine
 from neurossm.trace import compare
 from neurossm_converters import lava_backend
-from neurossm_converters.lava_backend import LavaOptions
+from neurossm_converters.lava_backend import LavaOptions, child
 
 pytestmark = pytest.mark.lava
 STEPS = 20
@@ -16,25 +16,43 @@ STEPS = 20
 
 @dataclass(frozen=True)
 class Case:
+    """A way to run; processes counted by hand on the graph of conftest.py."""
+
     options: LavaOptions
     seed: int
     samples: int
     groups: int
+    processes: int
     record: str | tuple[str, ...] = "all"
 
+    @property
+    def name(self) -> str:
+        """Its options as a test's name."""
+        o = self.options
+        return f"{o.protocol}-{o.fuse}-{o.synapses}-{o.stacked}"
 
+
+# 29 nodes, and 9 edges into the eight Affines. The stages: the inputs, and what up, ternary and
+# embed reach without synapses; value; sparse with none; back; back2; gate; deep and all behind it
+STAGES = 7
+ALONE, SYNAPSES = 29, 9
 # the specification runs each sample by itself: to equal it with one sample and with three in a
 # row or side by side is to equal oneself alone
 CASES = (
-    Case(LavaOptions(protocol="loihi"), seed=0, samples=3, groups=3),
-    Case(LavaOptions(protocol="async"), seed=0, samples=1, groups=1),
-    Case(LavaOptions(protocol="async", stacked=2), seed=0, samples=3, groups=2),
-    Case(LavaOptions(protocol="loihi", stacked=2), 1, samples=3, groups=2, record=("ssm", "out")),
-)
+    Case(LavaOptions(protocol="loihi", fuse="none"), 0, 3, groups=3, processes=ALONE + SYNAPSES),
+    Case(LavaOptions(fuse="none", synapses="sparse"), 0, 1, groups=1, processes=ALONE + SYNAPSES),
+    Case(LavaOptions(synapses="dense"), 0, 1, groups=1, processes=STAGES + SYNAPSES),
+    Case(LavaOptions(fuse="stage", stacked=2), 0, samples=3, groups=2, processes=STAGES),
+    Case(LavaOptions(), 1, samples=3, groups=3, processes=1),
+    Case(
+        LavaOptions(protocol="loihi", fuse="none", stacked=2), 1, samples=3, groups=2,
+        processes=ALONE + SYNAPSES, record=("ssm", "out"),
+    ),
+)  # fmt: skip
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda c: f"{c.options.protocol}-{c.options.stacked}")
-def test_every_node_equals_the_reference(graph_of, inputs_of, case):
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_node_equals_the_reference(graph_of, inputs_of, case, monkeypatch):
     graph = graph_of(case.seed)
     inputs = {name: array[: case.samples] for name, array in inputs_of(3, case.seed).items()}
     expected = run_engine(graph, inputs, engine="reference")
@@ -43,7 +61,13 @@ def test_every_node_equals_the_reference(graph_of, inputs_of, case):
     assert clipped >= {"up", "ternary", "far", "value", "product", "accumulate", "none"}
     assert all(count.spikes_out for count in expected.counts.values())
 
-    done = []
+    starts, done = [], []
+    popen = child.subprocess.Popen
+    monkeypatch.setattr(
+        child.subprocess,
+        "Popen",
+        lambda *given, **named: starts.append(1) or popen(*given, **named),
+    )
     found = lava_backend.run_timed(graph, inputs, case.record, case.options, done.append)
     trace = found.trace
 
@@ -63,9 +87,10 @@ def test_every_node_equals_the_reference(graph_of, inputs_of, case):
 
     assert trace.engine == "lava"
     assert sum(done) == case.samples
+    assert len(starts) == 1  # for all samples
     assert found.latency == 4  # up, value, gate, deep
     assert found.network_steps == case.groups * STEPS + 4
-    assert found.processes == 29 + 9  # nodes, and edges into the eight Affines
+    assert found.processes == case.processes
     assert found.steps_per_second == pytest.approx(case.samples * STEPS / found.stepping_seconds)
 
 

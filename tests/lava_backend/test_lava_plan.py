@@ -12,7 +12,7 @@ from neurossm.fixed import Fixed, Quantized
 from neurossm.graph import Graph
 from neurossm.nodes import Affine, Embedding, Input, Output, Sum, Threshold
 from neurossm_converters import lava_backend
-from neurossm_converters.lava_backend import LavaOptions, make_plan, shim
+from neurossm_converters.lava_backend import LavaOptions, child, make_plan, shim
 
 STEADY = Fixed(8, 0)
 
@@ -138,3 +138,10 @@ def test_an_unfit_version_is_named_with_the_remedy(monkeypatch, versions, proble
     with pytest.raises(shim.TargetError, match=problem) as caught:
         shim.require_lava()
     assert remedy in str(caught.value)
+
+
+def test_nothing_is_started_without_lava(monkeypatch):
+    monkeypatch.setattr(shim, "_version", {"lava-nc": "", "numpy": "2.3.5"}.__getitem__)
+    monkeypatch.setattr(child.subprocess, "Popen", None)
+    with pytest.raises(shim.TargetError, match="Lava: got lava-nc is not installed"):
+        lava_backend.run(chain(1), np.zeros((1, 1, 1), int))

@@ -18,6 +18,7 @@ from neurossm.trace import Trace
 from neurossm_converters.lava_backend import shim
 from neurossm_converters.lava_backend.child import run_worker
 from neurossm_converters.lava_backend.job import Job
+from neurossm_converters.lava_backend.layout import lay_out
 from neurossm_converters.lava_backend.options import LavaOptions
 from neurossm_converters.lava_backend.plan import Plan, make_plan
 from neurossm_converters.lava_backend.record import PROGRESS
@@ -71,7 +72,7 @@ def run(
     graph, inputs, record, progress
         As for `neurossm.engine.run.run`.
     options
-        How to run; None for one sample at a time under the asynchronous protocol.
+        How to run; None for the defaults of `LavaOptions`: one sample at a time.
 
     Raises
     ------
@@ -111,7 +112,7 @@ def run_job(job: Job, progress: Progress | None = None) -> LavaRun:
     return LavaRun(
         trace=trace,
         latency=plan.latency,
-        processes=job.processes,
+        processes=lay_out(job.graph, plan, job.options).processes,
         network_steps=job.network_steps(plan.latency),
         startup_seconds=startup,
         stepping_seconds=stepping,
@@ -119,7 +120,7 @@ def run_job(job: Job, progress: Progress | None = None) -> LavaRun:
 
 
 class _Meter:
-    """Tells how many samples every node has finished, from the file in which they note it."""
+    """Tells how many samples the nodes have made, from the file in which they note it."""
 
     def __init__(self, job: Job, plan: Plan, folder: Path, progress: Progress | None) -> None:
         self.job, self.progress, self.file, self.done = job, progress, folder / PROGRESS, 0
@@ -131,8 +132,9 @@ class _Meter:
             steps = np.load(self.file, allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return 0  # not there yet, or just being written
-        groups = int((steps - self.latencies).min()) // self.job.steps
-        self.advance_to(min(max(groups, 0) * self.job.options.stacked, self.job.samples))
+        # samples side by side end together: on the way, their share of steps is told
+        made = max(int((steps - self.latencies).min()), 0) * self.job.options.stacked
+        self.advance_to(min(made // self.job.steps, self.job.samples))
         return int(steps.sum())
 
     def advance_to(self, samples: int) -> None:

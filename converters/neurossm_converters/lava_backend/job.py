@@ -11,7 +11,6 @@ import numpy as np
 from neurossm import store
 from neurossm.errors import TargetError
 from neurossm.graph import Graph
-from neurossm.nodes import Affine
 from neurossm_converters.lava_backend.options import LavaOptions
 from neurossm_converters.lava_backend.record import Fault, Integers, input_file
 
@@ -53,12 +52,6 @@ class Job:
     def steps(self) -> int:
         """T."""
         return int(next(iter(self.inputs.values())).shape[1])
-
-    @property
-    def processes(self) -> int:
-        """Lava processes: one a node, and one for the synapses of each edge into an `Affine`."""
-        nodes = self.graph.nodes
-        return len(nodes) + sum(isinstance(nodes[end], Affine) for _, end in self.graph.edges)
 
     def network_steps(self, latency: int) -> int:
         """Return the steps that the network has to make for all samples."""
@@ -102,6 +95,8 @@ class Job:
             graph=graph,
             inputs=inputs,
             recorded=tuple(orders["recorded"]),
-            options=LavaOptions(**orders["options"]),
+            options=LavaOptions(
+                **{**orders["options"], "extensions": tuple(orders["options"]["extensions"])}
+            ),
             fault=None if orders["fault"] is None else Fault(**orders["fault"]),
         )

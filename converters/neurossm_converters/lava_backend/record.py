@@ -40,8 +40,10 @@ class Fault:
     kind: str
     step: int = 1
 
-    def strike(self) -> None:
-        """Fail in the way that `kind` says."""
+    def strike(self, network_step: int) -> None:
+        """Fail in the way that `kind` says when its step has come; step 0 is the beginning."""
+        if network_step != (0 if self.kind == "init" else self.step):
+            return
         if self.kind == "exit":
             os._exit(9)
         while self.kind == "hang":
@@ -51,7 +53,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Frame:
-    """Where a process stands in the run: all it needs besides its arithmetic.
+    """Where a node stands in the run: all it needs besides its arithmetic.
 
     Attributes
     ----------
@@ -91,6 +93,11 @@ class Frame:
         """Shape of the messages on a port: ``(C,)``, or ``(S, C)`` with samples side by side."""
         return (self.channels,) if self.stacked == 1 else (self.stacked, self.channels)
 
+    def strike(self, network_step: int) -> None:
+        """Fail where a test asked for it."""
+        if self.fault is not None:
+            self.fault.strike(network_step)
+
     def file(self, kind: str) -> Path:
         """Return the file of this node for ``values`` or ``summary``."""
         return Path(self.folder) / f"node.{self.index}.{kind}"
@@ -108,7 +115,7 @@ class Frame:
 
 
 class Recorder:
-    """The files of one process while it runs.
+    """The files of one node while it runs.
 
     Attributes
     ----------
@@ -138,20 +145,22 @@ class Recorder:
         )
         self._progress = np.asarray(np.load(Path(frame.folder) / PROGRESS, mmap_mode="r+"))
 
-    def entered(self, network_step: int) -> None:
-        """Note that a network step begins."""
-        if network_step == 1:
-            self._first = time.monotonic()
-        self._progress[self.frame.index] = network_step - 1
+    def entered(self) -> None:
+        """Note that the first network step begins."""
+        self._first = time.monotonic()
+
+    def done(self, network_step: int) -> None:
+        """Note that a network step has been made."""
+        self._progress[self.frame.index] = network_step
 
     def message(self, samples: slice, step: int, values: Integers) -> None:
         """Keep what was sent at a logical step, ``(samples, C)``."""
-        self.fired += np.count_nonzero(values, axis=0)
+        self.fired += (values != 0).sum(axis=0)
         if self._values is not None:
             self._values[samples, step] = values
 
-    def state(self, name: str, samples: slice, values: NDArray[np.integer]) -> None:
-        """Keep a state at the end of its samples."""
+    def keep(self, name: str, samples: slice, values: NDArray[np.integer]) -> None:
+        """Keep a state at the end of its samples, ``(samples, ...)``."""
         if name not in self._states:
             shape = (self.frame.samples, *values.shape[1:])
             self._states[name] = np.zeros(shape, np.int32)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,11 @@ from lava.magma.core.run_conditions import RunSteps
 from lava.magma.core.run_configs import Loihi2SimCfg
 from lava.magma.core.sync.protocols.async_protocol import AsyncProtocol
 from lava.magma.runtime.mgmt_token_enums import MGMT_COMMAND, MGMT_RESPONSE, enum_equal
+
+from neurossm_converters.lava_backend import models
+from neurossm_converters.lava_backend.cells import NodeFailed
+from neurossm_converters.lava_backend.options import LavaOptions
+from neurossm_converters.lava_backend.processes.stages import Stage, with_ports
 
 PATIENCE = 0.5  # s; a traceback arrives a little after the death of its process
 POLL = 0.01
@@ -72,22 +78,35 @@ def asynchronous(model: Any) -> Any:
     return Asynchronous
 
 
-class AsyncSimCfg(Loihi2SimCfg):
-    """Lava's fixed-point simulation with every model made asynchronous."""
-
-    def __init__(self) -> None:
-        super().__init__(select_tag="fixed_pt")
-        self._converted: dict[Any, Any] = {}
-
-    def select(self, process: Any, proc_models: Any) -> Any:
-        """Return the converted model; one class for each, as Lava groups processes by it."""
-        model = super().select(process, proc_models)
-        return self._converted.setdefault(model, asynchronous(model))
-
-
 def simulation(protocol: str) -> Any:
-    """Return the run configuration of a protocol, ``loihi`` or ``async``."""
-    return AsyncSimCfg() if protocol == "async" else Loihi2SimCfg(select_tag="fixed_pt")
+    """Return the run configuration of the simulation, under ``loihi`` or ``async``."""
+    return configuration(LavaOptions(protocol=protocol))  # type: ignore[arg-type]
+
+
+def configuration(options: LavaOptions) -> Any:
+    """Return the run configuration of a target: its own, with registered models put first."""
+    config = models.configuration_of(options.target) or Loihi2SimCfg(select_tag="fixed_pt")
+    select = config.select
+    finished: dict[Any, Any] = {}
+
+    def selected(process: Any, proc_models: Any) -> Any:
+        model = models.model_of(type(process), options.target) or select(process, proc_models)
+        ports = (process.ports_in, process.ports_out) if isinstance(process, Stage) else None
+        # one class for each, as Lava groups processes by it
+        if (model, ports) not in finished:
+            finished[model, ports] = _finished(model, ports, options.protocol)
+        return finished[model, ports]
+
+    # on the instance: Lava asks for the type of a configuration elsewhere
+    config.select = selected
+    return config
+
+
+def _finished(model: Any, ports: tuple[int, int] | None, protocol: str) -> Any:
+    if ports is not None:
+        model = with_ports(model, *ports)
+    converts = protocol == "async" and issubclass(model, PyLoihiProcessModel)
+    return asynchronous(model) if converts else model
 
 
 def run_checked(
@@ -124,10 +143,10 @@ def run_checked(
     """
     try:
         process.create_runtime(config)
-    except Exception:
-        # the constructor of a model raised; the other processes already run
+    except Exception as error:
+        # the constructor of a model raised, or there was no room; other processes already run
         if process.runtime is not None:
-            raise _end_failed(process.runtime) from None
+            raise _end_failed(process.runtime, error) from None
         raise
     runtime = process.runtime
     started()
@@ -152,24 +171,32 @@ def _actors(runtime: Any) -> Any:
     return runtime._messaging_infrastructure.actors
 
 
-def _end_failed(runtime: Any) -> ProcessFailed:
-    """Find out which process failed, end all, and return the error."""
+def _end_failed(runtime: Any, cause: Exception | None = None) -> ProcessFailed:
+    """Find out which process failed, end all, and return the error; `cause` if none is to blame."""
     deadline = time.monotonic() + PATIENCE
     while not any(actor.exception for actor in _actors(runtime)) and time.monotonic() < deadline:
         time.sleep(POLL)
     # actors are built in the order of the process builders, services after them
     names = [process.name for process in runtime._executable.proc_builders]
     failure = ProcessFailed("Lava", "ended without an answer", "")
+    if cause is not None:
+        failure = _failure("Lava", cause, "".join(traceback.format_exception(cause)))
     for position, actor in enumerate(_actors(runtime)):
         name = names[position] if position < len(names) else "Lava's runtime service"
         if actor.exception:
             error, details = actor.exception
-            failure = ProcessFailed(name, f"{type(error).__name__}: {error}", details)
+            failure = _failure(name, error, details)
             break
         if not actor.is_alive():
             failure = ProcessFailed(name, f"process ended with status {actor.exitcode}", "")
     _tear_down(runtime)
     return failure
+
+
+def _failure(process: str, error: Exception, details: str) -> ProcessFailed:
+    if isinstance(error, NodeFailed):  # several nodes may share a process
+        return ProcessFailed(error.node, error.reason, details)
+    return ProcessFailed(process, f"{type(error).__name__}: {error}", details)
 
 
 def _tear_down(runtime: Any) -> None:

@@ -42,17 +42,19 @@ def _run(folder: Path) -> None:
     shim.require_lava()
     shim.ensure()
     # only now can Lava be imported
-    from neurossm_converters.lava_backend import network, runtime
+    from neurossm_converters.lava_backend import models, runtime
+    from neurossm_converters.lava_backend.network import Network
 
     job = Job.load(folder)
     plan = make_plan(job.graph)
     np.save(folder / PROGRESS, np.zeros(len(job.graph.order), np.int64))
-    built = network.build(job, plan, folder)
-    process = built[job.graph.order[0]]
+    models.load_extensions(job.options.extensions)
+    config = runtime.configuration(job.options)
+    process = Network(job, plan, folder).processes[0]
     runtime.run_checked(
         process,
         job.network_steps(plan.latency),
-        runtime.simulation(job.options.protocol),
+        config,
         job.options.time_limit,
         (folder / STARTED).touch,
         lambda: steps_made(folder),
