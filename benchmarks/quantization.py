@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--float-epoch", action="store_true", help="time an epoch on floats, too")
     parser.add_argument("--only", nargs="*", default=list(WIDTHS), help="of the widths")
+    parser.add_argument("--checkpoints", nargs="*", default=list(CHECKPOINTS))
     parser.add_argument("--table", action="store_true", help="print what is measured, no more")
     args = parser.parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
@@ -44,7 +45,7 @@ def main() -> None:
         print(document(rows))
         return
     for name in args.only:
-        for checkpoint in CHECKPOINTS:
+        for checkpoint in args.checkpoints:
             row = rows.setdefault(f"{checkpoint}, {name}", {})
             for stage in ("post-training", "fine-tuned"):
                 if stage in row:
@@ -56,7 +57,7 @@ def main() -> None:
                 row[stage] = measure(run, args.folder, WIDTHS[name], args.test)
                 book.write_text(json.dumps(rows, indent=1) + "\n")
                 print(checkpoint, name, stage, row[stage], flush=True)
-    for checkpoint in CHECKPOINTS if args.float_epoch else ():
+    for checkpoint in args.checkpoints if args.float_epoch else ():
         row = rows.setdefault(f"{checkpoint}, float epoch", {})
         if not row:
             row.update(float_epoch(checkpoint, args.folder / f"{checkpoint}, float", args))

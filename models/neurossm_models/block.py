@@ -8,6 +8,7 @@ spikes.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from torch import Tensor, nn
 
@@ -18,6 +19,7 @@ from neurossm_models.s4d import S4D
 from neurossm_models.stages import Norm, Recurrence
 
 States = tuple[Tensor, ...]
+Restraint = Callable[[], None]
 
 
 class Block(nn.Module, ABC):
@@ -111,6 +113,13 @@ class Block(nn.Module, ABC):
     @abstractmethod
     def respond_step(self, y: Tensor, membrane: States) -> tuple[Tensor, States]:
         """Return what is added to the stream, and the next membrane, for y (B, H)."""
+
+    def restraints(self) -> list[Restraint]:
+        """Return what puts parameters back to where integers with the ranges of now have room.
+
+        Called after each step of fine-tuning; nothing by default.
+        """
+        return []
 
     def initial_membrane(self, batch: int) -> States:
         """Return the state of the neuron before the first step; none by default."""

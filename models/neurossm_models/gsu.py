@@ -17,6 +17,7 @@ of the ternary weights in its place. The ternary weights get a surrogate gradien
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import torch
@@ -24,7 +25,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import gelu
 
-from neurossm_models.block import Block, States
+from neurossm_models.block import Block, Restraint, States
 from neurossm_models.chain import Stage
 from neurossm_models.config import GSUConfig
 from neurossm_models.layers import affine, make_norm, normalize
@@ -114,6 +115,23 @@ class GatedSpikingUnit(nn.Module):
         relative = self.weight / self.weight.detach().abs().max()
         return ternary(relative, torch.full((), self.fraction).to(relative))
 
+    @torch.no_grad()
+    def largest_constant(self) -> float:
+        """Return the largest ``|b1 / scale|``, the constant of the deployed ternary branch.
+
+        Deployed, the scale moves into the other branch, so that the weights are -1, 0 and 1
+        (`neurossm_converters.from_torch`).
+        """
+        moved = self.scale != 0
+        return float((self.bias_n / self.scale)[moved].abs().max()) if moved.any() else 0.0
+
+    @torch.no_grad()
+    def limit_constant(self, limit: float) -> None:
+        """Raise scales that are nearer to 0 than ``|b1 / scale| <= limit`` allows."""
+        least = self.bias_n.abs() / limit
+        away = torch.where(self.scale < 0, -least, least)
+        self.scale.copy_(torch.where(self.scale.abs() < least, away, self.scale))
+
     def forward(self, y: Tensor, t: Tensor) -> Tensor:
         """Return the unit's output for y and its ternary form t, all (H, B, L)."""
         n = affine(y, self.scale[:, None] * self.ternary_weight(), self.bias_n)
@@ -146,6 +164,15 @@ class GSUBlock(Block):
         v = self.dropout(out)
         t = self.ternary(v)
         return r + self.unit(v, t), t
+
+    def restraints(self) -> list[Restraint]:
+        """Keep the deployed constants of the unit as small as their largest is now.
+
+        A scale on its way through 0 would take its constant out of any format, in which all
+        features share an exponent.
+        """
+        limit = self.unit.largest_constant()
+        return [partial(self.unit.limit_constant, limit)] if limit else []
 
     def respond_step(self, y: Tensor, membrane: States) -> tuple[Tensor, States]:
         """Return what is added to the stream for y (B, H); there is no membrane."""

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from neurossm.errors import InputError
 from neurossm_models.binary_s4d import BinaryS4DBlock
-from neurossm_models.block import Block, States
+from neurossm_models.block import Block, Restraint, States
 from neurossm_models.config import NetworkConfig, check_choice, check_neuron_form
 from neurossm_models.gsu import GSUBlock
 from neurossm_models.layers import mix
@@ -150,6 +150,10 @@ class Network(nn.Module):
         rates = tuple(float(_mean(s.detach().abs(), lengths).mean()) for s in spikes)
         logits = self._logits(r, lengths)
         return Recording(logits, tuple(s.transpose(0, 1).to(torch.int8) for s in spikes), rates)
+
+    def restraints(self) -> list[Restraint]:
+        """Return the restraints of all blocks, see `Block.restraints`."""
+        return [restraint for block in self._blocks() for restraint in block.restraints()]
 
     def initial_state(self, batch: int) -> State:
         """Return the state before the first step, for `batch` sequences side by side."""

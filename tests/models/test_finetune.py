@@ -20,7 +20,7 @@ from neurossm_models.train import (
     publish,
     train,
 )
-from neurossm_models.train.checkpoint import load_tensors
+from neurossm_models.train.checkpoint import load_tensors, save_tensors
 from neurossm_models.train.publishing import model_card, read_log
 from neurossm_models.train.trainer import split_data
 
@@ -174,3 +174,36 @@ def test_a_network_that_fine_tuning_only_harms_stays_as_it_was(tmp_path):
     assert all(torch.equal(original[name], kept[name]) for name in original)
     folder = publish(tmp_path, "kept", into=tmp_path / "checkpoints")
     assert f"{before:.2%}, epoch 0 of 1" in (folder / "MODEL_CARD.md").read_text()
+
+
+def test_constants_of_a_gated_spiking_unit_stay_where_their_format_has_room(tmp_path):
+    """Near 0 a scale would make ``b / scale`` the largest number of all features."""
+    network = load_model("gsu-smnist")[0]
+    unit = network.blocks[0].unit
+    with torch.no_grad():
+        unit.scale.fill_(1.0)
+        unit.bias_n.fill_(0.5)
+        unit.bias_n[:4] = torch.tensor([4.0, -2.0, 2.0, 0.0])
+        first, *_ = network.restraints()  # none beyond 4
+        unit.scale[:4] = torch.tensor([2.0, -1e-9, 0.0, 0.0])
+    first()
+    assert unit.scale[:5].tolist() == [2.0, -0.5, 0.5, 0.0, 1.0]
+    assert unit.largest_constant() == 4.0
+    assert load_model("binary-s4d-digits")[0].restraints() == []
+
+
+def test_a_gated_spiking_unit_is_fine_tuned_where_scales_cross_zero(tmp_path):
+    tiny = [*TINY, "train.epochs=1"]
+    train("gsu-digits", tiny, tmp_path / "float")
+    path = tmp_path / "float" / "weights.safetensors"
+    before, meta = load_tensors(path)
+    names = [name for name in before if name.endswith("unit.scale")]
+    for name in names:
+        before[name].fill_(0.02)  # a step at the rate below reaches 0
+        before[name.replace("scale", "bias_n")].fill_(0.02)
+    save_tensors(path, before, meta)
+    given = finetune_changes("gsu-digits", str(tmp_path / "float"), True, CALIBRATE, {})
+    fast = [*given, *tiny, "train.epochs=2", "train.lr=0.02", "train.warmup=0.0"]
+    assert train("gsu-digits", fast, tmp_path / "tuned", make_twin=make_twin).finished
+    after, _ = load_tensors(tmp_path / "tuned" / "last" / "state.safetensors")
+    assert any(bool((after[f"model/{name}"] < 0).any()) for name in names)

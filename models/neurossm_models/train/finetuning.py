@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurossm.errors import InputError
+from neurossm_models.block import Restraint
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.network import Network
 from neurossm_models.shadow import recorded, shadow
@@ -38,7 +39,8 @@ class Finetuner(Trainer):
     The ranges of messages and states are chosen by a float run of the calibration data before the
     first step and at the end of every epoch, as quantizing the network of that moment chooses them;
     they stay for the steps in between. So what is measured at the end of an epoch, and chooses the
-    best one, is the graph that `neurossm export` and `neurossm quantize` write.
+    best one, is the graph that `neurossm export` and `neurossm quantize` write. In between,
+    parameters are kept where those ranges have room for them (`Network.restraints`).
 
     Parameters
     ----------
@@ -59,6 +61,7 @@ class Finetuner(Trainer):
         self.twin, self.record = twin, recorded(self.model)
         self.sums["saturations"] = 0
         self.calibrated: ck.Tensors = {}
+        self.restraints: list[Restraint] = []
 
     def prepare(self) -> None:
         """Choose the ranges, and keep in ``before.json`` what the integers reach so far.
@@ -95,8 +98,14 @@ class Finetuner(Trainer):
     def _log_line(self, epoch: int, held_out: Evaluation) -> dict[str, Any]:
         return {**super()._log_line(epoch, held_out), "saturations": self.sums["saturations"]}
 
+    def _train_step(self, batch: Dataset) -> None:
+        super()._train_step(batch)
+        for restraint in self.restraints:
+            restraint()
+
     def _calibrate(self) -> None:
         self.twin.calibrate(self.model)
+        self.restraints = self.model.restraints()
         self.calibrated = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
 
 
