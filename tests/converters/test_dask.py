@@ -42,7 +42,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
         yield cluster
         # not Python's own tracker of resources, which stays as long as Python
         workers = [
-            child for child in psutil.Process().children() if "spawn_main" in child.cmdline()[-2]
+            child
+            for child in psutil.Process().children()
+            if any("spawn_main" in word for word in child.cmdline())
         ]
         assert workers
     assert not psutil.wait_procs(workers, timeout=10)[1]
@@ -98,7 +100,7 @@ def test_the_fast_engine_on_workers_without_torch(cluster, client, alone):
     assert set(map(tuple, loaded.values())) == {("neurossm", "numba")}
 
     left = client.run(lambda dask_worker: [n for n in dask_worker.plugins if "neurossm" in n])
-    assert list(left.values()) == [[], []]
+    assert left and not any(left.values())
 
 
 def test_a_shard_that_kills_its_workers_is_named(cluster, client, monkeypatch):

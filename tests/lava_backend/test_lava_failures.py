@@ -16,6 +16,7 @@ import pytest
 
 from neurossm import store
 from neurossm_converters.lava_backend import LavaError, LavaOptions
+from neurossm_converters.lava_backend.child import MODULE
 from neurossm_converters.lava_backend.execute import run_job
 from neurossm_converters.lava_backend.job import Job
 from neurossm_converters.lava_backend.record import Fault
@@ -125,7 +126,9 @@ def test_a_failing_process_is_named(spiking_graph, nothing_left, node, kind, opt
 def test_kill_9_is_noticed(spiking_graph, nothing_left, victim):
     def strike():
         wait_for_start(nothing_left)
-        (worker,) = psutil.Process().children()
+        # the session may have other children
+        ours = psutil.Process().children()
+        (worker,) = [child for child in ours if MODULE in child.cmdline()]
         # as they were born: resource tracker, shared memory, the network, Lava's service
         chosen = worker if victim == "worker" else worker.children()[2]
         struck.append(time.monotonic())
