@@ -14,7 +14,9 @@ MappingOption = Annotated[
     str,
     typer.Option(help="state: one neuron a state; channel: the states of a channel in one neuron."),
 ]
-ChipsOption = Annotated[int | None, typer.Option(help="Chips that there are.")]
+ChipsOption = Annotated[
+    int | None, typer.Option(help="Chips that there are; no more are used than needed.")
+]
 
 
 def check(

@@ -59,7 +59,9 @@ class Console:
             return
         from rich.table import Table
 
-        table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+        if title:
+            self.say(title)  # the table's own would be folded to the width of its columns
+        table = Table(box=None, pad_edge=False)
         for index, column in enumerate(columns):
             numeric = all(isinstance(row[index], int | float) for row in rows) and bool(rows)
             table.add_column(column, justify="right" if numeric else "left", no_wrap=True)

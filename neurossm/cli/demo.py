@@ -156,8 +156,9 @@ def check_parity(graph: Graph, data: Dataset, console: Console) -> Parity:
     from neurossm_converters.lava_backend import LavaOptions, run_timed
 
     count = len(data)
+    default_mode = LavaOptions(protocol="loihi", fuse="none")  # a process a node, as Lava comes
     with console.progress("Lava, its default mode", 1) as progress:
-        default = run_timed(graph, data.inputs[:1], "all", LavaOptions(protocol="loihi"), progress)
+        default = run_timed(graph, data.inputs[:1], "all", default_mode, progress)
     with console.progress("Lava, asynchronous", count) as progress:
         best = run_timed(graph, data.inputs, "all", LavaOptions(stacked=count), progress)
     reference = run(graph, data.inputs, "reference")

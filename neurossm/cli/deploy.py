@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from neurossm.placement import Placement
     from neurossm_converters.loihi2 import ChipRun, Settings
 
+DEFAULT_GENERATION = "N3B3"
 MISSING = "lava-loihi is not installed here (closed, for members of Intel's INRC)"
 
 
@@ -35,7 +36,7 @@ def deploy(
     ] = None,
     slurm_partition: Annotated[str, typer.Option(help="SLURM partition with chips.")] = "",
     slurm_board: Annotated[str, typer.Option(help="SLURM node, instead of a partition.")] = "",
-    loihi_gen: Annotated[str, typer.Option(help="N3B2 | N3B3 | N3C1 | N3D1.")] = "N3B3",
+    loihi_gen: Annotated[str, typer.Option(help="N3B2 | N3B3 | N3C1 | N3D1.")] = DEFAULT_GENERATION,
     profile: Annotated[
         bool, typer.Option("--profile", help="Power, energy and time with Lava's profiler.")
     ] = False,
@@ -46,7 +47,14 @@ def deploy(
 ) -> int:
     """Run golden vectors on a Loihi 2, or write a bundle that does it where there is one."""
     from neurossm_converters.lava_backend import status
-    from neurossm_converters.loihi2 import Settings, check, default_folder, run, write_bundle
+    from neurossm_converters.loihi2 import (
+        Settings,
+        check,
+        check_bundle,
+        default_folder,
+        run,
+        write_bundle,
+    )
     from neurossm_converters.loihi2.script import FILES
 
     console = Console(json)
@@ -54,9 +62,12 @@ def deploy(
         target=target, processes=processes, models=tuple(models or ()),  # type: ignore[arg-type]
         partition=slurm_partition, board=slurm_board, generation=loihi_gen, profile=profile,
     )  # fmt: skip
+    if settings.target == "lava" and bundle is None:
+        _refuse_a_queue(settings)
     plan = _plan(graph, settings)
     able = settings.target == "lava" or status().loihi_installed
     folder = bundle if able else bundle or default_folder(graph)
+    check_bundle(folder, graph)
     said = check(graph, settings)
     document = _document(graph, settings, plan, folder, able)
     for line in (*said.splitlines(), document["placement"]):
@@ -75,6 +86,19 @@ def deploy(
         return 0
     result = run(graph, settings, folder or FILES)
     return _report(console, result, settings, document)
+
+
+def _refuse_a_queue(settings: Settings) -> None:
+    """Refuse options of a job where none is written or started: they would be ignored."""
+    given = {
+        "--slurm-partition": settings.partition,
+        "--slurm-board": settings.board,
+        "--loihi-gen": "" if settings.generation == DEFAULT_GENERATION else settings.generation,
+    }
+    for option, value in given.items():
+        if value:
+            raise InputError(option, expected="--target loihi2 or --bundle beside it",
+                             got="--target lava, which runs here")  # fmt: skip
 
 
 def _plan(graph: Path, settings: Settings) -> Placement:
@@ -98,9 +122,9 @@ def _document(
 ) -> dict[str, Any]:
     return {
         "graph": str(graph), "target": settings.target, "processes": settings.processes,
-        "placement": f"placement: {len(plan.cores)} cores on {plan.chips} chip(s), a plan by"
-        " published limits, not the compiler's",
-        "cores": len(plan.cores), "chips": plan.chips,
+        "placement": f"placement: {len(plan.cores)} cores on {plan.chips} chip(s)"
+        f" (ssm-mapping {plan.ssm_mapping}), a plan by published limits, not the compiler's",
+        "cores": len(plan.cores), "chips": plan.chips, "ssm_mapping": plan.ssm_mapping,
         "missing": "" if able else MISSING, "bundle": str(folder) if folder else None,
         "files": [], "ran": None, "dry_run": False,
     }  # fmt: skip

@@ -39,9 +39,11 @@ def place(
     from neurossm.metrics.per_core import per_core_at_most
     from neurossm.metrics.step_time import step_time
     from neurossm.placement import place as place_network
+    from neurossm.store import check_output, write_text
 
     console, chip = Console(json), load_hardware(hardware)
     check_what(graph, like, set_, data)
+    check_output("--svg", svg, graph)
     said: tuple[str, ...] = ()
     if graph is not None:
         from neurossm.store import load
@@ -61,11 +63,7 @@ def place(
     if svg:
         from neurossm.report.chip_drawing import cores_svg
 
-        try:
-            svg.write_text(cores_svg(placed, chip), encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"--svg {svg}", expected="a file that can be written",
-                             got=str(error.strerror)) from None  # fmt: skip
+        write_text(svg, cores_svg(placed, chip), "--svg")
     console.document(
         {"file": str(graph) if graph else None, "like": like or None, "not_in_the_plan": said,
          **placed.as_json(), "activity": activity.as_json(), "step_time": time.as_json(),

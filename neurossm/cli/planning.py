@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from neurossm.placement import NodeShape, Shape
     from neurossm_models.config import NetworkConfig
 
+MOST_LAYERS = 1000
 # all different, and different from 1: each size of the small network says which one it is
 SMALL = {"width": 3, "modes": 5, "classes": 7, "in_features": 2, "vocabulary": 11}
 
@@ -26,7 +27,7 @@ def shape_like(recipe: str, overrides: list[str]) -> tuple[Shape, tuple[str, ...
     Raises
     ------
     InputError
-        If there is no such recipe, or its network compares two sequences.
+        If there is no such recipe, its network compares two sequences, or its norms cannot fold.
     """
     from neurossm.placement import Shape, shape_of
     from neurossm_converters.from_torch import from_torch
@@ -75,6 +76,16 @@ def _deployable(config: NetworkConfig, recipe: str) -> tuple[NetworkConfig, tupl
             got='the readout "pair"',
             remedy="plan another recipe: comparing two sequences is not deployable",
         )
+    if config.norm != "none" and not config.prenorm:
+        raise InputError(
+            f"--like {recipe}",
+            expected="a norm in front of each state space layer",
+            got="one behind the residual sum, which export refuses",
+            remedy="plan it with --set model.prenorm=true",
+        )
+    if config.layers > MOST_LAYERS:
+        expected = f"at most {MOST_LAYERS} layers, each of which is made"
+        raise InputError(f"--like {recipe}", expected=expected, got=str(config.layers))
     said = []
     if config.norm == "layer":
         config = replace(config, norm="batch")

@@ -25,7 +25,7 @@ def profile(
     ssm_mapping: Annotated[
         str | None, typer.Option(help="Place it first: channel | state (as neurossm place).")
     ] = None,
-    chips: Annotated[int | None, typer.Option(help="Place it on so many chips.")] = None,
+    chips: Annotated[int | None, typer.Option(help="Chips that there are: place it first.")] = None,
     steps_per_second: Annotated[
         float | None, typer.Option(help="Real time: steps a second (default: the graph's own).")
     ] = None,
@@ -49,15 +49,17 @@ def profile(
     from neurossm.cli import profiling
     from neurossm.cli.executing import execute, load_data, predictions
     from neurossm.cli.measuring import measure_cpu as time_here
-    from neurossm.cli.reporting import compare_with_float, make_report
+    from neurossm.cli.reporting import compare_with_float, make_report, timings_of
     from neurossm.energy import estimate
     from neurossm.hardware import load_hardware
     from neurossm.metrics import measure
     from neurossm.report import Accuracy, write_html
-    from neurossm.store import load
+    from neurossm.store import check_output, load
 
     if model is not None and not measure_cpu:
         raise InputError("--model", expected="--measure-cpu beside it", got="it alone")
+    check_output("--neurobench", neurobench, graph, float_)
+    check_output("--html", html, graph, float_, neurobench)
     console, chip = Console(json), load_hardware(hardware)
     loaded, samples = load(graph), load_data(data, data_dir)
     placement = profiling.placed(loaded, chip, ssm_mapping, chips)
@@ -77,7 +79,8 @@ def profile(
     if html:
         report = make_report(
             f"{loaded.meta.get('run', graph.name)} on {data}", loaded, metrics, energy, accuracy,
-            samples, file_name=graph.name, placement=placement,
+            samples, file_name=graph.name, placement=placement, rates=rates,
+            steps_per_second=steps_per_second, timings=timings_of(timings) if timings else None,
         )  # fmt: skip
         write_html(html, report)
     console.document(
@@ -108,6 +111,7 @@ def profile(
 def write_neurobench(file: Path, metrics: Metrics, accuracy: float) -> None:
     """Write NeuroBench's numbers under its keys, with what they are of."""
     from neurossm.metrics.neurobench import VERSION
+    from neurossm.store import write_text
 
     document = {
         "ClassificationAccuracy": accuracy,
@@ -116,7 +120,7 @@ def write_neurobench(file: Path, metrics: Metrics, accuracy: float) -> None:
         "steps": metrics.steps,
         "definitions": f"neurobench {VERSION}, algorithm track; Recurrence is ours",
     }
-    file.write_text(dumps(document, indent=2) + "\n", encoding="utf-8")
+    write_text(file, dumps(document, indent=2, allow_nan=False) + "\n", "--neurobench")
 
 
 def counts_document(metrics: Metrics) -> dict[str, dict[str, int]]:

@@ -71,9 +71,11 @@ def quantize(
     from neurossm.cli.executing import load_data
     from neurossm.engine import run
     from neurossm.passes import Quantize
-    from neurossm.store import graph_digest, load, save
+    from neurossm.store import check_output, graph_digest, load, save
 
     console = Console(json)
+    check_output("-o", output, graph)
+    check_output("--report", report, graph, output)
     settings = Quantize(
         pole_bits=pole_width(poles), weight_bits=weights, state_bits=state, message_bits=messages,
         headroom=headroom, range_rule=ranges, range_rules=range_rules(range_of or []),

@@ -82,7 +82,9 @@ def write_report(path: Path, document: dict[str, Any]) -> None:
     """Write the report as JSON."""
     import json
 
-    path.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    from neurossm.store import write_text
+
+    write_text(path, json.dumps(document, indent=2, allow_nan=False) + "\n", "--report")
 
 
 def _row(choice: Choice) -> tuple[str, ...]:

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING
 
 from neurossm.engine import run
 from neurossm.errors import InputError, NeurossmError
-from neurossm.report import Accuracy, Report
+from neurossm.report import Accuracy, Report, TimingRow, Timings
 from neurossm.store import graph_digest
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Any
 
     import numpy as np
     from numpy.typing import NDArray
 
     from neurossm.cli.console import Console
-    from neurossm.energy import Energy
+    from neurossm.energy import Energy, RateRow
     from neurossm.graph import Graph
     from neurossm.hardware import Hardware
     from neurossm.metrics import Metrics
@@ -41,6 +42,9 @@ def make_report(
     file_name: str,
     measured: tuple[str, ...] = (),
     placement: Placement | None = None,
+    rates: tuple[RateRow, ...] = (),
+    steps_per_second: float | None = None,
+    timings: Timings | None = None,
 ) -> Report:
     """Return the report of an integer graph; its raster shows the first sample of the data.
 
@@ -53,6 +57,9 @@ def make_report(
         graph=graph,
         metrics=metrics,
         energy=energy,
+        rates=rates,
+        steps_per_second=steps_per_second,
+        timings=timings,
         accuracy=accuracy,
         sample=run(graph, data.inputs[:1], "fast"),
         file_name=file_name,
@@ -63,6 +70,32 @@ def make_report(
         measured=measured,
         placement=placement,
         placement_problem=problem,
+    )
+
+
+def timings_of(found: dict[str, Any]) -> Timings:
+    """Return what `neurossm.cli.measuring.measure_cpu` found as the report shows it."""
+    machine = found["machine"]
+    versions = {"Python": machine["python"], **machine["packages"]}
+    return Timings(
+        machine=f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}; load"
+        f" {machine['load_average'][0]:g}; "
+        + ", ".join(f"{name} {version}" for name, version in versions.items()),
+        float_network=found["float_network"],
+        boundary=found["boundary"],
+        energy=found["energy"],
+        rows=tuple(
+            TimingRow(
+                form=row["form"],
+                batch=row["batch"],
+                threads=row["threads"],
+                seconds_a_sample=row["ms_per_sample"]["min"] / 1e3,
+                median_seconds_a_sample=row["ms_per_sample"]["median"] / 1e3,
+                seconds_a_step=row["ms_per_step"]["min"] / 1e3,
+                joules_a_sample=tuple((row["joules_per_sample"] or {}).items()),
+            )
+            for row in found["timings"]
+        ),
     )
 
 

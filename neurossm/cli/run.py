@@ -53,9 +53,10 @@ def run(
 ) -> None:
     """Run a graph on labeled data and print its accuracy."""
     from neurossm.cli.executing import execute, lava_options, load_data
-    from neurossm.store import load, save_trace
+    from neurossm.store import check_output, load, save_trace
 
     console = Console(json)
+    check_output("--trace", trace, graph)
     options = dask_options(dask, workers, trace)
     loaded, samples = load(graph), load_data(data, data_dir)
     lava = lava_options(engine, fuse, stacked, len(samples))

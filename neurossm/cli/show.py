@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from neurossm.cli.console import Console, JsonOption
-from neurossm.errors import InputError
 
 
 def show(
@@ -19,17 +18,14 @@ def show(
 ) -> None:
     """List the nodes of a graph: shapes, formats, parameter and state counts."""
     from neurossm.report import graph_svg, node_table
-    from neurossm.store import describe, graph_digest, load
+    from neurossm.store import check_output, describe, graph_digest, load, write_text
 
     console = Console(json)
+    check_output("--svg", svg, graph)
     about, loaded = describe(graph), load(graph)
     rows = node_table(loaded)
     if svg:
-        try:
-            svg.write_text(graph_svg(loaded), encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"--svg {svg}", expected="a file that can be written",
-                             got=str(error.strerror)) from None  # fmt: skip
+        write_text(svg, graph_svg(loaded), "--svg")
     parameters = sum(node.parameters for node in loaded.nodes.values())
     states = sum(node.states for node in loaded.nodes.values())
     console.document(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -15,6 +16,7 @@ from neurossm.errors import InputError
 from neurossm.hardware import EnergySet, Hardware
 
 LABEL = "modelled, not measured"
+SLOWEST = 1e-9  # steps a second: one in 30 years
 EXCLUDED = (
     "host input and output, and the embedded processors",
     "synchronization between steps, and learning",
@@ -129,15 +131,17 @@ class Energy:
         Raises
         ------
         InputError
-            If the rate is not positive, or above what the chip can reach by this model.
+            If the rate is below `SLOWEST`, not finite, or above what the chip can reach by this
+            model.
         """
-        fastest = 1 / self.step_time.low if self.step_time else float("inf")
-        if not 0 < steps_per_second <= fastest:
+        fastest = 1 / self.step_time.low if self.step_time else sys.float_info.max
+        if not SLOWEST <= steps_per_second <= fastest:
             raise InputError(
                 "steps per second",
-                expected=f"above 0, at most {fastest:.4g}",
+                expected=f"{SLOWEST:g} to {fastest:.4g}, the most that the chip reaches here"
+                if self.step_time else f"{SLOWEST:g} or more, and finite",
                 got=f"{steps_per_second:g}",
-            )
+            )  # fmt: skip
         seconds = self.steps / steps_per_second
         power = self.hardware.power.static_chip
         static = None

@@ -152,11 +152,12 @@ def _too_many(
     where: str,
 ) -> TargetError:
     largest = max(fewest, key=lambda name: fewest[name])
-    have = f"{available // budget.cores:,} chips of {budget.cores} cores"
+    there, needed = available // budget.cores, -(-len(cores) // budget.cores)
+    have = f"{there:,} chip{'s' * (there > 1)} of {budget.cores} cores"
     known = "" if chips else ", the largest system known"
     return TargetError(
         f"node {largest!r} on {where}",
         expected=f"at most {available:,} cores in all ({have}{known})",
         got=f"{len(cores):,}, of which {largest!r} needs {fewest[largest]:,}",
-        remedy="use more chips" if chips else "use a smaller network",
+        remedy=f"use {needed:,} chips or more" if chips else "use a smaller network",
     )

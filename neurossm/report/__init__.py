@@ -1,6 +1,6 @@
 """The report: one HTML file, the graph as SVG, and the tables of the terminal as data."""
 
-from neurossm.report.document import Accuracy, Report
+from neurossm.report.document import Accuracy, Report, TimingRow, Timings
 from neurossm.report.drawing import graph_svg
 from neurossm.report.page import html_of, write_html
 from neurossm.report.tables import (
@@ -18,6 +18,8 @@ __all__ = [
     "EnergyRow",
     "NodeRow",
     "Report",
+    "TimingRow",
+    "Timings",
     "counts_table",
     "energy_table",
     "graph_svg",

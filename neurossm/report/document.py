@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from neurossm.energy import Energy
+from neurossm.energy import Energy, RateRow
 from neurossm.errors import InputError
 from neurossm.graph import Graph
 from neurossm.metrics import Metrics
@@ -60,6 +60,63 @@ class Accuracy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TimingRow:
+    """One way to compute the network on a CPU, at one batch size; times in seconds.
+
+    Attributes
+    ----------
+    form
+        What ran.
+    batch, threads
+        Samples at once, and threads.
+    seconds_a_sample, median_seconds_a_sample
+        Of the fastest repeat, and of the middle one.
+    seconds_a_step
+        Of the fastest repeat, one time step of the whole batch.
+    joules_a_sample
+        Name of each RAPL domain and its joules; empty where there is no counter.
+    """
+
+    form: str
+    batch: int
+    threads: int
+    seconds_a_sample: float
+    median_seconds_a_sample: float
+    seconds_a_step: float
+    joules_a_sample: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def samples_a_second(self) -> float:
+        """At the fastest repeat."""
+        return 1 / self.seconds_a_sample
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timings:
+    """What was timed on the machine that made the report.
+
+    Attributes
+    ----------
+    machine
+        CPU, cores, load, versions.
+    float_network
+        What the float rows are of.
+    boundary
+        What is in the times.
+    energy
+        Where joules come from, or why there are none.
+    rows
+        What was timed.
+    """
+
+    machine: str
+    float_network: str
+    boundary: str
+    energy: str
+    rows: tuple[TimingRow, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """Everything that `neurossm.report.write_html` writes. What is None was not done.
 
@@ -73,6 +130,12 @@ class Report:
         Of the run over the samples that were counted.
     energy
         Estimated from those metrics.
+    rates
+        The same at multiples of the measured spike rates.
+    steps_per_second
+        Real time; None: the graph's own step length.
+    timings
+        Of the CPU that made the report.
     accuracy
         Measured.
     sample
@@ -93,6 +156,9 @@ class Report:
     graph: Graph
     metrics: Metrics | None = None
     energy: Energy | None = None
+    rates: tuple[RateRow, ...] = ()
+    steps_per_second: float | None = None
+    timings: Timings | None = None
     accuracy: Accuracy | None = None
     sample: Trace | None = None
     file_name: str = ""

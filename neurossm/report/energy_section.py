@@ -8,6 +8,7 @@ from neurossm.hardware import GRADES
 from neurossm.report.charts import Bar, BarGroup, interval_chart
 from neurossm.report.document import Report
 from neurossm.report.markup import element, table, text
+from neurossm.report.rates_section import rates
 from neurossm.report.units import count, percent, si_range
 
 
@@ -27,12 +28,16 @@ def energy(report: Report) -> str:
     figure = element("figure", chart, element("figcaption", caption))
     said = element("ul", *(element("li", text(s)) for s in found.statements()))
     parts = [element("p", intro), figure, said, _sources(found), _events(found), _rate(report)]
+    parts.append(rates(report))
     return element("section", element("h2", "Energy"), *parts)
 
 
 def standing(report: Report) -> str:
     """Return what was measured, what was counted and what is modelled."""
-    items = [("Measured", report.measured or _accuracy(report))]
+    measured = report.measured or _accuracy(report)
+    if report.timings is not None:
+        measured = (*measured, "Times on the CPU that made this report.")
+    items = [("Measured", measured)]
     if report.metrics is not None:
         counted = f"All operations, by the {report.metrics.engine} engine on the integer graph."
         items.append(("Counted", (counted,)))
@@ -164,7 +169,7 @@ def _rate(report: Report) -> str:
     found = report.energy
     assert found is not None
     try:
-        case = found.at_rate(1 / report.graph.dt)
+        case = found.at_rate(report.steps_per_second or 1 / report.graph.dt)
     except InputError:
         return ""  # the data come faster than the chip can step: there is no such case
     static = si_range(case.static, "J") if case.static else "not known"

@@ -5,26 +5,21 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from neurossm.errors import InputError
-from neurossm.report import energy_section, placement_section, sections
+from neurossm.report import energy_section, machine_section, placement_section, sections
 from neurossm.report.document import Report
 from neurossm.report.markup import element, text
+from neurossm.store import write_text
 
 
 def write_html(path: str | Path, report: Report) -> None:
-    """Write a report to one self-contained file.
+    """Write a report to one self-contained file, whole or not at all.
 
     Raises
     ------
     InputError
         If the file cannot be written.
     """
-    try:
-        Path(path).write_text(html_of(report), encoding="utf-8")
-    except OSError as error:
-        raise InputError(
-            str(path), expected="a place to write", got=error.strerror or "an error"
-        ) from None
+    write_text(path, html_of(report))
 
 
 def html_of(report: Report) -> str:
@@ -46,6 +41,7 @@ def html_of(report: Report) -> str:
         sections.operations(report),
         energy_section.energy(report),
         placement_section.placement(report),
+        machine_section.machine(report),
         energy_section.standing(report),
         sections.provenance(report),
     )

@@ -16,11 +16,13 @@ from neurossm.store.files import (
 )
 from neurossm.store.golden import Golden
 from neurossm.store.opening import check_is_file
+from neurossm.store.text import check_output, write_text
 
 __all__ = [
     "Description",
     "Golden",
     "check_is_file",
+    "check_output",
     "describe",
     "graph_digest",
     "load",
@@ -28,4 +30,5 @@ __all__ = [
     "load_trace",
     "save",
     "save_trace",
+    "write_text",
 ]

@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 from spiking_block import model_graph, model_input
 
-from neurossm.energy import estimate
+from neurossm.energy import FACTORS, RateRow, at_spike_rate, estimate
 from neurossm.engine import run
 from neurossm.hardware import load_hardware
 from neurossm.metrics import measure
 from neurossm.placement import place
-from neurossm.report import Accuracy, Report, html_of
+from neurossm.report import Accuracy, Report, TimingRow, Timings, html_of
 
 WIDTHS = (390, 1280)  # a phone, a desk
-HEADINGS = ["Network", "Activity", "Operations", "Energy", "Placement", "Measured and modelled",
-            "Provenance"]  # fmt: skip
+HEADINGS = ["Network", "Activity", "Operations", "Energy", "Placement", "Measured on this machine",
+            "Measured and modelled", "Provenance"]  # fmt: skip
 CONSOLE = re.compile(r"CONSOLE[:(]\d+\)?\] (.*)")
 # Chromium's own requests (updates, the time) carry other annotations; this one: what a page loads
 REQUEST = re.compile(r'"traffic_annotation":101845102,"url":"([^"]*)"')
@@ -56,11 +56,20 @@ def page() -> str:
     graph = model_graph(blocks=2, channels=24, modes=8, classes=10)
     trace = run(graph, model_input(60), "fast")
     metrics, chip = measure(graph, trace), load_hardware("loihi2")
+    rates = []
+    for factor in FACTORS:
+        scaled, capped = at_spike_rate(metrics, graph, factor)
+        rates.append(RateRow.of(factor, capped, scaled, estimate(scaled, graph, chip)))
+    timing = TimingRow(form="float32, PyTorch, step by step", batch=128, threads=2,
+                       seconds_a_sample=0.0123, median_seconds_a_sample=0.0234,
+                       seconds_a_step=1.5e-4)  # fmt: skip
+    timings = Timings(machine="a CPU with a long name, 2 cores", float_network="float engine",
+                      boundary="this process", energy="not available", rows=(timing,))  # fmt: skip
     return html_of(Report(
         title="A report", graph=graph, metrics=metrics, energy=estimate(metrics, graph, chip),
         accuracy=Accuracy(data="a set", samples=8, integer=0.75, float_graph=1.0, agreement=0.75),
         sample=trace, file_name="m.int.nssm", file_hash="ab" * 32, versions={"neurossm": "0.1.0"},
-        placement=place(graph, chip),
+        placement=place(graph, chip), rates=tuple(rates), timings=timings,
     ))  # fmt: skip
 
 

@@ -155,3 +155,8 @@ def test_wrong_use_is_one_clear_line(
     outcome = neurossm("place", *given)
     assert outcome.status == 2
     assert message in outcome.err and len(outcome.err.strip().splitlines()) == 1
+
+
+def test_a_tower_of_layers_is_refused_before_it_is_made() -> None:
+    with pytest.raises(InputError, match="--like binary-s4d-digits: expected at most 1000 layers"):
+        shape_like("binary-s4d-digits", ["model.layers=100000"])

@@ -73,7 +73,8 @@ WRONG = [
     (("quantize", "{floating}", "-o", "{tmp}/no/q", "--calibrate", "digits:train:4"),
      "expected a file that can be written"),
     (("export", "{run}", "-o", "{tmp}/no/x"), "expected a file that can be written"),
-    (("profile", "{integer}", "--data", "digits:test:2", "--html", "{tmp}/no/r"), "place to write"),
+    (("profile", "{integer}", "--data", "digits:test:2", "--html", "{tmp}/no/r"),
+     "expected a file that can be written"),
     (("show", "{integer}", "--svg", "{tmp}/no/g.svg"), "expected a file that can be written"),
     (("train", "binary-s4d-digits", "--out", "{text}/r"), "text.nssm/r: Not a directory"),
     # the demo

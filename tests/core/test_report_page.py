@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from spiking_block import TINY_INPUT, model_graph, model_input, tiny_graph
 
-from neurossm.energy import Interval, estimate
+from neurossm.energy import Interval, RateRow, estimate
 from neurossm.engine import run
 from neurossm.errors import InputError
 from neurossm.fixed import Fixed
@@ -19,6 +19,8 @@ from neurossm.nodes import Input, Output
 from neurossm.report import (
     Accuracy,
     Report,
+    TimingRow,
+    Timings,
     counts_table,
     energy_table,
     graph_svg,
@@ -118,6 +120,38 @@ def test_page_of_a_chip_without_static_power_says_so() -> None:
     assert "mean power without static" in words
 
 
+def test_page_shows_energy_against_spike_rate_and_what_the_cpu_took() -> None:
+    full = report_of()
+    assert "Energy against spike rate" not in html_of(full)
+    assert "Measured on this machine" not in html_of(full)
+    rows = (
+        RateRow(0.5, 0.1, (), Interval(1e-6, 2e-6), Interval(3e-6, 4e-6)),
+        RateRow(4.0, 0.75, ("<b>spike",), Interval(5e-6, 6e-6), Interval(7e-6, 8e-6)),
+    )
+    timings = Timings(
+        machine="CPU <X>", float_network="none", boundary="all", energy="RAPL",
+        rows=(
+            TimingRow(form="step", batch=4, threads=1, seconds_a_sample=2e-3,
+                      median_seconds_a_sample=3e-3, seconds_a_step=5e-4,
+                      joules_a_sample=(("package-0", 0.25),)),
+            TimingRow(form="whole", batch=1, threads=2, seconds_a_sample=0.4,
+                      median_seconds_a_sample=0.5, seconds_a_step=0.1),
+        ),
+    )  # fmt: skip
+    page = html_of(replace(full, rates=rows, timings=timings, steps_per_second=250.0))
+    words = words_of(page)
+    for said in ("\u00d7 0.5, mean rate 10.00 %", "1.00 to 2.00 µJ", "3.00 to 4.00 µJ",
+                 "5.00 to 6.00 µJ",
+                 "At the limit of one spike a step: \u00d7 4 <b>spike."):  # fmt: skip
+        assert said in words, said
+    for said in ("Measured on this machine", "CPU <X>", "2.00 ms", "3.00 ms", "500 µs", "500",
+                 "package-0 250 mJ", "not available", "2.5", "Times on the CPU"):  # fmt: skip
+        assert said in words, said
+    # 12 steps at the rate that was given, not at the graph's own
+    assert "at 250 steps a second, one inference takes 0.048 s" in words
+    ElementTree.fromstring(page.removeprefix("<!DOCTYPE html>\n"))
+
+
 def test_page_of_a_graph_alone_has_no_numbers_of_a_run() -> None:
     bare = report_of(metrics=None, energy=None, accuracy=None, sample=None)
     words = words_of(html_of(bare))
@@ -138,7 +172,7 @@ def test_hostile_names_stay_text() -> None:
 def test_writing_where_nothing_can_be_written_is_a_named_error(tmp_path: Path) -> None:
     write_html(tmp_path / "report.html", report_of())
     assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-    with pytest.raises(InputError, match="expected a place to write, got No such file"):
+    with pytest.raises(InputError, match="expected a file that can be written, got No such"):
         write_html(tmp_path / "missing" / "report.html", report_of())
 
 

@@ -24,9 +24,9 @@ ALONE = """
 import runpy, sys
 for name in ("neurossm", "neurossm_models", "neurossm_converters"):
     sys.modules[name] = None
-sys.path.insert(0, sys.argv[1])
+script = sys.argv[1] + "/run.py"
 sys.argv = ["run.py", "--target", "lava", "--out", sys.argv[2]]
-runpy.run_path(sys.path[0] + "/run.py", run_name="__main__")
+runpy.run_path(script, run_name="__main__")
 """
 
 
@@ -99,6 +99,33 @@ def test_a_folder_with_something_in_it_is_refused(golden, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine"]
 
 
+@pytest.mark.parametrize("file", ["graph.nssm", "main.py"])
+def test_a_bundle_that_fails_half_way_leaves_nothing(golden, tmp_path, monkeypatch, file):
+    graph, mine, copy = golden("ssm"), tmp_path / "mine", shutil.copyfile
+
+    def full(source: Path, target: Path, **options: bool) -> object:
+        if Path(target).name == file:
+            raise OSError(28, "No space left on device")
+        return copy(source, target, **options)
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    mine.mkdir()
+    for folder in (mine, tmp_path / "new"):
+        with pytest.raises(InputError, match=r"--bundle .* got .*No space left on device"):
+            bundle(folder, graph)
+    assert not (tmp_path / "new").exists() and list(mine.iterdir()) == []
+
+
+def test_the_script_runs_isolated_in_a_folder_with_a_space(golden, tmp_path):
+    bundle(tmp_path / "a bundle", golden("ssm"))
+    done = subprocess.run(
+        [sys.executable, "-I", tmp_path / "a bundle/run.py", "--target", "lava", "--check"],
+        capture_output=True, text=True, cwd="/", check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "latency 4 steps" in done.stdout
+
+
 def test_a_graph_without_golden_vectors_is_refused(golden, tmp_path):
     bare = tmp_path / "bare.nssm"
     save(bare, load(golden("ssm")))
@@ -111,6 +138,7 @@ def test_a_graph_without_golden_vectors_is_refused(golden, tmp_path):
     "wrong",
     [
         {"partition": "a; rm -rf ~"}, {"board": "$(x)"}, {"partition": "a", "board": "b"},
+        {"models": ("../x; rm -rf ~",)}, {"models": ("",)}, {"target": "lava", "profile": True},
         {"target": "tpu"}, {"generation": "N2A2"}, {"vectors": -1}, {"time_limit": float("nan")},
     ],
     ids=lambda w: "+".join(w),

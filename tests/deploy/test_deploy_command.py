@@ -41,6 +41,28 @@ def test_without_lava_loihi_it_says_so_and_writes_the_bundle(golden, deploy, tmp
     assert again.status == 2 and "new or empty folder" in again.err
 
 
+@pytest.mark.parametrize(
+    "options",
+    [("--slurm-partition", "p"), ("--slurm-board", "b"), ("--loihi-gen", "N3C1"), ("--profile",)],
+    ids=lambda o: o[0],
+)
+def test_an_option_that_the_simulator_would_ignore_is_refused(golden, deploy, options):
+    done = deploy(golden("ssm"), "--target", "lava", *options)
+    assert done.status == 2 and done.err.count("\n") == 1
+    assert done.err.startswith(f"neurossm: {options[0]}: expected --target loihi2")
+
+
+def test_a_dry_run_refuses_the_folder_that_a_run_would(golden, deploy, tmp_path):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "mine").write_text("keep me")
+    for more in ((), ("--dry-run",)):
+        done = deploy(golden("ssm"), "--bundle", kept, *more)
+        assert done.status == 2 and done.err.count("\n") == 1 and not done.out
+        assert "expected a new or empty folder, got one with something in it" in done.err
+    assert [path.name for path in kept.iterdir()] == ["mine"]
+
+
 def test_a_float_graph_is_refused(deploy, tmp_path):
     nodes = {
         "x": Input(channels=1, out=Fixed(8)),

@@ -87,8 +87,12 @@ def test_too_few_chips_are_refused_with_the_largest_population() -> None:
     with pytest.raises(TargetError) as caught:
         place(shape, LOIHI2, chips=1)
     message = str(caught.value)
-    assert "'loihi2': expected at most 120 cores in all (1 chips of 120 cores), got " in message
-    assert message.endswith("; use more chips")
+    assert "'loihi2': expected at most 120 cores in all (1 chip of 120 cores), got " in message
+    enough = int(message.split("; use ")[1].removesuffix(" chips or more"))
+    assert 1 < enough <= place(shape, LOIHI2).chips
+    assert place(shape, LOIHI2, chips=enough).chips == enough  # the remedy is one
+    with pytest.raises(TargetError):
+        place(shape, LOIHI2, chips=enough - 1)
 
 
 def test_the_largest_system_known_is_the_end() -> None:

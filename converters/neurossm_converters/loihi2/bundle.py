@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shlex
 import shutil
 from importlib import metadata
 from pathlib import Path
@@ -11,7 +12,7 @@ from string import Template
 from typing import Any
 
 from neurossm.errors import InputError
-from neurossm.store import graph_digest, load, load_golden
+from neurossm.store import Golden, graph_digest, load, load_golden
 from neurossm_converters.loihi2.script import FILES
 from neurossm_converters.loihi2.settings import Settings
 
@@ -44,27 +45,61 @@ def write_bundle(
     Raises
     ------
     InputError
-        If the folder holds something, or the graph has no golden vectors.
-    OSError
-        If the folder cannot be written.
+        If the folder holds something or cannot be written, or the graph has no golden vectors.
+        Nothing is left behind then.
     """
     loaded = load(graph)
-    vectors = load_golden(graph, loaded)
+    vectors = check_bundle(folder, graph)
+    environment = describe_environment(graph_digest(loaded))
+    words = _words(settings, environment, steps=vectors[0].steps, vectors=len(vectors))
+    was_there = folder.exists()
+    try:
+        return _write(folder, graph, words, {PLAN: plan, ENVIRONMENT: environment})
+    except OSError as error:
+        _remove(folder, was_there)
+        raise InputError(f"--bundle {folder}", expected="a folder that can be written",
+                         got=_reason(error), remedy="name another one",
+                         ) from None  # fmt: skip
+    except BaseException:  # Ctrl-C: half a bundle would look like a whole one
+        _remove(folder, was_there)
+        raise
+
+
+def check_bundle(folder: Path | None, graph: Path) -> tuple[Golden, ...]:
+    """Refuse, before any work is done, what no bundle can be written of or into.
+
+    Returns
+    -------
+    tuple of Golden
+        The golden vectors of the graph.
+
+    Raises
+    ------
+    InputError
+        If the folder holds something, or the graph has no golden vectors.
+    """
+    vectors = load_golden(graph, load(graph))
     if not vectors:
         raise InputError(
             str(graph), expected="golden vectors, to know a right result by", got="none",
             remedy="make it with 'neurossm quantize', which writes them",
         )  # fmt: skip
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"--bundle {folder}", expected="a new or empty folder", got="another",
-                         remedy="name another one")  # fmt: skip
-    environment = describe_environment(graph_digest(loaded))
-    words = _words(settings, environment, steps=vectors[0].steps, vectors=len(vectors))
+    if folder is not None and folder.exists():
+        got = "a file" if not folder.is_dir() else "one with something in it"
+        if not folder.is_dir() or any(folder.iterdir()):
+            raise InputError(f"--bundle {folder}", expected="a new or empty folder", got=got,
+                             remedy="name another one")  # fmt: skip
+    return tuple(vectors)
+
+
+def _write(
+    folder: Path, graph: Path, words: dict[str, str], documents: dict[str, dict[str, Any]]
+) -> tuple[str, ...]:
     shutil.copytree(
         FILES, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*_cache")
     )
     shutil.copyfile(graph, folder / GRAPH)
-    for name, document in ((PLAN, plan), (ENVIRONMENT, environment)):
+    for name, document in documents.items():
         text = json.dumps(document, indent=2, allow_nan=False)
         (folder / name).write_text(text + "\n", encoding="utf-8")
     for template in sorted(TEMPLATES.iterdir()):
@@ -73,6 +108,24 @@ def write_bundle(
     return tuple(
         path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()
     )
+
+
+def _reason(error: OSError) -> str:
+    # copytree collects what failed, file by file
+    first = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror
+    return str(first or error)
+
+
+def _remove(folder: Path, was_there: bool) -> None:
+    """Remove what was written; the folder itself stays where the user had made it."""
+    if not was_there:
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def describe_environment(digest: str) -> dict[str, Any]:
@@ -100,7 +153,7 @@ def _words(
     settings: Settings, environment: dict[str, Any], steps: int, vectors: int
 ) -> dict[str, str]:
     """Return what the templates leave open."""
-    options = " ".join(settings.arguments())
+    options = shlex.join(settings.arguments())
     resource, queue = "", "# export PARTITION=...  or  export BOARD=...  (one of them)"
     if settings.partition:
         resource = f"#SBATCH --partition={settings.partition}\n"

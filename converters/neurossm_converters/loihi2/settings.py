@@ -12,6 +12,7 @@ Target = Literal["lava", "loihi2"]
 TARGETS: tuple[Target, ...] = ("lava", "loihi2")
 GENERATIONS = ("N3B2", "N3B3", "N3C1", "N3D1")  # those of Loihi 2 in lava.utils.loihi
 _WORD = re.compile(r"[A-Za-z0-9_.-]+")
+_MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Settings:
     Raises
     ------
     InputError
-        If an option is out of range.
+        If an option is out of range, or two do not go together.
     """
 
     target: Target = "loihi2"
@@ -70,6 +71,13 @@ class Settings:
                 "--slurm-board", expected="a partition or a board, not both (as Lava does)",
                 got=f"partition {self.partition!r} and board {self.board!r}",
             )  # fmt: skip
+        for module in self.models:
+            if not _MODULE.fullmatch(module):
+                raise InputError("--models", expected="the name of a Python module",
+                                 got=repr(module))  # fmt: skip
+        if self.profile and self.target == "lava":
+            raise InputError("--profile", expected="--target loihi2 beside it",
+                             got="--target lava: the profiler exists on hardware only")  # fmt: skip
         if self.vectors < 0:
             raise InputError("vectors", expected="at least 0", got=str(self.vectors))
         if not 0 <= self.time_limit < float("inf"):
