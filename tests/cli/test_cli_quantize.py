@@ -92,7 +92,7 @@ def test_ranges_are_chosen_node_by_node_and_shown(neurossm, files, tmp_path):
         (("--poles", "q9"), "--poles: expected q15 | q12"),
         (("--state", "7"), "state_bits: expected 8 to 24, got 7"),
         (("--headroom", "9"), "headroom: expected 0 to 8, got 9"),
-        (("--report", "{tmp}/no/r.json"), "No such file or directory"),
+        (("--report", "{tmp}/no/r.json"), "expected a file that can be written, got no folder"),
     ],
 )
 def test_what_is_refused(neurossm, files, tmp_path, options, said):

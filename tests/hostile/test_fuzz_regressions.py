@@ -293,6 +293,11 @@ def test_a_numpy_file_that_lies(tmp_path, content):
     assert "two-dimensional NumPy array of strings" in refusal(tmp_path, "pathfinder", content)
 
 
+def test_a_numpy_file_of_python_2_is_read_without_a_warning(tmp_path):
+    message = refusal(tmp_path, "pathfinder", numpy_file(head("<U4", "(1L, 1L)")))
+    assert "expected 16 bytes for the declared shape (1, 1), got 0 bytes" in message
+
+
 @pytest.mark.parametrize(
     ("chunk", "place", "message"),
     [

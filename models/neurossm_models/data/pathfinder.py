@@ -129,7 +129,9 @@ def _array_header(
     try:
         version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
         if version == (1, 0):
-            header = np.lib.format.read_array_header_1_0(file)  # type: ignore[no-untyped-call]
+            # a header that Python 2 wrote is as good, NumPy warns only of the time it takes
+            with warnings.catch_warnings(action="ignore", category=UserWarning):
+                header = np.lib.format.read_array_header_1_0(file)  # type: ignore[no-untyped-call]
             return header  # type: ignore[no-any-return]
         got = "version {}.{}".format(*version)
     except _HEADER_ERRORS as error:
