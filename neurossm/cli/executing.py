@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ENGINES = ("reference", "fast", "lava", "float")
 LARGEST_TRACE_BYTES = 4 * 2**30
-# side by side in one Lava network: the same bits, 14 times less time for each (docs/lava.md); on
+# side by side in one Lava network: the same bits, 18 times less time for each (docs/lava.md); on
 # wider networks the states of more samples leave the cache
 SAMPLES_ON_LAVA = 32
 

@@ -76,14 +76,14 @@ def torch_forms(model: str, graph: Graph, data: Dataset) -> Sequence[Form]:
     inputs = inputs[..., 0].long() if data.vocabulary else inputs.float() * data.scale
     hold_discretization(network)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def stepwise(batch: int) -> object:
         state, logits = network.initial_state(batch), None
         for t in range(inputs.shape[1]):
             logits, state = network.step(inputs[:batch, t], state)
         return logits
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def whole(batch: int) -> object:
         return network(inputs[:batch])
 
@@ -102,6 +102,6 @@ def hold_discretization(network: Network) -> None:
 
     for module in network.modules():
         if isinstance(module, S4D):
-            with torch.inference_mode():
+            with torch.no_grad():
                 found = {t: module._discretize(t) for t in (torch.float32, torch.float64)}
             setattr(module, "_discretize", found.__getitem__)  # noqa: B010
