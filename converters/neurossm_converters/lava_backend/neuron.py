@@ -59,7 +59,7 @@ class NeuronModel(PyLoihiProcessModel):
     begins with the first step; its states are put back into their Vars after each.
     """
 
-    arithmetic: ClassVar[type[Cell]] = Cell
+    arithmetic: ClassVar[type[Cell]]
 
     in_0: Any = ARRIVING
     in_1: Any = ARRIVING

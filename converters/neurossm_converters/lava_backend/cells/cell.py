@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Mapping
 from typing import ClassVar
@@ -32,7 +33,7 @@ class NodeFailed(RuntimeError):
         self.node, self.reason = node, reason
 
 
-class Cell:
+class Cell(ABC):
     """Base of the cells: one node at work.
 
     It does nothing before its own latency has passed, so that its first update sees the first step
@@ -108,9 +109,9 @@ class Cell:
             sent = np.concatenate([sent, np.zeros((stacked - rows, sent.shape[1]), np.int32)])
         return sent
 
+    @abstractmethod
     def update(self, operands: list[Words], samples: slice, step: int) -> Integers:
         """Return the messages of one logical step, ``(samples, C)``, from those that arrived."""
-        raise NotImplementedError
 
     def initial(self, rows: int) -> dict[str, Integers]:
         """Return the states before the first step of `rows` samples."""
