@@ -26,6 +26,8 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
+import h5py
+
 from neurossm.errors import GraphError, InputError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
@@ -34,6 +36,15 @@ from neurossm_converters.netx_file import Layer, read_network
 from neurossm_converters.netx_layers import check_input, dense_nodes
 
 SILENT = ("input", "flatten")
+
+
+def looks_like_netx(path: str | Path) -> bool:
+    """Return whether a file is HDF5 with layers of netx and no NIR graph; nothing else is read."""
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            return "node" not in file and file.get("layer", getclass=True) is h5py.Group
+    except Exception:  # what cannot be opened is for the reader to refuse
+        return False
 
 
 def read(

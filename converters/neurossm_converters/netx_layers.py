@@ -81,7 +81,8 @@ def check_input(layer: Layer, position: int) -> None:
             f"{layer.where} (input)",
             expected="spikes from outside",
             got="neurons that encode data of a format that the file does not tell",
-            remedy=f"read with skip_layers={layer.index + 1} and feed it their spikes",
+            remedy=f"read the layers behind it, --layers {layer.index + 1}: "
+            f"(skip_layers={layer.index + 1} in Python), and feed it their spikes",
         )
     _check_fields(layer, {"type", "shape"})
 
@@ -168,9 +169,10 @@ def _current(layer: Layer, neuron: Layer, bias: NDArray[np.int64], largest: int)
             f"{layer.where}: neuron {kind[:40]!r} {reason}", expected="CUBA or LOIHI", got=kind[:40]
         )
     _check_fields(neuron, NEURON_FIELDS | TRAINING_FIELDS)
-    decay = _between(neuron, "iDecay", 1, ONE, "its current would never decay")
+    channels = len(bias)
+    decay = _between(neuron, "iDecay", 1, ONE, "its current would never decay", channels)
     # |u| <= largest * ONE / decay at every step: u shrinks by decay / ONE, and toward zero
-    reached = largest * ONE // decay + UNIT * int(np.abs(bias).max())
+    reached = largest * ONE // int(decay.min()) + UNIT * int(np.abs(bias).max())
     if reached > LARGEST:
         raise _refused(
             layer,
@@ -178,17 +180,18 @@ def _current(layer: Layer, neuron: Layer, bias: NDArray[np.int64], largest: int)
             " saturate",
             f"up to {reached} if all inputs with weights of one sign spike",
         )
-    channels = len(bias)
     shape = (channels, 1)
 
     def integers(value: int, frac: int, bits: int = WEIGHT_BITS) -> Quantized:
         return Quantized(np.full(shape, value), frac, bits)
 
+    pole = (ONE - decay).reshape(shape) * 2 ** (POLE_BITS - 1 - LEAK_FRAC)
+
     def zeros(frac: int, bits: int = WEIGHT_BITS) -> Quantized:
         return integers(0, frac, bits)
 
     return DiagonalSSM(
-        a_re=integers((ONE - decay) * 2 ** (POLE_BITS - 1 - LEAK_FRAC), POLE_BITS - 1, POLE_BITS),
+        a_re=Quantized(pole, POLE_BITS - 1, POLE_BITS),
         a_im=zeros(POLE_BITS - 1, POLE_BITS),
         b_re=integers(1, 0),
         b_im=zeros(0),
@@ -208,18 +211,15 @@ def _neuron(neuron: Layer, channels: int) -> LIF:
     for name, only in ONLY.items():
         if name in neuron.fields and neuron.integer(name) != only:
             raise _refused(neuron, f"{name} {only}", str(neuron.integer(name)))
-    decay = _between(neuron, "vDecay", 0, ONE, "parts of 4096")
-    threshold = _between(neuron, "vThMant", 0, LARGEST // UNIT, "it could never spike")
-
-    def every(value: int, frac: int, bits: int) -> Quantized:
-        return Quantized(np.full(channels, value), frac, bits)
-
-    zero = every(0, LEAK_FRAC, LEAK_FRAC + 1)
+    decay = _between(neuron, "vDecay", 0, ONE, "parts of 4096", channels)
+    top = LARGEST // UNIT
+    threshold = _between(neuron, "vThMant", 0, top, "it could never spike", channels)
+    zeros = np.zeros(channels, np.int64)
     return LIF(
-        theta=every(UNIT * threshold + 1, UNIT_FRAC, STATE_BITS),
-        tau=every(ONE - decay, LEAK_FRAC, LEAK_FRAC + 2),  # 4096 where nothing decays
-        rho=zero,
-        kappa=every(0, UNIT_FRAC, STATE_BITS),
+        theta=Quantized(UNIT * threshold + 1, UNIT_FRAC, STATE_BITS),
+        tau=Quantized(ONE - decay, LEAK_FRAC, LEAK_FRAC + 2),  # 4096 where nothing decays
+        rho=Quantized(zeros, LEAK_FRAC, LEAK_FRAC + 1),
+        kappa=Quantized(zeros, UNIT_FRAC, STATE_BITS),
         reset="hard",
     )
 
@@ -245,11 +245,18 @@ def _readout(layer: Layer, channels: int, largest: int, steps: int | None) -> Ac
     return Accumulate(channels=channels, steps=steps, term_bits=term_bits, out=WIDE)
 
 
-def _between(neuron: Layer, name: str, low: int, high: int, otherwise: str) -> int:
-    value = neuron.integer(name)
-    if not low <= value <= high:
-        raise _refused(neuron, f"{name} from {low} to {high} ({otherwise})", str(value))
-    return value
+def _between(
+    neuron: Layer, name: str, low: int, high: int, otherwise: str, channels: int
+) -> NDArray[np.int64]:
+    """Return a parameter, one value a channel; one for all is repeated."""
+    values = neuron.integers(name).ravel()
+    if values.size not in (1, channels):
+        where, expected = f"{neuron.where} {name}", f"1 or {channels} numbers"
+        raise FormatError(where, expected=expected, got=f"{values.size}")
+    outside = values[(values < low) | (values > high)]
+    if outside.size:
+        raise _refused(neuron, f"{name} from {low} to {high} ({otherwise})", str(outside[0]))
+    return np.array(np.broadcast_to(values, (channels,)))
 
 
 def _check_fields(layer: Layer, known: set[str]) -> None:

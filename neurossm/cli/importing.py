@@ -24,7 +24,8 @@ class Options:
     dt: float | None
     convention: str | None
     tau_unit: str | None
-    reset: str | None
+    reset: list[str] | None
+    compare: list[str] | None
     input: str | None
     steps: int | None
     layers: str | None
@@ -32,9 +33,9 @@ class Options:
     def allow(self, source: str, *names: str) -> None:
         """Refuse an option that has no meaning for a format."""
         for name, value in vars(self).items():
-            if value is not None and name not in names:
-                option = f"--{name.replace('_', '-')}"
-                raise InputError(option, expected=f"none with --from {source}", got=str(value))
+            if value and name not in names:
+                option, got = f"--{name.replace('_', '-')}", _shown(value)
+                raise InputError(option, expected=f"none with --from {source}", got=got)
 
 
 Reader = Callable[[Path, Options], tuple["Graph", str]]
@@ -43,20 +44,31 @@ Reader = Callable[[Path, Options], tuple["Graph", str]]
 def import_(
     source: Annotated[Path, typer.Argument(help="The file of the other tool.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The .nssm file to write.")],
-    format: Annotated[str, typer.Option("--from", help="nir | netx.")] = "nir",
+    format: Annotated[
+        str | None, typer.Option("--from", help="nir | netx; by default what the file looks like.")
+    ] = None,
     dt: Annotated[float | None, typer.Option(help="Duration of a step in seconds.")] = None,
     convention: Annotated[
         str | None,
         typer.Option(help="How NIR's equations become steps: exact (default), euler, snntorch,"
-                          " norse, sinabs."),
+                          " norse (either way in which it writes: norse-dt, norse-s), sinabs,"
+                          " spikingjelly, rockpool."),
     ] = None,
     tau_unit: Annotated[
         str | None, typer.Option(help="Unit of NIR's time constants: ms (as documented) or s.")
     ] = None,
     reset: Annotated[
-        str | None,
-        typer.Option(help="After a spike: nir (default: to 0, what a file can say), subtract,"
-                          " subtract-late (snnTorch's default)."),
+        list[str] | None,
+        typer.Option(metavar="[NODE=]RULE",
+                     help="After a spike: nir (to v_reset, what a file can say), subtract,"
+                          " subtract-late (snnTorch's default), none; NODE=RULE for one node, and"
+                          " again for others."),
+    ] = None,
+    compare: Annotated[
+        list[str] | None,
+        typer.Option(metavar="[NODE=]gt|ge",
+                     help="Spikes above the threshold (gt) or at it too (ge), where that is not"
+                          " the convention's; NODE=gt for one node, and again for others."),
     ] = None,
     input: Annotated[
         str | None, typer.Option(help="Data of a NIR input: binary (default) or BITS:FRAC.")
@@ -74,9 +86,13 @@ def import_(
     from neurossm.store import save
 
     console = Console(json)
+    if format is None:
+        from neurossm_converters.netx import looks_like_netx
+
+        format = "netx" if looks_like_netx(source) else "nir"
     if format not in READERS:
         raise InputError("--from", expected=" | ".join(READERS), got=repr(format))
-    options = Options(dt, convention, tau_unit, reset, input, steps, layers)
+    options = Options(dt, convention, tau_unit, reset, compare, input, steps, layers)
     graph, how = READERS[format](source, options)
     save(output, graph)
     rows = node_table(graph)
@@ -92,33 +108,59 @@ def import_(
 
 
 def _from_nir(source: Path, options: Options) -> tuple[Graph, str]:
-    from neurossm_converters.nir import Reading, read
+    from neurossm_converters.nir import Reading, compare_of, read, reset_of
 
-    options.allow("nir", "dt", "convention", "tau_unit", "reset", "input", "steps")
+    options.allow("nir", "dt", "convention", "tau_unit", "reset", "compare", "input", "steps")
+    reset, resets = _rules("--reset", options.reset)
+    compare, compares = _rules("--compare", options.compare)
     reading = Reading(
         options.convention or "exact",
         options.dt,
         options.tau_unit,
-        options.reset or "nir",
+        reset,
         _format(options.input or "binary"),
         options.steps,
+        compare,
+        resets,
+        compares,
     )
     found = read(source, reading)
     if found.steps is None:
-        given = [name for name, value in vars(options).items() if value is not None]
+        given = [name for name, value in vars(options).items() if value]
         if given:
             raise InputError(
                 f"--{given[0].replace('_', '-')}",
                 expected="none, as neurossm wrote this file and says everything in it",
-                got=str(getattr(options, given[0])),
+                got=_shown(getattr(options, given[0])),
             )
         return found.graph, "written by neurossm: read back as it was"
-    resets = {
-        "nir": "to 0, all that NIR can say",
-        "subtract": "by the threshold, at once (not from the file)",
-        "subtract-late": "by the threshold, one step later (not from the file)",
-    }
-    return found.graph, f"{found.steps.describe()}; reset {resets[reading.reset]}"
+    first, *each = reset_of(reading, found.steps).split(" ")
+    how = f"{found.steps.describe()}; reset {RESETS[first]}"
+    if each:
+        how += "; " + ", ".join(each)
+    if options.compare:
+        how += f"; compare {compare_of(reading, found.steps)}"
+    return found.graph, how
+
+
+def _rules(option: str, given: list[str] | None) -> tuple[str | None, dict[str, str]]:
+    """Return the rule for all nodes, None where there is none, and those for single nodes."""
+    every: str | None = None
+    each: dict[str, str] = {}
+    for text in given or ():
+        name, equals, rule = text.rpartition("=")
+        if name in each or (not equals and every is not None):
+            expected = "one rule for a node, and one for all others"
+            raise InputError(option, expected=expected, got=" ".join(given or ()))
+        if equals:
+            each[name] = rule
+        else:
+            every = rule
+    return every, each
+
+
+def _shown(value: object) -> str:
+    return " ".join(value) if isinstance(value, list) else str(value)
 
 
 def _from_netx(source: Path, options: Options) -> tuple[Graph, str]:
@@ -157,4 +199,10 @@ def _range(text: str | None) -> tuple[int, int | None]:
         raise InputError("--layers", expected="FIRST:STOP, such as 0:3", got=repr(text)) from None
 
 
+RESETS = {
+    "nir": "to v_reset, all that NIR can say",
+    "subtract": "by the threshold, at once (not from the file)",
+    "subtract-late": "by the threshold, one step later (not from the file)",
+    "none": "never (not from the file)",
+}
 READERS: dict[str, Reader] = {"nir": _from_nir, "netx": _from_netx}

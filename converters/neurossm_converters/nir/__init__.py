@@ -5,22 +5,33 @@ tools wrote: `net` flattens, `recurrence` finds the cycles that are a state spac
 and `membranes` translate, `convention` says what a step is. `file` reads HDF5 without the library.
 """
 
+from neurossm_converters.nir.convention import COMPARISONS, RESETS, UNITS, Convention
 from neurossm_converters.nir.convention import NAMES as CONVENTIONS
-from neurossm_converters.nir.convention import RESETS, UNITS, Convention
-from neurossm_converters.nir.reading import Imported, Reading, from_nir, read, read_back
+from neurossm_converters.nir.reading import (
+    Imported,
+    Reading,
+    compare_of,
+    from_nir,
+    read,
+    read_back,
+    reset_of,
+)
 from neurossm_converters.nir.writing import expressible, to_nir, write
 
 __all__ = [
+    "COMPARISONS",
     "CONVENTIONS",
     "RESETS",
     "UNITS",
     "Convention",
     "Imported",
     "Reading",
+    "compare_of",
     "expressible",
     "from_nir",
     "read",
     "read_back",
+    "reset_of",
     "to_nir",
     "write",
 ]

@@ -1,17 +1,23 @@
 """What a step is: NIR is continuous in time, and no two tools agree on how to leave that.
 
-=============  ====================================================================================
-`exact`        the equations solved over a step, input held; time constants in ms as NIR documents
-`euler`        one forward Euler step of all equations at once, from the state before the step
-`snntorch`     Euler; seconds at a step of 1e-4, whatever the data; a synapse moves before its
-               membrane (snnTorch 1.0.0, ``export_nir.py``)
-`norse`        Euler; ``tau = dt / tau_inv``, so a step is ``dt * dt`` on that scale (norse#411); a
-               spike is a jump of the current, which decays after the membrane has seen it
-               (Norse 1.1.0, ``utils/export_nir.py``, ``functional/lif.py``)
-`sinabs`       exact; time constants in steps; for layers with ``norm_input=True`` and
-               ``spike_fn=SingleSpike``: that its default fires several times in a step is not in
-               the file (sinabs 3.1.3, ``nir.py``)
-=============  ====================================================================================
+================ =================================================================================
+`exact`          the equations solved over a step, input held; time constants in ms as NIR documents
+`euler`          one forward Euler step of all equations at once, from the state before the step
+`snntorch`       Euler; seconds at a step of 1e-4, whatever the data; a synapse moves before its
+                 membrane (snnTorch 1.0.0, ``export_nir.py``)
+`norse-dt`       Euler; ``tau = dt / tau_inv``, so a step is ``dt * dt`` in its unit (norse#411); a
+                 spike is a jump of the current, which decays after the membrane has seen it
+                 (Norse 1.1.0, ``utils/export_nir.py``, ``functional/lif.py``)
+`norse-s`        the same with ``tau = 1 / tau_inv`` in seconds (before 1.1.0, and since norse#413)
+`norse`          whichever of the two makes sense of the time constants of the file
+`sinabs`         exact; time constants in steps; fires at the threshold; for layers with
+                 ``norm_input=True`` and ``spike_fn=SingleSpike``: that its default fires several
+                 times in a step is not in the file (sinabs 3.1.3, ``nir.py``)
+`spikingjelly`   Euler; seconds at a step of 1e-4, or of the ``dt`` of its export; fires at the
+                 threshold (SpikingJelly 2.0.0, ``nir_exchange/to_nir.py``)
+`rockpool`       exact decay in seconds, input added as it is, the threshold subtracted; fires at
+                 the threshold; for ``max_spikes_per_dt=1`` (Rockpool 3.1.0, ``torch/nir.py``)
+================ =================================================================================
 """
 
 from __future__ import annotations
@@ -26,11 +32,18 @@ from neurossm.errors import FormatError, InputError
 
 Real = NDArray[np.float64]
 
-NAMES = ("exact", "euler", "snntorch", "norse", "sinabs")
-RESETS = ("nir", "subtract", "subtract-late")
+NAMES = (
+    "exact", "euler", "snntorch", "norse", "norse-dt", "norse-s", "sinabs", "spikingjelly",
+    "rockpool",
+)  # fmt: skip
+RESETS = ("nir", "subtract", "subtract-late", "none")
+COMPARISONS = ("gt", "ge")
 UNITS = {"ms": 1e3, "s": 1.0}
 SNNTORCH_DT = 1e-4
-NORSE_DT = 1e-3
+DEFAULT_DT = {"snntorch": SNNTORCH_DT, "spikingjelly": 1e-4, "rockpool": 1e-3} | dict.fromkeys(
+    ("norse", "norse-dt", "norse-s"), 1e-3
+)
+USUAL_LEAK = 2.0**-10  # of a step; time constants up to a thousand steps
 
 
 @dataclass(frozen=True)
@@ -40,49 +53,77 @@ class Convention:
     Parameters
     ----------
     name
-        One of `NAMES`.
+        One of `NAMES` but ``norse``.
     dt
         Duration of a step, in seconds.
     step
         The same in the unit of the file's time constants.
     unit
         That unit, in words.
+    others
+        Options that would make sense of the file's time constants, if these do not.
+    said
+        True where the user named the unit, so that unusual time constants are no mistake.
     """
 
     name: str
     dt: float
     step: float
     unit: str
+    others: tuple[str, ...] = ()
+    said: bool = False
 
     @property
     def is_exact(self) -> bool:
         """True where equations are solved over the step, False for forward Euler."""
-        return self.name in ("exact", "sinabs")
+        return self.name in ("exact", "sinabs", "rockpool")
 
-    def decay(self, tau: Real) -> Real:
-        """Return what is left of a leaky state after a step without input."""
-        return np.exp(-self.step / tau) if self.is_exact else 1 - self.step / tau
+    @property
+    def is_norse(self) -> bool:
+        """True for either way in which Norse writes."""
+        return self.name.startswith("norse")
 
-    def gain(self, tau: Real) -> Real:
-        """Return what a held input of 1 adds to a leaky state of time constant tau in a step."""
-        return np.asarray(-np.expm1(-self.step / tau) if self.is_exact else self.step / tau)
+    @property
+    def is_single(self) -> bool:
+        """True where a tool is meant, all of which compute membranes in float32."""
+        return self.name not in ("exact", "euler")
+
+    @property
+    def compare(self) -> str:
+        """``ge`` where a membrane at its threshold spikes, ``gt`` where it must be above."""
+        return "ge" if self.name in ("sinabs", "spikingjelly", "rockpool") else "gt"
+
+    @property
+    def reset(self) -> str:
+        """What a spike does where the user says nothing; Rockpool has one way only."""
+        return "subtract" if self.name == "rockpool" else "nir"
 
     @property
     def integral(self) -> float:
         """What a held input of 1 adds in a step to a membrane that does not leak (`IF`).
 
-        Norse and sinabs add the input itself; snnTorch writes no `IF`.
+        Norse and sinabs add the input itself; snnTorch and Rockpool write no `IF`.
         """
-        return 1.0 if self.name in ("norse", "sinabs") else self.step
+        return 1.0 if self.is_norse or self.name == "sinabs" else self.step
 
     def describe(self) -> str:
         """Return the convention in one line."""
         solved = "exact" if self.is_exact else "forward Euler"
-        return f"{self.name}: {solved} steps of {self.dt:g} s, time constants in {self.unit}"
+        at = "at" if self.compare == "ge" else "above"
+        return (
+            f"{self.name}: {solved} steps of {self.dt:g} s, time constants in {self.unit}, "
+            f"spikes {at} the threshold"
+        )
+
+    def hint(self) -> str:
+        """Return what to do about time constants that make no sense."""
+        if self.others:
+            return "it would make sense with " + ", or with ".join(self.others)
+        return "check --dt, --tau-unit and --convention; no memory at all is a Threshold"
 
 
 def convention(
-    name: str, dt: float | None, tau_unit: str | None, said: dict[str, Any]
+    name: str, dt: float | None, tau_unit: str | None, said: dict[str, Any], taus: Real
 ) -> Convention:
     """Return the convention that was asked for.
 
@@ -94,11 +135,14 @@ def convention(
         What the user said; None where nothing.
     said
         ``dt`` in seconds and ``tau_unit`` as neurossm leaves them in a file, where they are there.
+    taus
+        All finite time constants above 0 of the file.
 
     Raises
     ------
     InputError
-        If the name or unit is unknown, or nobody said how long a step is.
+        If the name or unit is unknown, nobody said how long a step is, or both ways of Norse make
+        sense of the file.
     FormatError
         If the file holds an unknown unit.
     """
@@ -110,8 +154,30 @@ def convention(
         raise InputError(
             "--tau-unit", expected=f"none, as {name} has a unit of its own", got=repr(tau_unit)
         )
-    known = {"snntorch": SNNTORCH_DT, "norse": NORSE_DT}
-    found = dt if dt is not None else said.get("dt", known.get(name))
+    seconds = _seconds(dt if dt is not None else said.get("dt", DEFAULT_DT.get(name)))
+    if name == "norse":
+        name = _way_of_norse(seconds, taus)
+        return _made(name, seconds, taus, False)
+    if name not in ("exact", "euler"):
+        return _made(name, seconds, taus, name in ("norse-dt", "norse-s"))
+    unit = str(tau_unit or said.get("tau_unit", "ms"))
+    if unit not in UNITS:
+        raise FormatError("tau_unit in the metadata", expected=" | ".join(UNITS), got=repr(unit))
+    step = seconds * UNITS[unit]
+    is_said = tau_unit is not None or "tau_unit" in said
+    return Convention(name, seconds, step, unit, others(name, seconds, step, taus), is_said)
+
+
+def _made(name: str, seconds: float, taus: Real, is_said: bool) -> Convention:
+    step, unit = {
+        "snntorch": (SNNTORCH_DT, "s at snnTorch's own step of 1e-4 s"),
+        "norse-dt": (seconds * seconds, "s times dt"),
+        "sinabs": (1.0, "steps"),
+    }.get(name, (seconds, "s"))
+    return Convention(name, seconds, step, unit, others(name, seconds, step, taus), is_said)
+
+
+def _seconds(found: Any) -> float:
     if found is None:
         raise InputError(
             "--dt",
@@ -122,13 +188,46 @@ def convention(
     seconds = float(found)
     if not 0 < seconds < float("inf"):
         raise InputError("--dt", expected="a positive time in seconds", got=f"{seconds:g}")
-    if name == "snntorch":
-        return Convention(name, seconds, SNNTORCH_DT, "s at snnTorch's own step of 1e-4 s")
-    if name == "norse":
-        return Convention(name, seconds, seconds * seconds, "s times dt")
-    if name == "sinabs":
-        return Convention(name, seconds, 1.0, "steps")
-    unit = str(tau_unit or said.get("tau_unit", "ms"))
-    if unit not in UNITS:
-        raise FormatError("tau_unit in the metadata", expected=" | ".join(UNITS), got=repr(unit))
-    return Convention(name, seconds, seconds * UNITS[unit], unit)
+    return seconds
+
+
+def makes_sense(step: float, taus: Real) -> bool:
+    """Return whether each time constant is from one step to a thousand of them."""
+    leaks = step / taus
+    return bool(np.all((leaks >= USUAL_LEAK) & (leaks <= 1 + 1e-6)))
+
+
+def others(name: str, dt: float, step: float, taus: Real) -> tuple[str, ...]:
+    """Return options of another unit under which all time constants make sense, at most two."""
+    if not taus.size:
+        return ()
+    plain = name if name in ("exact", "euler") else "exact"
+    steps = {
+        f"--convention {plain} --tau-unit ms": 1e3 * dt,
+        f"--convention {plain} --tau-unit s": dt,
+        "--convention snntorch": SNNTORCH_DT,
+        "--convention norse-dt": dt * dt,
+        "--convention norse-s": dt,
+        "--convention sinabs": 1.0,
+    }
+    order = sorted(steps, key=lambda option: not option.startswith(f"--convention {name[:5]}"))
+    found: dict[float, str] = {}
+    for option in order:
+        if not np.isclose(steps[option], step, rtol=1e-9) and makes_sense(steps[option], taus):
+            found.setdefault(steps[option], option)
+    return tuple(found.values())[:2]
+
+
+def _way_of_norse(dt: float, taus: Real) -> str:
+    """Return which of Norse's two ways of writing makes sense of the time constants."""
+    by_dt, by_seconds = makes_sense(dt * dt, taus), makes_sense(dt, taus)
+    if by_seconds and not by_dt:
+        return "norse-s"
+    if by_dt and by_seconds and taus.size:
+        raise InputError(
+            "--convention norse",
+            expected="time constants that make sense in one of the ways in which Norse writes",
+            got=f"{taus.min():g} to {taus.max():g}, which do in both",
+            remedy="say --convention norse-dt (Norse 1.1.0) or norse-s (before and after it)",
+        )
+    return "norse-dt"

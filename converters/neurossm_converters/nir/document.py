@@ -39,13 +39,22 @@ class Part:
     edges: tuple[Edge, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
-    def numbers(self, name: str, where: str) -> NDArray[np.float64]:
+    def numbers(self, name: str, where: str, infinite: bool = False) -> NDArray[np.float64]:
         """Return a field as real numbers.
+
+        Parameters
+        ----------
+        name
+            The field.
+        where
+            How messages call the node.
+        infinite
+            True where infinity has a meaning: no leak, no spike.
 
         Raises
         ------
         FormatError
-            If there is no such field, or it holds anything but finite real numbers.
+            If there is no such field, or it holds anything but (finite) real numbers.
         """
         found = self.fields.get(name)
         if found is None:
@@ -54,7 +63,7 @@ class Part:
             got = "text" if isinstance(found, str) else str(found.dtype)
             raise FormatError(f"{where}.{name}", expected="real numbers", got=got)
         array = found.astype(np.float64)
-        if not np.all(np.isfinite(array)):
+        if not np.all(np.isfinite(array) | (infinite & (array == np.inf))):
             raise FormatError(f"{where}.{name}", expected="finite numbers", got="nan or infinity")
         return array
 

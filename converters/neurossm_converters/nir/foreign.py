@@ -4,7 +4,8 @@
 `Linear`, `Affine`  `Affine`
 `Scale`             `Affine` with a diagonal matrix, or part of an S4D
 `Threshold`         `Threshold`; NIR compares with ``>``, so the next larger float64 is ours
-`LIF`, `IF`         `LIF` with hard reset, where v_leak and v_reset are 0; an `IF` has leak 1
+`LIF`, `IF`         `LIF`, which starts where it is reset to; an `IF` has leak 1. A v_leak other
+                    than v_reset is added to the bias in front, or by an `Affine` (``NAME.leak``)
 `CubaLIF`           `DiagonalSSM` of one real pole (``NAME.synapse``), then `LIF`
 `LI`, `CubaLI`      `DiagonalSSM` of one real pole, and one for the synapse
 `I`                 `Accumulate`, behind an `Affine` (``NAME.gain``) where ``r dt`` is not 1
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 
 import networkx as nx
 import numpy as np
@@ -28,22 +29,22 @@ import numpy as np
 from neurossm.errors import GraphError, NeurossmError
 from neurossm.fixed import Fixed
 from neurossm.graph import Edge, Graph
-from neurossm.nodes import Affine, Input, Node, Output, Sum, Threshold
-from neurossm_converters.nir.convention import Convention
+from neurossm.nodes import Affine, DiagonalSSM, Input, Node, Output, Sum, Threshold
+from neurossm_converters.nir.convention import Real
 from neurossm_converters.nir.document import Part
-from neurossm_converters.nir.membranes import (
+from neurossm_converters.nir.leaky import (
     Chain,
     Here,
     diagonal,
-    integrate_and_fire,
     integrator,
     leaky_integrator,
-    neuron,
     synaptic_integrator,
-    synaptic_neuron,
 )
+from neurossm_converters.nir.membranes import integrate_and_fire, neuron, synaptic_neuron
 from neurossm_converters.nir.net import JUNCTION, Net, flatten
+from neurossm_converters.nir.rates import least
 from neurossm_converters.nir.recurrence import recognize
+from neurossm_converters.nir.setting import Setting, check_names
 
 FIELDS: dict[str, frozenset[str]] = {
     "Input": frozenset({"shape"}),
@@ -71,28 +72,6 @@ MAX_DIAGONALS = 2**26
 NOT_NIR = "it is no NIR class; take it out of the model, or fold it, before the export"
 
 
-@dataclass(frozen=True)
-class Setting:
-    """What a NIR file does not say.
-
-    Parameters
-    ----------
-    steps
-        What a step is.
-    reset
-        ``nir``, ``subtract`` or ``subtract-late``.
-    input
-        Number format of the data.
-    length
-        Steps for which a running sum must have headroom; None where there is none.
-    """
-
-    steps: Convention
-    reset: str
-    input: Fixed
-    length: int | None
-
-
 def translate(document: Part, setting: Setting) -> Graph:
     """Return the graph of a NIR graph, whoever wrote it.
 
@@ -105,6 +84,7 @@ def translate(document: Part, setting: Setting) -> Graph:
     """
     net = flatten(document)
     _check_classes(net)
+    check_names(net, setting)
     recognize(net, setting.steps)
     order = nx.DiGraph(net.edges)
     order.add_nodes_from(net.parts)
@@ -167,7 +147,11 @@ def _chain(net: Net, name: str, setting: Setting, chains: dict[str, Chain]) -> C
     if len(set(widths.values())) > 1:
         raise GraphError(where, expected="edges of one width to add", got=str(widths))
     channels = widths[sources[0]]
-    here = Here(part, where, channels, setting.steps, setting.reset, setting.length)
+    here = Here(
+        part, name, where, channels, setting.steps, setting.resets.get(name, setting.reset),
+        setting.compares.get(name, setting.compare), setting.length,
+        lambda lead: _lead(net, name, lead, chains),
+    )  # fmt: skip
     try:
         chain = TRANSLATORS[part.kind](here)
     except NeurossmError as error:
@@ -187,6 +171,16 @@ def _chain(net: Net, name: str, setting: Setting, chains: dict[str, Chain]) -> C
             remedy="a batch dimension does not belong into a NIR file",
         )
     return chain
+
+
+def _lead(net: Net, name: str, lead: Real, chains: dict[str, Chain]) -> bool:
+    """Add a constant to what arrives at a part, in a node that feeds nothing else."""
+    for source in net.sources(name):
+        suffix, node = chains[source][-1]
+        if isinstance(node, Affine | DiagonalSSM) and net.targets(source) == [name]:
+            chains[source][-1] = (suffix, replace(node, bias=np.asarray(node.bias) + lead))
+            return True
+    return False
 
 
 def _edges_into(
@@ -244,7 +238,9 @@ def _scale(here: Here) -> Chain:
 
 
 def _threshold(here: Here) -> Chain:
-    return [("", Threshold(theta=np.nextafter(here.values("threshold"), np.inf)))]
+    bound = here.values("threshold", infinite=True)
+    ones = np.ones(here.channels)
+    return [("", Threshold(theta=least(bound, ones, here.compare, here.steps.is_single)))]
 
 
 TRANSLATORS: dict[str, Callable[[Here], Chain]] = {

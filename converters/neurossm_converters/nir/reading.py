@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,11 +13,12 @@ import numpy as np
 from neurossm.errors import FormatError, InputError, NeurossmError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
-from neurossm_converters.nir.convention import RESETS, Convention, convention
+from neurossm_converters.nir.convention import COMPARISONS, RESETS, Convention, Real, convention
 from neurossm_converters.nir.document import Part, from_library, one_number
 from neurossm_converters.nir.file import holds_neurossm, read_document
-from neurossm_converters.nir.foreign import Setting, translate
+from neurossm_converters.nir.foreign import translate
 from neurossm_converters.nir.own import is_own, rebuild
+from neurossm_converters.nir.setting import Setting
 
 # what arithmetic on hostile numbers may raise
 SLIPS = (ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
@@ -30,30 +31,44 @@ class Reading:
     Parameters
     ----------
     convention
-        How equations become steps: ``exact``, ``euler``, ``snntorch``, ``norse``, ``sinabs``.
+        How equations become steps, one of `neurossm_converters.nir.convention.NAMES`.
     dt
         Duration of a step in seconds; None for what the file or the convention says.
     tau_unit
         Unit of the time constants, ``ms`` or ``s``; None for what the file says, else ``ms``.
     reset
-        ``nir``: to 0, the one that a file can mean. ``subtract``: by the threshold, at once.
+        ``nir``: to v_reset, the one that a file can mean. ``subtract``: by the threshold, at once.
         ``subtract-late``: by the threshold, in the step after a spike (snnTorch's default).
+        ``none``: a spike leaves the membrane as it is. None for the convention's: ``subtract`` in
+        ``rockpool``, else ``nir``.
     input
         Number format of the data.
     steps
         Length of a sequence, for the headroom of running sums.
+    compare
+        ``gt``: a membrane spikes above its threshold, ``ge``: at it too. None for the convention's.
+    resets, compares
+        The same for single nodes, by their names in the file.
     """
 
     convention: str = "exact"
     dt: float | None = None
     tau_unit: str | None = None
-    reset: str = "nir"
+    reset: str | None = None
     input: Fixed = field(default_factory=Fixed.binary)
     steps: int | None = None
+    compare: str | None = None
+    resets: Mapping[str, str] = field(default_factory=dict)
+    compares: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.reset not in RESETS:
-            raise InputError("--reset", expected=" | ".join(RESETS), got=repr(self.reset))
+        for option, known, one, each in (
+            ("--reset", RESETS, self.reset, self.resets),
+            ("--compare", COMPARISONS, self.compare, self.compares),
+        ):
+            for rule in (*((one,) if one is not None else ()), *each.values()):
+                if rule not in known:
+                    raise InputError(option, expected=" | ".join(known), got=repr(rule))
 
 
 @dataclass(frozen=True)
@@ -137,7 +152,10 @@ def read(path: str | Path, reading: Reading | None = None) -> Imported:
         return found
     meta: dict[str, str | int | float] = {"imported_from": "NIR", "nir_version": version}
     if found.steps:
-        meta |= {"convention": found.steps.describe(), "reset": (reading or Reading()).reset}
+        rules = reading or Reading()
+        meta |= {"convention": found.steps.describe(), "reset": reset_of(rules, found.steps)}
+        if rules.compare or rules.compares:
+            meta["compare"] = compare_of(rules, found.steps)
     return replace(found, graph=replace(found.graph, meta={**found.graph.meta, **meta}))
 
 
@@ -151,9 +169,38 @@ def translated(document: Part, reading: Reading) -> Imported:
         said = {"tau_unit": known["tau_unit"]} if "tau_unit" in known else {}
         if "dt" in known:
             said["dt"] = one_number(known, "dt", "NIR")
-    steps = convention(reading.convention, reading.dt, reading.tau_unit, said)
-    setting = Setting(steps, reading.reset, reading.input, reading.steps)
+    taus = time_constants(document)
+    steps = convention(reading.convention, reading.dt, reading.tau_unit, said, taus)
+    setting = Setting(
+        steps, reading.reset or steps.reset, reading.compare or steps.compare, reading.input,
+        reading.steps, reading.resets, reading.compares,
+    )  # fmt: skip
     return Imported(translate(document, setting), False, steps)
+
+
+def reset_of(reading: Reading, steps: Convention) -> str:
+    """Return the rules of reset in one line, as options say them."""
+    each = (f"{name}={rule}" for name, rule in sorted(reading.resets.items()))
+    return " ".join((reading.reset or steps.reset, *each))
+
+
+def compare_of(reading: Reading, steps: Convention) -> str:
+    """Return the comparisons in one line, as options say them."""
+    each = (f"{name}={rule}" for name, rule in sorted(reading.compares.items()))
+    return " ".join((reading.compare or steps.compare, *each))
+
+
+def time_constants(document: Part) -> Real:
+    """Return all time constants of a graph that are positive and finite."""
+    found: list[float] = []
+    for part in document.nodes.values():
+        for name in ("tau", "tau_mem", "tau_syn"):
+            stored = part.fields.get(name)
+            if isinstance(stored, np.ndarray) and stored.dtype.kind in "fiu":
+                values = stored.astype(np.float64).ravel()
+                found += values[np.isfinite(values) & (values > 0)].tolist()
+        found += time_constants(part).tolist()
+    return np.array(found)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from neurossm.errors import GraphError
 from neurossm.nodes import DiagonalSSM
 from neurossm_converters.nir.convention import Convention
 from neurossm_converters.nir.document import Part
-from neurossm_converters.nir.membranes import spread
+from neurossm_converters.nir.leaky import spread
 from neurossm_converters.nir.net import SEPARATOR, Net
 from neurossm_converters.nir.ssm import KIND, complex_of, gather
 
@@ -54,7 +54,7 @@ class _Side:
     tau: Real
     r: Real
     weight: Real
-    bias: Real
+    drive: Real  # r times the bias in front, and the resting state
     sources: frozenset[str]
     read_weight: Real
     read_bias: Real
@@ -111,16 +111,11 @@ def _side(net: Net, name: str, turns: list[str]) -> _Side:
     if read_weight.shape[1] != modes:
         raise GraphError(where, expected=f"{modes} modes", got=f"{read_weight.shape[1]} read")
     tau, r, v_leak = (_values(net, name, field, modes) for field in ("tau", "r", "v_leak"))
-    if np.any(v_leak):
-        raise GraphError(
-            where, expected="v_leak = 0 in a recurrence", got=f"up to {np.abs(v_leak).max():g}",
-            remedy="add v_leak / r to the bias of the Affine in front",
-        )  # fmt: skip
     if not np.all(tau > 0):
         raise GraphError(where, expected="tau above 0", got=f"{tau.min():g}")
     return _Side(
-        tau, r, weight, bias, frozenset(net.sources(drives[0])), read_weight, read_bias,
-        frozenset(net.targets(reads[0])), (drives[0], reads[0]),
+        tau, r, weight, r * bias + v_leak, frozenset(net.sources(drives[0])), read_weight,
+        read_bias, frozenset(net.targets(reads[0])), (drives[0], reads[0]),
     )  # fmt: skip
 
 
@@ -178,7 +173,7 @@ def _ssm(
     rates = [(side.r / side.tau)[order] for side in (re, im)]
     pairs = zip((re, im), rates, strict=True)
     weights = [gather(side.weight[order], owner, where) * rate for side, rate in pairs]
-    biases = [side.bias[order] * rate for side, rate in zip((re, im), rates, strict=True)]
+    biases = [(side.drive / side.tau)[order] for side in (re, im)]
     b, drive = (hold * complex_of(*parts).reshape(shape) for parts in (weights, biases))
     c = [gather(side.read_weight.T[order], owner, where).reshape(shape) for side in (re, im)]
     d = np.zeros(channels)
