@@ -1,4 +1,4 @@
-"""Reads one array of a foreign HDF5 file within bounds: finds its bytes, inflates its chunks.
+"""Reads one array of a foreign HDF5 file within bounds: finds its bytes, unpacks its chunks.
 
 HDF5's own reading trusts the data: a chunk of a megabyte may inflate to a gigabyte.
 """
@@ -6,20 +6,21 @@ HDF5's own reading trusts the data: a chunk of a megabyte may inflate to a gigab
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import h5py
 import numpy as np
-from h5py import h5d, h5z
+from h5py import h5d
 from numpy.typing import NDArray
 
 from neurossm.errors import FormatError
+from neurossm_converters.nir.filters import LZF, check_filters, unpacked
 
 MAX_ARRAY_BYTES = 2**28  # at 8 bytes an element, as arrays are held in memory
 MAX_TOTAL_BYTES = 2**30
+MAX_SLOW_BYTES = 2**26  # of what is unpacked byte by byte
 MAX_CHUNK_BYTES = 2**24
 MAX_CHUNKS = 2**15
 MAX_RANK = 8
@@ -33,6 +34,7 @@ class Budget:
     """Bytes that the contents of one file have taken so far."""
 
     used: int = 0
+    slow: int = 0
 
     def take(self, size: int, where: str) -> None:
         """Take bytes; raise `FormatError` where there are none left."""
@@ -42,6 +44,17 @@ class Budget:
                 where,
                 expected=f"at most {MAX_ARRAY_BYTES} bytes an array, {MAX_TOTAL_BYTES} in all",
                 got=f"{size}, {self.used} in all",
+            )
+
+    def take_slow(self, size: int, where: str) -> None:
+        """Take bytes that are unpacked one by one; `FormatError` where there are none left."""
+        self.slow += size
+        if self.slow > MAX_SLOW_BYTES:
+            raise FormatError(
+                where,
+                expected=f"at most {MAX_SLOW_BYTES} bytes packed by lzf",
+                got=f"{self.slow}",
+                remedy="write the file anew with nir.write, which packs with gzip",
             )
 
 
@@ -78,7 +91,7 @@ def read_packed(
     Raises
     ------
     FormatError
-        If it is too large, lies outside the file, or is packed by anything but gzip.
+        If it is too large, lies outside the file, or is packed by a filter that is not known.
     """
     if dataset.shape is None:
         raise FormatError(where, expected="an array", got="none")
@@ -91,10 +104,11 @@ def read_packed(
     if plan.get_external_count() or layout not in (h5d.CONTIGUOUS, h5d.CHUNKED):
         raise FormatError(where, expected="data in this file, as nir writes them", got="others")
     filters = [plan.get_filter(index)[0] for index in range(plan.get_nfilters())]
-    if set(filters) - {h5z.FILTER_DEFLATE} or len(filters) > 1:
-        raise FormatError(where, expected="gzip or no compression", got=f"filters {filters}")
+    check_filters(filters, where)
     if layout == h5d.CHUNKED:
-        return _from_chunks(dataset, shape, kind, where, raw)
+        if LZF in filters:
+            budget.take_slow(size, where)
+        return _from_chunks(dataset, shape, kind, filters, where, raw)
     if not size:
         return np.zeros(shape, kind)
     start, stored = dataset.id.get_offset(), dataset.id.get_storage_size()
@@ -104,8 +118,9 @@ def read_packed(
 
 
 def _from_chunks(
-    dataset: h5py.Dataset, shape: tuple[int, ...], kind: np.dtype[Any], where: str, raw: Raw
-) -> Packed:
+    dataset: h5py.Dataset, shape: tuple[int, ...], kind: np.dtype[Any], filters: list[int],
+    where: str, raw: Raw,
+) -> Packed:  # fmt: skip
     chunk = dataset.chunks
     room = math.prod(chunk) * kind.itemsize
     count = math.prod(-(-size // part) for size, part in zip(shape, chunk, strict=True))
@@ -115,14 +130,14 @@ def _from_chunks(
     if dataset.id.get_num_chunks() != count:
         got = str(dataset.id.get_num_chunks())
         raise FormatError(where, expected=f"{count} chunks of data", got=got)
-    array, packed_by = np.zeros(shape, kind), dataset.id.get_create_plist().get_nfilters()
+    array = np.zeros(shape, kind)
     for index in range(count):
         info = dataset.id.get_chunk_info(index)
         if info.size > room + 1024 or info.byte_offset is None:
             # what does not deflate gets a little longer
             raise FormatError(where, expected=f"chunks of {room} bytes", got=str(info.size))
         packed = raw(info.byte_offset, info.size)
-        data = _inflate(packed, room) if packed_by and not info.filter_mask else packed
+        data = unpacked(packed, filters, info.filter_mask, room, kind.itemsize)
         if len(data) != room:
             raise FormatError(where, expected=f"{room} bytes in a chunk", got="another number")
         block = np.frombuffer(data, kind).reshape(chunk)
@@ -132,13 +147,3 @@ def _from_chunks(
         )
         array[place] = block[tuple(slice(0, max(0, p.stop - p.start)) for p in place)]
     return array
-
-
-def _inflate(packed: bytes, room: int) -> bytes:
-    unpacker = zlib.decompressobj()
-    # one byte more than there is room for, so that the end of the stream is met, or is not
-    try:
-        data = unpacker.decompress(packed, room + 1)
-    except zlib.error:
-        return b""
-    return data if unpacker.eof else b""
