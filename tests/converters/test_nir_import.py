@@ -8,6 +8,7 @@ import nir
 import numpy as np
 import pytest
 from nir_interpreter import Interpreter
+from small_nir import network, one_neuron, outputs
 
 from neurossm.engine import run
 from neurossm.errors import GraphError
@@ -20,14 +21,6 @@ from neurossm_converters.nir.rates import least
 
 STEP = 1.0  # ms
 READING = Reading("exact", dt=1e-3 * STEP, steps=100)
-
-
-def network(nodes: dict[str, nir.NIRNode], *edges: str, inputs: int = 3) -> nir.NIRGraph:
-    """A graph with edges written ``a > b``; every node of one width."""
-    (outputs,) = next(reversed(nodes.values())).output_type.values()
-    ends = {"in": nir.Input(np.array([inputs])), "out": nir.Output(np.array(outputs))}
-    pairs = [tuple(edge.split(" > ")) for edge in edges]
-    return nir.NIRGraph({"in": ends["in"], **nodes, "out": ends["out"]}, pairs)
 
 
 def synapses(rows: int, columns: int, seed: int, low: float = -0.5) -> nir.Affine:
@@ -136,11 +129,6 @@ NETWORKS = {
 }  # fmt: skip
 
 
-def outputs(graph: Graph, inputs: np.ndarray) -> np.ndarray:
-    trace = run(graph, inputs.astype(np.int64)[None], "float", "outputs")
-    return trace.values[graph.outputs[0]][0]
-
-
 @pytest.mark.parametrize("name", NETWORKS)
 def test_exact_steps_are_the_solution_of_the_equations(tmp_path: Path, name: str):
     nir.write(tmp_path / "net.nir", NETWORKS[name])
@@ -218,11 +206,6 @@ def test_a_delay_of_nothing_passes_and_any_other_is_refused():
 
 
 # -- steps -----------------------------------------------------------------------
-
-
-def one_neuron(kind: str, **fields: float) -> nir.NIRGraph:
-    node = getattr(nir, kind)(**{key: np.array([value]) for key, value in fields.items()})
-    return network({"n": node}, "in > n", "n > out", inputs=1)
 
 
 LEAKY = {"tau": 4.0, "r": 2.0, "v_leak": 0.0, "v_threshold": 0.75, "v_reset": 0.0}

@@ -16,6 +16,7 @@ import h5py
 import nir
 import numpy as np
 import pytest
+from small_nir import turning
 
 from neurossm import store
 from neurossm.errors import FormatError, GraphError, InputError
@@ -104,27 +105,6 @@ def deep(levels: int) -> nir.NIRGraph:
         nodes = {"in": nir.Input(np.array([3])), "g": graph, "out": nir.Output(np.array([3]))}
         graph = nir.NIRGraph(nodes, [("in", "g"), ("g", "out")], type_check=False)
     return graph
-
-
-def turning(**changes: object) -> nir.NIRGraph:
-    """Two LI that rotate into each other, with something wrong."""
-    given = {"tau": 5 * ONES, "tau_b": 5 * ONES, "leak": 0 * ONES, "back": -ONES, "b": np.eye(3)}
-    given |= changes
-    nodes = {
-        "in": nir.Input(np.array([3])),
-        "da": nir.Linear(np.eye(3)),
-        "db": nir.Linear(given["b"]),
-        "x": nir.LI(given["tau"], 5 * ONES, given["leak"]),
-        "y": nir.LI(given["tau_b"], 5 * ONES, 0 * ONES),
-        "back": nir.Scale(given["back"]),
-        "forth": nir.Scale(ONES),
-        "ra": nir.Linear(np.eye(3)),
-        "rb": nir.Linear(np.eye(3)),
-        "out": nir.Output(np.array([3])),
-    }
-    edges = ["in da", "in db", "da x", "db y", "y back", "back x", "x forth", "forth y", "x ra",
-             "y rb", "ra out", "rb out"]  # fmt: skip
-    return nir.NIRGraph(nodes, [tuple(edge.split()) for edge in edges], type_check=False)
 
 
 REFUSED: dict[str, tuple[nir.NIRGraph, str]] = {

@@ -90,7 +90,7 @@ class Here:
         `still`, of 1 is what snnTorch writes on purpose.
         """
         torch = self.steps.name == "snntorch"
-        tau = self.positive(name, infinite=torch and still)
+        tau = self.positive(name, infinite=torch)
         keep, share = leaks(self.steps, tau, self.rough(name))
         fits = (keep >= SMALLEST_DECAY) & (keep < 1)
         fits |= torch & ((keep == 0) | (still & (tau == np.inf)))

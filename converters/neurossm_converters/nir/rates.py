@@ -1,9 +1,9 @@
 """What a leaky state keeps and takes in a step, from parameters that were rounded in a file.
 
 Tools compute time constants in float32: what was ``beta = 0.5`` comes as ``tau = 1.9999999e-4``,
-and a membrane that should meet its threshold misses it. A number that is a multiple of 2^-12 within the
-rounding of the file is therefore taken to be it, and a threshold lies halfway to the next number
-that a membrane of float32 can hold.
+and a membrane that should meet its threshold misses it. A number that is a multiple of 2^-12
+within the rounding of the file is therefore taken to be it, and a threshold lies halfway to the
+next number that a membrane of float32 can hold.
 """
 
 from __future__ import annotations

@@ -1,0 +1,88 @@
+"""Time constants that make sense in one unit only, and what is said where they do in another."""
+
+from __future__ import annotations
+
+import nir
+import numpy as np
+import pytest
+from small_nir import as_snntorch_writes, chain, imported, one_neuron, outputs, single
+
+from neurossm.errors import GraphError, InputError
+
+LEAKY = {"tau": 10.0, "r": 1.0, "v_leak": 0.0, "v_threshold": 1.0, "v_reset": 0.0}
+
+
+def as_norse(way: str, rate: float, dt: float = 1e-3) -> nir.NIRGraph:
+    tau = (dt if way == "norse-dt" else 1.0) / rate
+    fields = single(tau=tau, r=1, v_leak=0, v_threshold=0.1, v_reset=0)
+    return chain(nir.Linear(np.ones((1, 1))), nir.LIF(**fields))
+
+
+@pytest.mark.parametrize("way", ["norse-dt", "norse-s"])
+@pytest.mark.parametrize(
+    ("rate", "dt"), [(100.0, 1e-3), (400.0, 1e-4), (50.0, 1e-4), (900.0, 1e-3)]
+)
+def test_norse_is_read_in_the_way_in_which_it_was_written(way, rate, dt):
+    graph = imported(as_norse(way, rate, dt), "norse", dt=dt)
+    assert graph.nodes["lif"].tau[0] == pytest.approx(1 - rate * dt, rel=1e-6)
+    named = imported(as_norse(way, rate, dt), way, dt=dt)
+    assert named.nodes["lif"] == graph.nodes["lif"]
+
+
+def test_the_five_spikes_of_a_file_of_norses_main_branch():
+    inputs = np.zeros((100, 1))
+    inputs[::5] = 1
+    v, expected = 0.0, 0
+    for spike in inputs[:, 0]:  # Norse's step: v += dt tau_inv (i - v)
+        v += 1e-4 * 400 * (spike - v)
+        if v > 0.1:
+            v, expected = 0.0, expected + 1
+    found = outputs(imported(as_norse("norse-s", 400.0), "norse", dt=1e-4), inputs)
+    assert int(found.sum()) == expected == 5
+
+
+def test_norse_that_makes_sense_in_both_ways_is_asked_for():
+    graph = as_norse("norse-s", 40.0)  # at a step of 10 ms: 0.4 of it, or 0.004
+    with pytest.raises(InputError, match=r"which do in both; say --convention norse-dt .* norse-s"):
+        imported(graph, "norse", dt=1e-2)
+    assert imported(graph, "norse-s", dt=1e-2).nodes["lif"].tau[0] == pytest.approx(0.6)
+    assert imported(graph, "norse-dt", dt=1e-2).nodes["lif"].tau[0] == pytest.approx(0.996)
+
+
+def option(message: str) -> dict[str, str]:
+    """Return what the first remedy of a message says, as arguments of a `Reading`."""
+    words = message.split("it would make sense with ")[1].split(", or")[0].split()
+    names = {"--convention": "convention", "--tau-unit": "tau_unit"}
+    return {names[words[i]]: words[i + 1] for i in range(0, len(words), 2)}
+
+
+@pytest.mark.parametrize(
+    ("tau", "r", "threshold", "reading"),
+    [
+        (0.02, 1.0, 1.0, {"convention": "exact"}),  # seconds taken for milliseconds
+        (20.0, 1.0, 1.0, {"convention": "exact", "tau_unit": "s"}),  # and the other way around
+        (20.0, 1.0, 1.0, {"convention": "snntorch"}),
+        (1e-5, 1.0, 1.0, {"convention": "euler"}),  # as Norse 1.1.0 writes
+        (2.5e-3, 1.0, 0.1, {"convention": "sinabs"}),
+        (20.0, 1.0, 1.0, {"convention": "spikingjelly"}),
+    ],
+)
+def test_a_time_constant_that_makes_no_sense_names_the_convention_that_would(
+    tau, r, threshold, reading
+):
+    if reading.get("tau_unit") == "s":  # what the user said is believed
+        graph = one_neuron("LIF", tau=tau, r=r, v_leak=0.0, v_threshold=threshold, v_reset=0.0)
+        assert imported(graph, dt=1e-3, **reading).nodes["n"].tau[0] == np.exp(-1e-3 / 20)
+        return
+    graph = one_neuron("LIF", tau=tau, r=r, v_leak=0.0, v_threshold=threshold, v_reset=0.0)
+    with pytest.raises(GraphError, match="it would make sense with") as caught:
+        imported(graph, dt=1e-3, **reading)
+    node = imported(graph, dt=1e-3, **option(str(caught.value))).nodes["n"]
+    assert 0.3 < node.tau[0] < 0.9995
+
+
+def test_slow_neurons_that_are_driven_are_no_mistake():
+    # 10,000 steps; r = tau / dt as snnTorch writes it, and as a network in milliseconds may have it
+    assert imported(as_snntorch_writes(0.9999), "snntorch").nodes["lif"].tau[0] > 0.9998
+    slow = one_neuron("LIF", **(LEAKY | {"tau": 1e4, "r": 1e4}))
+    assert imported(slow, "exact", dt=1e-3).nodes["n"].theta[0] < 1.1
