@@ -232,7 +232,7 @@ def _readout(layer: Layer, channels: int, largest: int, steps: int | None) -> Ac
             f"{layer.where} (dense)",
             expected="how long its sum may run (simulation/tSample)",
             got="nothing",
-            remedy="give the number of steps",
+            remedy="give the number of steps, with --steps (steps=... in Python)",
         )
     term_bits = largest.bit_length() + 1
     if steps * symmetric_limit(term_bits) > LARGEST:
@@ -240,7 +240,7 @@ def _readout(layer: Layer, channels: int, largest: int, steps: int | None) -> Ac
             layer,
             f"a sum that stays within 24 bits for {steps} steps",
             f"up to {steps * largest}",
-            "give fewer steps",
+            "give fewer with --steps (steps=... in Python)",
         )
     return Accumulate(channels=channels, steps=steps, term_bits=term_bits, out=WIDE)
 
@@ -251,7 +251,7 @@ def _between(
     """Return a parameter, one value a channel; one for all is repeated."""
     values = neuron.integers(name).ravel()
     if values.size not in (1, channels):
-        where, expected = f"{neuron.where} {name}", f"1 or {channels} numbers"
+        where, expected = f"{neuron.where} {name}", f"one number, or {channels}"
         raise FormatError(where, expected=expected, got=f"{values.size}")
     outside = values[(values < low) | (values > high)]
     if outside.size:

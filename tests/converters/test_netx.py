@@ -78,15 +78,18 @@ def lava_neuron(spikes, weight, neuron, bias):
         return abs(product) // 4096 * (1 if product >= 0 else -1)
 
     out = np.zeros((len(spikes), len(weight)), int)
+    names = ("iDecay", "vDecay", "vThMant")
+    given = [np.broadcast_to(neuron[name], len(weight)).tolist() for name in names]
     for i, (row, b) in enumerate(zip(weight.tolist(), bias.tolist(), strict=True)):
         u = v = 0
+        current_decay, voltage_decay, threshold = (values[i] for values in given)
         for t, arriving in enumerate(spikes.tolist()):
             a = sum(w * s for w, s in zip(row, arriving, strict=True))
-            u = toward_zero(u * (4096 - neuron["iDecay"])) + 64 * a
+            u = toward_zero(u * (4096 - current_decay)) + 64 * a
             u = u - 2 * WRAP if u > WRAP else u + 2 * WRAP if u <= -WRAP else u
-            v = toward_zero(v * (4096 - neuron["vDecay"])) + u + 64 * b
+            v = toward_zero(v * (4096 - voltage_decay)) + u + 64 * b
             v = max(-(WRAP - 1), min(WRAP - 1, v))
-            if v > 64 * neuron["vThMant"]:
+            if v > 64 * threshold:
                 out[t, i], v = 1, 0
     return out
 
@@ -95,14 +98,15 @@ def lava_neuron(spikes, weight, neuron, bias):
 def test_it_follows_the_equations_of_lava(tmp_path, seed):
     rng = np.random.default_rng(seed)
     outs, ins = 4, 5
+    each = outs if seed % 3 == 0 else None  # a value for each neuron
     # large thresholds with slow leaks reach the saturation of v
     neuron = CUBA | {
-        "iDecay": int(rng.choice([1, 20, 1024, 4095, 4096])),
-        "vDecay": int(rng.choice([0, 1, 100, 4095, 4096])),
-        "vThMant": int(rng.choice([0, 3, 500, 2**17 - 1])),
+        "iDecay": rng.choice([1, 20, 1024, 4095, 4096], each),
+        "vDecay": rng.choice([0, 1, 100, 4095, 4096], each),
+        "vThMant": rng.choice([0, 3, 500, 2**17 - 1], each),
     }
     weight = 2 * rng.integers(-127, 128, (outs, ins)) if seed % 2 else rng.integers(-4, 5, (4, 5))
-    weight = weight if neuron["iDecay"] > 100 else np.sign(weight)
+    weight = weight if np.min(neuron["iDecay"]) > 100 else np.sign(weight)
     bias = rng.integers(-50, 51, outs)
     spikes = (rng.random((200, ins)) < 0.5).astype(int)
     graph = netx.read(write_dense(tmp_path / "one.net", weight, neuron, bias=bias))

@@ -90,7 +90,7 @@ def crowded(layer):
         (replace("type", data=3), "layer 0 type: expected text"),
         (replace("shape", data=[0]), "sizes from 1"),
         (replace("neuron", data=3), "layer 0 neuron: expected a group"),
-        (replace("neuron/iDecay", data=[1, 2]), "iDecay: expected one number, got 2"),
+        (replace("neuron/iDecay", data=[1, 2]), "iDecay: expected one number, or 1, got 2"),
         (lambda layer: layer.pop("weight"), "layer 0: expected an entry 'weight', got none"),
         (lambda layer: layer["neuron"].pop("vDecay"), "neuron: expected an entry 'vDecay'"),
         (twice, "each object once"),

@@ -144,3 +144,24 @@ def test_layers_that_do_not_follow(tmp_path):
 def test_layers_that_are_not_there(tmp_path, choice):
     with pytest.raises(InputError, match="expected some of the layers 0 to 0"):
         netx.read(one(tmp_path), **choice)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"vDecay": [128, 128, 128]}, "vDecay: expected one number, or 2, got 3"),
+        ({"iDecay": [1024, 0]}, "iDecay from 1 to 4096 .*got 0"),
+        ({"vThMant": [80, 2**17]}, "vThMant from 0 to 131071 .*got 131072"),
+    ],
+)
+def test_parameters_by_neuron(tmp_path, change, match):
+    with pytest.raises((GraphError, FormatError), match=match):
+        netx.read(one(tmp_path, neuron=CUBA | change))
+
+
+def test_the_slowest_current_decides_whether_it_can_wrap(tmp_path):
+    # 64 * 127 * 4096 / 4 = 8322048 fits into 24 bits, and a third of the decay does not
+    weight = [[127, 0], [127, 0]]
+    netx.read(one(tmp_path, weight, neuron=CUBA | {"iDecay": [4096, 4]}))
+    with pytest.raises(GraphError, match="24 bits"):
+        netx.read(one(tmp_path, weight, neuron=CUBA | {"iDecay": [4096, 3]}))

@@ -151,8 +151,13 @@ def read_document(path: Path) -> tuple[Part, str]:
     with _opened(path) as file, Texts(path, budget) as texts:
         reader = _Reader(path, texts, budget)
         if "node" not in file:
-            got = "NIRData, recordings without a network" if "nodes" in file else "another"
-            raise FormatError(str(path), expected="a NIR file (with /node)", got=got)
+            got, remedy = "another", ""
+            if "nodes" in file:
+                got = "NIRData, recordings without a network"
+            elif "layer" in file:
+                got = "layers, as in a file of netx"
+                remedy = "import it with --from netx (neurossm_converters.netx.read in Python)"
+            raise FormatError(str(path), expected="a NIR file (with /node)", got=got, remedy=remedy)
         node = file["node"] if isinstance(file.get("node", getlink=True), h5py.HardLink) else None
         if not isinstance(node, h5py.Group):
             raise FormatError(str(path), expected="a NIR file", got="/node that is no group")
