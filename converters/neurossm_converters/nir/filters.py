@@ -53,7 +53,7 @@ def unpacked(data: bytes, filters: Sequence[int], mask: int, room: int, item: in
         Size of an element.
     """
     for place in range(len(filters) - 1, -1, -1):
-        if mask >> place & 1:
+        if mask & 2**place:
             continue
         kind = filters[place]
         if kind == h5z.FILTER_DEFLATE:
@@ -89,11 +89,11 @@ def _unlzf(packed: bytes, room: int) -> bytes:
                 out += packed[place : place + control + 1]
                 place += control + 1
                 continue
-            length = control >> 5
+            length, far = divmod(control, 2**5)
             if length == LONG_MATCH:
                 length += packed[place]
                 place += 1
-            start = len(out) - ((control & 0x1F) << 8) - packed[place] - 1
+            start = len(out) - 2**8 * far - packed[place] - 1
             place += 1
             if start < 0:
                 return b""
@@ -114,5 +114,5 @@ def _checked(data: bytes) -> bytes:
         falling = np.arange(len(block), 0, -1, dtype=np.uint64)
         high = (high + low * len(block) + int((block * falling).sum())) % 0xFFFF
         low = (low + int(block.sum())) % 0xFFFF
-    same = (stored & 0xFFFF) % 0xFFFF == low and (stored >> 16) % 0xFFFF == high
+    same = stored % 2**16 % 0xFFFF == low and stored // 2**16 % 0xFFFF == high
     return body if same else b""

@@ -14,12 +14,13 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from neurossm.fixed import STATE_BITS, round_to
 from neurossm_converters.nir.convention import Convention
 
 Real = NDArray[np.float64]
 
 SINGLE, DOUBLE = 2.0**-22, 2.0**-50  # of a quotient of rounded numbers
-SIMPLE_BITS = 12
+SIMPLE_BITS, SIMPLE_LARGEST = 12, 2.0**10
 LARGEST = float(np.finfo(np.float64).max)
 
 
@@ -31,9 +32,10 @@ def roughness(steps: Convention, *stored: NDArray[np.generic]) -> float:
 
 def simplest(values: Real, slack: Real) -> Real:
     """Return the multiple of 2^-12 of fewest bits within `slack` of each value, else the value."""
-    found, open_ = np.array(values, np.float64), np.ones(np.shape(values), bool)
+    found, open_ = np.array(values, np.float64), np.abs(values) <= SIMPLE_LARGEST
+    within = np.where(open_, values, 0.0)
     for bits in range(SIMPLE_BITS + 1):
-        near = np.ldexp(np.rint(np.ldexp(values, bits)), -bits)
+        near = np.ldexp(round_to(within, bits, STATE_BITS).astype(np.float64), -bits)
         fits = open_ & (near != 0) & (np.abs(near - values) <= slack)
         found[fits] = near[fits]
         open_ &= ~fits
