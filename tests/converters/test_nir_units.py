@@ -51,7 +51,7 @@ def test_norse_that_makes_sense_in_both_ways_is_asked_for():
 
 def option(message: str) -> dict[str, str]:
     """Return what the first remedy of a message says, as arguments of a `Reading`."""
-    words = message.split("it would make sense with ")[1].split(", or")[0].split()
+    words = message.split("it would make sense with ")[1].split(", or")[0].split(";")[0].split()
     names = {"--convention": "convention", "--tau-unit": "tau_unit"}
     return {names[words[i]]: words[i + 1] for i in range(0, len(words), 2)}
 
@@ -79,6 +79,23 @@ def test_a_time_constant_that_makes_no_sense_names_the_convention_that_would(
         imported(graph, dt=1e-3, **reading)
     node = imported(graph, dt=1e-3, **option(str(caught.value))).nodes["n"]
     assert 0.3 < node.tau[0] < 0.9995
+
+
+@pytest.mark.parametrize(
+    ("tau", "reading", "insisting"),
+    [
+        # a second at steps of a tenth of a millisecond; or a thousand steps of sinabs
+        (1e3, {"convention": "exact"}, {"convention": "exact", "tau_unit": "ms"}),
+        (2.0, {"convention": "spikingjelly"}, {"convention": "euler", "tau_unit": "s"}),
+    ],
+)
+def test_slow_neurons_that_could_be_a_mistake_can_be_insisted_on(tau, reading, insisting):
+    graph = one_neuron("LIF", **(LEAKY | {"tau": tau}))
+    options = " ".join(f"--{name.replace('_', '-')} {word}" for name, word in insisting.items())
+    meant = f"if it is so meant, .*{options.split(' ', 2)[2]}"
+    with pytest.raises(GraphError, match=f"it would make sense with .*{meant}"):
+        imported(graph, dt=1e-4, **reading)
+    assert 1 - 2.0**-12 < imported(graph, dt=1e-4, **insisting).nodes["n"].tau[0] < 1
 
 
 def test_slow_neurons_that_are_driven_are_no_mistake():

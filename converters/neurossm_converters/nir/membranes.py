@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from neurossm.errors import GraphError
 from neurossm.nodes import LIF
+from neurossm_converters.nir.convention import Convention
 from neurossm_converters.nir.leaky import Chain, Here, current, diagonal, steps_are_torch
 from neurossm_converters.nir.rates import LARGEST, least, simplest
 
@@ -116,6 +117,14 @@ def _membrane(here: Here, keep: Real, gain: Real, share: Real) -> LIF:
     return LIF(theta=theta, tau=keep, rho=keep, kappa=kappa, reset="none")
 
 
+def _meant(steps: Convention) -> str:
+    """Return how to say that the unit is the right one."""
+    if steps.is_single:
+        name, unit = ("exact", "s") if steps.is_exact else ("euler", "s")
+        return f"; if it is so meant, --convention {name} --tau-unit {unit} --dt {steps.step:g}"
+    return f"; if it is so meant, say --tau-unit {steps.unit}"
+
+
 def _check_drive(here: Here, reach: Real, share: Real) -> None:
     """Refuse a membrane that hardly leaks and is hardly driven, if another unit explains it."""
     steps = here.steps
@@ -127,5 +136,5 @@ def _check_drive(here: Here, reach: Real, share: Real) -> None:
         here.where,
         expected=f"a membrane that leaks and is driven in a step of {steps.step:g} ({steps.unit})",
         got=f"a leak of {share[worst]:.2g}, a threshold of {reach[worst]:.2g} inputs",
-        remedy=steps.hint(),
+        remedy=steps.hint() + _meant(steps),
     )
