@@ -15,6 +15,7 @@ import pytest
 from neurossm.engine import run
 from neurossm.graph import Graph
 from neurossm.nodes import LIF
+from neurossm.passes import Quantize, calibrate
 from neurossm_converters import nir as neurossm_nir
 from neurossm_converters.nir import Reading
 
@@ -116,3 +117,14 @@ def test_norse_in_either_way_is_the_same_network(folder):
     for name, node in pair[0].nodes.items():
         assert pair[1].nodes[name] == node
     assert "norse-dt" in pair[0].meta["convention"] and "norse-s" in pair[1].meta["convention"]
+
+
+@pytest.mark.parametrize("name", [name for name in GRID if "iaf" in name or "jelly-if" in name])
+def test_whole_numbers_without_leak_are_exact_on_integers_too(folder, name):
+    graph = neurossm_nir.read(folder / f"grid-{name}.nir", GRID[name]).graph
+    with np.load(folder / f"grid-{name}.npz") as file:
+        inputs, expected = file["input"][None].astype(np.int64), file["layer2"]
+    integer = Quantize()(graph, calibrate(graph, run(graph, inputs, "float", "outputs")))
+    for engine in ("reference", "fast"):
+        found = run(integer, inputs, engine, "outputs").values[integer.outputs[0]][0]
+        np.testing.assert_array_equal(found, expected)
