@@ -23,9 +23,9 @@ def profile(
     data: Annotated[str, typer.Option(help="NAME:SPLIT:N, such as mnist:test:256.")],
     hardware: Annotated[str, typer.Option(help="A chip by name, or a TOML file.")] = "loihi2",
     ssm_mapping: Annotated[
-        str | None, typer.Option(help="Place it first: channel | state (as neurossm place).")
+        str | None, typer.Option(help="Place it by one mapping: channel | state (default: both).")
     ] = None,
-    chips: Annotated[int | None, typer.Option(help="Chips that there are: place it first.")] = None,
+    chips: Annotated[int | None, typer.Option(help="Number of available chips.")] = None,
     steps_per_second: Annotated[
         float | None, typer.Option(help="Real time: steps a second (default: the graph's own).")
     ] = None,
@@ -50,7 +50,6 @@ def profile(
     from neurossm.cli.executing import execute, load_data, predictions
     from neurossm.cli.measuring import measure_cpu as time_here
     from neurossm.cli.reporting import compare_with_float, make_report, timings_of
-    from neurossm.energy import estimate
     from neurossm.hardware import load_hardware
     from neurossm.metrics import measure
     from neurossm.report import Accuracy, write_html
@@ -62,24 +61,26 @@ def profile(
     check_output("--html", html, graph, float_, neurobench)
     console, chip = Console(json), load_hardware(hardware)
     loaded, samples = load(graph), load_data(data, data_dir)
-    placement = profiling.placed(loaded, chip, ssm_mapping, chips)
+    placements, problem = profiling.placed(loaded, chip, ssm_mapping, chips)
+    one = placements.fit[0] if placements and ssm_mapping else None
     result = execute(loaded, samples, "fast", "outputs", console)
     accuracy = Accuracy(data=data, samples=len(samples), integer=result.accuracy)
     if float_:
         predicted = predictions(loaded, result.trace, samples)
         accuracy = compare_with_float(float_, accuracy, predicted, samples, console)
     metrics = measure(loaded, result.trace)
-    energy = estimate(metrics, loaded, chip, placement=placement)
+    asked = ssm_mapping is not None or chips is not None
+    energy, why = profiling.estimated(metrics, loaded, chip, placements, asked)
     case = profiling.real_time(energy, loaded, steps_per_second)
-    cores = profiling.per_core_document(loaded, samples, chip, placement)
-    rates = profiling.sensitivity(metrics, loaded, chip, placement)
+    cores = profiling.per_core_document(loaded, samples, chip, one)
+    rates = profiling.sensitivity(metrics, loaded, chip, placements) if energy else ()
     timings = time_here(loaded, samples, model, console) if measure_cpu else None
     if neurobench:
         write_neurobench(neurobench, metrics, result.accuracy)
     if html:
         report = make_report(
             f"{loaded.meta.get('run', graph.name)} on {data}", loaded, metrics, energy, accuracy,
-            samples, file_name=graph.name, placement=placement, rates=rates,
+            samples, file_name=graph.name, placement_problem=problem, rates=rates,
             steps_per_second=steps_per_second, timings=timings_of(timings) if timings else None,
         )  # fmt: skip
         write_html(html, report)
@@ -87,9 +88,11 @@ def profile(
         {"engine": "fast", "samples": len(samples), "accuracy": result.accuracy,
          "accuracy_float": accuracy.float_graph, "agreement": accuracy.agreement,
          "counts": counts_document(metrics), "metrics": metrics.as_json(),
-         "energy": energy.as_json(), "real_time": case.as_json() if case else None,
+         "energy": energy.as_json() if energy else None,
+         "energy_problem": None if energy else problem or why,
+         "real_time": case.as_json() if case else None,
          "sensitivity": profiling.sensitivity_document(rates),
-         "placement": profiling.placement_document(placement), "per_core": cores, "cpu": timings,
+         "placement": profiling.placement_document(one), "per_core": cores, "cpu": timings,
          "neurobench": str(neurobench) if neurobench else None,
          "report": str(html) if html else None}
     )  # fmt: skip
@@ -97,7 +100,7 @@ def profile(
         console.say(f"accuracy: float {accuracy.float_graph:.2%}, integer {accuracy.integer:.2%},"
                     f" {accuracy.agreement:.2%} equal predictions")  # fmt: skip
     print_profile(console, loaded, metrics, energy)
-    profiling.print_placement(console, placement, cores)
+    profiling.print_placement(console, energy, problem or why, cores)
     console.say()
     profiling.print_speeds(console, energy, case)
     profiling.print_sensitivity(console, rates)
@@ -131,7 +134,7 @@ def counts_document(metrics: Metrics) -> dict[str, dict[str, int]]:
     }
 
 
-def print_profile(console: Console, graph: Graph, metrics: Metrics, energy: Energy) -> None:
+def print_profile(console: Console, graph: Graph, metrics: Metrics, energy: Energy | None) -> None:
     """Print counts and energy as tables."""
     from neurossm.report import counts_table, energy_table
     from neurossm.report.units import si_range
@@ -151,6 +154,8 @@ def print_profile(console: Console, graph: Graph, metrics: Metrics, energy: Ener
         f" where graded messages arrive (encoder, readout): {metrics.multiplies_from_graded:,}"
     )
     console.say()
+    if energy is None:
+        return
 
     def shown(interval: Interval | None, missing: str = "unknown") -> str:
         return missing if interval is None else si_range(interval, "J")

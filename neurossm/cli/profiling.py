@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from neurossm.graph import Graph
     from neurossm.hardware import Hardware
     from neurossm.metrics import Metrics
-    from neurossm.placement import Placement
+    from neurossm.placement import Placement, Placements
     from neurossm_models.data import Dataset
 
 TRACE_BYTES = 128 * 2**20
@@ -21,13 +21,38 @@ MOST_SAMPLES = 16
 
 def placed(
     graph: Graph, chip: Hardware, mapping: str | None, chips: int | None
-) -> Placement | None:
-    """Return the placement, where a mapping or a number of chips asks for one."""
-    if mapping is None and chips is None:
-        return None
-    from neurossm.placement import place
+) -> tuple[Placements | None, str]:
+    """Return the placements, by each mapping or the one that is named, or why there is none."""
+    from neurossm.errors import TargetError
+    from neurossm.placement import place_each
 
-    return place(graph, chip, chips, mapping or "state")
+    try:
+        return place_each(graph, chip, chips, mapping), ""
+    except TargetError as error:
+        return None, str(error)
+
+
+def estimated(
+    metrics: Metrics, graph: Graph, chip: Hardware, placements: Placements | None, asked: bool
+) -> tuple[Energy | None, str]:
+    """Return the energy, or why there is none: a network that does not fit is an answer.
+
+    Parameters
+    ----------
+    placements
+        Where it was placed; None where it could not be.
+    asked
+        Whether a mapping or a number of chips was asked for: then it is those or nothing.
+    """
+    from neurossm.energy import estimate
+    from neurossm.errors import TargetError
+
+    if placements is None and asked:
+        return None, "not placed as asked"
+    try:
+        return estimate(metrics, graph, chip, placement=placements), ""
+    except TargetError as error:
+        return None, str(error)
 
 
 def per_core_document(
@@ -35,7 +60,8 @@ def per_core_document(
 ) -> dict[str, object] | None:
     """Return the counters of every core and the time of a step, counted neuron by neuron.
 
-    On as many of the first samples as leave a trace of all nodes small.
+    On as many of the first samples as leave a trace of all nodes small; None where no one
+    placement was asked for.
     """
     if placement is None:
         return None
@@ -53,8 +79,12 @@ def per_core_document(
     }
 
 
-def real_time(energy: Energy, graph: Graph, steps_per_second: float | None) -> RateCase | None:
+def real_time(
+    energy: Energy | None, graph: Graph, steps_per_second: float | None
+) -> RateCase | None:
     """Return the case of the given rate, else of the graph's own; None if that is too fast."""
+    if energy is None:
+        return None
     if steps_per_second is not None:
         return energy.at_rate(steps_per_second)
     try:
@@ -64,7 +94,7 @@ def real_time(energy: Energy, graph: Graph, steps_per_second: float | None) -> R
 
 
 def sensitivity(
-    metrics: Metrics, graph: Graph, chip: Hardware, placement: Placement | None
+    metrics: Metrics, graph: Graph, chip: Hardware, placements: Placements | None
 ) -> tuple[RateRow, ...]:
     """Return energy at several multiples of the measured spike rates."""
     from neurossm.energy import FACTORS, RateRow, at_spike_rate, estimate
@@ -72,7 +102,7 @@ def sensitivity(
     rows = []
     for factor in FACTORS:
         scaled, capped = at_spike_rate(metrics, graph, factor)
-        energy = estimate(scaled, graph, chip, placement=placement)
+        energy = estimate(scaled, graph, chip, placement=placements)
         rows.append(RateRow.of(factor, capped, scaled, energy))
     return tuple(rows)
 
@@ -97,29 +127,40 @@ def placement_document(placement: Placement | None) -> dict[str, object] | None:
 
 
 def print_placement(
-    console: Console, placement: Placement | None, cores: dict[str, Any] | None
+    console: Console, energy: Energy | None, problem: str, cores: dict[str, Any] | None
 ) -> None:
     """Print what the energy was estimated with, and the work of the busiest core."""
-    if placement is None:
-        console.say("Not placed: mapping, chips and hops are open (--ssm-mapping state | channel)")
+    from neurossm.report.units import si_range
+
+    if energy is None:
+        console.say(f"No energy: {problem}")
         return
-    console.say(
-        f"Placed with the {placement.ssm_mapping} mapping: {len(placement.cores)} cores on"
-        f" {placement.chips} chip{'s' * (placement.chips > 1)}; positions of cores are modelled"
-    )
+    if not energy.placements:
+        console.say("Not placed: what a core of this chip holds is not published")
+    for mapping, part in energy.by_mapping.items():
+        (placement,) = part.placements
+        console.say(
+            f"Placed with the {mapping} mapping: {len(placement.cores)} cores on"
+            f" {placement.chips} chip{'s' * (placement.chips > 1)},"
+            f" {si_range(part.total, 'J')}; positions of cores are modelled"
+        )
+    for mapping, reason in energy.problems:
+        console.say(f"Does not fit with the {mapping} mapping: {reason}")
     if cores is not None:
         busiest = ", ".join(f"{name} {ends['high']:,.1f}" for name, ends in cores["max"].items())
         console.say(f"Busiest core, a step ({cores['basis']}): {busiest}")
 
 
-def print_speeds(console: Console, energy: Energy, case: RateCase | None) -> None:
+def print_speeds(console: Console, energy: Energy | None, case: RateCase | None) -> None:
     """Print static power against run time: as fast as the chip goes, and at a given rate."""
     from neurossm.report.units import si_range
 
     def shown(part: Any, unit: str) -> str:
         return si_range(part, unit) if part is not None else "unknown"
 
-    rows = []
+    rows: list[tuple[str, ...]] = []
+    if energy is None:
+        return
     if energy.step_time is not None:
         seconds = energy.step_time * energy.steps
         rows.append(("free-running", shown(energy.step_time, "s"), shown(seconds, "s"),
@@ -136,6 +177,8 @@ def print_speeds(console: Console, energy: Energy, case: RateCase | None) -> Non
 
 def print_sensitivity(console: Console, rows: tuple[RateRow, ...]) -> None:
     """Print energy against spike rate."""
+    if not rows:
+        return
     from neurossm.report.units import si_range
 
     console.table(

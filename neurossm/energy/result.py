@@ -10,10 +10,11 @@ from types import MappingProxyType
 
 from neurossm.energy.digital import SAME_SHAPE, Baseline
 from neurossm.energy.interval import Interval, exactly, holds_everywhere, hull
-from neurossm.energy.rates import RateCase
+from neurossm.energy.rates import RateCase, rate_hull
 from neurossm.energy.work import Work
 from neurossm.errors import InputError
 from neurossm.hardware import EnergySet, Hardware
+from neurossm.placement import Placement
 
 LABEL = "modelled, not measured"
 SLOWEST = 1e-9  # steps a second: one in 30 years
@@ -21,7 +22,7 @@ EXCLUDED = (
     "host input and output, and the embedded processors",
     "synchronization between steps, and learning",
 )
-UNPLACED = "placement: which core holds what, and so the true number of hops and of chips"
+UNPLACED = "what a core of this chip holds is not published: messages go anywhere, time is unknown"
 BETWEEN_CHIPS = "links between chips, beyond the routers that lead to them"
 
 
@@ -71,14 +72,17 @@ class Energy:
         Name of each set of published constants to its result.
     step_time
         Seconds a step, as fast as the chip goes; None where its times are not published.
-    chips
-        Chips of the placement; without one, chips needed at least.
     static
         Static power times time; None where either is not published, and then in no total.
-    placed
-        Whether a placement gave mapping, chips, hops and the time of a step.
+    placements
+        Where the network was placed; of several this is the hull. Empty where the chip's file
+        cannot say what a core holds.
     baselines
         Plain digital arithmetic, see `neurossm.energy.digital`.
+    parts
+        The estimates of which this is the hull; empty where it is that of one placement.
+    problems
+        Mapping and reason of each by which the network does not fit the chip.
     """
 
     hardware: Hardware
@@ -86,10 +90,11 @@ class Energy:
     work: Work
     by_constant_set: Mapping[str, SetEnergy]
     step_time: Interval | None
-    chips: int
     static: Interval | None
-    placed: bool = False
+    placements: tuple[Placement, ...] = ()
     baselines: tuple[Baseline, ...] = ()
+    parts: tuple[Energy, ...] = ()
+    problems: tuple[tuple[str, str], ...] = ()
     label: str = field(default=LABEL, init=False)
 
     def __post_init__(self) -> None:
@@ -121,12 +126,25 @@ class Energy:
     def excluded(self) -> tuple[str, ...]:
         """What no number here holds."""
         unknown = () if self.static else (f"static power: not published for {self.hardware.title}",)
-        if not self.placed:
+        if not self.placements:
             return (*unknown, *EXCLUDED, UNPLACED)
-        return (*unknown, *EXCLUDED, *((BETWEEN_CHIPS,) if self.chips > 1 else ()))
+        failed = tuple(
+            f"the {mapping} mapping, which does not fit: {reason}"
+            for mapping, reason in self.problems
+        )
+        several = any(placement.chips > 1 for placement in self.placements)
+        return (*unknown, *EXCLUDED, *((BETWEEN_CHIPS,) if several else ()), *failed)
+
+    @property
+    def chips(self) -> tuple[int, int] | None:
+        """The least and the most chips of the placements; None where there is none."""
+        each = [placement.chips for placement in self.placements]
+        return (min(each), max(each)) if each else None
 
     def at_rate(self, steps_per_second: float) -> RateCase:
         """Return the case of real time: so many steps a second, static power all the while.
+
+        Of several placements the hull of those that reach the rate.
 
         Raises
         ------
@@ -142,11 +160,16 @@ class Energy:
                 if self.step_time else f"{SLOWEST:g} or more, and finite",
                 got=f"{steps_per_second:g}",
             )  # fmt: skip
-        seconds = self.steps / steps_per_second
-        power = self.hardware.power.static_chip
+        reached = [
+            part for part in self.parts
+            if part.step_time is None or steps_per_second <= 1 / part.step_time.low
+        ]  # fmt: skip
+        if reached:
+            return rate_hull([part.at_rate(steps_per_second) for part in reached])
+        seconds, power = self.steps / steps_per_second, self.hardware.power.static_chip
         static = None
-        if power is not None:
-            static = Interval(power.low, power.high) * (seconds * self.chips)
+        if power is not None and self.chips is not None:
+            static = Interval(power.low, power.high) * (seconds * self.chips[1])
         total = self.dynamic + static if static else self.dynamic
         return RateCase(steps_per_second, seconds, static, total)
 
@@ -164,6 +187,24 @@ class Energy:
         chip = f"No ratio is stated between {self.hardware.title} and the digital rows: they differ"
         return (*said, f"{chip} in technology and in what they include.")
 
+    @property
+    def by_mapping(self) -> dict[str, Energy]:
+        """Name of each mapping that was placed to its own estimate."""
+        each = self.parts or (self,)
+        return {one.ssm_mapping: part for part in each for one in part.placements}
+
+    def by_mapping_json(self) -> dict[str, object]:
+        """Return plain values of the estimate of one mapping."""
+        (placement,) = self.placements
+        return {
+            "chips": placement.chips,
+            "cores_in_use": len(placement.cores),
+            "dynamic_j": self.dynamic.as_json(),
+            "total_j": self.total.as_json(),
+            "step_time_s": _json(self.step_time),
+            "neuron_passes": self.work.passes.as_json(),
+        }
+
     def as_json(self) -> dict[str, object]:
         """Return plain values in joules, seconds and counts; unknown is null."""
         return {
@@ -179,14 +220,16 @@ class Energy:
             "by_constant_set": {n: s.as_json() for n, s in self.by_constant_set.items()},
             "breakdown": {name: _json(part) for name, part in self.breakdown.items()},
             "step_time_s": _json(self.step_time),
-            "placed": self.placed,
-            "chips_at_least": self.chips,
+            "placed": bool(self.placements),
+            "chips": list(self.chips) if self.chips else None,
+            "by_mapping": {name: part.by_mapping_json() for name, part in self.by_mapping.items()},
+            "does_not_fit": dict(self.problems),
             "events": {
                 "syn_ops": self.work.syn_ops.as_json(),
                 "neuron_passes": self.work.passes.as_json(),
                 "spikes": self.work.spikes.as_json(),
                 "messages": self.work.messages.as_json(),
-                "hops": self.work.hops.as_json() if self.work.hops else None,
+                "hops": self.work.hops.as_json(),
             },
             "baselines": {
                 row.name: {

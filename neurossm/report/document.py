@@ -148,8 +148,8 @@ class Report:
         When it was made, ISO 8601.
     measured
         More sentences on what was measured and how.
-    placement, placement_problem
-        Which cores hold what; or why the chip cannot hold it.
+    placement_problem
+        Why the chip cannot hold it; where it does, the placements are those of the energy.
     """
 
     title: str
@@ -167,9 +167,13 @@ class Report:
     seeds: Mapping[str, int] = field(default_factory=dict)
     date: str = ""
     measured: tuple[str, ...] = ()
-    placement: Placement | None = None
     placement_problem: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "versions", MappingProxyType(dict(self.versions)))
         object.__setattr__(self, "seeds", MappingProxyType(dict(self.seeds)))
+
+    @property
+    def placements(self) -> tuple[Placement, ...]:
+        """Which cores hold what: the placements whose joules are shown."""
+        return self.energy.placements if self.energy is not None else ()

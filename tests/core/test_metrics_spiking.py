@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from spiking_block import integers
 
-from neurossm.energy import Interval, estimate, work_of
+from neurossm.energy import Interval, estimate
 from neurossm.energy.digital import baselines
 from neurossm.engine import run
 from neurossm.fixed import Fixed
@@ -92,13 +92,14 @@ def test_work_of_a_table_is_that_of_synapses() -> None:
     }
     graph = Graph(nodes, (("token", "row"), ("row", "fire"), ("fire", "out")))
     chip, metrics = load_hardware("loihi2"), measure(graph, run(graph, TOKENS[:, :2], "fast"))
-    work = work_of(graph, metrics, chip)
+    energy = estimate(metrics, graph, chip)
+    work, fired = energy.work, metrics.nodes["fire"].spikes_out
     # the row is the sum of the neuron that compares it: no neuron of its own; 2 tokens of 2
-    # channels, each one message from outside
-    assert work.syn_ops == Interval(4, 4)
-    assert work.passes == Interval(4, 8)
-    assert work.messages == Interval(2, 2)
-    assert estimate(metrics, graph, chip).chips == 1
+    # channels, each one message from outside; 2 receivers of spikes
+    assert work.syn_ops == Interval(4 + fired, 4 + fired)
+    assert work.passes == Interval(4 + 4, 2 * (4 + 4))
+    assert work.messages == Interval(2 + fired, 2 + fired)
+    assert energy.chips == (1, 1)
 
 
 def test_baselines_fetch_one_row_and_no_membranes() -> None:
