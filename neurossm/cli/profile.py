@@ -15,7 +15,7 @@ from neurossm.errors import InputError
 if TYPE_CHECKING:
     from neurossm.energy import Energy, Interval
     from neurossm.graph import Graph
-    from neurossm.metrics import Metrics
+    from neurossm.metrics import Metrics, Recorded
 
 
 def profile(
@@ -51,7 +51,7 @@ def profile(
     from neurossm.cli.measuring import measure_cpu as time_here
     from neurossm.cli.reporting import compare_with_float, make_report, timings_of
     from neurossm.hardware import load_hardware
-    from neurossm.metrics import measure
+    from neurossm.metrics import measure, multiplications
     from neurossm.report import Accuracy, write_html
     from neurossm.store import check_output, load
 
@@ -69,6 +69,7 @@ def profile(
         predicted = predictions(loaded, result.trace, samples)
         accuracy = compare_with_float(float_, accuracy, predicted, samples, console)
     metrics = measure(loaded, result.trace)
+    recorded = profiling.recorded(loaded, samples)
     asked = ssm_mapping is not None or chips is not None
     energy, why = profiling.estimated(metrics, loaded, chip, placements, asked)
     case = profiling.real_time(energy, loaded, steps_per_second)
@@ -80,14 +81,17 @@ def profile(
     if html:
         report = make_report(
             f"{loaded.meta.get('run', graph.name)} on {data}", loaded, metrics, energy, accuracy,
-            samples, file_name=graph.name, placement_problem=problem, rates=rates,
-            steps_per_second=steps_per_second, timings=timings_of(timings) if timings else None,
+            samples, file_name=graph.name, recorded=recorded, placement_problem=problem,
+            rates=rates, steps_per_second=steps_per_second,
+            timings=timings_of(timings) if timings else None,
         )  # fmt: skip
         write_html(html, report)
     console.document(
         {"engine": "fast", "samples": len(samples), "accuracy": result.accuracy,
          "accuracy_float": accuracy.float_graph, "agreement": accuracy.agreement,
          "counts": counts_document(metrics), "metrics": metrics.as_json(),
+         "multiplications": multiplications(loaded, metrics).as_json(),
+         "recorded": recorded.as_json(),
          "energy": energy.as_json() if energy else None,
          "energy_problem": None if energy else problem or why,
          "real_time": case.as_json() if case else None,
@@ -99,7 +103,7 @@ def profile(
     if accuracy.float_graph is not None:
         console.say(f"accuracy: float {accuracy.float_graph:.2%}, integer {accuracy.integer:.2%},"
                     f" {accuracy.agreement:.2%} equal predictions")  # fmt: skip
-    print_profile(console, loaded, metrics, energy)
+    print_profile(console, loaded, metrics, energy, recorded)
     profiling.print_placement(console, energy, problem or why, cores)
     console.say()
     profiling.print_speeds(console, energy, case)
@@ -134,9 +138,21 @@ def counts_document(metrics: Metrics) -> dict[str, dict[str, int]]:
     }
 
 
-def print_profile(console: Console, graph: Graph, metrics: Metrics, energy: Energy | None) -> None:
+def print_profile(
+    console: Console,
+    graph: Graph,
+    metrics: Metrics,
+    energy: Energy | None,
+    recorded: Recorded | None = None,
+) -> None:
     """Print counts and energy as tables."""
-    from neurossm.report import counts_table, energy_table
+    from neurossm.metrics import multiplications
+    from neurossm.report import (
+        counts_table,
+        energy_table,
+        multiplication_rows,
+        multiplication_sentences,
+    )
     from neurossm.report.units import si_range
 
     rows = counts_table(graph, metrics)
@@ -149,10 +165,10 @@ def print_profile(console: Console, graph: Graph, metrics: Metrics, energy: Ener
         title=f"Counts, mean of {metrics.samples} samples of {metrics.steps} steps"
         " (saturations: all samples)",
     )  # fmt: skip
-    console.say(
-        f"Synaptic multiplies where spikes arrive: {metrics.multiplies_from_spikes};"
-        f" where graded messages arrive (encoder, readout): {metrics.multiplies_from_graded:,}"
-    )
+    found = multiplications(graph, metrics)
+    console.table(("multiplications in", "an inference", "where"), multiplication_rows(found))
+    for sentence in multiplication_sentences(graph, found, recorded):
+        console.say(sentence)
     console.say()
     if energy is None:
         return

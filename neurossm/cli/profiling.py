@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from neurossm.energy import Energy, RateCase, RateRow
     from neurossm.graph import Graph
     from neurossm.hardware import Hardware
-    from neurossm.metrics import Metrics
+    from neurossm.metrics import Metrics, Recorded
     from neurossm.placement import Placement, Placements
     from neurossm_models.data import Dataset
 
 TRACE_BYTES = 128 * 2**20
 MOST_SAMPLES = 16
+MOST_RECORDED_STEPS = 32
+RECORDED_WIDTH = 20_000  # inputs of all nodes times steps
 
 
 def placed(
@@ -53,6 +55,22 @@ def estimated(
         return estimate(metrics, graph, chip, placement=placements), ""
     except TargetError as error:
         return None, str(error)
+
+
+def recorded(graph: Graph, data: Dataset) -> Recorded:
+    """Return what the recording reference counts in the middle of the first sequence.
+
+    As many steps as take about a second: it goes through every input of every synapse in turn.
+    """
+    from neurossm.engine import check_inputs
+    from neurossm.metrics import check_multiplications
+
+    width = sum(node.in_channels for node in graph.nodes.values())
+    length = data.inputs.shape[1] if data.lengths is None else int(data.lengths[0])
+    steps = min(MOST_RECORDED_STEPS, length, max(1, RECORDED_WIDTH // width))
+    start = (length - steps) // 2
+    part = data.inputs[:1, start : start + steps]
+    return check_multiplications(graph, check_inputs(graph, part))
 
 
 def per_core_document(

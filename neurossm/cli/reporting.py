@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from neurossm.cli.console import Console
     from neurossm.energy import Energy, RateRow
     from neurossm.graph import Graph
-    from neurossm.metrics import Metrics
+    from neurossm.metrics import Metrics, Recorded
     from neurossm_models.data import Dataset
 
 PACKAGES = ("neurossm", "numpy", "numba", "h5py", "torch", "lava-nc")
@@ -39,6 +39,7 @@ def make_report(
     *,
     file_name: str,
     measured: tuple[str, ...] = (),
+    recorded: Recorded | None = None,
     placement_problem: str = "",
     rates: tuple[RateRow, ...] = (),
     steps_per_second: float | None = None,
@@ -53,6 +54,7 @@ def make_report(
         title=title,
         graph=graph,
         metrics=metrics,
+        recorded=recorded,
         energy=energy,
         rates=rates,
         steps_per_second=steps_per_second,

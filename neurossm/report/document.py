@@ -10,7 +10,7 @@ from types import MappingProxyType
 from neurossm.energy import Energy, RateRow
 from neurossm.errors import InputError
 from neurossm.graph import Graph
-from neurossm.metrics import Metrics
+from neurossm.metrics import Metrics, Recorded
 from neurossm.placement import Placement
 from neurossm.trace import Trace
 
@@ -128,6 +128,8 @@ class Report:
         The graph that ran.
     metrics
         Of the run over the samples that were counted.
+    recorded
+        Operations that the recording reference counted in a part of one sequence.
     energy
         Estimated from those metrics.
     rates
@@ -155,6 +157,7 @@ class Report:
     title: str
     graph: Graph
     metrics: Metrics | None = None
+    recorded: Recorded | None = None
     energy: Energy | None = None
     rates: tuple[RateRow, ...] = ()
     steps_per_second: float | None = None

@@ -1,6 +1,7 @@
 """Tokens, ternary weights and leaky neurons in counts, energy, tables and drawings, by hand."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,22 @@ from neurossm.engine import run
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.hardware import load_hardware
-from neurossm.metrics import dense_operations, measure
+from neurossm.metrics import (
+    GROUPS,
+    check_multiplications,
+    dense_operations,
+    measure,
+    multiplications,
+)
 from neurossm.nodes import LIF, Affine, Embedding, Input, Node, Output, TernaryThreshold, Threshold
-from neurossm.report import Report, graph_svg, html_of, node_table
+from neurossm.report import (
+    Report,
+    graph_svg,
+    html_of,
+    multiplication_rows,
+    multiplication_sentences,
+    node_table,
+)
 from neurossm.report.sections import operations
 
 
@@ -127,13 +141,31 @@ def test_tables_and_drawing_name_what_the_nodes_are() -> None:
     assert "3 tokens → 2" in svg and "soft reset, refractory trace" in svg
 
 
-def test_the_report_says_that_ternary_weights_only_add() -> None:
+def test_the_report_says_who_multiplies_from_the_counts() -> None:
     graph = tokens_graph()
     metrics = measure(graph, run(graph, TOKENS, "reference"))
-    report = Report(title="tokens", graph=graph, metrics=metrics)
-    plain = re.sub(r"<[^>]+>", "", operations(report))
-    assert (
-        "in synapses that receive graded messages: 0, where ternary weights only add or subtract "
-        "10 more (all samples)."
-    ) in plain
+    recorded = check_multiplications(graph, {"token": TOKENS})
+    report = Report(title="tokens", graph=graph, metrics=metrics, recorded=recorded)
+    plain = re.sub(r"<[^>]+>", " ", operations(report))
+    assert "Weights of one power of two shift and add messages in ternary." in plain
+    assert "Spikes or tokens select weights, nothing multiplies, in row." in plain
+    # two membranes and two traces, three steps, each leak a half
+    assert "100% of the multiplications in recurrences are by a parameter that is 0" in plain
+    assert "over 3 steps of one sequence: the same in every node" in plain
+    found = multiplications(graph, metrics)
+    assert [found.total(group) for group in GROUPS] == [0, 3 * 4, 0]
+    assert found.trivial == 3 * 4
     assert "3 tokens" in html_of(report)
+    spoiled = replace(report, recorded=replace(recorded, differing=("row",)))
+    assert "NOT what an integer that records counts" in operations(spoiled)
+
+
+def test_nothing_is_said_to_add_only_where_weights_multiply() -> None:
+    graph = tokens_graph()
+    weight = integers([[1, -3], [0, 1], [1, 0]])
+    nodes = {**graph.nodes, "ternary": replace(graph.nodes["ternary"], weight=weight)}
+    graph = replace(graph, nodes=nodes)
+    metrics = measure(graph, run(graph, TOKENS, "reference"))
+    said = " ".join(multiplication_sentences(graph, multiplications(graph, metrics), None))
+    assert "shift and add" not in said
+    assert multiplication_rows(multiplications(graph, metrics))[0] == ("Synapses", "10", "ternary")

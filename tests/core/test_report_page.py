@@ -108,7 +108,8 @@ def test_page_says_what_is_measured_counted_modelled_and_left_out() -> None:
         "Davies et al., Loihi",
         "ab" * 32,
         "seed data",
-        "Weights multiplied in synapses that receive spikes: 0 ;",
+        "Spikes or tokens select weights, nothing multiplies, in block0.value, block0.gate,"
+        " block1.value, block1.gate.",
     ):
         assert phrase in words, phrase
 
