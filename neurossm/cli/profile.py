@@ -38,6 +38,10 @@ def profile(
     model: Annotated[
         str | None, typer.Option(help="Checkpoint or run folder of the float network to time.")
     ] = None,
+    baseline_samples: Annotated[
+        int | None,
+        typer.Option(help="Sequences on which to simulate narrow recurrences (default: seconds)."),
+    ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report here.")] = None,
     float_: Annotated[
         Path | None, typer.Option("--float", help="The float .nssm file, to compare accuracy.")
@@ -72,6 +76,11 @@ def profile(
     recorded = profiling.recorded(loaded, samples)
     asked = ssm_mapping is not None or chips is not None
     energy, why = profiling.estimated(metrics, loaded, chip, placements, asked)
+    if energy is not None:
+        measured = profiling.baseline_accuracies(
+            loaded, samples, baseline_samples, accuracy, console
+        )
+        energy = energy.with_accuracies(measured)
     case = profiling.real_time(energy, loaded, steps_per_second)
     cores = profiling.per_core_document(loaded, samples, chip, one)
     rates = profiling.sensitivity(metrics, loaded, chip, placements) if energy else ()
@@ -180,11 +189,13 @@ def print_profile(
     for r in energy_table(energy):
         missing = "unknown" if r.grade else ""  # digital rows: arithmetic alone, no such parts
         parts = (shown(part, missing) for part in (r.synaptic, r.neuron, r.routing, r.static))
-        rows_of_energy.append((r.name, shown(r.total), *parts, r.grade))
+        rows_of_energy.append((r.name, shown(r.total), *parts, r.grade, r.accuracy))
     console.table(
-        ("constants", "total", "synaptic", "neuron", "routing", "static", "grade"),
+        ("constants", "total", "synaptic", "neuron", "routing", "static", "grade", "accuracy"),
         rows_of_energy,
         title=f"Energy of one inference on {energy.hardware.title}: {energy.label}",
     )
+    for sentence in energy.statements():
+        console.say(sentence)
     console.say(f"{energy.hardware.title}: {shown(energy.total)} an inference over all sets,"
                 f" {shown(energy.dynamic)} of it dynamic ({energy.label})")  # fmt: skip

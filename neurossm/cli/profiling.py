@@ -13,11 +13,14 @@ if TYPE_CHECKING:
     from neurossm.hardware import Hardware
     from neurossm.metrics import Metrics, Recorded
     from neurossm.placement import Placement, Placements
+    from neurossm.report import Accuracy
     from neurossm_models.data import Dataset
 
 TRACE_BYTES = 128 * 2**20
 MOST_SAMPLES = 16
 MOST_RECORDED_STEPS = 32
+MOST_SIMULATED = 256
+SIMULATED_UPDATES = 50_000_000  # of states: some seconds
 RECORDED_WIDTH = 20_000  # inputs of all nodes times steps
 
 
@@ -71,6 +74,45 @@ def recorded(graph: Graph, data: Dataset) -> Recorded:
     start = (length - steps) // 2
     part = data.inputs[:1, start : start + steps]
     return check_multiplications(graph, check_inputs(graph, part))
+
+
+def baseline_accuracies(
+    graph: Graph, data: Dataset, samples: int | None, accuracy: Accuracy, console: Console
+) -> dict[str, tuple[float, str]]:
+    """Return the accuracy of this network with the recurrence of each baseline, and its sample.
+
+    The wide one and the spiking network itself are the run that was profiled; the narrow ones are
+    simulated (`neurossm.engine.narrow`) on the first sequences, by default on as many as take some
+    seconds.
+    """
+    from neurossm.cli.executing import accuracy as accuracy_of
+    from neurossm.energy.digital import RECURRENCES
+    from neurossm.engine import check_inputs
+    from neurossm.engine.narrow import run_narrow
+    from neurossm.nodes import DiagonalSSM
+    from neurossm.trace import Trace
+
+    ssms = [node for node in graph.nodes.values() if isinstance(node, DiagonalSSM)]
+    updates = sum(node.updates for node in ssms) * data.inputs.shape[1]
+    if samples is None:
+        samples = min(MOST_SIMULATED, max(1, SIMULATED_UPDATES // max(1, updates)))
+    if samples < 0:
+        raise InputError("--baseline-samples", expected="0 or more", got=str(samples))
+    counted = f"of {accuracy.samples}"
+    found = {name: (accuracy.integer, counted) for name in ("ann_int8", "snn_digital")}
+    if accuracy.float_graph is not None:
+        found["ann_float32"] = (accuracy.float_graph, counted)
+    part = data.take(slice(min(samples, len(data))))
+    if not len(part) or not ssms:
+        return found
+    inputs = check_inputs(graph, part.inputs)
+    for bits in RECURRENCES[1:]:
+        console.note(f"simulating a recurrence of {bits} bits on {len(part)} sequences")
+        values = run_narrow(graph, inputs, bits)
+        trace = Trace(f"{bits}-bit recurrence", values, len(part), part.inputs.shape[1])
+        right = accuracy_of(graph, trace, part)
+        found[f"ann_int8_recurrence{bits}"] = (right, f"of {len(part)}, simulated")
+    return found
 
 
 def per_core_document(

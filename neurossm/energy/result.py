@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from neurossm.energy.digital import SAME_SHAPE, Baseline
@@ -17,6 +17,7 @@ from neurossm.hardware import EnergySet, Hardware
 from neurossm.placement import Placement
 
 LABEL = "modelled, not measured"
+HOLDS = 0.03  # points that a baseline may lose: less than so few samples can tell
 SLOWEST = 1e-9  # steps a second: one in 30 years
 EXCLUDED = (
     "host input and output, and the embedded processors",
@@ -177,15 +178,34 @@ class Energy:
         """Return the comparisons that hold, like with like, with and without memory access.
 
         Only rows of one technology and one boundary are compared: a chip with its memories and
-        network against arithmetic alone would be no comparison.
+        network against arithmetic alone would be no comparison. The cheapest dense row is named.
         """
         rows = {row.name: row for row in self.baselines}
         own = rows.pop("snn_digital", None)
         if own is None:
             return ()
         said = [_compare(own, other) for other in rows.values()]
+        best = min(rows.values(), key=lambda row: row.with_memory_j)
+        said.append(f"The cheapest dense network here is the {_short(best)}: {_accuracy_of(best)}.")
+        wanted = 2.0 if own.accuracy is None else own.accuracy - HOLDS
+        holds = [row for row in rows.values() if (row.accuracy or 0.0) >= wanted]
+        if holds and best not in holds:
+            best = min(holds, key=lambda row: row.with_memory_j)
+            said.append(
+                f"The cheapest within {100 * HOLDS:.0f} points of accuracy is the {_short(best)}:"
+                f" {_accuracy_of(best)}."
+            )
         chip = f"No ratio is stated between {self.hardware.title} and the digital rows: they differ"
         return (*said, f"{chip} in technology and in what they include.")
+
+    def with_accuracies(self, found: Mapping[str, tuple[float, str]]) -> Energy:
+        """Return the same with accuracies beside baselines: name to accuracy, and how measured."""
+        rows = tuple(
+            replace(row, accuracy=found[row.name][0], accuracy_note=found[row.name][1])
+            if row.name in found else row
+            for row in self.baselines
+        )  # fmt: skip
+        return replace(self, baselines=rows)
 
     @property
     def by_mapping(self) -> dict[str, Energy]:
@@ -236,6 +256,9 @@ class Energy:
                     "arithmetic_j": row.arithmetic_j,
                     "with_memory_j": row.with_memory_j,
                     "assumes": row.assumes,
+                    "recurrence_bits": row.recurrence_bits,
+                    "accuracy": row.accuracy,
+                    "accuracy_note": row.accuracy_note,
                 }
                 for row in self.baselines
             },
@@ -250,13 +273,23 @@ def _compare(own: Baseline, other: Baseline) -> str:
     pairs = [(own.arithmetic_j, other.arithmetic_j), (own.with_memory_j, other.with_memory_j)]
     below = [holds_everywhere(exactly(a), exactly(b)) for a, b in pairs]
     above = [holds_everywhere(exactly(b), exactly(a)) for a, b in pairs]
-    names = f"the {other.title.removesuffix(', dense')}"
+    names = f"the {_short(other)}"
     start = "On the same 45 nm arithmetic this network takes"
     for found, word in ((below, "less"), (above, "more")):
         factors = [factor for factor in found if factor is not None]
         if len(factors) == len(pairs) and min(factors) >= 1.01:
             return f"{start} at least {_floor(min(factors))} times {word} energy than {names}."
     return f"{start} neither clearly less nor clearly more energy than {names}."
+
+
+def _short(row: Baseline) -> str:
+    return row.title.removesuffix(", dense")
+
+
+def _accuracy_of(row: Baseline) -> str:
+    if row.accuracy is None:
+        return f"whether such a recurrence is accurate enough was {row.accuracy_note}"
+    return f"this network with such a recurrence has {row.accuracy:.2%} ({row.accuracy_note})"
 
 
 def _floor(factor: float) -> str:

@@ -5,6 +5,7 @@ import pytest
 from spiking_block import TINY_INPUT, integers, model_graph, model_input, tiny_graph
 
 from neurossm.energy import Energy, Interval, estimate, holds_everywhere
+from neurossm.energy.digital import baselines
 from neurossm.engine import run
 from neurossm.errors import InputError, TargetError
 from neurossm.fixed import Fixed
@@ -85,7 +86,53 @@ def test_a_ratio_is_stated_only_where_it_holds_with_and_without_memory() -> None
     said = tiny_energy("loihi2").statements()
     assert "at least 2.72 times less energy than the float32 ANN" in said[0]
     assert "neither clearly less nor clearly more energy than the int8 ANN" in said[1]
-    assert "No ratio is stated between Intel Loihi 2" in said[2]
+    assert "No ratio is stated between Intel Loihi 2" in said[-1]
+
+
+def test_a_narrow_recurrence_costs_less_by_hand() -> None:
+    graph, chip = _one_ssm(modes=2), load_hardware("loihi2")
+    energy = estimate(measure(graph, run(graph, [[[1], [0], [1]]], "reference")), graph, chip)
+    rows = {row.name: row for row in energy.baselines}
+    # of 8 products of a state 4 are by poles of 0 and 4 by gains of 1, which add; D is 0
+    for name in ("ann_int8", "ann_int8_recurrence16", "ann_int8_recurrence8"):
+        assert rows[name].arithmetic_j == pytest.approx(3 * 2 * 4 * 0.1e-12)
+    # bytes a step: 2 states of two parts, read and written, in 3, 2 and 1 bytes; poles of 2, 2 and
+    # 1 bytes (2 states, 2 parts), gains of 1 (8 and D), drives of 3, 2 and 1 (4), a bias the same
+    expected = {
+        "ann_int8": 2 * 3 * 4 + 2 * 4 + 9 + 3 * 5,
+        "ann_int8_recurrence16": 2 * 2 * 4 + 2 * 4 + 9 + 2 * 5,
+        "ann_int8_recurrence8": 2 * 1 * 4 + 1 * 4 + 9 + 1 * 5,
+    }
+    for name, size in expected.items():
+        memory = rows[name].with_memory_j - rows[name].arithmetic_j
+        assert memory == pytest.approx(3 * size * 1.25e-12), name
+
+
+def test_products_of_each_width_by_hand() -> None:
+    graph, digital = _one_ssm(modes=2), load_hardware("cmos45")
+    ssm = graph.nodes["ssm"]
+    poles = integers([[3, 3]], 15, 16)  # neither 0 nor a power of two
+    graph = replace(graph, nodes={**graph.nodes, "ssm": replace(ssm, a_re=poles, a_im=poles)})
+    rows = baselines(graph, measure(graph, run(graph, [[[1]]], "reference")), digital)
+    # a state: 4 products by poles and 4 by gains of 1
+    each = {row.name: row.arithmetic_j * 1e12 for row in rows}
+    assert each["ann_float32"] == pytest.approx(2 * (4 * 4.6 + 4 * 0.9))
+    assert each["ann_int8"] == pytest.approx(2 * (4 * 3.2 + 4 * 0.1))
+    assert each["ann_int8_recurrence16"] == pytest.approx(2 * (4 * 0.875 + 4 * 0.1))
+    assert each["ann_int8_recurrence8"] == pytest.approx(2 * (4 * 0.3 + 4 * 0.1))
+
+
+def test_the_cheapest_baseline_is_named_with_its_accuracy() -> None:
+    graph, chip = _one_ssm(modes=2), load_hardware("loihi2")
+    energy = estimate(measure(graph, run(graph, [[[1], [0], [1]]], "reference")), graph, chip)
+    said = " ".join(energy.statements())
+    assert "is the int8 ANN, 8-bit recurrence: whether such a recurrence is accurate enough" in said
+    assert "within" not in said
+    found = {"snn_digital": (0.99, "of 100"), "ann_int8_recurrence16": (0.98, "of 50"),
+             "ann_int8_recurrence8": (0.4, "of 50")}  # fmt: skip
+    said = " ".join(energy.with_accuracies(found).statements())
+    assert "8-bit recurrence: this network with such a recurrence has 40.00% (of 50)." in said
+    assert "within 3 points of accuracy is the int8 ANN, 16-bit recurrence: this" in said
 
 
 @pytest.mark.parametrize(

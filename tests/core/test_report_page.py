@@ -234,7 +234,9 @@ def test_energy_table_leaves_unknown_parts_none() -> None:
     energy = report_of("loihi1").energy
     rows = {row.name: row for row in energy_table(energy)}
     assert rows["KerasSpiking"].routing is None and rows["KerasSpiking"].static is None
-    assert rows["int8 ANN, dense"].total.low < rows["int8 ANN, dense"].total.high
+    assert rows["int8 ANN, 8-bit recurrence, dense"].total.low < (
+        rows["int8 ANN, 8-bit recurrence, dense"].total.high
+    )
 
 
 def test_raster_marks_exactly_the_spikes() -> None:
