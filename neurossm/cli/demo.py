@@ -45,7 +45,7 @@ def demo(
     from neurossm.cli.executing import execute, load_data
     from neurossm.cli.export import load_run, write_graph
     from neurossm.cli.profile import print_profile
-    from neurossm.cli.profiling import recorded
+    from neurossm.cli.profiling import baseline_accuracies, recorded
     from neurossm.cli.quantize import golden_vectors, quantized
     from neurossm.cli.reporting import make_report
     from neurossm.energy import estimate
@@ -91,6 +91,7 @@ def demo(
         data="MNIST test images", samples=samples, integer=fast.accuracy,
         float_graph=accuracy_float, agreement=float((predictions == float_predictions).mean()),
     )  # fmt: skip
+    energy = energy.with_accuracies(baseline_accuracies(integer, test, None, accuracy, console))
     said = (
         f"reference, fast and Lava on {lava_samples} images: {parity.values_compared:,} values"
         f" compared, {parity.mismatches} mismatches",

@@ -76,12 +76,12 @@ def profile(
     recorded = profiling.recorded(loaded, samples)
     asked = ssm_mapping is not None or chips is not None
     energy, why = profiling.estimated(metrics, loaded, chip, placements, asked)
+    case = profiling.real_time(energy, loaded, steps_per_second)
     if energy is not None:
         measured = profiling.baseline_accuracies(
             loaded, samples, baseline_samples, accuracy, console
         )
         energy = energy.with_accuracies(measured)
-    case = profiling.real_time(energy, loaded, steps_per_second)
     cores = profiling.per_core_document(loaded, samples, chip, one)
     rates = profiling.sensitivity(metrics, loaded, chip, placements) if energy else ()
     timings = time_here(loaded, samples, model, console) if measure_cpu else None

@@ -78,7 +78,7 @@ def recorded(graph: Graph, data: Dataset) -> Recorded:
 
 def baseline_accuracies(
     graph: Graph, data: Dataset, samples: int | None, accuracy: Accuracy, console: Console
-) -> dict[str, tuple[float, str]]:
+) -> dict[str, tuple[float, float, str]]:
     """Return the accuracy of this network with the recurrence of each baseline, and its sample.
 
     The wide one and the spiking network itself are the run that was profiled; the narrow ones are
@@ -87,7 +87,7 @@ def baseline_accuracies(
     """
     from neurossm.cli.executing import accuracy as accuracy_of
     from neurossm.energy.digital import RECURRENCES
-    from neurossm.engine import check_inputs
+    from neurossm.engine import check_inputs, run
     from neurossm.engine.narrow import run_narrow
     from neurossm.nodes import DiagonalSSM
     from neurossm.trace import Trace
@@ -99,19 +99,21 @@ def baseline_accuracies(
     if samples < 0:
         raise InputError("--baseline-samples", expected="0 or more", got=str(samples))
     counted = f"of {accuracy.samples}"
-    found = {name: (accuracy.integer, counted) for name in ("ann_int8", "snn_digital")}
+    own = accuracy.integer
+    found = {name: (own, own, counted) for name in ("ann_int8", "snn_digital")}
     if accuracy.float_graph is not None:
-        found["ann_float32"] = (accuracy.float_graph, counted)
+        found["ann_float32"] = (accuracy.float_graph, own, counted)
     part = data.take(slice(min(samples, len(data))))
     if not len(part) or not ssms:
         return found
     inputs = check_inputs(graph, part.inputs)
+    own = accuracy_of(graph, run(graph, part.inputs, "fast", "outputs"), part)
     for bits in RECURRENCES[1:]:
         console.note(f"simulating a recurrence of {bits} bits on {len(part)} sequences")
         values = run_narrow(graph, inputs, bits)
         trace = Trace(f"{bits}-bit recurrence", values, len(part), part.inputs.shape[1])
         right = accuracy_of(graph, trace, part)
-        found[f"ann_int8_recurrence{bits}"] = (right, f"of {len(part)}, simulated")
+        found[f"ann_int8_recurrence{bits}"] = (right, own, f"of {len(part)}, simulated")
     return found
 
 

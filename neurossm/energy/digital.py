@@ -49,6 +49,8 @@ class Baseline:
     accuracy
         Of the spiking network with the recurrence of this row, 0 to 1; None where not measured. No
         dense network of this shape was trained.
+    own_accuracy
+        Of the spiking network itself on the same samples.
     accuracy_note
         How many samples, and how.
     """
@@ -60,6 +62,7 @@ class Baseline:
     assumes: str
     recurrence_bits: int | None = None
     accuracy: float | None = None
+    own_accuracy: float | None = None
     accuracy_note: str = "not measured"
 
 

@@ -187,8 +187,7 @@ class Energy:
         said = [_compare(own, other) for other in rows.values()]
         best = min(rows.values(), key=lambda row: row.with_memory_j)
         said.append(f"The cheapest dense network here is the {_short(best)}: {_accuracy_of(best)}.")
-        wanted = 2.0 if own.accuracy is None else own.accuracy - HOLDS
-        holds = [row for row in rows.values() if (row.accuracy or 0.0) >= wanted]
+        holds = [row for row in rows.values() if _holds(row)]
         if holds and best not in holds:
             best = min(holds, key=lambda row: row.with_memory_j)
             said.append(
@@ -198,10 +197,18 @@ class Energy:
         chip = f"No ratio is stated between {self.hardware.title} and the digital rows: they differ"
         return (*said, f"{chip} in technology and in what they include.")
 
-    def with_accuracies(self, found: Mapping[str, tuple[float, str]]) -> Energy:
-        """Return the same with accuracies beside baselines: name to accuracy, and how measured."""
+    def with_accuracies(self, found: Mapping[str, tuple[float, float, str]]) -> Energy:
+        """Return the same with accuracies beside baselines.
+
+        Parameters
+        ----------
+        found
+            Name of a baseline to the accuracy with its recurrence, that of the spiking network on
+            the same samples, and how many they were and how it was measured.
+        """
+        keys = ("accuracy", "own_accuracy", "accuracy_note")
         rows = tuple(
-            replace(row, accuracy=found[row.name][0], accuracy_note=found[row.name][1])
+            replace(row, **dict(zip(keys, found[row.name], strict=True)))  # type: ignore[arg-type]
             if row.name in found else row
             for row in self.baselines
         )  # fmt: skip
@@ -258,6 +265,7 @@ class Energy:
                     "assumes": row.assumes,
                     "recurrence_bits": row.recurrence_bits,
                     "accuracy": row.accuracy,
+                    "own_accuracy": row.own_accuracy,
                     "accuracy_note": row.accuracy_note,
                 }
                 for row in self.baselines
@@ -289,7 +297,14 @@ def _short(row: Baseline) -> str:
 def _accuracy_of(row: Baseline) -> str:
     if row.accuracy is None:
         return f"whether such a recurrence is accurate enough was {row.accuracy_note}"
-    return f"this network with such a recurrence has {row.accuracy:.2%} ({row.accuracy_note})"
+    own = f", {row.own_accuracy:.2%} with its own" if row.own_accuracy is not None else ""
+    return f"this network with such a recurrence has {row.accuracy:.2%}{own} ({row.accuracy_note})"
+
+
+def _holds(row: Baseline) -> bool:
+    if row.accuracy is None or row.own_accuracy is None:
+        return False
+    return row.accuracy >= row.own_accuracy - HOLDS
 
 
 def _floor(factor: float) -> str:

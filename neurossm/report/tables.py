@@ -129,7 +129,10 @@ def energy_table(energy: Energy) -> tuple[EnergyRow, ...]:
 
 def accuracy_of(row: Baseline) -> str:
     """Return what the network reaches with the recurrence of a baseline, and on how many."""
-    return row.accuracy_note if row.accuracy is None else f"{row.accuracy:.2%} {row.accuracy_note}"
+    if row.accuracy is None:
+        return row.accuracy_note
+    own = "" if row.own_accuracy in (None, row.accuracy) else f"; its own {row.own_accuracy:.2%}"
+    return f"{row.accuracy:.2%} {row.accuracy_note}{own}"
 
 
 def channels_of(node: Node) -> str:

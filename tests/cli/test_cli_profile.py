@@ -46,6 +46,21 @@ def test_a_network_that_does_not_fit_still_has_its_counts(neurossm, files, tmp_p
     assert found["energy"] is None and "expected" in found["energy_problem"]
 
 
+def test_the_baselines_have_the_accuracy_of_their_recurrences_beside_them(neurossm, files):
+    found = neurossm("profile", files.integer, *DATA, "--baseline-samples", 3, "--json").document
+    rows = found["energy"]["baselines"]
+    assert rows["ann_int8"]["accuracy"] == rows["snn_digital"]["accuracy"] == found["accuracy"]
+    assert rows["ann_float32"]["accuracy"] is None  # no --float
+    for bits in (16, 8):
+        row = rows[f"ann_int8_recurrence{bits}"]
+        assert row["recurrence_bits"] == bits and row["accuracy_note"] == "of 3, simulated"
+        assert row["accuracy"] * 3 == pytest.approx(round(row["accuracy"] * 3))
+    none = neurossm("profile", files.integer, *DATA, "--baseline-samples", 0, "--json").document
+    assert none["energy"]["baselines"]["ann_int8_recurrence8"]["accuracy"] is None
+    wrong = neurossm("profile", files.integer, *DATA, "--baseline-samples", -1)
+    assert wrong.status == 2 and "expected 0 or more, got -1" in wrong.err
+
+
 def test_real_time_is_the_given_rate_and_free_running_beside_it(neurossm, files):
     given = ("profile", files.integer, *DATA, "--steps-per-second", 500)
     found = neurossm(*given, "--json").document
