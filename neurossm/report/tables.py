@@ -120,7 +120,7 @@ def energy_table(energy: Energy) -> tuple[EnergyRow, ...]:
             None,
             "45 nm arithmetic",
             "",
-            accuracy_of(row),
+            accuracy_of(row).partition(";")[0],
         )
         for row in energy.baselines
     ]
