@@ -161,22 +161,17 @@ def _affine(node: Affine, step: Step) -> Integers:
             here = np.flatnonzero(message[:, channel])
             column, arriving = weight[synapses, channel], message[here, channel]
             step.count(syn_ops=len(here) * len(synapses))
-            if fmt.is_spike:
-                _select(acc, synapses, column, here, np.asarray(arriving))
+            if fmt.kind == "binary":
+                acc[here[:, None], synapses] += column
+            elif fmt.kind == "ternary":
+                acc[here[arriving > 0][:, None], synapses] += column
+                acc[here[arriving < 0][:, None], synapses] -= column
             elif node.only_adds:
                 _add_messages(acc, synapses, column, here, arriving)
             else:
                 acc[here[:, None], synapses] += arriving[:, None] * column
                 step.count(synaptic_multiplies=len(here) * len(synapses))
     return step.saturate(acc + bias, format_of(node).bits)
-
-
-def _select(
-    acc: Integers, synapses: Integers, column: Integers, here: Integers, spikes: Integers
-) -> None:
-    """Add the weights that a spike of 1 selects, subtract those that a spike of -1 does."""
-    acc[here[spikes > 0][:, None], synapses] += column
-    acc[here[spikes < 0][:, None], synapses] -= column
 
 
 def _add_messages(
@@ -230,7 +225,7 @@ def _ternary_threshold(node: TernaryThreshold, step: Step) -> Integers:
     u = step.u
     step.count(dendrite_updates=u.size)
     up, down = u >= _integers(node.delta), u <= -_integers(node.delta)
-    return np.asarray(up, dtype=np.int64) - np.asarray(down, dtype=np.int64)
+    return np.asarray(np.where(up, 1, np.where(down, -1, 0)), dtype=np.int64)
 
 
 def _lif(node: LIF, step: Step) -> Integers:
@@ -238,7 +233,7 @@ def _lif(node: LIF, step: Step) -> Integers:
     trace = state.get("r", np.zeros_like(state["u"]))
     membrane = step.saturate(shift(_integers(node.tau) * state["u"], LEAK_FRAC) + step.u, bits)
     above = membrane - trace if node.has_trace else membrane
-    fires = np.asarray(above >= theta)  # a spike selects: nothing is multiplied by it
+    fires = above >= theta  # a spike selects: nothing is multiplied by it
     if node.reset != "none":
         after = membrane - theta if node.reset == "soft" else np.zeros_like(membrane)
         state["u"] = np.where(fires, after, membrane)

@@ -57,8 +57,9 @@ def test_a_spike_adds_the_weights_that_it_selects_and_multiplies_nothing() -> No
     assert operations(node, [[1, 1], [0, 0]], kind="binary") == Elementary(
         additions=3 + 2 * 2, comparisons=2 * 2 * 2
     )
+    # of a signed spike the sign is asked for, above and below 0
     assert operations(node, [[1, -1], [0, 0]], kind="ternary") == Elementary(
-        additions=3 + 2 * 2, comparisons=2 * 2 * 2
+        additions=3 + 2 * 2, comparisons=2 * 2 * 2 + 2 * 2
     )
 
 
