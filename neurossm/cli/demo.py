@@ -45,11 +45,12 @@ def demo(
     from neurossm.cli.executing import execute, load_data
     from neurossm.cli.export import load_run, write_graph
     from neurossm.cli.profile import print_profile
+    from neurossm.cli.profiling import baseline_accuracies, recorded
     from neurossm.cli.quantize import golden_vectors, quantized
     from neurossm.cli.reporting import make_report
     from neurossm.energy import estimate
     from neurossm.hardware import load_hardware
-    from neurossm.metrics import measure
+    from neurossm.metrics import measure, multiplications
     from neurossm.passes import Quantize
     from neurossm.report import Accuracy, write_html
     from neurossm.store import load, save
@@ -82,6 +83,7 @@ def demo(
 
     console.note("[5/6] counts and energy")
     metrics = measure(integer, fast.trace)
+    counted = recorded(integer, test)
     energy = estimate(metrics, integer, load_hardware("loihi2"))
 
     console.note("[6/6] report")
@@ -89,6 +91,7 @@ def demo(
         data="MNIST test images", samples=samples, integer=fast.accuracy,
         float_graph=accuracy_float, agreement=float((predictions == float_predictions).mean()),
     )  # fmt: skip
+    energy = energy.with_accuracies(baseline_accuracies(integer, test, None, accuracy, console))
     said = (
         f"reference, fast and Lava on {lava_samples} images: {parity.values_compared:,} values"
         f" compared, {parity.mismatches} mismatches",
@@ -97,7 +100,7 @@ def demo(
     report_file = out / "report.html"
     write_html(report_file, make_report(
         f"{checkpoint} on sequential MNIST", integer, metrics, energy, accuracy, test,
-        file_name="model.int.nssm", measured=said if lava_samples else said[1:],
+        file_name="model.int.nssm", recorded=counted, measured=said if lava_samples else said[1:],
     ))  # fmt: skip
 
     console.document(
@@ -109,11 +112,11 @@ def demo(
          "steps_per_second_lava": parity.steps_per_second_lava,
          "steps_per_second_lava_best": parity.steps_per_second_lava_best,
          "spike_rates": dict(metrics.spike_rates), "saturations": metrics.total.saturations,
-         "synaptic_multiplies": metrics.multiplies_from_spikes,
-         "synaptic_multiplies_graded": metrics.multiplies_from_graded,
+         "multiplications": multiplications(integer, metrics).as_json(),
+         "recorded": counted.as_json(),
          "nir": wrote_nir, "energy": energy.as_json(), "report": str(report_file)}
     )  # fmt: skip
-    print_profile(console, integer, metrics, energy)
+    print_profile(console, integer, metrics, energy, counted)
     console.say()
     console.say(f"accuracy      float {accuracy_float:.2%}, integer {fast.accuracy:.2%}"
                 f" ({samples} images; {accuracy.agreement:.2%} equal predictions,"

@@ -15,7 +15,7 @@ from neurossm.errors import InputError
 if TYPE_CHECKING:
     from neurossm.energy import Energy, Interval
     from neurossm.graph import Graph
-    from neurossm.metrics import Metrics
+    from neurossm.metrics import Metrics, Recorded
 
 
 def profile(
@@ -23,9 +23,9 @@ def profile(
     data: Annotated[str, typer.Option(help="NAME:SPLIT:N, such as mnist:test:256.")],
     hardware: Annotated[str, typer.Option(help="A chip by name, or a TOML file.")] = "loihi2",
     ssm_mapping: Annotated[
-        str | None, typer.Option(help="Place it first: channel | state (as neurossm place).")
+        str | None, typer.Option(help="Place it by one mapping: channel | state (default: both).")
     ] = None,
-    chips: Annotated[int | None, typer.Option(help="Chips that there are: place it first.")] = None,
+    chips: Annotated[int | None, typer.Option(help="Number of available chips.")] = None,
     steps_per_second: Annotated[
         float | None, typer.Option(help="Real time: steps a second (default: the graph's own).")
     ] = None,
@@ -37,6 +37,10 @@ def profile(
     ] = False,
     model: Annotated[
         str | None, typer.Option(help="Checkpoint or run folder of the float network to time.")
+    ] = None,
+    baseline_samples: Annotated[
+        int | None,
+        typer.Option(help="Sequences on which to simulate narrow recurrences (default: seconds)."),
     ] = None,
     html: Annotated[Path | None, typer.Option(help="Write the report here.")] = None,
     float_: Annotated[
@@ -50,9 +54,8 @@ def profile(
     from neurossm.cli.executing import execute, load_data, predictions
     from neurossm.cli.measuring import measure_cpu as time_here
     from neurossm.cli.reporting import compare_with_float, make_report, timings_of
-    from neurossm.energy import estimate
     from neurossm.hardware import load_hardware
-    from neurossm.metrics import measure
+    from neurossm.metrics import measure, multiplications
     from neurossm.report import Accuracy, write_html
     from neurossm.store import check_output, load
 
@@ -62,42 +65,55 @@ def profile(
     check_output("--html", html, graph, float_, neurobench)
     console, chip = Console(json), load_hardware(hardware)
     loaded, samples = load(graph), load_data(data, data_dir)
-    placement = profiling.placed(loaded, chip, ssm_mapping, chips)
+    placements, problem = profiling.placed(loaded, chip, ssm_mapping, chips)
+    one = placements.fit[0] if placements and ssm_mapping else None
     result = execute(loaded, samples, "fast", "outputs", console)
     accuracy = Accuracy(data=data, samples=len(samples), integer=result.accuracy)
     if float_:
         predicted = predictions(loaded, result.trace, samples)
         accuracy = compare_with_float(float_, accuracy, predicted, samples, console)
     metrics = measure(loaded, result.trace)
-    energy = estimate(metrics, loaded, chip, placement=placement)
+    recorded = profiling.recorded(loaded, samples)
+    asked = ssm_mapping is not None or chips is not None
+    energy, why = profiling.estimated(metrics, loaded, chip, placements, asked)
     case = profiling.real_time(energy, loaded, steps_per_second)
-    cores = profiling.per_core_document(loaded, samples, chip, placement)
-    rates = profiling.sensitivity(metrics, loaded, chip, placement)
+    if energy is not None:
+        measured = profiling.baseline_accuracies(
+            loaded, samples, baseline_samples, accuracy, console
+        )
+        energy = energy.with_accuracies(measured)
+    cores = profiling.per_core_document(loaded, samples, chip, one)
+    rates = profiling.sensitivity(metrics, loaded, chip, placements) if energy else ()
     timings = time_here(loaded, samples, model, console) if measure_cpu else None
     if neurobench:
         write_neurobench(neurobench, metrics, result.accuracy)
     if html:
         report = make_report(
             f"{loaded.meta.get('run', graph.name)} on {data}", loaded, metrics, energy, accuracy,
-            samples, file_name=graph.name, placement=placement, rates=rates,
-            steps_per_second=steps_per_second, timings=timings_of(timings) if timings else None,
+            samples, file_name=graph.name, recorded=recorded, placement_problem=problem,
+            rates=rates, steps_per_second=steps_per_second,
+            timings=timings_of(timings) if timings else None,
         )  # fmt: skip
         write_html(html, report)
     console.document(
         {"engine": "fast", "samples": len(samples), "accuracy": result.accuracy,
          "accuracy_float": accuracy.float_graph, "agreement": accuracy.agreement,
          "counts": counts_document(metrics), "metrics": metrics.as_json(),
-         "energy": energy.as_json(), "real_time": case.as_json() if case else None,
+         "multiplications": multiplications(loaded, metrics).as_json(),
+         "recorded": recorded.as_json(),
+         "energy": energy.as_json() if energy else None,
+         "energy_problem": None if energy else problem or why,
+         "real_time": case.as_json() if case else None,
          "sensitivity": profiling.sensitivity_document(rates),
-         "placement": profiling.placement_document(placement), "per_core": cores, "cpu": timings,
+         "placement": profiling.placement_document(one), "per_core": cores, "cpu": timings,
          "neurobench": str(neurobench) if neurobench else None,
          "report": str(html) if html else None}
     )  # fmt: skip
     if accuracy.float_graph is not None:
         console.say(f"accuracy: float {accuracy.float_graph:.2%}, integer {accuracy.integer:.2%},"
                     f" {accuracy.agreement:.2%} equal predictions")  # fmt: skip
-    print_profile(console, loaded, metrics, energy)
-    profiling.print_placement(console, placement, cores)
+    print_profile(console, loaded, metrics, energy, recorded)
+    profiling.print_placement(console, energy, problem or why, cores)
     console.say()
     profiling.print_speeds(console, energy, case)
     profiling.print_sensitivity(console, rates)
@@ -131,9 +147,21 @@ def counts_document(metrics: Metrics) -> dict[str, dict[str, int]]:
     }
 
 
-def print_profile(console: Console, graph: Graph, metrics: Metrics, energy: Energy) -> None:
+def print_profile(
+    console: Console,
+    graph: Graph,
+    metrics: Metrics,
+    energy: Energy | None,
+    recorded: Recorded | None = None,
+) -> None:
     """Print counts and energy as tables."""
-    from neurossm.report import counts_table, energy_table
+    from neurossm.metrics import multiplications
+    from neurossm.report import (
+        counts_table,
+        energy_table,
+        multiplication_rows,
+        multiplication_sentences,
+    )
     from neurossm.report.units import si_range
 
     rows = counts_table(graph, metrics)
@@ -146,11 +174,13 @@ def print_profile(console: Console, graph: Graph, metrics: Metrics, energy: Ener
         title=f"Counts, mean of {metrics.samples} samples of {metrics.steps} steps"
         " (saturations: all samples)",
     )  # fmt: skip
-    console.say(
-        f"Synaptic multiplies where spikes arrive: {metrics.multiplies_from_spikes};"
-        f" where graded messages arrive (encoder, readout): {metrics.multiplies_from_graded:,}"
-    )
+    found = multiplications(graph, metrics)
+    console.table(("multiplications in", "an inference", "where"), multiplication_rows(found))
+    for sentence in multiplication_sentences(graph, found, recorded):
+        console.say(sentence)
     console.say()
+    if energy is None:
+        return
 
     def shown(interval: Interval | None, missing: str = "unknown") -> str:
         return missing if interval is None else si_range(interval, "J")
@@ -159,11 +189,13 @@ def print_profile(console: Console, graph: Graph, metrics: Metrics, energy: Ener
     for r in energy_table(energy):
         missing = "unknown" if r.grade else ""  # digital rows: arithmetic alone, no such parts
         parts = (shown(part, missing) for part in (r.synaptic, r.neuron, r.routing, r.static))
-        rows_of_energy.append((r.name, shown(r.total), *parts, r.grade))
+        rows_of_energy.append((r.name, shown(r.total), *parts, r.grade, r.accuracy))
     console.table(
-        ("constants", "total", "synaptic", "neuron", "routing", "static", "grade"),
+        ("constants", "total", "synaptic", "neuron", "routing", "static", "grade", "accuracy"),
         rows_of_energy,
         title=f"Energy of one inference on {energy.hardware.title}: {energy.label}",
     )
+    for sentence in energy.statements():
+        console.say(sentence)
     console.say(f"{energy.hardware.title}: {shown(energy.total)} an inference over all sets,"
                 f" {shown(energy.dynamic)} of it dynamic ({energy.label})")  # fmt: skip

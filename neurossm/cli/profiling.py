@@ -11,23 +11,110 @@ if TYPE_CHECKING:
     from neurossm.energy import Energy, RateCase, RateRow
     from neurossm.graph import Graph
     from neurossm.hardware import Hardware
-    from neurossm.metrics import Metrics
-    from neurossm.placement import Placement
+    from neurossm.metrics import Metrics, Recorded
+    from neurossm.placement import Placement, Placements
+    from neurossm.report import Accuracy
     from neurossm_models.data import Dataset
 
 TRACE_BYTES = 128 * 2**20
 MOST_SAMPLES = 16
+MOST_RECORDED_STEPS = 32
+MOST_SIMULATED = 256
+SIMULATED_UPDATES = 50_000_000  # of states: some seconds
+RECORDED_WIDTH = 20_000  # inputs of all nodes times steps
 
 
 def placed(
     graph: Graph, chip: Hardware, mapping: str | None, chips: int | None
-) -> Placement | None:
-    """Return the placement, where a mapping or a number of chips asks for one."""
-    if mapping is None and chips is None:
-        return None
-    from neurossm.placement import place
+) -> tuple[Placements | None, str]:
+    """Return the placements, by each mapping or the one that is named, or why there is none."""
+    from neurossm.errors import TargetError
+    from neurossm.placement import place_each
 
-    return place(graph, chip, chips, mapping or "state")
+    try:
+        return place_each(graph, chip, chips, mapping), ""
+    except TargetError as error:
+        return None, str(error)
+
+
+def estimated(
+    metrics: Metrics, graph: Graph, chip: Hardware, placements: Placements | None, asked: bool
+) -> tuple[Energy | None, str]:
+    """Return the energy, or why there is none: a network that does not fit is an answer.
+
+    Parameters
+    ----------
+    placements
+        Where it was placed; None where it could not be.
+    asked
+        Whether a mapping or a number of chips was asked for: then it is those or nothing.
+    """
+    from neurossm.energy import estimate
+    from neurossm.errors import TargetError
+
+    if placements is None and asked:
+        return None, "not placed as asked"
+    try:
+        return estimate(metrics, graph, chip, placement=placements), ""
+    except TargetError as error:
+        return None, str(error)
+
+
+def recorded(graph: Graph, data: Dataset) -> Recorded:
+    """Return what the recording reference counts in the middle of the first sequence.
+
+    As many steps as take about a second: it goes through every input of every synapse in turn.
+    """
+    from neurossm.engine import check_inputs
+    from neurossm.metrics import check_multiplications
+
+    width = sum(node.in_channels for node in graph.nodes.values())
+    length = data.inputs.shape[1] if data.lengths is None else int(data.lengths[0])
+    steps = min(MOST_RECORDED_STEPS, length, max(1, RECORDED_WIDTH // width))
+    start = (length - steps) // 2
+    part = data.inputs[:1, start : start + steps]
+    return check_multiplications(graph, check_inputs(graph, part))
+
+
+def baseline_accuracies(
+    graph: Graph, data: Dataset, samples: int | None, accuracy: Accuracy, console: Console
+) -> dict[str, tuple[float, float, str]]:
+    """Return the accuracy of this network with the recurrence of each baseline, and its sample.
+
+    The wide one and the spiking network itself are the run that was profiled; the narrow ones are
+    simulated (`neurossm.engine.narrow`) on the first sequences, by default on as many as take some
+    seconds.
+    """
+    from neurossm.cli.executing import accuracy as accuracy_of
+    from neurossm.energy.digital import RECURRENCES
+    from neurossm.engine import check_inputs, run
+    from neurossm.engine.narrow import run_narrow
+    from neurossm.nodes import DiagonalSSM
+    from neurossm.trace import Trace
+
+    ssms = [node for node in graph.nodes.values() if isinstance(node, DiagonalSSM)]
+    updates = sum(node.updates for node in ssms) * data.inputs.shape[1]
+    if samples is None:
+        samples = min(MOST_SIMULATED, max(1, SIMULATED_UPDATES // max(1, updates)))
+    if samples < 0:
+        raise InputError("--baseline-samples", expected="0 or more", got=str(samples))
+    counted = f"of {accuracy.samples}"
+    own = accuracy.integer
+    found = {name: (own, own, counted) for name in ("ann_int8", "snn_digital")}
+    if accuracy.float_graph is not None:
+        found["ann_float32"] = (accuracy.float_graph, own, counted)
+    part = data.take(slice(min(samples, len(data))))
+    if not len(part) or not ssms:
+        return found
+    inputs = check_inputs(graph, part.inputs)
+    own = accuracy_of(graph, run(graph, part.inputs, "fast", "outputs"), part)
+    for bits in RECURRENCES[1:]:
+        console.note(f"simulating a recurrence of {bits} bits on {len(part)} sequences")
+        values = run_narrow(graph, inputs, bits)
+        trace = Trace(f"{bits}-bit recurrence", values, len(part), part.inputs.shape[1])
+        right = accuracy_of(graph, trace, part)
+        found[f"ann_int8_recurrence{bits}"] = (right, own, f"of {len(part)}, simulated")
+    return found
 
 
 def per_core_document(
@@ -35,7 +122,8 @@ def per_core_document(
 ) -> dict[str, object] | None:
     """Return the counters of every core and the time of a step, counted neuron by neuron.
 
-    On as many of the first samples as leave a trace of all nodes small.
+    On as many of the first samples as leave a trace of all nodes small; None where no one
+    placement was asked for.
     """
     if placement is None:
         return None
@@ -53,8 +141,12 @@ def per_core_document(
     }
 
 
-def real_time(energy: Energy, graph: Graph, steps_per_second: float | None) -> RateCase | None:
+def real_time(
+    energy: Energy | None, graph: Graph, steps_per_second: float | None
+) -> RateCase | None:
     """Return the case of the given rate, else of the graph's own; None if that is too fast."""
+    if energy is None:
+        return None
     if steps_per_second is not None:
         return energy.at_rate(steps_per_second)
     try:
@@ -64,7 +156,7 @@ def real_time(energy: Energy, graph: Graph, steps_per_second: float | None) -> R
 
 
 def sensitivity(
-    metrics: Metrics, graph: Graph, chip: Hardware, placement: Placement | None
+    metrics: Metrics, graph: Graph, chip: Hardware, placements: Placements | None
 ) -> tuple[RateRow, ...]:
     """Return energy at several multiples of the measured spike rates."""
     from neurossm.energy import FACTORS, RateRow, at_spike_rate, estimate
@@ -72,7 +164,7 @@ def sensitivity(
     rows = []
     for factor in FACTORS:
         scaled, capped = at_spike_rate(metrics, graph, factor)
-        energy = estimate(scaled, graph, chip, placement=placement)
+        energy = estimate(scaled, graph, chip, placement=placements)
         rows.append(RateRow.of(factor, capped, scaled, energy))
     return tuple(rows)
 
@@ -97,29 +189,40 @@ def placement_document(placement: Placement | None) -> dict[str, object] | None:
 
 
 def print_placement(
-    console: Console, placement: Placement | None, cores: dict[str, Any] | None
+    console: Console, energy: Energy | None, problem: str, cores: dict[str, Any] | None
 ) -> None:
     """Print what the energy was estimated with, and the work of the busiest core."""
-    if placement is None:
-        console.say("Not placed: mapping, chips and hops are open (--ssm-mapping state | channel)")
+    from neurossm.report.units import si_range
+
+    if energy is None:
+        console.say(f"No energy: {problem}")
         return
-    console.say(
-        f"Placed with the {placement.ssm_mapping} mapping: {len(placement.cores)} cores on"
-        f" {placement.chips} chip{'s' * (placement.chips > 1)}; positions of cores are modelled"
-    )
+    if not energy.placements:
+        console.say("Not placed: what a core of this chip holds is not published")
+    for mapping, part in energy.by_mapping.items():
+        (placement,) = part.placements
+        console.say(
+            f"Placed with the {mapping} mapping: {len(placement.cores)} cores on"
+            f" {placement.chips} chip{'s' * (placement.chips > 1)},"
+            f" {si_range(part.total, 'J')}; positions of cores are modelled"
+        )
+    for mapping, reason in energy.problems:
+        console.say(f"Does not fit with the {mapping} mapping: {reason}")
     if cores is not None:
         busiest = ", ".join(f"{name} {ends['high']:,.1f}" for name, ends in cores["max"].items())
         console.say(f"Busiest core, a step ({cores['basis']}): {busiest}")
 
 
-def print_speeds(console: Console, energy: Energy, case: RateCase | None) -> None:
+def print_speeds(console: Console, energy: Energy | None, case: RateCase | None) -> None:
     """Print static power against run time: as fast as the chip goes, and at a given rate."""
     from neurossm.report.units import si_range
 
     def shown(part: Any, unit: str) -> str:
         return si_range(part, unit) if part is not None else "unknown"
 
-    rows = []
+    rows: list[tuple[str, ...]] = []
+    if energy is None:
+        return
     if energy.step_time is not None:
         seconds = energy.step_time * energy.steps
         rows.append(("free-running", shown(energy.step_time, "s"), shown(seconds, "s"),
@@ -136,6 +239,8 @@ def print_speeds(console: Console, energy: Energy, case: RateCase | None) -> Non
 
 def print_sensitivity(console: Console, rows: tuple[RateRow, ...]) -> None:
     """Print energy against spike rate."""
+    if not rows:
+        return
     from neurossm.report.units import si_range
 
     console.table(

@@ -9,7 +9,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 from neurossm.engine import run
-from neurossm.errors import InputError, NeurossmError
+from neurossm.errors import InputError
 from neurossm.report import Accuracy, Report, TimingRow, Timings
 from neurossm.store import graph_digest
 
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
     from neurossm.cli.console import Console
     from neurossm.energy import Energy, RateRow
     from neurossm.graph import Graph
-    from neurossm.hardware import Hardware
-    from neurossm.metrics import Metrics
-    from neurossm.placement import Placement
+    from neurossm.metrics import Metrics, Recorded
     from neurossm_models.data import Dataset
 
 PACKAGES = ("neurossm", "numpy", "numba", "h5py", "torch", "lava-nc")
@@ -35,27 +33,28 @@ def make_report(
     title: str,
     graph: Graph,
     metrics: Metrics,
-    energy: Energy,
+    energy: Energy | None,
     accuracy: Accuracy,
     data: Dataset,
     *,
     file_name: str,
     measured: tuple[str, ...] = (),
-    placement: Placement | None = None,
+    recorded: Recorded | None = None,
+    placement_problem: str = "",
     rates: tuple[RateRow, ...] = (),
     steps_per_second: float | None = None,
     timings: Timings | None = None,
 ) -> Report:
     """Return the report of an integer graph; its raster shows the first sample of the data.
 
-    Where there is no placement yet, one is made to be shown; energy stays as it is.
+    It draws the placements that the energy was estimated with.
     """
     seed = graph.meta.get("seed")
-    placement, problem = (placement, "") if placement else _placed(graph, energy.hardware)
     return Report(
         title=title,
         graph=graph,
         metrics=metrics,
+        recorded=recorded,
         energy=energy,
         rates=rates,
         steps_per_second=steps_per_second,
@@ -68,8 +67,7 @@ def make_report(
         seeds={"training": int(seed)} if seed is not None else {},
         date=date.today().isoformat(),
         measured=measured,
-        placement=placement,
-        placement_problem=problem,
+        placement_problem=placement_problem,
     )
 
 
@@ -126,15 +124,6 @@ def compare_with_float(
     found = execute(graph, data, "float", "outputs", console)
     alike = float((predictions(graph, found.trace, data) == predicted).mean())
     return replace(accuracy, float_graph=found.accuracy, agreement=alike)
-
-
-def _placed(graph: Graph, hardware: Hardware) -> tuple[Placement | None, str]:
-    from neurossm.placement import place
-
-    try:
-        return place(graph, hardware), ""
-    except NeurossmError as error:
-        return None, str(error)
 
 
 def _versions() -> dict[str, str]:

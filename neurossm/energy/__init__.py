@@ -7,8 +7,8 @@ from neurossm.energy.placed import CoreLoad, Load, core_loads, placed_work
 from neurossm.energy.rates import RateCase
 from neurossm.energy.result import LABEL, Energy, SetEnergy
 from neurossm.energy.sensitivity import FACTORS, FORMULA, RateRow, at_spike_rate
-from neurossm.energy.step_time import time_of_step, time_on_cores
-from neurossm.energy.work import Hops, Work, work_of
+from neurossm.energy.step_time import time_on_cores
+from neurossm.energy.work import Hops, Work
 
 __all__ = [
     "FACTORS",
@@ -30,7 +30,5 @@ __all__ = [
     "estimate",
     "holds_everywhere",
     "placed_work",
-    "time_of_step",
     "time_on_cores",
-    "work_of",
 ]

@@ -1,5 +1,9 @@
 """Baselines: dense networks of the same shape, and the same events, in plain digital arithmetic.
 
+A dense network may have the strongest recurrence that someone would build: rows differ in the width
+of poles, states, products and segments beside 8-bit synapses. A product of a recurrence by a
+parameter that is 0 costs nothing in any row, and one by a power of two an addition.
+
 Each is costed twice: arithmetic alone, and with every parameter and state that is used fetched
 from (and states written back to) an 8 KB memory, packed 64 bits an access. Activations, control and
 interconnect are in neither. The memory of a whole model is larger than 8 KB and costs more.
@@ -7,12 +11,13 @@ interconnect are in neither. The memory of a whole model is larger than 8 KB and
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from neurossm.fixed import STATE_BITS, WEIGHT_BITS, Quantized
 from neurossm.graph import Graph
 from neurossm.hardware import Hardware
 from neurossm.metrics import DenseOperations, Metrics, dense_operations
+from neurossm.metrics.multiplications import trivial_per_step
 from neurossm.nodes import LIF, Affine, Embedding, Input, Node, Output
 
 SAME_SHAPE = (
@@ -21,6 +26,7 @@ SAME_SHAPE = (
     " Nothing is charged for what would stand in place of a spike. It is a cost of that shape, not"
     " a trained network of equal accuracy."
 )
+RECURRENCES = (32, 16, 8)  # bits; 32 stands for our own 16-bit poles and 24-bit states
 _BYTES_AN_ACCESS = 8
 _FLOAT_BYTES = 4
 _STATE_BYTES = STATE_BITS // 8
@@ -38,6 +44,15 @@ class Baseline:
         Joules without and with memory access.
     assumes
         How it was costed, in a sentence.
+    recurrence_bits
+        Width of its recurrence; None for floating point, and for the spiking network itself.
+    accuracy
+        Of the spiking network with the recurrence of this row, 0 to 1; None where not measured. No
+        dense network of this shape was trained.
+    own_accuracy
+        Of the spiking network itself on the same samples.
+    accuracy_note
+        How many samples, and how.
     """
 
     name: str
@@ -45,6 +60,10 @@ class Baseline:
     arithmetic_j: float
     with_memory_j: float
     assumes: str
+    recurrence_bits: int | None = None
+    accuracy: float | None = None
+    own_accuracy: float | None = None
+    accuracy_note: str = "not measured"
 
 
 @dataclass(frozen=True)
@@ -58,7 +77,7 @@ class _Costs:
 
 
 def baselines(graph: Graph, metrics: Metrics, digital: Hardware) -> tuple[Baseline, ...]:
-    """Return the float network, the int8 network and the spiking network's own operations.
+    """Return the float network, the int8 networks and the spiking network's own operations.
 
     Raises
     ------
@@ -67,14 +86,15 @@ def baselines(graph: Graph, metrics: Metrics, digital: Hardware) -> tuple[Baseli
     """
     return (
         _float32(graph, metrics.steps, digital),
-        _int8(graph, metrics.steps, digital),
+        *(_int8(graph, metrics.steps, digital, bits) for bits in RECURRENCES),
         _own_operations(graph, metrics, digital),
     )
 
 
 def _float32(graph: Graph, steps: int, digital: Hardware) -> Baseline:
     multiply, add = _joules(digital, "float32_multiply"), _joules(digital, "float32_add")
-    cost = _arithmetic(_ann(graph), _Costs(multiply + add, multiply + add, multiply, add)) * steps
+    costs = _Costs(multiply + add, multiply + add, multiply, add)
+    cost = sum(_arithmetic(part, costs) for part in _ann(graph)) * steps
     fetched = sum(
         _FLOAT_BYTES * (_parameters_used(node) + 2 * node.states)
         for node in _ann_nodes(graph).values()
@@ -88,25 +108,29 @@ def _float32(graph: Graph, steps: int, digital: Hardware) -> Baseline:
     )
 
 
-def _int8(graph: Graph, steps: int, digital: Hardware) -> Baseline:
-    costs = _integer_costs(digital)
-    cost = _arithmetic(_ann(graph), costs) * steps
+def _int8(graph: Graph, steps: int, digital: Hardware, bits: int) -> Baseline:
+    costs = _integer_costs(digital, bits)
+    cost = sum(_arithmetic(part, costs) for part in _ann(graph)) * steps
+    width = min(bits, STATE_BITS) // 8
     fetched = sum(
-        _parameter_bytes(node) + _state_bytes(node) for node in _ann_nodes(graph).values()
+        _parameter_bytes(node, bits) + 2 * width * node.states
+        for node in _ann_nodes(graph).values()
     )
+    suffix = " (16 x 24 bits costed as 32 x 32)" if bits == 32 else f" of {bits} x {bits} bits"
     return Baseline(
-        "ann_int8",
-        "int8 ANN, dense",
+        "ann_int8" if bits == 32 else f"ann_int8_recurrence{bits}",
+        f"int8 ANN, {bits}-bit recurrence, dense",
         cost,
         cost + _memory(fetched * steps, digital),
         f"every weight and state, every step; {1e12 * costs.matrix_mac:.2g} pJ a MAC of 8 x 8 "
-        f"bits, {1e12 * costs.wide_mac:.2g} pJ in the recurrence (16 x 24 bits costed as 32 x 32)",
+        f"bits, {1e12 * costs.wide_mac:.2g} pJ in the recurrence{suffix}",
+        bits,
     )
 
 
 def _own_operations(graph: Graph, metrics: Metrics, digital: Hardware) -> Baseline:
-    costs = _integer_costs(digital)
-    dense = dense_operations(graph)
+    costs = _integer_costs(digital, 32)
+    dense = _effective(graph)
     arithmetic = fetched = 0.0
     for name, node in graph.nodes.items():
         counts = metrics.nodes[name]
@@ -146,11 +170,23 @@ def _spikes(graph: Graph, name: str) -> bool:
     return node.out is not None and node.out.is_spike and not isinstance(node, Input | Output)
 
 
-def _ann(graph: Graph) -> DenseOperations:
+def _ann(graph: Graph) -> list[DenseOperations]:
     # membranes and traces are what makes it spike; a network without spikes has none
-    found = dense_operations(graph)
-    kept = (found[name] for name, node in graph.nodes.items() if not isinstance(node, LIF))
-    return sum(kept, DenseOperations())
+    found = _effective(graph)
+    return [found[name] for name, node in graph.nodes.items() if not isinstance(node, LIF)]
+
+
+def _effective(graph: Graph) -> dict[str, DenseOperations]:
+    """Return the operations of a step without products by 0, those by 2^k as additions."""
+    found = {}
+    for name, operations in dense_operations(graph).items():
+        zeros, powers = trivial_per_step(graph.nodes[name])
+        found[name] = replace(
+            operations,
+            state_macs=operations.state_macs - zeros - powers,
+            adds=operations.adds + powers,
+        )
+    return found
 
 
 def _arithmetic(operations: DenseOperations, costs: _Costs) -> float:
@@ -163,13 +199,13 @@ def _arithmetic(operations: DenseOperations, costs: _Costs) -> float:
     )
 
 
-def _integer_costs(digital: Hardware) -> _Costs:
-    add, wide = _joules(digital, "int32_add"), _joules(digital, "int32_multiply")
+def _integer_costs(digital: Hardware, bits: int) -> _Costs:
+    add, wide = _joules(digital, "int32_add"), _joules(digital, f"int{bits}_multiply")
     return _Costs(_joules(digital, "int8_multiply") + add, wide + add, wide, add)
 
 
 def _joules(digital: Hardware, key: str) -> float:
-    return digital.require("arithmetic", key).value
+    return digital.require("arithmetic", key).low  # where it is a range, the cheaper baseline
 
 
 def _memory(fetched_bytes: float, digital: Hardware) -> float:
@@ -181,10 +217,12 @@ def _parameters_used(node: Node) -> int:
     return node.out_channels if isinstance(node, Embedding) else node.parameters
 
 
-def _parameter_bytes(node: Node) -> int:
+def _parameter_bytes(node: Node, most_bits: int = 32) -> int:
+    """Return the bytes of the parameters of a step, none wider than so many bits."""
     if isinstance(node, Embedding):
         return _bytes_of(node.table) // node.tokens
-    return sum(_bytes_of(getattr(node, name)) for name in node.shapes)
+    parameters = [getattr(node, name) for name in node.shapes]
+    return sum(min(_bytes_of(p), p.values.size * most_bits // 8) for p in parameters)
 
 
 def _bytes_of(parameter: object) -> int:

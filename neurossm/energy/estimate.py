@@ -1,25 +1,35 @@
 """The energy model: counted events times published energies, and static power times time.
 
 Synaptic operations, passes of neuron programs and messages each have an energy in a constant set.
-Without a placement a message travels from no hop at all (low) to the far corner of the mesh (high);
-with one, as far as the positions of its cores say. Nothing here was measured on a chip.
+There is one path: the network is placed on cores, by the mapping that is asked for or by each, and
+the estimate is the hull of theirs. A chip whose file lacks the limits of a core gets the work of
+the mappings, with messages that go anywhere. Nothing here was measured on a chip.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from neurossm.energy.digital import baselines
+from neurossm.energy.digital import Baseline, baselines
+from neurossm.energy.hulls import energy_hull
 from neurossm.energy.interval import NOTHING, Interval, hull, interval_of
-from neurossm.energy.placed import Load, core_loads, placed_work
+from neurossm.energy.placed import Load, core_loads, placed_work, work_anywhere
 from neurossm.energy.result import Energy, SetEnergy
-from neurossm.energy.step_time import time_of_step, time_on_cores
-from neurossm.energy.work import Hops, Work, chips_at_least, work_of
+from neurossm.energy.step_time import time_on_cores
+from neurossm.energy.work import Work
 from neurossm.errors import InputError, TargetError
 from neurossm.graph import Graph
 from neurossm.hardware import EnergySet, Events, Hardware, Quantity, load_hardware
 from neurossm.metrics import Metrics
-from neurossm.placement import Placement
+from neurossm.placement import (
+    SSM_MAPPINGS,
+    Placement,
+    Placements,
+    place_each,
+    populations_of,
+    shape_of,
+)
+from neurossm.placement.budget import budget_of
 
 
 def estimate(
@@ -27,7 +37,7 @@ def estimate(
     graph: Graph,
     hardware: Hardware,
     digital: Hardware | None = None,
-    placement: Placement | None = None,
+    placement: Placement | Placements | None = None,
 ) -> Energy:
     """Return the energy of one inference.
 
@@ -42,18 +52,17 @@ def estimate(
     digital
         Technology of the baselines; ``cmos45`` where none is given.
     placement
-        Of `graph` on `hardware`: then chips, mapping, hops and the time of a step are its own,
-        and the interval is narrower.
+        Of `graph` on `hardware`; None places it by each mapping. Of several placements the result
+        is the hull.
 
     Raises
     ------
     TargetError
-        If the file of the chip has no energies, or lacks the passes of a node.
+        If the network does not fit the chip, or the chip's file has no energies, or lacks the
+        passes of a node.
     InputError
         If the placement is one for another chip.
     """
-    if placement is not None and placement.hardware != hardware.name:
-        raise InputError("placement", expected=f"for {hardware.name!r}", got=placement.hardware)
     if not hardware.energy:
         raise TargetError(
             f"hardware {hardware.name!r}",
@@ -61,38 +70,77 @@ def estimate(
             got="none",
             remedy="use a chip, such as loihi2",
         )
-    if placement is not None:
-        load, chips = Load.of(metrics), placement.chips
-        work = placed_work(load, placement, hardware)
-        step_time = time_on_cores(core_loads(load, placement, hardware), hardware, chips)
-    else:
-        work, chips = work_of(graph, metrics, hardware), chips_at_least(graph, hardware)
-        step_time = time_of_step(work, metrics.steps, hardware, chips)
-    static = None
-    if hardware.power.static_chip is not None and step_time is not None:
-        static = interval_of(hardware.power.static_chip) * step_time * (metrics.steps * chips)
-    return Energy(
-        hardware=hardware,
-        steps=metrics.steps,
-        work=work,
-        by_constant_set={s.name: _by_set(s, work, hardware, static) for s in hardware.energy},
-        step_time=step_time,
-        chips=chips,
-        static=static,
-        placed=placement is not None,
-        baselines=baselines(graph, metrics, digital or load_hardware("cmos45")),
+    load, rows = Load.of(metrics), baselines(graph, metrics, digital or load_hardware("cmos45"))
+    if isinstance(placement, Placement):
+        placement = Placements((placement,))
+    if placement is None:
+        if not _has_limits(hardware):
+            return _anywhere(load, graph, hardware, rows)
+        placement = place_each(graph, hardware)
+    return energy_hull(
+        [_on_cores(load, one, hardware, rows) for one in placement.fit], placement.problems
     )
 
 
-def dynamic_energy(constants: EnergySet, work: Work, hardware: Hardware) -> Interval:
+def _on_cores(
+    load: Load, placement: Placement, hardware: Hardware, rows: tuple[Baseline, ...]
+) -> Energy:
+    if placement.hardware != hardware.name:
+        raise InputError("placement", expected=f"for {hardware.name!r}", got=placement.hardware)
+    work, chips = placed_work(load, placement, hardware), placement.chips
+    step_time = time_on_cores(core_loads(load, placement, hardware), hardware, chips)
+    static = None
+    if hardware.power.static_chip is not None and step_time is not None:
+        static = interval_of(hardware.power.static_chip) * step_time * (load.steps * chips)
+    return Energy(
+        hardware=hardware,
+        steps=load.steps,
+        work=work,
+        by_constant_set={s.name: _by_set(s, work, static) for s in hardware.energy},
+        step_time=step_time,
+        static=static,
+        placements=(placement,),
+        baselines=rows,
+    )
+
+
+def _anywhere(load: Load, graph: Graph, hardware: Hardware, rows: tuple[Baseline, ...]) -> Energy:
+    """Return the hull of the mappings where cores, chips and so times are not known."""
+    shape, found = shape_of(graph), []
+    for mapping in SSM_MAPPINGS:
+        populations = {p.name: p for p in populations_of(shape, mapping)}
+        work = work_anywhere(load, populations, hardware)
+        by_set = {s.name: _by_set(s, work, None) for s in hardware.energy}
+        found.append(
+            Energy(
+                hardware=hardware,
+                steps=load.steps,
+                work=work,
+                by_constant_set=by_set,
+                step_time=None,
+                static=None,
+                baselines=rows,
+            )
+        )
+    return energy_hull(found)
+
+
+def _has_limits(hardware: Hardware) -> bool:
+    """Tell whether the file of a chip has all that placement needs."""
+    try:
+        budget_of(hardware)
+    except TargetError:
+        return False
+    return True
+
+
+def dynamic_energy(constants: EnergySet, work: Work) -> Interval:
     """Return the joules of events by one set of constants: all but static."""
-    return _by_set(constants, work, hardware, None).dynamic
+    return _by_set(constants, work, None).dynamic
 
 
-def _by_set(
-    constants: EnergySet, work: Work, hardware: Hardware, static: Interval | None
-) -> SetEnergy:
-    worlds = [_world(events, work, hardware) for events in constants.events]
+def _by_set(constants: EnergySet, work: Work, static: Interval | None) -> SetEnergy:
+    worlds = [_world(events, work) for events in constants.events]
     synaptic, neuron, routing = zip(*worlds, strict=True)
     dynamic = hull(s + n + (r or NOTHING) for s, n, r in worlds)
     stated = [part for part in routing if part is not None]
@@ -106,35 +154,21 @@ def _by_set(
     )
 
 
-def _world(
-    events: Events, work: Work, hardware: Hardware
-) -> tuple[Interval, Interval, Interval | None]:
+def _world(events: Events, work: Work) -> tuple[Interval, Interval, Interval | None]:
     assert events.syn_op is not None and events.neuron_update is not None  # the loader checks
     synaptic = interval_of(events.syn_op) * work.syn_ops
     neuron = interval_of(events.neuron_update) * work.passes
-    return synaptic, neuron, _routing(events, work, hardware)
+    return synaptic, neuron, _routing(events, work)
 
 
-def _routing(events: Events, work: Work, hardware: Hardware) -> Interval | None:
+def _routing(events: Events, work: Work) -> Interval | None:
     hops = (events.hop_east_west, events.hop_north_south)
     if all(part is None for part in (events.spike_out, events.axon_out, events.within_tile, *hops)):
         return None
     sent = work.messages * _sum((events.axon_out, events.within_tile))
-    passed = work.hops or _anywhere(work.messages, hardware, hops)
-    for energy, routers in zip(hops, (passed.east_west, passed.north_south), strict=True):
+    for energy, routers in zip(hops, (work.hops.east_west, work.hops.north_south), strict=True):
         sent += _sum((energy,)) * routers
     return sent + work.spikes * _sum((events.spike_out,))
-
-
-def _anywhere(
-    messages: Interval, hardware: Hardware, hops: tuple[Quantity | None, Quantity | None]
-) -> Hops:
-    """Return the routers passed where no placement says so: none at all to all of the mesh."""
-    ends = [
-        hardware.require("limits", key).high - 1 if energy is not None else 0.0
-        for energy, key in zip(hops, ("mesh_columns", "mesh_rows"), strict=True)
-    ]
-    return Hops(*(Interval(0, messages.high * end) for end in ends))
 
 
 def _sum(parts: Iterable[Quantity | None]) -> Interval:

@@ -77,6 +77,27 @@ def travel(placement: Placement, target: str, connection: Connection, mesh: Mesh
     )
 
 
+def travel_anywhere(
+    connection: Connection, targets: int, cores: int | None, ends: tuple[float, float]
+) -> Travel:
+    """Return where a message goes if nobody knows which core holds what.
+
+    Parameters
+    ----------
+    connection
+        Into a population.
+    targets
+        Neurons of that population.
+    cores
+        Of the chip; None where its file does not say.
+    ends
+        Routers from one end of the mesh to the other, along rows and along columns.
+    """
+    reached = {DENSE: targets, FAN_OUT: connection.fan}.get(connection.kind, 1)
+    most = float(min(reached, cores) if cores else reached)
+    return Travel(Interval(1.0, most), *(Interval(0.0, most * end) for end in ends))
+
+
 def _slices(placement: Placement, population: str) -> list[tuple[int, int, int]]:
     """Return (first, stop, position in `cores`) of a population's slices, in order."""
     return sorted(

@@ -11,11 +11,11 @@ longest of them, at most all of them one after the other.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from neurossm.energy.interval import NOTHING, Interval, exactly, hull, interval_of
-from neurossm.energy.mesh import Mesh, travel
+from neurossm.energy.mesh import Mesh, Travel, travel, travel_anywhere
 from neurossm.energy.work import Hops, Work
 from neurossm.hardware import Hardware
 from neurossm.metrics import Metrics
@@ -74,21 +74,57 @@ def placed_work(load: Load, placement: Placement, hardware: Hardware) -> Work:
     TargetError
         If the hardware file lacks the mesh, or the passes of a relay.
     """
-    mesh, traffic = Mesh.of(hardware), Traffic(load, placement)
+    mesh = Mesh.of(hardware)
+
+    def way(name: str, connection: Connection) -> Travel:
+        return travel(placement, name, connection, mesh)
+
+    return _work(load, placement.populations, hardware, way)
+
+
+def work_anywhere(load: Load, populations: Mapping[str, Population], hardware: Hardware) -> Work:
+    """Return the work of one inference on a chip whose file cannot say what a core holds.
+
+    The populations are those of a mapping; a message goes to one core, or to as many as its
+    neurons could lie on, and passes none to all routers on the way to each.
+
+    Raises
+    ------
+    TargetError
+        If the hardware file lacks the mesh, or the passes of a node.
+    """
+    limits = hardware.limits
+    cores = int(limits.cores.high) if limits.cores else None
+    columns, rows = (hardware.require("limits", f"mesh_{side}") for side in ("columns", "rows"))
+    ends = (columns.high - 1, rows.high - 1)
+
+    def way(name: str, connection: Connection) -> Travel:
+        return travel_anywhere(connection, populations[name].neurons, cores, ends)
+
+    return _work(load, populations, hardware, way)
+
+
+def _work(
+    load: Load,
+    populations: Mapping[str, Population],
+    hardware: Hardware,
+    way: Callable[[str, Connection], Travel],
+) -> Work:
+    """Return the work, where `way` tells of a population's connection how its messages travel."""
+    traffic = Traffic(load, populations)
     syn_ops, messages, hops = NOTHING, NOTHING, Hops()
     senders: dict[tuple[str, str], Interval] = {}
-    for population in placement.populations.values():
+    for name, population in populations.items():
         for connection in population.inputs:
-            fired = traffic.messages(connection)
-            way = travel(placement, population.name, connection, mesh)
-            messages += way.messages * fired
-            hops += Hops(way.east_west * fired, way.north_south * fired)
+            fired, path = traffic.messages(connection), way(name, connection)
+            messages += path.messages * fired
+            hops += Hops(path.east_west * fired, path.north_south * fired)
             syn_ops += traffic.operations(connection)
-            if connection.source in placement.populations:
+            if connection.source in populations:
                 # one neuron fires once, whoever receives it
                 key = (connection.source, connection.through)
                 senders[key] = hull((senders.get(key, fired), fired))
-    passes = [passes_of(p, hardware) * load.steps for p in placement.populations.values()]
+    passes = [passes_of(p, hardware) * load.steps for p in populations.values()]
     return Work(
         syn_ops=syn_ops,
         passes=sum(passes, NOTHING),
@@ -100,7 +136,7 @@ def placed_work(load: Load, placement: Placement, hardware: Hardware) -> Work:
 
 def core_loads(load: Load, placement: Placement, hardware: Hardware) -> tuple[CoreLoad, ...]:
     """Return the mean step's work of each core, in the order of `Placement.cores`."""
-    traffic = Traffic(load, placement)
+    traffic = Traffic(load, placement.populations)
     whole = {
         name: CoreLoad(
             sum((traffic.operations(c) for c in population.inputs), NOTHING),
@@ -119,15 +155,15 @@ def core_loads(load: Load, placement: Placement, hardware: Hardware) -> tuple[Co
 
 
 class Traffic:
-    """Messages and synaptic operations of every connection of a placed network."""
+    """Messages and synaptic operations of every connection between populations."""
 
-    def __init__(self, load: Load, placement: Placement) -> None:
+    def __init__(self, load: Load, populations: Mapping[str, Population]) -> None:
         self._load = load
         self._axons: dict[tuple[str, str], int] = defaultdict(int)
         self._weight: dict[str, float] = defaultdict(float)
-        for connection in _connections(placement):
+        for connection in _connections(populations):
             self._axons[connection.node, connection.through] += connection.axons
-        for connection in _connections(placement):
+        for connection in _connections(populations):
             if connection.kind == DENSE:
                 self._weight[connection.node] += self._fired(connection)
 
@@ -153,8 +189,8 @@ class Traffic:
         return self._load.fired[connection.through] * share
 
 
-def _connections(placement: Placement) -> Iterator[Connection]:
-    for population in placement.populations.values():
+def _connections(populations: Mapping[str, Population]) -> Iterator[Connection]:
+    for population in populations.values():
         yield from population.inputs
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from neurossm.energy.interval import Interval
+from neurossm.energy.interval import Interval, hull
 
 
 @dataclass(frozen=True)
@@ -30,3 +31,13 @@ class RateCase:
             "total_j": self.total.as_json(),
             "mean_power_w": self.power_w.as_json(),
         }
+
+
+def rate_hull(cases: Sequence[RateCase]) -> RateCase:
+    """Return the case that holds each of `cases`, which are of one rate."""
+    statics = [case.static for case in cases if case.static is not None]
+    return replace(
+        cases[0],
+        static=hull(statics) if statics else None,
+        total=hull(case.total for case in cases),
+    )

@@ -5,23 +5,25 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from neurossm.energy.digital import SAME_SHAPE, Baseline
 from neurossm.energy.interval import Interval, exactly, holds_everywhere, hull
-from neurossm.energy.rates import RateCase
+from neurossm.energy.rates import RateCase, rate_hull
 from neurossm.energy.work import Work
 from neurossm.errors import InputError
 from neurossm.hardware import EnergySet, Hardware
+from neurossm.placement import Placement
 
 LABEL = "modelled, not measured"
+HOLDS = 0.03  # points that a baseline may lose: less than so few samples can tell
 SLOWEST = 1e-9  # steps a second: one in 30 years
 EXCLUDED = (
     "host input and output, and the embedded processors",
     "synchronization between steps, and learning",
 )
-UNPLACED = "placement: which core holds what, and so the true number of hops and of chips"
+UNPLACED = "what a core of this chip holds is not published: messages go anywhere, time is unknown"
 BETWEEN_CHIPS = "links between chips, beyond the routers that lead to them"
 
 
@@ -71,14 +73,17 @@ class Energy:
         Name of each set of published constants to its result.
     step_time
         Seconds a step, as fast as the chip goes; None where its times are not published.
-    chips
-        Chips of the placement; without one, chips needed at least.
     static
         Static power times time; None where either is not published, and then in no total.
-    placed
-        Whether a placement gave mapping, chips, hops and the time of a step.
+    placements
+        Where the network was placed; of several this is the hull. Empty where the chip's file
+        cannot say what a core holds.
     baselines
         Plain digital arithmetic, see `neurossm.energy.digital`.
+    parts
+        The estimates of which this is the hull; empty where it is that of one placement.
+    problems
+        Mapping and reason of each by which the network does not fit the chip.
     """
 
     hardware: Hardware
@@ -86,10 +91,11 @@ class Energy:
     work: Work
     by_constant_set: Mapping[str, SetEnergy]
     step_time: Interval | None
-    chips: int
     static: Interval | None
-    placed: bool = False
+    placements: tuple[Placement, ...] = ()
     baselines: tuple[Baseline, ...] = ()
+    parts: tuple[Energy, ...] = ()
+    problems: tuple[tuple[str, str], ...] = ()
     label: str = field(default=LABEL, init=False)
 
     def __post_init__(self) -> None:
@@ -121,12 +127,25 @@ class Energy:
     def excluded(self) -> tuple[str, ...]:
         """What no number here holds."""
         unknown = () if self.static else (f"static power: not published for {self.hardware.title}",)
-        if not self.placed:
+        if not self.placements:
             return (*unknown, *EXCLUDED, UNPLACED)
-        return (*unknown, *EXCLUDED, *((BETWEEN_CHIPS,) if self.chips > 1 else ()))
+        failed = tuple(
+            f"the {mapping} mapping, which does not fit: {reason}"
+            for mapping, reason in self.problems
+        )
+        several = any(placement.chips > 1 for placement in self.placements)
+        return (*unknown, *EXCLUDED, *((BETWEEN_CHIPS,) if several else ()), *failed)
+
+    @property
+    def chips(self) -> tuple[int, int] | None:
+        """The least and the most chips of the placements; None where there is none."""
+        each = [placement.chips for placement in self.placements]
+        return (min(each), max(each)) if each else None
 
     def at_rate(self, steps_per_second: float) -> RateCase:
         """Return the case of real time: so many steps a second, static power all the while.
+
+        Of several placements the hull of those that reach the rate.
 
         Raises
         ------
@@ -142,11 +161,16 @@ class Energy:
                 if self.step_time else f"{SLOWEST:g} or more, and finite",
                 got=f"{steps_per_second:g}",
             )  # fmt: skip
-        seconds = self.steps / steps_per_second
-        power = self.hardware.power.static_chip
+        reached = [
+            part for part in self.parts
+            if part.step_time is None or steps_per_second <= 1 / part.step_time.low
+        ]  # fmt: skip
+        if reached:
+            return rate_hull([part.at_rate(steps_per_second) for part in reached])
+        seconds, power = self.steps / steps_per_second, self.hardware.power.static_chip
         static = None
-        if power is not None:
-            static = Interval(power.low, power.high) * (seconds * self.chips)
+        if power is not None and self.chips is not None:
+            static = Interval(power.low, power.high) * (seconds * self.chips[1])
         total = self.dynamic + static if static else self.dynamic
         return RateCase(steps_per_second, seconds, static, total)
 
@@ -154,15 +178,59 @@ class Energy:
         """Return the comparisons that hold, like with like, with and without memory access.
 
         Only rows of one technology and one boundary are compared: a chip with its memories and
-        network against arithmetic alone would be no comparison.
+        network against arithmetic alone would be no comparison. The cheapest dense row is named.
         """
         rows = {row.name: row for row in self.baselines}
         own = rows.pop("snn_digital", None)
         if own is None:
             return ()
         said = [_compare(own, other) for other in rows.values()]
+        best = min(rows.values(), key=lambda row: row.with_memory_j)
+        said.append(f"The cheapest dense network here is the {_short(best)}: {_accuracy_of(best)}.")
+        holds = [row for row in rows.values() if _holds(row)]
+        if holds and best not in holds:
+            best = min(holds, key=lambda row: row.with_memory_j)
+            said.append(
+                f"The cheapest within {100 * HOLDS:.0f} points of accuracy is the {_short(best)}:"
+                f" {_accuracy_of(best)}."
+            )
         chip = f"No ratio is stated between {self.hardware.title} and the digital rows: they differ"
         return (*said, f"{chip} in technology and in what they include.")
+
+    def with_accuracies(self, found: Mapping[str, tuple[float, float, str]]) -> Energy:
+        """Return the same with accuracies beside baselines.
+
+        Parameters
+        ----------
+        found
+            Name of a baseline to the accuracy with its recurrence, that of the spiking network on
+            the same samples, and how many they were and how it was measured.
+        """
+        keys = ("accuracy", "own_accuracy", "accuracy_note")
+        rows = tuple(
+            replace(row, **dict(zip(keys, found[row.name], strict=True)))  # type: ignore[arg-type]
+            if row.name in found else row
+            for row in self.baselines
+        )  # fmt: skip
+        return replace(self, baselines=rows)
+
+    @property
+    def by_mapping(self) -> dict[str, Energy]:
+        """Name of each mapping that was placed to its own estimate."""
+        each = self.parts or (self,)
+        return {one.ssm_mapping: part for part in each for one in part.placements}
+
+    def by_mapping_json(self) -> dict[str, object]:
+        """Return plain values of the estimate of one mapping."""
+        (placement,) = self.placements
+        return {
+            "chips": placement.chips,
+            "cores_in_use": len(placement.cores),
+            "dynamic_j": self.dynamic.as_json(),
+            "total_j": self.total.as_json(),
+            "step_time_s": _json(self.step_time),
+            "neuron_passes": self.work.passes.as_json(),
+        }
 
     def as_json(self) -> dict[str, object]:
         """Return plain values in joules, seconds and counts; unknown is null."""
@@ -179,20 +247,26 @@ class Energy:
             "by_constant_set": {n: s.as_json() for n, s in self.by_constant_set.items()},
             "breakdown": {name: _json(part) for name, part in self.breakdown.items()},
             "step_time_s": _json(self.step_time),
-            "placed": self.placed,
-            "chips_at_least": self.chips,
+            "placed": bool(self.placements),
+            "chips": list(self.chips) if self.chips else None,
+            "by_mapping": {name: part.by_mapping_json() for name, part in self.by_mapping.items()},
+            "does_not_fit": dict(self.problems),
             "events": {
                 "syn_ops": self.work.syn_ops.as_json(),
                 "neuron_passes": self.work.passes.as_json(),
                 "spikes": self.work.spikes.as_json(),
                 "messages": self.work.messages.as_json(),
-                "hops": self.work.hops.as_json() if self.work.hops else None,
+                "hops": self.work.hops.as_json(),
             },
             "baselines": {
                 row.name: {
                     "arithmetic_j": row.arithmetic_j,
                     "with_memory_j": row.with_memory_j,
                     "assumes": row.assumes,
+                    "recurrence_bits": row.recurrence_bits,
+                    "accuracy": row.accuracy,
+                    "own_accuracy": row.own_accuracy,
+                    "accuracy_note": row.accuracy_note,
                 }
                 for row in self.baselines
             },
@@ -207,13 +281,30 @@ def _compare(own: Baseline, other: Baseline) -> str:
     pairs = [(own.arithmetic_j, other.arithmetic_j), (own.with_memory_j, other.with_memory_j)]
     below = [holds_everywhere(exactly(a), exactly(b)) for a, b in pairs]
     above = [holds_everywhere(exactly(b), exactly(a)) for a, b in pairs]
-    names = f"the {other.title.removesuffix(', dense')}"
+    names = f"the {_short(other)}"
     start = "On the same 45 nm arithmetic this network takes"
     for found, word in ((below, "less"), (above, "more")):
         factors = [factor for factor in found if factor is not None]
         if len(factors) == len(pairs) and min(factors) >= 1.01:
             return f"{start} at least {_floor(min(factors))} times {word} energy than {names}."
     return f"{start} neither clearly less nor clearly more energy than {names}."
+
+
+def _short(row: Baseline) -> str:
+    return row.title.removesuffix(", dense")
+
+
+def _accuracy_of(row: Baseline) -> str:
+    if row.accuracy is None:
+        return f"whether such a recurrence is accurate enough was {row.accuracy_note}"
+    own = f", {row.own_accuracy:.2%} with its own" if row.own_accuracy is not None else ""
+    return f"this network with such a recurrence has {row.accuracy:.2%}{own} ({row.accuracy_note})"
+
+
+def _holds(row: Baseline) -> bool:
+    if row.accuracy is None or row.own_accuracy is None:
+        return False
+    return row.accuracy >= row.own_accuracy - HOLDS
 
 
 def _floor(factor: float) -> str:

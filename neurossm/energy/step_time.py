@@ -6,44 +6,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from neurossm.energy.interval import Interval, interval_of
+from neurossm.energy.interval import Interval
 from neurossm.energy.placed import CoreLoad
-from neurossm.energy.work import Work
 from neurossm.hardware import Hardware
 from neurossm.metrics.step_time import StepTime, terms_of
-
-
-def time_of_step(work: Work, steps: int, hardware: Hardware, chips: int) -> Interval | None:
-    """Return the seconds that one step takes, or None where the file lacks a time.
-
-    Low: the largest of the chip's shortest step, all neuron passes and all synaptic operations,
-    each spread evenly over all cores; no placement is faster. High: the largest of Intel's measured
-    step of an S4D network, all synaptic operations on one core, and all passes that fit on one.
-    """
-    timing, limits = hardware.timing, hardware.limits
-    parts = (timing.syn_op, timing.neuron_pass, timing.min_step, timing.measured_step)
-    if any(part is None for part in (*parts, limits.cores, limits.neuron_words_per_core)):
-        return None
-    syn_op, neuron_pass, shortest, measured = (
-        interval_of(hardware.require("timing", key))
-        for key in ("syn_op", "neuron_pass", "min_step", "measured_step")
-    )
-    cores = hardware.require("limits", "cores").high * chips
-    one_core = hardware.require("limits", "neuron_words_per_core").high
-    syn_ops, passes = work.syn_ops * (1 / steps), work.passes * (1 / steps)
-    most_passes = max((p.high for p in hardware.passes.values()), default=1.0)
-    return Interval(
-        max(
-            shortest.low,
-            passes.low / cores * neuron_pass.low,
-            syn_ops.low / cores * syn_op.low,
-        ),
-        max(
-            measured.high,
-            min(passes.high, one_core * most_passes) * neuron_pass.high,
-            syn_ops.high * syn_op.high,
-        ),
-    )
 
 
 def time_on_cores(loads: Iterable[CoreLoad], hardware: Hardware, chips: int = 1) -> Interval | None:

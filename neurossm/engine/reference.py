@@ -6,7 +6,7 @@ To add a node: write its step function and enter it in `STEPS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,6 +35,7 @@ from neurossm.trace import Counts, Trace
 
 Integers = NDArray[np.int64]
 State = dict[str, Integers]
+StepFunction = Callable[..., Integers]
 
 
 @dataclass
@@ -71,7 +72,12 @@ class Step:
         )
 
 
-def run(graph: Graph, inputs: dict[str, Integers], record: tuple[str, ...]) -> Trace:
+def run(
+    graph: Graph,
+    inputs: dict[str, Integers],
+    record: tuple[str, ...],
+    steps_of: Mapping[type[Node], StepFunction] | None = None,
+) -> Trace:
     """Run an integer graph.
 
     Parameters
@@ -82,7 +88,10 @@ def run(graph: Graph, inputs: dict[str, Integers], record: tuple[str, ...]) -> T
         Name of `Input` to integers ``(B, T, C)``, checked by the caller against its format.
     record
         Names of the nodes whose values are kept.
+    steps_of
+        What each type of node does in a step, `STEPS` by default; for who watches the steps.
     """
+    table = STEPS if steps_of is None else steps_of
     samples, steps = next(iter(inputs.values())).shape[:2]
     states = {name: initial_state(node, samples) for name, node in graph.nodes.items()}
     counts = {name: Counts() for name in graph.nodes}
@@ -100,7 +109,7 @@ def run(graph: Graph, inputs: dict[str, Integers], record: tuple[str, ...]) -> T
             else:
                 operands = [sent[source] for source in graph.sources[name]]
                 step = Step(operands, _formats(graph, name), states[name], counts[name])
-                sent[name] = STEPS[type(node)](node, step)
+                sent[name] = table[type(node)](node, step)
                 counts[name] = step.counts
             fired = _messages(sent[name], name in graph.vocabularies)
             counts[name] += Counts(
@@ -131,7 +140,10 @@ def initial_state(node: Node, samples: int) -> State:
 
 def sum_of(operands: list[Integers]) -> Integers:
     """Return the exact sum of arrays of one shape."""
-    return np.asarray(np.sum(operands, axis=0), dtype=np.int64)
+    total = operands[0]
+    for operand in operands[1:]:
+        total = total + operand
+    return total
 
 
 def _output(node: Output, step: Step) -> Integers:
@@ -140,21 +152,36 @@ def _output(node: Output, step: Step) -> Integers:
 
 def _affine(node: Affine, step: Step) -> Integers:
     weight, bias = _integers(node.weight), _integers(node.bias)
-    acc = np.zeros((len(step.operands[0]), node.out_channels), np.int64)
+    samples = len(step.operands[0])
+    acc = np.zeros_like(step.operands[0], shape=(samples, node.out_channels))
     for message, fmt in zip(step.operands, step.formats, strict=True):
         for channel in range(node.in_channels):
-            column, arriving = weight[:, channel], message[:, channel]
-            fan_out = int(np.count_nonzero(column))
-            here = np.flatnonzero(arriving)
-            if fmt.is_spike:  # an event selects its weights and adds or subtracts them
-                acc[arriving > 0] += column
-                acc[arriving < 0] -= column
+            # a synapse is there where its weight is not 0, and works where a message arrives
+            synapses = np.flatnonzero(weight[:, channel])
+            here = np.flatnonzero(message[:, channel])
+            column, arriving = weight[synapses, channel], message[here, channel]
+            step.count(syn_ops=len(here) * len(synapses))
+            if fmt.kind == "binary":
+                acc[here[:, None], synapses] += column
+            elif fmt.kind == "ternary":
+                acc[here[arriving > 0][:, None], synapses] += column
+                acc[here[arriving < 0][:, None], synapses] -= column
+            elif node.only_adds:
+                _add_messages(acc, synapses, column, here, arriving)
             else:
-                acc[here] += arriving[here, None] * column
-                # a weight of -1 or 1 adds or subtracts the message
-                step.count(synaptic_multiplies=0 if node.only_adds else len(here) * fan_out)
-            step.count(syn_ops=len(here) * fan_out)
+                acc[here[:, None], synapses] += arriving[:, None] * column
+                step.count(synaptic_multiplies=len(here) * len(synapses))
     return step.saturate(acc + bias, format_of(node).bits)
+
+
+def _add_messages(
+    acc: Integers, synapses: Integers, column: Integers, here: Integers, messages: Integers
+) -> None:
+    """Add or subtract shifted messages: the weights are -1 and 1 times one power of two."""
+    if len(synapses):
+        moved = shift(messages, 1 - int(np.abs(column[0])).bit_length())[:, None]
+        acc[here[:, None], synapses[column > 0]] += moved
+        acc[here[:, None], synapses[column < 0]] -= moved
 
 
 def _diagonal_ssm(node: DiagonalSSM, step: Step) -> Integers:
@@ -197,21 +224,26 @@ def _threshold(node: Threshold, step: Step) -> Integers:
 def _ternary_threshold(node: TernaryThreshold, step: Step) -> Integers:
     u = step.u
     step.count(dendrite_updates=u.size)
-    return np.asarray(np.sign(u) * (np.abs(u) >= _integers(node.delta)), dtype=np.int64)
+    up, down = u >= _integers(node.delta), u <= -_integers(node.delta)
+    return np.asarray(np.where(up, 1, np.where(down, -1, 0)), dtype=np.int64)
 
 
 def _lif(node: LIF, step: Step) -> Integers:
     theta, bits, state = _integers(node.theta), quantized(node.theta).bits, step.state
     trace = state.get("r", np.zeros_like(state["u"]))
     membrane = step.saturate(shift(_integers(node.tau) * state["u"], LEAK_FRAC) + step.u, bits)
-    spikes = np.asarray(membrane - trace >= theta, dtype=np.int64)
-    after = {"hard": membrane * (1 - spikes), "soft": membrane - theta * spikes, "none": membrane}
-    state["u"] = after[node.reset]
+    above = membrane - trace if node.has_trace else membrane
+    fires = above >= theta  # a spike selects: nothing is multiplied by it
+    if node.reset != "none":
+        after = membrane - theta if node.reset == "soft" else np.zeros_like(membrane)
+        state["u"] = np.where(fires, after, membrane)
+    else:
+        state["u"] = membrane
     if node.has_trace:
         left = shift(_integers(node.rho) * trace, LEAK_FRAC)
-        state["r"] = step.saturate(left + _integers(node.kappa) * spikes, bits)
-    step.count(dendrite_updates=spikes.size * len(state))
-    return spikes
+        state["r"] = step.saturate(left + np.where(fires, _integers(node.kappa), 0), bits)
+    step.count(dendrite_updates=fires.size * len(state))
+    return np.asarray(fires, dtype=np.int64)
 
 
 def _embedding(node: Embedding, step: Step) -> Integers:
@@ -239,7 +271,7 @@ def _product(node: Product, step: Step) -> Integers:
 
 def _piecewise_linear(node: PiecewiseLinear, step: Step) -> Integers:
     slopes, out, u = quantized(node.slopes), format_of(node), step.u
-    segment = np.searchsorted(_integers(node.knots), u, side="right")
+    segment = np.count_nonzero(u[..., None] >= _integers(node.knots), axis=-1)
     step.count(dendrite_updates=u.size)
     product = slopes.values[segment] * u
     y = shift(product, int(slopes.frac) + step.frac - out.frac) + _integers(node.offsets)[segment]
@@ -254,7 +286,7 @@ def _accumulate(node: Accumulate, step: Step) -> Integers:
     return total
 
 
-STEPS: dict[type[Node], Callable[..., Integers]] = {
+STEPS: dict[type[Node], StepFunction] = {
     Output: _output,
     Affine: _affine,
     DiagonalSSM: _diagonal_ssm,

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurossm.errors import RangeError
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def symmetric_limit(bits: int) -> int:
@@ -15,6 +21,25 @@ def symmetric_limit(bits: int) -> int:
     return int(2 ** (bits - 1) - 1)
 
 
+def _told(function: Callable[P, R]) -> Callable[P, R]:
+    """Let an array that records its operations (`neurossm.engine.recording`) see this one whole.
+
+    What is inside here, absolute values and signs, is how NumPy does it and no arithmetic of the
+    contract.
+    """
+
+    @wraps(function)
+    def called(*args: P.args, **kwargs: P.kwargs) -> R:
+        tell = getattr(type(args[0]), "fixed_operation", None) if args else None
+        if tell is None:
+            return function(*args, **kwargs)
+        found: R = tell(args[0], function, *args[1:], **kwargs)
+        return found
+
+    return called
+
+
+@_told
 def shift(values: ArrayLike, right: ArrayLike) -> NDArray[np.int64]:
     """Return ``values * 2**-right`` with the fraction dropped toward zero.
 
@@ -67,6 +92,7 @@ def multiply_shift(scaled: ArrayLike, values: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(np.trunc(np.multiply(scaled, values, dtype=np.float64)))
 
 
+@_told
 def saturate(values: ArrayLike, bits: int) -> tuple[NDArray[np.int64], int]:
     """Return `values` clipped to `bits` signed bits (symmetric), and how many were clipped.
 

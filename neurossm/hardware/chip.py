@@ -128,6 +128,7 @@ class Arithmetic:
     int8_add: Annotated[Maybe, "J"] = None
     int32_add: Annotated[Maybe, "J"] = None
     int8_multiply: Annotated[Maybe, "J"] = None
+    int16_multiply: Annotated[Maybe, "J"] = None
     int32_multiply: Annotated[Maybe, "J"] = None
     float32_add: Annotated[Maybe, "J"] = None
     float32_multiply: Annotated[Maybe, "J"] = None

@@ -1,6 +1,7 @@
 """Which neuro-core holds which neurons: `place`, under the published limits of a chip."""
 
 from neurossm.placement.checking import Check, Finding, NodeCheck, check
+from neurossm.placement.each import Placements, place_each
 from neurossm.placement.mapping import SSM_MAPPINGS, populations_of
 from neurossm.placement.placing import place, place_populations
 from neurossm.placement.population import Connection, Population, Words
@@ -16,12 +17,14 @@ __all__ = [
     "NodeCheck",
     "NodeShape",
     "Placement",
+    "Placements",
     "Population",
     "Shape",
     "Slice",
     "Words",
     "check",
     "place",
+    "place_each",
     "place_populations",
     "populations_of",
     "shape_of",

@@ -2,6 +2,7 @@
 
 from neurossm.report.document import Accuracy, Report, TimingRow, Timings
 from neurossm.report.drawing import graph_svg
+from neurossm.report.multiplied import multiplication_rows, multiplication_sentences
 from neurossm.report.page import html_of, write_html
 from neurossm.report.tables import (
     CountsRow,
@@ -24,6 +25,8 @@ __all__ = [
     "energy_table",
     "graph_svg",
     "html_of",
+    "multiplication_rows",
+    "multiplication_sentences",
     "node_table",
     "write_html",
 ]

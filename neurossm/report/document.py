@@ -10,7 +10,7 @@ from types import MappingProxyType
 from neurossm.energy import Energy, RateRow
 from neurossm.errors import InputError
 from neurossm.graph import Graph
-from neurossm.metrics import Metrics
+from neurossm.metrics import Metrics, Recorded
 from neurossm.placement import Placement
 from neurossm.trace import Trace
 
@@ -128,6 +128,8 @@ class Report:
         The graph that ran.
     metrics
         Of the run over the samples that were counted.
+    recorded
+        Operations that the recording reference counted in a part of one sequence.
     energy
         Estimated from those metrics.
     rates
@@ -148,13 +150,14 @@ class Report:
         When it was made, ISO 8601.
     measured
         More sentences on what was measured and how.
-    placement, placement_problem
-        Which cores hold what; or why the chip cannot hold it.
+    placement_problem
+        Why the chip cannot hold it; where it does, the placements are those of the energy.
     """
 
     title: str
     graph: Graph
     metrics: Metrics | None = None
+    recorded: Recorded | None = None
     energy: Energy | None = None
     rates: tuple[RateRow, ...] = ()
     steps_per_second: float | None = None
@@ -167,9 +170,13 @@ class Report:
     seeds: Mapping[str, int] = field(default_factory=dict)
     date: str = ""
     measured: tuple[str, ...] = ()
-    placement: Placement | None = None
     placement_problem: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "versions", MappingProxyType(dict(self.versions)))
         object.__setattr__(self, "seeds", MappingProxyType(dict(self.seeds)))
+
+    @property
+    def placements(self) -> tuple[Placement, ...]:
+        """Which cores hold what: the placements whose joules are shown."""
+        return self.energy.placements if self.energy is not None else ()

@@ -9,6 +9,7 @@ from neurossm.report.charts import Bar, BarGroup, interval_chart
 from neurossm.report.document import Report
 from neurossm.report.markup import element, table, text
 from neurossm.report.rates_section import rates
+from neurossm.report.tables import accuracy_of
 from neurossm.report.units import count, percent, si_range
 
 
@@ -43,7 +44,7 @@ def standing(report: Report) -> str:
         items.append(("Counted", (counted,)))
     if report.energy is not None:
         modelled = ["Energy and time on the chip.", *report.energy.hardware.caveats]
-        if report.placement is not None:
+        if report.placements:
             modelled.append("Placement, by the published limits of the chip.")
         items.append(("Modelled", tuple(modelled)))
         items.append(("In no number", report.energy.excluded))
@@ -57,9 +58,11 @@ def standing(report: Report) -> str:
 
 
 def _open_questions(found: Energy) -> str:
-    if found.placed:
+    if len(found.placements) > 1:
+        return "both mappings of the state space models, each placed on cores,"
+    if found.placements:
         return "what is not known of the neurons of this placement"
-    return "two mappings of the graph"
+    return "two mappings of the graph on cores that are not known"
 
 
 def _groups(found: Energy) -> list[BarGroup]:
@@ -118,6 +121,7 @@ def _sources(found: Energy) -> str:
             text(row.title),
             si_range(Interval(row.arithmetic_j, row.arithmetic_j), "J"),
             si_range(Interval(row.with_memory_j, row.with_memory_j), "J"),
+            text(accuracy_of(row)),
             text(row.assumes),
         )
         for row in found.baselines
@@ -129,7 +133,12 @@ def _sources(found: Energy) -> str:
         "comes from an 8 KB memory, 64 bits an access; the memory of a whole model costs more. "
         "Activations, control and leakage are in neither."
     )
-    heads = ("Row", "Arithmetic", "With memory", "Assumes")
+    caption += (
+        " Accuracy is that of this spiking network with the recurrence of the row; no dense network"
+        " of this shape was trained. Products by 0 are in no row, those by powers of two cost an"
+        " addition."
+    )
+    heads = ("Row", "Arithmetic", "With memory", "Accuracy", "Assumes")
     return sets + table(heads, digital, caption, (1, 2), stacks=True)
 
 
@@ -143,25 +152,23 @@ def _events(found: Energy) -> str:
     ]
     rows = [(text(name), _counts(events_of)) for name, events_of in events]
     time = si_range(found.step_time, "s") if found.step_time else "not known"
-    chips = "Chips" if found.placed else "Chips, at least"
-    rows += [("Time of a step", time), (chips, count(found.chips))]
-    if work.hops is not None:
-        rows.append(("Routers passed", _counts(work.hops.east_west + work.hops.north_south)))
+    rows.append(("Time of a step", time))
+    if found.chips is not None:
+        rows.append(("Chips", _counts(Interval(*found.chips))))
+    rows.append(("Routers passed", _counts(work.hops.east_west + work.hops.north_south)))
     if found.static is not None:
         rows.append(("Static energy", si_range(found.static, "J")))
     else:
         rows.append(("Static energy", "not known, and in no sum"))
-    charged = "What is charged for one inference. "
-    unplaced = (
-        "Low: all that can share a neuron does. High: every complex state is a neuron and sends "
-        "its part of the readout each step, and a message crosses the whole mesh."
+    where = {0: "On cores that are not known. ", 1: "Of the placement below. "}
+    caption = "What is charged for one inference. " + where.get(
+        len(found.placements), "Of the placements below, the least and the most of both. "
     )
-    placed = (
-        "Of the placement below. Low: a neuron that does the work of several nodes takes the time "
-        "of the longest, and a state sends its part of the readout never. High: one node after "
-        "the other, and each step."
+    caption += (
+        "Low: a neuron that does the work of several nodes takes the time of the longest, and a "
+        "state that is a neuron sends its part of the readout never. High: one node after the "
+        "other, and each step."
     )
-    caption = charged + (placed if found.placed else unplaced)
     return table(("Event", "Low to high"), rows, caption, numeric=(1,))
 
 

@@ -8,39 +8,43 @@ from neurossm.placement.summary import summary
 from neurossm.report.chip_drawing import cores_svg
 from neurossm.report.document import Report
 from neurossm.report.markup import element, table, text
-from neurossm.report.units import count
+from neurossm.report.units import count, si_range
 
 
 def placement(report: Report) -> str:
-    """Return which cores hold what; why not, where it does not fit; empty where nobody asked."""
+    """Return which cores hold what, by each mapping; why not, where it does not fit.
+
+    Empty where nobody asked.
+    """
     heading = element("h2", "Placement")
-    found = report.placement
-    if found is None:
+    if not report.placements:
         if not report.placement_problem:
             return ""
         said = element("p", "Not placed: " + text(report.placement_problem))
         return element("section", heading, said)
-    parts = [element("p", _intro(report, found)), _drawing(report, found), _populations(found)]
-    if found.assumptions:
-        items = (element("li", text(sentence)) for sentence in found.assumptions)
+    parts: list[str] = []
+    for found in report.placements:
+        parts += [element("p", _intro(report, found)), _drawing(report, found), _populations(found)]
+    sentences = dict.fromkeys(s for found in report.placements for s in found.assumptions)
+    if sentences:
+        items = (element("li", text(sentence)) for sentence in sentences)
         parts += [element("p", "Taken for granted:"), element("ul", *items)]
     return element("section", heading, *parts)
 
 
 def _intro(report: Report, found: Placement) -> str:
     energy = report.energy
-    chip = energy.hardware.title if energy else found.hardware
+    assert energy is not None  # the placements are its own
     chips = "1 chip" if found.chips == 1 else f"{count(found.chips)} chips"
-    said = (
-        f"<strong>{count(len(found.cores))} cores on {chips}</strong> of {text(chip)}, with "
-        f"{count(found.neurons)} neurons; the fullest core uses {100 * found.largest_load:.1f} % "
-        f"of its memory. Mapping of the state space models: {_MAPPINGS[found.ssm_mapping]}. "
-        "A plan by the published limits: it was compiled for no chip."
+    own = energy.by_mapping[found.ssm_mapping]
+    return (
+        f"<strong>{count(len(found.cores))} cores on {chips}</strong> of "
+        f"{text(energy.hardware.title)}, with {count(found.neurons)} neurons; the fullest core "
+        f"uses {100 * found.largest_load:.1f} % of its memory. Mapping of the state space models: "
+        f"{_MAPPINGS[found.ssm_mapping]}. A plan by the published limits: it was compiled for no "
+        f"chip. Energy of an inference on it: {si_range(own.total, 'J')}, "
+        f"{si_range(own.dynamic, 'J')} of it dynamic ({text(energy.label)})."
     )
-    if energy is None:
-        return said
-    used = "is that of this placement" if energy.placed else "covers other placements too"
-    return f"{said} The energy above {used}."
 
 
 _MAPPINGS = {

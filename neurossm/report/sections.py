@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from neurossm.energy import LABEL
-from neurossm.metrics import Metrics
+from neurossm.metrics import GROUPS, multiplications
 from neurossm.report.charts import rate_chart
 from neurossm.report.document import Report
 from neurossm.report.drawing import graph_svg
 from neurossm.report.markup import element, table, text
+from neurossm.report.multiplied import multiplication_section
 from neurossm.report.raster import has_raster, raster_svg
 from neurossm.report.tables import counts_table, node_table
 from neurossm.report.units import count, mean_count, percent, si_range
@@ -108,21 +109,9 @@ def operations(report: Report) -> str:
         "saturations.",
         numeric=range(1, 8),
     )  # fmt: skip
-    multiplied = element(
-        "p",
-        f"Weights multiplied in synapses that receive spikes: "
-        f"<strong>{count(metrics.multiplies_from_spikes)}</strong>; in synapses that receive "
-        f"graded messages: {count(metrics.multiplies_from_graded)}{_only_added(metrics)} "
-        "(all samples).",
-    )
+    found = multiplications(report.graph, metrics)
+    multiplied = multiplication_section(report.graph, found, report.recorded)
     return _section("Operations", counters, multiplied, _neurobench(report))
-
-
-def _only_added(metrics: Metrics) -> str:
-    if not metrics.additions_of_graded:
-        return ""
-    added = count(metrics.additions_of_graded)
-    return f", where ternary weights only add or subtract {added} more"
 
 
 def _neurobench(report: Report) -> str:
@@ -169,8 +158,12 @@ def _key_figures(report: Report) -> list[tuple[str, str, str]]:
         if mean is not None:
             note = f"counted, a channel and step; busiest node {most:.3f}"
             figures.append(("Spike rate", f"{mean:.3f}", note))
-        spikes = metrics.multiplies_from_spikes
-        figures.append(("Multiplications by spikes", count(spikes), "counted, in synapses"))
+        found = multiplications(report.graph, metrics)
+        synapses, recurrence, gates = (
+            count(round(found.total(group) / metrics.samples)) for group in GROUPS
+        )
+        note = f"an inference, in synapses; {recurrence} in recurrences, {gates} in gates"
+        figures.append(("Multiplications", synapses, note))
         note = f"counted, in {_samples(metrics.samples)}"
         figures.append(("Saturations", count(metrics.total.saturations), note))
     if energy is not None:

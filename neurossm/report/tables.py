@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from neurossm.energy import Energy, Interval
+from neurossm.energy import Baseline, Energy, Interval
 from neurossm.graph import Graph
 from neurossm.metrics import Metrics
 from neurossm.nodes import LIF, Affine, DiagonalSSM, Embedding, Node, PiecewiseLinear
@@ -50,6 +50,7 @@ class EnergyRow:
     static: Interval | None
     kind: str
     grade: str
+    accuracy: str = ""
 
 
 def node_table(graph: Graph) -> tuple[NodeRow, ...]:
@@ -119,10 +120,19 @@ def energy_table(energy: Energy) -> tuple[EnergyRow, ...]:
             None,
             "45 nm arithmetic",
             "",
+            accuracy_of(row).partition(";")[0],
         )
         for row in energy.baselines
     ]
     return (*sets, *rows)
+
+
+def accuracy_of(row: Baseline) -> str:
+    """Return what the network reaches with the recurrence of a baseline, and on how many."""
+    if row.accuracy is None:
+        return row.accuracy_note
+    own = "" if row.own_accuracy in (None, row.accuracy) else f"; its own {row.own_accuracy:.2%}"
+    return f"{row.accuracy:.2%} {row.accuracy_note}{own}"
 
 
 def channels_of(node: Node) -> str:

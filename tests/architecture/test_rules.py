@@ -63,7 +63,6 @@ ALLOWED = {
     # exponents of two, from logarithms
     "neurossm/passes/quantize_ssm.py": {"floor": 2, "clip": 2},
     # how many cores a count of synapses needs
-    "neurossm/energy/work.py": {"ceil": 1},
 }
 ARITHMETIC = (
     "neurossm/fixed/",

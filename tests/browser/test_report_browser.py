@@ -16,7 +16,6 @@ from neurossm.energy import FACTORS, RateRow, at_spike_rate, estimate
 from neurossm.engine import run
 from neurossm.hardware import load_hardware
 from neurossm.metrics import measure
-from neurossm.placement import place
 from neurossm.report import Accuracy, Report, TimingRow, Timings, html_of
 
 WIDTHS = (390, 1280)  # a phone, a desk
@@ -69,7 +68,7 @@ def page() -> str:
         title="A report", graph=graph, metrics=metrics, energy=estimate(metrics, graph, chip),
         accuracy=Accuracy(data="a set", samples=8, integer=0.75, float_graph=1.0, agreement=0.75),
         sample=trace, file_name="m.int.nssm", file_hash="ab" * 32, versions={"neurossm": "0.1.0"},
-        placement=place(graph, chip), rates=tuple(rates), timings=timings,
+        rates=tuple(rates), timings=timings,
     ))  # fmt: skip
 
 

@@ -74,7 +74,11 @@ def test_the_demo_goes_the_whole_way(neurossm, tmp_path):
     channels = 1 + 4 + 2 * 7 * 4 + 3 * 10
     assert document["values_compared"] == (2 + 2 + 1) * 784 * channels
     assert (document["samples"], document["mismatches"]) == (8, 0)
-    assert document["synaptic_multiplies"] == 0
+    nodes = document["multiplications"]["synapses"]["nodes"]
+    assert nodes["blocks.0.mix.value"] == 0 < nodes["encoder"]
+    # 8 products a complex state (state 4 keeps 2 of 4 channels) and one of D, each of two layers
+    assert document["multiplications"]["recurrence"]["total"] == 8 * 784 * 2 * 4 * (8 * 2 + 1)
+    assert document["recorded"]["differing"] == []
     assert document["steps_per_second_fast"] > 0 and document["steps_per_second_lava"] > 0
     assert 0 < document["energy"]["low_j"] < document["energy"]["high_j"]
     assert document["report"] == str(out / "report.html")

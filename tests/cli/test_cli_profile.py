@@ -1,28 +1,64 @@
 """``neurossm profile`` beyond counts: placement, speeds, spike rates, NeuroBench, timings."""
 
 import json
+from importlib import resources
 
 import pytest
 
 DATA = ("--data", "digits:test:5")
 
 
-def test_a_placed_profile_has_chips_cores_and_a_narrower_interval(neurossm, files):
-    loose = neurossm("profile", files.integer, *DATA, "--json").document
-    assert loose["placement"] is None and loose["per_core"] is None
+def test_a_profile_is_placed_by_both_mappings_or_by_the_one_asked_for(neurossm, files):
+    both = neurossm("profile", files.integer, *DATA, "--json").document
+    assert both["placement"] is None and both["per_core"] is None
+    assert both["energy"]["placed"] and list(both["energy"]["by_mapping"]) == ["state", "channel"]
     for mapping in ("state", "channel"):
         found = neurossm("profile", files.integer, *DATA, "--ssm-mapping", mapping,
                          "--json").document  # fmt: skip
         energy, cores = found["energy"], found["per_core"]
         assert found["placement"]["ssm_mapping"] == mapping
-        assert found["placement"]["chips"] == energy["chips_at_least"] == 1
+        assert energy["chips"] == [1, 1] and found["placement"]["chips"] == 1
         assert len(cores["cores"]) == found["placement"]["cores_in_use"] > 1
         assert cores["max"]["syn_ops"]["high"] <= cores["total"]["syn_ops"]["high"]
         assert cores["step_time"]["low_s"] <= energy["step_time_s"][1]
-        spread = energy["dynamic_high_j"] / energy["dynamic_low_j"]
-        assert spread < loose["energy"]["dynamic_high_j"] / loose["energy"]["dynamic_low_j"]
+        assert list(energy["by_mapping"]) == [mapping]
+        assert both["energy"]["by_mapping"][mapping] == energy["by_mapping"][mapping]
+        assert both["energy"]["low_j"] <= energy["low_j"] < energy["high_j"]
+        assert energy["high_j"] <= both["energy"]["high_j"]
     said = neurossm("profile", files.integer, *DATA, "--chips", 1).out
-    assert "Placed with the state mapping" in said and "Busiest core" in said
+    assert "Placed with the state mapping" in said and "Placed with the channel mapping" in said
+    one = neurossm("profile", files.integer, *DATA, "--ssm-mapping", "state").out
+    assert "Busiest core" in one and "channel mapping" not in one
+
+
+def test_a_network_that_does_not_fit_still_has_its_counts(neurossm, files, tmp_path):
+    text = (resources.files("neurossm.hardware") / "loihi2.toml").read_text(encoding="utf-8")
+    chip = tmp_path / "small.toml"
+    chip.write_text(
+        text.replace("words_per_neuron = { value = 512", "words_per_neuron = { value = 2")
+    )
+    page = tmp_path / "report.html"
+    given = ("profile", files.integer, *DATA, "--hardware", chip, "--html", page)
+    done = neurossm(*given)
+    assert done.status == 0 and "No energy: node" in done.out and "syn_ops" in done.out
+    assert "Not placed: node" in page.read_text()
+    found = neurossm(*given, "--json").document
+    assert found["energy"] is None and "expected" in found["energy_problem"]
+
+
+def test_the_baselines_have_the_accuracy_of_their_recurrences_beside_them(neurossm, files):
+    found = neurossm("profile", files.integer, *DATA, "--baseline-samples", 3, "--json").document
+    rows = found["energy"]["baselines"]
+    assert rows["ann_int8"]["accuracy"] == rows["snn_digital"]["accuracy"] == found["accuracy"]
+    assert rows["ann_float32"]["accuracy"] is None  # no --float
+    for bits in (16, 8):
+        row = rows[f"ann_int8_recurrence{bits}"]
+        assert row["recurrence_bits"] == bits and row["accuracy_note"] == "of 3, simulated"
+        assert row["accuracy"] * 3 == pytest.approx(round(row["accuracy"] * 3))
+    none = neurossm("profile", files.integer, *DATA, "--baseline-samples", 0, "--json").document
+    assert none["energy"]["baselines"]["ann_int8_recurrence8"]["accuracy"] is None
+    wrong = neurossm("profile", files.integer, *DATA, "--baseline-samples", -1)
+    assert wrong.status == 2 and "expected 0 or more, got -1" in wrong.err
 
 
 def test_real_time_is_the_given_rate_and_free_running_beside_it(neurossm, files):

@@ -1,6 +1,7 @@
 """Energy with a placement: against a count neuron by neuron, and by hand."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,13 +14,16 @@ from neurossm.energy import Interval, Load, core_loads, estimate, placed_work, t
 from neurossm.energy.mesh import Mesh, travel
 from neurossm.engine import run
 from neurossm.errors import InputError, TargetError
+from neurossm.graph import Graph
 from neurossm.hardware import Hardware, Quantity, load_hardware
-from neurossm.metrics import measure
+from neurossm.metrics import Metrics, measure
 from neurossm.metrics.per_core import per_core
-from neurossm.placement import Connection, Placement, Slice, place
+from neurossm.passes import Quantize, calibrate
+from neurossm.placement import SSM_MAPPINGS, Connection, Placement, Slice, place
 
 LOIHI2 = load_hardware("loihi2")
 FEW = settings(QUICK, max_examples=25)
+CHECKPOINTS = Path(__file__).parents[2] / "models/checkpoints"
 
 
 def small_cores() -> Hardware:
@@ -146,21 +150,58 @@ def test_energy_of_the_placed_tiny_graph_is_that_calculated_by_hand() -> None:
     assert 1e12 * davies.routing.high == pytest.approx(7 * 1.7 + 21 * 3.0 + 9 * 4.0)
     # low: the shortest step; high: Intel's measured step, which is longer than all terms
     assert found.step_time == Interval(200e-9, 31.03e-6)
-    assert found.placed and found.chips == 1
+    assert found.placements == (placed,) and found.chips == (1, 1)
     shown = found.as_json()
     assert shown["placed"] is True
     assert not any("placement" in line for line in shown["excluded"])
 
 
-def test_a_placement_narrows_the_interval() -> None:
-    graph = model_graph(blocks=2, channels=16, modes=4, classes=3)
-    metrics = measure(graph, run(graph, model_input(20), "fast"))
-    wide = estimate(metrics, graph, LOIHI2).dynamic
-    for mapping in ("state", "channel"):
-        placed = estimate(
-            metrics, graph, LOIHI2, placement=place(graph, LOIHI2, ssm_mapping=mapping)
-        ).dynamic
-        assert placed.high / placed.low < wide.high / wide.low, mapping
+def both_placed_inside(graph: Graph, metrics: Metrics) -> None:
+    """Compare the estimate without a placement with each placed one, number by number."""
+    hull = estimate(metrics, graph, LOIHI2)
+    for mapping in SSM_MAPPINGS:
+        one = estimate(metrics, graph, LOIHI2, placement=place(graph, LOIHI2, ssm_mapping=mapping))
+        assert one.step_time is not None and one.static is not None
+        pairs = {
+            **{f"{s} total": (hull.by_constant_set[s].total, own.total)
+               for s, own in one.by_constant_set.items()},
+            **{f"{s} dynamic": (hull.by_constant_set[s].dynamic, own.dynamic)
+               for s, own in one.by_constant_set.items()},
+            **{f"{s} synaptic": (hull.by_constant_set[s].synaptic, own.synaptic)
+               for s, own in one.by_constant_set.items()},
+            **{f"{s} neuron": (hull.by_constant_set[s].neuron, own.neuron)
+               for s, own in one.by_constant_set.items()},
+            "total": (hull.total, one.total), "dynamic": (hull.dynamic, one.dynamic),
+            "step": (hull.step_time, one.step_time), "static": (hull.static, one.static),
+            "passes": (hull.work.passes, one.work.passes),
+            "syn_ops": (hull.work.syn_ops, one.work.syn_ops),
+            "messages": (hull.work.messages, one.work.messages),
+            "spikes": (hull.work.spikes, one.work.spikes),
+            "real time": (hull.at_rate(1000).total, one.at_rate(1000).total),
+        }  # fmt: skip
+        for what, (wide, narrow) in pairs.items():
+            assert wide.low <= narrow.low <= narrow.high <= wide.high, (mapping, what)
+
+
+@FEW
+@given(case=cases())
+def test_the_interval_without_a_placement_holds_both_placed_ones(case: Case) -> None:
+    metrics = measure(case.graph, run(case.graph, case.inputs, "reference"))
+    both_placed_inside(case.graph, metrics)
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in
+                                        CHECKPOINTS.glob("*/weights.safetensors")))  # fmt: skip
+def test_it_does_for_every_published_checkpoint(name: str) -> None:
+    from neurossm_converters.from_torch import from_torch
+    from neurossm_models.train import load_model
+
+    model, _ = load_model(name)
+    steps = 64  # a part of its sequences: enough for every kind of message
+    pixels = np.random.default_rng(0).integers(0, 17, (4, steps, 1))
+    graph = from_torch(model, steps=steps, scale=1 / 16)
+    integer = Quantize()(graph, calibrate(graph, run(graph, pixels, "float", "outputs")))
+    both_placed_inside(integer, measure(integer, run(integer, pixels, "fast", "outputs")))
 
 
 def test_several_chips_pay_static_power_each_and_say_what_is_missing() -> None:
@@ -170,7 +211,7 @@ def test_several_chips_pay_static_power_each_and_say_what_is_missing() -> None:
     chip = replace(LOIHI2, limits=replace(LOIHI2.limits, cores=two_cores))
     placed = place(graph, chip)
     found = estimate(metrics, graph, chip, placement=placed)
-    assert found.chips == placed.chips > 1
+    assert found.chips == (placed.chips, placed.chips) and placed.chips > 1
     assert found.static is not None and found.step_time is not None
     assert found.static.low == pytest.approx(0.109 * found.step_time.low * 5 * placed.chips)
     assert any("between chips" in line for line in found.excluded)

@@ -40,7 +40,7 @@ def load(busy: float) -> Load:
 
 def dynamic(busy: float) -> Interval:
     work = placed_work(load(busy), place(SHAPE, LOIHI2), LOIHI2)
-    parts = [dynamic_energy(constants, work, LOIHI2) for constants in LOIHI2.energy]
+    parts = [dynamic_energy(constants, work) for constants in LOIHI2.energy]
     return Interval(min(p.low for p in parts), max(p.high for p in parts))
 
 

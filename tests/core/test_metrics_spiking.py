@@ -1,20 +1,34 @@
 """Tokens, ternary weights and leaky neurons in counts, energy, tables and drawings, by hand."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from spiking_block import integers
 
-from neurossm.energy import Interval, estimate, work_of
+from neurossm.energy import Interval, estimate
 from neurossm.energy.digital import baselines
 from neurossm.engine import run
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.hardware import load_hardware
-from neurossm.metrics import dense_operations, measure
+from neurossm.metrics import (
+    GROUPS,
+    check_multiplications,
+    dense_operations,
+    measure,
+    multiplications,
+)
 from neurossm.nodes import LIF, Affine, Embedding, Input, Node, Output, TernaryThreshold, Threshold
-from neurossm.report import Report, graph_svg, html_of, node_table
+from neurossm.report import (
+    Report,
+    graph_svg,
+    html_of,
+    multiplication_rows,
+    multiplication_sentences,
+    node_table,
+)
 from neurossm.report.sections import operations
 
 
@@ -92,27 +106,29 @@ def test_work_of_a_table_is_that_of_synapses() -> None:
     }
     graph = Graph(nodes, (("token", "row"), ("row", "fire"), ("fire", "out")))
     chip, metrics = load_hardware("loihi2"), measure(graph, run(graph, TOKENS[:, :2], "fast"))
-    work = work_of(graph, metrics, chip)
+    energy = estimate(metrics, graph, chip)
+    work, fired = energy.work, metrics.nodes["fire"].spikes_out
     # the row is the sum of the neuron that compares it: no neuron of its own; 2 tokens of 2
-    # channels, each one message from outside
-    assert work.syn_ops == Interval(4, 4)
-    assert work.passes == Interval(4, 8)
-    assert work.messages == Interval(2, 2)
-    assert estimate(metrics, graph, chip).chips == 1
+    # channels, each one message from outside; 2 receivers of spikes
+    assert work.syn_ops == Interval(4 + fired, 4 + fired)
+    assert work.passes == Interval(4 + 4, 2 * (4 + 4))
+    assert work.messages == Interval(2 + fired, 2 + fired)
+    assert energy.chips == (1, 1)
 
 
 def test_baselines_fetch_one_row_and_no_membranes() -> None:
     graph, digital = tokens_graph(), load_hardware("cmos45")
     metrics = measure(graph, run(graph, TOKENS, "reference"))
-    floats, int8, own = baselines(graph, metrics, digital)
+    floats, int8, _, narrow, own = baselines(graph, metrics, digital)
     # 3 steps of 6 float MACs of 4.6 pJ; fetched are a row of 2, 6 weights and 3 biases
     assert 1e12 * floats.arithmetic_j == pytest.approx(3 * 6 * 4.6)
     fetched = 1e12 * (floats.with_memory_j - floats.arithmetic_j)
     assert fetched == pytest.approx(3 * 10 / 8 * 4 * (2 + 6 + 3))
     assert 1e12 * int8.arithmetic_j == pytest.approx(3 * 6 * 0.3)
+    assert narrow.arithmetic_j == int8.arithmetic_j  # no recurrence to be narrow
     # the spiking network adds: 10 ternary weights and 6 of rows at 0.1 pJ; 12 updates of neurons
-    # and 6 of signs compare; a leak is a wide MAC of 3.2 pJ, 4 a step, and 4 additions
-    expected = 0.1 * (10 + 6 + 12 + 6) + 3 * (4 * 3.2 + 4 * 0.1)
+    # and 6 of signs compare; a leak by a half is an addition, 4 a step, beside 4 additions
+    expected = 0.1 * (10 + 6 + 12 + 6) + 3 * (4 * 0.1 + 4 * 0.1)
     assert 1e12 * own.arithmetic_j == pytest.approx(expected)
 
 
@@ -126,13 +142,31 @@ def test_tables_and_drawing_name_what_the_nodes_are() -> None:
     assert "3 tokens → 2" in svg and "soft reset, refractory trace" in svg
 
 
-def test_the_report_says_that_ternary_weights_only_add() -> None:
+def test_the_report_says_who_multiplies_from_the_counts() -> None:
     graph = tokens_graph()
     metrics = measure(graph, run(graph, TOKENS, "reference"))
-    report = Report(title="tokens", graph=graph, metrics=metrics)
-    plain = re.sub(r"<[^>]+>", "", operations(report))
-    assert (
-        "in synapses that receive graded messages: 0, where ternary weights only add or subtract "
-        "10 more (all samples)."
-    ) in plain
+    recorded = check_multiplications(graph, {"token": TOKENS})
+    report = Report(title="tokens", graph=graph, metrics=metrics, recorded=recorded)
+    plain = re.sub(r"<[^>]+>", " ", operations(report))
+    assert "Weights of one power of two shift and add messages in ternary." in plain
+    assert "Spikes or tokens select weights, nothing multiplies, in row." in plain
+    # two membranes and two traces, three steps, each leak a half
+    assert "100% of the multiplications in recurrences are by a parameter that is 0" in plain
+    assert "over 3 steps of one sequence: the same in every node" in plain
+    found = multiplications(graph, metrics)
+    assert [found.total(group) for group in GROUPS] == [0, 3 * 4, 0]
+    assert found.trivial == 3 * 4
     assert "3 tokens" in html_of(report)
+    spoiled = replace(report, recorded=replace(recorded, differing=("row",)))
+    assert "NOT what an integer that records counts" in operations(spoiled)
+
+
+def test_nothing_is_said_to_add_only_where_weights_multiply() -> None:
+    graph = tokens_graph()
+    weight = integers([[1, -3], [0, 1], [1, 0]])
+    nodes = {**graph.nodes, "ternary": replace(graph.nodes["ternary"], weight=weight)}
+    graph = replace(graph, nodes=nodes)
+    metrics = measure(graph, run(graph, TOKENS, "reference"))
+    said = " ".join(multiplication_sentences(graph, multiplications(graph, metrics), None))
+    assert "shift and add" not in said
+    assert multiplication_rows(multiplications(graph, metrics))[0] == ("Synapses", "10", "ternary")

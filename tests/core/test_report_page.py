@@ -108,7 +108,8 @@ def test_page_says_what_is_measured_counted_modelled_and_left_out() -> None:
         "Davies et al., Loihi",
         "ab" * 32,
         "seed data",
-        "Weights multiplied in synapses that receive spikes: 0 ;",
+        "Spikes or tokens select weights, nothing multiplies, in block0.value, block0.gate,"
+        " block1.value, block1.gate.",
     ):
         assert phrase in words, phrase
 
@@ -233,7 +234,9 @@ def test_energy_table_leaves_unknown_parts_none() -> None:
     energy = report_of("loihi1").energy
     rows = {row.name: row for row in energy_table(energy)}
     assert rows["KerasSpiking"].routing is None and rows["KerasSpiking"].static is None
-    assert rows["int8 ANN, dense"].total.low < rows["int8 ANN, dense"].total.high
+    assert rows["int8 ANN, 8-bit recurrence, dense"].total.low < (
+        rows["int8 ANN, 8-bit recurrence, dense"].total.high
+    )
 
 
 def test_raster_marks_exactly_the_spikes() -> None:

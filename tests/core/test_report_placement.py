@@ -16,7 +16,7 @@ from neurossm.hardware import load_hardware
 from neurossm.metrics import measure
 from neurossm.placement import place
 from neurossm.report import Accuracy, Report, graph_svg, html_of
-from neurossm.report.units import mean_count
+from neurossm.report.units import mean_count, si_range
 
 
 class Words(HTMLParser):
@@ -40,17 +40,17 @@ def report() -> Report:
     placement = place(graph, chip, ssm_mapping="channel")
     energy = estimate(metrics, graph, chip, placement=placement)
     return Report(
-        title="x", graph=graph, metrics=metrics, energy=energy, placement=placement,
+        title="x", graph=graph, metrics=metrics, energy=energy,
         accuracy=Accuracy(data="a set", samples=8, integer=0.75, float_graph=1.0, agreement=0.5),
     )  # fmt: skip
 
 
 def test_the_placement_is_drawn_listed_and_called_a_plan(report):
     page = html_of(report)
-    words, found = words_of(page), report.placement
+    words, (found,) = words_of(page), report.placements
     assert f"{len(found.cores)} cores on 1 chip of Intel Loihi 2" in words
     assert "one neuron for all states of a channel" in words
-    assert "The energy above is that of this placement." in words
+    assert f"on it: {si_range(report.energy.total, 'J')}" in words
     assert "compiled for no chip" in words and "Placement, by the published limits" in words
     assert page.count('class="rim"') == len(found.cores)
     for name in found.populations:
@@ -59,11 +59,20 @@ def test_the_placement_is_drawn_listed_and_called_a_plan(report):
         assert " ".join(sentence.split()) in words
 
 
-def test_energy_of_another_placement_and_a_network_that_does_not_fit(report):
-    loose = estimate(report.metrics, report.graph, report.energy.hardware)
-    words = words_of(html_of(replace(report, energy=loose)))
-    assert "covers other placements too" in words and "two mappings of the graph allow" in words
-    large = replace(report, placement=None, placement_problem="'mix': expected <4096 words")
+def test_both_placements_are_drawn_with_the_joules_of_each(report):
+    both = estimate(report.metrics, report.graph, report.energy.hardware)
+    words = words_of(html_of(replace(report, energy=both)))
+    assert "both mappings of the state space models, each placed on cores, allow" in words
+    assert "one neuron for each complex state" in words
+    assert "one neuron for all states of a channel" in words
+    totals = [part.total for part in both.by_mapping.values()]
+    assert len(totals) == 2 and totals[0] != totals[1]
+    for total in totals:
+        assert f"on it: {si_range(total, 'J')}" in words
+
+
+def test_a_network_that_does_not_fit_is_an_answer(report):
+    large = replace(report, energy=None, placement_problem="'mix': expected <4096 words")
     words = words_of(html_of(large))
     assert "Not placed: 'mix': expected <4096 words" in words
     assert "by the published limits" not in words

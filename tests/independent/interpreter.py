@@ -160,6 +160,9 @@ def _nodes(graph: dict[str, Any]) -> tuple[Node, ...]:
 # --- arithmetic ------------------------------------------------------------------------------
 
 
+CLIPPED = [0]  # read and set to 0 by who counts
+
+
 def as_integers(values: Any) -> Integers:
     """Return Python integers in an array of any shape."""
     return np.asarray(values).astype(object)
@@ -177,9 +180,11 @@ def tz(p: Integers, k: Any) -> Integers:
 
 
 def sat(v: Integers, bits: int) -> Integers:
-    """Clip to the symmetric range of this many bits."""
+    """Clip to the symmetric range of this many bits; `CLIPPED` counts the values that changed."""
     largest = 2 ** (bits - 1) - 1
-    return as_integers(np.minimum(np.maximum(v, -largest), largest))
+    clipped = as_integers(np.minimum(np.maximum(v, -largest), largest))
+    CLIPPED[0] += int(np.count_nonzero(clipped != v))
+    return clipped
 
 
 def joined(messages: list[Message]) -> Message:
@@ -317,14 +322,23 @@ STEPS: dict[str, Step] = {
 # --- running ---------------------------------------------------------------------------------
 
 
-def run(file: File, inputs: Mapping[str, NDArray[Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what every node sends, (T, C), and all final states, for inputs (T, C)."""
+Watch = Callable[[Node, list[Message], Integers], None]
+
+
+def run(
+    file: File, inputs: Mapping[str, NDArray[Any]], watch: Watch | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what every node sends, (T, C), and all final states, for inputs (T, C).
+
+    `watch` is told of each step of each node: what arrives and what is sent.
+    """
     order, steps = _order(file.nodes), len(next(iter(inputs.values())))
     states: dict[str, State] = {node.name: {} for node in file.nodes}
     sent: dict[str, list[Integers]] = {node.name: [] for node in file.nodes}
     for t in range(steps):
         now: dict[str, Message] = {}
         for node in order:
+            arriving: list[Message] = []
             if node.type == "Input":
                 values = as_integers(inputs[node.name][t])
             else:
@@ -332,6 +346,8 @@ def run(file: File, inputs: Mapping[str, NDArray[Any]]) -> tuple[dict[str, Any],
                 values = STEPS[node.type](node, arriving, states[node.name])
             now[node.name] = Message(values, node.out["frac"])
             sent[node.name].append(values)
+            if watch is not None:
+                watch(node, arriving, values)
     final = {f"{name}.{part}": values for name, s in states.items() for part, values in s.items()}
     return {name: np.array(rows, dtype=object) for name, rows in sent.items()}, final
 

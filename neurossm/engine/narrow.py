@@ -1,0 +1,86 @@
+"""The float meaning of a graph with narrow recurrences: what a baseline of few bits would reach.
+
+Poles and states of each `DiagonalSSM` are rounded to so many bits, everything else stays real. A
+simulation that is kind to the narrow network: poles to nearest inside the unit circle, each part of
+each state to nearest in a unit of its own (the largest modulus that it has at full precision on the
+same data, over the largest number), no rounding of messages. Not deployed, no executor of ours.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.engine import floating
+from neurossm.errors import RangeError
+from neurossm.fixed import project_poles, round_to, saturate, symmetric_limit
+from neurossm.graph import Graph
+from neurossm.nodes import LIF, DiagonalSSM, Input
+
+Reals = NDArray[np.float64]
+WIDE = 62  # bits of a rounded value before it is saturated
+
+
+def run_narrow(graph: Graph, inputs: dict[str, NDArray[np.int64]], bits: int) -> dict[str, Reals]:
+    """Return what the outputs send, ``(B, T, C)`` each, with recurrences of `bits` bits.
+
+    Parameters
+    ----------
+    graph
+        Float or integer graph.
+    inputs
+        Name of each `Input` to integers ``(B, T, C)``.
+    bits
+        Of poles and of each part of a state, with the sign: 2 to 24.
+
+    Raises
+    ------
+    RangeError
+        If there are fewer or more bits than that.
+    """
+    if not 2 <= bits <= 24:
+        raise RangeError("recurrence", expected="2 to 24 bits", got=str(bits))
+    peaks = floating.run(graph, inputs, ()).peaks
+    sent: dict[str, Reals] = {}
+    for name in graph.order:
+        node = graph.nodes[name]
+        if isinstance(node, Input):
+            frac = node.out.frac if node.out is not None else 0
+            sent[name] = np.ldexp(inputs[name].astype(np.float64), -frac)
+            continue
+        operands = [sent[source] for source in graph.sources[name]]
+        added = np.asarray(sum(operands[1:], start=operands[0]))
+        if isinstance(node, DiagonalSSM):
+            sent[name] = _ssm(node, added, peaks[f"{name}.state"], bits)
+        elif isinstance(node, LIF):
+            sent[name] = floating._lif(node, added)
+        else:
+            sent[name] = floating._evaluate(node, operands)
+    return {name: sent[name] for name in graph.outputs}
+
+
+def _ssm(node: DiagonalSSM, u: Reals, peaks: Reals, bits: int) -> Reals:
+    """Return the output ``(B, T, C)``; `peaks` are the largest moduli of the states ``(C, N)``."""
+    real = floating._real
+    a_re, a_im = (
+        np.ldexp(part.astype(np.float64), 1 - bits)
+        for part in project_poles(real(node.a_re), real(node.a_im), bits)
+    )
+    b_re, b_im, c_re, c_im, drive_re, drive_im = (
+        real(p) for p in (node.b_re, node.b_im, node.c_re, node.c_im, node.drive_re, node.drive_im)
+    )
+    unit = np.where(peaks > 0, peaks, 1.0) / symmetric_limit(bits)
+
+    def rounded(part: Reals) -> Reals:
+        return saturate(round_to(part / unit, 0, WIDE), bits)[0] * unit
+
+    re = im = np.zeros((len(u), *a_re.shape))
+    y = np.empty_like(u)
+    for t in range(u.shape[1]):
+        entering = u[:, t, :, None]
+        re, im = (
+            rounded(a_re * re - a_im * im + b_re * entering + drive_re),
+            rounded(a_re * im + a_im * re + b_im * entering + drive_im),
+        )
+        y[:, t] = 2 * (c_re * re - c_im * im).sum(axis=2)
+    return y + real(node.d) * u + real(node.bias)
