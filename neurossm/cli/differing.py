@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from neurossm.cli.checking import check_document, verdict
 from neurossm.cli.console import Console
 
 if TYPE_CHECKING:
-    from neurossm.metrics.own_error import OwnError
+    from neurossm.metrics.check import Check
     from neurossm.trace import Comparison, Counts, NodeDifference
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A comparison with the counters of both runs; own errors where one run was of real numbers."""
+    """A comparison with the counters of both runs; a check where one run was of real numbers."""
 
     compared: Comparison
     left_counts: Mapping[str, Counts]
     right_counts: Mapping[str, Counts]
-    own: Mapping[str, OwnError] | None = None
+    check: Check | None = None
 
     @property
     def exact(self) -> bool:
         """True where both runs are of one kind: without a tolerance they must be equal."""
-        return self.own is None
+        return self.check is None
 
     def tolerance(self, given: float | None) -> float:
         """Return the tolerance that holds."""
-        from neurossm.metrics.own_error import TOLERANCE
-
-        return given if given is not None else 0.0 if self.exact else TOLERANCE
+        return self.check.tolerance if self.check is not None else given or 0.0
 
     def over(self, given: float | None) -> tuple[str, ...]:
-        """Return the nodes over the tolerance, in graph order; the first to diverge in front."""
+        """Return the nodes over the tolerance, the first to blame in front."""
+        if self.check is not None:
+            return self.check.over
         limit = self.tolerance(given)
-        if self.own is not None:
-            return tuple(name for name, error in self.own.items() if error.over(limit))
         # written so that a nan is over
         over = [r.node for r in self.compared.rows if not r.largest <= limit * r.range_left]
         first = self.compared.first
@@ -57,6 +57,7 @@ def document(found: Difference, over: tuple[str, ...], given: float | None) -> d
         "mismatches": compared.mismatches,
         "first": str(compared.first) if compared.first else None,
         "over_tolerance": list(over),
+        "check": check_document(found.check) if found.check is not None else None,
         "nodes": [_node(found, row) for row in compared.rows],
     }
 
@@ -66,15 +67,20 @@ def print_difference(
 ) -> None:
     """Print a row for each node, and which is the first over the tolerance."""
     columns = ["node", "range", "mean error", "largest error"]
-    columns += ["equal"] if found.own is None else ["spikes equal", "own mean", "own largest",
-                                                    "own spikes equal"]  # fmt: skip
+    columns += ["equal"] if found.check is None else ["per-layer error", "channel",
+                                                      "spikes", "lost or gained"]  # fmt: skip
     rows = [_row(found, row) for row in found.compared.rows]
     console.table((*columns, "saturations"), rows)
     console.say()
     first, limit = found.compared.first, found.tolerance(given)
-    if found.own is not None:
-        console.say("own: the float node on what the integer node received; errors in shares of"
-                    " its range")  # fmt: skip
+    if found.check is not None:
+        console.say(
+            "per-layer error: the float node on what the integer node received, worst"
+            " channel, share of its range or of its spikes; all else end to end"
+        )
+        for finding in found.check.findings:
+            console.say(f"over: {finding}")
+        console.say(verdict(found.check))
     else:
         console.say(f"first divergence: {first}" if first else "no divergence")
     if over:
@@ -86,19 +92,27 @@ def print_difference(
 
 def _row(found: Difference, row: NodeDifference) -> tuple[object, ...]:
     cells: tuple[object, ...] = (row.node, row.range_left, row.mean, row.largest)
-    equal = _share(row.agreement, row.mismatches)
-    if found.own is None:
-        return (*cells, equal, _saturations(found, row.node))
-    own = found.own[row.node]
-    scale, own_equal = own.range or 1.0, _share(1 - own.unequal / own.values, own.unequal)
+    if found.check is None:
+        return (*cells, _share(row.agreement, row.mismatches), _saturations(found, row.node))
+    error, end = found.check.per_layer[row.node], found.check.end_to_end[row.node]
+    channel = error.worst(found.check.tolerance)
+    share = float(error.shares[channel]) if not error.exact else 0.0
+    shown = "exact" if error.exact and not error.unequal.any() else _percent(share)
+    if error.exact and error.unequal.any():
+        shown = f"{int(error.unequal.sum()):,} differ"
+    counts = f"{end.expected.sum():,.0f} -> {end.found.sum():,.0f}" if end.spikes else ""
     return (
         *cells,
-        equal if own.spikes else "",
-        f"{own.mean / scale:.3%}",
-        f"{own.largest / scale:.2%}",
-        own_equal if own.spikes else "",
+        shown,
+        "" if shown == "exact" else str(channel),
+        counts,
+        _percent(end.moved) if end.spikes else "",
         _saturations(found, row.node),
     )
+
+
+def _percent(share: float) -> str:
+    return f"{share:.2%}" if math.isfinite(share) else "all"
 
 
 def _share(agreement: float, mismatches: int) -> str:
@@ -119,10 +133,22 @@ def _node(found: Difference, row: NodeDifference) -> dict[str, Any]:
         "saturations_left": left.saturations if left else None,
         "saturations_right": right.saturations if right else None,
     }
-    if found.own is not None:
-        own = found.own[row.node]
-        values["own"] = {
-            "largest": own.largest, "mean": own.mean, "range": own.range,
-            "agreement": 1 - own.unequal / own.values,
-        }  # fmt: skip
+    if found.check is not None:
+        error, end = found.check.per_layer[row.node], found.check.end_to_end[row.node]
+        worst = error.worst(found.check.tolerance)
+        excess = float(error.excess(found.check.tolerance)[worst])
+        values["per_layer"] = {
+            "worst_channel": worst,
+            "largest": float(error.largest[worst]),
+            "mean": float(error.total[worst] / error.values),
+            "range": float(error.range[worst]),
+            "agreement": 1 - int(error.unequal.sum()) / (error.values * len(error.unequal)),
+            "of_allowed": excess if math.isfinite(excess) else None,
+        }
+        if error.spikes:
+            values["per_layer"] |= {"spikes_float": float(error.expected[worst]),
+                                    "spikes_integer": float(error.found[worst])}  # fmt: skip
+            values["spikes"] = {"float": float(end.expected.sum()),
+                                "integer": float(end.found.sum()),
+                                "moved": end.moved}  # fmt: skip
     return values

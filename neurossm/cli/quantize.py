@@ -18,12 +18,14 @@ from neurossm.cli.quantizing import (
 
 if TYPE_CHECKING:
     from neurossm.graph import Graph
+    from neurossm.metrics.check import Check
     from neurossm.passes import Percentiles, Quantize, Ranges
     from neurossm.store import Golden
     from neurossm_models.data import Dataset
 
 GOLDEN_STEPS = 64
 PERCENTILE = 99.99
+CHECK_SAMPLES = 32  # of the calibration data; the whole float run and the float node by node
 SAMPLES_A_PART = 8  # all values of all nodes of so many samples are in memory at once
 
 
@@ -66,8 +68,13 @@ def quantize(
     """Quantize a graph after training: every neuron becomes an integer recurrence.
 
     Prints for every node what was chosen and why, what became of the poles, and which registers
-    are proven not to saturate; for the others, what was clipped on the calibration data.
+    are proven not to saturate; for the others, what was clipped on the calibration data. In the end
+    one line of verdict: the first 32 samples of the calibration data run on the float and on the
+    integer graph as `neurossm diff` compares them. A check that failed does not change the exit
+    status: the file holds what was asked for, which fine-tuning may start from. Scripts read
+    `check.passed` of --json, or the status of `neurossm diff`.
     """
+    from neurossm.cli.checking import check_document, verdict
     from neurossm.cli.executing import load_data
     from neurossm.engine import run
     from neurossm.passes import Quantize
@@ -85,6 +92,7 @@ def quantize(
     integer = made.graph
     with console.progress("counting saturations", len(data)) as progress:
         counts = dict(run(integer, data.inputs, "fast", (), progress).counts)
+    checked = checked_on(floating, integer, data, console)
     golden = golden_vectors(integer, data)
     save(output, integer, golden)
     document = {
@@ -93,6 +101,7 @@ def quantize(
         "formats": {name: str(node.out) for name, node in integer.nodes.items()},
         "percentile": percentile if settings.uses("percentile") else None,
         **report_document(made, settings, counts),
+        "check": check_document(checked),
     }  # fmt: skip
     if report:
         write_report(report, document)
@@ -100,6 +109,9 @@ def quantize(
     print_report(console, made, counts, len(data))
     console.say()
     console.say(f"{output}: {len(integer.nodes)} integer nodes, {len(golden)} golden vectors")
+    if console.as_json and not checked.passed:
+        console.note(verdict(checked))
+    console.say(verdict(checked))
 
 
 def quantized(graph: Graph, data: Dataset, settings: Quantize, console: Console) -> Graph:
@@ -126,6 +138,16 @@ def calibrated(
     with console.progress("calibrating", len(data)) as progress:
         trace = run(graph, data.inputs, "float", "outputs", progress)
     return calibrate(graph, trace, *found)
+
+
+def checked_on(floating: Graph, integer: Graph, data: Dataset, console: Console) -> Check:
+    """Return the check of an integer graph on the first samples of the calibration data."""
+    from neurossm.metrics.check import check
+
+    inputs = data.inputs[:CHECK_SAMPLES]
+    lengths = None if data.lengths is None else data.lengths[:CHECK_SAMPLES]
+    with console.progress("checking", 2 * len(inputs)) as progress:
+        return check(floating, integer, inputs, lengths, progress=progress)
 
 
 def percentiles(graph: Graph, data: Dataset, percent: float, console: Console) -> Percentiles:

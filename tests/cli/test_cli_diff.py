@@ -1,4 +1,4 @@
-"""``neurossm diff``: float against integer, with each node's own error; unlike formats."""
+"""``neurossm diff``: float against integer, per layer and end to end; unlike formats."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from neurossm.engine import run
 from neurossm.fixed import Quantized
 from neurossm.store import load, save
+from neurossm_models.data import load as load_data
 
 STEPS, CHANNELS = 64, 1 + 8 + 2 * 7 * 8 + 3 * 10
 DATA = ("--data", "digits:test:10")
@@ -24,7 +26,7 @@ def test_diff_of_equal_traces(neurossm, files, tmp_path):
     assert same.document["values_compared"] == 2 * STEPS * CHANNELS
     assert {node["agreement"] for node in same.document["nodes"]} == {1.0}
     spoken = neurossm("diff", tmp_path / "fast", tmp_path / "fast").out
-    assert "no divergence" in spoken and "own" not in spoken
+    assert "no divergence" in spoken and "per-layer" not in spoken
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def test_float_against_integer(neurossm, files, rounded):
     nodes = {node["node"]: node for node in document["nodes"]}
     assert list(nodes) == list(load(files.floating).order)
     # thresholds decide exactly as the real numbers do, though what arrives is not the same
-    assert nodes["blocks.1.spike"]["own"]["agreement"] == 1
+    assert nodes["blocks.1.spike"]["per_layer"]["agreement"] == 1
     assert nodes["blocks.1.spike"]["agreement"] < 1
     assert nodes["blocks.0.mix.value"]["saturations_right"] == 0
     assert nodes["blocks.0.mix.value"]["saturations_left"] is None
@@ -49,19 +51,38 @@ def test_float_against_integer(neurossm, files, rounded):
     assert neurossm("diff", files.integer, files.floating, *DATA, "--json").out == rounded.out
 
 
-def test_the_tolerance_is_held_against_the_own_error(neurossm, files, rounded):
-    shares = [
-        max(node["own"]["largest"], 10 * node["own"]["mean"]) / node["own"]["range"]
+def test_what_the_check_says(neurossm, files, rounded):
+    found = rounded.document["check"]
+    assert found["passed"] and found["findings"] == [] and found["samples"] == 10
+    assert found["predictions"] == 10 and 0 <= found["predictions_equal"] <= 10
+    assert found["verdict"].startswith("check: 10 samples: largest per-layer error ")
+    spoken = neurossm("diff", files.floating, files.integer, *DATA).out
+    assert found["verdict"] in spoken
+    spike = {node["node"]: node for node in rounded.document["nodes"]}["blocks.0.spike"]
+    floating = run(load(files.floating), load_data("digits:test:10").inputs, "float")
+    counts = [int(floating.values["blocks.0.spike"].sum())]
+    counts.append(int(run(load(files.integer), load_data("digits:test:10").inputs)
+                      .values["blocks.0.spike"].sum()))  # fmt: skip
+    assert [spike["spikes"]["float"], spike["spikes"]["integer"]] == counts
+    assert f"{counts[0]:,} -> {counts[1]:,}" in spoken
+
+
+def test_the_tolerance_is_held_against_the_per_layer_error(neurossm, files, rounded):
+    # what is allowed of graded messages is proportional to the tolerance
+    allowed = [
+        node["per_layer"]["of_allowed"]
         for node in rounded.document["nodes"]
-        if node["own"]["range"] and "spike" not in node["node"]
+        if "spike" not in node["node"]
     ]
+    just = 0.1 * max(allowed)
     graphs = ("diff", files.floating, files.integer, *DATA)
-    assert neurossm(*graphs, "--tolerance", max(shares) * 1.001).status == 0
-    over = neurossm(*graphs, "--tolerance", max(shares) * 0.999, "--json")
+    assert neurossm(*graphs, "--tolerance", just * 1.001).status == 0
+    over = neurossm(*graphs, "--tolerance", just * 0.999, "--json")
     assert over.status == 1 and len(over.document["over_tolerance"]) == 1
-    spoken = neurossm(*graphs, "--tolerance", max(shares) * 0.999)
-    assert f"first over tolerance ({max(shares) * 0.999:g})" in spoken.out
+    spoken = neurossm(*graphs, "--tolerance", just * 0.999)
+    assert f"first over tolerance ({just * 0.999:g})" in spoken.out
     assert over.document["over_tolerance"][0] in spoken.out.splitlines()[-1]
+    assert "check FAILED: 10 samples: " in spoken.out
 
 
 def test_a_spoiled_node_is_named_first_although_errors_travel(neurossm, files, tmp_path):
