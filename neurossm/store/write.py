@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-import secrets
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import InputError
+from neurossm.files import replacing
 from neurossm.store.tree import (
     MAX_ARRAY_BYTES,
     MAX_CHUNK_BYTES,
@@ -25,7 +26,6 @@ from neurossm.store.tree import (
     Scalar,
     Tree,
     digest,
-    plain,
     shown,
     size_in_memory,
 )
@@ -53,19 +53,11 @@ def write_tree(path: Path, tree: Tree, before: Callable[[Path], None] | None = N
         If the file cannot be written, or a value is beyond the bounds of the format.
     """
     _check(tree, str(path))
-    try:
-        unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-        with open(unfinished, "xb"):
-            pass
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name, or no name
-        raise _unwritable(path, error) from None
-    try:
-        _fill(unfinished, tree, before)
-        os.replace(unfinished, path)
-    except (OSError, RuntimeError) as error:  # h5py raises either when the disk is full
-        raise _unwritable(path, error) from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replacing(path) as unfinished:
+        try:
+            _fill(unfinished, tree, before)
+        except (OSError, RuntimeError) as error:  # h5py raises either when the disk is full
+            raise _cause(error) from None
 
 
 def chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
@@ -91,11 +83,14 @@ def _fill(path: Path, tree: Tree, before: Callable[[Path], None] | None) -> None
         _write(file.create_group(ROOT), {**tree, "sha256": digest(tree).hex()})
 
 
-def _unwritable(path: Path, error: Exception) -> InputError:
-    reason = getattr(error, "strerror", None)
-    if not reason:
-        reason = "an impossible name" if isinstance(error, ValueError) else "a failing write"
-    return InputError(plain(str(path), 400), expected="a file that can be written", got=reason)
+def _cause(error: OSError | RuntimeError) -> OSError:
+    """Return the system's error that HDF5 met; it stands in the middle of HDF5's text."""
+    if isinstance(error, OSError) and error.strerror and error.errno:
+        return error
+    found = re.search(r"errno = (\d+)", str(error))
+    if found:
+        return OSError(int(found[1]), os.strerror(int(found[1])))
+    return OSError(0, "a failing write")
 
 
 def _write(group: h5py.Group, tree: Tree) -> None:

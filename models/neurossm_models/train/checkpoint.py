@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from neurossm import files
 from neurossm.errors import FormatError
+from neurossm.files import unwritable
 
 Tensors = dict[str, Tensor]
 Names = dict[nn.Parameter, str]
+CONTINUE = "go on with --resume"  # where a run could not write
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps of a parameter
 
 
@@ -129,11 +131,15 @@ def _form(tensor: Tensor) -> str:
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file beside its place and move it there once it is complete on the disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    """Write a file of a run whole or not at all; its folder is made.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written: the file, the cause, and how to go on.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path.parent, "", error, CONTINUE) from None
+    files.replace_file(path, content, unfinished=f"{path.name}.part", remedy=CONTINUE)
