@@ -132,12 +132,17 @@ def unwritable(
 ) -> InputError:
     """Return the error for a file that cannot be written, with the cause.
 
-    On a full disk the remedy is room, and then `remedy` unless that is another name.
+    Another name is the remedy unless the disk is full; any other `remedy` comes after the cause is
+    gone.
     """
     got = reason if isinstance(reason, str) else _cause(reason)
+    first = ""
     if isinstance(reason, OSError) and reason.errno in FULL:
-        after = "" if remedy == OTHER_NAME else f", then {remedy}"
-        remedy = f"make room in {Path(path).parent}{after}"
+        first = f"make room in {Path(path).parent}"
+    elif remedy != OTHER_NAME:
+        first = "see to it that it can be written"
+    if first:
+        remedy = first if remedy == OTHER_NAME else f"{first}, then {remedy}"
     return InputError(
         f"{option} {path}" if option else str(path),
         expected="a file that can be written", got=got, remedy=remedy,

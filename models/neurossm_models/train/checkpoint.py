@@ -141,5 +141,5 @@ def replace_file(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise unwritable(path.parent, "", error, CONTINUE) from None
+        raise unwritable(path.parent, "", error) from None
     files.replace_file(path, content, unfinished=f"{path.name}.part", remedy=CONTINUE)
