@@ -76,11 +76,16 @@ def replace_file(
 ) -> None:
     """Write a file, or replace an existing one when the new one is complete; as `replacing`."""
     with replacing(path, option, unfinished=unfinished, remedy=remedy) as part:
-        descriptor = os.open(part, os.O_WRONLY | os.O_TRUNC)
-        try:
-            _write(descriptor, content)
-        finally:
-            os.close(descriptor)
+        rewrite(part, content)
+
+
+def rewrite(part: Path, content: bytes) -> None:
+    """Write an unfinished file, in place of what it holds; for use inside of `replacing`."""
+    descriptor = os.open(part, os.O_WRONLY | os.O_TRUNC)
+    try:
+        _write(descriptor, content)
+    finally:
+        os.close(descriptor)
 
 
 def append(path: str | Path, content: bytes, option: str = "", *, remedy: str = OTHER_NAME) -> None:

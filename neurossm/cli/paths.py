@@ -142,6 +142,7 @@ READS_RECIPE = Reads(_recipe)
 READS_RUN = Reads(_run)
 READS_DATA = Reads(_data)
 WRITES = Writes()
+WRITES_WITH_FOLDER = Writes(lambda file, arguments: [file])  # the command makes its folder
 
 
 def writes_into(*names: str) -> Writes:
