@@ -29,9 +29,10 @@ from neurossm.cli import (
     train,
     verify,
 )
+from neurossm.cli.paths import Commands
 from neurossm.errors import NeurossmError
 
-app = typer.Typer(
+app = Commands(
     name="neurossm",
     help="Spiking state space models from PyTorch to Loihi 2.",
     add_completion=False,

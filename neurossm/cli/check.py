@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from neurossm.cli.console import Console, JsonOption
+from neurossm.cli.paths import READS, READS_CHIP
 
-HardwareOption = Annotated[str, typer.Option(help="A chip by name, or a TOML file.")]
+HardwareOption = Annotated[str, typer.Option(help="A chip by name, or a TOML file."), READS_CHIP]
 MappingOption = Annotated[
     str,
     typer.Option(help="state: one neuron a state; channel: the states of a channel in one neuron."),
@@ -20,7 +21,7 @@ ChipsOption = Annotated[
 
 
 def check(
-    graph: Annotated[Path, typer.Argument(help="An integer .nssm file.")],
+    graph: Annotated[Path, typer.Argument(help="An integer .nssm file."), READS],
     hardware: HardwareOption = "loihi2",
     chips: ChipsOption = None,
     ssm_mapping: MappingOption = "state",

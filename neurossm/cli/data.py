@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.paths import Commands
 
-app = typer.Typer(help="Data sets: list them, fetch them.", rich_markup_mode=None)
+app = Commands(help="Data sets: list them, fetch them.", rich_markup_mode=None)
 
 
 @app.command("list")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.paths import READS_RUN, writes_into
 from neurossm.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from neurossm_models.data import Dataset
 
 CALIBRATION = "mnist:train:512"
+FILES = ("model.nssm", "model.int.nssm", "report.html")
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,11 @@ class Parity:
 
 def demo(
     checkpoint: Annotated[str, typer.Option(help="Run folder or name of a checkpoint."
-                                            )] = "binary-s4d-smnist",
+                                            ), READS_RUN] = "binary-s4d-smnist",
     samples: Annotated[int, typer.Option(help="MNIST test images for the accuracies.")] = 10_000,
     lava_samples: Annotated[int, typer.Option(help="Images run on Lava; 0 leaves Lava out.")] = 20,
-    out: Annotated[Path, typer.Option(help="Folder for files and the report.")] = Path("out/demo"),
+    out: Annotated[Path, typer.Option(help="Folder for files and the report."),
+                   writes_into(*FILES)] = Path("out/demo"),
     data_dir: DataDirOption = "",
     json: JsonOption = False,
 ) -> int:  # fmt: skip

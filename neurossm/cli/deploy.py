@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neurossm.cli.console import Console, JsonOption
+from neurossm.cli.paths import READS, writes_into
 from neurossm.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,12 +20,16 @@ MISSING = "lava-loihi is not installed here (closed, for members of Intel's INRC
 
 
 def deploy(
-    graph: Annotated[Path, typer.Argument(help="An integer .nssm file with golden vectors.")],
+    graph: Annotated[
+        Path, typer.Argument(help="An integer .nssm file with golden vectors."), READS
+    ],
     target: Annotated[
         str, typer.Option(help="loihi2, or lava: the same network on the CPU simulator.")
     ] = "loihi2",
     bundle: Annotated[
-        Path | None, typer.Option(help="Write the bundle into this new folder, and run from it.")
+        Path | None,
+        typer.Option(help="Write the bundle into this new folder, and run from it."),
+        writes_into(),  # nothing that is there: the folder is new
     ] = None,
     processes: Annotated[
         str,

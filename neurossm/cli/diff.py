@@ -12,6 +12,7 @@ import typer
 
 from neurossm.cli.console import Console, DataDirOption, JsonOption
 from neurossm.cli.differing import Difference, document, print_difference
+from neurossm.cli.paths import READS, READS_DATA
 from neurossm.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
 
 
 def diff(
-    left: Annotated[Path, typer.Argument(help="A trace, or a graph.")],
-    right: Annotated[Path, typer.Argument(help="Another trace, or another graph.")],
-    data: Annotated[str, typer.Option(help="For two graphs: NAME:SPLIT:N to run them on.")] = "",
+    left: Annotated[Path, typer.Argument(help="A trace, or a graph."), READS],
+    right: Annotated[Path, typer.Argument(help="Another trace, or another graph."), READS],
+    data: Annotated[
+        str, typer.Option(help="For two graphs: NAME:SPLIT:N to run them on."), READS_DATA
+    ] = "",
     tolerance: Annotated[
         float | None,
         typer.Option(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.cli.console import Console, JsonOption
+from neurossm.cli.paths import READS_RUN, WRITES
 from neurossm.errors import CheckFailed, GraphError, InputError
 
 if TYPE_CHECKING:
@@ -18,8 +19,10 @@ NIR_MODES = ("strict", "auto", "off")
 
 
 def export(
-    run: Annotated[str, typer.Argument(help="A run folder or the name of a checkpoint.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The .nssm file to write.")],
+    run: Annotated[str, typer.Argument(help="A run folder or the name of a checkpoint."),
+                   READS_RUN],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The .nssm file to write."),
+                      WRITES],
     nir: Annotated[str, typer.Option(help="strict: fail unless NIR can express the whole graph;"
                                      " auto: write NIR where it can; off.")] = "auto",
     json: JsonOption = False,

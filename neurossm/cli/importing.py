@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.cli.console import Console, JsonOption
+from neurossm.cli.paths import READS, WRITES
 from neurossm.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,8 +43,9 @@ Reader = Callable[[Path, Options], tuple["Graph", str]]
 
 
 def import_(
-    source: Annotated[Path, typer.Argument(help="The file of the other tool.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The .nssm file to write.")],
+    source: Annotated[Path, typer.Argument(help="The file of the other tool."), READS],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The .nssm file to write."),
+                      WRITES],
     format: Annotated[
         str | None, typer.Option("--from", help="nir | netx; by default what the file looks like.")
     ] = None,

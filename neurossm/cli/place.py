@@ -9,6 +9,7 @@ import typer
 
 from neurossm.cli.check import ChipsOption, HardwareOption, MappingOption
 from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.paths import READS, READS_DATA, READS_RECIPE, WRITES
 from neurossm.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
 
 
 def place(
-    graph: Annotated[Path | None, typer.Argument(help="An .nssm file, float or integer.")] = None,
-    like: Annotated[str, typer.Option(help="Plan the network of a recipe: no weights yet.")] = "",
+    graph: Annotated[
+        Path | None, typer.Argument(help="An .nssm file, float or integer."), READS
+    ] = None,
+    like: Annotated[
+        str, typer.Option(help="Plan the network of a recipe: no weights yet."), READS_RECIPE
+    ] = "",
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="With --like: a change, model.width=256.")
     ] = None,
@@ -28,9 +33,13 @@ def place(
     chips: ChipsOption = None,
     ssm_mapping: MappingOption = "state",
     data: Annotated[
-        str, typer.Option(help="Measure activity on NAME:SPLIT:N, such as mnist:test:16.")
+        str,
+        typer.Option(help="Measure activity on NAME:SPLIT:N, such as mnist:test:16."),
+        READS_DATA,
     ] = "",
-    svg: Annotated[Path | None, typer.Option(help="Write a drawing of the chips here.")] = None,
+    svg: Annotated[
+        Path | None, typer.Option(help="Write a drawing of the chips here."), WRITES
+    ] = None,
     data_dir: DataDirOption = "",
     json: JsonOption = False,
 ) -> None:
@@ -39,11 +48,10 @@ def place(
     from neurossm.metrics.per_core import per_core_at_most
     from neurossm.metrics.step_time import step_time
     from neurossm.placement import place as place_network
-    from neurossm.store import check_output, write_text
+    from neurossm.store import write_text
 
     console, chip = Console(json), load_hardware(hardware)
     check_what(graph, like, set_, data)
-    check_output("--svg", svg, graph)
     said: tuple[str, ...] = ()
     if graph is not None:
         from neurossm.store import load

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.paths import READS, READS_CHIP, READS_DATA, READS_RUN, WRITES
 from neurossm.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
 
 
 def profile(
-    graph: Annotated[Path, typer.Argument(help="An integer .nssm file.")],
-    data: Annotated[str, typer.Option(help="NAME:SPLIT:N, such as mnist:test:256.")],
-    hardware: Annotated[str, typer.Option(help="A chip by name, or a TOML file.")] = "loihi2",
+    graph: Annotated[Path, typer.Argument(help="An integer .nssm file."), READS],
+    data: Annotated[str, typer.Option(help="NAME:SPLIT:N, such as mnist:test:256."), READS_DATA],
+    hardware: Annotated[
+        str, typer.Option(help="A chip by name, or a TOML file."), READS_CHIP
+    ] = "loihi2",
     ssm_mapping: Annotated[
         str | None, typer.Option(help="Place it by one mapping: channel | state (default: both).")
     ] = None,
@@ -30,21 +33,27 @@ def profile(
         float | None, typer.Option(help="Real time: steps a second (default: the graph's own).")
     ] = None,
     neurobench: Annotated[
-        Path | None, typer.Option(help="Write NeuroBench's algorithm metrics to this JSON file.")
+        Path | None,
+        typer.Option(help="Write NeuroBench's algorithm metrics to this JSON file."),
+        WRITES,
     ] = None,
     measure_cpu: Annotated[
         bool, typer.Option("--measure-cpu", help="Time the float network and the fast engine here.")
     ] = False,
     model: Annotated[
-        str | None, typer.Option(help="Checkpoint or run folder of the float network to time.")
+        str | None,
+        typer.Option(help="Checkpoint or run folder of the float network to time."),
+        READS_RUN,
     ] = None,
     baseline_samples: Annotated[
         int | None,
         typer.Option(help="Sequences on which to simulate narrow recurrences (default: seconds)."),
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the report here.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the report here."), WRITES] = None,
     float_: Annotated[
-        Path | None, typer.Option("--float", help="The float .nssm file, to compare accuracy.")
+        Path | None,
+        typer.Option("--float", help="The float .nssm file, to compare accuracy."),
+        READS,
     ] = None,
     data_dir: DataDirOption = "",
     json: JsonOption = False,
@@ -57,12 +66,10 @@ def profile(
     from neurossm.hardware import load_hardware
     from neurossm.metrics import measure, multiplications
     from neurossm.report import Accuracy, write_html
-    from neurossm.store import check_output, load
+    from neurossm.store import load
 
     if model is not None and not measure_cpu:
         raise InputError("--model", expected="--measure-cpu beside it", got="it alone")
-    check_output("--neurobench", neurobench, graph, float_)
-    check_output("--html", html, graph, float_, neurobench)
     console, chip = Console(json), load_hardware(hardware)
     loaded, samples = load(graph), load_data(data, data_dir)
     placements, problem = profiling.placed(loaded, chip, ssm_mapping, chips)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.paths import READS, READS_DATA, WRITES
 from neurossm.cli.quantizing import (
     pole_width,
     print_report,
@@ -30,10 +31,14 @@ SAMPLES_A_PART = 8  # all values of all nodes of so many samples are in memory a
 
 
 def quantize(
-    graph: Annotated[Path, typer.Argument(help="A float .nssm file.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The integer file to write.")],
+    graph: Annotated[Path, typer.Argument(help="A float .nssm file."), READS],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="The integer file to write."), WRITES
+    ],
     calibrate: Annotated[
-        str, typer.Option(help="Data that sets the ranges, NAME:SPLIT:N, such as mnist:train:512.")
+        str,
+        typer.Option(help="Data that sets the ranges, NAME:SPLIT:N, such as mnist:train:512."),
+        READS_DATA,
     ],
     poles: Annotated[
         str, typer.Option(help="Poles: q15 (Q1.15, 16 bits), q12 (12 bits), or a number of bits.")
@@ -60,7 +65,7 @@ def quantize(
     ] = PERCENTILE,
     headroom: Annotated[int, typer.Option(help="Bits kept free above what was seen.")] = 1,
     report: Annotated[
-        Path | None, typer.Option(help="Write what was chosen, and why, here as JSON.")
+        Path | None, typer.Option(help="Write what was chosen, and why, here as JSON."), WRITES
     ] = None,
     data_dir: DataDirOption = "",
     json: JsonOption = False,
@@ -78,11 +83,9 @@ def quantize(
     from neurossm.cli.executing import load_data
     from neurossm.engine import run
     from neurossm.passes import Quantize
-    from neurossm.store import check_output, graph_digest, load, save
+    from neurossm.store import graph_digest, load, save
 
     console = Console(json)
-    check_output("-o", output, graph)
-    check_output("--report", report, graph, output)
     settings = Quantize(
         pole_bits=pole_width(poles), weight_bits=weights, state_bits=state, message_bits=messages,
         headroom=headroom, range_rule=ranges, range_rules=range_rules(range_of or []),

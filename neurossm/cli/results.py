@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.paths import writes_into
 from neurossm.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def results(
     folder: Annotated[
         Path | None,
         typer.Option(help="Where checkpoints/, results.json and README.md are (default: models/)."),
+        writes_into("results.json", "README.md"),
     ] = None,
     data_dir: DataDirOption = "",
     json: JsonOption = False,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.paths import READS, READS_DATA, WRITES
 from neurossm.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def run(
-    graph: Annotated[Path, typer.Argument(help="An .nssm file.")],
-    data: Annotated[str, typer.Option(help="NAME:SPLIT[:N], such as mnist:test:100.")],
+    graph: Annotated[Path, typer.Argument(help="An .nssm file."), READS],
+    data: Annotated[str, typer.Option(help="NAME:SPLIT[:N], such as mnist:test:100."), READS_DATA],
     engine: Annotated[
         str, typer.Option(help="reference | fast | lava (integers) or float.")
     ] = "fast",
     trace: Annotated[
-        Path | None, typer.Option(help="Write the values of every node to this file.")
+        Path | None, typer.Option(help="Write the values of every node to this file."), WRITES
     ] = None,
     dask: Annotated[
         str,
@@ -53,10 +54,9 @@ def run(
 ) -> None:
     """Run a graph on labeled data and print its accuracy."""
     from neurossm.cli.executing import execute, lava_options, load_data
-    from neurossm.store import check_output, load, save_trace
+    from neurossm.store import load, save_trace
 
     console = Console(json)
-    check_output("--trace", trace, graph)
     options = dask_options(dask, workers, trace)
     loaded, samples = load(graph), load_data(data, data_dir)
     lava = lava_options(engine, fuse, stacked, len(samples))

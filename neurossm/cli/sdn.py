@@ -9,10 +9,13 @@ from typing import Annotated
 import typer
 
 from neurossm.cli.console import Console, JsonOption
+from neurossm.cli.paths import WRITES_WITH_FOLDER
 
 
 def sdn(
-    out: Annotated[Path | None, typer.Option(help="File (default: sdn-tauX.safetensors).")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File (default: sdn-tauX.safetensors)."), WRITES_WITH_FOLDER
+    ] = None,
     tau: Annotated[float, typer.Option(help="Leak of the neuron; hard reset.")] = 0.125,
     steps: Annotated[int, typer.Option(help="Training steps.")] = 3000,
     seed: Annotated[int, typer.Option(help="Seed of data and start.")] = 0,

@@ -9,19 +9,21 @@ from typing import Annotated
 import typer
 
 from neurossm.cli.console import Console, JsonOption
+from neurossm.cli.paths import READS, WRITES
 
 
 def show(
-    graph: Annotated[Path, typer.Argument(help="An .nssm file.")],
-    svg: Annotated[Path | None, typer.Option(help="Write a drawing of the graph here.")] = None,
+    graph: Annotated[Path, typer.Argument(help="An .nssm file."), READS],
+    svg: Annotated[
+        Path | None, typer.Option(help="Write a drawing of the graph here."), WRITES
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """List the nodes of a graph: shapes, formats, parameter and state counts."""
     from neurossm.report import graph_svg, node_table
-    from neurossm.store import check_output, describe, graph_digest, load, write_text
+    from neurossm.store import describe, graph_digest, load, write_text
 
     console = Console(json)
-    check_output("--svg", svg, graph)
     about, loaded = describe(graph), load(graph)
     rows = node_table(loaded)
     if svg:

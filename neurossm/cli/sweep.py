@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.paths import READS, READS_CHIP, READS_DATA, WRITES
 from neurossm.cli.quantizing import pole_width
 from neurossm.cli.sweeping import FLOAT, Point, SweepFile, SweepRow, points
 from neurossm.errors import GraphError, InputError, RangeError
@@ -23,9 +24,13 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    graph: Annotated[Path, typer.Argument(help="A float .nssm file.")],
-    data: Annotated[str, typer.Option(help="Test data, NAME:SPLIT:N, such as mnist:test:2000.")],
-    calibrate: Annotated[str, typer.Option(help="Data that sets the ranges, NAME:SPLIT:N.")],
+    graph: Annotated[Path, typer.Argument(help="A float .nssm file."), READS],
+    data: Annotated[
+        str, typer.Option(help="Test data, NAME:SPLIT:N, such as mnist:test:2000."), READS_DATA
+    ],
+    calibrate: Annotated[
+        str, typer.Option(help="Data that sets the ranges, NAME:SPLIT:N."), READS_DATA
+    ],
     poles: Annotated[str, typer.Option(help="Widths of poles, such as 8,10,12,16.")] = "",
     weights: Annotated[str, typer.Option(help="Widths of weights and gains.")] = "",
     state: Annotated[str, typer.Option(help="Widths of states and membranes.")] = "",
@@ -37,11 +42,14 @@ def sweep(
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="CSV; points that it holds are not measured again."),
+        WRITES,  # it reads what it wrote before
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw accuracy and energy (.svg, .png).")
+        Path | None, typer.Option(help="Draw accuracy and energy (.svg, .png)."), WRITES
     ] = None,
-    hardware: Annotated[str, typer.Option(help="A chip by name, or a TOML file.")] = "loihi2",
+    hardware: Annotated[
+        str, typer.Option(help="A chip by name, or a TOML file."), READS_CHIP
+    ] = "loihi2",
     data_dir: DataDirOption = "",
     json: JsonOption = False,
 ) -> None:

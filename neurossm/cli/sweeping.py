@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import csv
-import os
-from collections.abc import Mapping, Sequence
+import io
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import product
 from pathlib import Path
 
 from neurossm.errors import InputError
+from neurossm.files import append, replace_file
 
+GO_ON = "give the same command again: it goes on where it was"
 WIDTHS = ("poles", "weights", "state", "messages")
 
 
@@ -132,22 +134,23 @@ class SweepFile:
         if path and path.exists() and path.stat().st_size:
             self.rows = self._read(path)
         elif path:
-            with path.open("w", newline="", encoding="utf-8") as file:
-                csv.writer(file, lineterminator="\n").writerow(COLUMNS)
+            append(path, _line(COLUMNS), "-o")
 
     def find(self, wanted: SweepRow) -> SweepRow | None:
         """Return the row of this measurement, if it was made before."""
         return next((row for row in self.rows if row.same_measurement(wanted)), None)
 
     def add(self, row: SweepRow) -> None:
-        """Add a row; it is on the disk when this returns."""
+        """Add a row; it is on the disk when this returns.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written; the rows before it stay as they are.
+        """
+        if self._path is not None:
+            append(self._path, _line(asdict(row).values()), "-o", remedy=GO_ON)
         self.rows.append(row)
-        if self._path is None:
-            return
-        with self._path.open("a", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerow(asdict(row).values())
-            file.flush()
-            os.fsync(file.fileno())
 
     def _read(self, path: Path) -> list[SweepRow]:
         try:
@@ -155,6 +158,9 @@ class SweepFile:
         except UnicodeDecodeError:
             raise InputError(str(path), expected="a table of a sweep", got="no text") from None
         whole = text[: text.rfind("\n") + 1]
+        if not whole and _line(COLUMNS).startswith(text.encode()):  # killed in the header
+            replace_file(path, _line(COLUMNS), "-o")
+            return []
         lines = list(csv.reader(whole.split("\n")[:-1]))
         if not lines or tuple(lines[0]) != COLUMNS:
             raise InputError(
@@ -163,8 +169,14 @@ class SweepFile:
             )  # fmt: skip
         rows = [_row(path, number, line) for number, line in enumerate(lines[1:], start=2)]
         if whole != text:  # killed in the middle of a line
-            path.write_text(whole, encoding="utf-8")
+            replace_file(path, whole.encode(), "-o")
         return rows
+
+
+def _line(cells: Iterable[object]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue().encode()
 
 
 def _row(path: Path, number: int, cells: list[str]) -> SweepRow:

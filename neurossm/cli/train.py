@@ -10,27 +10,41 @@ import typer
 
 from neurossm.cli.console import Console, JsonOption
 from neurossm.cli.finetuning import CALIBRATION_SAMPLES, finetune_changes, make_twin
+from neurossm.cli.paths import READS_DATA, READS_RECIPE, READS_RUN, Arguments, Writes
 from neurossm.cli.quantizing import pole_width
 
 
+def _written(folder: Path, arguments: Arguments) -> list[Path]:
+    """Return what a run writes; resuming it keeps the recipe that is there."""
+    from neurossm_models.train import RUN_FILES
+
+    names = set(RUN_FILES) - ({"recipe.toml"} if arguments["resume"] else set())
+    return [folder / name for name in sorted(names)]
+
+
+RUN_FOLDER = Writes(_written)
+
+
 def train(
-    recipe: Annotated[str, typer.Argument(help="A recipe's name or a TOML file.")],
+    recipe: Annotated[str, typer.Argument(help="A recipe's name or a TOML file."), READS_RECIPE],
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="Override: section.key=value; repeatable.")
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Run folder (default: runs/NAME, runs/NAME-finetuned).")
+        Path | None, typer.Option(help="Run folder (default: runs/NAME, runs/NAME-finetuned)."),
+        RUN_FOLDER,
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
     finetune_from: Annotated[
-        str, typer.Option(help="Start from the weights of this run or checkpoint.")
+        str, typer.Option(help="Start from the weights of this run or checkpoint."), READS_RUN
     ] = "",
     quantized: Annotated[
         bool, typer.Option("--quantized", help="Fine-tune on the integers that will run.")
     ] = False,
     calibrate: Annotated[
         str, typer.Option(help="Data that sets the ranges, NAME:SPLIT:N"
-                               f" (default: the recipe's, train, {CALIBRATION_SAMPLES}).")
+                               f" (default: the recipe's, train, {CALIBRATION_SAMPLES})."),
+        READS_DATA,
     ] = "",
     poles: Annotated[str, typer.Option(help="Width of a pole's parts: q15, q12 or bits.")] = "",
     weights: Annotated[int | None, typer.Option(help="Width of weights and gains.")] = None,

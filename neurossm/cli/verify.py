@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.cli.console import Console, JsonOption
+from neurossm.cli.paths import READS
 from neurossm.errors import FormatError, InputError
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def verify(
-    graph: Annotated[Path, typer.Argument(help="An integer .nssm file.")],
+    graph: Annotated[Path, typer.Argument(help="An integer .nssm file."), READS],
     engine: Annotated[str, typer.Option(help="reference | fast | lava")] = "fast",
     json: JsonOption = False,
 ) -> int:

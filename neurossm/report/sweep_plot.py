@@ -11,6 +11,7 @@ from statistics import mode
 from typing import Any
 
 from neurossm.errors import InputError
+from neurossm.files import replacing
 
 WIDTHS = ("poles", "weights", "state", "messages")
 Row = Mapping[str, Any]
@@ -67,7 +68,8 @@ def draw_sweep(path: Path, rows: Sequence[Row], title: str) -> None:
     axes[1][0].set_ylabel("modelled energy\nof an inference, J")
     axes[0][-1].legend(fontsize="small")
     figure.suptitle(title)
-    figure.savefig(path)
+    with replacing(path, "--plot") as unfinished:
+        figure.savefig(unfinished, format=path.suffix[1:])
 
 
 def check_plot(path: Path) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
 from neurossm.errors import InputError
+from neurossm.files import replace_file, unwritable
 
 
 def write_text(path: str | Path, text: str, option: str = "") -> None:
@@ -26,20 +26,14 @@ def write_text(path: str | Path, text: str, option: str = "") -> None:
     InputError
         If the file cannot be written.
     """
+    file = Path(path)
     try:
-        file = Path(path).resolve()  # a link stays one: what it leads to is replaced
-        if file.exists() and not file.is_file():
+        if file.exists() and not file.is_file() and not file.is_dir():
             file.write_text(text, encoding="utf-8")
             return
-        unfinished = file.with_name(f".{file.name}.{secrets.token_hex(4)}.tmp")
-        try:
-            unfinished.write_text(text, encoding="utf-8")
-            os.replace(unfinished, file)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name, or no name
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise _unwritable(path, option, reason) from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise unwritable(path, option, error) from None
+    replace_file(path, text.encode(), option)
 
 
 def check_output(option: str, path: Path | None, *read: Path | None) -> None:
@@ -62,18 +56,12 @@ def check_output(option: str, path: Path | None, *read: Path | None) -> None:
                     got=f"the same file as {other}", remedy="give it another name",
                 )  # fmt: skip
         if file.is_dir():
-            raise _unwritable(path, option, "a folder")
+            raise unwritable(path, option, "a folder")
         if not file.parent.is_dir():
-            raise _unwritable(path, option, f"no folder {path.parent}")
+            raise unwritable(path, option, f"no folder {path.parent}")
         if not os.access(file if file.exists() else file.parent, os.W_OK):
-            raise _unwritable(path, option, "no permission to write there")
+            raise unwritable(path, option, "no permission to write there")
     except InputError:
         raise
     except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a NUL in the name
-        raise _unwritable(path, option, str(error)) from None
-
-
-def _unwritable(path: str | Path, option: str, got: str) -> InputError:
-    where = f"{option} {path}" if option else str(path)
-    return InputError(where, expected="a file that can be written", got=got,
-                      remedy="give another name")  # fmt: skip
+        raise unwritable(path, option, error) from None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import math
-import os
-import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import InputError
+from neurossm.files import replace_file, replacing, rewrite
 from neurossm.store.tree import (
     MAX_ARRAY_BYTES,
     MAX_CHUNK_BYTES,
@@ -25,7 +25,6 @@ from neurossm.store.tree import (
     Scalar,
     Tree,
     digest,
-    plain,
     shown,
     size_in_memory,
 )
@@ -53,19 +52,18 @@ def write_tree(path: Path, tree: Tree, before: Callable[[Path], None] | None = N
         If the file cannot be written, or a value is beyond the bounds of the format.
     """
     _check(tree, str(path))
-    try:
-        unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-        with open(unfinished, "xb"):
-            pass
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name, or no name
-        raise _unwritable(path, error) from None
-    try:
-        _fill(unfinished, tree, before)
-        os.replace(unfinished, path)
-    except (OSError, RuntimeError) as error:  # h5py raises either when the disk is full
-        raise _unwritable(path, error) from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+    if before is None:
+        replace_file(path, _content(tree))
+        return
+    with replacing(path) as unfinished:
+        try:
+            before(unfinished)
+        except InputError as error:
+            if error.where != str(unfinished):
+                raise
+            got, remedy = error.got, error.remedy
+            raise InputError(str(path), expected=error.expected, got=got, remedy=remedy) from None
+        rewrite(unfinished, _content(tree, unfinished.read_bytes()))
 
 
 def chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
@@ -84,18 +82,12 @@ def chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
     return tuple(reversed(chunk))
 
 
-def _fill(path: Path, tree: Tree, before: Callable[[Path], None] | None) -> None:
-    if before is not None:
-        before(path)
-    with h5py.File(path, "w" if before is None else "a", libver=("v110", "v110")) as file:
+def _content(tree: Tree, first: bytes = b"") -> bytes:
+    """Return the file; made in memory, as the HDF5 library crashes on a full disk (measured)."""
+    content = io.BytesIO(first)
+    with h5py.File(content, "a" if first else "w", libver=("v110", "v110")) as file:
         _write(file.create_group(ROOT), {**tree, "sha256": digest(tree).hex()})
-
-
-def _unwritable(path: Path, error: Exception) -> InputError:
-    reason = getattr(error, "strerror", None)
-    if not reason:
-        reason = "an impossible name" if isinstance(error, ValueError) else "a failing write"
-    return InputError(plain(str(path), 400), expected="a file that can be written", got=reason)
+    return content.getvalue()
 
 
 def _write(group: h5py.Group, tree: Tree) -> None:

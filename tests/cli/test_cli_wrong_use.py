@@ -76,7 +76,8 @@ WRONG = [
     (("profile", "{integer}", "--data", "digits:test:2", "--html", "{tmp}/no/r"),
      "expected a file that can be written"),
     (("show", "{integer}", "--svg", "{tmp}/no/g.svg"), "expected a file that can be written"),
-    (("train", "binary-s4d-digits", "--out", "{text}/r"), "text.nssm/r: Not a directory"),
+    (("train", "binary-s4d-digits", "--out", "{text}/r"),
+     "text.nssm/r: expected a file that can be written, got Not a directory"),
     # the demo
     (("demo", "--samples", "0"), "expected samples >= lava samples >= 0, got 0 and 20"),
     (("demo", "--samples", "2", "--lava-samples", "-1"), "got 2 and -1"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
+import secrets
 import shlex
 import shutil
 from importlib import metadata
@@ -53,15 +55,20 @@ def write_bundle(
     environment = describe_environment(graph_digest(loaded))
     words = _words(settings, environment, steps=vectors[0].steps, vectors=len(vectors))
     was_there = folder.exists()
+    # a new folder gets its name when it is complete: a killed process leaves no half bundle
+    part = folder if was_there else folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
     try:
-        return _write(folder, graph, words, {PLAN: plan, ENVIRONMENT: environment})
+        names = _write(part, graph, words, {PLAN: plan, ENVIRONMENT: environment})
+        if not was_there:
+            os.rename(part, folder)
+        return names
     except OSError as error:
-        _remove(folder, was_there)
+        _remove(part, was_there)
         raise InputError(f"--bundle {folder}", expected="a folder that can be written",
                          got=_reason(error), remedy="name another one",
                          ) from None  # fmt: skip
     except BaseException:  # Ctrl-C: half a bundle would look like a whole one
-        _remove(folder, was_there)
+        _remove(part, was_there)
         raise
 
 

@@ -23,12 +23,14 @@ is kept in the metadata ``neurossm_structure`` as JSON; no reader needs it to ru
 
 from __future__ import annotations
 
+import io
 import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from neurossm.errors import GraphError, InputError
+from neurossm.errors import GraphError
+from neurossm.files import replace_file
 from neurossm.fixed import Quantized
 from neurossm.graph import Edge, Graph
 from neurossm.nodes import (
@@ -103,7 +105,7 @@ def to_nir(graph: Graph) -> Any:
 
 
 def write(graph: Graph, path: str | Path) -> None:
-    """Write a float graph as a NIR file, replacing what `path` holds.
+    """Write a float graph as a NIR file; an existing one is replaced when the new one is complete.
 
     Raises
     ------
@@ -114,13 +116,10 @@ def write(graph: Graph, path: str | Path) -> None:
     """
     import nir
 
-    converted = to_nir(graph)
-    try:
-        nir.write(str(path), converted)
-    except OSError as error:
-        raise InputError(
-            str(path), expected="a file that can be written", got=error.strerror or "a failure"
-        ) from None
+    # in memory first: on a full disk the HDF5 library leaves half a file, or crashes
+    content = io.BytesIO()
+    nir.write(content, to_nir(graph))
+    replace_file(path, content.getvalue())
 
 
 def _reason(graph: Graph, name: str) -> str:

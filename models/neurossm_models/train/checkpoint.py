@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +11,21 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from neurossm import files
 from neurossm.errors import FormatError
+from neurossm.files import unwritable
 
 Tensors = dict[str, Tensor]
 Names = dict[nn.Parameter, str]
+AGAIN = "try again"
+UNFINISHED = ".part"  # one process writes to a run: what a killed one left is overwritten
 _MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps of a parameter
 
 
-def save_tensors(path: Path, tensors: Tensors, meta: dict[str, Any]) -> None:
-    """Write tensors and a JSON-able dictionary to one file; a reader never sees half of it."""
+def save_tensors(path: Path, tensors: Tensors, meta: dict[str, Any], remedy: str = AGAIN) -> None:
+    """Write tensors and a JSON-able dictionary to one file; raises as `replace_file`."""
     packed = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-    replace_file(path, save(packed, {"neurossm": json.dumps(meta)}))
+    replace_file(path, save(packed, {"neurossm": json.dumps(meta)}), remedy)
 
 
 def load_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
@@ -128,12 +131,16 @@ def _form(tensor: Tensor) -> str:
     return form if kind == "float32" else f"{form} of {kind}"
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file beside its place and move it there once it is complete on the disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path)
+def replace_file(path: Path, content: bytes, remedy: str = AGAIN) -> None:
+    """Write a file of a run whole or not at all; its folder is made.
+
+    Raises
+    ------
+    InputError
+        If it cannot be written: the file, the cause, and `remedy` for when that is gone.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path.parent, "", error) from None
+    files.replace_file(path, content, unfinished=f"{path.name}{UNFINISHED}", remedy=remedy)

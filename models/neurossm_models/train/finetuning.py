@@ -27,7 +27,7 @@ from neurossm_models.train import checkpoint as ck
 from neurossm_models.train.evaluation import STEPS_AT_ONCE, Evaluation, load_same, score, tensors
 from neurossm_models.train.finetune_config import BEFORE
 from neurossm_models.train.recipe import Recipe
-from neurossm_models.train.trainer import Trainer
+from neurossm_models.train.trainer import BEGIN, Trainer
 from neurossm_models.twin import IntegerRun, Twin
 
 MakeTwin = Callable[[Recipe], Twin]
@@ -71,14 +71,14 @@ class Finetuner(Trainer):
         self._calibrate()
         before = measure_integers(self.twin, self.model, self.held_out)
         text = json.dumps(dataclasses.asdict(before), indent=1) + "\n"
-        ck.replace_file(self.folder / BEFORE, text.encode())
+        ck.replace_file(self.folder / BEFORE, text.encode(), BEGIN)
         self._keep_if_best(before, 0)
+        self.save()
 
     def restore(self) -> None:
         """Continue from the last checkpoint, with the ranges of the weights they were taken of."""
-        path = self.folder / "last" / "state.safetensors"
-        state, _ = ck.load_tensors(path)
-        ck.load_weights(self.model, ck.under_prefix("calibrated", state), str(path))
+        state, _ = ck.load_tensors(self.checkpoint)
+        ck.load_weights(self.model, ck.under_prefix("calibrated", state), str(self.checkpoint))
         self._calibrate()
         super().restore()
 

@@ -13,6 +13,7 @@ from neurossm_models.network import BLOCKS
 from neurossm_models.train.checkpoint import replace_file
 from neurossm_models.train.evaluation import CHECKPOINTS, Evaluation, evaluate, load_model
 from neurossm_models.train.finetune_config import BEFORE
+from neurossm_models.train.logs import read_rows
 from neurossm_models.train.recipe import Recipe
 from neurossm_models.train.records import Kinds, check_record, parse, read_text
 
@@ -221,9 +222,5 @@ def read_history(folder: Path) -> Log:
 
 
 def read_log(path: Path) -> Log:
-    """Return the lines of ``log.jsonl``; `FormatError` if it is none."""
-    log = []
-    for number, line in enumerate(read_text(path).splitlines(), 1):
-        where = f"{path} line {number}"
-        log.append(check_record(parse(line, where, "one JSON line an epoch"), _LOG, where))
-    return log
+    """Return the lines of ``log.jsonl``; raises as `read_rows`."""
+    return [record for _, record in read_rows(path, _LOG)]

@@ -11,6 +11,10 @@ from typing import Any
 from neurossm.errors import FormatError
 from neurossm_models.data.copies import unreadable
 
+# what lies in the folder of a run, or of a published checkpoint
+CHECKPOINT = "last/state.safetensors"
+RUN_FILES = ("recipe.toml", "weights.safetensors", CHECKPOINT, "log.jsonl", "steps.jsonl",
+             "start.jsonl", "before.json", "test.json", "MODEL_CARD.md")  # fmt: skip
 MOST_BYTES = 100_000_000
 _LARGEST = 2**63
 _WORDS = {

@@ -8,14 +8,16 @@ from typing import Any
 
 import torch
 
-from neurossm.errors import InputError
+from neurossm.errors import InputError, NeurossmError
 from neurossm_models.train.checkpoint import replace_file
 from neurossm_models.train.evaluation import run_folder
 from neurossm_models.train.finetuning import Finetuner, MakeTwin, starting_network
+from neurossm_models.train.logs import LOGS
 from neurossm_models.train.memory import keep_freed_memory
 from neurossm_models.train.parallel import Group, processes
-from neurossm_models.train.recipe import Recipe, load_recipe, to_toml
-from neurossm_models.train.trainer import Trainer, TrainResult
+from neurossm_models.train.recipe import Recipe, load_recipe, recipe_path, to_toml
+from neurossm_models.train.records import CHECKPOINT
+from neurossm_models.train.trainer import BEGIN, Trainer, TrainResult
 
 
 def train(
@@ -55,15 +57,19 @@ def train(
     Raises
     ------
     InputError
-        If the recipe is wrong, the folder already holds a run and `resume` is false, or there is
-        nothing to resume, or it was started with another recipe; if the batch cannot be shared
-        evenly by the processes; if the network to fine-tune is not the one of the recipe.
+        If the recipe is wrong, the folder already holds a run, logs of one or a recipe of yours and
+        `resume` is false, or there is nothing to resume, or it was started with another recipe; if
+        the batch cannot be shared evenly by the processes; if the network to fine-tune is not the
+        one of the recipe; if a file cannot be written.
     GraphError
         If the network to fine-tune cannot be deployed; names the module.
     """
     recipe = load_recipe(recipe_name_or_path, overrides)
     folder = Path("runs") / Path(recipe_name_or_path).stem if out is None else Path(out)
-    _check_folder(folder, recipe, resume)
+    if resume:
+        _check_resumed(folder, recipe)
+    else:
+        _check_new(folder, recipe_path(recipe_name_or_path))
     torch.manual_seed(recipe.train.seed)
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
@@ -74,7 +80,7 @@ def train(
         if resume:
             trainer.restore()
         elif group.first:
-            replace_file(folder / "recipe.toml", to_toml(recipe).encode())
+            replace_file(folder / "recipe.toml", to_toml(recipe).encode(), BEGIN)
             _keep_history(recipe, folder)
             trainer.prepare()
         return trainer.run(stop_after)
@@ -86,7 +92,7 @@ def _keep_history(recipe: Recipe, folder: Path) -> None:
     if start:
         logs = [run_folder(start) / name for name in ("start.jsonl", "log.jsonl")]
         text = b"".join(log.read_bytes() for log in logs if log.exists())
-        replace_file(folder / "start.jsonl", text)
+        replace_file(folder / "start.jsonl", text, BEGIN)
 
 
 def _trainer(recipe: Recipe, folder: Path, group: Group, make_twin: MakeTwin | None) -> Trainer:
@@ -108,14 +114,35 @@ def _check_share(recipe: Recipe, group: Group) -> None:
         raise InputError("recipe [train] batch", expected=expected, got=str(recipe.train.batch))
 
 
-def _check_folder(folder: Path, recipe: Recipe, resume: bool) -> None:
-    written = folder / "recipe.toml"
-    state = folder / "last" / "state.safetensors"
-    if not resume:
-        if state.exists() or (folder / "weights.safetensors").exists():
-            remedy = "continue it with --resume, or choose another --out"
-            raise InputError(str(folder), expected="no run there yet", got="one", remedy=remedy)
-        return
+def _check_new(folder: Path, recipe: Path) -> None:
+    """Refuse to start where a run, or what is left of one, would be lost or mixed with this one.
+
+    A recipe that a run wrote and that no checkpoint followed is no loss.
+    """
+    expected, written = "no run there yet", folder / "recipe.toml"
+    if (folder / CHECKPOINT).exists():
+        remedy = "continue it with --resume, or choose another --out"
+        raise InputError(str(folder), expected=expected, got="one", remedy=remedy)
+    for name in ("weights.safetensors", *LOGS):
+        if (folder / name).exists():
+            remedy = f"choose another --out, or move {name} away"
+            raise InputError(str(folder), expected=expected, got=name, remedy=remedy)
+    if written.exists() and (written.samefile(recipe) or not _is_ours(written)):
+        remedy = "choose another --out"
+        got = f"{written}, which it would replace"
+        raise InputError(str(folder), expected="a folder of its own", got=got, remedy=remedy)
+
+
+def _is_ours(recipe: Path) -> bool:
+    """Tell whether a run wrote this recipe, which then says nothing that can be lost."""
+    try:
+        return recipe.read_bytes() == to_toml(load_recipe(recipe)).encode()
+    except (NeurossmError, OSError):
+        return False
+
+
+def _check_resumed(folder: Path, recipe: Recipe) -> None:
+    written, state = folder / "recipe.toml", folder / CHECKPOINT
     if not state.is_file():
         remedy = "train without --resume"
         raise InputError(str(folder), expected="a run to resume", got="none", remedy=remedy)

@@ -14,17 +14,22 @@ import torch
 from torch import Tensor, nn
 
 from neurossm.errors import FormatError, InputError
+from neurossm.files import append
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.registry import load
 from neurossm_models.network import Network
 from neurossm_models.train import checkpoint as ck
 from neurossm_models.train.evaluation import Evaluation, load_same, score, tensors
 from neurossm_models.train.interrupt import interrupts
+from neurossm_models.train.logs import EPOCHS, LOGS, STEPS, added_lines, as_text, restore_log
 from neurossm_models.train.optimization import lr_factor, parameter_groups
 from neurossm_models.train.parallel import Group, measure_together, spread_over
 from neurossm_models.train.progress import Progress
 from neurossm_models.train.recipe import Recipe, check_fits
-from neurossm_models.train.records import Kinds, check_record, parse, read_text
+from neurossm_models.train.records import CHECKPOINT, RUN_FILES, Kinds, check_record
+
+# what to do where a run could not write, once the cause is gone
+BEGIN, CONTINUE = "start it again", "go on with --resume"
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class Trainer:
 
     def __init__(self, recipe: Recipe, folder: Path, group: Group | None = None) -> None:
         self.recipe, self.folder, self.group = recipe, folder, group or Group()
+        self.checkpoint = folder / CHECKPOINT
         self.data, self.held_out = split_data(recipe)
         self.model = Network(recipe.model)
         if recipe.train.start and not recipe.finetune:
@@ -87,7 +93,8 @@ class Trainer:
         self.total_steps = self.epochs * self.steps_per_epoch
         self.step = 0
         self.sums = {"loss": 0.0, "correct": 0, "count": 0, "seconds": 0.0}
-        self.losses: list[tuple[int, float]] = []
+        self.added: dict[str, list[str]] = {name: [] for name in LOGS}  # since the last save
+        self.better = False  # the network at hand, than the one in weights.safetensors
         self.best: dict[str, Any] = {"accuracy": -1.0, "epoch": 0, "spike_rates": []}  # none yet
 
     def run(self, stop_after: int | None = None) -> TrainResult:
@@ -121,14 +128,26 @@ class Trainer:
         """Do what is to be done once, before the first step of a new run; nothing here."""
 
     def save(self) -> None:
-        """Write the checkpoint that `restore` continues from, and the losses since the last one."""
+        """Write the checkpoint that `restore` continues from, then what follows from it.
+
+        Best weights and lines of logs are in the checkpoint too: `restore` writes them where a full
+        disk (an `InputError`, with the remedy) or a kill kept them from being written here.
+        """
+        added, self.added = self.added, {name: [] for name in LOGS}
         if not self.group.first:
             return
-        with (self.folder / "steps.jsonl").open("a") as log:
-            log.writelines(json.dumps({"step": n, "loss": x}) + "\n" for n, x in self.losses)
-        self.losses = []
-        meta = {"step": self.step, "sums": self.sums, "best": self.best}
-        ck.save_tensors(self.folder / "last" / "state.safetensors", self._state(), meta)
+        meta = {"step": self.step, "sums": self.sums, "best": self.best, "added": added}
+        remedy = CONTINUE if self.checkpoint.exists() else BEGIN
+        ck.save_tensors(self.checkpoint, self._state(), meta, remedy)
+        if self.better:
+            self._write_best(self.model.state_dict())
+        for name, lines in added.items():
+            if lines:
+                append(self.folder / name, as_text(lines), remedy=CONTINUE)
+
+    def _write_best(self, weights: ck.Tensors) -> None:
+        ck.save_tensors(self.folder / "weights.safetensors", weights, self.best, CONTINUE)
+        self.better = False
 
     def _state(self) -> ck.Tensors:
         return {
@@ -139,18 +158,29 @@ class Trainer:
 
     def restore(self) -> None:
         """Continue from the last checkpoint of the folder."""
-        path = self.folder / "last" / "state.safetensors"
+        path = self.checkpoint
         state, meta = ck.load_tensors(path)
-        ck.load_weights(self.model, ck.under_prefix("model", state), str(path))
+        weights = ck.under_prefix("model", state)
+        ck.load_weights(self.model, weights, str(path))
         moments = ck.under_prefix("optimizer", state)
         ck.restore_optimizer(self.optimizer, self.names, moments, str(path))
         ck.restore_generator(state.get("torch_rng"), str(path))
         self._take_up(meta, str(path))
-        for log in (self.folder / "log.jsonl", self.folder / "steps.jsonl"):
-            if log.exists() and self.group.first:
-                lines = read_text(log).splitlines(keepends=True)
-                done = [line for line in lines if self._is_done(line, str(log))]
-                ck.replace_file(log, "".join(done).encode())
+        if self.group.first:
+            for name in RUN_FILES:  # of a run that was killed while it wrote
+                (self.folder / f"{name}{ck.UNFINISHED}").unlink(missing_ok=True)
+            added = added_lines(meta, str(path))
+            if self.step == self.best["epoch"] * self.steps_per_epoch and not self._has_best():
+                self._write_best(weights)
+            for name in LOGS:
+                restore_log(self.folder / name, self.step, added[name])
+
+    def _has_best(self) -> bool:
+        """Tell whether the weights of the best epoch lie in the folder."""
+        try:
+            return ck.load_tensors(self.folder / "weights.safetensors")[1] == self.best
+        except FormatError:
+            return False
 
     def _take_up(self, meta: dict[str, Any], where: str) -> None:
         """Continue with the counts of a checkpoint; `FormatError` if they are none."""
@@ -162,10 +192,6 @@ class Trainer:
         if not 0 <= self.step <= self.total_steps:
             expected = f"0 to {self.total_steps}"
             raise FormatError(f"{where} step", expected=expected, got=str(self.step))
-
-    def _is_done(self, line: str, where: str) -> bool:
-        row = check_record(parse(line, where, "one JSON line a step"), {"step": int}, where)
-        return int(row["step"]) <= self.step
 
     def _rest_of_epoch(self) -> Iterator[Dataset]:
         epoch, start = divmod(self.step, self.steps_per_epoch)
@@ -194,7 +220,7 @@ class Trainer:
             nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
         self.optimizer.step()
         self.step += 1
-        self.losses.append((self.step, loss / count))
+        self.added[STEPS].append(json.dumps({"step": self.step, "loss": loss / count}))
         self.sums["loss"] += loss
         self.sums["correct"] += correct
         self.sums["count"] += count
@@ -215,9 +241,7 @@ class Trainer:
         held_out = self._measure()
         self._keep_if_best(held_out, epoch)
         line = self._log_line(epoch, held_out)
-        if self.group.first:
-            with (self.folder / "log.jsonl").open("a") as log:
-                log.write(json.dumps(line) + "\n")
+        self.added[EPOCHS].append(json.dumps(line))
         self.sums = dict.fromkeys(self.sums, 0)
         rates_text = " ".join(f"{rate:.1%}" for rate in held_out.spike_rates)
         return (
@@ -232,9 +256,7 @@ class Trainer:
             return
         rates = list(held_out.spike_rates)
         self.best = {"accuracy": held_out.accuracy, "epoch": epoch, "spike_rates": rates}
-        if self.group.first:
-            weights = self.model.state_dict()
-            ck.save_tensors(self.folder / "weights.safetensors", weights, self.best)
+        self.better = True
 
     def _log_line(self, epoch: int, held_out: Evaluation) -> dict[str, Any]:
         means = self._means()

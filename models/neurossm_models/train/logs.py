@@ -1,0 +1,95 @@
+"""The logs of a run: JSON lines that are added as it goes, and what a kill leaves of them.
+
+A checkpoint holds the lines that were added with it, and is written first. So a log may end in half
+a line, lack the last lines of its checkpoint, or go on beyond it: `restore_log` puts it in order.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from neurossm.errors import FormatError
+from neurossm_models.train.checkpoint import replace_file
+from neurossm_models.train.records import Kinds, check_record, parse, read_text
+
+EPOCHS, STEPS = "log.jsonl", "steps.jsonl"
+LOGS = (EPOCHS, STEPS)
+_STEP: Kinds = {"step": int}
+_LINE = "one JSON line"
+
+
+def read_rows(path: Path, kinds: Kinds) -> list[tuple[str, dict[str, Any]]]:
+    """Return the lines of a log with the record in each; a torn last line is left out, and said.
+
+    Raises
+    ------
+    FormatError
+        If another line holds no record with these entries; names the line.
+    """
+    rows: list[tuple[str, dict[str, Any]]] = []
+    try:
+        lines = read_text(path).split("\n")
+    except FormatError as error:
+        raise _with_remedy(error, f"move {path.name} away: a new one is begun") from None
+    if not lines[-1]:
+        lines.pop()
+    for number, line in enumerate(lines, 1):
+        where = f"{path} line {number}"
+        try:
+            record = parse(line, where, _LINE)
+        except FormatError as error:
+            if number == len(lines):  # killed, or the disk was full, while it was added
+                print(f"{where}: half a line, left out", file=sys.stderr)
+                return rows
+            raise _with_remedy(error) from None
+        try:
+            rows.append((line, check_record(record, kinds, where)))
+        except FormatError as error:
+            raise _with_remedy(error) from None
+    return rows
+
+
+def added_lines(meta: dict[str, Any], where: str) -> dict[str, list[str]]:
+    """Return the lines of each log in a checkpoint, none in one of an older release.
+
+    Raises
+    ------
+    FormatError
+        If they are no texts.
+    """
+    found = meta.get("added", {})
+    lines = {name: found.get(name, []) for name in LOGS} if isinstance(found, dict) else {"": 0}
+    for part in lines.values():
+        if not isinstance(part, list) or not all(isinstance(line, str) for line in part):
+            raise FormatError(f"{where} added", expected="lines of logs", got="something else")
+    return lines  # type: ignore[return-value]  # as was just checked
+
+
+def restore_log(path: Path, step: int, added: Sequence[str]) -> None:
+    """Leave in a log what a checkpoint knows: its lines up to a step, those added with it too.
+
+    Raises
+    ------
+    FormatError
+        If the log is damaged elsewhere than at its end, or `added` are no such lines.
+    """
+    rows = read_rows(path, _STEP) if path.exists() else []
+    kept = {row["step"]: line for line, row in rows if row["step"] <= step}
+    for number, line in enumerate(added, 1):
+        where = f"line {number} for {path.name} in the checkpoint"
+        kept.setdefault(check_record(parse(line, where, _LINE), _STEP, where)["step"], line)
+    if kept or path.exists():
+        replace_file(path, as_text(kept.values()))
+
+
+def as_text(lines: Iterable[str]) -> bytes:
+    """Return lines as they stand in a log."""
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def _with_remedy(error: FormatError, remedy: str = "") -> FormatError:
+    remedy = remedy or "take that line out: neither the weights nor the checkpoint depend on it"
+    return FormatError(error.where, expected=error.expected, got=error.got, remedy=remedy)
