@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurossm.errors import GraphError
 from neurossm.fixed import (
@@ -19,7 +20,9 @@ from neurossm.fixed import (
     POLE_BITS,
     STATE_BITS,
     WEIGHT_BITS,
+    WIDEST_LEAK_FRAC,
     Fixed,
+    Quantized,
     accumulator_bound,
     symmetric_limit,
 )
@@ -39,6 +42,7 @@ from neurossm.nodes import (
     TernaryThreshold,
     Threshold,
     format_of,
+    message_frac,
     quantized,
 )
 
@@ -62,6 +66,7 @@ class Problem:
 
 
 Finding = tuple[str, str]
+Frac = int | NDArray[np.int64]
 
 
 def problems(graph: Graph) -> tuple[Problem, ...]:
@@ -84,7 +89,11 @@ def problems(graph: Graph) -> tuple[Problem, ...]:
         node = graph.nodes[name]
         formats = [graph.nodes[source].out for source in graph.sources[name]]
         arriving = [fmt for fmt in formats if fmt is not None]
-        for expected, got in (*_entry(node, arriving), *CHECKS[type(node)](node, arriving)):
+        for expected, got in (
+            *_entry(node, arriving),
+            *_check(graph, name, arriving),
+            *_receivers(graph, name),
+        ):
             found.append(Problem(name, expected, got))
     return tuple(found)
 
@@ -93,6 +102,26 @@ def require(graph: Graph) -> None:
     """Raise the first of `problems` as a `GraphError`, if there is one."""
     for problem in problems(graph):
         raise problem.error()
+
+
+def _check(graph: Graph, name: str, arriving: list[Fixed]) -> Iterator[Finding]:
+    node = graph.nodes[name]
+    if type(node) in COMPARING:  # they keep the exponent of each channel by itself
+        frac = message_frac(graph.nodes[graph.sources[name][0]])
+        yield from COMPARING[type(node)](node, arriving, frac)
+    else:
+        yield from CHECKS[type(node)](node, arriving)
+
+
+def _receivers(graph: Graph, name: str) -> Iterator[Finding]:
+    # exponents by channel mean something only where channels are compared with themselves
+    if isinstance(message_frac(graph.nodes[name]), int):
+        return
+    for target in graph.targets[name]:
+        kind, sources = type(graph.nodes[target]), len(graph.sources[target])
+        if kind not in COMPARING or sources > 1:
+            expected = "one exponent, or a LIF or threshold with no other source behind each row's"
+            yield expected, f"{target!r} ({kind.__name__}) with {sources} sources"
 
 
 def _entry(node: Node, arriving: list[Fixed]) -> Iterator[Finding]:
@@ -118,11 +147,15 @@ def _output(node: Output, arriving: list[Fixed]) -> Iterator[Finding]:
 
 def _affine(node: Affine, arriving: list[Fixed]) -> Iterator[Finding]:
     weight, bias, out = quantized(node.weight), quantized(node.bias), format_of(node)
-    if weight.bits > WEIGHT_BITS or not isinstance(weight.frac, int):
-        yield f"{WEIGHT_BITS}-bit weights with one exponent", f"{weight.bits} bits"
+    if weight.bits > WEIGHT_BITS:
+        yield f"{WEIGHT_BITS}-bit weights", f"{weight.bits} bits"
         return
-    yield from _same("output exponent", weight.frac + arriving[0].frac, out.frac)
-    yield from _same("bias exponent", out.frac, bias.frac)
+    added = weight.frac + arriving[0].frac
+    yield from _same("output exponent", int(np.min(added)), out.frac)
+    if isinstance(added, int):
+        yield from _same("bias exponent", out.frac, bias.frac)
+    elif not np.array_equal(added, np.asarray(bias.frac)):
+        yield "the exponent of weights and input for each bias", f"{bias.frac}"
     bound = sum(accumulator_bound(weight.values, fmt.high) for fmt in arriving)
     bound += int(np.abs(bias.values).max(initial=0))
     # Lava carries mixed-sign weights as even numbers, so its accumulator sees twice the sum
@@ -165,20 +198,28 @@ def _diagonal_ssm(node: DiagonalSSM, arriving: list[Fixed]) -> Iterator[Finding]
             yield f"a {label} that stays below 2**52", f"up to {bound:g}"
 
 
-def _threshold(node: Threshold, arriving: list[Fixed]) -> Iterator[Finding]:
-    yield from _same("threshold exponent", arriving[0].frac, quantized(node.theta).frac)
+def _threshold(node: Threshold, arriving: list[Fixed], frac: Frac) -> Iterator[Finding]:
+    yield from _alike("threshold exponent", frac, quantized(node.theta))
 
 
-def _ternary_threshold(node: TernaryThreshold, arriving: list[Fixed]) -> Iterator[Finding]:
-    yield from _same("threshold exponent", arriving[0].frac, quantized(node.delta).frac)
+def _ternary_threshold(
+    node: TernaryThreshold, arriving: list[Fixed], frac: Frac
+) -> Iterator[Finding]:
+    yield from _alike("threshold exponent", frac, quantized(node.delta))
 
 
-def _lif(node: LIF, arriving: list[Fixed]) -> Iterator[Finding]:
-    theta, kappa = quantized(node.theta), quantized(node.kappa)
-    yield from _same("threshold exponent", arriving[0].frac, theta.frac)
-    yield from _same("exponent of kappa", arriving[0].frac, kappa.frac)
-    for leak in (node.tau, node.rho):
-        yield from _same("leak exponent", LEAK_FRAC, quantized(leak).frac)
+def _lif(node: LIF, arriving: list[Fixed], frac: Frac) -> Iterator[Finding]:
+    theta, kappa, tau = quantized(node.theta), quantized(node.kappa), quantized(node.tau)
+    yield from _alike("exponent of kappa", theta.frac, kappa)
+    if not isinstance(tau.frac, int) or not LEAK_FRAC <= tau.frac <= WIDEST_LEAK_FRAC:
+        yield f"one leak exponent, {LEAK_FRAC} to {WIDEST_LEAK_FRAC}", str(tau.frac)
+        return
+    yield from _same("leak exponent", tau.frac, quantized(node.rho).frac)
+    # several edges saturate on entry, before the shift
+    high = min(sum(fmt.high for fmt in arriving), symmetric_limit(MESSAGE_BITS))
+    largest = float(np.ldexp(float(high), np.max(theta.frac_by_channel() - frac)))
+    if largest > EXACT:
+        yield "an input that stays below 2**52 at the membrane's exponent", f"up to {largest:g}"
     if theta.bits > STATE_BITS or kappa.bits > theta.bits:
         expected = f"a state of at most {STATE_BITS} bits, and kappa within it"
         yield expected, f"{theta.bits}, and {kappa.bits}"
@@ -238,15 +279,22 @@ CHECKS: dict[type[Node], Callable[..., Iterator[Finding]]] = {
     Output: _output,
     Affine: _affine,
     DiagonalSSM: _diagonal_ssm,
-    Threshold: _threshold,
     Sum: _sum,
     Product: _product,
     PiecewiseLinear: _piecewise_linear,
     Accumulate: _accumulate,
-    TernaryThreshold: _ternary_threshold,
-    LIF: _lif,
     Embedding: _embedding,
 }
+COMPARING: dict[type[Node], Callable[..., Iterator[Finding]]] = {
+    Threshold: _threshold,
+    TernaryThreshold: _ternary_threshold,
+    LIF: _lif,
+}
+
+
+def _alike(what: str, expected: Frac, got: Quantized) -> Iterator[Finding]:
+    if not np.array_equal(np.broadcast_to(expected, got.shape), got.frac_by_channel()):
+        yield f"{what} {expected}", str(got.frac)
 
 
 def _same(what: str, expected: int, got: object) -> Iterator[Finding]:

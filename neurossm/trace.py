@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neurossm.errors import InputError
 from neurossm.graph import Graph
+from neurossm.nodes import message_frac
 
 
 @dataclass(frozen=True)
@@ -244,6 +245,13 @@ def joined(parts: Sequence[tuple[int, Comparison]]) -> Comparison:
     return Comparison(tuple(rows), first)
 
 
-def units(graph: Graph) -> dict[str, float]:
-    """Return for each node of an integer graph the real value of one unit of its messages."""
-    return {name: 2.0**-node.out.frac for name, node in graph.nodes.items() if node.out is not None}
+def units(graph: Graph) -> dict[str, float | NDArray[np.float64]]:
+    """Return for each node of an integer graph the real value of one unit of its messages.
+
+    A number, or ``(C,)`` where channels have exponents of their own.
+    """
+    return {
+        name: np.exp2(-np.asarray(message_frac(node), dtype=np.float64))[()]
+        for name, node in graph.nodes.items()
+        if node.out is not None
+    }

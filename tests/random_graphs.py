@@ -48,7 +48,7 @@ SEGMENTS = (2, 5)
 EXACT_BITS = 51
 KINDS = (
     "affine", "ssm", "threshold", "sum", "product", "piecewise", "accumulate", "ternary", "lif",
-    "embedding",
+    "embedding", "rows",
 )  # fmt: skip
 
 
@@ -74,9 +74,10 @@ class Growing:
     nodes: dict[str, Node] = field(default_factory=dict)
     edges: list[tuple[str, str]] = field(default_factory=list)
     tokens: dict[str, Input] = field(default_factory=dict)
+    rows: dict[str, Node] = field(default_factory=dict)  # feed one neuron each, nothing else may
 
     def add(self, kind: str, node: Node, sources: list[str]) -> str:
-        name = f"{kind}{len(self.nodes) + len(self.tokens)}"
+        name = f"{kind}{len(self.nodes) + len(self.tokens) + len(self.rows)}"
         self.nodes[name] = node
         self.edges += [(source, name) for source in sources]
         return name
@@ -140,7 +141,7 @@ def cases(draw: st.DrawFn, inputs: int = 3, outputs: int = 2) -> Case:
     for _ in range(grow.integer(1, inputs)):
         kind = draw(st.sampled_from(["spikes", "graded", "tokens"]))
         if kind == "tokens":
-            name = f"in{len(grow.nodes) + len(grow.tokens)}"
+            name = f"in{len(grow.nodes) + len(grow.tokens) + len(grow.rows)}"
             grow.tokens[name] = Input(channels=1, out=Fixed(draw(st.sampled_from([4, 24]))))
             _embed(grow, name)
             continue
@@ -154,7 +155,7 @@ def cases(draw: st.DrawFn, inputs: int = 3, outputs: int = 2) -> Case:
     for name in ends[-outputs:]:  # others stay unread
         node = grow.nodes[name]
         grow.add("out", Output(channels=node.out_channels, out=node.out), [name])
-    graph = Graph({**grow.tokens, **grow.nodes}, tuple(grow.edges))
+    graph = Graph({**grow.tokens, **grow.rows, **grow.nodes}, tuple(grow.edges))
     assume(not contract.problems(graph))
     samples, steps = draw(st.integers(1, 6)), draw(st.integers(1, 6))
     data = {
@@ -267,6 +268,32 @@ def _ssm(grow: Growing) -> None:
     )
 
 
+def _rows(grow: Growing) -> None:
+    """Add synapses with an exponent a row, and the neurons that alone receive them."""
+    _affine(grow)
+    name, node = grow.nodes.popitem()
+    assert isinstance(node, Affine)
+    channels = node.out_channels
+    more = grow.rng.integers(-20, 21, channels)
+    frac = np.clip(node.out.frac + more, -60, 60)
+    rows = np.clip(node.weight.frac + frac - node.out.frac, -64, 64)
+    frac = rows + node.out.frac - node.weight.frac
+    grow.rows[name] = Affine(
+        weight=integers(node.weight.values, rows),
+        bias=integers(node.bias.values, frac, 24),
+        out=Fixed(node.out.bits, int(frac.min())),
+    )
+    kind = grow.draw(st.sampled_from(["threshold", "lif", "lif", "ternary", "lif"]))
+    limit = grow.draw(st.sampled_from([30, 2**23 - 1]))
+    theta = np.maximum(np.abs(grow.filled((channels,), limit)), 1)
+    if kind == "threshold":
+        grow.add(kind, Threshold(theta=integers(theta, frac, 24)), [name])
+    elif kind == "ternary":
+        grow.add(kind, TernaryThreshold(delta=integers(theta, frac, 24)), [name])
+    else:
+        grow.add(kind, _neuron(grow, channels, frac, node.out.bits), [name])
+
+
 def _threshold(grow: Growing) -> None:
     sources = grow.adding()
     fmt = grow.format(sources[0])
@@ -284,23 +311,38 @@ def _ternary(grow: Growing) -> None:
 
 
 def _lif(grow: Growing) -> None:
-    sources, rng = grow.adding(), grow.rng
-    frac, channels = grow.format(sources[0]).frac, grow.nodes[sources[0]].out_channels
+    sources = grow.adding()
+    fmt, channels = grow.format(sources[0]), grow.nodes[sources[0]].out_channels
+    grow.add("lif", _neuron(grow, channels, np.full(channels, fmt.frac), fmt.bits), sources)
+
+
+def _neuron(grow: Growing, channels: int, frac: np.ndarray, message_bits: int) -> LIF:
+    """Return neurons whose membranes have the exponent of the input, or exponents of their own."""
+    rng = grow.rng
     bits = grow.draw(st.sampled_from([24, 24, 16, 6]))
     limit = min(grow.draw(st.sampled_from([1, 30, 2**23 - 1])), symmetric_limit(bits))
+    leak = grow.draw(st.sampled_from([12, 12, 15, 20]))
+    one = 2**leak
+    finer = grow.draw(st.sampled_from(["none", "one", "each"]))
+    most = 29 if message_bits > 8 else 40  # several edges add up to 24 bits
+    if finer == "one" and np.ptp(frac) == 0:
+        frac = frac + rng.integers(-12, 9)
+    elif finer == "each":
+        frac = frac + rng.choice([-70, -3, 0, 5, most - 3, *rng.integers(-12, 9, 3)], channels)
+    frac = np.clip(frac, -64, 64)
+    own = int(frac[0]) if finer != "each" and np.ptp(frac) == 0 else frac
 
-    def leaks(*more: int) -> np.ndarray:
-        return rng.choice([0, 1, 2048, 4095, *rng.integers(0, 4096, 3), *more], channels)
+    def leaks() -> np.ndarray:
+        return rng.choice([0, 1, one // 2, one - 1, one, *rng.integers(0, one, 3)], channels)
 
     kappa = np.abs(grow.filled((channels,), limit)) * grow.draw(st.sampled_from([0, 1]))
-    node = LIF(
-        theta=integers(np.maximum(np.abs(grow.filled((channels,), limit)), 1), frac, bits),
-        tau=integers(leaks(4096), 12, 14),
-        rho=integers(leaks(), 12, 13),
-        kappa=integers(kappa, frac, bits),
+    return LIF(
+        theta=integers(np.maximum(np.abs(grow.filled((channels,), limit)), 1), own, bits),
+        tau=integers(leaks(), leak, leak + 2),
+        rho=integers(leaks(), leak, leak + 2),
+        kappa=integers(kappa, own, bits),
         reset=grow.draw(st.sampled_from(LIF.resets)),
     )
-    grow.add("lif", node, sources)
 
 
 def _room(fmt: Fixed, bits: int = 0) -> int:
@@ -373,4 +415,5 @@ GROW = {
     "ternary": _ternary,
     "lif": _lif,
     "embedding": _embedding,
+    "rows": _rows,
 }

@@ -23,7 +23,7 @@ from neurossm.engine.reference import State, initial_state
 from neurossm.errors import GraphError, InputError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
-from neurossm.nodes import Input
+from neurossm.nodes import Input, message_frac
 from neurossm.trace import Counts, Trace
 
 Messages = NDArray[np.int32]
@@ -44,7 +44,7 @@ class Program:
         return cls(
             graph,
             {
-                name: prepare(graph.nodes[name], formats_of(graph, name))
+                name: prepare(graph.nodes[name], formats_of(graph, name), by_channel(graph, name))
                 for name in graph.order
                 if not isinstance(graph.nodes[name], Input)
             },
@@ -218,6 +218,12 @@ class Stepper:
         shaped = array.reshape(self._samples, 1, -1)
         execute(self._program, check_inputs(graph, shaped), self._states, self._space)
         return np.array(self._space.messages[graph.outputs[0]][:, 0])
+
+
+def by_channel(graph: Graph, name: str) -> NDArray[np.int64] | None:
+    """Return the fraction bits of what arrives at a node where they differ by channel."""
+    frac = message_frac(graph.nodes[graph.sources[name][0]])
+    return None if isinstance(frac, int) else frac
 
 
 def formats_of(graph: Graph, name: str) -> list[Fixed]:

@@ -62,7 +62,7 @@ def run(
                 sent[name], peaks[f"{name}.state"] = _ssm(node, _added(graph, name, sent))
             elif isinstance(node, LIF):
                 arriving = _added(graph, name, sent)
-                sent[name] = _lif(node, arriving)
+                sent[name], peaks[f"{name}.state"] = _lif(node, arriving)
                 peaks[f"{name}.input"] = np.abs(arriving).max(axis=(0, 1))
             else:
                 sent[name] = _evaluate(node, [sent[source] for source in graph.sources[name]])
@@ -124,13 +124,14 @@ def _ssm(node: DiagonalSSM, u: Reals) -> tuple[Reals, Reals]:
     return y, np.sqrt(states[:, :, 2].max(axis=0))
 
 
-def _lif(node: LIF, u: Reals) -> Reals:
-    """Return the spikes ``(S, T, C)``."""
+def _lif(node: LIF, u: Reals) -> tuple[Reals, Reals]:
+    """Return the spikes ``(S, T, C)`` and the largest membranes before their reset ``(C,)``."""
     y, u = np.empty_like(u), np.ascontiguousarray(u)
     membrane, trace = np.zeros((2, len(u), node.in_channels))
     parameters = (_real(p) for p in (node.theta, node.tau, node.rho, node.kappa))
-    kernels.float_lif(node.reset)(u, y, membrane, trace, *parameters)
-    return y
+    peaks = np.zeros(node.in_channels)
+    kernels.float_lif(node.reset)(u, y, membrane, trace, *parameters, peaks)
+    return y, peaks
 
 
 def _real(parameter: object) -> Reals:

@@ -196,23 +196,27 @@ def ternary_threshold(u, y, delta):
 
 
 @cache
-def lif(reset, has_trace):
+def lif(reset, has_trace, shifted):
     """Return the kernel of `LIF` for a reset, with or without the refractory trace.
 
     Channels are the innermost loop: they are independent and fill the vector lanes. States ``(S,
-    C)`` float64, in place; leaks multiplied by 2**-12.
+    C)`` float64, in place; leaks multiplied by ``2**-tau.frac``. ``scale`` ``(C,)`` brings the input
+    to the exponent of the membrane; it is read where this is ``shifted``.
     """
     hard, soft = reset == "hard", reset == "soft"
 
     @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
-    def run(u, y, membrane, trace, theta, tau, rho, kappa, limit, counts):
+    def run(u, y, membrane, trace, theta, tau, rho, kappa, scale, limit, counts):
         samples, steps, channels = u.shape
         saturated = 0.0
         for s in range(samples):
             v, r = membrane[s], trace[s]
             for t in range(steps):
                 for h in range(channels):
-                    raw = multiply_shift(tau[h], v[h]) + float(u[s, t, h])
+                    entering = float(u[s, t, h])
+                    if shifted:
+                        entering = multiply_shift(scale[h], entering)
+                    raw = multiply_shift(tau[h], v[h]) + entering
                     kept = clip(raw, limit)
                     saturated += clipped(raw, limit)
                     spike = 1.0 if kept - r[h] >= theta[h] else 0.0
@@ -233,17 +237,21 @@ def lif(reset, has_trace):
 
 @cache
 def float_lif(reset):
-    """Return the kernel of `LIF` on real numbers; states ``(S, C)`` in place."""
+    """Return the kernel of `LIF` on real numbers; states ``(S, C)`` in place.
+
+    Writes the largest magnitude of each membrane, before its reset, to ``peaks`` ``(C,)``.
+    """
     hard, soft = reset == "hard", reset == "soft"
 
     @njit(nogil=True, cache=True)
-    def run(u, y, membrane, trace, theta, tau, rho, kappa):
+    def run(u, y, membrane, trace, theta, tau, rho, kappa, peaks):
         samples, steps, channels = u.shape
         for s in range(samples):
             v, r = membrane[s], trace[s]
             for t in range(steps):
                 for h in range(channels):
                     kept = tau[h] * v[h] + u[s, t, h]
+                    peaks[h] = max(peaks[h], abs(kept))
                     spike = 1.0 if kept - r[h] >= theta[h] else 0.0
                     r[h] = rho[h] * r[h] + kappa[h] * spike
                     if hard:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from neurossm.engine import kernels
 from neurossm.engine.reference import State
-from neurossm.fixed import LEAK_FRAC, MESSAGE_BITS, Fixed, symmetric_limit
+from neurossm.fixed import MESSAGE_BITS, Fixed, symmetric_limit
 from neurossm.nodes import (
     LIF,
     Accumulate,
@@ -42,9 +42,18 @@ class Operation(Protocol):
         """Run over a block of samples and steps."""
 
 
-def prepare(node: Node, formats: list[Fixed]) -> Operation:
-    """Return the operation of a node whose edges carry messages of the given formats."""
-    operation = PREPARE[type(node)](node, formats)
+def prepare(
+    node: Node, formats: list[Fixed], frac_by_channel: NDArray[np.int64] | None = None
+) -> Operation:
+    """Return the operation of a node whose edges carry messages of the given formats.
+
+    `frac_by_channel` are the fraction bits of what arrives where channels differ; only a `LIF`
+    shifts by them.
+    """
+    if isinstance(node, LIF):
+        operation = _lif(node, formats[0].frac if frac_by_channel is None else frac_by_channel)
+    else:
+        operation = PREPARE[type(node)](node, formats)
     if node.separate_operands or isinstance(node, Affine | Output) or len(formats) == 1:
         return operation
 
@@ -134,16 +143,19 @@ def _ternary_threshold(node: TernaryThreshold, formats: list[Fixed]) -> Operatio
     return operation
 
 
-def _lif(node: LIF, formats: list[Fixed]) -> Operation:
+def _lif(node: LIF, frac: NDArray[np.int64] | int) -> Operation:
     theta, kappa = _scaled(node.theta, 0), _scaled(node.kappa, 0)
-    tau, rho = _scaled(node.tau, LEAK_FRAC), _scaled(node.rho, LEAK_FRAC)
+    leak = int(quantized(node.tau).frac)
+    tau, rho = _scaled(node.tau, leak), _scaled(node.rho, leak)
+    finer = quantized(node.theta).frac_by_channel() - frac
+    scale = np.ldexp(1.0, finer)
     limit = float(symmetric_limit(quantized(node.theta).bits))
-    kernel = kernels.lif(node.reset, node.has_trace)
+    kernel = kernels.lif(node.reset, node.has_trace, bool(np.any(finer)))
 
     def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
         u = state["u"].astype(np.float64)
         r = state["r"].astype(np.float64) if node.has_trace else np.zeros_like(u)
-        kernel(operands[0], y, u, r, theta, tau, rho, kappa, limit, tally)
+        kernel(operands[0], y, u, r, theta, tau, rho, kappa, scale, limit, tally)
         state["u"][...] = u
         if node.has_trace:
             state["r"][...] = r
@@ -220,7 +232,6 @@ PREPARE: dict[type[Node], Callable[..., Operation]] = {
     PiecewiseLinear: _piecewise_linear,
     Accumulate: _accumulate,
     TernaryThreshold: _ternary_threshold,
-    LIF: _lif,
     Embedding: _embedding,
 }
 

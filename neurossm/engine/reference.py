@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.fixed import LEAK_FRAC, Fixed, saturate, shift
+from neurossm.fixed import Fixed, saturate, shift
 from neurossm.graph import Graph
 from neurossm.nodes import (
     LIF,
@@ -29,6 +29,7 @@ from neurossm.nodes import (
     TernaryThreshold,
     Threshold,
     format_of,
+    message_frac,
     quantized,
 )
 from neurossm.trace import Counts, Trace
@@ -40,12 +41,16 @@ StepFunction = Callable[..., Integers]
 
 @dataclass
 class Step:
-    """What a node meets at one time step: its operands, its state and its counters."""
+    """What a node meets at one time step: its operands, its state and its counters.
+
+    `frac_by_channel` are the fraction bits of the input where they differ by channel.
+    """
 
     operands: list[Integers]
     formats: list[Fixed]
     state: State
     counts: Counts
+    frac_by_channel: Integers | None = None
 
     @property
     def u(self) -> Integers:
@@ -108,7 +113,8 @@ def run(
                 operands: list[Integers] = []
             else:
                 operands = [sent[source] for source in graph.sources[name]]
-                step = Step(operands, _formats(graph, name), states[name], counts[name])
+                formats, by_channel = _formats(graph, name)
+                step = Step(operands, formats, states[name], counts[name], by_channel)
                 sent[name] = table[type(node)](node, step)
                 counts[name] = step.counts
             fired = _messages(sent[name], name in graph.vocabularies)
@@ -231,7 +237,10 @@ def _ternary_threshold(node: TernaryThreshold, step: Step) -> Integers:
 def _lif(node: LIF, step: Step) -> Integers:
     theta, bits, state = _integers(node.theta), quantized(node.theta).bits, step.state
     trace = state.get("r", np.zeros_like(state["u"]))
-    membrane = step.saturate(shift(_integers(node.tau) * state["u"], LEAK_FRAC) + step.u, bits)
+    own, leak = quantized(node.theta).frac_by_channel(), int(quantized(node.tau).frac)
+    arriving = step.frac if step.frac_by_channel is None else step.frac_by_channel
+    entering = shift(step.u, arriving - own)
+    membrane = step.saturate(shift(_integers(node.tau) * state["u"], leak) + entering, bits)
     above = membrane - trace if node.has_trace else membrane
     fires = above >= theta  # a spike selects: nothing is multiplied by it
     if node.reset != "none":
@@ -240,7 +249,7 @@ def _lif(node: LIF, step: Step) -> Integers:
     else:
         state["u"] = membrane
     if node.has_trace:
-        left = shift(_integers(node.rho) * trace, LEAK_FRAC)
+        left = shift(_integers(node.rho) * trace, leak)
         state["r"] = step.saturate(left + np.where(fires, _integers(node.kappa), 0), bits)
     step.count(dendrite_updates=fires.size * len(state))
     return np.asarray(fires, dtype=np.int64)
@@ -306,8 +315,10 @@ def _messages(values: Integers, tokens: bool) -> int:
     return int(values.size if tokens else np.count_nonzero(values))
 
 
-def _formats(graph: Graph, name: str) -> list[Fixed]:
-    return [format_of(graph.nodes[source]) for source in graph.sources[name]]
+def _formats(graph: Graph, name: str) -> tuple[list[Fixed], Integers | None]:
+    senders = [graph.nodes[source] for source in graph.sources[name]]
+    frac = message_frac(senders[0])  # by channel from a sole source
+    return [format_of(node) for node in senders], None if isinstance(frac, int) else frac
 
 
 def _integers(parameter: object) -> Integers:

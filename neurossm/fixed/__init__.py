@@ -19,6 +19,7 @@ from neurossm.fixed.formats import (
     POLE_BITS,
     STATE_BITS,
     WEIGHT_BITS,
+    WIDEST_LEAK_FRAC,
     Fixed,
     Quantized,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "POLE_BITS",
     "STATE_BITS",
     "WEIGHT_BITS",
+    "WIDEST_LEAK_FRAC",
     "Fixed",
     "Quantized",
     "accumulator_bound",

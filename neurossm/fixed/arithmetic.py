@@ -204,8 +204,15 @@ def project_poles(
 def round_leaks(values: ArrayLike, frac: int) -> NDArray[np.int64]:
     """Return leaks, real numbers from 0 to 1, as unsigned fractions of `frac` bits.
 
-    To nearest (ties to even). What is below 1 never becomes 1, which would not leak: it steps
-    inward to ``1 - 2**-frac``, as poles do.
+    To nearest (ties to even), so what is nearer to 1 than to ``1 - 2**-frac`` becomes 1: within the
+    resolution it does not leak. A real pole of 1 saturates sooner or later; a membrane is reset.
+
+    Parameters
+    ----------
+    values
+        Leaks, any shape.
+    frac
+        Fraction bits, 12 to 20.
 
     Raises
     ------
@@ -215,8 +222,7 @@ def round_leaks(values: ArrayLike, frac: int) -> NDArray[np.int64]:
     leaks = np.asarray(values, dtype=np.float64)
     if not np.all((leaks >= 0) & (leaks <= 1)):
         raise RangeError("leaks", expected="at least 0 and at most 1", got=str(leaks.max()))
-    nearest = np.rint(_ldexp(leaks, frac)).astype(np.int64)
-    return np.asarray(np.minimum(nearest, 2**frac - (leaks < 1)), dtype=np.int64)
+    return np.asarray(np.rint(_ldexp(leaks, frac)), dtype=np.int64)
 
 
 def accumulator_bound(weight: NDArray[np.int64], largest_message: int) -> int:

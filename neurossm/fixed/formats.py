@@ -18,6 +18,7 @@ STATE_BITS = 24
 MESSAGE_BITS = 24
 ACCUMULATOR_BITS = 32
 LEAK_FRAC = 12  # leaks are unsigned 12-bit fractions, as the decay constants of Lava's LIF
+WIDEST_LEAK_FRAC = 20  # times a state of 24 bits, far below 2**52
 
 Kind = Literal["graded", "binary", "ternary"]
 KINDS: tuple[Kind, ...] = ("graded", "binary", "ternary")
@@ -107,7 +108,8 @@ class Quantized:
         Signed integers, made read-only int64, within ``bits`` bits (symmetric).
     frac
         Fraction bits: one number, or shape ``(C,)``, one for each index of the first axis of
-        ``values`` (an exponent by channel, allowed inside a neuron).
+        ``values`` (an exponent by channel: inside a neuron, and of synapses that lead into neurons
+        alone).
     bits
         Declared width with sign.
 

@@ -16,7 +16,7 @@ from neurossm.nodes.boundary import Input, Output
 from neurossm.nodes.node import Array, Node, format_of, quantized
 from neurossm.nodes.pointwise import PiecewiseLinear, Product, Sum, TernaryThreshold, Threshold
 from neurossm.nodes.recurrent import LIF, Accumulate, DiagonalSSM
-from neurossm.nodes.synapses import Affine, BatchNorm, Embedding
+from neurossm.nodes.synapses import Affine, BatchNorm, Embedding, message_frac
 
 NODE_TYPES: dict[str, type[Node]] = {
     cls.__name__: cls
@@ -44,5 +44,6 @@ __all__ = [
     "TernaryThreshold",
     "Threshold",
     "format_of",
+    "message_frac",
     "quantized",
 ]

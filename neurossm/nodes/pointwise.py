@@ -22,7 +22,7 @@ class Threshold(Node):
     Parameters
     ----------
     theta
-        ``(C,)``; integers in the format of the input.
+        ``(C,)``; integers with the exponent of the input, by channel where it has one each.
     """
 
     theta: Array
@@ -51,7 +51,7 @@ class TernaryThreshold(Node):
     Parameters
     ----------
     delta
-        ``(C,)``, above 0; integers in the format of the input.
+        ``(C,)``, above 0; integers with the exponent of the input, by channel where it has one each.
     """
 
     delta: Array

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import GraphError
-from neurossm.fixed import LEAK_FRAC, Fixed, Quantized
+from neurossm.fixed import Fixed, Quantized
 from neurossm.nodes.node import (
     Array,
     Node,
@@ -17,6 +17,7 @@ from neurossm.nodes.node import (
     check_channels,
     check_spikes,
     mantissas,
+    quantized,
 )
 
 
@@ -135,11 +136,13 @@ class LIF(Node):
 
     The ``r`` that is stored is therefore ``r_{t+1} = rho r_t + kappa s_t``, with ``r_0 = 0``.
 
-    Integer: u and r have the format of the input and the width of theta, at most 24 bits, and
-    saturate; leaks are 12-bit fractions; each product is shifted toward zero, so in silence what
-    leaks decays to exactly zero::
+    Integer: u and r have the format of theta, at most 24 bits, and saturate. Its exponent is its
+    own, one for all channels or one each: finer than that of the input where the membrane has room,
+    so that what a slow leak takes at a step is not lost to rounding. Leaks are fractions of k bits,
+    12 to 20. Each product is shifted toward zero, so in silence what leaks decays to exactly zero;
+    the input is brought to the membrane's exponent by a shift, to the left exactly::
 
-        u' = sat(tz(tau u, 12) + y)            r = sat(tz(rho r, 12) + kappa s)
+        u' = sat(tz(tau u, k) + tz(y, y.frac - theta.frac))     r = sat(tz(rho r, k) + kappa s)
 
     theta is rounded up. The comparison is that of the exact difference. ``u' - theta`` after a
     spike lies between r and u', so the reset cannot saturate.
@@ -153,7 +156,8 @@ class LIF(Node):
         Threshold, ``(C,)``, above 0.
     tau, rho
         What is left of membrane and trace after a step, ``(C,)``, at least 0; tau at most 1, an
-        integrate-and-fire neuron without leak, rho below 1. Integer: mantissas of 12 fraction bits.
+        integrate-and-fire neuron without leak, rho below 1 (as an integer it may round to 1).
+        Integer: mantissas of 12 to 20 fraction bits.
     kappa
         What a spike adds to the trace, ``(C,)``, at least 0. Where all are 0 no trace is kept.
     reset
@@ -175,10 +179,12 @@ class LIF(Node):
         if self.reset not in self.resets:
             expected = " | ".join(self.resets)
             raise GraphError("LIF.reset", expected=expected, got=repr(self.reset))
-        one = 2**LEAK_FRAC if isinstance(self.tau, Quantized) else 1
         for name, leak, fits in (("tau", self.tau, "at most"), ("rho", self.rho, "below")):
             low, high = mantissas(leak).min(), mantissas(leak).max()
-            if low < 0 or high > one or (high == one and name == "rho"):
+            # leaks with several exponents do not keep the contract, which says so later
+            integer = isinstance(leak, Quantized)
+            one = 2 ** max(int(np.max(quantized(leak).frac)), 0) if integer else 1
+            if low < 0 or high > one or (high == one and name == "rho" and not integer):
                 raise GraphError(
                     f"LIF.{name}",
                     expected=f"at least 0 and {fits} {one}",

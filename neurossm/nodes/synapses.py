@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurossm.fixed import Quantized
-from neurossm.nodes.node import Array, Node
+from neurossm.nodes.node import Array, Node, format_of
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -17,15 +18,18 @@ class Affine(Node):
 
     Integer: the sum of 8-bit mantissas times messages is exact in a 32-bit accumulator; the bias is
     added at the neuron and the result saturates: ``y = sat(W u + b)`` with
-    ``out.frac = weight.frac + u.frac``. Where ``u`` is binary or ternary, weights are added and
+    ``out.frac = weight.frac + u.frac``. Where all that receives it is a `LIF` or a threshold with
+    no other source, each row may have an exponent of its own: such neurons compare a channel with
+    nothing but itself. Then `message_frac` has that of each channel and ``out.frac`` the least.
+    Where ``u`` is binary or ternary, weights are added and
     subtracted and nothing is multiplied; where all weights are ternary, messages are.
 
     Parameters
     ----------
     weight
-        ``(out, in)``; one exponent for the tensor.
+        ``(out, in)``; one exponent for the tensor, or one a row.
     bias
-        ``(out,)``; integers in the format of the output.
+        ``(out,)``; integers with the exponents of the output, one a row where the weight has so.
     """
 
     weight: Array
@@ -60,6 +64,17 @@ class Affine(Node):
         largest = int(magnitudes.max())
         alike = np.all((magnitudes == 0) | (magnitudes == largest))
         return bool(alike) and largest.bit_count() <= 1
+
+
+def message_frac(node: Node) -> int | NDArray[np.int64]:
+    """Return the fraction bits of what an integer node sends: one number, or ``(C,)`` by channel.
+
+    By channel behind an `Affine` whose rows have exponents of their own; else ``out.frac``.
+    """
+    if isinstance(node, Affine) and isinstance(node.bias, Quantized):
+        frac = node.bias.frac
+        return format_of(node).frac if isinstance(frac, int) else frac
+    return format_of(node).frac
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

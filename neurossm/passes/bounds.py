@@ -31,6 +31,7 @@ from neurossm.nodes import (
     TernaryThreshold,
     Threshold,
 )
+from neurossm.passes.reach import membranes
 from neurossm.passes.response import (
     LONGEST,
     constant_response,
@@ -167,23 +168,16 @@ def _spikes(node: Node, at: Meeting) -> Found:
 
 
 def _lif(node: LIF, at: Meeting) -> Found:
-    def within(leak: Reals) -> Reals:
-        for_ever = np.inf if at.steps is None else float(at.steps)
-        reached = 1.0 if at.steps is None else 1 - leak**at.steps
-        lost = 1 - leak
-        return np.where(lost > 0, reached / np.where(lost > 0, lost, 1.0), for_ever)
-
-    # a soft reset leaves a membrane between its trace and where it was: no reset adds to it
-    largest = at.u.magnitude
-    # silence stays silent, however long it is kept
-    membrane = np.multiply(
-        largest, within(real(node.tau)), out=np.zeros_like(largest), where=largest > 0
-    )
-    bits = node.theta.bits if isinstance(node.theta, Quantized) else 0
-    registers = [*at.entry(), Register("membrane", membrane, at.unit_in, bits)]
+    membrane, trace = membranes(
+        at.u, real(node.theta), real(node.tau), real(node.rho), real(node.kappa), node.reset,
+        at.steps,
+    )  # fmt: skip
+    unit, bits = 0.0, 0
+    if isinstance(node.theta, Quantized):
+        unit, bits = np.exp2(-node.theta.frac_by_channel().astype(float)), node.theta.bits
+    registers = [*at.entry(), Register("membrane", membrane, unit, bits)]
     if node.has_trace:
-        trace = real(node.kappa) * within(real(node.rho))
-        registers.append(Register("trace", trace, at.unit_in, bits))
+        registers.append(Register("trace", trace, unit, bits))
     return _spikes(node, at)[0], tuple(registers)
 
 

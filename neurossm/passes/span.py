@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.fixed import MESSAGE_BITS, Fixed, symmetric_limit
-from neurossm.nodes import Node
+from neurossm.nodes import Node, message_frac
 
 Reals = NDArray[np.float64]
 ROUNDING = 1 + 1e-9  # these bounds are computed in float64, whose sums may round down
@@ -48,12 +48,12 @@ class Span:
         """Return the span with something added to both ends."""
         return Span(self.low - by, self.high + by)
 
-    def shifted(self, unit: float) -> Span:
+    def shifted(self, unit: Reals | float) -> Span:
         """Return what a shift toward zero leaves: no end grows, an end that is not 0 may shrink."""
         low = np.where(self.low > 0, np.maximum(self.low - unit, 0.0), self.low)
         return Span(low, np.where(self.high < 0, np.minimum(self.high + unit, 0.0), self.high))
 
-    def within(self, limit: float) -> Span:
+    def within(self, limit: Reals | float) -> Span:
         """Return what saturation leaves of it."""
         low, high = (np.maximum(np.minimum(end, limit), -limit) for end in (self.low, self.high))
         return Span(low, high)
@@ -108,9 +108,11 @@ class Meeting:
     steps: int | None
 
     @property
-    def unit(self) -> float:
-        """Real value of one unit of the output; 0 where nothing is an integer."""
-        return self._unit(self.node.out)
+    def unit(self) -> Reals | float:
+        """Real value of one unit of the output, by channel where they differ; 0 if float."""
+        if not self.node.is_integer:
+            return 0.0
+        return np.exp2(-np.asarray(message_frac(self.node), dtype=np.float64))[()]
 
     @property
     def unit_in(self) -> float:

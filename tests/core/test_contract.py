@@ -89,8 +89,11 @@ def q(value: int, frac: object = 0, bits: int = 8):
 
 BROKEN = {
     "weights of 9 bits": (replace(MIX, weight=integers([[1, 2]], 3, 9)), (WIDE,), "8-bit weights"),
-    "a weight exponent by row": (
-        replace(MIX, weight=integers([[1, 2]], [3])), (WIDE,), "one exponent"),
+    "a weight exponent by row, but not of its bias": (
+        replace(MIX, weight=integers([[1, 2]], [3])), (WIDE,), "for each bias"),
+    "an exponent by row that an Output receives": (
+        replace(MIX, weight=integers([[1, 2]], [3]), bias=integers([0], [3], 24)), (WIDE,),
+        "one exponent, or a LIF or threshold"),
     "an output exponent": (
         replace(MIX, weight=integers([[1, 2]], 2)), (WIDE,), "output exponent 2"),
     "an input exponent": (MIX, (Fixed(24, 1),), "output exponent 4"),
@@ -132,12 +135,19 @@ BROKEN = {
     "a left shift by 29": (replace(MEAN, out=Fixed(24, 29)), (WIDE,), "left shift of at most 28"),
     "edges that wrap 32 bits": (FIRE, (WIDE,) * 257, "edges whose sum"),
     "a signed threshold's exponent": (SIGN, (Fixed(24, 1),), "threshold exponent 1"),
-    "a membrane's threshold exponent": (
-        replace(LEAKY, theta=integers([1], 1, 24)), (WIDE,), "threshold exponent 0"),
+    # TOP is just below 2**23: 29 more bits stay below 2**52, 30 do not
+    "an input of 53 bits": (
+        replace(LEAKY, theta=integers([1], 30, 24), kappa=integers([0], 30, 24)), (WIDE,),
+        "input that stays below"),
     "an exponent of kappa": (
         replace(LEAKY, kappa=integers([1], 1, 24)), (WIDE,), "exponent of kappa 0"),
     "a leak of tau of 11 bits": (
-        replace(LEAKY, tau=integers([1], 11, 13)), (WIDE,), "leak exponent 12"),
+        replace(LEAKY, tau=integers([1], 11, 13)), (WIDE,), "one leak exponent, 12 to 20"),
+    "a leak of 21 bits": (
+        replace(LEAKY, tau=integers([1], 21, 23), rho=integers([1], 21, 23)), (WIDE,),
+        "one leak exponent, 12 to 20"),
+    "a leak by channel": (
+        replace(LEAKY, tau=integers([1], [12], 23)), (WIDE,), "one leak exponent, 12 to 20"),
     "a leak of rho of 13 bits": (
         replace(LEAKY, rho=integers([1], 13, 13)), (WIDE,), "leak exponent 12"),
     "a membrane of 25 bits": (
@@ -272,6 +282,9 @@ def test_at_the_accumulator_bound_nothing_wraps(engine, sign):
         (FIRE, (WIDE,) * 256),  # 256 TOP = 2**31 - 256
         (SIGN, (WIDE,) * 256),
         (LEAKY, (WIDE,) * 2),
+        (replace(LEAKY, theta=integers([1], 29, 24), kappa=integers([0], 29, 24)), (WIDE,)),
+        (replace(LEAKY, theta=integers([1], [-64], 24), kappa=integers([0], [-64], 24)), (WIDE,)),
+        (replace(LEAKY, tau=integers([2**20], 20, 22), rho=integers([2**20], 20, 22)), (WIDE,)),
     ],
 )
 def test_one_below_the_border_passes_and_both_engines_agree(node, formats):

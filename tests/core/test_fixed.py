@@ -308,14 +308,21 @@ def test_quantized_is_frozen_and_compares_by_value():
 # -- leaks ---------------------------------------------------------------------
 
 
-def test_leaks_round_to_nearest_and_never_to_one():
+def test_leaks_round_to_nearest():
     real = [0, 0.4 / 4096, 0.5 / 4096, 1.5 / 4096, 0.5, 1 - 0.4 / 4096, np.nextafter(1, 0)]
-    assert round_leaks(real, 12).tolist() == [0, 0, 0, 2, 2048, 4095, 4095]
+    assert round_leaks(real, 12).tolist() == [0, 0, 0, 2, 2048, 4096, 4096]
     assert round_leaks([0.5], 1).tolist() == [1]
 
 
 def test_what_does_not_leak_at_all_stays_so():
-    assert round_leaks([1.0, np.nextafter(1, 0), 0.0], 12).tolist() == [4096, 4095, 0]
+    assert round_leaks([1.0, np.nextafter(1, 0), 0.0], 12).tolist() == [4096, 4096, 0]
+
+
+def test_a_leak_next_to_one_is_one_where_that_is_nearer():
+    # 1 - 1/8192 lies in the middle: ties to even
+    assert round_leaks([1 - 1e-9, 1 - 1 / 8191, 1 - 1 / 8192, 1 - 1 / 8193], 12).tolist() == [
+        4096, 4095, 4096, 4096]  # fmt: skip
+    assert round_leaks([1 - 1e-6, 1 - 2e-6, 1 - 1e-7], 20).tolist() == [2**20 - 1, 2**20 - 2, 2**20]
 
 
 @pytest.mark.parametrize("leak", [np.nextafter(1, 2), -1e-9, np.nan, np.inf])

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -359,6 +360,50 @@ def test_a_membrane_that_does_not_leak_keeps_all_of_itself(engine, reset, last):
     low = run_on(engine, lif(reset, tau=4096, bits=8), Fixed(8), [[-100], [-100], [1]])
     assert low.states["node.u"].tolist() == [[-126]]
     assert low.counts["node"].saturations == 1
+
+
+# the input has 2 fraction bits, the membrane 4: y comes in as 4 y; theta 40, tau 1/2
+# 36; 18 + 36 = 54 spikes, to 0; -12; -6 + 84 = 78 spikes, to 0; 0; 40 spikes at equality
+@BOTH
+@pytest.mark.parametrize(("leak", "half"), [(12, 2**11), (20, 2**19)])
+def test_a_membrane_finer_than_its_input_takes_it_exactly(engine, leak, half):
+    node = replace(lif("hard"), theta=integers([40], 4, 24), kappa=integers([0], 4, 24),
+                   tau=integers([half], leak, 22), rho=integers([0], leak, 22))  # fmt: skip
+    trace = run_on(engine, node, Fixed(8, 2), [[9], [9], [-3], [21], [0], [10]])
+    assert values(trace) == [[0], [1], [0], [1], [0], [1]]
+    trace = run_on(engine, node, Fixed(8, 2), [[9], [-3]])
+    assert trace.states["node.u"].tolist() == [[18 - 12]]
+
+
+# exponents by channel: 1 and 3 behind 2, so y comes in as tz(y / 2) and 2 y
+# theta 4: 4 spikes; -1; 0 + 4 spikes; 0          theta 20: 18; 9 - 6 = 3; 1 + 18 = 19; 9 + 2 = 11
+@BOTH
+def test_membranes_may_have_exponents_of_their_own_by_channel(engine):
+    node = LIF(theta=integers([4, 20], [1, 3], 24), kappa=integers([0, 0], [1, 3], 24),
+               tau=integers([2048, 2048], 12, 14), rho=integers([0, 0], 12, 14),
+               reset="hard")  # fmt: skip
+    steps = [[9, 9], [-3, -3], [9, 9], [1, 1]]
+    trace = run_on(engine, node, Fixed(8, 2), steps)
+    assert values(trace) == [[1, 0], [0, 0], [1, 0], [0, 0]]
+    assert trace.states["node.u"].tolist() == [[0, 11]]
+
+
+# rows in units of 1/2 and 1/64 send 3 and 3 + 1; the membranes count in 1/4 and 1/32: 6 and 2
+@BOTH
+def test_rows_may_have_exponents_of_their_own_before_neurons(engine):
+    mix = Affine(weight=integers([[3], [3]], [1, 6]), bias=integers([0, 1], [1, 6], 24),
+                 out=Fixed(24, 1))  # fmt: skip
+    node = LIF(theta=integers([16, 6], [2, 5], 24), kappa=integers([0, 0], [2, 5], 24),
+               tau=integers([4096, 4096], 12, 14), rho=integers([0, 0], 12, 14),
+               reset="soft")  # fmt: skip
+    nodes = {"in": Input(channels=1, out=Fixed.binary()), "mix": mix, "node": node,
+             "out": Output(channels=2, out=Fixed.binary())}  # fmt: skip
+    graph = Graph(nodes, (("in", "mix"), ("mix", "node"), ("node", "out")))
+    trace = run(graph, np.ones((1, 4, 1), int), engine)
+    assert values(trace, "mix") == [[3, 4]] * 4
+    # 6, 12, 18 spikes to 2, 8; and 2, 4, 6 spikes to 0, 2
+    assert values(trace) == [[0, 0], [0, 0], [1, 1], [0, 0]]
+    assert trace.states["node.u"].tolist() == [[8, 2]]
 
 
 @BOTH

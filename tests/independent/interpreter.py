@@ -24,7 +24,7 @@ SSM_PARAMETERS = (
     "a_re", "a_im", "b_re", "b_im", "c_re", "c_im", "d", "drive_re", "drive_im", "bias",
 )  # fmt: skip
 ENTRY_BITS = 24
-LEAK_FRAC = 12
+LEAK_FRACS = range(12, 21)
 
 
 class FormatError(Exception):
@@ -33,10 +33,13 @@ class FormatError(Exception):
 
 @dataclass(frozen=True)
 class Message:
-    """What comes in through one edge: integers (C,) and how many of their bits are fraction."""
+    """What comes in through one edge: integers (C,) and how many of their bits are fraction.
+
+    `frac` is one number, or one for each channel behind an `Affine` with an exponent a row.
+    """
 
     values: Integers
-    frac: int
+    frac: Any
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,13 @@ class Parameter:
     bits: int
     frac: Integers
 
+    by_channel: bool
+
     def frac_of(self) -> int:
         """Return the one exponent of the tensor."""
-        (frac,) = set(self.frac.tolist())
-        return int(frac)
+        if self.by_channel:
+            raise FormatError("expected one exponent")
+        return int(self.frac[0])
 
 
 @dataclass(frozen=True)
@@ -76,8 +82,15 @@ class Node:
         """Return an array with its format."""
         group = self.fields[name]
         values = as_integers(group["values"])
-        frac = np.broadcast_to(as_integers(group["frac"]), values.shape[:1])
-        return Parameter(values, group["bits"], frac)
+        frac = as_integers(group["frac"])
+        by_channel = frac.ndim > 0
+        return Parameter(values, group["bits"], np.broadcast_to(frac, values.shape[:1]), by_channel)
+
+    def message(self, values: Integers) -> Message:
+        """Return what it sends, with the exponent of its `out` or those of its channels."""
+        if self.type == "Affine" and self.parameter("weight").by_channel:
+            return Message(values, self.parameter("bias").frac)
+        return Message(values, self.out["frac"])
 
 
 @dataclass(frozen=True)
@@ -189,9 +202,11 @@ def sat(v: Integers, bits: int) -> Integers:
 
 def joined(messages: list[Message]) -> Message:
     """Add what converges on a node; several edges saturate on entry."""
+    if len(messages) == 1:
+        return messages[0]
     (frac,) = {message.frac for message in messages}
     total = sum((message.values for message in messages[1:]), messages[0].values)
-    return Message(sat(total, ENTRY_BITS) if len(messages) > 1 else total, frac)
+    return Message(sat(total, ENTRY_BITS), frac)
 
 
 # --- the nodes -------------------------------------------------------------------------------
@@ -205,7 +220,8 @@ def _output(node: Node, messages: list[Message], state: State) -> Integers:
 
 def _affine(node: Node, messages: list[Message], state: State) -> Integers:
     weight, bias = node.parameter("weight"), node.parameter("bias")
-    _equal(node, node.out["frac"], bias.frac_of(), weight.frac_of() + messages[0].frac)
+    _equal(node, *zip(bias.frac, weight.frac + messages[0].frac, strict=True))
+    _equal(node, (node.out["frac"], min(bias.frac)))
     total = bias.values
     for message in messages:
         total = total + (weight.values * message.values[None, :]).sum(axis=1)
@@ -217,7 +233,7 @@ def _ssm(node: Node, messages: list[Message], state: State) -> Integers:
         node.parameter(name) for name in SSM_PARAMETERS
     )
     u, out, width = joined(messages), node.out, drive_re.bits
-    _equal(node, out["frac"], bias.frac_of())
+    _equal(node, (out["frac"], bias.frac_of()))
     shift_a = a_re.frac[:, None]
     re = state.setdefault("re", 0 * a_re.values)
     im = state.setdefault("im", 0 * a_re.values)
@@ -238,13 +254,13 @@ def _ssm(node: Node, messages: list[Message], state: State) -> Integers:
 
 def _threshold(node: Node, messages: list[Message], state: State) -> Integers:
     u, theta = joined(messages), node.parameter("theta")
-    _equal(node, theta.frac_of(), u.frac)
+    _by_channel(node, theta.frac, u.frac)
     return as_integers((u.values >= theta.values).astype(int))
 
 
 def _ternary(node: Node, messages: list[Message], state: State) -> Integers:
     u, delta = joined(messages), node.parameter("delta")
-    _equal(node, delta.frac_of(), u.frac)
+    _by_channel(node, delta.frac, u.frac)
     up, down = u.values >= delta.values, u.values <= -delta.values
     return as_integers(up.astype(int) - down.astype(int))
 
@@ -252,22 +268,25 @@ def _ternary(node: Node, messages: list[Message], state: State) -> Integers:
 def _lif(node: Node, messages: list[Message], state: State) -> Integers:
     theta, kappa, tau, rho = (node.parameter(name) for name in ("theta", "kappa", "tau", "rho"))
     u, width = joined(messages), theta.bits
-    _equal(node, u.frac, theta.frac_of(), kappa.frac_of())
-    _equal(node, LEAK_FRAC, tau.frac_of(), rho.frac_of())
+    _by_channel(node, theta.frac, kappa.frac)
+    k = tau.frac_of()
+    _equal(node, (k, rho.frac_of()))
+    if k not in LEAK_FRACS:
+        raise FormatError(f"node {node.name!r}: leaks of {k} bits")
     membrane = state.setdefault("u", 0 * theta.values)
     trace = state.get("r", 0 * theta.values)
-    v = sat(tz(tau.values * membrane, LEAK_FRAC) + u.values, width)
+    v = sat(as_integers(tz(tau.values * membrane, k) + tz(u.values, u.frac - theta.frac)), width)
     y = as_integers((v - trace >= theta.values).astype(int))
     reset = {"hard": v * (1 - y), "soft": v - theta.values * y, "none": v}
     state["u"] = reset[node.fields["reset"]]
     if any(kappa.values):
-        state["r"] = sat(tz(rho.values * trace, LEAK_FRAC) + kappa.values * y, width)
+        state["r"] = sat(tz(rho.values * trace, k) + kappa.values * y, width)
     return y
 
 
 def _embedding(node: Node, messages: list[Message], state: State) -> Integers:
     table = node.parameter("table")
-    _equal(node, node.out["frac"], table.frac_of())
+    _equal(node, (node.out["frac"], table.frac_of()))
     (token,) = messages[0].values.tolist()
     return as_integers(table.values[token])
 
@@ -299,9 +318,14 @@ def _accumulate(node: Node, messages: list[Message], state: State) -> Integers:
     return state["sum"]
 
 
-def _equal(node: Node, *fracs: int) -> None:
-    if len(set(fracs)) > 1:
-        raise FormatError(f"node {node.name!r}: fraction bits {fracs} must be equal")
+def _equal(node: Node, *pairs: tuple[int, int]) -> None:
+    for left, right in pairs:
+        if left != right:
+            raise FormatError(f"node {node.name!r}: fraction bits {left} and {right} must be equal")
+
+
+def _by_channel(node: Node, own: Integers, other: Any) -> None:
+    _equal(node, *zip(own, np.broadcast_to(other, own.shape), strict=True))
 
 
 STEPS: dict[str, Step] = {
@@ -344,7 +368,7 @@ def run(
             else:
                 arriving = [now[source] for source in node.sources]
                 values = STEPS[node.type](node, arriving, states[node.name])
-            now[node.name] = Message(values, node.out["frac"])
+            now[node.name] = node.message(values)
             sent[node.name].append(values)
             if watch is not None:
                 watch(node, arriving, values)

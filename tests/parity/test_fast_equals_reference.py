@@ -10,7 +10,7 @@ from random_graphs import QUICK, Case, cases
 
 from neurossm.engine import fast, reference, run
 from neurossm.engine.fast import Stepper
-from neurossm.nodes import LIF, NODE_TYPES, Affine
+from neurossm.nodes import LIF, NODE_TYPES, Affine, message_frac
 from neurossm.trace import Counts, Trace
 
 
@@ -29,7 +29,7 @@ def test_fast_equals_reference_and_values_keep_their_formats():
     seen: Counter[str] = Counter()
 
     @given(cases())
-    @settings(QUICK, max_examples=120)
+    @settings(QUICK, max_examples=150)
     def check(case: Case) -> None:
         expected = run(case.graph, case.inputs, "reference")
         assert_equal(run(case.graph, case.inputs, "fast"), expected)
@@ -50,6 +50,8 @@ def test_fast_equals_reference_and_values_keep_their_formats():
         assert seen[f"saturations in {what}"] >= 3, (what, seen)
     for reset in ("hard", "soft", "none"):
         assert seen[f"spikes with reset {reset}"] >= 3, (reset, seen)
+    for what in ("one exponent", "exponents by channel", "wide leaks", "exponents by row"):
+        assert seen[what] >= 3, (what, seen)
     assert seen["refractory traces"] >= 3 and seen["ternary weights of graded messages"] >= 3, seen
     for what in ("binary", "ternary", "graded", "negative frac", "unread"):
         assert seen[what] >= 3, (what, seen)
@@ -68,6 +70,13 @@ def reached(case: Case, trace: Trace) -> Counter[str]:
         seen[f"saturations in {kind}"] += trace.counts[name].saturations > 0
         if isinstance(node, LIF):
             seen[f"spikes with reset {node.reset}"] += trace.counts[name].spikes_out > 0
+            arriving = message_frac(case.graph.nodes[case.graph.sources[name][0]])
+            finer = node.theta.frac_by_channel() - arriving
+            fired = trace.counts[name].spikes_out > 0
+            seen["one exponent"] += fired and isinstance(node.theta.frac, int) and np.any(finer)
+            seen["exponents by channel"] += fired and np.ptp(finer) > 0
+            seen["wide leaks"] += fired and node.tau.frac > 12
+            seen["exponents by row"] += fired and not isinstance(arriving, int)
             seen["refractory traces"] += bool(np.any(trace.states.get(f"{name}.r", 0)))
         if isinstance(node, Affine) and node.only_adds:
             graded = not case.graph.nodes[case.graph.sources[name][0]].out.is_spike

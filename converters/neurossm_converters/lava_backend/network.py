@@ -11,7 +11,7 @@ from lava.utils.weightutils import SignMode
 
 from neurossm.fixed import Fixed
 from neurossm.graph import Edge
-from neurossm.nodes import Affine, format_of, quantized
+from neurossm.nodes import Affine, format_of, message_frac, quantized
 from neurossm_converters.lava_backend.job import Job
 from neurossm_converters.lava_backend.kinds import PROCESSES, cell_of
 from neurossm_converters.lava_backend.layout import Carrier, Layout, lay_out
@@ -146,7 +146,9 @@ class Network:
     def _variables(self, name: str) -> dict[str, Any]:
         graph, node = self.job.graph, self.job.graph.nodes[name]
         formats = [format_of(graph.nodes[source]) for source in graph.sources[name]]
-        variables = variables_of(node, formats, self.job.options.stacked)
+        # a Source has no source
+        frac = message_frac(graph.nodes[graph.sources[name][0]]) if formats else None
+        variables = variables_of(node, formats, self.job.options.stacked, frac)
         if self._inside(name):
             assert isinstance(node, Affine)
             variables["weight"] = quantized(node.weight).values

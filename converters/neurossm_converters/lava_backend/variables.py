@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurossm.fixed import Fixed, Quantized
 from neurossm.nodes import (
@@ -29,7 +30,9 @@ from neurossm.nodes import (
 Variables = dict[str, Any]
 
 
-def variables_of(node: Node, formats: list[Fixed], stacked: int) -> Variables:
+def variables_of(
+    node: Node, formats: list[Fixed], stacked: int, frac: NDArray[np.int64] | int | None = None
+) -> Variables:
     """Return what the process of a node holds: parameters, shifts, widths, initial states.
 
     Parameters
@@ -40,11 +43,15 @@ def variables_of(node: Node, formats: list[Fixed], stacked: int) -> Variables:
         Format of the messages on each edge into it.
     stacked
         Samples side by side: S in the shapes of the states.
+    frac
+        Fraction bits of what arrives where they differ by channel, which a `LIF` alone shifts by.
 
     Notes
     -----
     Parts of one complex number share an exponent; `neurossm.contract` has checked it.
     """
+    if isinstance(node, LIF):
+        return _lif(node, formats[0].frac if frac is None else frac, stacked)
     return _VARIABLES[type(node)](node, formats, stacked)
 
 
@@ -83,10 +90,12 @@ def _ternary_threshold(node: TernaryThreshold, formats: list[Fixed], stacked: in
     return {"delta": _values(node.delta)}
 
 
-def _lif(node: LIF, formats: list[Fixed], stacked: int) -> Variables:
+def _lif(node: LIF, frac: NDArray[np.int64] | int, stacked: int) -> Variables:
     zeros = np.zeros((stacked, node.in_channels), np.int64)
     return {
         **{name: _values(getattr(node, name)) for name in ("theta", "tau", "rho", "kappa")},
+        "leak_shift": _frac(node.tau)[0],
+        "right": frac - _frac(node.theta),
         "hard": node.reset == "hard",
         "soft": node.reset == "soft",
         "state_bits": quantized(node.theta).bits,
@@ -142,7 +151,6 @@ _VARIABLES: dict[type[Node], Callable[..., Variables]] = {
     PiecewiseLinear: _piecewise_linear,
     Accumulate: _accumulate,
     TernaryThreshold: _ternary_threshold,
-    LIF: _lif,
     Embedding: _embedding,
 }
 

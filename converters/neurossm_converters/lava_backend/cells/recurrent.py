@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from neurossm.fixed import LEAK_FRAC, multiply_shift
+from neurossm.fixed import multiply_shift
 from neurossm_converters.lava_backend.cells.cell import Cell, Parameters, Words, scaled
 from neurossm_converters.lava_backend.record import Integers, Recorder
 
@@ -63,7 +63,9 @@ class LIF(Cell):
         super().__init__(recorder, parameters)
         get = self.integers
         self.theta, self.kappa = get("theta"), get("kappa")
-        self.tau, self.rho = (scaled(get(name), LEAK_FRAC) for name in ("tau", "rho"))
+        leak = self.number("leak_shift")
+        self.tau, self.rho = (scaled(get(name), leak) for name in ("tau", "rho"))
+        self.unit = scaled(1, get("right"))
         self.hard, self.soft = bool(self.number("hard")), bool(self.number("soft"))
         self.state_bits, self.traced = self.number("state_bits"), bool(self.kappa.any())
 
@@ -80,7 +82,8 @@ class LIF(Cell):
         """Return the spikes."""
         self.count_arrivals(operands)
         decayed = multiply_shift(self.tau, self.state["u"])
-        membrane = self.clipped(decayed + self.entering(operands), self.state_bits)
+        entering = multiply_shift(self.unit, self.entering(operands))
+        membrane = self.clipped(decayed + entering, self.state_bits)
         trace = self.state["r"]
         fires = membrane > trace + self.theta - 1
         self.recorder.dendrite_updates += fires.size * len(self.kept())

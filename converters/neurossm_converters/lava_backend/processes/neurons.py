@@ -178,6 +178,8 @@ class LIFModel(NeuronModel):
     tau: Any = WORD
     rho: Any = WORD
     kappa: Any = WORD
+    leak_shift: Any = WORD
+    right: Any = WORD
     hard: Any = WORD
     soft: Any = WORD
     state_bits: Any = WORD

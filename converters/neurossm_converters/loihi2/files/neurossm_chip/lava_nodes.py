@@ -77,6 +77,11 @@ def _lif(file: File, node: Node) -> Choice:
     tau = set(node.values("tau").tolist())
     if len(tau) > 1:
         _refuse(node, "LIF", "has one decay for all neurons", f"{len(tau)} of them")
+    if node.one_frac("tau") != 12:
+        _refuse(node, "LIF", "has decays of 12 bits", f"{node.one_frac('tau')} of them")
+    sender = next(n for n in file.nodes if n.name == node.sources[0])
+    if np.any(node.frac("theta") != sender.message.frac):
+        _refuse(node, "LIF", "keeps the exponent of what arrives", "a membrane with its own")
     return _lif_choice(file, node, dv=4096 - tau.pop())
 
 

@@ -96,7 +96,7 @@ class Network:
         senders = [self._by_name[source] for source in node.sources]
         if node.type == "Sum" and len(senders) > OPERANDS:
             raise Refusal(f"node {node.name}: a Sum has {OPERANDS} operands at most")
-        parameters, states = variables(node, [sender.out for sender in senders])
+        parameters, states = variables(node, [sender.message for sender in senders])
         kind = neurons.Dendrite if node.type == "Affine" else getattr(neurons, node.type)
         arriving = node.channels if node.type == "Affine" else senders[0].channels
         shape = (arriving, node.channels)

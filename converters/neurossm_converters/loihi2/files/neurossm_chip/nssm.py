@@ -17,7 +17,7 @@ class Fixed(NamedTuple):
     """Format of a message: width, bits of fraction, graded, binary or ternary."""
 
     bits: int
-    frac: int
+    frac: Any
     kind: str
 
 
@@ -34,6 +34,12 @@ class Node(NamedTuple):
         """Format of its messages."""
         out = self.fields["out"]
         return Fixed(out["bits"], out["frac"], out["kind"])
+
+    @property
+    def message(self) -> Fixed:
+        """Format of its messages; bits of fraction by channel where rows of an `Affine` differ."""
+        frac = self.fields["bias"]["frac"] if self.type == "Affine" else 0
+        return self.out._replace(frac=np.asarray(frac)) if np.ndim(frac) else self.out
 
     @property
     def channels(self) -> int:

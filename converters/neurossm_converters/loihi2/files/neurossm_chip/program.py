@@ -57,7 +57,11 @@ def _lif(node: Node, arriving: list[Fixed]) -> tuple[Variables, Variables]:
     parameters = {name: node.values(name) for name in ("theta", "tau", "rho", "kappa")}
     reset = node.fields["reset"]
     parameters.update(
-        hard=int(reset == "hard"), soft=int(reset == "soft"), state_bits=node.bits("theta")
+        leak_shift=node.one_frac("tau"),
+        right=arriving[0].frac - node.frac("theta"),
+        hard=int(reset == "hard"),
+        soft=int(reset == "soft"),
+        state_bits=node.bits("theta"),
     )
     zeros = np.zeros(node.channels, np.int64)
     return parameters, {"u": zeros, "r": zeros}

@@ -34,8 +34,6 @@ from neurossm_chip.neuron import (
     save,
 )
 
-LEAK_SHIFT = 12
-
 
 class Source(AbstractProcess):
     """Sends the integers of an `Input`, (steps, C), from the host; zeros after the last."""
@@ -227,6 +225,8 @@ class LIFModel(OneInput):
     tau: Any = WORD
     rho: Any = WORD
     kappa: Any = WORD
+    leak_shift: Any = WORD
+    right: Any = WORD
     hard: Any = WORD
     soft: Any = WORD
     state_bits: Any = WORD
@@ -235,15 +235,15 @@ class LIFModel(OneInput):
 
     def update(self, operands: list[Any]) -> Any:
         """Return the spikes."""
-        decayed = times(self.tau, self.u, LEAK_SHIFT)
-        membrane = sat(decayed + self.entering(operands), self.state_bits)
+        decayed = times(self.tau, self.u, self.leak_shift)
+        membrane = sat(decayed + tz(self.entering(operands), self.right), self.state_bits)
         fires = membrane > self.r.astype(np.int64) + self.theta - 1
         if self.hard[0]:
             membrane[fires] = 0
         elif self.soft[0]:
             membrane -= np.where(fires, self.theta, 0)
         self.u = membrane.astype(np.int32)
-        left = times(self.rho, self.r, LEAK_SHIFT) + np.where(fires, self.kappa, 0)
+        left = times(self.rho, self.r, self.leak_shift) + np.where(fires, self.kappa, 0)
         self.r = sat(left, self.state_bits).astype(np.int32)
         return fires.astype(np.int64)
 
