@@ -24,6 +24,7 @@ CHECKSUMS = {
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
 LICENCE = "often cited as CC BY-SA 3.0 (LeCun, Cortes, Burges)"
+BIT_REVERSED = "bit-reversed"
 _PREFIXES = {"train": "train", "test": "t10k"}
 
 
@@ -55,7 +56,9 @@ def load_permuted(split: str, root: str | Path | None = None) -> Dataset:
     plain = load(split, root)
     inputs = np.ascontiguousarray(plain.inputs[:, bit_reversal(plain.inputs.shape[1])])
     provenance = plain.provenance + "; pixels in bit-reversed order (state-spaces/s4)"
-    return Dataset("psmnist", split, inputs, plain.scale, plain.labels, provenance)
+    return Dataset(
+        "psmnist", split, inputs, plain.scale, plain.labels, provenance, order=BIT_REVERSED
+    )
 
 
 def bit_reversal(length: int) -> NDArray[np.int64]:

@@ -60,7 +60,7 @@ def load(split: str, root: str | Path | None = None, limit: int | None = None) -
         row[: len(samples), 0] = samples
     labels = np.array([WORDS.index(name.split("/")[0]) for name in names], np.int64)
     provenance = sized("Speech Commands v0.02 (Warden)", count, PUBLISHED[split])
-    return Dataset("speech-commands", split, inputs, SCALE, labels, provenance)
+    return Dataset("speech-commands", split, inputs, SCALE, labels, provenance, dt=1 / RATE)
 
 
 def find(root: str | Path | None = None) -> Path | None:

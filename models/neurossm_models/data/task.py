@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from neurossm_models.config import check_choice
-from neurossm_models.data import aan, cifar, imdb, listops, speech, wikitext
+from neurossm_models.data import aan, cifar, imdb, listops, mnist, speech, wikitext
 
 MNIST_PIXELS = 784
 
@@ -28,6 +28,10 @@ class Task:
         What is asked: one answer a sequence (``"mean"``), one a pair, one a step (``"sequence"``).
     bits
         Magnitude bits of the integer inputs.
+    order
+        Name of the order of the steps where it is not the recorded one, as of a `Dataset`.
+    dt
+        Seconds of a step, where the steps are times and it is known.
     """
 
     steps: int
@@ -36,6 +40,8 @@ class Task:
     vocabulary: int = 0
     readout: str = "mean"
     bits: int = 8
+    order: str = ""
+    dt: float | None = None
 
 
 _TASKS = {
@@ -47,8 +53,10 @@ _TASKS = {
     "mnist": Task(MNIST_PIXELS, 1 / 255, 10),
     "pathfinder": Task(32 * 32, 1 / 255, 2),
     "pathx": Task(128 * 128, 1 / 255, 2),
-    "psmnist": Task(MNIST_PIXELS, 1 / 255, 10),
-    "speech-commands": Task(speech.STEPS, speech.SCALE, len(speech.WORDS), bits=15),
+    "psmnist": Task(MNIST_PIXELS, 1 / 255, 10, order=mnist.BIT_REVERSED),
+    "speech-commands": Task(
+        speech.STEPS, speech.SCALE, len(speech.WORDS), bits=15, dt=1 / speech.RATE
+    ),
     "wikitext103": Task(
         wikitext.STEPS, 1.0, wikitext.VOCABULARY, wikitext.VOCABULARY, readout="sequence", bits=19
     ),
