@@ -220,18 +220,13 @@ def compare(
     shared = [name for name in order if name in left.values and name in right.values]
     if not shared:
         raise InputError("comparison", expected="a node that both traces hold", got="none")
-    if left.samples == right.samples and not np.array_equal(left.ends, right.ends):
-        sample = int(np.argmax(left.ends != right.ends))
-        raise InputError(
-            f"traces of sample {sample}", expected=f"{left.ends[sample]} steps in both",
-            got=f"{right.ends[sample]}", remedy="run both on the same data",
-        )  # fmt: skip
     rows, firsts, inside = [], [], left.inside
     for position, name in enumerate(shared):
         # every integer of a trace is exact in float64
         a, b = (np.asarray(trace.values[name], dtype=np.float64) for trace in (left, right))
         if a.shape != b.shape:
             raise InputError(f"trace of {name!r}", expected=f"shape {a.shape}", got=str(b.shape))
+        _check_ends(left, right)
         a, b = a * inside, b * inside
         a = a * left_units[name] if left_units else a
         b = b * units[name] if units else b
@@ -254,6 +249,15 @@ def compare(
             firsts.append((step, position, mismatch))
     first = min(firsts, key=lambda item: item[:2])[2] if firsts else None
     return Comparison(tuple(rows), first)
+
+
+def _check_ends(left: Trace, right: Trace) -> None:
+    if not np.array_equal(left.ends, right.ends):
+        sample = int(np.argmax(left.ends != right.ends))
+        raise InputError(
+            f"traces of sample {sample}", expected=f"{left.ends[sample]} steps in both",
+            got=f"{right.ends[sample]}", remedy="run both on the same data",
+        )  # fmt: skip
 
 
 def joined(parts: Sequence[tuple[int, Comparison]]) -> Comparison:
