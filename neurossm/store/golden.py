@@ -56,11 +56,11 @@ class Golden:
             Which of the B.
         """
         end = int(trace.ends[sample])
-        over_time = (
-            {name: array[sample, :end] for name, array in part.items()}
-            for part in (inputs, trace.values)
+        return cls(
+            {name: _frozen(name, array[sample, :end]) for name, array in inputs.items()},
+            {name: _frozen(name, array[sample, :end]) for name, array in trace.values.items()},
+            {name: _frozen(name, array[sample]) for name, array in trace.states.items()},
         )
-        return cls(*over_time, {name: array[sample] for name, array in trace.states.items()})
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Golden):
