@@ -79,7 +79,7 @@ def torch_forms(model: str, graph: Graph, data: Dataset) -> Sequence[Form]:
     hold_discretization(network)
 
     def longest(batch: int) -> int:
-        return data.take(slice(batch)).trimmed().inputs.shape[1]
+        return int(data.take(slice(batch)).trimmed().inputs.shape[1])
 
     @torch.no_grad()
     def stepwise(batch: int) -> object:
