@@ -6,6 +6,8 @@ import json
 import os
 import sys
 from contextlib import redirect_stdout
+from importlib import metadata
+from typing import Annotated
 
 import typer
 
@@ -31,6 +33,23 @@ from neurossm.cli import (
 )
 from neurossm.cli.paths import Commands
 from neurossm.errors import NeurossmError
+from neurossm.extras import missing
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"neurossm {metadata.version('neurossm')}")
+        raise typer.Exit
+
+
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Spiking state space models from PyTorch to Loihi 2."""
+
 
 app = Commands(
     name="neurossm",
@@ -39,6 +58,7 @@ app = Commands(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.callback()(options)
 for command in (
     doctor.doctor,
     train.train,
@@ -89,6 +109,11 @@ def _status(argv: list[str]) -> int:
         # the reader of our output has gone; Python would complain again while it closes stdout
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except ImportError as error:
+        found = missing(error)
+        if found is None:
+            raise
+        return _fail(str(found), argv, found.exit_status)
     except OSError as error:
         # a folder that cannot be made, a full disk: what the commands do not name themselves
         where = f"{error.filename}: " if error.filename else ""
