@@ -103,9 +103,9 @@ def baseline_accuracies(
     found = {name: (own, own, counted) for name in ("ann_int8", "snn_digital")}
     if accuracy.float_graph is not None:
         found["ann_float32"] = (accuracy.float_graph, own, counted)
-    part = data.take(slice(min(samples, len(data))))
-    if not len(part) or not ssms:
+    if not samples or not ssms:
         return found
+    part = data.take(slice(min(samples, len(data))))
     inputs = check_inputs(graph, part.inputs)
     own = accuracy_of(graph, run(graph, part.inputs, "fast", "outputs"), part)
     for bits in RECURRENCES[1:]:
