@@ -195,8 +195,8 @@ def compare(
     left: Trace,
     right: Trace,
     order: tuple[str, ...],
-    units: Mapping[str, float] | None = None,
-    left_units: Mapping[str, float] | None = None,
+    units: Mapping[str, float | NDArray[np.float64]] | None = None,
+    left_units: Mapping[str, float | NDArray[np.float64]] | None = None,
 ) -> Comparison:
     """Compare two traces node by node, exactly.
 

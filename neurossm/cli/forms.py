@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,7 @@ class Form:
 def engine_forms(graph: Graph, data: Dataset) -> Sequence[Form]:
     """Return our integer engine over whole sequences, and token by token."""
     from neurossm.engine import run
+    from neurossm.engine.cores import usable_cores
     from neurossm.engine.fast import Stepper
 
     def whole(batch: int) -> object:
@@ -40,7 +40,7 @@ def engine_forms(graph: Graph, data: Dataset) -> Sequence[Form]:
         stepper, part = Stepper(graph, batch), data.take(slice(batch)).trimmed()
         return [stepper.step(part.inputs[:, t]) for t in range(part.inputs.shape[1])]
 
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     return (
         Form("integers, fast engine, step by step", 1, stepwise),
         Form("integers, fast engine, whole sequences", cores, whole),
@@ -50,12 +50,13 @@ def engine_forms(graph: Graph, data: Dataset) -> Sequence[Form]:
 def float_forms(graph: Graph, data: Dataset) -> Sequence[Form]:
     """Return the float engine on the same graph, integers read as the numbers they stand for."""
     from neurossm.engine import run
+    from neurossm.engine.cores import usable_cores
 
     def whole(batch: int) -> object:
         part = data.take(slice(batch)).trimmed()
         return run(graph, part.inputs, "float", "outputs", lengths=part.lengths)
 
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     return (Form("float64, float engine, whole sequences", cores, whole),)
 
 

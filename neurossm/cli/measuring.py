@@ -159,6 +159,8 @@ def _seconds(form: Form, batch: int) -> float:
 
 def machine() -> dict[str, object]:
     """Return the CPU and what may disturb a measurement; no name of the machine."""
+    from neurossm.engine.cores import usable_cores
+
     packages = {}
     for name in ("neurossm", "numpy", "numba", "torch"):
         try:
@@ -167,12 +169,22 @@ def machine() -> dict[str, object]:
             continue
     return {
         "cpu": cpu_name(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": usable_cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "packages": packages,
-        "load_average": [round(load, 2) for load in os.getloadavg()],
+        "load_average": load_average(),
     }
+
+
+def load_average() -> list[float] | None:
+    """Return the load of the last 1, 5 and 15 minutes; None where the system has none (Windows)."""
+    return [round(load, 2) for load in os.getloadavg()] if hasattr(os, "getloadavg") else None
+
+
+def load_said(load: list[float] | None) -> str:
+    """Return the load of the last minute as text."""
+    return f"{load[0]:g}" if load else "unknown"
 
 
 def cpu_name() -> str:

@@ -104,9 +104,9 @@ def baseline_accuracies(
     found = {name: (own, own, counted) for name in ("ann_int8", "snn_digital")}
     if accuracy.float_graph is not None:
         found["ann_float32"] = (accuracy.float_graph, own, counted)
-    part = data.take(slice(min(samples, len(data))))
-    if not len(part) or not ssms:
+    if not samples or not ssms:
         return found
+    part = data.take(slice(min(samples, len(data))))
     inputs, ends = padded_inputs(graph, part.inputs, part.lengths)
     own = accuracy_of(graph, run(graph, part.inputs, "fast", "outputs", lengths=part.lengths), part)
     for bits in RECURRENCES[1:]:
@@ -258,6 +258,8 @@ def print_sensitivity(console: Console, rows: tuple[RateRow, ...]) -> None:
 
 def print_timings(console: Console, found: dict[str, Any]) -> None:
     """Print what was timed on this machine."""
+    from neurossm.cli.measuring import load_said
+
     machine = found["machine"]
     console.table(
         ("form", "batch", "threads", "ms a sample", "median", "ms a step", "samples/s",
@@ -266,7 +268,7 @@ def print_timings(console: Console, found: dict[str, Any]) -> None:
           row["ms_per_sample"]["median"], row["ms_per_step"]["min"], row["samples_per_second"],
           _joules(row["joules_per_sample"])) for row in found["timings"]],
         title=f"Measured on this machine: {machine['cpu']}, {machine['cores']} cores,"
-        f" load {machine['load_average'][0]}",
+        f" load {load_said(machine['load_average'])}",
     )  # fmt: skip
     console.say(f"Float network: {found['float_network']}. Energy: {found['energy']}")
 

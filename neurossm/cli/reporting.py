@@ -79,11 +79,13 @@ def first_sample(graph: Graph, data: Dataset) -> Trace:
 
 def timings_of(found: dict[str, Any]) -> Timings:
     """Return what `neurossm.cli.measuring.measure_cpu` found as the report shows it."""
+    from neurossm.cli.measuring import load_said
+
     machine = found["machine"]
     versions = {"Python": machine["python"], **machine["packages"]}
     return Timings(
         machine=f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}; load"
-        f" {machine['load_average'][0]:g}; "
+        f" {load_said(machine['load_average'])}; "
         + ", ".join(f"{name} {version}" for name, version in versions.items()),
         float_network=found["float_network"],
         boundary=found["boundary"],

@@ -199,4 +199,5 @@ def _print(console: Console, rows: Sequence[SweepRow]) -> None:
           share(row.accuracy), energy(row), share(row.spikes_per_neuron),
           "" if row.saturations is None else f"{row.saturations:,}", f"{row.seconds:.1f}",
           row.problem) for row in rows],
+        keys=4,
     )  # fmt: skip

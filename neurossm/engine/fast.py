@@ -7,7 +7,6 @@ operations; a `Stepper` runs the same operations one step at a time.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from neurossm import contract
 from neurossm.engine import kernels
+from neurossm.engine.cores import usable_cores
 from neurossm.engine.inputs import check_inputs
 from neurossm.engine.operations import Operation, prepare
 from neurossm.engine.reference import State, initial_state
@@ -110,7 +110,7 @@ def run(
     }
     states = program.initial_states(samples)
     totals = {name: Counts() for name in graph.nodes}
-    workers = threads or len(os.sched_getaffinity(0))
+    workers = threads or usable_cores()
     tasks = parts(lengths, samples, steps, SAMPLES_A_TASK)
 
     def work(worker: int) -> Iterator[tuple[int, dict[str, Counts]]]:

@@ -6,7 +6,6 @@ nothing were ever rounded at run time.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.engine import kernels
+from neurossm.engine.cores import usable_cores
 from neurossm.fixed import Quantized
 from neurossm.graph import Graph
 from neurossm.lengths import Lengths, parts
@@ -79,7 +79,7 @@ def run(
         return peaks
 
     totals: Peaks = {}
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool:
         for peaks in pool.map(work, parts(lengths, samples, steps, SAMPLES_A_BLOCK)):
             totals = {name: np.maximum(totals.get(name, 0.0), peak) for name, peak in peaks.items()}
     return Trace("float", values, samples, steps, peaks=totals, lengths=lengths)

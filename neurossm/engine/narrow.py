@@ -70,10 +70,8 @@ def run_narrow(
 def _ssm(node: DiagonalSSM, u: Reals, peaks: Reals, bits: int) -> Reals:
     """Return the output ``(B, T, C)``; `peaks` are the largest moduli of the states ``(C, N)``."""
     real = floating._real
-    a_re, a_im = (
-        np.ldexp(part.astype(np.float64), 1 - bits)
-        for part in project_poles(real(node.a_re), real(node.a_im), bits)
-    )
+    poles = project_poles(real(node.a_re), real(node.a_im), bits)
+    a_re, a_im = (np.ldexp(part.astype(np.float64), 1 - bits) for part in poles)
     b_re, b_im, c_re, c_im, drive_re, drive_im = (
         real(p) for p in (node.b_re, node.b_im, node.c_re, node.c_im, node.drive_re, node.drive_im)
     )

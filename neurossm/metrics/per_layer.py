@@ -88,7 +88,7 @@ class PerLayerError:
 
         Twice the lag counts as much as a count: steadily losing n spikes makes a lag of n / 2.
         """
-        return np.maximum(np.abs(self.found - self.expected), 2 * self.lag)
+        return np.asarray(np.maximum(np.abs(self.found - self.expected), 2 * self.lag))
 
     @property
     def shares(self) -> Reals:
@@ -103,11 +103,11 @@ class PerLayerError:
     def excess(self, tolerance: float) -> Reals:
         """Return for each channel its error over what is allowed, ``(C,)``: above 1 is too much.
 
-        Exact nodes: any difference. Spikes of a `LIF`: half the tolerance of the float node's spikes
-        and `SPIKES_ALLOWED` more may be `wrong`. Graded messages:
-        of a channel's scale the largest and the mean error may be `COMPARED` or `MIXED` times the
-        tolerance; of the range of the whole node, the largest the tolerance and the mean, over all
-        channels, a tenth of it. nan stays nan: write comparisons so that it is over.
+        Exact nodes: any difference. Spikes of a `LIF`: half the tolerance of the float node's
+        spikes and `SPIKES_ALLOWED` more may be `wrong`. Graded messages: of a channel's scale the
+        largest and the mean error may be `COMPARED` or `MIXED` times the tolerance; of the range of
+        the whole node, the largest the tolerance and the mean, over all channels, a tenth of it.
+        nan stays nan: write comparisons so that it is over.
         """
         if self.exact:
             return np.where(self.unequal > 0, np.inf, 0.0)

@@ -1,4 +1,4 @@
-"""Golden vectors of unlike lengths in one file: each ends where it ends, on the bundle's network."""
+"""Golden vectors of unlike lengths in one file: each ends where it ends, in the bundle."""
 
 from __future__ import annotations
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurossm import contract
-from neurossm.errors import InputError, TargetError
+from neurossm.errors import InputError
+from neurossm.extras import explained
 from neurossm.graph import Graph
 from neurossm.lengths import checked_lengths
 from neurossm.trace import Counts, Trace
@@ -84,12 +84,9 @@ def run(
             got=repr(engine),
             remedy="only integers are the same bits however the samples are cut",
         )
-    if find_spec("distributed") is None:
-        raise TargetError(
-            "--dask", expected="Dask", got="none", remedy="pip install 'neurossm[dask]'"
-        )
-    from neurossm_converters.dask_backend.cluster import connected, graph_sent
-    from neurossm_converters.dask_backend.shards import Shards
+    with explained():
+        from neurossm_converters.dask_backend.cluster import connected, graph_sent
+        from neurossm_converters.dask_backend.shards import Shards
 
     contract.require(graph)
     own = checked_lengths(lengths, *inputs.shape[:2])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from neurossm.engine.inputs import Record, padded_inputs, recorded
 from neurossm.engine.run import Progress
 from neurossm.graph import Graph
 from neurossm.lengths import checked_lengths
+from neurossm.temporary import temporary_folder
 from neurossm.trace import Trace
 from neurossm_converters.lava_backend import shim
 from neurossm_converters.lava_backend.child import run_worker
@@ -116,12 +116,12 @@ def run_job(job: Job, progress: Progress | None = None) -> LavaRun:
     """Run a job whose graph and inputs have been checked."""
     plan = make_plan(job.graph)
     shim.require_lava()
-    with tempfile.TemporaryDirectory(prefix="neurossm-lava-") as name:
-        folder = Path(name)
-        job.save(folder)
-        meter = _Meter(job, plan, folder, progress)
-        startup = run_worker(folder, job.options.time_limit, meter.look)
-        trace, stepping = read(job, folder)
+    with temporary_folder("lava") as temporary:
+        with temporary.filling():
+            job.save(temporary.path)
+        meter = _Meter(job, plan, temporary.path, progress)
+        startup = run_worker(temporary, job.options.time_limit, meter.look)
+        trace, stepping = read(job, temporary.path)
     meter.advance_to(job.samples)
     return LavaRun(
         trace=trace,

@@ -17,6 +17,7 @@ from neurossm_converters.lava_backend.record import Fault, Integers, input_file
 GRAPH, ORDERS, STARTED, RESULT, FAILURE, LOG = (
     "graph.nssm", "job.json", "started", "result.npz", "failure.json", "log.txt",
 )  # fmt: skip
+NO_ROOM = 28  # exit status of a worker that cannot even write why it failed
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 import time
 import traceback
 import warnings
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from neurossm_chip import running
+from neurossm_chip import running, temporary
 from neurossm_chip.comparing import Comparison, compare, joined
 from neurossm_chip.lava_nodes import DIFFERENCES, Choice, choose
 from neurossm_chip.nssm import File, read
@@ -23,7 +22,7 @@ from neurossm_chip.profiling import Probes
 from neurossm_chip.refusal import Refusal
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-EQUAL, DIFFERENT, REFUSED = 0, 1, 2
+EQUAL, DIFFERENT, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,6 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:  # Lava's own: the traceback for whoever can read it
         traceback.print_exc()
         print(f"run.py: {type(error).__name__}: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("run.py: interrupted", file=sys.stderr)
+        return INTERRUPTED
     return REFUSED
 
 
@@ -91,7 +93,7 @@ def _run(
 ) -> tuple[Comparison, dict[str, Any]]:
     from neurossm_chip.network import Network
 
-    with tempfile.TemporaryDirectory(prefix="neurossm-chip-") as folder:
+    with temporary.folder() as folder:
         network = Network(file, folder, options.target == "loihi2", choices)
         cfg = running.configuration(options.target, network)
         probes = Probes(cfg, network.steps, "energy") if options.profile else None
@@ -118,7 +120,7 @@ def _timed(file: File, options: argparse.Namespace, choices: dict[str, Choice]) 
     """Run once more with the time probe, and with nothing else that could take time."""
     from neurossm_chip.network import Network
 
-    with tempfile.TemporaryDirectory(prefix="neurossm-chip-") as folder:
+    with temporary.folder() as folder:
         network = Network(file, folder, options.target == "loihi2", choices)
         cfg = running.configuration(options.target, network)
         probes = Probes(cfg, network.steps, "time")
