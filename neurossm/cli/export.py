@@ -79,7 +79,7 @@ def load_run(run: str) -> Graph:
             remedy=f"train its causal counterpart: {causal_counterpart(recipe)}",
         )
     facts = task(recipe.data.name)
-    graph = from_torch(model, steps=facts.steps, scale=facts.scale, bits=facts.bits)
+    graph = from_torch(model, steps=facts.steps, scale=facts.scale, bits=facts.bits, dt=facts.dt)
     meta = {
         **graph.meta,
         "run": Path(run).name,

@@ -18,7 +18,9 @@ from neurossm_converters.from_torch.layers import LAYERS, REMEDIES
 from neurossm_models.network import Network
 
 
-def from_torch(model: nn.Module, *, steps: int, scale: float, bits: int = 8) -> Graph:
+def from_torch(
+    model: nn.Module, *, steps: int, scale: float, bits: int = 8, dt: float | None = None
+) -> Graph:
     """Return the float graph of a trained network, batch norms and thresholds of LIF folded.
 
     Parameters
@@ -31,6 +33,8 @@ def from_torch(model: nn.Module, *, steps: int, scale: float, bits: int = 8) -> 
         Real value of one unit of the integer inputs (1/255 for pixels); 1 for tokens.
     bits
         Width of the unsigned integer inputs. Tokens take the width that their number needs.
+    dt
+        Seconds of a step of the data; None where it is not known, or where steps are no times.
 
     Returns
     -------
@@ -65,7 +69,7 @@ def from_torch(model: nn.Module, *, steps: int, scale: float, bits: int = 8) -> 
     meta: dict[str, str | int | float] = {
         "family": model.config.family, "steps": steps, "input_scale": scale,
     }  # fmt: skip
-    return fold_batch_norm(Graph(builder.nodes, tuple(builder.edges), meta=meta))
+    return fold_batch_norm(Graph(builder.nodes, tuple(builder.edges), dt, meta))
 
 
 def _encoded(builder: Builder, model: Network, scale: float, bits: int) -> str:
