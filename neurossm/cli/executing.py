@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurossm.cli.console import Console
+from neurossm.cli.made_for import check_task
 from neurossm.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def execute(
     startup = 0.0
     if engine not in ENGINES:
         raise InputError("--engine", expected=" | ".join(ENGINES), got=repr(engine))
-    check_task(graph, data)
+    check_task(graph, data, console)
     check_size(graph, data, record)
     if engine == "fast":
         warm_up(graph, data)
@@ -113,27 +114,6 @@ def predictions(graph: Graph, trace: Trace) -> NDArray[np.intp]:
     A sequence with padding ends before it: the sum so far has the largest value where its mean has.
     """
     return np.asarray(np.argmax(trace.last(graph.outputs[0]), axis=1))
-
-
-def check_task(graph: Graph, data: Dataset) -> None:
-    """Refuse data of another kind or scale, or of more steps, than the graph was exported for."""
-    scale, steps = graph.meta.get("input_scale"), graph.meta.get("steps")
-    where = f"data {data.name!r} on this graph"
-    remedy = f"use the data that it was made for ({graph.meta.get('data', 'unknown')})"
-    if scale is not None and scale != data.scale:
-        raise InputError(where, expected=f"inputs in units of {scale:g}", got=f"{data.scale:g}",
-                         remedy=remedy)  # fmt: skip
-    if data.labels.ndim != 1 or bool(data.vocabulary) != bool(graph.vocabularies):
-        kind = "tokens" if data.vocabulary else "values"
-        raise InputError(
-            where,
-            expected="inputs of its kind and one label a sequence",
-            got=f"{kind}, labels of shape {data.labels.shape}",
-            remedy=remedy,
-        )
-    length = data.trimmed().inputs.shape[1]
-    if isinstance(steps, int) and length > steps:
-        raise InputError(where, expected=f"at most {steps} steps", got=str(length), remedy=remedy)
 
 
 def check_size(graph: Graph, data: Dataset, record: Record) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.console import Console, DataDirOption, JsonOption, OtherDataOption
 from neurossm.cli.paths import READS, READS_DATA, WRITES
 from neurossm.errors import InputError
 
@@ -50,13 +50,14 @@ def run(
         int, typer.Option(min=0, help="On Lava samples side by side (0: up to 32).")
     ] = 0,
     data_dir: DataDirOption = "",
+    other_data: OtherDataOption = False,
     json: JsonOption = False,
 ) -> None:
     """Run a graph on labeled data and print its accuracy."""
     from neurossm.cli.executing import execute, lava_options, load_data
     from neurossm.store import load, save_trace
 
-    console = Console(json)
+    console = Console(json, other_data)
     options = dask_options(dask, workers, trace)
     loaded, samples = load(graph), load_data(data, data_dir)
     lava = lava_options(engine, fuse, stacked, len(samples))
