@@ -200,8 +200,8 @@ def lif(reset, has_trace, shifted):
     """Return the kernel of `LIF` for a reset, with or without the refractory trace.
 
     Channels are the innermost loop: they are independent and fill the vector lanes. States ``(S,
-    C)`` float64, in place; leaks multiplied by ``2**-tau.frac``. ``scale`` ``(C,)`` brings the input
-    to the exponent of the membrane; it is read where this is ``shifted``.
+    C)`` float64, in place; leaks multiplied by ``2**-tau.frac``. ``scale`` ``(C,)`` brings the
+    input to the exponent of the membrane; it is read where this is ``shifted``.
     """
     hard, soft = reset == "hard", reset == "soft"
 

@@ -51,7 +51,7 @@ class TernaryThreshold(Node):
     Parameters
     ----------
     delta
-        ``(C,)``, above 0; integers with the exponent of the input, by channel where it has one each.
+        ``(C,)``, above 0; integers with the exponent of the input, each its own where it has so.
     """
 
     delta: Array
