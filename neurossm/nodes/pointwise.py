@@ -51,7 +51,8 @@ class TernaryThreshold(Node):
     Parameters
     ----------
     delta
-        ``(C,)``, above 0; integers with the exponent of the input, each its own where it has so.
+        ``(C,)``, above 0; integers with the exponent of the input, by channel where it has one
+        each.
     """
 
     delta: Array

@@ -9,7 +9,7 @@ from neurossm.engine.narrow import run_narrow
 from neurossm.errors import RangeError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
-from neurossm.nodes import DiagonalSSM, Input, Output
+from neurossm.nodes import LIF, DiagonalSSM, Input, Output
 
 
 def one_state(pole: float) -> Graph:
@@ -36,6 +36,16 @@ def test_many_bits_are_the_float_engine() -> None:
     largest = np.abs(exact).max()
     assert np.abs(wide - exact).max() < 1e-5 * largest
     assert np.abs(coarse - exact).max() > 1e-4 * largest
+
+
+def test_neurons_behind_a_recurrence_send_their_spikes() -> None:
+    # 7, 4.2, 2.52, 1.512 arrive, and nothing stays of a membrane: a spike is where 3 is reached
+    graph = one_state(0.6)
+    neuron = LIF(theta=[3.0], tau=[0.0], rho=[0.0], kappa=[0.0], reset="hard")
+    nodes = {**graph.nodes, "spike": neuron}
+    spiking = Graph(nodes, (("x", "ssm"), ("ssm", "spike"), ("spike", "y")))
+    inputs = {"x": np.array([[[7], [0], [0], [0]]])}
+    assert run_narrow(spiking, inputs, 16)["y"].ravel().tolist() == [1, 1, 0, 0]
 
 
 def test_poles_stay_inside_and_widths_are_checked() -> None:

@@ -100,7 +100,8 @@ class Dataset:
         lengths = _integers("lengths", self.lengths).astype(np.int64)
         pairs = self.vocabulary > 0 and self.inputs.shape[2] == 2
         if lengths.shape != ((count, 2) if pairs else (count,)):
-            raise _wrong("lengths", f"shape ({count}, 2)" if pairs else f"shape ({count},)", lengths)
+            shape = f"({count}, 2)" if pairs else f"({count},)"
+            raise _wrong("lengths", f"shape {shape}", lengths)
         low, high = int(lengths.min()), int(lengths.max())
         if low < 1 or high > steps:
             got = f"{low} to {high}"
