@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from neurossm import contract
 from neurossm.errors import GraphError, InputError, RangeError
-from neurossm.fixed import MESSAGE_BITS, POLE_BITS, STATE_BITS, WEIGHT_BITS
+from neurossm.fixed import (
+    LEAK_FRAC,
+    MESSAGE_BITS,
+    POLE_BITS,
+    STATE_BITS,
+    WEIGHT_BITS,
+    WIDEST_LEAK_FRAC,
+)
 from neurossm.graph import Graph
 from neurossm.nodes import Node
 from neurossm.passes.bounds import Bounds, bounds
@@ -52,6 +60,9 @@ class Quantize:
         Width of synaptic mantissas and of b, c and d.
     state_bits
         Width of the states of `DiagonalSSM` and `LIF`, at most 24.
+    leak_bits
+        Most fraction bits of the leaks of a `LIF`, 12 to 20. They get 12, as the decays of Lava's
+        own neurons have, and more where those move the response of a slow leak.
     message_bits
         Widest graded message that a neuron sends. Sums of synapses, and the readout's sum over
         time, keep their 24 bits: they are inside of what receives them.
@@ -70,6 +81,7 @@ class Quantize:
     pole_bits: int = POLE_BITS
     weight_bits: int = WEIGHT_BITS
     state_bits: int = STATE_BITS
+    leak_bits: int = WIDEST_LEAK_FRAC
     message_bits: int = MESSAGE_BITS
     stream_bits: int = 16
     segment_bits: int = 12
@@ -82,6 +94,7 @@ class Quantize:
             ("pole_bits", 3, POLE_BITS),
             ("weight_bits", 2, WEIGHT_BITS),
             ("state_bits", 8, STATE_BITS),
+            ("leak_bits", LEAK_FRAC, WIDEST_LEAK_FRAC),
             ("message_bits", 4, MESSAGE_BITS),
             ("stream_bits", 4, MESSAGE_BITS),
             ("segment_bits", 4, 16),
@@ -129,8 +142,9 @@ class Quantize:
         self._check(graph)
         rules = self._rules(ranges, worst)
         done: dict[str, Node] = {}
+        bounded = cache(lambda: worst or bounds(graph))
         for name in graph.order:
-            here = Here(self, graph, rules, done, name, notes)
+            here = Here(self, graph, rules, done, name, bounded, notes)
             try:
                 done[name] = QUANTIZERS[type(graph.nodes[name])](graph.nodes[name], here)
             except RangeError as error:
