@@ -49,8 +49,8 @@ def reached(
     if isinstance(node, PiecewiseLinear):
         return np.full(theta.shape, True)
     far = theta > FAR * sum(rules.message(source).value for source in sources)
-    if not far.any():
-        return ~far
+    if not np.any(far):
+        return np.full(theta.shape, True)
     bound = sum(worst().messages[source].magnitude for source in sources)
     return np.asarray(~(far & (theta > MARGIN * bound)))
 

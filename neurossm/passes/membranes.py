@@ -180,7 +180,7 @@ def leak_frac(node: LIF, most: int, steps: int) -> int:
 def response_errors(leaks: object, frac: int, steps: int) -> Reals:
     """Return how much what a constant input adds up to in so many steps changes, as a share."""
     before = summed(np.asarray(leaks, dtype=np.float64), steps)
-    return np.abs(summed(_rounded(leaks, frac), steps) / before - 1)
+    return np.asarray(np.abs(summed(_rounded(leaks, frac), steps) / before - 1), dtype=np.float64)
 
 
 def steps_of(graph: Graph) -> int | None:
@@ -190,7 +190,8 @@ def steps_of(graph: Graph) -> int | None:
 
 
 def _rounded(leaks: object, frac: int) -> Reals:
-    return round_leaks(np.asarray(leaks, dtype=np.float64), frac) * 2.0**-frac
+    mantissas = round_leaks(np.asarray(leaks, dtype=np.float64), frac)
+    return np.asarray(np.ldexp(mantissas, -frac), dtype=np.float64)
 
 
 def _leak(leaks: object, frac: int) -> Quantized:
@@ -215,7 +216,7 @@ def _upward(name: str, graph: Graph, worst: Bounds, tau: Reals) -> Reals:
     """Return how far up the membranes can get without a spike, whatever arrives."""
     high = sum(worst.messages[source].high for source in graph.sources[name])
     kept = summed(tau, worst.steps)
-    return np.maximum(high, 0) * np.where(np.isfinite(kept), kept, FOR_EVER)
+    return np.asarray(np.maximum(high, 0) * np.where(np.isfinite(kept), kept, FOR_EVER))
 
 
 def _fit(largest: Reals, bits: int) -> Ints:

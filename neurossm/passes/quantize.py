@@ -21,6 +21,7 @@ from neurossm.passes.bounds import Bounds, bounds
 from neurossm.passes.calibrate import Ranges
 from neurossm.passes.choices import Choice, choices
 from neurossm.passes.headroom import Headroom, PoleChange, headroom, pole_changes
+from neurossm.passes.losses import Loss, losses
 from neurossm.passes.quantizers import QUANTIZERS
 from neurossm.passes.ranges import RangeRules, check_patterns, check_rules
 from neurossm.passes.room import FormatNote, Here
@@ -40,12 +41,15 @@ class Quantization:
         What rounding and projection did to the poles of each `DiagonalSSM`.
     headroom
         Every register of the integer graph: proven not to saturate, or not.
+    losses
+        What the formats could not hold, by node and channel, with the width that could.
     """
 
     graph: Graph
     choices: tuple[Choice, ...]
     poles: tuple[PoleChange, ...]
     headroom: tuple[Headroom, ...]
+    losses: tuple[Loss, ...]
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,7 @@ class Quantize:
             choices(graph, integer, rules, notes),
             pole_changes(graph, integer),
             headroom(integer),
+            losses(graph, integer),
         )
 
     def _quantized(
