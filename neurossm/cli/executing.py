@@ -43,10 +43,10 @@ class Execution:
 
 
 def load_data(spec: str, data_dir: str) -> Dataset:
-    """Return a data set from ``NAME:SPLIT[:N]``."""
+    """Return a data set from ``NAME:SPLIT[:N]``, without padding that no sequence needs."""
     from neurossm_models.data import load
 
-    return load(spec, data_dir or None)
+    return load(spec, data_dir or None).trimmed()
 
 
 def execute(
@@ -131,7 +131,7 @@ def check_task(graph: Graph, data: Dataset) -> None:
             got=f"{kind}, labels of shape {data.labels.shape}",
             remedy=remedy,
         )
-    length = data.inputs.shape[1]
+    length = data.trimmed().inputs.shape[1]
     if isinstance(steps, int) and length > steps:
         raise InputError(where, expected=f"at most {steps} steps", got=str(length), remedy=remedy)
 
