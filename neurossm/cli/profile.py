@@ -77,7 +77,7 @@ def profile(
     result = execute(loaded, samples, "fast", "outputs", console)
     accuracy = Accuracy(data=data, samples=len(samples), integer=result.accuracy)
     if float_:
-        predicted = predictions(loaded, result.trace, samples)
+        predicted = predictions(loaded, result.trace)
         accuracy = compare_with_float(float_, accuracy, predicted, samples, console)
     metrics = measure(loaded, result.trace)
     recorded = profiling.recorded(loaded, samples)
@@ -178,7 +178,7 @@ def print_profile(
         [(r.name, round(r.syn_ops), round(r.synaptic_multiplies), round(r.dendrite_updates),
           round(r.spikes_in), round(r.axon_out), r.saturations,
           "" if r.spike_rate is None else f"{r.spike_rate:.1%}") for r in rows],
-        title=f"Counts, mean of {metrics.samples} samples of {metrics.steps} steps"
+        title=f"Counts, mean of {metrics.samples} samples of {metrics.steps:,.10g} steps"
         " (saturations: all samples)",
     )  # fmt: skip
     found = multiplications(graph, metrics)

@@ -61,6 +61,7 @@ def print_report(
         ("node", "what", "format", "range", "seen", "possible", "held", "rounding", "why"),
         [_row(choice) for choice in made.choices],
         title="Formats",
+        keys=2,
     )
     console.say()
     console.table(
@@ -75,6 +76,7 @@ def print_report(
         ("node", "register", "bits", "worst case", "limit", "headroom"),
         [_room(room, counts, samples) for room in made.headroom],
         title="Headroom, in units",
+        keys=2,
     )
 
 

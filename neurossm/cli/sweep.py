@@ -125,7 +125,7 @@ def measure_point(
     except (GraphError, RangeError) as error:
         return replace(row, problem=str(error), seconds=time.perf_counter() - started)
     with console.progress(str(row.point), len(data)) as progress:
-        trace = run(integer, data.inputs, "fast", "outputs", progress)
+        trace = run(integer, data.inputs, "fast", "outputs", progress, lengths=data.lengths)
     metrics = measure(integer, trace)
     energy = estimate(metrics, integer, chip)
     rates = tuple(metrics.spike_rates.values())
@@ -147,7 +147,7 @@ def measure_float(row: SweepRow, graph: Graph, data: Dataset, console: Console) 
 
     started = time.perf_counter()
     with console.progress("float", len(data)) as progress:
-        trace = run(graph, data.inputs, "float", "outputs", progress)
+        trace = run(graph, data.inputs, "float", "outputs", progress, lengths=data.lengths)
     right = accuracy(graph, trace, data)
     return replace(row, accuracy=right, seconds=time.perf_counter() - started)
 
@@ -199,4 +199,5 @@ def _print(console: Console, rows: Sequence[SweepRow]) -> None:
           share(row.accuracy), energy(row), share(row.spikes_per_neuron),
           "" if row.saturations is None else f"{row.saturations:,}", f"{row.seconds:.1f}",
           row.problem) for row in rows],
+        keys=4,
     )  # fmt: skip

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from neurossm.errors import InputError, RangeError
 from neurossm.graph import Graph
+from neurossm.lengths import Lengths, checked_lengths, inside
 
 Record = Literal["all", "outputs"] | tuple[str, ...]
 
@@ -50,6 +51,33 @@ def check_inputs(
     if len(shapes) > 1:
         raise InputError("inputs", expected="as many samples and steps in each", got=str(shapes))
     return checked
+
+
+def padded_inputs(
+    graph: Graph,
+    inputs: NDArray[np.integer] | Mapping[str, NDArray[np.integer]],
+    lengths: ArrayLike | None,
+) -> tuple[dict[str, NDArray[np.int64]], Lengths | None]:
+    """Return the checked inputs by name, 0 past the ends of the sequences, and where they end.
+
+    What stands in the padding is not looked at. None for the lengths: there is no padding.
+    """
+    if lengths is None:
+        return check_inputs(graph, inputs), None
+    if not isinstance(inputs, Mapping):
+        inputs = {graph.inputs[0]: inputs} if len(graph.inputs) == 1 else inputs
+    own: Lengths | None = None
+    if isinstance(inputs, Mapping):
+        emptied = {}
+        for name, given in inputs.items():
+            array = np.asarray(given)
+            if array.ndim == 3:  # anything else is refused below
+                own = checked_lengths(lengths, *array.shape[:2])
+                kept = inside(own, *array.shape[:2])
+                array = array if own is None else np.where(kept, array, np.zeros_like(array))
+            emptied[name] = array
+        inputs = emptied
+    return check_inputs(graph, inputs), own
 
 
 def input_range(graph: Graph, name: str) -> tuple[int, int, str]:

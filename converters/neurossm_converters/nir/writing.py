@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from neurossm.errors import GraphError
+from neurossm.extras import explained
 from neurossm.files import replace_file
 from neurossm.fixed import Quantized
 from neurossm.graph import Edge, Graph
@@ -79,7 +80,8 @@ def to_nir(graph: Graph) -> Any:
     GraphError
         If a node cannot be expressed; names all of them.
     """
-    import nir
+    with explained():
+        import nir
 
     reasons = expressible(graph)
     if reasons:
@@ -114,7 +116,8 @@ def write(graph: Graph, path: str | Path) -> None:
     InputError
         If the file cannot be written.
     """
-    import nir
+    with explained():
+        import nir
 
     # in memory first: on a full disk the HDF5 library leaves half a file, or crashes
     content = io.BytesIO()
