@@ -24,7 +24,7 @@ from neurossm.errors import InputError, TargetError
 from neurossm.files import FULL, WRITABLE
 
 MARK = ".neurossm-temporary"
-NAMES = re.compile(r"neurossm-[a-z]+-[a-z0-9_]{8}")
+NAMES = re.compile(rf"neurossm-[a-z]+-[a-z0-9_]{{8}}({re.escape(keeper.GONE)})?")
 REMEDY = "make room there, or name a folder with room in the environment variable TMPDIR"
 
 
