@@ -86,6 +86,7 @@ def baseline_accuracies(
     seconds.
     """
     from neurossm.cli.executing import accuracy as accuracy_of
+    from neurossm.cli.executing import labeled
     from neurossm.energy.digital import RECURRENCES
     from neurossm.engine import check_inputs, run
     from neurossm.engine.narrow import run_narrow
@@ -107,12 +108,14 @@ def baseline_accuracies(
         return found
     part = data.take(slice(min(samples, len(data))))
     inputs = check_inputs(graph, part.inputs)
-    own = accuracy_of(graph, run(graph, part.inputs, "fast", "outputs"), part)
+    if not part.labeled:
+        return found
+    own = labeled(accuracy_of(graph, run(graph, part.inputs, "fast", "outputs"), part), "--data")
     for bits in RECURRENCES[1:]:
         console.note(f"simulating a recurrence of {bits} bits on {len(part)} sequences")
         values = run_narrow(graph, inputs, bits)
         trace = Trace(f"{bits}-bit recurrence", values, len(part), part.inputs.shape[1])
-        right = accuracy_of(graph, trace, part)
+        right = labeled(accuracy_of(graph, trace, part), "--data")
         found[f"ann_int8_recurrence{bits}"] = (right, own, f"of {len(part)}, simulated")
     return found
 

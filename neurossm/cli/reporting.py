@@ -34,7 +34,7 @@ def make_report(
     graph: Graph,
     metrics: Metrics,
     energy: Energy | None,
-    accuracy: Accuracy,
+    accuracy: Accuracy | None,
     data: Dataset,
     *,
     file_name: str,

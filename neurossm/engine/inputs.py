@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import InputError, RangeError
+from neurossm.fixed import whole_numbers
 from neurossm.graph import Graph
+from neurossm.nodes import Node
 
-Record = Literal["all", "outputs"] | tuple[str, ...]
+Record = Literal["all", "outputs"] | str | Sequence[str]
 
 
 def check_inputs(
@@ -30,9 +32,8 @@ def check_inputs(
         )
     checked, shapes = {}, set()
     for name, array in inputs.items():
-        array, node = np.asarray(array), graph.nodes[name]
-        if not np.issubdtype(array.dtype, np.integer):
-            raise InputError(f"input {name!r}", expected="integers", got=str(array.dtype))
+        node = graph.nodes[name]
+        array = whole_numbers(f"input {name!r}", array, _unit(node))
         if array.ndim != 3 or array.shape[2] != node.out_channels or 0 in array.shape:
             raise InputError(
                 f"input {name!r}",
@@ -50,6 +51,12 @@ def check_inputs(
     if len(shapes) > 1:
         raise InputError("inputs", expected="as many samples and steps in each", got=str(shapes))
     return checked
+
+
+def _unit(node: Node) -> str:
+    """Return how real values become what an `Input` takes."""
+    assert node.out is not None  # an Input always has a format
+    return f"in units of 2**-{node.out.frac}: numpy.rint(values * 2**{node.out.frac}).astype(int)"
 
 
 def input_range(graph: Graph, name: str) -> tuple[int, int, str]:
@@ -71,6 +78,8 @@ def recorded(graph: Graph, record: Record) -> tuple[str, ...]:
         return graph.order
     if record == "outputs":
         return graph.outputs
+    if isinstance(record, str):  # one name
+        record = (record,)
     unknown = [name for name in record if name not in graph.nodes]
     if unknown:
         raise InputError("record", expected="names of nodes", got=repr(unknown[0]))
