@@ -19,6 +19,7 @@ from neurossm.errors import InputError
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 OTHER_NAME = "give another name"
+WRITABLE = "a file that can be written"
 
 
 @contextmanager
@@ -150,7 +151,7 @@ def unwritable(
         remedy = first if remedy == OTHER_NAME else f"{first}, then {remedy}"
     return InputError(
         f"{option} {path}" if option else str(path),
-        expected="a file that can be written", got=got, remedy=remedy,
+        expected=WRITABLE, got=got, remedy=remedy,
     )  # fmt: skip
 
 

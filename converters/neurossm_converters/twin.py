@@ -17,6 +17,7 @@ from torch import Tensor
 from neurossm.engine import fast, run
 from neurossm.errors import InputError
 from neurossm.graph import Graph
+from neurossm.lengths import checked_lengths
 from neurossm.nodes import (
     LIF,
     Affine,
@@ -46,6 +47,8 @@ class IntegerTwin:
         Widths.
     samples
         Integers (B, L, F) that set the ranges.
+    lengths
+        Steps of each of them, (B,); None: all have L.
     steps, scale, bits
         As of `from_torch`.
     """
@@ -58,8 +61,9 @@ class IntegerTwin:
         steps: int,
         scale: float,
         bits: int,
+        lengths: NDArray[np.int64] | None = None,
     ) -> None:
-        self._settings, self._samples = settings, samples
+        self._settings, self._samples, self._lengths = settings, samples, lengths
         self._steps, self._scale, self._bits = steps, scale, bits
         self._ranges: Ranges | None = None
 
@@ -70,7 +74,8 @@ class IntegerTwin:
     def calibrate(self, model: Network) -> None:
         """Choose the ranges by a float run of the samples on the network as it is now."""
         graph = self.export(model)
-        self._ranges = calibrate(graph, run(graph, self._samples, "float", "outputs"))
+        trace = run(graph, self._samples, "float", "outputs", lengths=self._lengths)
+        self._ranges = calibrate(graph, trace)
 
     def export(self, model: Network) -> Graph:
         """Return the float graph of the network."""
@@ -104,11 +109,10 @@ class IntegerTwin:
         arrays = {graph.inputs[0]: inputs.astype(np.int64)}
         # as many threads as PyTorch has, not one for each core
         names = (*record, output)
-        trace = fast.run(graph, arrays, names, threads=torch.get_num_threads())
-        ends = np.full(len(inputs), inputs.shape[1]) if lengths is None else lengths
-        last = trace.values[output][np.arange(len(inputs)), ends - 1]
+        ends = checked_lengths(lengths, *inputs.shape[:2])
+        trace = fast.run(graph, arrays, names, threads=torch.get_num_threads(), lengths=ends)
         return IntegerRun(
-            torch.from_numpy(last) * 2.0 ** -format_of(graph.nodes[output]).frac,
+            torch.from_numpy(trace.last(output)) * 2.0 ** -format_of(graph.nodes[output]).frac,
             self._steps,
             {name: _real(trace, graph, name) for name in record},
             _parameters(graph),
@@ -128,7 +132,7 @@ def _real(trace: Trace, graph: Graph, name: str) -> Tensor:
 
 def _rates(trace: Trace, graph: Graph) -> dict[str, float]:
     """Return the spikes per neuron and step of every node that spikes."""
-    size = trace.samples * trace.steps
+    size = trace.real_steps
     return {
         name: trace.counts[name].spikes_out / (size * node.out_channels)
         for name, node in graph.nodes.items()

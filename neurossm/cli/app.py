@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
-from contextlib import redirect_stdout
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from importlib import metadata
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -91,14 +94,39 @@ def main(arguments: list[str] | None = None) -> None:
         with redirect_stdout(sys.stderr):  # the help, but nothing was done
             _status(["--help"])
         sys.exit(2)
-    sys.exit(_status(argv))
+    with _terminated_cleanly() as came:
+        status = _status(argv, came)
+    sys.exit(status)
 
 
-def _status(argv: list[str]) -> int:
+@contextmanager
+def _terminated_cleanly() -> Iterator[list[int]]:
+    """Let SIGTERM end a command as Ctrl-C does, so that it removes what it has not finished.
+
+    Gives the list of those that came.
+    """
+    came: list[int] = []
+
+    def end(number: int, _: object) -> NoReturn:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield came  # nobody else can be told
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _status(argv: list[str], came: list[int] | None = None) -> int:
+    """Run a command and return its exit status; `came` tells whether SIGTERM did."""
     try:
         status = int(app(args=argv, prog_name="neurossm", standalone_mode=False) or 0)
         if status == 130:  # what typer makes of Ctrl-C, without a word
-            return _fail("interrupted", argv, status)
+            return _interrupted(argv, came)
         sys.stdout.flush()  # a reader that has gone is noticed here, not at exit
         return status
     except NeurossmError as error:
@@ -106,7 +134,7 @@ def _status(argv: list[str]) -> int:
     except typer.TyperException as error:
         return _fail(_usage(error), argv, 2)
     except (typer.Abort, KeyboardInterrupt):
-        return _fail("interrupted", argv, 130)
+        return _interrupted(argv, came)
     except (BrokenPipeError, SystemExit):  # inside a command, typer makes the one the other
         # the reader of our output has gone; Python would complain again while it closes stdout
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -120,6 +148,12 @@ def _status(argv: list[str]) -> int:
         # a folder that cannot be made, a full disk: what the commands do not name themselves
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}{error.strerror or error}", argv, 2)
+
+
+def _interrupted(argv: list[str], came: list[int] | None) -> int:
+    if came:
+        return _fail("terminated", argv, 128 + signal.SIGTERM)
+    return _fail("interrupted", argv, 130)
 
 
 def _usage(error: typer.TyperException) -> str:

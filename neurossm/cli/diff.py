@@ -123,14 +123,14 @@ def difference(
     size = samples_a_part(right, data.inputs.shape[1])
     with console.progress(" and ".join(engines), 2 * len(data)) as progress:
         for start in range(0, len(data), size):
-            part = slice(start, start + size)
-            a, b = (run(graph, data.inputs[part], engine, "all", progress)
+            part = data.take(slice(start, start + size))
+            a, b = (run(graph, part.inputs, engine, "all", progress, lengths=part.lengths)
                     for graph, engine in zip((left, right), engines, strict=True))  # fmt: skip
             parts.append((start, compare(a, b, left.order, of_right, of_left)))
             left_counts.append(a.counts)
             right_counts.append(b.counts)
             if checker:
-                checker.add(a, b, None if data.lengths is None else data.lengths[part])
+                checker.add(a, b)
     limit = TOLERANCE if tolerance is None else tolerance
     found = checker.result(limit) if checker else None
     return Difference(joined(parts), _totals(left_counts), _totals(right_counts), found)

@@ -40,7 +40,7 @@ class Execution:
     @property
     def steps_per_second(self) -> float:
         """Time steps of samples per second."""
-        return self.trace.samples * self.trace.steps / self.seconds
+        return self.trace.real_steps / self.seconds
 
 
 def load_data(spec: str, data_dir: str, graph: Graph | None = None) -> Dataset:
@@ -97,13 +97,13 @@ def execute(
             from neurossm_converters.lava_backend import run_timed
 
             options = lava or lava_options("lava", "", 0, len(data))
-            result = run_timed(graph, data.inputs, record, options, progress)
+            result = run_timed(graph, data.inputs, record, options, progress, lengths=data.lengths)
             trace, seconds = result.trace, result.stepping_seconds
             startup = result.startup_seconds
         else:
             from neurossm.engine import run
 
-            trace = run(graph, data.inputs, engine, record, progress)
+            trace = run(graph, data.inputs, engine, record, progress, lengths=data.lengths)
             seconds = time.perf_counter() - started
     return Execution(trace, accuracy(graph, trace, data), seconds, startup_seconds=startup)
 
@@ -130,7 +130,7 @@ def warm_up(graph: Graph, data: Dataset) -> None:
 
 def accuracy(graph: Graph, trace: Trace, data: Dataset) -> float | None:
     """Return the share of sequences whose prediction is the label; None where none has one."""
-    return share_right(predictions(graph, trace, data), data)
+    return share_right(predictions(graph, trace), data)
 
 
 def share_right(predicted: NDArray[np.intp], data: Dataset) -> float | None:
@@ -146,15 +146,12 @@ def labeled(found: float | None, what: str) -> float:
     return found
 
 
-def predictions(graph: Graph, trace: Trace, data: Dataset) -> NDArray[np.intp]:
+def predictions(graph: Graph, trace: Trace) -> NDArray[np.intp]:
     """Return for each sequence which output is largest after its last step.
 
     A sequence with padding ends before it: the sum so far has the largest value where its mean has.
     """
-    values = trace.values[graph.outputs[0]]
-    ends = np.full(len(data), values.shape[1]) if data.lengths is None else data.lengths
-    last = values[np.arange(len(data)), ends - 1]
-    return np.asarray(np.argmax(last, axis=1))
+    return np.asarray(np.argmax(trace.last(graph.outputs[0]), axis=1))
 
 
 def check_task(graph: Graph, data: Dataset) -> None:

@@ -33,11 +33,12 @@ def engine_forms(graph: Graph, data: Dataset) -> Sequence[Form]:
     from neurossm.engine.fast import Stepper
 
     def whole(batch: int) -> object:
-        return run(graph, data.inputs[:batch], "fast", "outputs")
+        part = data.take(slice(batch)).trimmed()
+        return run(graph, part.inputs, "fast", "outputs", lengths=part.lengths)
 
     def stepwise(batch: int) -> object:
-        stepper = Stepper(graph, batch)
-        return [stepper.step(data.inputs[:batch, t]) for t in range(data.inputs.shape[1])]
+        stepper, part = Stepper(graph, batch), data.take(slice(batch)).trimmed()
+        return [stepper.step(part.inputs[:, t]) for t in range(part.inputs.shape[1])]
 
     cores = usable_cores()
     return (
@@ -52,7 +53,8 @@ def float_forms(graph: Graph, data: Dataset) -> Sequence[Form]:
     from neurossm.engine.cores import usable_cores
 
     def whole(batch: int) -> object:
-        return run(graph, data.inputs[:batch], "float", "outputs")
+        part = data.take(slice(batch)).trimmed()
+        return run(graph, part.inputs, "float", "outputs", lengths=part.lengths)
 
     cores = usable_cores()
     return (Form("float64, float engine, whole sequences", cores, whole),)
@@ -77,16 +79,19 @@ def torch_forms(model: str, graph: Graph, data: Dataset) -> Sequence[Form]:
     inputs = inputs[..., 0].long() if data.vocabulary else inputs.float() * data.scale
     hold_discretization(network)
 
+    def longest(batch: int) -> int:
+        return int(data.take(slice(batch)).trimmed().inputs.shape[1])
+
     @torch.no_grad()
     def stepwise(batch: int) -> object:
         state, logits = network.initial_state(batch), None
-        for t in range(inputs.shape[1]):
+        for t in range(longest(batch)):
             logits, state = network.step(inputs[:batch, t], state)
         return logits
 
     @torch.no_grad()
     def whole(batch: int) -> object:
-        return network(inputs[:batch])
+        return network(inputs[:batch, : longest(batch)])
 
     threads = torch.get_num_threads()
     return (

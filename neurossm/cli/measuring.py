@@ -31,8 +31,10 @@ class Timing:
 
     Attributes
     ----------
-    form, threads, batch, steps
+    form, threads, batch
         What ran.
+    steps
+        Of a sequence of the batch, to its own end; the mean where they differ.
     repeats
         Runs that were timed, after one that was not.
     seconds_min, seconds_median
@@ -47,7 +49,7 @@ class Timing:
     form: str
     threads: int
     batch: int
-    steps: int
+    steps: float
     repeats: int
     seconds_min: float
     seconds_median: float
@@ -140,7 +142,7 @@ def _repeat(
         form.name,
         form.threads,
         batch,
-        data.inputs.shape[1],
+        data.inputs.shape[1] if data.lengths is None else float(data.lengths[:batch].mean()),
         len(seconds),
         min(seconds),
         statistics.median(seconds),

@@ -82,7 +82,7 @@ def profile(
     right = result.accuracy
     accuracy = None if right is None else Accuracy(data=data, samples=len(samples), integer=right)
     if float_ and accuracy:
-        predicted = predictions(loaded, result.trace, samples)
+        predicted = predictions(loaded, result.trace)
         accuracy = compare_with_float(float_, accuracy, predicted, samples, console)
     metrics = measure(loaded, result.trace)
     recorded = profiling.recorded(loaded, samples)
@@ -184,7 +184,7 @@ def print_profile(
         [(r.name, round(r.syn_ops), round(r.synaptic_multiplies), round(r.dendrite_updates),
           round(r.spikes_in), round(r.axon_out), r.saturations,
           "" if r.spike_rate is None else f"{r.spike_rate:.1%}") for r in rows],
-        title=f"Counts, mean of {metrics.samples} samples of {metrics.steps} steps"
+        title=f"Counts, mean of {metrics.samples} samples of {metrics.steps:,.10g} steps"
         " (saturations: all samples)",
     )  # fmt: skip
     found = multiplications(graph, metrics)

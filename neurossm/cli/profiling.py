@@ -88,12 +88,13 @@ def baseline_accuracies(
     from neurossm.cli.executing import accuracy as accuracy_of
     from neurossm.cli.executing import labeled
     from neurossm.energy.digital import RECURRENCES
-    from neurossm.engine import check_inputs, run
+    from neurossm.engine import padded_inputs, run
     from neurossm.engine.narrow import run_narrow
     from neurossm.nodes import DiagonalSSM
     from neurossm.trace import Trace
 
     ssms = [node for node in graph.nodes.values() if isinstance(node, DiagonalSSM)]
+    data = data.trimmed()
     updates = sum(node.updates for node in ssms) * data.inputs.shape[1]
     if samples is None:
         samples = min(MOST_SIMULATED, max(1, SIMULATED_UPDATES // max(1, updates)))
@@ -107,14 +108,16 @@ def baseline_accuracies(
     if not samples or not ssms:
         return found
     part = data.take(slice(min(samples, len(data))))
-    inputs = check_inputs(graph, part.inputs)
     if not part.labeled:
         return found
-    own = labeled(accuracy_of(graph, run(graph, part.inputs, "fast", "outputs"), part), "--data")
+    inputs, ends = padded_inputs(graph, part.inputs, part.lengths)
+    trace = run(graph, part.inputs, "fast", "outputs", lengths=part.lengths)
+    own = labeled(accuracy_of(graph, trace, part), "--data")
     for bits in RECURRENCES[1:]:
         console.note(f"simulating a recurrence of {bits} bits on {len(part)} sequences")
-        values = run_narrow(graph, inputs, bits)
-        trace = Trace(f"{bits}-bit recurrence", values, len(part), part.inputs.shape[1])
+        values = run_narrow(graph, inputs, bits, ends)
+        samples, steps = part.inputs.shape[:2]
+        trace = Trace(f"{bits}-bit recurrence", values, samples, steps, lengths=ends)
         right = labeled(accuracy_of(graph, trace, part), "--data")
         found[f"ann_int8_recurrence{bits}"] = (right, own, f"of {len(part)}, simulated")
     return found
@@ -135,9 +138,10 @@ def per_core_document(
     from neurossm.metrics.step_time import step_time
 
     channels = sum(node.out_channels for node in graph.nodes.values())
-    samples = TRACE_BYTES // (8 * channels * data.inputs.shape[1])
-    inputs = data.inputs[: min(max(samples, 1), MOST_SAMPLES)]
-    activity = per_core(placement, graph, run(graph, inputs, "fast", "all"))
+    samples = TRACE_BYTES // (8 * channels * data.trimmed().inputs.shape[1])
+    part = data.take(slice(min(max(samples, 1), MOST_SAMPLES))).trimmed()
+    trace = run(graph, part.inputs, "fast", "all", lengths=part.lengths)
+    activity = per_core(placement, graph, trace)
     return {
         **activity.as_json(),
         "step_time": step_time(placement, activity, chip).as_json(),

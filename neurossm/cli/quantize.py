@@ -90,7 +90,7 @@ def quantize(
     made = settings.explained(floating, calibrated(floating, data, settings, console, percentile))
     integer = made.graph
     with console.progress("counting saturations", len(data)) as progress:
-        counts = dict(run(integer, data.inputs, "fast", (), progress).counts)
+        counts = dict(run(integer, data.inputs, "fast", (), progress, lengths=data.lengths).counts)
     checked = checked_on(floating, integer, data, console)
     golden = golden_vectors(integer, data)
     save(output, integer, golden)
@@ -139,7 +139,7 @@ def calibrated(
         kept = percentiles(graph, data, percent, console)
         found = (kept.result(), kept.states())
     with console.progress("calibrating", len(data)) as progress:
-        trace = run(graph, data.inputs, "float", "outputs", progress)
+        trace = run(graph, data.inputs, "float", "outputs", progress, lengths=data.lengths)
     return calibrate(graph, trace, *found)
 
 
@@ -159,9 +159,10 @@ def percentiles(graph: Graph, data: Dataset, percent: float, console: Console) -
     from neurossm.passes import Percentiles
 
     samples, steps = data.inputs.shape[:2]
-    kept = Percentiles(graph, graph.order, percent, samples * steps)
+    moments = samples * steps if data.lengths is None else int(data.lengths.sum())
+    kept = Percentiles(graph, graph.order, percent, moments)
     with console.progress("percentiles", samples) as progress:
         for start in range(0, samples, SAMPLES_A_PART):
-            part = data.inputs[start : start + SAMPLES_A_PART]
-            kept.add(run(graph, part, "float", "all", progress))
+            part = data.take(slice(start, start + SAMPLES_A_PART))
+            kept.add(run(graph, part.inputs, "float", "all", progress, lengths=part.lengths))
     return kept

@@ -32,10 +32,9 @@ def execute_on_dask(
     from neurossm_converters.dask_backend import run
 
     check_task(graph, data)
-    ends = np.full(len(data), data.inputs.shape[1]) if data.lengths is None else data.lengths
     console.note(f"Dask: {options.address}")
     with console.progress(f"{engine} engine on Dask", len(data)) as progress:
-        done = run(graph, data.inputs, ends, engine, options, progress)
+        done = run(graph, data.inputs, data.lengths, engine, options, progress)
     return ShardedExecution(
         trace=done.trace,
         accuracy=share_right(np.argmax(done.answers, axis=1), data),

@@ -126,7 +126,7 @@ def measure_point(
     except (GraphError, RangeError) as error:
         return replace(row, problem=str(error), seconds=time.perf_counter() - started)
     with console.progress(str(row.point), len(data)) as progress:
-        trace = run(integer, data.inputs, "fast", "outputs", progress)
+        trace = run(integer, data.inputs, "fast", "outputs", progress, lengths=data.lengths)
     metrics = measure(integer, trace)
     energy = estimate(metrics, integer, chip)
     rates = tuple(metrics.spike_rates.values())
@@ -148,7 +148,7 @@ def measure_float(row: SweepRow, graph: Graph, data: Dataset, console: Console) 
 
     started = time.perf_counter()
     with console.progress("float", len(data)) as progress:
-        trace = run(graph, data.inputs, "float", "outputs", progress)
+        trace = run(graph, data.inputs, "float", "outputs", progress, lengths=data.lengths)
     right = labeled(accuracy(graph, trace, data), "--data of a sweep")
     return replace(row, accuracy=right, seconds=time.perf_counter() - started)
 

@@ -16,9 +16,9 @@ from neurossm.energy.interval import Interval
 from neurossm.energy.result import Energy
 from neurossm.errors import InputError
 from neurossm.graph import Graph
-from neurossm.metrics import Metrics, measure
+from neurossm.metrics import Metrics
 from neurossm.nodes import Output
-from neurossm.trace import Counts, Trace
+from neurossm.trace import Counts
 
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 FORMULA = (
@@ -84,8 +84,7 @@ def at_spike_rate(metrics: Metrics, graph: Graph, factor: float) -> tuple[Metric
     }
     capped = tuple(name for name, f in factors.items() if f < factor and metrics.spike_rates[name])
     counts = {name: _scaled(graph, metrics, name, factors) for name in graph.nodes}
-    trace = Trace(metrics.engine, {}, metrics.samples, metrics.steps, counts=counts)
-    return measure(graph, trace), capped
+    return metrics.with_counts(graph, counts), capped
 
 
 def _scaled(graph: Graph, metrics: Metrics, name: str, factors: Mapping[str, float]) -> Counts:

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from neurossm.errors import InputError, RangeError
 from neurossm.fixed import whole_numbers
 from neurossm.graph import Graph
+from neurossm.lengths import Lengths, checked_lengths, inside
 from neurossm.nodes import Node
 
 Record = Literal["all", "outputs"] | str | Sequence[str]
@@ -53,10 +54,38 @@ def check_inputs(
     return checked
 
 
+def padded_inputs(
+    graph: Graph,
+    inputs: NDArray[np.integer] | Mapping[str, NDArray[np.integer]],
+    lengths: ArrayLike | None,
+) -> tuple[dict[str, NDArray[np.int64]], Lengths | None]:
+    """Return the checked inputs by name, 0 past the ends of the sequences, and where they end.
+
+    What stands in the padding is not looked at. None for the lengths: there is no padding.
+    """
+    if lengths is None:
+        return check_inputs(graph, inputs), None
+    if not isinstance(inputs, Mapping):
+        inputs = {graph.inputs[0]: inputs} if len(graph.inputs) == 1 else inputs
+    own: Lengths | None = None
+    if isinstance(inputs, Mapping):
+        emptied = {}
+        for name, given in inputs.items():
+            array = np.asarray(given)
+            if array.ndim == 3:  # anything else is refused below
+                own = checked_lengths(lengths, *array.shape[:2])
+                kept = inside(own, *array.shape[:2])
+                array = array if own is None else np.where(kept, array, np.zeros_like(array))
+            emptied[name] = array
+        inputs = emptied
+    return check_inputs(graph, inputs), own
+
+
 def _unit(node: Node) -> str:
     """Return how real values become what an `Input` takes."""
     assert node.out is not None  # an Input always has a format
-    return f"in units of 2**-{node.out.frac}: numpy.rint(values * 2**{node.out.frac}).astype(int)"
+    times = f" * 2**{node.out.frac}" if node.out.frac else ""
+    return f"numpy.rint(values{times}).astype(int) are those of this input"
 
 
 def input_range(graph: Graph, name: str) -> tuple[int, int, str]:

@@ -87,14 +87,17 @@ class Checker:
         self._ends: list[tuple[EndToEnd, ...]] = []
         self._predicted: list[Predictions] = []
 
-    def add(self, left: Trace, right: Trace, lengths: NDArray[np.integer] | None = None) -> None:
-        """Add a float run and an integer run on the same inputs, with the values of all nodes."""
+    def add(self, left: Trace, right: Trace) -> None:
+        """Add a float run and an integer run on the same inputs, with the values of all nodes.
+
+        Sequences count to their own ends, as the traces have them.
+        """
         floating, integer = self._graphs
         self._samples += left.samples
-        self._steps = max(self._steps, left.steps)
-        self._layers.append(per_layer_errors(floating, integer, right, lengths))
-        self._ends.append(end_to_end(integer, left, right, lengths))
-        predicted = predictions(integer, left, right, lengths)
+        self._steps = max(self._steps, int(left.ends.max()))
+        self._layers.append(per_layer_errors(floating, integer, right))
+        self._ends.append(end_to_end(integer, left, right))
+        predicted = predictions(integer, left, right)
         if predicted:
             self._predicted.append(predicted)
 
@@ -149,9 +152,10 @@ def check(
     size = samples_a_part(integer, steps)
     for start in range(0, samples, size):
         part = {name: array[start : start + size] for name, array in arrays.items()}
-        left = run(floating, part, "float", "all", progress)
-        right = run(integer, part, "fast", "all", progress)
-        checker.add(left, right, None if lengths is None else lengths[start : start + size])
+        own = None if lengths is None else lengths[start : start + size]
+        left = run(floating, part, "float", "all", progress, lengths=own)
+        right = run(integer, part, "fast", "all", progress, lengths=own)
+        checker.add(left, right)
     return checker.result(tolerance)
 
 

@@ -151,9 +151,7 @@ class PerLayerError:
         )
 
 
-def per_layer_errors(
-    floating: Graph, integer: Graph, trace: Trace, lengths: NDArray[np.integer] | None = None
-) -> tuple[PerLayerError, ...]:
+def per_layer_errors(floating: Graph, integer: Graph, trace: Trace) -> tuple[PerLayerError, ...]:
     """Return the per-layer error of every node that both graphs hold, in the integer graph's order.
 
     Parameters
@@ -161,9 +159,7 @@ def per_layer_errors(
     floating, integer
         The same network; nodes are paired by name.
     trace
-        Of the integer graph, with the values of all nodes.
-    lengths
-        ``(B,)``, steps of each sequence; what comes behind is padding and does not count.
+        Of the integer graph, with the values of all nodes; sequences count to their own ends.
 
     Raises
     ------
@@ -171,7 +167,7 @@ def per_layer_errors(
         If a node has other sources or channels in the two graphs, or the trace lacks a node.
     """
     return tuple(
-        per_layer_error(floating, integer, trace, name, lengths)
+        per_layer_error(floating, integer, trace, name)
         for name in integer.order
         if name in floating.nodes
     )
@@ -182,7 +178,6 @@ def per_layer_error(
     integer: Graph,
     trace: Trace,
     name: str,
-    lengths: NDArray[np.integer] | None = None,
 ) -> PerLayerError:
     """Return the per-layer error of one node; parameters and errors as `per_layer_errors`."""
     node, made = floating.nodes[name], integer.nodes[name]
@@ -193,7 +188,7 @@ def per_layer_error(
         expected = messages * 2.0 ** -format_of(node).frac
     else:
         expected = _alone(node, integer, trace, name)
-    valid = real_steps(found.shape, lengths)
+    valid = trace.inside
     distance = np.where(valid, np.abs(found - expected), 0.0)
     spikes, nothing = format_of(made).is_spike, np.zeros(found.shape[2])
     return PerLayerError(
@@ -210,28 +205,6 @@ def per_layer_error(
         isinstance(node, Input | Output | Threshold | TernaryThreshold),
         any(isinstance(integer.nodes[to], COMPARE) for to in integer.targets[name]),
     )
-
-
-def real_steps(
-    shape: tuple[int, ...], lengths: NDArray[np.integer] | None = None
-) -> NDArray[np.bool_]:
-    """Return which steps of ``(B, T, C)`` are no padding, ``(B, T, 1)``.
-
-    Raises
-    ------
-    InputError
-        If the lengths are not one for each sample, from 1 to T.
-    """
-    samples, steps = shape[:2]
-    if lengths is None:
-        return np.ones((samples, steps, 1), dtype=bool)
-    given = np.asarray(lengths)
-    if given.shape != (samples,) or np.any(given < 1) or np.any(given > steps):
-        got = (
-            f"shape {given.shape}" if given.shape != (samples,) else f"{given.min()}..{given.max()}"
-        )
-        raise InputError("lengths", expected=f"{samples} numbers from 1 to {steps}", got=got)
-    return np.asarray((np.arange(steps) < given[:, None])[:, :, None])
 
 
 def _lag(difference: Reals, valid: NDArray[np.bool_]) -> Reals:
@@ -263,7 +236,9 @@ def _alone(node: Node, integer: Graph, trace: Trace, name: str) -> Reals:
         edges.append((name, end))
     inputs = {source: np.asarray(trace.values[source], dtype=np.int64) for source in sources}
     graph = Graph(nodes, tuple(edges), integer.dt)
-    return np.asarray(run(graph, inputs, "float", (name,)).values[name], dtype=np.float64)
+    return np.asarray(
+        run(graph, inputs, "float", (name,), lengths=trace.lengths).values[name], dtype=np.float64
+    )
 
 
 def _check_pair(floating: Graph, integer: Graph, trace: Trace, name: str) -> None:

@@ -33,7 +33,7 @@ class Percentiles:
         99 to 100: below, more would have to be kept than is sensible, and a format that clips one
         value in a hundred is no format.
     moments
-        Samples times steps of all parts together.
+        Steps of all sequences of all parts together, each to its own end.
 
     Raises
     ------
@@ -65,13 +65,14 @@ class Percentiles:
         Whole sequences, of all nodes that are wanted and of those in front of a `DiagonalSSM`.
         """
         for name, kept in self._kept.items():
-            values = np.abs(trace.values[name]).ravel().astype(np.float64)
+            values = np.abs(trace.values[name])[trace.inside[:, :, 0]].ravel().astype(np.float64)
             self._kept[name] = _largest(kept, values, self._above[name] + 1)
+        inside = trace.inside.ravel()
         for name, kept in self._states.items():
             node = self._graph.nodes[name]
             assert isinstance(node, DiagonalSSM)
             arriving = [np.asarray(trace.values[source]) for source in self._graph.sources[name]]
-            moduli = _state_moduli(node, sum(arriving[1:], start=arriving[0]))
+            moduli = _state_moduli(node, sum(arriving[1:], start=arriving[0]))[..., inside]
             self._states[name] = _largest(kept, moduli, self._states_above + 1)
 
     def result(self) -> dict[str, float]:

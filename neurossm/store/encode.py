@@ -80,6 +80,7 @@ def encode_trace(trace: Trace) -> Tree:
         "engine": trace.engine,
         "samples": int(trace.samples),
         "steps": int(trace.steps),
+        **({} if trace.lengths is None else {"lengths": smallest_integers(trace.lengths)}),
         "nodes": nodes,
         "states": _arrays(trace.states),
     }

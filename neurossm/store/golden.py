@@ -45,7 +45,7 @@ class Golden:
     def from_trace(
         cls, inputs: Mapping[str, NDArray[np.integer]], trace: Trace, sample: int = 0
     ) -> Golden:
-        """Return one sample of a run in which every node was recorded.
+        """Return one sample, to its own end, of a run in which every node was recorded.
 
         Parameters
         ----------
@@ -56,8 +56,12 @@ class Golden:
         sample
             Which of the B.
         """
-        parts = (inputs, trace.values, trace.states)
-        return cls(*({name: array[sample] for name, array in part.items()} for part in parts))
+        end = int(trace.ends[sample])
+        return cls(
+            {name: _frozen(name, array[sample, :end]) for name, array in inputs.items()},
+            {name: _frozen(name, array[sample, :end]) for name, array in trace.values.items()},
+            {name: _frozen(name, array[sample]) for name, array in trace.states.items()},
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Golden):

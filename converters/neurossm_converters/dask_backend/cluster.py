@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import secrets
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -17,6 +16,7 @@ from distributed import Client, LocalCluster
 from neurossm.engine.cores import usable_cores
 from neurossm.errors import TargetError
 from neurossm.graph import Graph
+from neurossm.temporary import temporary_folder
 from neurossm_converters.dask_backend.options import LOCAL, DaskOptions
 from neurossm_converters.dask_backend.worker import GraphOnWorkers
 
@@ -37,7 +37,7 @@ def connected(options: DaskOptions) -> Iterator[Client]:
             yield client
         return
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="neurossm-dask-"))
+        folder = str(stack.enter_context(temporary_folder("dask")).path)
         stack.enter_context(dask.config.set({"temporary-directory": folder}))
         with _ctrl_c_later():
             cluster = LocalCluster(
@@ -48,6 +48,7 @@ def connected(options: DaskOptions) -> Iterator[Client]:
                 dashboard_address=None,
                 worker_dashboard_address=None,
                 silence_logs=logging.CRITICAL,
+                env={"TMPDIR": folder},  # of the workers
             )
             stack.enter_context(cluster)
             client = stack.enter_context(Client(cluster, set_as_default=False))

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
-from pathlib import Path
 
 import numpy as np
 from distributed import Worker, get_worker
@@ -18,6 +16,7 @@ from neurossm.engine import run
 from neurossm.errors import TargetError
 from neurossm.graph import Graph
 from neurossm.store import load, save
+from neurossm.temporary import temporary_folder
 from neurossm.trace import Counts
 
 
@@ -33,8 +32,8 @@ class GraphOnWorkers(WorkerPlugin):
     """The graph, as the bytes of its file; a worker that starts late gets it from the scheduler."""
 
     def __init__(self, graph: Graph) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "graph.nssm"
+        with temporary_folder("graph") as temporary, temporary.filling():
+            path = temporary.path / "graph.nssm"
             save(path, graph)
             self._file = path.read_bytes()
         self._version = metadata.version("neurossm")
@@ -52,14 +51,15 @@ class GraphOnWorkers(WorkerPlugin):
     @cached_property
     def graph(self) -> Graph:
         """The graph, read and checked once a worker, where its first shard runs."""
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "graph.nssm"
-            path.write_bytes(self._file)
+        with temporary_folder("graph") as temporary:
+            path = temporary.path / "graph.nssm"
+            with temporary.filling():
+                path.write_bytes(self._file)
             return load(path)
 
 
 def run_shard(
-    plugin: str, engine: str, inputs: NDArray[np.integer], ends: NDArray[np.integer]
+    plugin: str, engine: str, inputs: NDArray[np.integer], lengths: NDArray[np.int64] | None
 ) -> ShardResult:
     """Run one shard on the worker that this is called on, with one thread.
 
@@ -67,12 +67,11 @@ def run_shard(
     ----------
     plugin
         Name of the `GraphOnWorkers`.
-    inputs, ends
-        Integers ``(S, T, C)``; steps that count of each sequence ``(S,)``.
+    inputs, lengths
+        Integers ``(S, T, C)``; steps of each sequence ``(S,)``, None: all have T.
     """
     held = get_worker().plugins[plugin]
     assert isinstance(held, GraphOnWorkers)
     graph = held.graph
-    trace = run(graph, inputs, engine, "outputs", threads=1)
-    outputs = trace.values[graph.outputs[0]]
-    return ShardResult(outputs[np.arange(len(ends)), ends - 1], dict(trace.counts))
+    trace = run(graph, inputs, engine, "outputs", threads=1, lengths=lengths)
+    return ShardResult(trace.last(graph.outputs[0]), dict(trace.counts))

@@ -1,7 +1,8 @@
-"""Starting the worker, watching it, ending it: whatever happens, nothing is left behind."""
+"""Starting the worker and watching it; its temporary folder ends it, whatever happens."""
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -13,11 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from neurossm.errors import TargetError
-from neurossm_converters.lava_backend.job import FAILURE, LOG, STARTED
+from neurossm.temporary import REMEDY, TemporaryFolder
+from neurossm_converters.lava_backend.job import FAILURE, LOG, NO_ROOM, STARTED
 
 MODULE = "neurossm_converters.lava_backend.worker"
 START_LIMIT = 60.0  # s for imports, compiling and forking; measured 1 to 4 s
-END_LIMIT = 5.0  # s between asking the group to end and killing it
 POLL = 0.05
 SHARED_MEMORY = Path("/dev/shm")
 # each process would otherwise start a thread pool of its own
@@ -41,12 +42,12 @@ class LavaError(TargetError):
         self.details = details
 
 
-def run_worker(folder: Path, limit: float, watch: Callable[[], int]) -> float:
+def run_worker(temporary: TemporaryFolder, limit: float, watch: Callable[[], int]) -> float:
     """Run the job in a folder; return the seconds of start-up, until the network stepped.
 
     Parameters
     ----------
-    folder
+    temporary
         The job; the worker leaves its result or its failure there.
     limit
         Seconds without a step that the worker allows itself.
@@ -59,7 +60,7 @@ def run_worker(folder: Path, limit: float, watch: Callable[[], int]) -> float:
         If a process of the network raised, was killed or took too long, or the worker itself did.
     """
     begun = time.monotonic()
-    startup = 0.0
+    startup, folder = 0.0, temporary.path
     # -P: nothing of the current folder can stand in for a module of Lava
     # a file and not a pipe for what it prints: orphans would hold a pipe open
     with (folder / LOG).open("wb") as log:
@@ -69,9 +70,10 @@ def run_worker(folder: Path, limit: float, watch: Callable[[], int]) -> float:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env={**os.environ, **ENVIRONMENT},
+            # in the folder, what the worker leaves is removed with it
+            env={**os.environ, **ENVIRONMENT, "TMPDIR": str(folder)},
         )
-        try:
+        with temporary.ending(child):  # also after Ctrl-C
             deadline, last = begun + START_LIMIT, 0
             while not _has_ended(child) and time.monotonic() < deadline:
                 if not startup and (folder / STARTED).exists():
@@ -81,8 +83,6 @@ def run_worker(folder: Path, limit: float, watch: Callable[[], int]) -> float:
                     last, deadline = now, time.monotonic() + limit + START_LIMIT
                 time.sleep(POLL)
             ended = _has_ended(child)
-        finally:  # also after Ctrl-C
-            end_group(child)
     if not ended or child.returncode:
         raise _failure(folder, ended, child.returncode)
     return startup
@@ -101,6 +101,8 @@ def _failure(folder: Path, ended: bool, status: int) -> LavaError:
             details=found["details"] or log,
         )
     got = f"a worker that ended with status {status}" if ended else "none within the time limit"
+    if status == NO_ROOM:
+        got = str(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     return LavaError("Lava", got=got, remedy=_room_needed(folder, got), details=log)
 
 
@@ -109,54 +111,15 @@ def _room_needed(folder: Path, reason: str) -> str:
     # writing to a mapped page without room behind it is a bus error
     if not any(sign in reason for sign in ("[Errno 28]", f"status {-signal.SIGBUS}")):
         return ""
-    places = [place for place in (SHARED_MEMORY, folder) if place.is_dir()]
-    free = ", ".join(f"{place}: {shutil.disk_usage(place).free // 2**10} KiB" for place in places)
-    return f"make room where Lava's messages and the trace lie (free: {free})"
+    places = [place for place in (SHARED_MEMORY, folder.parent) if place.is_dir()]
+    free = {place: shutil.disk_usage(place).free for place in places}
+    if min(free, key=lambda place: free[place]) == folder.parent:
+        return f"the temporary folder {folder.parent} is full: {REMEDY}"
+    found = ", ".join(f"{place}: {room // 2**10} KiB" for place, room in free.items())
+    return f"make room where Lava's messages and the trace lie (free: {found})"
 
 
 def _has_ended(child: subprocess.Popen[bytes]) -> bool:
     # WNOWAIT leaves the process id in use, so that its group cannot become somebody else's
     found = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     return found is not None
-
-
-def end_group(child: subprocess.Popen[bytes]) -> None:
-    """End the worker and all that it forked.
-
-    SIGTERM first: Python's resource tracker ignores it and removes the shared memory, which after
-    SIGKILL would stay for good (measured).
-    """
-    group = child.pid
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if not _signal(group, number):
-            break
-        deadline = time.monotonic() + END_LIMIT
-        while _lives(group) and time.monotonic() < deadline:
-            time.sleep(POLL / 5)
-        if not _lives(group):
-            break
-    child.wait()
-    if child.stdin is not None:
-        child.stdin.close()
-
-
-def _lives(group: int) -> bool:
-    """Return whether a process of the group runs; one that ended and was not fetched does not."""
-    entries = list(Path("/proc").glob("[0-9]*/stat"))
-    for entry in entries:
-        try:
-            # after the name, which may hold anything, follow state, parent and group
-            state, _, found = entry.read_text(errors="replace").rpartition(")")[2].split()[:3]
-        except (OSError, ValueError):
-            continue  # it ended while we read
-        if int(found) == group and state not in "ZX":
-            return True
-    return not entries and _signal(group, 0)  # a system without /proc
-
-
-def _signal(group: int, number: int) -> bool:
-    try:
-        os.killpg(group, number)
-    except ProcessLookupError:
-        return False
-    return True

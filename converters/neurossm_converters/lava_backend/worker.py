@@ -7,10 +7,11 @@ process. Standard input is a pipe from the parent: when it closes, the parent is
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
-import shutil
 import signal
 import sys
+import tempfile
 import threading
 import traceback
 import warnings
@@ -19,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from neurossm_converters.lava_backend import shim
-from neurossm_converters.lava_backend.job import FAILURE, STARTED, Job
+from neurossm_converters.lava_backend.job import FAILURE, NO_ROOM, STARTED, Job
 from neurossm_converters.lava_backend.plan import make_plan
 from neurossm_converters.lava_backend.record import PROGRESS, steps_made
 from neurossm_converters.lava_backend.result import collect
@@ -27,13 +28,20 @@ from neurossm_converters.lava_backend.result import collect
 
 def main(folder: Path) -> int:
     """Run the job in a folder; return the exit status."""
-    threading.Thread(target=_die_with_parent, args=(folder,), daemon=True).start()
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    # sockets of multiprocessing, too, are removed with the folder: processes that are ended by a
+    # signal leave them behind
+    tempfile.tempdir = str(folder)
+    multiprocessing.current_process()._config["tempdir"] = str(folder)  # type: ignore[attr-defined]
     # from 3.12 on: forking beside the watching thread, which only reads
     warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
     try:
         _run(folder)
     except Exception as error:  # every failure must reach the parent
-        _report(folder, error)
+        try:
+            _report(folder, error)
+        except OSError:
+            return NO_ROOM
         return 1
     return 0
 
@@ -84,10 +92,9 @@ def _slowest(folder: Path) -> dict[str, str]:
     return {"where": graph.order[int(np.argmin(done))], "step": str(int(done.min()))}
 
 
-def _die_with_parent(folder: Path) -> None:
+def _die_with_parent() -> None:
     # os.read and not sys.stdin: the lock of the latter would block every forked process at its end
     os.read(0, 1)
-    shutil.rmtree(folder, ignore_errors=True)
     os.killpg(os.getpgrp(), signal.SIGTERM)
 
 

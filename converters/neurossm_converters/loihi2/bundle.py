@@ -53,7 +53,9 @@ def write_bundle(
     loaded = load(graph)
     vectors = check_bundle(folder, graph)
     environment = describe_environment(graph_digest(loaded))
-    words = _words(settings, environment, steps=vectors[0].steps, vectors=len(vectors))
+    steps = sorted({vector.steps for vector in vectors})
+    shown = str(steps[0]) if len(steps) == 1 else f"{steps[0]} to {steps[-1]}"
+    words = _words(settings, environment, steps=shown, vectors=len(vectors))
     was_there = folder.exists()
     # a new folder gets its name when it is complete: a killed process leaves no half bundle
     part = folder if was_there else folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
@@ -155,7 +157,7 @@ def describe_environment(digest: str) -> dict[str, Any]:
 
 
 def _words(
-    settings: Settings, environment: dict[str, Any], steps: int, vectors: int
+    settings: Settings, environment: dict[str, Any], steps: str, vectors: int
 ) -> dict[str, str]:
     """Return what the templates leave open."""
     options = shlex.join(settings.arguments())
@@ -175,5 +177,5 @@ def _words(
         "versions": versions,
         "digest": environment["graph_sha256"],
         "vectors": str(vectors),
-        "steps": str(steps),
+        "steps": steps,
     }

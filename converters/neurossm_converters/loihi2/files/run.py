@@ -6,6 +6,8 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))  # `python -I` leaves it out
 
 from neurossm_chip.main import main
+from neurossm_chip.temporary import end_cleanly
 
 if __name__ == "__main__":
+    end_cleanly()
     sys.exit(main())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import importlib
+import os
 import sys
 import time
 from typing import Any
@@ -16,6 +18,7 @@ from neurossm_chip.plan import HOST
 from neurossm_chip.program import states_of
 from neurossm_chip.refusal import Refusal
 from neurossm_chip.registry import registered
+from neurossm_chip.temporary import full
 
 _BROKEN_MODULE = "lava.magma.compiler.var_model"
 POLL = 0.02  # s
@@ -154,25 +157,33 @@ def run(network: Network, executable: Any, limit: float) -> Any:
     first = next(iter(network.nodes.values()))
     try:
         first.create_runtime(executable=executable)
-    except Exception:  # the constructor of a model raised; the others already run
+    except BaseException:  # the constructor of a model raised, or Ctrl-C; the others already run
         if first.runtime is not None:
             _end(first.runtime)
         raise
     runtime = first.runtime
-    first.run(condition=RunSteps(num_steps=network.steps, blocking=False))
+    try:
+        first.run(condition=RunSteps(num_steps=network.steps, blocking=False))
+        _wait(runtime, limit, network.folder)
+        first.wait()
+    except (KeyboardInterrupt, SystemExit):
+        _end(runtime)
+        raise
+    return first
+
+
+def _wait(runtime: Any, limit: float, folder: str) -> None:
     deadline = time.monotonic() + limit if limit else float("inf")
     actors = runtime._messaging_infrastructure.actors
     while not all(port.probe() for port in runtime.service_to_runtime):
         if not all(actor.is_alive() for actor in actors):
-            _fail(runtime, "a process of the network died")
+            _fail(runtime, "a process of the network died", folder)
         if time.monotonic() > deadline:
-            _fail(runtime, f"not finished within --time-limit {limit:g} s")
+            _fail(runtime, f"not finished within --time-limit {limit:g} s", folder)
         time.sleep(POLL)
-    first.wait()
-    return first
 
 
-def _fail(runtime: Any, what: str) -> None:
+def _fail(runtime: Any, what: str, folder: str) -> None:
     deadline = time.monotonic() + PATIENCE
     actors = runtime._messaging_infrastructure.actors
     why: list[str] = []
@@ -183,6 +194,8 @@ def _fail(runtime: Any, what: str) -> None:
     for text in why:
         print(text, file=sys.stderr)
     reasons = ", ".join(text.strip().splitlines()[-1] for text in why)
+    if "[Errno 28]" in reasons:
+        raise Refusal(full(os.path.dirname(folder), os.strerror(errno.ENOSPC)))
     raise Refusal(f"Lava: {what}" + (f": {reasons}" if reasons else ""))
 
 
