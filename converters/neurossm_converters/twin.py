@@ -27,6 +27,7 @@ from neurossm.nodes import (
     TernaryThreshold,
     Threshold,
     format_of,
+    message_frac,
     quantized,
 )
 from neurossm.passes import Quantize, Ranges, calibrate
@@ -126,8 +127,10 @@ def _real(trace: Trace, graph: Graph, name: str) -> Tensor:
     values = torch.from_numpy(trace.values[name]).to(torch.float32)
     samples, steps, channels = values.shape
     turned = values.view(-1, channels).T.contiguous().view(channels, samples, steps)
-    fmt = format_of(graph.nodes[name])
-    return turned if fmt.is_spike else turned.mul_(2.0**-fmt.frac)
+    if format_of(graph.nodes[name]).is_spike:
+        return turned
+    unit = np.exp2(-np.asarray(message_frac(graph.nodes[name]), dtype=np.float64))
+    return turned.mul_(torch.from_numpy(np.atleast_1d(unit)).to(torch.float32)[:, None, None])
 
 
 def _rates(trace: Trace, graph: Graph) -> dict[str, float]:

@@ -40,6 +40,12 @@ def quantize(
     ] = "q15",
     weights: Annotated[int, typer.Option(help="Width of weights and gains.")] = 8,
     state: Annotated[int, typer.Option(help="Width of states and membranes.")] = 24,
+    leaks: Annotated[
+        int,
+        typer.Option(
+            help="Most fraction bits of leaks: 12, as Lava's own neurons, where those will do."
+        ),
+    ] = 20,
     messages: Annotated[
         int, typer.Option(help="Widest graded message of a neuron (synaptic sums keep 24 bits).")
     ] = 24,
@@ -68,9 +74,10 @@ def quantize(
     """Quantize a graph after training: every neuron becomes an integer recurrence.
 
     Prints for every node what was chosen and why, what became of the poles, and which registers
-    are proven not to saturate; for the others, what was clipped on the calibration data. In the end
-    one line of verdict: the first 32 samples of the calibration data run on the float and on the
-    integer graph as `neurossm diff` compares them. A check that failed does not change the exit
+    are proven not to saturate; for the others, what was clipped on the calibration data; and what
+    the formats could not hold, with the width that could. In the end one line of verdict: the first
+    32 samples of the calibration data run on the float and on the integer graph as `neurossm diff`
+    compares them. A check that failed does not change the exit
     status: the file holds what was asked for, which fine-tuning may start from. Scripts read
     `check.passed` of --json, or the status of `neurossm diff`.
     """
@@ -82,7 +89,8 @@ def quantize(
 
     console = Console(json)
     settings = Quantize(
-        pole_bits=pole_width(poles), weight_bits=weights, state_bits=state, message_bits=messages,
+        pole_bits=pole_width(poles), weight_bits=weights, state_bits=state, leak_bits=leaks,
+        message_bits=messages,
         headroom=headroom, range_rule=ranges, range_rules=range_rules(range_of or []),
     )  # fmt: skip
     floating = load(graph)
