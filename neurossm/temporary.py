@@ -8,6 +8,7 @@ even that one was killed, the next run does: a folder whose owner lives is locke
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -73,6 +74,8 @@ class TemporaryFolder:
                 raise
             raise no_room(self.path.parent, error.got) from None
         except OSError as error:
+            if error.errno is None:  # NumPy, of a write that came to its end too early
+                raise no_room(self.path.parent, os.strerror(errno.ENOSPC)) from None
             if error.errno not in FULL:
                 raise
             raise no_room(self.path.parent, os.strerror(error.errno)) from None

@@ -169,6 +169,7 @@ def test_what_cannot_be_written_is_named(tmp_path, monkeypatch):
     [
         (InputError("here", expected="less"), "here: expected less"),
         (OSError(errno.EIO, "broken"), "[Errno 5] broken"),
+        (OSError("9 requested and 8 written"), "temporary folder {}: expected one that can be "),
         (OSError(errno.EDQUOT, "full"), "temporary folder {}: expected one that can be written, "),
         (
             files.unwritable("x", "", "no"),
