@@ -44,7 +44,7 @@ class Execution:
 
 
 def load_data(spec: str, data_dir: str, graph: Graph | None = None) -> Dataset:
-    """Return a data set from ``NAME:SPLIT[:N]``, or one's own from ``FILE.npz[:N]``, without padding.
+    """Return data from ``NAME:SPLIT[:N]``, or one's own from ``FILE.npz[:N]``, without padding.
 
     A file that does not say the unit of its integers is in that of the graph's input.
     """
