@@ -27,11 +27,13 @@ from neurossm.nodes import (
     TernaryThreshold,
     Threshold,
     format_of,
+    message_frac,
     quantized,
 )
 from neurossm.passes import Quantize, Ranges, calibrate
 from neurossm.trace import Trace
 from neurossm_converters.from_torch import from_torch
+from neurossm_converters.from_torch.network import from_checked
 from neurossm_models.network import Network
 from neurossm_models.twin import IntegerRun
 
@@ -69,7 +71,7 @@ class IntegerTwin:
 
     def check(self, model: Network) -> None:
         """Raise `GraphError` if the network cannot be deployed; names the module."""
-        self.export(model)
+        from_torch(model, steps=self._steps, scale=self._scale, bits=self._bits)
 
     def calibrate(self, model: Network) -> None:
         """Choose the ranges by a float run of the samples on the network as it is now."""
@@ -79,7 +81,7 @@ class IntegerTwin:
 
     def export(self, model: Network) -> Graph:
         """Return the float graph of the network."""
-        return from_torch(model, steps=self._steps, scale=self._scale, bits=self._bits)
+        return from_checked(model, steps=self._steps, scale=self._scale, bits=self._bits)
 
     def quantize(self, model: Network) -> Graph:
         """Return the integer graph of the network as it is now, with the ranges chosen last.
@@ -126,8 +128,10 @@ def _real(trace: Trace, graph: Graph, name: str) -> Tensor:
     values = torch.from_numpy(trace.values[name]).to(torch.float32)
     samples, steps, channels = values.shape
     turned = values.view(-1, channels).T.contiguous().view(channels, samples, steps)
-    fmt = format_of(graph.nodes[name])
-    return turned if fmt.is_spike else turned.mul_(2.0**-fmt.frac)
+    if format_of(graph.nodes[name]).is_spike:
+        return turned
+    unit = np.exp2(-np.asarray(message_frac(graph.nodes[name]), dtype=np.float64))
+    return turned.mul_(torch.from_numpy(np.atleast_1d(unit)).to(torch.float32)[:, None, None])
 
 
 def _rates(trace: Trace, graph: Graph) -> dict[str, float]:

@@ -24,6 +24,13 @@ OtherDataOption = Annotated[
         help="Feed data of another order, scale or name than the graph was made for, with a note.",
     ),
 ]
+DATA = typer.Option(
+    help="NAME:SPLIT[:N], such as mnist:test:256, or FILE.npz[:N] of your own: inputs (samples,"
+    " steps, channels), integers; labels (samples,), if known."
+)
+CALIBRATION = typer.Option(
+    help="Data that sets the ranges: NAME:SPLIT:N, such as mnist:train:512, or FILE.npz[:N]."
+)
 SECONDS_BETWEEN_LINES = 10.0
 
 

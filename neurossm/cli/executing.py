@@ -33,7 +33,7 @@ class Execution:
     """A finished run on labeled data."""
 
     trace: Trace
-    accuracy: float
+    accuracy: float | None  # None: no labels
     seconds: float
     startup_seconds: float = field(default=0.0, kw_only=True)  # of Lava
 
@@ -43,11 +43,36 @@ class Execution:
         return self.trace.real_steps / self.seconds
 
 
-def load_data(spec: str, data_dir: str) -> Dataset:
-    """Return a data set from ``NAME:SPLIT[:N]``, without padding that no sequence needs."""
-    from neurossm_models.data import load
+def load_data(spec: str, data_dir: str, graph: Graph | None = None) -> Dataset:
+    """Return data from ``NAME:SPLIT[:N]``, or one's own from ``FILE.npz[:N]``, without padding.
 
-    return load(spec, data_dir or None).trimmed()
+    A file that does not say the unit of its integers is in that of the graph's input.
+    """
+    from neurossm_models.data import load
+    from neurossm_models.data.own import is_own, load_own
+
+    if graph is None or not is_own(spec):
+        return load(spec, data_dir or None).trimmed()
+    unit, tokens = unit_of(graph)
+    data = load_own(spec, unit, tokens)
+    if data.scale != unit:
+        raise InputError(
+            f"data {spec!r} on this graph", expected=f"inputs in units of {unit:g}",
+            got=f"{data.scale:g}", remedy="leave scale out of the file if they are in that unit",
+        )  # fmt: skip
+    return data.trimmed()
+
+
+def unit_of(graph: Graph) -> tuple[float, int]:
+    """Return the real value of one unit of a graph's input, and its tokens (0: quantities)."""
+    if not graph.inputs:
+        return 1.0, 0
+    name = graph.inputs[0]
+    out, said = graph.nodes[name].out, graph.meta.get("input_scale")
+    tokens = graph.vocabularies.get(name, 0)
+    if tokens or out is None:
+        return 1.0, tokens
+    return float(said) if isinstance(said, int | float) else 2.0**-out.frac, 0
 
 
 def execute(
@@ -103,9 +128,22 @@ def warm_up(graph: Graph, data: Dataset) -> None:
     run(graph, data.inputs[:1, :2], "fast", record="outputs")
 
 
-def accuracy(graph: Graph, trace: Trace, data: Dataset) -> float:
-    """Return the share of sequences whose prediction is the label."""
-    return float(np.mean(predictions(graph, trace) == data.labels))
+def accuracy(graph: Graph, trace: Trace, data: Dataset) -> float | None:
+    """Return the share of sequences whose prediction is the label; None where none has one."""
+    return share_right(predictions(graph, trace), data)
+
+
+def share_right(predicted: NDArray[np.intp], data: Dataset) -> float | None:
+    """Return the share of the sequences with a label that are predicted right."""
+    known = data.labels >= 0
+    return float(np.mean(predicted[known] == data.labels[known])) if known.any() else None
+
+
+def labeled(found: float | None, what: str) -> float:
+    """Return an accuracy; refuse where there is none, as no label was given."""
+    if found is None:
+        raise InputError(what, expected="data with labels", got="data without")
+    return found
 
 
 def predictions(graph: Graph, trace: Trace) -> NDArray[np.intp]:
@@ -118,8 +156,9 @@ def predictions(graph: Graph, trace: Trace) -> NDArray[np.intp]:
 
 def check_size(graph: Graph, data: Dataset, record: Record) -> None:
     """Refuse to record more than a few gigabytes."""
-    names = graph.order if record == "all" else graph.outputs if record == "outputs" else record
-    channels = sum(graph.nodes[name].out_channels for name in names)
+    from neurossm.engine.inputs import recorded
+
+    channels = sum(graph.nodes[name].out_channels for name in recorded(graph, record))
     needed = 8 * channels * data.inputs.shape[0] * data.inputs.shape[1]
     if needed > LARGEST_TRACE_BYTES:
         per_sample = 8 * channels * data.inputs.shape[1]
@@ -128,5 +167,5 @@ def check_size(graph: Graph, data: Dataset, record: Record) -> None:
             expected=f"at most {LARGEST_TRACE_BYTES // 2**30} GiB",
             got=f"{needed / 2**30:.1f} GiB",
             remedy=f"record at most {LARGEST_TRACE_BYTES // per_sample} samples"
-            f" (--data {data.name}:{data.split}:N)",
+            f" (--data {':'.join(filter(None, (data.name, data.split)))}:N)",
         )

@@ -18,15 +18,14 @@ if TYPE_CHECKING:
 
 RECORDED = "recorded"  # the order in which the steps were recorded
 INSIST = "--other-data"
+OWN = "FILE.npz with integers inputs (samples, steps, channels) and, if known, labels (samples,)"
 
 
 def remembering(graph: Graph, data: Dataset) -> Graph:
     """Return the graph with what these data say and it did not know: name, order, scale, dt."""
-    known: dict[str, str | int | float] = {
-        "data": data.name,
-        "data_order": data.order or RECORDED,
-        "input_scale": data.scale,
-    }
+    known: dict[str, str | int | float] = {"data": data.name, "input_scale": data.scale}
+    if order := _said_order(data):
+        known["data_order"] = order
     if "data" in graph.meta and graph.meta["data"] != data.name:
         known = {}  # what it was made for is not what it is calibrated on
     dt = data.dt if graph.dt is None else graph.dt
@@ -49,9 +48,9 @@ def order_of(graph: Graph) -> str | None:
 def check_task(graph: Graph, data: Dataset, console: Console | None = None) -> None:
     """Refuse data that the graph cannot take, and, unless the user insists, was not made for.
 
-    It cannot take other channels, tokens for values, several labels a sequence, or more steps. It
-    was not made for another scale or order, more labels than it has outputs, or another data set
-    of ours. A name that only the user knows is a note: it may be the same data under another name.
+    It cannot take other channels, tokens for values, several labels a sequence, labels without an
+    output, or more steps. It was not made for another scale or order, or another data set of ours.
+    A name that only the user knows is a note: it may be the same data under another name.
     """
     _check_kind(graph, data)
     wrong = list(_others(graph, data))
@@ -67,17 +66,23 @@ def check_task(graph: Graph, data: Dataset, console: Console | None = None) -> N
     for expected, got in wrong:
         console.note_once(f"note: {where}: expected {expected}, got {got}; you insist")
     if name is not None and name != data.name and not wrong:
-        console.note_once(
-            f"note: {where}: it was made for {name!r}; channels, order and scale are the same"
-        )
+        same = "channels, order and scale" if _said_order(data) else "channels and scale"
+        console.note_once(f"note: {where}: it was made for {name!r}; {same} are the same")
     if graph.dt is not None and data.dt is not None and graph.dt != data.dt:
         console.note_once(f"note: {where}: steps of {data.dt:g} s, where it has {graph.dt:g} s")
 
 
 def _check_kind(graph: Graph, data: Dataset) -> None:
-    where, name = f"data {data.name!r} on this graph", graph.meta.get("data", "unknown")
-    remedy = f"use the data that it was made for ({name})"
-    channels = [graph.nodes[source].out_channels for source in graph.inputs]
+    where, made = f"data {data.name!r} on this graph", graph.meta.get("data")
+    remedy = f"use the data that it was made for ({made})" if made else f"give it yours: {OWN}"
+    wide = [graph.nodes[name].out_channels for name in graph.inputs]
+    if len(wide) == 1 and data.inputs.shape[2] != wide[0]:
+        raise InputError(
+            where,
+            expected=f"{wide[0]} channel{'s' if wide[0] > 1 else ''}",
+            got=str(data.inputs.shape[2]),
+            remedy=f"{remedy}, or yours: {OWN}" if made else remedy,
+        )
     if data.labels.ndim != 1 or bool(data.vocabulary) != bool(graph.vocabularies):
         kind = "tokens" if data.vocabulary else "values"
         raise InputError(
@@ -86,10 +91,11 @@ def _check_kind(graph: Graph, data: Dataset) -> None:
             got=f"{kind}, labels of shape {data.labels.shape}",
             remedy=remedy,
         )
-    if channels != [data.inputs.shape[2]]:
-        expected = " and ".join(str(number) for number in channels)
-        raise InputError(where, expected=f"{expected} channels", got=str(data.inputs.shape[2]),
-                         remedy=remedy)  # fmt: skip
+    classes = sum(graph.nodes[name].out_channels for name in graph.outputs[:1])
+    if int(data.labels.max()) >= classes:
+        raise InputError(f"labels of data {data.name!r}",
+                         expected=f"0 to {classes - 1}, a channel of the output (-1: none)",
+                         got=str(int(data.labels.max())))  # fmt: skip
     length, steps = data.trimmed().inputs.shape[1], graph.meta.get("steps")
     if isinstance(steps, int) and length > steps:
         raise InputError(where, expected=f"at most {steps} steps", got=str(length), remedy=remedy)
@@ -99,18 +105,19 @@ def _others(graph: Graph, data: Dataset) -> list[tuple[str, str]]:
     """Return what is expected and what came, for each thing in which the data are others."""
     found = []
     scale, order = graph.meta.get("input_scale"), order_of(graph)
-    name, given = graph.meta.get("data"), data.order or RECORDED
+    name, given = graph.meta.get("data"), _said_order(data)
     if scale is not None and scale != data.scale:
         found.append((f"inputs in units of {scale:g}", f"{data.scale:g}"))
-    if order is not None and order != given:
+    if order is not None and given is not None and order != given:
         found.append((f"steps in {order} order", f"{given} order"))
-    outputs = graph.nodes[graph.outputs[0]].out_channels
-    most = int(data.labels.max())
-    if most >= outputs:
-        found.append((f"labels of its {outputs} outputs, 0 to {outputs - 1}", f"up to {most}"))
     if not found and name in _ours() and data.name in _ours() and name != data.name:
         found.append((f"the data set {name!r}", repr(data.name)))
     return found
+
+
+def _said_order(data: Dataset) -> str | None:
+    """Return the order of the steps; None for data of one's own that do not say it."""
+    return data.order or (RECORDED if data.name in _ours() else None)
 
 
 def _ours() -> list[str]:

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neurossm.cli.console import Console, DataDirOption, JsonOption, OtherDataOption
+from neurossm.cli.console import (
+    CALIBRATION,
+    Console,
+    DataDirOption,
+    JsonOption,
+    OtherDataOption,
+)
+from neurossm.cli.golden import golden_vectors
 from neurossm.cli.paths import READS, READS_DATA, WRITES
 from neurossm.cli.quantizing import (
     pole_width,
@@ -21,10 +28,8 @@ if TYPE_CHECKING:
     from neurossm.graph import Graph
     from neurossm.metrics.check import Check
     from neurossm.passes import Percentiles, Quantize, Ranges
-    from neurossm.store import Golden
     from neurossm_models.data import Dataset
 
-GOLDEN_STEPS = 64
 PERCENTILE = 99.99
 CHECK_SAMPLES = 32  # of the calibration data; the whole float run and the float node by node
 SAMPLES_A_PART = 8  # all values of all nodes of so many samples are in memory at once
@@ -35,16 +40,18 @@ def quantize(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="The integer file to write."), WRITES
     ],
-    calibrate: Annotated[
-        str,
-        typer.Option(help="Data that sets the ranges, NAME:SPLIT:N, such as mnist:train:512."),
-        READS_DATA,
-    ],
+    calibrate: Annotated[str, CALIBRATION, READS_DATA],
     poles: Annotated[
         str, typer.Option(help="Poles: q15 (Q1.15, 16 bits), q12 (12 bits), or a number of bits.")
     ] = "q15",
     weights: Annotated[int, typer.Option(help="Width of weights and gains.")] = 8,
     state: Annotated[int, typer.Option(help="Width of states and membranes.")] = 24,
+    leaks: Annotated[
+        int,
+        typer.Option(
+            help="Most fraction bits of leaks: 12, as Lava's own neurons, where those will do."
+        ),
+    ] = 20,
     messages: Annotated[
         int, typer.Option(help="Widest graded message of a neuron (synaptic sums keep 24 bits).")
     ] = 24,
@@ -74,9 +81,10 @@ def quantize(
     """Quantize a graph after training: every neuron becomes an integer recurrence.
 
     Prints for every node what was chosen and why, what became of the poles, and which registers
-    are proven not to saturate; for the others, what was clipped on the calibration data. In the end
-    one line of verdict: the first 32 samples of the calibration data run on the float and on the
-    integer graph as `neurossm diff` compares them. A check that failed does not change the exit
+    are proven not to saturate; for the others, what was clipped on the calibration data; and what
+    the formats could not hold, with the width that could. In the end one line of verdict: the first
+    32 samples of the calibration data run on the float and on the integer graph as `neurossm diff`
+    compares them. A check that failed does not change the exit
     status: the file holds what was asked for, which fine-tuning may start from. Scripts read
     `check.passed` of --json, or the status of `neurossm diff`.
     """
@@ -89,10 +97,12 @@ def quantize(
 
     console = Console(json, other_data)
     settings = Quantize(
-        pole_bits=pole_width(poles), weight_bits=weights, state_bits=state, message_bits=messages,
+        pole_bits=pole_width(poles), weight_bits=weights, state_bits=state, leak_bits=leaks,
+        message_bits=messages,
         headroom=headroom, range_rule=ranges, range_rules=range_rules(range_of or []),
     )  # fmt: skip
-    data, floating = load_data(calibrate, data_dir), load(graph)
+    floating = load(graph)
+    data = load_data(calibrate, data_dir, floating)
     seen = calibrated(floating, data, settings, console, percentile)
     floating = remembering(floating, data)
     made = settings.explained(floating, seen)
@@ -138,7 +148,11 @@ def calibrated(
     from neurossm.passes import calibrate
 
     if graph.is_integer:
-        raise InputError("quantize", expected="a float graph", got="one that is integer already")
+        raise InputError(
+            "quantize", expected="a float graph", got="one that is integer already",
+            remedy="it runs as it is; 'neurossm golden' gives it the golden vectors that verify and"
+            " deploy want",
+        )  # fmt: skip
     check_task(graph, data, console)
     found: tuple[Any, ...] = ()
     if settings.uses("percentile"):
@@ -172,24 +186,3 @@ def percentiles(graph: Graph, data: Dataset, percent: float, console: Console) -
             part = data.take(slice(start, start + SAMPLES_A_PART))
             kept.add(run(graph, part.inputs, "float", "all", progress, lengths=part.lengths))
     return kept
-
-
-def golden_vectors(graph: Graph, data: Dataset) -> tuple[Golden, ...]:
-    """Return what the reference makes of two calibration samples and of extreme inputs."""
-    import numpy as np
-
-    from neurossm.engine import run
-    from neurossm.engine.inputs import input_range
-    from neurossm.store import Golden
-
-    name = graph.inputs[0]
-    # the middle of what is no padding, where something happens; then only the ends of the range
-    length = data.inputs.shape[1] if data.lengths is None else int(data.lengths[:2].min())
-    start = max(0, (length - GOLDEN_STEPS) // 2)
-    real = data.inputs[:2, start : min(start + GOLDEN_STEPS, length)].astype(np.int64)
-    low, high, _ = input_range(graph, name)
-    ends = np.where(np.random.default_rng(0).integers(0, 2, (1, *real.shape[1:])), high, low)
-    samples = np.concatenate([real, ends])
-    trace = run(graph, samples, "reference")
-    inputs = {name: samples}
-    return tuple(Golden.from_trace(inputs, trace, sample) for sample in range(len(samples)))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurossm.cli.console import Console
-from neurossm.cli.executing import Execution
+from neurossm.cli.executing import Execution, share_right
 from neurossm.cli.made_for import check_task
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def execute_on_dask(
         done = run(graph, data.inputs, data.lengths, engine, options, progress)
     return ShardedExecution(
         trace=done.trace,
-        accuracy=float(np.mean(np.argmax(done.answers, axis=1) == data.labels)),
+        accuracy=share_right(np.argmax(done.answers, axis=1), data),
         seconds=done.seconds,
         address=options.address,
         workers=done.workers,

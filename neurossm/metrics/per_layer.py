@@ -15,7 +15,17 @@ from neurossm.engine import run
 from neurossm.errors import InputError
 from neurossm.graph import Graph
 from neurossm.lengths import without_padding
-from neurossm.nodes import LIF, Input, Node, Output, TernaryThreshold, Threshold, format_of
+from neurossm.nodes import (
+    LIF,
+    BatchNorm,
+    Input,
+    Node,
+    Output,
+    TernaryThreshold,
+    Threshold,
+    format_of,
+    message_frac,
+)
 from neurossm.trace import Trace, units
 
 Reals = NDArray[np.float64]
@@ -232,7 +242,14 @@ def _alone(node: Node, integer: Graph, trace: Trace, name: str) -> Reals:
         )
         for source in sources
     }
-    edges = [(source, name) for source in sources]
+    edges = []
+    for source in sources:
+        frac, last = message_frac(integer.nodes[source]), source
+        if not isinstance(frac, int):  # the Input has the least of them: to each its own
+            least, last = format_of(integer.nodes[source]).frac, f"{source}.rows"
+            nodes[last] = BatchNorm(gain=np.exp2(least - frac), offset=np.zeros(len(frac)))
+            edges.append((source, last))
+        edges.append((last, name))
     nodes[name] = node
     if not isinstance(node, Output):
         end = f"{name}.end"
