@@ -105,7 +105,8 @@ def test_a_threshold_out_of_reach_is_said(node):
 
 
 def test_messages_too_coarse_for_a_threshold_are_said():
-    # 0.5 beside 2**20 in 24 bits: a unit of an eighth, five of them for the products of two modes
+    # 0.5 beside 2**20, with headroom 2**21, in 24 bits: a unit of a half, and five of them for the
+    # products of two modes and d
     ones, zeros = np.ones((2, 2)), np.zeros((2, 2))
     ssm = DiagonalSSM(a_re=0.5 * ones, a_im=zeros, b_re=ones, b_im=zeros,
                       c_re=np.array([[2.0**17, 2.0**17], [0.25, 0.25]]), c_im=zeros,
@@ -117,9 +118,9 @@ def test_messages_too_coarse_for_a_threshold_are_said():
     (coarse,) = lost(graph, np.ones((1, 60, 2), int))
     assert (coarse.node, coarse.what, coarse.channels) == ("node", "message", (1,))
     assert coarse.reason == (
-        "what arrives may be off by 250.0% of the threshold in channel 1; its unit is 2**-2"
+        "what arrives may be off by 500.0% of the threshold in channel 1; its unit is 2**-1"
     )
-    assert (coarse.bits, coarse.setting) == (24 + 9, "")  # 2.5 * 2**7 = 320, below 2**9
+    assert (coarse.bits, coarse.setting) == (24 + 10, "")  # 5 * 2**7 = 640, below 2**10
 
 
 def test_a_pole_whose_response_moves_is_said():
