@@ -128,6 +128,18 @@ def test_a_neuron_without_leak_written_with_one_spikes_as_one_without():
     assert counts(graphs[0], inputs) == counts(integers[0], inputs)
 
 
+@pytest.mark.parametrize("theta", [2.0, np.nextafter(2, 3), 2.3])
+def test_what_a_soft_reset_takes_off_is_not_rounded_to_the_unit_of_the_input(theta):
+    # "above 2" is at the next number above; in units of the weights it would take off 2 + 1/64
+    inputs = np.random.default_rng(0).integers(0, 2, (1, 20_000, 2))
+    graph = network([[1.0, 0.75]], lif([theta], 1.0, "soft"))
+    integer = quantized(graph, inputs)
+    assert (integer.nodes["lif"].theta.frac == 6) == (theta == 2)  # whole units as they are
+    # nothing is lost: as many spikes as theta goes into all that arrives, but for what is left
+    total = inputs[0].sum(axis=0) @ [1.0, 0.75]
+    assert abs(counts(integer, inputs)[0] - total / theta) <= 5  # of 8,700; 68 in such units
+
+
 # -- thresholds out of reach ---------------------------------------------------
 
 
