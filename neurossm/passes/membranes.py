@@ -128,11 +128,12 @@ def membrane_fit(
         return _fit(np.where(reached, largest, MARGIN * upward), bits)
 
     slowest = np.maximum(_memory(tau), _memory(rho) if node.has_trace else 1.0)
-    needed = np.ceil(np.log2(slowest) - np.log2(theta)).astype(np.int64) + PRECISE
+    part, exponent = np.frexp(slowest / theta)  # the next power of two: 2**exponent, or half of it
+    needed = exponent.astype(np.int64) - (part == 0.5) + PRECISE
     return Fit(
         safe=fits(safe, trace, holds),
         most=fits(seen, limited, holds),
-        needed=np.where(reached, np.clip(needed, -64, 64), -64),
+        needed=np.where(reached, np.minimum(np.maximum(needed, -64), 64), -64),
         leaks=slowest > 1,
         subtracted=np.where(reached, theta, 0.0) * (node.reset == "soft"),
         reached=reached,
