@@ -17,6 +17,7 @@ from neurossm.engine import run
 from neurossm.errors import RangeError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
+from neurossm.metrics.check import check
 from neurossm.nodes import LIF, Affine, Input, Output, Threshold
 from neurossm.passes import Quantize, calibrate
 
@@ -191,6 +192,16 @@ def test_a_large_weight_in_one_row_takes_no_bits_from_the_others():
     np.testing.assert_array_equal(integer.nodes["fc"].weight.values[:, 0], [125, 64, 96, 122])
     assert integer.nodes["fc"].weight.frac.tolist() == [-2, 6, 6, 6]
     assert counts(integer, inputs) == counts(graph, inputs) == [16, 12, 16, 16]
+
+
+def test_the_check_reads_each_row_in_its_unit():
+    graph = network([[500.0], [1.0], [1.5], [1.9]], lif([1000.0, 3, 4, 5], 0.9))
+    inputs = np.ones((1, 50, 1), int)
+    found = check(graph, quantized(graph, inputs), inputs)
+    assert found.passed
+    # 1.9 is 122 of 2**-6, 1.90625; the others are exact
+    np.testing.assert_allclose(found.per_layer["fc"].largest, [0, 0, 0, 0.00625], atol=1e-12)
+    np.testing.assert_array_equal(found.per_layer["lif"].found, [16, 12, 16, 16])
 
 
 def test_rows_behind_a_threshold_have_their_exponents_too():
