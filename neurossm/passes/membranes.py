@@ -32,7 +32,7 @@ from neurossm.passes.reach import summed
 Reals = NDArray[np.float64]
 Ints = NDArray[np.int64]
 PRECISE = 12  # bits of the threshold that stay right after all that a leak loses to its shift
-LEAK_ERROR = 0.01  # of what a constant input adds up to: beyond, a leak gets more bits
+LEAK_ERROR = 0.002  # of what a constant input adds up to: beyond, a leak gets more bits
 HORIZON = 2**15  # steps for which that is asked where the graph does not say how long it runs
 FOR_EVER = 2.0**40  # steps: without leak and end, what takes longer is never reached
 EXACT_BITS = 52  # of an input at the membrane's exponent

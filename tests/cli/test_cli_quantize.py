@@ -121,14 +121,14 @@ def test_what_the_formats_cannot_hold_is_said_with_the_option_that_would(neuross
     lost = {loss["what"]: loss for loss in made.document["losses"]}
     assert set(lost) == {"weights", "tau", "threshold"}
     assert lost["weights"]["reason"] == "1 of 10 became 0, all of row 2"
-    assert lost["tau"]["setting"] == "leak_bits" and lost["tau"]["bits"] == 17
+    assert lost["tau"]["setting"] == "leak_bits" and lost["tau"]["bits"] == 20
     assert lost["threshold"]["channels"] == [1, 2]  # 1e-4 in a step, 1e-3 with its leak, below 0.9
     assert made.document["settings"]["leak_bits"] == 12
     spoken = neurossm(*command, "--leaks", 12).out
-    assert "What the formats could not hold" in spoken and "17 (--leaks)" in spoken
+    assert "What the formats could not hold" in spoken and "20 (--leaks)" in spoken
     # the remedy works, and leaks are said in time constants
     wide = neurossm(*command, "--leaks", lost["tau"]["bits"])
-    assert "17 (--leaks)" not in wide.out
-    assert load(tmp_path / "i.nssm").nodes["lif"].tau.frac == 17
+    assert "20 (--leaks)" not in wide.out
+    assert load(tmp_path / "i.nssm").nodes["lif"].tau.frac == 20
     wrong = neurossm(*command, "--leaks", 21)
     assert wrong.status == 2 and "quantize leak_bits: expected 12 to 20, got 21" in wrong.err

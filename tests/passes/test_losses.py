@@ -75,8 +75,8 @@ def test_a_leak_is_said_in_time_constants():
     assert leak.reason == (
         "time constant 9,999 -> infinite steps in channel 1: its response +240.53% in 32,768 steps"
     )
-    assert (leak.bits, leak.setting) == (17, "leak_bits")  # 13.1 a step, 13 of them
-    assert lost(graph, leak_bits=17) == lost(graph) == ()
+    assert (leak.bits, leak.setting) == (20, "leak_bits")  # 104.9 a step, 105 of them
+    assert lost(graph, leak_bits=leak.bits) == lost(graph) == ()
 
 
 @pytest.mark.parametrize("state", [8, 12, 16])

@@ -165,7 +165,7 @@ def test_a_slow_trace_is_held_by_what_can_spike_and_not_by_a_spike_at_each_step(
     integer, _ = quantized(only(node, Fixed(9, 4)), inputs, Quantize())
     found = integer.nodes["node"]
     assert found.theta.frac == 19
-    assert found.rho.frac == 17 and found.rho.values[0] == 2**17 - 13  # 13.1 a step
+    assert found.rho.frac == 20 and found.rho.values[0] == 2**20 - 105  # 104.9 a step
     spikes = [run(g, inputs, e).values["node"].sum()
               for g, e in ((only(node, Fixed(9, 4)), "float"), (integer, "fast"))]  # fmt: skip
     assert spikes == [1, 1]
