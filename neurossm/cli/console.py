@@ -17,6 +17,13 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 DataDirOption = Annotated[
     str, typer.Option("--data-dir", help="Folder of data sets (default: NEUROSSM_DATA or a cache).")
 ]
+DATA = typer.Option(
+    help="NAME:SPLIT[:N], such as mnist:test:256, or FILE.npz[:N] of your own: inputs (samples,"
+    " steps, channels), integers; labels (samples,), if known."
+)
+CALIBRATION = typer.Option(
+    help="Data that sets the ranges: NAME:SPLIT:N, such as mnist:train:512, or FILE.npz[:N]."
+)
 SECONDS_BETWEEN_LINES = 10.0
 
 

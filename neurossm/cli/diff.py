@@ -25,7 +25,9 @@ def diff(
     left: Annotated[Path, typer.Argument(help="A trace, or a graph."), READS],
     right: Annotated[Path, typer.Argument(help="Another trace, or another graph."), READS],
     data: Annotated[
-        str, typer.Option(help="For two graphs: NAME:SPLIT:N to run them on."), READS_DATA
+        str,
+        typer.Option(help="For two graphs: NAME:SPLIT:N or FILE.npz[:N] to run them on."),
+        READS_DATA,
     ] = "",
     tolerance: Annotated[
         float | None,
@@ -91,12 +93,12 @@ def _graphs(
     from neurossm.store import load
 
     if not spec:
-        raise InputError("diff of two graphs", expected="--data NAME:SPLIT:N to run them on",
-                         got="no data")  # fmt: skip
+        raise InputError("diff of two graphs", got="no data",
+                         expected="--data NAME:SPLIT:N to run them on, or FILE.npz")  # fmt: skip
     a, b = load(left), load(right)
     if b.is_integer < a.is_integer:
         a, b = b, a
-    data = load_data(spec, data_dir)
+    data = load_data(spec, data_dir, a)
     for graph in (a, b):
         check_task(graph, data)
     return difference(a, b, data, console, tolerance)

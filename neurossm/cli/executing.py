@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from neurossm_models.data import Dataset
 
 ENGINES = ("reference", "fast", "lava", "float")
+OWN = "FILE.npz with integers inputs (samples, steps, channels) and, if known, labels (samples,)"
 LARGEST_TRACE_BYTES = 4 * 2**30
 # side by side in one Lava network: the same bits, 18 times less time for each (docs/lava.md); on
 # wider networks the states of more samples leave the cache
@@ -32,7 +33,7 @@ class Execution:
     """A finished run on labeled data."""
 
     trace: Trace
-    accuracy: float
+    accuracy: float | None  # None: no labels
     seconds: float
     startup_seconds: float = field(default=0.0, kw_only=True)  # of Lava
 
@@ -42,11 +43,36 @@ class Execution:
         return self.trace.real_steps / self.seconds
 
 
-def load_data(spec: str, data_dir: str) -> Dataset:
-    """Return a data set from ``NAME:SPLIT[:N]``."""
-    from neurossm_models.data import load
+def load_data(spec: str, data_dir: str, graph: Graph | None = None) -> Dataset:
+    """Return data from ``NAME:SPLIT[:N]``, or one's own from ``FILE.npz[:N]``, without padding.
 
-    return load(spec, data_dir or None)
+    A file that does not say the unit of its integers is in that of the graph's input.
+    """
+    from neurossm_models.data import load
+    from neurossm_models.data.own import is_own, load_own
+
+    if graph is None or not is_own(spec):
+        return load(spec, data_dir or None).trimmed()
+    unit, tokens = unit_of(graph)
+    data = load_own(spec, unit, tokens)
+    if data.scale != unit:
+        raise InputError(
+            f"data {spec!r} on this graph", expected=f"inputs in units of {unit:g}",
+            got=f"{data.scale:g}", remedy="leave scale out of the file if they are in that unit",
+        )  # fmt: skip
+    return data.trimmed()
+
+
+def unit_of(graph: Graph) -> tuple[float, int]:
+    """Return the real value of one unit of a graph's input, and its tokens (0: quantities)."""
+    if not graph.inputs:
+        return 1.0, 0
+    name = graph.inputs[0]
+    out, said = graph.nodes[name].out, graph.meta.get("input_scale")
+    tokens = graph.vocabularies.get(name, 0)
+    if tokens or out is None:
+        return 1.0, tokens
+    return float(said) if isinstance(said, int | float) else 2.0**-out.frac, 0
 
 
 def execute(
@@ -102,9 +128,22 @@ def warm_up(graph: Graph, data: Dataset) -> None:
     run(graph, data.inputs[:1, :2], "fast", record="outputs")
 
 
-def accuracy(graph: Graph, trace: Trace, data: Dataset) -> float:
-    """Return the share of sequences whose prediction is the label."""
-    return float(np.mean(predictions(graph, trace) == data.labels))
+def accuracy(graph: Graph, trace: Trace, data: Dataset) -> float | None:
+    """Return the share of sequences whose prediction is the label; None where none has one."""
+    return share_right(predictions(graph, trace), data)
+
+
+def share_right(predicted: NDArray[np.intp], data: Dataset) -> float | None:
+    """Return the share of the sequences with a label that are predicted right."""
+    known = data.labels >= 0
+    return float(np.mean(predicted[known] == data.labels[known])) if known.any() else None
+
+
+def labeled(found: float | None, what: str) -> float:
+    """Return an accuracy; refuse where there is none, as no label was given."""
+    if found is None:
+        raise InputError(what, expected="data with labels", got="data without")
+    return found
 
 
 def predictions(graph: Graph, trace: Trace) -> NDArray[np.intp]:
@@ -119,10 +158,19 @@ def check_task(graph: Graph, data: Dataset) -> None:
     """Refuse data of another kind or scale, or of more steps, than the graph was exported for."""
     scale, steps = graph.meta.get("input_scale"), graph.meta.get("steps")
     where = f"data {data.name!r} on this graph"
-    remedy = f"use the data that it was made for ({graph.meta.get('data', 'unknown')})"
+    made = graph.meta.get("data")
+    remedy = f"use the data that it was made for ({made})" if made else f"give it yours: {OWN}"
     if scale is not None and scale != data.scale:
         raise InputError(where, expected=f"inputs in units of {scale:g}", got=f"{data.scale:g}",
                          remedy=remedy)  # fmt: skip
+    wide = [graph.nodes[name].out_channels for name in graph.inputs]
+    if len(wide) == 1 and data.inputs.shape[2] != wide[0]:
+        raise InputError(
+            where,
+            expected=f"{wide[0]} channel{'s' if wide[0] > 1 else ''}",
+            got=str(data.inputs.shape[2]),
+            remedy=f"{remedy}, or yours: {OWN}" if made else remedy,
+        )
     if data.labels.ndim != 1 or bool(data.vocabulary) != bool(graph.vocabularies):
         kind = "tokens" if data.vocabulary else "values"
         raise InputError(
@@ -131,15 +179,21 @@ def check_task(graph: Graph, data: Dataset) -> None:
             got=f"{kind}, labels of shape {data.labels.shape}",
             remedy=remedy,
         )
-    length = data.inputs.shape[1]
+    classes = sum(graph.nodes[name].out_channels for name in graph.outputs[:1])
+    if int(data.labels.max()) >= classes:
+        raise InputError(f"labels of data {data.name!r}",
+                         expected=f"0 to {classes - 1}, a channel of the output (-1: none)",
+                         got=str(int(data.labels.max())))  # fmt: skip
+    length = data.trimmed().inputs.shape[1]
     if isinstance(steps, int) and length > steps:
         raise InputError(where, expected=f"at most {steps} steps", got=str(length), remedy=remedy)
 
 
 def check_size(graph: Graph, data: Dataset, record: Record) -> None:
     """Refuse to record more than a few gigabytes."""
-    names = graph.order if record == "all" else graph.outputs if record == "outputs" else record
-    channels = sum(graph.nodes[name].out_channels for name in names)
+    from neurossm.engine.inputs import recorded
+
+    channels = sum(graph.nodes[name].out_channels for name in recorded(graph, record))
     needed = 8 * channels * data.inputs.shape[0] * data.inputs.shape[1]
     if needed > LARGEST_TRACE_BYTES:
         per_sample = 8 * channels * data.inputs.shape[1]
@@ -148,5 +202,5 @@ def check_size(graph: Graph, data: Dataset, record: Record) -> None:
             expected=f"at most {LARGEST_TRACE_BYTES // 2**30} GiB",
             got=f"{needed / 2**30:.1f} GiB",
             remedy=f"record at most {LARGEST_TRACE_BYTES // per_sample} samples"
-            f" (--data {data.name}:{data.split}:N)",
+            f" (--data {':'.join(filter(None, (data.name, data.split)))}:N)",
         )

@@ -34,7 +34,9 @@ def place(
     ssm_mapping: MappingOption = "state",
     data: Annotated[
         str,
-        typer.Option(help="Measure activity on NAME:SPLIT:N, such as mnist:test:16."),
+        typer.Option(
+            help="Measure activity on NAME:SPLIT:N, such as mnist:test:16, or FILE.npz[:N]."
+        ),
         READS_DATA,
     ] = "",
     svg: Annotated[
@@ -106,7 +108,7 @@ def measured(
     if not graph.is_integer:
         raise InputError("--data", expected="an integer graph", got="a float one",
                          remedy="run 'neurossm quantize' first")  # fmt: skip
-    result = execute(graph, load_data(data, data_dir), "fast", "all", console)
+    result = execute(graph, load_data(data, data_dir, graph), "fast", "all", console)
     return per_core(placed, graph, result.trace)
 
 

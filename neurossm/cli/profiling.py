@@ -86,6 +86,7 @@ def baseline_accuracies(
     seconds.
     """
     from neurossm.cli.executing import accuracy as accuracy_of
+    from neurossm.cli.executing import labeled
     from neurossm.energy.digital import RECURRENCES
     from neurossm.engine import padded_inputs, run
     from neurossm.engine.narrow import run_narrow
@@ -107,14 +108,17 @@ def baseline_accuracies(
     if not samples or not ssms:
         return found
     part = data.take(slice(min(samples, len(data))))
+    if not part.labeled:
+        return found
     inputs, ends = padded_inputs(graph, part.inputs, part.lengths)
-    own = accuracy_of(graph, run(graph, part.inputs, "fast", "outputs", lengths=part.lengths), part)
+    trace = run(graph, part.inputs, "fast", "outputs", lengths=part.lengths)
+    own = labeled(accuracy_of(graph, trace, part), "--data")
     for bits in RECURRENCES[1:]:
         console.note(f"simulating a recurrence of {bits} bits on {len(part)} sequences")
         values = run_narrow(graph, inputs, bits, ends)
         samples, steps = part.inputs.shape[:2]
         trace = Trace(f"{bits}-bit recurrence", values, samples, steps, lengths=ends)
-        right = accuracy_of(graph, trace, part)
+        right = labeled(accuracy_of(graph, trace, part), "--data")
         found[f"ann_int8_recurrence{bits}"] = (right, own, f"of {len(part)}, simulated")
     return found
 

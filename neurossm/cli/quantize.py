@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.console import CALIBRATION, Console, DataDirOption, JsonOption
+from neurossm.cli.golden import golden_vectors
 from neurossm.cli.paths import READS, READS_DATA, WRITES
 from neurossm.cli.quantizing import (
     pole_width,
@@ -21,10 +22,8 @@ if TYPE_CHECKING:
     from neurossm.graph import Graph
     from neurossm.metrics.check import Check
     from neurossm.passes import Percentiles, Quantize, Ranges
-    from neurossm.store import Golden
     from neurossm_models.data import Dataset
 
-GOLDEN_STEPS = 64
 PERCENTILE = 99.99
 CHECK_SAMPLES = 32  # of the calibration data; the whole float run and the float node by node
 SAMPLES_A_PART = 8  # all values of all nodes of so many samples are in memory at once
@@ -35,11 +34,7 @@ def quantize(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="The integer file to write."), WRITES
     ],
-    calibrate: Annotated[
-        str,
-        typer.Option(help="Data that sets the ranges, NAME:SPLIT:N, such as mnist:train:512."),
-        READS_DATA,
-    ],
+    calibrate: Annotated[str, CALIBRATION, READS_DATA],
     poles: Annotated[
         str, typer.Option(help="Poles: q15 (Q1.15, 16 bits), q12 (12 bits), or a number of bits.")
     ] = "q15",
@@ -98,7 +93,8 @@ def quantize(
         message_bits=messages,
         headroom=headroom, range_rule=ranges, range_rules=range_rules(range_of or []),
     )  # fmt: skip
-    data, floating = load_data(calibrate, data_dir), load(graph)
+    floating = load(graph)
+    data = load_data(calibrate, data_dir, floating)
     made = settings.explained(floating, calibrated(floating, data, settings, console, percentile))
     integer = made.graph
     with console.progress("counting saturations", len(data)) as progress:
@@ -140,7 +136,11 @@ def calibrated(
     from neurossm.passes import calibrate
 
     if graph.is_integer:
-        raise InputError("quantize", expected="a float graph", got="one that is integer already")
+        raise InputError(
+            "quantize", expected="a float graph", got="one that is integer already",
+            remedy="it runs as it is; 'neurossm golden' gives it the golden vectors that verify and"
+            " deploy want",
+        )  # fmt: skip
     check_task(graph, data)
     found: tuple[Any, ...] = ()
     if settings.uses("percentile"):
@@ -174,24 +174,3 @@ def percentiles(graph: Graph, data: Dataset, percent: float, console: Console) -
             part = data.take(slice(start, start + SAMPLES_A_PART))
             kept.add(run(graph, part.inputs, "float", "all", progress, lengths=part.lengths))
     return kept
-
-
-def golden_vectors(graph: Graph, data: Dataset) -> tuple[Golden, ...]:
-    """Return what the reference makes of two calibration samples and of extreme inputs."""
-    import numpy as np
-
-    from neurossm.engine import run
-    from neurossm.engine.inputs import input_range
-    from neurossm.store import Golden
-
-    name = graph.inputs[0]
-    # the middle of what is no padding, where something happens; then only the ends of the range
-    length = data.inputs.shape[1] if data.lengths is None else int(data.lengths[:2].min())
-    start = max(0, (length - GOLDEN_STEPS) // 2)
-    real = data.inputs[:2, start : min(start + GOLDEN_STEPS, length)].astype(np.int64)
-    low, high, _ = input_range(graph, name)
-    ends = np.where(np.random.default_rng(0).integers(0, 2, (1, *real.shape[1:])), high, low)
-    samples = np.concatenate([real, ends])
-    trace = run(graph, samples, "reference")
-    inputs = {name: samples}
-    return tuple(Golden.from_trace(inputs, trace, sample) for sample in range(len(samples)))

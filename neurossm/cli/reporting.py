@@ -35,7 +35,7 @@ def make_report(
     graph: Graph,
     metrics: Metrics,
     energy: Energy | None,
-    accuracy: Accuracy,
+    accuracy: Accuracy | None,
     data: Dataset,
     *,
     file_name: str,

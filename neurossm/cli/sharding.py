@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurossm.cli.console import Console
-from neurossm.cli.executing import Execution, check_task
+from neurossm.cli.executing import Execution, check_task, share_right
 
 if TYPE_CHECKING:
     from neurossm.graph import Graph
@@ -37,7 +37,7 @@ def execute_on_dask(
         done = run(graph, data.inputs, data.lengths, engine, options, progress)
     return ShardedExecution(
         trace=done.trace,
-        accuracy=float(np.mean(np.argmax(done.answers, axis=1) == data.labels)),
+        accuracy=share_right(np.argmax(done.answers, axis=1), data),
         seconds=done.seconds,
         address=options.address,
         workers=done.workers,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.console import CALIBRATION, Console, DataDirOption, JsonOption
 from neurossm.cli.paths import READS, READS_CHIP, READS_DATA, WRITES
 from neurossm.cli.quantizing import pole_width
 from neurossm.cli.sweeping import FLOAT, Point, SweepFile, SweepRow, points
@@ -28,9 +28,7 @@ def sweep(
     data: Annotated[
         str, typer.Option(help="Test data, NAME:SPLIT:N, such as mnist:test:2000."), READS_DATA
     ],
-    calibrate: Annotated[
-        str, typer.Option(help="Data that sets the ranges, NAME:SPLIT:N."), READS_DATA
-    ],
+    calibrate: Annotated[str, CALIBRATION, READS_DATA],
     poles: Annotated[str, typer.Option(help="Widths of poles, such as 8,10,12,16.")] = "",
     weights: Annotated[str, typer.Option(help="Widths of weights and gains.")] = "",
     state: Annotated[str, typer.Option(help="Widths of states and membranes.")] = "",
@@ -77,7 +75,10 @@ def sweep(
     if plot:
         check_plot(plot)
     floating = load(graph)
-    test, calibration = load_data(data, data_dir), load_data(calibrate, data_dir)
+    test = load_data(data, data_dir, floating)
+    calibration = load_data(calibrate, data_dir, floating)
+    if not test.labeled:
+        raise InputError(f"--data {data}", expected="data with labels", got="none")
     table = SweepFile(output)
     digest = graph_digest(floating)[:16]
     wanted = [*([FLOAT] if with_float else []), *wanted]
@@ -142,13 +143,13 @@ def measure_point(
 
 def measure_float(row: SweepRow, graph: Graph, data: Dataset, console: Console) -> SweepRow:
     """Return the row with the accuracy of the float graph; it has no energy on the chip."""
-    from neurossm.cli.executing import accuracy
+    from neurossm.cli.executing import accuracy, labeled
     from neurossm.engine import run
 
     started = time.perf_counter()
     with console.progress("float", len(data)) as progress:
         trace = run(graph, data.inputs, "float", "outputs", progress, lengths=data.lengths)
-    right = accuracy(graph, trace, data)
+    right = labeled(accuracy(graph, trace, data), "--data of a sweep")
     return replace(row, accuracy=right, seconds=time.perf_counter() - started)
 
 

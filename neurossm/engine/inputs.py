@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurossm.errors import InputError, RangeError
+from neurossm.fixed import whole_numbers
 from neurossm.graph import Graph
 from neurossm.lengths import Lengths, checked_lengths, inside
+from neurossm.nodes import Node
 
-Record = Literal["all", "outputs"] | tuple[str, ...]
+Record = Literal["all", "outputs"] | str | Sequence[str]
 
 
 def check_inputs(
@@ -31,9 +33,8 @@ def check_inputs(
         )
     checked, shapes = {}, set()
     for name, array in inputs.items():
-        array, node = np.asarray(array), graph.nodes[name]
-        if not np.issubdtype(array.dtype, np.integer):
-            raise InputError(f"input {name!r}", expected="integers", got=str(array.dtype))
+        node = graph.nodes[name]
+        array = whole_numbers(f"input {name!r}", array, _unit(node))
         if array.ndim != 3 or array.shape[2] != node.out_channels or 0 in array.shape:
             raise InputError(
                 f"input {name!r}",
@@ -80,6 +81,13 @@ def padded_inputs(
     return check_inputs(graph, inputs), own
 
 
+def _unit(node: Node) -> str:
+    """Return how real values become what an `Input` takes."""
+    assert node.out is not None  # an Input always has a format
+    times = f" * 2**{node.out.frac}" if node.out.frac else ""
+    return f"numpy.rint(values{times}).astype(int) are those of this input"
+
+
 def input_range(graph: Graph, name: str) -> tuple[int, int, str]:
     """Return the smallest and the largest integer that an `Input` takes, and why.
 
@@ -99,6 +107,8 @@ def recorded(graph: Graph, record: Record) -> tuple[str, ...]:
         return graph.order
     if record == "outputs":
         return graph.outputs
+    if isinstance(record, str):  # one name
+        record = (record,)
     unknown = [name for name in record if name not in graph.nodes]
     if unknown:
         raise InputError("record", expected="names of nodes", got=repr(unknown[0]))

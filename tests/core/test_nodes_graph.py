@@ -236,7 +236,13 @@ def test_a_graph_does_not_change_behind_its_back():
 @pytest.mark.parametrize(
     ("inputs", "error", "match"),
     [
-        (np.zeros((1, 2, 2)), InputError, "input 'input': expected integers, got float64"),
+        (
+            np.full((1, 2, 2), 0.5),
+            InputError,
+            r"input 'input': expected integers, .*, got 0.5 among float64; numpy.rint\(values\).",
+        ),
+        (np.full((1, 2, 2), np.nan), InputError, "got nan among float64"),
+        (np.full((1, 2, 2), "x"), InputError, "got <U1"),
         (np.zeros((1, 2, 3), int), InputError, "x 2 channels"),
         (np.zeros((2, 2), int), InputError, r"got shape \(2, 2\)"),
         (np.zeros((0, 2, 2), int), InputError, "none of them 0"),

@@ -61,9 +61,7 @@ def test_a_wrapped_network_of_another_shape_is_refused(tmp_path):
     model = run_of(tmp_path / "run")
     weights = {f"module.{name}": tensor for name, tensor in model.state_dict().items()}
     weights["module.decoder.bias"] = torch.zeros(11)
-    with pytest.raises(
-        FormatError, match=r"decoder\.bias of shape \(10,\), got shape \(11,\)"
-    ):
+    with pytest.raises(FormatError, match=r"decoder\.bias of shape \(10,\), got shape \(11,\)"):
         loaded(tmp_path / "run", weights)
 
 

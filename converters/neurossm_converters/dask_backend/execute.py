@@ -85,6 +85,8 @@ def run(
             remedy="only integers are the same bits however the samples are cut",
         )
     with explained():
+        import distributed  # noqa: F401
+
         from neurossm_converters.dask_backend.cluster import connected, graph_sent
         from neurossm_converters.dask_backend.shards import Shards
 

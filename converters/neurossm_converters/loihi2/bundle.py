@@ -14,7 +14,7 @@ from string import Template
 from typing import Any
 
 from neurossm.errors import InputError
-from neurossm.store import Golden, graph_digest, load, load_golden
+from neurossm.store import Golden, graph_digest, load, load_golden, missing_golden
 from neurossm_converters.loihi2.script import FILES
 from neurossm_converters.loihi2.settings import Settings
 
@@ -87,12 +87,10 @@ def check_bundle(folder: Path | None, graph: Path) -> tuple[Golden, ...]:
     InputError
         If the folder holds something, or the graph has no golden vectors.
     """
-    vectors = load_golden(graph, load(graph))
+    loaded = load(graph)
+    vectors = load_golden(graph, loaded)
     if not vectors:
-        raise InputError(
-            str(graph), expected="golden vectors, to know a right result by", got="none",
-            remedy="make it with 'neurossm quantize', which writes them",
-        )  # fmt: skip
+        raise missing_golden(graph, loaded)
     if folder is not None and folder.exists():
         got = "a file" if not folder.is_dir() else "one with something in it"
         if not folder.is_dir() or any(folder.iterdir()):
