@@ -8,6 +8,7 @@ parent is gone, however it ended. Knows the standard library only, to start fast
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -16,7 +17,8 @@ import time
 from pathlib import Path
 
 END_LIMIT = 5.0  # s between asking a group to end and killing it
-REMOVE_LIMIT = 10.0  # s in which a folder may be filled again by what is about to end
+REMOVE_LIMIT = 10.0  # s in which what is about to end may still write to a folder
+GONE = ".gone"  # ends the name of a folder that is being removed
 POLL = 0.01
 
 
@@ -52,6 +54,9 @@ def end_group(group: int) -> None:
 
 def remove(folder: Path) -> None:
     """Remove a folder and all below it, also where processes that are ending still write to it."""
+    with contextlib.suppress(OSError):
+        # under another name nobody adds to it, who could be faster than its removal
+        folder = folder.rename(folder.with_name(f"{folder.name.removesuffix(GONE)}{GONE}"))
     deadline = time.monotonic() + REMOVE_LIMIT
     while folder.exists() and time.monotonic() < deadline:
         shutil.rmtree(folder, ignore_errors=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -38,6 +40,17 @@ def inside(lengths: Lengths | None, samples: int, steps: int) -> NDArray[np.bool
     if lengths is None:
         return np.ones((samples, steps, 1), dtype=bool)
     return np.asarray((np.arange(steps) < lengths[:, None])[:, :, None])
+
+
+def without_padding(values: NDArray[Any], lengths: Lengths | None) -> NDArray[Any]:
+    """Return the real steps of ``(B, T, ...)``, one sequence after the other: ``(steps, ...)``.
+
+    Sums over them have the same last digit however the sequences were padded.
+    """
+    samples, steps = values.shape[:2]
+    if lengths is None:
+        return values.reshape(samples * steps, *values.shape[2:])
+    return np.asarray(values[inside(lengths, samples, steps)[:, :, 0]])
 
 
 def parts(

@@ -8,6 +8,7 @@ even that one was killed, the next run does: a folder whose owner lives is locke
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import re
@@ -24,7 +25,7 @@ from neurossm.errors import InputError, TargetError
 from neurossm.files import FULL, WRITABLE
 
 MARK = ".neurossm-temporary"
-NAMES = re.compile(r"neurossm-[a-z]+-[a-z0-9_]{8}")
+NAMES = re.compile(rf"neurossm-[a-z]+-[a-z0-9_]{{8}}({re.escape(keeper.GONE)})?")
 REMEDY = "make room there, or name a folder with room in the environment variable TMPDIR"
 
 
@@ -73,6 +74,8 @@ class TemporaryFolder:
                 raise
             raise no_room(self.path.parent, error.got) from None
         except OSError as error:
+            if error.errno is None:  # NumPy, of a write that came to its end too early
+                raise no_room(self.path.parent, os.strerror(errno.ENOSPC)) from None
             if error.errno not in FULL:
                 raise
             raise no_room(self.path.parent, os.strerror(error.errno)) from None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from neurossm.errors import InputError
 from neurossm.graph import Graph
-from neurossm.lengths import checked_lengths, inside
+from neurossm.lengths import checked_lengths, inside, without_padding
 from neurossm.nodes import message_frac
 
 
@@ -237,7 +237,7 @@ def compare(
                 compared := left.real_steps * a.shape[2],
                 int(np.count_nonzero(differs)),
                 float(distance.max(initial=0.0)),
-                float(distance.sum() / compared) if compared else 0.0,
+                float(without_padding(distance, left.lengths).mean()) if compared else 0.0,
                 float(np.abs(a).max(initial=0.0)),
             )
         )

@@ -33,6 +33,7 @@ from neurossm.nodes import (
 from neurossm.passes import Quantize, Ranges, calibrate
 from neurossm.trace import Trace
 from neurossm_converters.from_torch import from_torch
+from neurossm_converters.from_torch.network import from_checked
 from neurossm_models.network import Network
 from neurossm_models.twin import IntegerRun
 
@@ -70,7 +71,7 @@ class IntegerTwin:
 
     def check(self, model: Network) -> None:
         """Raise `GraphError` if the network cannot be deployed; names the module."""
-        self.export(model)
+        from_torch(model, steps=self._steps, scale=self._scale, bits=self._bits)
 
     def calibrate(self, model: Network) -> None:
         """Choose the ranges by a float run of the samples on the network as it is now."""
@@ -80,7 +81,7 @@ class IntegerTwin:
 
     def export(self, model: Network) -> Graph:
         """Return the float graph of the network."""
-        return from_torch(model, steps=self._steps, scale=self._scale, bits=self._bits)
+        return from_checked(model, steps=self._steps, scale=self._scale, bits=self._bits)
 
     def quantize(self, model: Network) -> Graph:
         """Return the integer graph of the network as it is now, with the ranges chosen last.

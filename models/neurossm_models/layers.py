@@ -16,7 +16,21 @@ from neurossm.errors import InputError
 
 def mix(linear: nn.Linear, x: Tensor) -> Tensor:
     """Apply a Linear over the features of (H, B, L)."""
+    if not is_plain(linear) or linear.bias is None:
+        y: Tensor = linear(x.permute(1, 2, 0))
+        return y.permute(2, 0, 1).contiguous()
     return affine(x, linear.weight, linear.bias)
+
+
+def is_plain(module: nn.Module) -> bool:
+    """Say whether calling a module is what its own class does with its parameters.
+
+    Not so with hooks, some of which compute a weight when they are called, or with a forward of
+    another class.
+    """
+    hooks = module._forward_hooks or module._forward_pre_hooks
+    standard = type(module).forward in (nn.Linear.forward, nn.BatchNorm1d.forward)
+    return not hooks and (standard or not isinstance(module, nn.Linear | nn.BatchNorm1d))
 
 
 def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -40,7 +54,10 @@ def normalize(norm: nn.Module, x: Tensor) -> Tensor:
     if isinstance(norm, nn.LayerNorm):
         y = norm(x.permute(1, 2, 0))
         return y.permute(2, 0, 1).contiguous()
-    return x
+    if type(norm) is nn.Identity and is_plain(norm):
+        return x
+    y = norm(x.permute(1, 2, 0))  # a module of the user's
+    return y.permute(2, 0, 1).contiguous()
 
 
 def glu(x: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ features come first and time last, (H, B, L).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -250,7 +251,7 @@ class Network(nn.Module):
             raise InputError(where, expected="a network of single sequences", got=got)
 
     def _blocks(self) -> list[Block]:
-        return [block for block in self.blocks if isinstance(block, Block)]
+        return cast(list[Block], list(self.blocks))  # also compiled ones
 
 
 def _mean(r: Tensor, lengths: Tensor | None) -> Tensor:

@@ -252,7 +252,8 @@ class S4D(nn.Module):
         """
         log_abar, bbar = self._discretize(torch.float64)
         c = torch.view_as_complex(self.c.double())
-        return log_abar.exp().numpy(), bbar.numpy(), c.numpy(), self.d.double().numpy()
+        values = (log_abar.exp(), bbar, c, self.d.double())
+        return tuple(value.cpu().numpy() for value in values)  # type: ignore[return-value]
 
     def _discretize(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Return log(abar) and bbar, complex, shape (H, M)."""

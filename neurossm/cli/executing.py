@@ -44,7 +44,7 @@ class Execution:
 
 
 def load_data(spec: str, data_dir: str, graph: Graph | None = None) -> Dataset:
-    """Return a data set from ``NAME:SPLIT[:N]``, or one's own from ``FILE.npz[:N]``.
+    """Return data from ``NAME:SPLIT[:N]``, or one's own from ``FILE.npz[:N]``, without padding.
 
     A file that does not say the unit of its integers is in that of the graph's input.
     """
@@ -52,7 +52,7 @@ def load_data(spec: str, data_dir: str, graph: Graph | None = None) -> Dataset:
     from neurossm_models.data.own import is_own, load_own
 
     if graph is None or not is_own(spec):
-        return load(spec, data_dir or None)
+        return load(spec, data_dir or None).trimmed()
     unit, tokens = unit_of(graph)
     data = load_own(spec, unit, tokens)
     if data.scale != unit:
@@ -60,7 +60,7 @@ def load_data(spec: str, data_dir: str, graph: Graph | None = None) -> Dataset:
             f"data {spec!r} on this graph", expected=f"inputs in units of {unit:g}",
             got=f"{data.scale:g}", remedy="leave scale out of the file if they are in that unit",
         )  # fmt: skip
-    return data
+    return data.trimmed()
 
 
 def unit_of(graph: Graph) -> tuple[float, int]:
@@ -184,7 +184,7 @@ def check_task(graph: Graph, data: Dataset) -> None:
         raise InputError(f"labels of data {data.name!r}",
                          expected=f"0 to {classes - 1}, a channel of the output (-1: none)",
                          got=str(int(data.labels.max())))  # fmt: skip
-    length = data.inputs.shape[1]
+    length = data.trimmed().inputs.shape[1]
     if isinstance(steps, int) and length > steps:
         raise InputError(where, expected=f"at most {steps} steps", got=str(length), remedy=remedy)
 

@@ -70,7 +70,7 @@ def run(
     if trace:
         save_trace(trace, result.trace)
     console.document(
-        {"engine": engine, "samples": result.trace.samples, "steps": result.trace.steps,
+        {"engine": engine, "samples": result.trace.samples, "steps": result.trace.mean_steps,
          "accuracy": result.accuracy, "seconds": result.seconds,
          "steps_per_second": result.steps_per_second, "startup_seconds": result.startup_seconds,
          "saturations": result.trace.saturations(), "counts": total_counts(result.trace),

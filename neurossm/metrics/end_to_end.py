@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.graph import Graph
+from neurossm.lengths import without_padding
 from neurossm.nodes import Output, format_of
 from neurossm.trace import Trace, units
 
@@ -158,15 +159,14 @@ def end_to_end(integer: Graph, left: Trace, right: Trace) -> tuple[EndToEnd, ...
     for name in integer.order:
         if name not in left.values or name not in right.values:
             continue
-        valid = left.inside
-        a = np.asarray(left.values[name], dtype=np.float64) * valid
-        b = np.asarray(right.values[name], dtype=np.float64) * unit[name] * valid
+        a = without_padding(left.values[name], left.lengths).astype(np.float64)
+        b = without_padding(right.values[name], right.lengths) * unit[name]
         distance, spikes = np.abs(a - b), format_of(integer.nodes[name]).is_spike
-        expected, got = (np.abs(x).sum(axis=(0, 1)) * spikes for x in (a, b))
+        expected, got = (np.abs(x).sum(axis=0) * spikes for x in (a, b))
         found.append(
             EndToEnd(
-                name, int(valid.sum()), distance.sum(axis=(0, 1)), distance.max(axis=(0, 1)),
-                np.abs(a).max(axis=(0, 1)), expected, got,
+                name, len(distance), distance.sum(axis=0), distance.max(axis=0),
+                np.abs(a).max(axis=0), expected, got,
                 float(np.max(unit[name])), spikes,
                 isinstance(integer.nodes[name], Output),
             )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from neurossm.errors import InputError
 from neurossm.fixed import Quantized
 from neurossm.graph import Graph
+from neurossm.lengths import without_padding
 from neurossm.metrics.state_messages import state_messages
 from neurossm.nodes import Affine
 from neurossm.placement import Connection, Placement, Population
@@ -105,7 +106,7 @@ def per_core(placement: Placement, graph: Graph, trace: Trace) -> CoreActivity:
     for name in graph.inputs:
         values = trace.values[name]
         if name in graph.vocabularies:
-            tokens = values[trace.inside[:, :, 0]].ravel().astype(np.int64)
+            tokens = without_padding(values, trace.lengths).ravel().astype(np.int64)
             counted = np.bincount(tokens, minlength=outside.get(name, 0))
         else:
             counted = np.count_nonzero(values, axis=(0, 1))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from neurossm.engine import run
 from neurossm.errors import InputError
 from neurossm.graph import Graph
+from neurossm.lengths import without_padding
 from neurossm.nodes import (
     LIF,
     BatchNorm,
@@ -198,19 +199,20 @@ def per_layer_error(
         expected = messages * 2.0 ** -format_of(node).frac
     else:
         expected = _alone(node, integer, trace, name)
-    valid = trace.inside
-    distance = np.where(valid, np.abs(found - expected), 0.0)
-    spikes, nothing = format_of(made).is_spike, np.zeros(found.shape[2])
+    lag = _lag(found - expected, trace.inside)
+    found, expected = (without_padding(values, trace.lengths) for values in (found, expected))
+    distance = np.abs(found - expected)
+    spikes, nothing = format_of(made).is_spike, np.zeros(found.shape[1])
     return PerLayerError(
         name,
-        int(valid.sum()),
-        np.count_nonzero(distance, axis=(0, 1)),
-        distance.max(axis=(0, 1)),
-        distance.sum(axis=(0, 1)),
-        np.where(valid, np.abs(expected), 0.0).max(axis=(0, 1)),
-        np.abs(expected * valid).sum(axis=(0, 1)) if spikes else nothing,
-        np.abs(found * valid).sum(axis=(0, 1)) if spikes else nothing,
-        _lag(found - expected, valid) if spikes else nothing,
+        len(distance),
+        np.count_nonzero(distance, axis=0),
+        distance.max(axis=0),
+        distance.sum(axis=0),
+        np.abs(expected).max(axis=0),
+        np.abs(expected).sum(axis=0) if spikes else nothing,
+        np.abs(found).sum(axis=0) if spikes else nothing,
+        lag if spikes else nothing,
         spikes,
         isinstance(node, Input | Output | Threshold | TernaryThreshold),
         any(isinstance(integer.nodes[to], COMPARE) for to in integer.targets[name]),
@@ -219,7 +221,9 @@ def per_layer_error(
 
 def _lag(difference: Reals, valid: NDArray[np.bool_]) -> Reals:
     running = np.abs(np.cumsum(difference * valid, axis=1)) * valid
-    return np.asarray((running.sum(axis=1) / valid.sum(axis=1)).sum(axis=0))
+    # added one after the other, as padding would change the pairs that a sum makes
+    total = np.cumsum(running, axis=1)[:, -1]
+    return np.asarray((total / valid.sum(axis=1)).sum(axis=0))
 
 
 def _share(part: Reals, whole: Reals) -> Reals:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from neurossm.arguments import real, whole
 from neurossm.errors import InputError
 from neurossm.graph import Graph
+from neurossm.lengths import without_padding
 from neurossm.nodes import DiagonalSSM
 from neurossm.trace import Trace
 
@@ -68,7 +69,8 @@ class Percentiles:
         Whole sequences, of all nodes that are wanted and of those in front of a `DiagonalSSM`.
         """
         for name, kept in self._kept.items():
-            values = np.abs(trace.values[name])[trace.inside[:, :, 0]].ravel().astype(np.float64)
+            real = without_padding(trace.values[name], trace.lengths)
+            values = np.abs(real).ravel().astype(np.float64)
             self._kept[name] = _largest(kept, values, self._above[name] + 1)
         inside = trace.inside.ravel()
         for name, kept in self._states.items():

@@ -14,7 +14,6 @@ from neurossm.nodes import LIF, Affine, TernaryThreshold, Threshold
 
 Frac = int | NDArray[np.int64]
 FINEST = 64  # fraction bits, of any format
-SPREAD = 2  # bits that a row may lose to an exponent made for a larger row
 
 
 def weight_frac(node: Affine, bits: int, *, graded: bool) -> int:
@@ -36,8 +35,8 @@ def spike_frac(node: Affine, bits: int, by_row: bool) -> Frac:
     """Return the fraction bits of synapses that receive spikes.
 
     One number, or ``(C,)`` where rows may differ and one that holds the largest weight of all would
-    leave some row less than it could have by more than `SPREAD` bits. Biases have the same
-    exponents, in 24 bits: they fit, and where a row has no weights they alone decide.
+    leave some row less than it could have. Biases have the same exponents, in 24 bits: they fit,
+    and where a row has no weights they alone decide.
     """
     weights, biases = np.abs(np.asarray(node.weight)).max(axis=1), np.abs(np.asarray(node.bias))
     fits = np.array([
@@ -50,7 +49,7 @@ def spike_frac(node: Affine, bits: int, by_row: bool) -> Frac:
         return 0
     shared = int(fits[used].min())
     fits = np.where(used, fits, shared)
-    return fits if by_row and np.any(fits - shared >= SPREAD) else shared
+    return fits if by_row and np.any(fits > shared) else shared
 
 
 def may_differ(graph: Graph, name: str) -> bool:

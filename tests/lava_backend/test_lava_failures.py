@@ -27,22 +27,30 @@ PARENT = """
 import os, sys, tempfile, numpy as np
 from pathlib import Path
 from neurossm import store
-from neurossm_converters.lava_backend import LavaError, LavaOptions
+from neurossm.errors import TargetError
+from neurossm_converters.lava_backend import LavaOptions
 from neurossm_converters.lava_backend.execute import run_job
 from neurossm_converters.lava_backend.job import Job
 from neurossm_converters.lava_backend.record import Fault
 tempfile.tempdir = sys.argv[1]
 graph = store.load(Path(sys.argv[1]) / "graph.nssm")
-inputs = {"x": np.ones((1, 9, 2), np.int64)}
+inputs = {"x": np.ones((1, int(sys.argv[2]), 2), np.int64)}
 try:
     run_job(Job(graph, inputs, graph.order, LavaOptions(fuse="none"), Fault("spike", "hang", 5)))
-except LavaError as error:
+except TargetError as error:
     print(error)
 """
-LITTLE_ROOM = (  # a /dev/shm of its own, of 100 KiB: in it only this process and what it starts
-    "unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
-    'mount -t tmpfs -o size=100k tmpfs /dev/shm && exec "$@"', "sh",
-)  # fmt: skip
+
+
+def little_room(folder: Path) -> list[str]:
+    """Return what puts a disk of 100 KiB under a folder, for the command behind it alone."""
+    command = [
+        "unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
+        'mount -t tmpfs -o size=100k tmpfs "$1" && shift && exec "$@"', "sh", str(folder),
+    ]  # fmt: skip
+    if shutil.which("unshare") is None or subprocess.run([*command, "true"]).returncode:
+        pytest.skip("no private mount namespace here: no small disk can be made")
+    return command
 
 
 def segments() -> set[str]:
@@ -77,10 +85,11 @@ def nothing_left(tmp_path, monkeypatch):
     if not SHARED_MEMORY.is_dir():
         pytest.skip("no /dev/shm on this system")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # of what is started, too
     before = segments()
     yield tmp_path
     assert of_folder(tmp_path) == []
-    assert not list(tmp_path.glob("neurossm-lava-*"))
+    assert {path.name for path in tmp_path.iterdir()} <= {"graph.nssm"}
     assert leaked(before) == set()
 
 
@@ -155,12 +164,14 @@ def test_an_endless_process_meets_the_time_limit(spiking_graph, nothing_left):
     assert time.monotonic() - begun < 15
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda n: n.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda n: n.name
+)
 def test_all_ends_with_the_parent(spiking_graph, nothing_left, number):
     before = segments()
     store.save(nothing_left / "graph.nssm", spiking_graph)
     parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, str(nothing_left)], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", PARENT, str(nothing_left), "9"], stderr=subprocess.PIPE, text=True
     )
     # parent, worker, four nodes and a Dense, Lava's service, shared memory and its tracker
     assert len(wait_for_start(nothing_left)) >= 8
@@ -171,20 +182,41 @@ def test_all_ends_with_the_parent(spiking_graph, nothing_left, number):
         assert said.rstrip().endswith("KeyboardInterrupt")
     # Python's resource tracker removes the shared memory when the last of the others has ended
     limit = time.monotonic() + 10
-    while (of_folder(nothing_left) or leaked(before)) and time.monotonic() < limit:
+    while (
+        of_folder(nothing_left) or leaked(before) or len(list(nothing_left.iterdir())) > 1
+    ) and time.monotonic() < limit:
         time.sleep(0.05)
 
 
 def test_full_shared_memory_is_named(spiking_graph, nothing_left):
-    if shutil.which("unshare") is None or subprocess.run([*LITTLE_ROOM, "true"]).returncode:
-        pytest.skip("no private mount namespace here: /dev/shm cannot be made small")
+    small = little_room(SHARED_MEMORY)
     store.save(nothing_left / "graph.nssm", spiking_graph)
     done = subprocess.run(
-        [*LITTLE_ROOM, sys.executable, "-c", PARENT + "print(os.listdir('/dev/shm'))",
-         str(nothing_left)],
+        [*small, sys.executable, "-c", PARENT + "print(os.listdir('/dev/shm'))",
+         str(nothing_left), "9"],
         capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     error, left = done.stdout.splitlines()
     assert "[Errno 28] No space left on device" in error or "status -7" in error
     assert "make room where Lava's messages and the trace lie (free: /dev/shm: 100 KiB" in error
+    assert left == "[]"
+
+
+@pytest.mark.parametrize("steps", [20_000, 5000], ids=["the inputs", "what Lava records"])
+def test_a_full_temporary_folder_is_named(spiking_graph, nothing_left, tmp_path_factory, steps):
+    place = tmp_path_factory.mktemp("place")
+    store.save(nothing_left / "graph.nssm", spiking_graph)
+    after = f"print(os.listdir({str(place)!r}))"
+    program = PARENT.replace("tempdir = sys.argv[1]", f"tempdir = {str(place)!r}") + after
+    program = program.replace(', Fault("spike", "hang", 5)', "")
+    done = subprocess.run(
+        [*little_room(place), sys.executable, "-c", program, str(nothing_left), str(steps)],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    error, left = done.stdout.splitlines() or [done.stderr, ""]
+    assert "No space left on device" in error or "status -7" in error, error
+    assert f"temporary folder {place}" in error
+    assert error.endswith(
+        "make room there, or name a folder with room in the environment variable TMPDIR"
+    )
     assert left == "[]"

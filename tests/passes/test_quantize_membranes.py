@@ -189,8 +189,8 @@ def test_rows_behind_a_threshold_have_their_exponents_too():
 
 def test_rows_share_an_exponent_where_it_serves_all_or_something_else_receives_them():
     inputs = np.ones((1, 50, 1), int)
-    near = quantized(network([[3.0], [1.0]], lif([4.0, 4.0], 0.9)), inputs)
-    assert near.nodes["fc"].weight.frac == 5  # 96 and 32: one bit less than the second could have
+    near = quantized(network([[3.0], [2.0]], lif([4.0, 4.0], 0.9)), inputs)
+    assert near.nodes["fc"].weight.frac == 5  # 96 and 64
     graph = network([[500.0], [1.0]], lif([4.0, 4.0], 0.9))
     both = Graph({**graph.nodes, "raw": Output(channels=2)}, (*graph.edges, ("fc", "raw")))
     assert quantized(both, inputs).nodes["fc"].weight.frac == -2
