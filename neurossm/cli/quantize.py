@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,7 +28,7 @@ from neurossm.cli.quantizing import (
 if TYPE_CHECKING:
     from neurossm.graph import Graph
     from neurossm.metrics.check import Check
-    from neurossm.passes import Percentiles, Quantize, Ranges
+    from neurossm.passes import Loss, Percentiles, Quantize, Ranges
     from neurossm_models.data import Dataset
 
 PERCENTILE = 99.99
@@ -110,6 +111,7 @@ def quantize(
     with console.progress("counting saturations", len(data)) as progress:
         counts = dict(run(integer, data.inputs, "fast", (), progress, lengths=data.lengths).counts)
     checked = checked_on(floating, integer, data, console)
+    made = replace(made, losses=(*made.losses, *spikes_lost(floating, checked, data)))
     golden = golden_vectors(integer, data)
     save(output, integer, golden)
     document = {
@@ -171,6 +173,14 @@ def checked_on(floating: Graph, integer: Graph, data: Dataset, console: Console)
     lengths = None if data.lengths is None else data.lengths[:CHECK_SAMPLES]
     with console.progress("checking", 2 * len(inputs)) as progress:
         return check(floating, integer, inputs, lengths, progress=progress)
+
+
+def spikes_lost(floating: Graph, checked: Check, data: Dataset) -> tuple[Loss, ...]:
+    """Return the neurons whose spikes a check found to be more or fewer."""
+    from neurossm.metrics.spike_losses import spike_losses
+
+    lengths = None if data.lengths is None else data.lengths[:CHECK_SAMPLES]
+    return spike_losses(floating, checked.end_to_end, data.inputs[:CHECK_SAMPLES], lengths)
 
 
 def percentiles(graph: Graph, data: Dataset, percent: float, console: Console) -> Percentiles:
