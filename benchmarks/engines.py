@@ -21,6 +21,7 @@ from ssm_limit import Share, measure_share
 from neurossm.cli.executing import warm_up
 from neurossm.cli.export import load_run
 from neurossm.engine import run
+from neurossm.engine.cores import usable_cores
 from neurossm.engine.fast import SAMPLES_A_TASK
 from neurossm.errors import NeurossmError
 from neurossm.graph import Graph
@@ -107,7 +108,7 @@ def machine() -> dict[str, object]:
     """Return the CPU and what may disturb a measurement; no name of the machine."""
     return {
         "cpu": _cpu_name(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": usable_cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "packages": {name: metadata.version(name) for name in PACKAGES},

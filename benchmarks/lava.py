@@ -22,6 +22,7 @@ import numpy as np
 
 from neurossm.cli.export import load_run
 from neurossm.engine import run
+from neurossm.engine.cores import usable_cores
 from neurossm.graph import Graph
 from neurossm.passes import Quantize, calibrate
 from neurossm.store import load as load_graph
@@ -166,7 +167,7 @@ def _machine() -> dict[str, object]:
     named = [line.split(":")[1].strip() for line in cpus.splitlines() if "model name" in line]
     return {
         "cpu": named[0] if named else platform.processor(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": usable_cores(),
         "python": platform.python_version(),
         "numpy": np.__version__,
         "lava-nc": metadata.version("lava-nc"),

@@ -8,7 +8,6 @@ only after all the others, there is no short inner loop, and nothing is converte
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from neurossm.engine.cores import usable_cores
 from neurossm.engine.fast import SAMPLES_A_TASK, formats_of
 from neurossm.engine.operations import prepare
 from neurossm.engine.reference import initial_state
@@ -88,7 +88,7 @@ def measure_share(graph: Graph, messages: NDArray[np.int32], repeats: int) -> tu
     kernel()
     limit()  # both are compiled now
     shares = []
-    for workers in sorted({1, len(os.sched_getaffinity(0))}):
+    for workers in sorted({1, usable_cores()}):
         best = {kernel: 0.0, limit: 0.0}
         for _ in range(repeats):
             for work, updates in ((kernel, kernel_updates), (limit, limit_updates)):

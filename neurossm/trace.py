@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neurossm.errors import InputError
 from neurossm.graph import Graph
+from neurossm.lengths import checked_lengths, inside, without_padding
 from neurossm.nodes import message_frac
 
 
@@ -62,17 +63,21 @@ class Trace:
         Which executor ran: ``float``, ``reference``, ``fast``, ``lava``, ``torch``.
     values
         Node name to its output over time, ``(B, T, C)``: samples, steps, channels. Integers, or
-        float64 from a float run. Only the nodes that were recorded.
+        float64 from a float run. Only the nodes that were recorded. 0 past the end of a sequence.
     states
-        Name of node and state (``"ssm.re"``) to the final state, ``(B, ...)``.
+        Name of node and state (``"ssm.re"``) to the final state, ``(B, ...)``, each at the end of
+        its own sequence.
     counts
-        Node name to its counters, summed over samples and steps; empty where an executor has none.
+        Node name to its counters, summed over the steps of all sequences, each to its own end;
+        empty where an executor has none.
     samples, steps
-        B and T.
+        B and T: of the arrays. What is counted or averaged refers to `real_steps`.
     peaks
         From a float run: node name to its largest magnitudes ``(C,)``, ``"ssm.state"`` to the
         largest moduli of its states ``(C, N)``, and ``"lif.input"`` to the largest magnitudes that
         arrive at a `LIF`, ``(C,)``. What calibration reads.
+    lengths
+        Steps of each sequence ``(B,)``, 1 to T; None where all have T.
     """
 
     engine: str
@@ -82,8 +87,11 @@ class Trace:
     states: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
     counts: Mapping[str, Counts] = field(default_factory=dict)
     peaks: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    lengths: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
+        own = checked_lengths(self.lengths, self.samples, self.steps)
+        object.__setattr__(self, "lengths", own)
         for name in ("values", "states", "counts", "peaks"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         for name, value in self.values.items():
@@ -93,6 +101,31 @@ class Trace:
                     expected=f"({self.samples}, {self.steps}, C)",
                     got=f"shape {value.shape}",
                 )
+
+    @property
+    def ends(self) -> NDArray[np.int64]:
+        """Steps of each sequence, ``(B,)``."""
+        return np.full(self.samples, self.steps) if self.lengths is None else self.lengths
+
+    @property
+    def real_steps(self) -> int:
+        """Steps of all sequences together, no padding."""
+        return int(self.ends.sum())
+
+    @property
+    def mean_steps(self) -> float:
+        """Mean steps of a sequence; an int where that is whole."""
+        whole, rest = divmod(self.real_steps, self.samples)
+        return self.real_steps / self.samples if rest else whole
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Which steps are no padding, ``(B, T, 1)``."""
+        return inside(self.lengths, self.samples, self.steps)
+
+    def last(self, name: str) -> NDArray[np.generic]:
+        """Return what a node sent at the last step of each sequence, ``(B, C)``."""
+        return np.asarray(self.values[name][np.arange(self.samples), self.ends - 1])
 
     def saturations(self) -> int:
         """Return how many values were clipped in the whole run."""
@@ -170,7 +203,7 @@ def compare(
     Parameters
     ----------
     left, right
-        Traces of the same samples and steps.
+        Traces of the same samples and steps; each sequence is compared to its own end.
     order
         Names of nodes in graph order; nodes that only one trace holds are passed over.
     units
@@ -182,27 +215,29 @@ def compare(
     Raises
     ------
     InputError
-        If the traces have no node in common, or unlike shapes.
+        If the traces have no node in common, unlike shapes, or sequences of unlike lengths.
     """
     shared = [name for name in order if name in left.values and name in right.values]
     if not shared:
         raise InputError("comparison", expected="a node that both traces hold", got="none")
-    rows, firsts = [], []
+    rows, firsts, inside = [], [], left.inside
     for position, name in enumerate(shared):
         # every integer of a trace is exact in float64
         a, b = (np.asarray(trace.values[name], dtype=np.float64) for trace in (left, right))
         if a.shape != b.shape:
             raise InputError(f"trace of {name!r}", expected=f"shape {a.shape}", got=str(b.shape))
+        _check_ends(left, right)
+        a, b = a * inside, b * inside
         a = a * left_units[name] if left_units else a
         b = b * units[name] if units else b
         differs, distance = a != b, np.abs(a - b)
         rows.append(
             NodeDifference(
                 name,
-                int(a.size),
+                compared := left.real_steps * a.shape[2],
                 int(np.count_nonzero(differs)),
                 float(distance.max(initial=0.0)),
-                float(distance.mean()) if a.size else 0.0,
+                float(without_padding(distance, left.lengths).mean()) if compared else 0.0,
                 float(np.abs(a).max(initial=0.0)),
             )
         )
@@ -214,6 +249,15 @@ def compare(
             firsts.append((step, position, mismatch))
     first = min(firsts, key=lambda item: item[:2])[2] if firsts else None
     return Comparison(tuple(rows), first)
+
+
+def _check_ends(left: Trace, right: Trace) -> None:
+    if not np.array_equal(left.ends, right.ends):
+        sample = int(np.argmax(left.ends != right.ends))
+        raise InputError(
+            f"traces of sample {sample}", expected=f"{left.ends[sample]} steps in both",
+            got=f"{right.ends[sample]}", remedy="run both on the same data",
+        )  # fmt: skip
 
 
 def joined(parts: Sequence[tuple[int, Comparison]]) -> Comparison:

@@ -17,6 +17,7 @@ from torch import Tensor
 from neurossm.engine import fast, run
 from neurossm.errors import InputError
 from neurossm.graph import Graph
+from neurossm.lengths import checked_lengths
 from neurossm.nodes import (
     LIF,
     Affine,
@@ -26,11 +27,13 @@ from neurossm.nodes import (
     TernaryThreshold,
     Threshold,
     format_of,
+    message_frac,
     quantized,
 )
 from neurossm.passes import Quantize, Ranges, calibrate
 from neurossm.trace import Trace
 from neurossm_converters.from_torch import from_torch
+from neurossm_converters.from_torch.network import from_checked
 from neurossm_models.network import Network
 from neurossm_models.twin import IntegerRun
 
@@ -46,6 +49,8 @@ class IntegerTwin:
         Widths.
     samples
         Integers (B, L, F) that set the ranges.
+    lengths
+        Steps of each of them, (B,); None: all have L.
     steps, scale, bits
         As of `from_torch`.
     """
@@ -58,23 +63,25 @@ class IntegerTwin:
         steps: int,
         scale: float,
         bits: int,
+        lengths: NDArray[np.int64] | None = None,
     ) -> None:
-        self._settings, self._samples = settings, samples
+        self._settings, self._samples, self._lengths = settings, samples, lengths
         self._steps, self._scale, self._bits = steps, scale, bits
         self._ranges: Ranges | None = None
 
     def check(self, model: Network) -> None:
         """Raise `GraphError` if the network cannot be deployed; names the module."""
-        self.export(model)
+        from_torch(model, steps=self._steps, scale=self._scale, bits=self._bits)
 
     def calibrate(self, model: Network) -> None:
         """Choose the ranges by a float run of the samples on the network as it is now."""
         graph = self.export(model)
-        self._ranges = calibrate(graph, run(graph, self._samples, "float", "outputs"))
+        trace = run(graph, self._samples, "float", "outputs", lengths=self._lengths)
+        self._ranges = calibrate(graph, trace)
 
     def export(self, model: Network) -> Graph:
         """Return the float graph of the network."""
-        return from_torch(model, steps=self._steps, scale=self._scale, bits=self._bits)
+        return from_checked(model, steps=self._steps, scale=self._scale, bits=self._bits)
 
     def quantize(self, model: Network) -> Graph:
         """Return the integer graph of the network as it is now, with the ranges chosen last.
@@ -104,11 +111,10 @@ class IntegerTwin:
         arrays = {graph.inputs[0]: inputs.astype(np.int64)}
         # as many threads as PyTorch has, not one for each core
         names = (*record, output)
-        trace = fast.run(graph, arrays, names, threads=torch.get_num_threads())
-        ends = np.full(len(inputs), inputs.shape[1]) if lengths is None else lengths
-        last = trace.values[output][np.arange(len(inputs)), ends - 1]
+        ends = checked_lengths(lengths, *inputs.shape[:2])
+        trace = fast.run(graph, arrays, names, threads=torch.get_num_threads(), lengths=ends)
         return IntegerRun(
-            torch.from_numpy(last) * 2.0 ** -format_of(graph.nodes[output]).frac,
+            torch.from_numpy(trace.last(output)) * 2.0 ** -format_of(graph.nodes[output]).frac,
             self._steps,
             {name: _real(trace, graph, name) for name in record},
             _parameters(graph),
@@ -122,13 +128,15 @@ def _real(trace: Trace, graph: Graph, name: str) -> Tensor:
     values = torch.from_numpy(trace.values[name]).to(torch.float32)
     samples, steps, channels = values.shape
     turned = values.view(-1, channels).T.contiguous().view(channels, samples, steps)
-    fmt = format_of(graph.nodes[name])
-    return turned if fmt.is_spike else turned.mul_(2.0**-fmt.frac)
+    if format_of(graph.nodes[name]).is_spike:
+        return turned
+    unit = np.exp2(-np.asarray(message_frac(graph.nodes[name]), dtype=np.float64))
+    return turned.mul_(torch.from_numpy(np.atleast_1d(unit)).to(torch.float32)[:, None, None])
 
 
 def _rates(trace: Trace, graph: Graph) -> dict[str, float]:
     """Return the spikes per neuron and step of every node that spikes."""
-    size = trace.samples * trace.steps
+    size = trace.real_steps
     return {
         name: trace.counts[name].spikes_out / (size * node.out_channels)
         for name, node in graph.nodes.items()

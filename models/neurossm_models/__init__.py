@@ -5,9 +5,9 @@ Importing this package imports no PyTorch: the names below load their module whe
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
 
+from neurossm.extras import load
 from neurossm_models.config import (
     BinaryS4DConfig,
     GSUConfig,
@@ -51,4 +51,4 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"neurossm_models.{_HOMES[name]}"), name)
+    return getattr(load(f"neurossm_models.{_HOMES[name]}"), name)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from neurossm_models.chain import Stage, run_chain
 from neurossm_models.config import NetworkConfig
-from neurossm_models.layers import make_norm, normalize
+from neurossm_models.layers import is_plain, make_norm, normalize
 from neurossm_models.s4d import S4D
 from neurossm_models.stages import Norm, Recurrence
 
@@ -60,6 +60,7 @@ class Block(nn.Module, ABC):
             self.prenorm
             and type(self.norm) is nn.BatchNorm1d  # a subclass has other statistics
             and self.ssm.c_backward is None
+            and all(is_plain(module) for module in self.modules() if module is not self)
             and self.ssm.form_for(r) == "native"
         )
 

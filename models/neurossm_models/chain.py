@@ -21,6 +21,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from neurossm_models.layers import not_native, runs_natively
+
 T = TypeVar("T")
 
 _PART = 2**18  # values of one tensor in a part: 1 MB of float32
@@ -108,9 +110,17 @@ class _Chain(torch.autograd.Function):
 def run_chain(x: Tensor, *stages: Stage) -> Tensor:
     """Return what the stages make of x (H, B, L), one after the other.
 
-    Float32 on the CPU. Differentiable in x and in the parameters of the stages.
+    Differentiable in x and in the parameters of the stages.
+
+    Raises
+    ------
+    InputError
+        If x or a parameter is not float32 on the CPU: the kernels would compute a part in float32.
     """
     parameters = [parameter for stage in stages for parameter in stage.parameters]
+    for tensor in (x, *parameters):
+        if not runs_natively(tensor):
+            raise not_native(tensor, "use the form 'auto' or 'loop'")
     y: Tensor = _Chain.apply(stages, x, *parameters)  # type: ignore[no-untyped-call]
     return y
 

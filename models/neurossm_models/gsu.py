@@ -28,7 +28,7 @@ from torch.nn.functional import gelu
 from neurossm_models.block import Block, Restraint, States
 from neurossm_models.chain import Stage
 from neurossm_models.config import GSUConfig
-from neurossm_models.layers import affine, make_norm, normalize
+from neurossm_models.layers import affine, check_features, make_norm, normalize
 from neurossm_models.stages import Norm
 from neurossm_models.surrogate import arctan
 
@@ -72,12 +72,13 @@ class TernaryThreshold(nn.Module):
 
     def __init__(self, width: int, delta: float, fraction: float | None = None) -> None:
         super().__init__()
-        self.fraction = fraction
+        self.width, self.fraction = width, fraction
         start = torch.full((width,), math.log(delta))
         self.log_delta = nn.Parameter(start) if fraction is None else None
 
     def forward(self, y: Tensor) -> Tensor:
         """Return -1, 0 or 1 for every value of y (H, B, L)."""
+        check_features("TernaryThreshold input", y, self.width)
         if self.log_delta is None:
             assert self.fraction is not None
             return ternary(y, self.fraction * y.detach().abs().amax(0, keepdim=True))
@@ -134,6 +135,8 @@ class GatedSpikingUnit(nn.Module):
 
     def forward(self, y: Tensor, t: Tensor) -> Tensor:
         """Return the unit's output for y and its ternary form t, all (H, B, L)."""
+        for x in (y, t):
+            check_features("GatedSpikingUnit input", x, len(self.scale))
         n = affine(y, self.scale[:, None] * self.ternary_weight(), self.bias_n)
         return gelu(n * affine(t, self.weight, self.bias_m))
 

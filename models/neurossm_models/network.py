@@ -8,6 +8,7 @@ features come first and time last, (H, B, L).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,7 @@ from neurossm_models.binary_s4d import BinaryS4DBlock
 from neurossm_models.block import Block, Restraint, States
 from neurossm_models.config import NetworkConfig, check_choice, check_neuron_form
 from neurossm_models.gsu import GSUBlock
-from neurossm_models.layers import mix
+from neurossm_models.layers import check_precision, mix
 from neurossm_models.neurons import LIF
 from neurossm_models.s4d import FORMS, S4D
 from neurossm_models.spike_ssm import SPikESSMBlock
@@ -133,6 +134,12 @@ class Network(nn.Module):
         -------
         Tensor
             Shape (B, C); (B / 2, C) for ``"pair"``, (B, L, C) for ``"sequence"``.
+
+        Raises
+        ------
+        InputError
+            For an input of another shape, without samples or steps, or of another type than the
+            parameters; for tokens that the network has no row for; for other lengths.
         """
         r, _ = self._stream(x)
         return self._logits(r, lengths)
@@ -147,8 +154,8 @@ class Network(nn.Module):
     def record(self, x: Tensor, lengths: Tensor | None = None) -> Recording:
         """Return the logits together with the spikes of every block; see `forward`."""
         r, spikes = self._stream(x)
-        rates = tuple(float(_mean(s.detach().abs(), lengths).mean()) for s in spikes)
         logits = self._logits(r, lengths)
+        rates = tuple(float(_mean(s.detach().abs(), lengths).mean()) for s in spikes)
         return Recording(logits, tuple(s.transpose(0, 1).to(torch.int8) for s in spikes), rates)
 
     def restraints(self) -> list[Restraint]:
@@ -187,6 +194,13 @@ class Network(nn.Module):
             raise InputError("Network.step", got="training mode", remedy="call eval() first")
         if self.config.bidirectional:
             raise InputError("Network.step", expected="a causal network", got="a bidirectional one")
+        if not isinstance(self.encoder, nn.Embedding):
+            features = self.config.in_features
+            _check_shape(x.ndim == 2 and x.shape[1] == features, f"(batch, {features})", x)
+            check_precision("network input", x, self.decoder.weight)
+        else:
+            _check_shape(x.ndim == 1, "(batch,) of tokens", x)
+            _check_tokens(x, self.encoder.num_embeddings)
         r = self.encoder(x)
         states = []
         for block, before in zip(self._blocks(), state.blocks, strict=True):
@@ -206,17 +220,21 @@ class Network(nn.Module):
 
     def _encoded(self, x: Tensor) -> Tensor:
         if isinstance(self.encoder, nn.Embedding):
-            _check_shape(x.ndim == 2, "(batch, steps) of tokens", x)
+            _check_shape(x.ndim == 2 and x.numel() > 0, "(batch, steps) of tokens", x)
+            _check_tokens(x, self.encoder.num_embeddings)
             embedded: Tensor = self.encoder(x)
             return embedded.permute(2, 0, 1).contiguous()
         assert isinstance(self.encoder, nn.Linear)
         features = self.config.in_features
-        right = x.ndim == 3 and x.shape[-1] == features
-        _check_shape(right, f"(batch, steps, {features})", x)
+        right = x.ndim == 3 and x.shape[-1] == features and x.numel() > 0
+        _check_shape(right, f"(batch, steps, {features}), none of them 0", x)
+        check_precision("network input", x, self.encoder.weight)
         return mix(self.encoder, x.permute(2, 0, 1))
 
     def _logits(self, r: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the readout of the residual stream (H, B, L)."""
+        if lengths is not None:
+            _check_lengths(lengths, r)
         if self.config.readout == "sequence":
             return mix(self.decoder, r).permute(1, 2, 0)
         mean = _mean(r, lengths)
@@ -233,7 +251,7 @@ class Network(nn.Module):
             raise InputError(where, expected="a network of single sequences", got=got)
 
     def _blocks(self) -> list[Block]:
-        return [block for block in self.blocks if isinstance(block, Block)]
+        return cast(list[Block], list(self.blocks))  # also compiled ones
 
 
 def _mean(r: Tensor, lengths: Tensor | None) -> Tensor:
@@ -242,6 +260,29 @@ def _mean(r: Tensor, lengths: Tensor | None) -> Tensor:
         return r.mean(-1).T
     inside = torch.arange(r.shape[-1], device=r.device) < lengths[:, None]
     return ((r * inside).sum(-1) / lengths).T
+
+
+def _check_lengths(lengths: Tensor, r: Tensor) -> None:
+    """Raise `InputError` unless there is a length of 1 to L for each sequence of (H, B, L)."""
+    _, batch, steps = r.shape
+    if lengths.shape != (batch,):
+        expected, got = f"shape ({batch},)", f"shape {tuple(lengths.shape)}"
+        raise InputError("network lengths", expected=expected, got=got)
+    if lengths.device.type == "cpu" and not 1 <= int(lengths.min()) <= int(lengths.max()) <= steps:
+        got = f"{int(lengths.min())} to {int(lengths.max())}"
+        raise InputError("network lengths", expected=f"1 to {steps} steps", got=got)
+
+
+def _check_tokens(x: Tensor, count: int) -> None:
+    """Raise `InputError` unless x holds tokens below `count`; on the CPU, where looking is free."""
+    if x.dtype not in (torch.int32, torch.int64):
+        kind = str(x.dtype).removeprefix("torch.")
+        raise InputError("network input", expected="tokens of int32 or int64", got=kind)
+    if x.device.type == "cpu":
+        low, high = int(x.min()), int(x.max())
+        if low < 0 or high >= count:
+            got = f"{low} to {high}"
+            raise InputError("network input", expected=f"tokens 0 to {count - 1}", got=got)
 
 
 def _check_shape(right: bool, expected: str, x: Tensor) -> None:

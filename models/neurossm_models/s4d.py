@@ -1,4 +1,4 @@
-"""S4D: one diagonal linear state space model per feature, causal, in two forms that agree.
+"""S4D: one diagonal linear state space model per feature, causal unless it is bidirectional.
 
 Three forms of a whole sequence agree: blocks of the recurrence as matrix products (on CPUs), a
 convolution by FFT (elsewhere), and the plain loop. The recurrent form, one step at a time, deploys.
@@ -24,6 +24,13 @@ from neurossm.errors import InputError
 from neurossm_models.chain import run_chain
 from neurossm_models.config import DISCRETIZATIONS, INITS, check_choice
 from neurossm_models.convolution import fft_convolve
+from neurossm_models.layers import (
+    check_features,
+    check_precision,
+    check_step,
+    not_native,
+    runs_natively,
+)
 from neurossm_models.recurrence import tables
 from neurossm_models.stages import Recurrence
 
@@ -59,14 +66,22 @@ class S4D(nn.Module):
     train_b
         Whether the input weights B are trained.
     bidirectional
-        Add a second kernel with the same A and B and a C of its own that runs backward in time, as
-        S4 does. Not causal.
+        Add a second kernel K' with the same A and B and a C of its own that runs backward in time::
+
+            y_t += sum_{l >= 0} K'[l] u_{t+1+l}
+
+        It begins at the next step, as in the released code of S4 (state-spaces/s4 e757cef,
+        kernels/fftconv.py: "off-by-one in the reverse direction", deliberate) and of SpikingSSMs
+        (shenshuaijie/SDN 709640e, models/spike/ss4d.py). Not causal.
 
     Attributes
     ----------
     form
         How sequences are computed: ``"native"`` (blocks; float32 on the CPU), ``"fft"``,
         ``"loop"``, or ``"auto"``: the first where it can run, else the second.
+    backward_lag
+        Of a bidirectional layer: the first lag of K', 1. It is saved with the weights: those saved
+        before it was keep the meaning that they were trained with, which is 0.
 
     Raises
     ------
@@ -105,21 +120,50 @@ class S4D(nn.Module):
         self.c_backward = None
         if bidirectional:
             self.c_backward = nn.Parameter(torch.randn(width, len(a), 2) / math.sqrt(2))
+            self.register_buffer("backward_lag", torch.tensor(1))
+
+    backward_lag: Tensor
 
     def forward(self, u: Tensor) -> Tensor:
-        """Return the output over a whole sequence; (H, B, L) to (H, B, L)."""
+        """Return the output over a whole sequence; (H, B, L) to (H, B, L).
+
+        Raises
+        ------
+        InputError
+            For another shape, or another type than that of the parameters; as `form_for`.
+        """
+        check_features("S4D input", u, self.width)
         form = self.form_for(u)
         run = {"native": self._blocks, "fft": self._convolution, "loop": self._loop}[form]
         y = run(u, self.c, self.d)
         if self.c_backward is not None:
-            y = y + run(u.flip(-1), self.c_backward, torch.zeros_like(self.d)).flip(-1)
+            back = run(u.flip(-1), self.c_backward, torch.zeros_like(self.d)).flip(-1)
+            lag = int(self.backward_lag)
+            y = y + nn.functional.pad(back[..., lag:], (0, lag))
         return y
 
     def form_for(self, u: Tensor) -> str:
-        """Return the form in which a sequence like `u` is computed."""
+        """Return the form in which a sequence like `u` is computed; never ``"auto"``.
+
+        Raises
+        ------
+        InputError
+            If there is no such form; if it is ``"native"`` and u is not float32 on the CPU; if u
+            and the parameters are not both of one type, float32 or float64.
+        """
+        check_choice("S4D form", self.form, FORMS)
+        check_precision("S4D input", u, self.c)
+        native = runs_natively(u)
+        if self.form == "native" and not native:
+            raise not_native(u, "use 'auto' or 'fft'")
         if self.form != "auto":
             return self.form
-        return "native" if u.dtype == torch.float32 and u.device.type == "cpu" else "fft"
+        return "native" if native else "fft"
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
+        if self.c_backward is not None:
+            state_dict.setdefault(f"{prefix}backward_lag", torch.tensor(0))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def tables(self, length: int) -> tuple[Tensor, ...]:
         """Return the matrices of the native form; see `neurossm_models.recurrence.tables`."""
@@ -160,7 +204,15 @@ class S4D(nn.Module):
         -------
         tuple of Tensor
             Output (B, H) and state (B, H, M).
+
+        Raises
+        ------
+        InputError
+            For an input of another shape; for a bidirectional layer, which needs what comes later.
         """
+        check_step("S4D input", u, self.width)
+        if self.c_backward is not None:
+            raise InputError("S4D.step", expected="a causal layer", got="a bidirectional one")
         log_abar, bbar = self._discretize(torch.float64)
         x = log_abar.exp().to(x.dtype) * x + bbar.to(x.dtype) * u[..., None]
         y = 2 * (torch.view_as_complex(self.c) * x).real.sum(-1) + self.d * u
@@ -200,7 +252,8 @@ class S4D(nn.Module):
         """
         log_abar, bbar = self._discretize(torch.float64)
         c = torch.view_as_complex(self.c.double())
-        return log_abar.exp().numpy(), bbar.numpy(), c.numpy(), self.d.double().numpy()
+        values = (log_abar.exp(), bbar, c, self.d.double())
+        return tuple(value.cpu().numpy() for value in values)  # type: ignore[return-value]
 
     def _discretize(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Return log(abar) and bbar, complex, shape (H, M)."""

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from neurossm_models.layers import check_features, check_step
+
 FAST_SIGMOID_SLOPE = 25.0
 
 
@@ -91,8 +93,10 @@ class Spike(nn.Module):
 
     def forward(self, v: Tensor) -> Tensor:
         """Return 0 or 1 for every value of `v`, shape (H, B, L)."""
+        check_features("Spike input", v, len(self.theta))
         return heaviside(v - self.theta[:, None, None], self.surrogate)
 
     def step(self, v: Tensor) -> Tensor:
         """Return 0 or 1 for every value of `v`, one time step, shape (B, H)."""
+        check_step("Spike input", v, len(self.theta))
         return heaviside(v - self.theta, self.surrogate)

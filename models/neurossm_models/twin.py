@@ -31,11 +31,11 @@ class IntegerRun:
     steps
         Length of sequence that the readout divides by.
     values
-        Node name to what it sent, (H, B, L), for the nodes that were asked for.
+        Node name to what it sent, (H, B, L), for the nodes that were asked for; 0 in padding.
     parameters
         Name of node and parameter (``"blocks.0.ssm.pole"``) to the rounded parameters.
     rates
-        Name of a node that spikes to its spikes per neuron and step, padding included.
+        Name of a node that spikes to its spikes per neuron and step, without padding.
     saturations
         Values that were clipped to their width.
     """

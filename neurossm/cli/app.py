@@ -9,7 +9,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from typing import NoReturn
+from importlib import metadata
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -21,6 +22,7 @@ from neurossm.cli import (
     diff,
     doctor,
     export,
+    golden,
     importing,
     place,
     profile,
@@ -35,6 +37,23 @@ from neurossm.cli import (
 )
 from neurossm.cli.paths import Commands
 from neurossm.errors import NeurossmError
+from neurossm.extras import missing
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"neurossm {metadata.version('neurossm')}")
+        raise typer.Exit
+
+
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Spiking state space models from PyTorch to Loihi 2."""
+
 
 app = Commands(
     name="neurossm",
@@ -43,12 +62,14 @@ app = Commands(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+app.callback()(options)
 for command in (
     doctor.doctor,
     train.train,
     sdn.sdn,
     export.export,
     quantize.quantize,
+    golden.golden,
     run.run,
     verify.verify,
     diff.diff,
@@ -118,6 +139,11 @@ def _status(argv: list[str], came: list[int] | None = None) -> int:
         # the reader of our output has gone; Python would complain again while it closes stdout
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except ImportError as error:
+        found = missing(error)
+        if found is None:
+            raise
+        return _fail(str(found), argv, found.exit_status)
     except OSError as error:
         # a folder that cannot be made, a full disk: what the commands do not name themselves
         where = f"{error.filename}: " if error.filename else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from neurossm.metrics.check import Check
 
-REMEDY = "widen what is too narrow (--poles, --weights, --state, --messages, --ranges)"
+REMEDY = "widen what is too narrow (--poles, --weights, --state, --leaks, --messages, --ranges)"
 
 
 def verdict(found: Check) -> str:

@@ -11,12 +11,27 @@ from typing import Annotated, Any
 
 import typer
 
+from neurossm.cli.tables import lay_out
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 DataDirOption = Annotated[
     str, typer.Option("--data-dir", help="Folder of data sets (default: NEUROSSM_DATA or a cache).")
 ]
+OtherDataOption = Annotated[
+    bool,
+    typer.Option(
+        "--other-data",
+        help="Feed data of another order, scale or name than the graph was made for, with a note.",
+    ),
+]
+DATA = typer.Option(
+    help="NAME:SPLIT[:N], such as mnist:test:256, or FILE.npz[:N] of your own: inputs (samples,"
+    " steps, channels), integers; labels (samples,), if known."
+)
+CALIBRATION = typer.Option(
+    help="Data that sets the ranges: NAME:SPLIT:N, such as mnist:train:512, or FILE.npz[:N]."
+)
 SECONDS_BETWEEN_LINES = 10.0
-WIDTH_OF_A_PIPE = 160
 
 
 class Console:
@@ -26,20 +41,27 @@ class Console:
     ----------
     as_json
         Print the document alone on stdout; tables and sentences are left out.
+    other_data
+        Whether the user insists on data that a graph was not made for.
     """
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, as_json: bool, other_data: bool = False) -> None:
         from rich.console import Console as RichConsole  # not needed for --help
 
-        self.as_json = as_json
-        # a pipe has no width of its own: wide enough that no table is cut
-        width = None if sys.stdout.isatty() else WIDTH_OF_A_PIPE
-        self._out = RichConsole(highlight=False, soft_wrap=True, width=width)
-        self._err = RichConsole(stderr=True, highlight=False, soft_wrap=True)
+        self.as_json, self.other_data = as_json, other_data
+        self._noted: set[str] = set()
+        self._out = RichConsole(highlight=False, soft_wrap=True, emoji=False)
+        self._err = RichConsole(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Say something on stderr."""
         self._err.print(text, markup=False)
+
+    def note_once(self, text: str) -> None:
+        """Say something on stderr that has not been said."""
+        if text not in self._noted:
+            self._noted.add(text)
+            self.note(text)
 
     def say(self, text: str = "") -> None:
         """Say something on stdout, for people only."""
@@ -52,22 +74,26 @@ class Console:
             print(json.dumps(document, indent=2, allow_nan=False))
 
     def table(
-        self, columns: Sequence[str], rows: Sequence[Sequence[object]], title: str = ""
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[object]],
+        title: str = "",
+        keys: int = 1,
     ) -> None:
-        """Print a table on stdout, for people only; numbers to the right."""
+        """Print a table on stdout, for people only; nothing in it is cut.
+
+        The first `keys` columns name a row: they are never folded. In a pipe, which has no width, a
+        row is a line.
+        """
         if self.as_json:
             return
-        from rich.table import Table
-
         if title:
-            self.say(title)  # the table's own would be folded to the width of its columns
-        table = Table(box=None, pad_edge=False)
-        for index, column in enumerate(columns):
-            numeric = all(isinstance(row[index], int | float) for row in rows) and bool(rows)
-            table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
-        for row in rows:
-            table.add_row(*(_cell(value) for value in row))
-        self._out.print(table, soft_wrap=False)
+            self.say(title)
+        width = self._out.width if self._out.is_terminal else None
+        head, *lines = lay_out(columns, rows, width, keys)
+        self._out.print(head, markup=False, style="bold")
+        for line in lines:
+            self._out.print(line, markup=False)
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Callable[[int], None]]:
@@ -91,13 +117,3 @@ class Console:
                 print(f"{label} {done_so_far}/{total}", file=sys.stderr, flush=True)
 
         yield advance
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, int):
-        return f"{value:,}"
-    return str(value)

@@ -45,11 +45,12 @@ def demo(
     json: JsonOption = False,
 ) -> int:  # fmt: skip
     """Take a trained checkpoint to integers, Lava and an energy report, on real MNIST."""
-    from neurossm.cli.executing import execute, load_data
+    from neurossm.cli.executing import execute, labeled, load_data
     from neurossm.cli.export import load_run, write_graph
+    from neurossm.cli.golden import golden_vectors
     from neurossm.cli.profile import print_profile
     from neurossm.cli.profiling import baseline_accuracies, recorded
-    from neurossm.cli.quantize import golden_vectors, quantized
+    from neurossm.cli.quantize import quantized
     from neurossm.cli.reporting import make_report
     from neurossm.energy import estimate
     from neurossm.hardware import load_hardware
@@ -90,8 +91,9 @@ def demo(
     energy = estimate(metrics, integer, load_hardware("loihi2"))
 
     console.note("[6/6] report")
+    integer_accuracy = labeled(fast.accuracy, "MNIST")
     accuracy = Accuracy(
-        data="MNIST test images", samples=samples, integer=fast.accuracy,
+        data="MNIST test images", samples=samples, integer=integer_accuracy,
         float_graph=accuracy_float, agreement=float((predictions == float_predictions).mean()),
     )  # fmt: skip
     energy = energy.with_accuracies(baseline_accuracies(integer, test, None, accuracy, console))
@@ -121,7 +123,7 @@ def demo(
     )  # fmt: skip
     print_profile(console, integer, metrics, energy, counted)
     console.say()
-    console.say(f"accuracy      float {accuracy_float:.2%}, integer {fast.accuracy:.2%}"
+    console.say(f"accuracy      float {accuracy_float:.2%}, integer {integer_accuracy:.2%}"
                 f" ({samples} images; {accuracy.agreement:.2%} equal predictions,"
                 f" {metrics.total.saturations} saturations)")  # fmt: skip
     rates = ", ".join(f"{name} {rate:.1%}" for name, rate in metrics.spike_rates.items())

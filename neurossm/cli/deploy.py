@@ -51,7 +51,7 @@ def deploy(
     json: JsonOption = False,
 ) -> int:
     """Run golden vectors on a Loihi 2, or write a bundle that does it where there is one."""
-    from neurossm_converters.lava_backend import status
+    from neurossm_converters.lava_backend import require_lava, status
     from neurossm_converters.loihi2 import (
         Settings,
         check,
@@ -69,6 +69,8 @@ def deploy(
     )  # fmt: skip
     if settings.target == "lava" and bundle is None:
         _refuse_a_queue(settings)
+    if settings.target == "lava" and not dry_run:
+        require_lava()
     plan = _plan(graph, settings)
     able = settings.target == "lava" or status().loihi_installed
     folder = bundle if able else bundle or default_folder(graph)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.console import Console, DataDirOption, JsonOption, OtherDataOption
 from neurossm.cli.differing import Difference, document, print_difference
 from neurossm.cli.paths import READS, READS_DATA
 from neurossm.errors import InputError
@@ -25,7 +25,9 @@ def diff(
     left: Annotated[Path, typer.Argument(help="A trace, or a graph."), READS],
     right: Annotated[Path, typer.Argument(help="Another trace, or another graph."), READS],
     data: Annotated[
-        str, typer.Option(help="For two graphs: NAME:SPLIT:N to run them on."), READS_DATA
+        str,
+        typer.Option(help="For two graphs: NAME:SPLIT:N or FILE.npz[:N] to run them on."),
+        READS_DATA,
     ] = "",
     tolerance: Annotated[
         float | None,
@@ -35,6 +37,7 @@ def diff(
         ),
     ] = None,
     data_dir: DataDirOption = "",
+    other_data: OtherDataOption = False,
     json: JsonOption = False,
 ) -> int:
     """Compare two traces, or two graphs on data; exit 1 where a node is over the tolerance.
@@ -53,7 +56,7 @@ def diff(
     """
     from neurossm.store import describe
 
-    console = Console(json)
+    console = Console(json, other_data)
     if tolerance is not None and not 0 <= tolerance < float("inf"):
         raise InputError("--tolerance", expected="a share of the range, 0 or more",
                          got=str(tolerance))  # fmt: skip
@@ -87,18 +90,19 @@ def _traces(left: Path, right: Path) -> Difference:
 def _graphs(
     left: Path, right: Path, spec: str, data_dir: str, console: Console, tolerance: float | None
 ) -> Difference:
-    from neurossm.cli.executing import check_task, load_data
+    from neurossm.cli.executing import load_data
+    from neurossm.cli.made_for import check_task
     from neurossm.store import load
 
     if not spec:
-        raise InputError("diff of two graphs", expected="--data NAME:SPLIT:N to run them on",
-                         got="no data")  # fmt: skip
+        raise InputError("diff of two graphs", got="no data",
+                         expected="--data NAME:SPLIT:N to run them on, or FILE.npz")  # fmt: skip
     a, b = load(left), load(right)
     if b.is_integer < a.is_integer:
         a, b = b, a
-    data = load_data(spec, data_dir)
+    data = load_data(spec, data_dir, a)
     for graph in (a, b):
-        check_task(graph, data)
+        check_task(graph, data, console)
     return difference(a, b, data, console, tolerance)
 
 
@@ -121,14 +125,14 @@ def difference(
     size = samples_a_part(right, data.inputs.shape[1])
     with console.progress(" and ".join(engines), 2 * len(data)) as progress:
         for start in range(0, len(data), size):
-            part = slice(start, start + size)
-            a, b = (run(graph, data.inputs[part], engine, "all", progress)
+            part = data.take(slice(start, start + size))
+            a, b = (run(graph, part.inputs, engine, "all", progress, lengths=part.lengths)
                     for graph, engine in zip((left, right), engines, strict=True))  # fmt: skip
             parts.append((start, compare(a, b, left.order, of_right, of_left)))
             left_counts.append(a.counts)
             right_counts.append(b.counts)
             if checker:
-                checker.add(a, b, None if data.lengths is None else data.lengths[part])
+                checker.add(a, b)
     limit = TOLERANCE if tolerance is None else tolerance
     found = checker.result(limit) if checker else None
     return Difference(joined(parts), _totals(left_counts), _totals(right_counts), found)

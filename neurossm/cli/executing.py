@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurossm.cli.console import Console
+from neurossm.cli.made_for import check_task
 from neurossm.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,21 +33,46 @@ class Execution:
     """A finished run on labeled data."""
 
     trace: Trace
-    accuracy: float
+    accuracy: float | None  # None: no labels
     seconds: float
     startup_seconds: float = field(default=0.0, kw_only=True)  # of Lava
 
     @property
     def steps_per_second(self) -> float:
         """Time steps of samples per second."""
-        return self.trace.samples * self.trace.steps / self.seconds
+        return self.trace.real_steps / self.seconds
 
 
-def load_data(spec: str, data_dir: str) -> Dataset:
-    """Return a data set from ``NAME:SPLIT[:N]``."""
+def load_data(spec: str, data_dir: str, graph: Graph | None = None) -> Dataset:
+    """Return data from ``NAME:SPLIT[:N]``, or one's own from ``FILE.npz[:N]``, without padding.
+
+    A file that does not say the unit of its integers is in that of the graph's input.
+    """
     from neurossm_models.data import load
+    from neurossm_models.data.own import is_own, load_own
 
-    return load(spec, data_dir or None)
+    if graph is None or not is_own(spec):
+        return load(spec, data_dir or None).trimmed()
+    unit, tokens = unit_of(graph)
+    data = load_own(spec, unit, tokens)
+    if data.scale != unit:
+        raise InputError(
+            f"data {spec!r} on this graph", expected=f"inputs in units of {unit:g}",
+            got=f"{data.scale:g}", remedy="leave scale out of the file if they are in that unit",
+        )  # fmt: skip
+    return data.trimmed()
+
+
+def unit_of(graph: Graph) -> tuple[float, int]:
+    """Return the real value of one unit of a graph's input, and its tokens (0: quantities)."""
+    if not graph.inputs:
+        return 1.0, 0
+    name = graph.inputs[0]
+    out, said = graph.nodes[name].out, graph.meta.get("input_scale")
+    tokens = graph.vocabularies.get(name, 0)
+    if tokens or out is None:
+        return 1.0, tokens
+    return float(said) if isinstance(said, int | float) else 2.0**-out.frac, 0
 
 
 def execute(
@@ -61,7 +87,7 @@ def execute(
     startup = 0.0
     if engine not in ENGINES:
         raise InputError("--engine", expected=" | ".join(ENGINES), got=repr(engine))
-    check_task(graph, data)
+    check_task(graph, data, console)
     check_size(graph, data, record)
     if engine == "fast":
         warm_up(graph, data)
@@ -71,13 +97,13 @@ def execute(
             from neurossm_converters.lava_backend import run_timed
 
             options = lava or lava_options("lava", "", 0, len(data))
-            result = run_timed(graph, data.inputs, record, options, progress)
+            result = run_timed(graph, data.inputs, record, options, progress, lengths=data.lengths)
             trace, seconds = result.trace, result.stepping_seconds
             startup = result.startup_seconds
         else:
             from neurossm.engine import run
 
-            trace = run(graph, data.inputs, engine, record, progress)
+            trace = run(graph, data.inputs, engine, record, progress, lengths=data.lengths)
             seconds = time.perf_counter() - started
     return Execution(trace, accuracy(graph, trace, data), seconds, startup_seconds=startup)
 
@@ -102,47 +128,37 @@ def warm_up(graph: Graph, data: Dataset) -> None:
     run(graph, data.inputs[:1, :2], "fast", record="outputs")
 
 
-def accuracy(graph: Graph, trace: Trace, data: Dataset) -> float:
-    """Return the share of sequences whose prediction is the label."""
-    return float(np.mean(predictions(graph, trace, data) == data.labels))
+def accuracy(graph: Graph, trace: Trace, data: Dataset) -> float | None:
+    """Return the share of sequences whose prediction is the label; None where none has one."""
+    return share_right(predictions(graph, trace), data)
 
 
-def predictions(graph: Graph, trace: Trace, data: Dataset) -> NDArray[np.intp]:
+def share_right(predicted: NDArray[np.intp], data: Dataset) -> float | None:
+    """Return the share of the sequences with a label that are predicted right."""
+    known = data.labels >= 0
+    return float(np.mean(predicted[known] == data.labels[known])) if known.any() else None
+
+
+def labeled(found: float | None, what: str) -> float:
+    """Return an accuracy; refuse where there is none, as no label was given."""
+    if found is None:
+        raise InputError(what, expected="data with labels", got="data without")
+    return found
+
+
+def predictions(graph: Graph, trace: Trace) -> NDArray[np.intp]:
     """Return for each sequence which output is largest after its last step.
 
     A sequence with padding ends before it: the sum so far has the largest value where its mean has.
     """
-    values = trace.values[graph.outputs[0]]
-    ends = np.full(len(data), values.shape[1]) if data.lengths is None else data.lengths
-    last = values[np.arange(len(data)), ends - 1]
-    return np.asarray(np.argmax(last, axis=1))
-
-
-def check_task(graph: Graph, data: Dataset) -> None:
-    """Refuse data of another kind or scale, or of more steps, than the graph was exported for."""
-    scale, steps = graph.meta.get("input_scale"), graph.meta.get("steps")
-    where = f"data {data.name!r} on this graph"
-    remedy = f"use the data that it was made for ({graph.meta.get('data', 'unknown')})"
-    if scale is not None and scale != data.scale:
-        raise InputError(where, expected=f"inputs in units of {scale:g}", got=f"{data.scale:g}",
-                         remedy=remedy)  # fmt: skip
-    if data.labels.ndim != 1 or bool(data.vocabulary) != bool(graph.vocabularies):
-        kind = "tokens" if data.vocabulary else "values"
-        raise InputError(
-            where,
-            expected="inputs of its kind and one label a sequence",
-            got=f"{kind}, labels of shape {data.labels.shape}",
-            remedy=remedy,
-        )
-    length = data.inputs.shape[1]
-    if isinstance(steps, int) and length > steps:
-        raise InputError(where, expected=f"at most {steps} steps", got=str(length), remedy=remedy)
+    return np.asarray(np.argmax(trace.last(graph.outputs[0]), axis=1))
 
 
 def check_size(graph: Graph, data: Dataset, record: Record) -> None:
     """Refuse to record more than a few gigabytes."""
-    names = graph.order if record == "all" else graph.outputs if record == "outputs" else record
-    channels = sum(graph.nodes[name].out_channels for name in names)
+    from neurossm.engine.inputs import recorded
+
+    channels = sum(graph.nodes[name].out_channels for name in recorded(graph, record))
     needed = 8 * channels * data.inputs.shape[0] * data.inputs.shape[1]
     if needed > LARGEST_TRACE_BYTES:
         per_sample = 8 * channels * data.inputs.shape[1]
@@ -151,5 +167,5 @@ def check_size(graph: Graph, data: Dataset, record: Record) -> None:
             expected=f"at most {LARGEST_TRACE_BYTES // 2**30} GiB",
             got=f"{needed / 2**30:.1f} GiB",
             remedy=f"record at most {LARGEST_TRACE_BYTES // per_sample} samples"
-            f" (--data {data.name}:{data.split}:N)",
+            f" (--data {':'.join(filter(None, (data.name, data.split)))}:N)",
         )

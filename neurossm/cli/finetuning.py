@@ -59,7 +59,10 @@ def make_twin(recipe: Recipe) -> IntegerTwin:
     if data.name != recipe.data.name:
         expected = f"a part of {recipe.data.name!r}"
         raise InputError("recipe [finetune] calibrate", expected=expected, got=repr(data.name))
-    return IntegerTwin(settings, data.inputs, steps=facts.steps, scale=facts.scale, bits=facts.bits)
+    return IntegerTwin(
+        settings, data.inputs, steps=facts.steps, scale=facts.scale, bits=facts.bits,
+        lengths=data.lengths,
+    )  # fmt: skip
 
 
 def quantizer(config: FinetuneConfig) -> Quantize:

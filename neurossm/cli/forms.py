@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,16 +29,18 @@ class Form:
 def engine_forms(graph: Graph, data: Dataset) -> Sequence[Form]:
     """Return our integer engine over whole sequences, and token by token."""
     from neurossm.engine import run
+    from neurossm.engine.cores import usable_cores
     from neurossm.engine.fast import Stepper
 
     def whole(batch: int) -> object:
-        return run(graph, data.inputs[:batch], "fast", "outputs")
+        part = data.take(slice(batch)).trimmed()
+        return run(graph, part.inputs, "fast", "outputs", lengths=part.lengths)
 
     def stepwise(batch: int) -> object:
-        stepper = Stepper(graph, batch)
-        return [stepper.step(data.inputs[:batch, t]) for t in range(data.inputs.shape[1])]
+        stepper, part = Stepper(graph, batch), data.take(slice(batch)).trimmed()
+        return [stepper.step(part.inputs[:, t]) for t in range(part.inputs.shape[1])]
 
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     return (
         Form("integers, fast engine, step by step", 1, stepwise),
         Form("integers, fast engine, whole sequences", cores, whole),
@@ -49,11 +50,13 @@ def engine_forms(graph: Graph, data: Dataset) -> Sequence[Form]:
 def float_forms(graph: Graph, data: Dataset) -> Sequence[Form]:
     """Return the float engine on the same graph, integers read as the numbers they stand for."""
     from neurossm.engine import run
+    from neurossm.engine.cores import usable_cores
 
     def whole(batch: int) -> object:
-        return run(graph, data.inputs[:batch], "float", "outputs")
+        part = data.take(slice(batch)).trimmed()
+        return run(graph, part.inputs, "float", "outputs", lengths=part.lengths)
 
-    cores = len(os.sched_getaffinity(0))
+    cores = usable_cores()
     return (Form("float64, float engine, whole sequences", cores, whole),)
 
 
@@ -76,16 +79,19 @@ def torch_forms(model: str, graph: Graph, data: Dataset) -> Sequence[Form]:
     inputs = inputs[..., 0].long() if data.vocabulary else inputs.float() * data.scale
     hold_discretization(network)
 
+    def longest(batch: int) -> int:
+        return int(data.take(slice(batch)).trimmed().inputs.shape[1])
+
     @torch.no_grad()
     def stepwise(batch: int) -> object:
         state, logits = network.initial_state(batch), None
-        for t in range(inputs.shape[1]):
+        for t in range(longest(batch)):
             logits, state = network.step(inputs[:batch, t], state)
         return logits
 
     @torch.no_grad()
     def whole(batch: int) -> object:
-        return network(inputs[:batch])
+        return network(inputs[:batch, : longest(batch)])
 
     threads = torch.get_num_threads()
     return (

@@ -31,8 +31,10 @@ class Timing:
 
     Attributes
     ----------
-    form, threads, batch, steps
+    form, threads, batch
         What ran.
+    steps
+        Of a sequence of the batch, to its own end; the mean where they differ.
     repeats
         Runs that were timed, after one that was not.
     seconds_min, seconds_median
@@ -47,7 +49,7 @@ class Timing:
     form: str
     threads: int
     batch: int
-    steps: int
+    steps: float
     repeats: int
     seconds_min: float
     seconds_median: float
@@ -140,7 +142,7 @@ def _repeat(
         form.name,
         form.threads,
         batch,
-        data.inputs.shape[1],
+        data.inputs.shape[1] if data.lengths is None else float(data.lengths[:batch].mean()),
         len(seconds),
         min(seconds),
         statistics.median(seconds),
@@ -157,6 +159,8 @@ def _seconds(form: Form, batch: int) -> float:
 
 def machine() -> dict[str, object]:
     """Return the CPU and what may disturb a measurement; no name of the machine."""
+    from neurossm.engine.cores import usable_cores
+
     packages = {}
     for name in ("neurossm", "numpy", "numba", "torch"):
         try:
@@ -165,12 +169,22 @@ def machine() -> dict[str, object]:
             continue
     return {
         "cpu": cpu_name(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": usable_cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "packages": packages,
-        "load_average": [round(load, 2) for load in os.getloadavg()],
+        "load_average": load_average(),
     }
+
+
+def load_average() -> list[float] | None:
+    """Return the load of the last 1, 5 and 15 minutes; None where the system has none (Windows)."""
+    return [round(load, 2) for load in os.getloadavg()] if hasattr(os, "getloadavg") else None
+
+
+def load_said(load: list[float] | None) -> str:
+    """Return the load of the last minute as text."""
+    return f"{load[0]:g}" if load else "unknown"
 
 
 def cpu_name() -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.cli.check import ChipsOption, HardwareOption, MappingOption
-from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.console import Console, DataDirOption, JsonOption, OtherDataOption
 from neurossm.cli.paths import READS, READS_DATA, READS_RECIPE, WRITES
 from neurossm.errors import InputError
 
@@ -34,13 +34,16 @@ def place(
     ssm_mapping: MappingOption = "state",
     data: Annotated[
         str,
-        typer.Option(help="Measure activity on NAME:SPLIT:N, such as mnist:test:16."),
+        typer.Option(
+            help="Measure activity on NAME:SPLIT:N, such as mnist:test:16, or FILE.npz[:N]."
+        ),
         READS_DATA,
     ] = "",
     svg: Annotated[
         Path | None, typer.Option(help="Write a drawing of the chips here."), WRITES
     ] = None,
     data_dir: DataDirOption = "",
+    other_data: OtherDataOption = False,
     json: JsonOption = False,
 ) -> None:
     """Place a network on cores and chips: memory, axons, load, and the predicted time of a step."""
@@ -50,7 +53,7 @@ def place(
     from neurossm.placement import place as place_network
     from neurossm.store import write_text
 
-    console, chip = Console(json), load_hardware(hardware)
+    console, chip = Console(json, other_data), load_hardware(hardware)
     check_what(graph, like, set_, data)
     said: tuple[str, ...] = ()
     if graph is not None:
@@ -106,7 +109,7 @@ def measured(
     if not graph.is_integer:
         raise InputError("--data", expected="an integer graph", got="a float one",
                          remedy="run 'neurossm quantize' first")  # fmt: skip
-    result = execute(graph, load_data(data, data_dir), "fast", "all", console)
+    result = execute(graph, load_data(data, data_dir, graph), "fast", "all", console)
     return per_core(placed, graph, result.trace)
 
 

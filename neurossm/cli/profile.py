@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.console import DATA, Console, DataDirOption, JsonOption, OtherDataOption
 from neurossm.cli.paths import READS, READS_CHIP, READS_DATA, READS_RUN, WRITES
 from neurossm.errors import InputError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def profile(
     graph: Annotated[Path, typer.Argument(help="An integer .nssm file."), READS],
-    data: Annotated[str, typer.Option(help="NAME:SPLIT:N, such as mnist:test:256."), READS_DATA],
+    data: Annotated[str, DATA, READS_DATA],
     hardware: Annotated[
         str, typer.Option(help="A chip by name, or a TOML file."), READS_CHIP
     ] = "loihi2",
@@ -56,6 +56,7 @@ def profile(
         READS,
     ] = None,
     data_dir: DataDirOption = "",
+    other_data: OtherDataOption = False,
     json: JsonOption = False,
 ) -> None:
     """Count operations over a run and estimate energy as an interval: modelled, not measured."""
@@ -70,21 +71,26 @@ def profile(
 
     if model is not None and not measure_cpu:
         raise InputError("--model", expected="--measure-cpu beside it", got="it alone")
-    console, chip = Console(json), load_hardware(hardware)
-    loaded, samples = load(graph), load_data(data, data_dir)
+    console, chip = Console(json, other_data), load_hardware(hardware)
+    loaded = load(graph)
+    samples = load_data(data, data_dir, loaded)
+    if float_ and not samples.labeled:
+        raise InputError("--float", expected="data with labels", got=f"{data}, which has none",
+                         remedy=f"neurossm diff {float_} {graph} --data {data}")  # fmt: skip
     placements, problem = profiling.placed(loaded, chip, ssm_mapping, chips)
     one = placements.fit[0] if placements and ssm_mapping else None
     result = execute(loaded, samples, "fast", "outputs", console)
-    accuracy = Accuracy(data=data, samples=len(samples), integer=result.accuracy)
-    if float_:
-        predicted = predictions(loaded, result.trace, samples)
+    right = result.accuracy
+    accuracy = None if right is None else Accuracy(data=data, samples=len(samples), integer=right)
+    if float_ and accuracy:
+        predicted = predictions(loaded, result.trace)
         accuracy = compare_with_float(float_, accuracy, predicted, samples, console)
     metrics = measure(loaded, result.trace)
     recorded = profiling.recorded(loaded, samples)
     asked = ssm_mapping is not None or chips is not None
     energy, why = profiling.estimated(metrics, loaded, chip, placements, asked)
     case = profiling.real_time(energy, loaded, steps_per_second)
-    if energy is not None:
+    if energy is not None and accuracy:
         measured = profiling.baseline_accuracies(
             loaded, samples, baseline_samples, accuracy, console
         )
@@ -104,7 +110,8 @@ def profile(
         write_html(html, report)
     console.document(
         {"engine": "fast", "samples": len(samples), "accuracy": result.accuracy,
-         "accuracy_float": accuracy.float_graph, "agreement": accuracy.agreement,
+         "accuracy_float": accuracy.float_graph if accuracy else None,
+         "agreement": accuracy.agreement if accuracy else None,
          "counts": counts_document(metrics), "metrics": metrics.as_json(),
          "multiplications": multiplications(loaded, metrics).as_json(),
          "recorded": recorded.as_json(),
@@ -116,7 +123,7 @@ def profile(
          "neurobench": str(neurobench) if neurobench else None,
          "report": str(html) if html else None}
     )  # fmt: skip
-    if accuracy.float_graph is not None:
+    if accuracy and accuracy.float_graph is not None:
         console.say(f"accuracy: float {accuracy.float_graph:.2%}, integer {accuracy.integer:.2%},"
                     f" {accuracy.agreement:.2%} equal predictions")  # fmt: skip
     print_profile(console, loaded, metrics, energy, recorded)
@@ -131,13 +138,13 @@ def profile(
             console.say(f"{name}: {file}")
 
 
-def write_neurobench(file: Path, metrics: Metrics, accuracy: float) -> None:
+def write_neurobench(file: Path, metrics: Metrics, accuracy: float | None) -> None:
     """Write NeuroBench's numbers under its keys, with what they are of."""
     from neurossm.metrics.neurobench import VERSION
     from neurossm.store import write_text
 
     document = {
-        "ClassificationAccuracy": accuracy,
+        "ClassificationAccuracy": accuracy,  # null: no labels
         **metrics.neurobench_document(),
         "samples": metrics.samples,
         "steps": metrics.steps,
@@ -178,7 +185,7 @@ def print_profile(
         [(r.name, round(r.syn_ops), round(r.synaptic_multiplies), round(r.dendrite_updates),
           round(r.spikes_in), round(r.axon_out), r.saturations,
           "" if r.spike_rate is None else f"{r.spike_rate:.1%}") for r in rows],
-        title=f"Counts, mean of {metrics.samples} samples of {metrics.steps} steps"
+        title=f"Counts, mean of {metrics.samples} samples of {metrics.steps:,.10g} steps"
         " (saturations: all samples)",
     )  # fmt: skip
     found = multiplications(graph, metrics)

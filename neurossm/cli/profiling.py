@@ -86,13 +86,15 @@ def baseline_accuracies(
     seconds.
     """
     from neurossm.cli.executing import accuracy as accuracy_of
+    from neurossm.cli.executing import labeled
     from neurossm.energy.digital import RECURRENCES
-    from neurossm.engine import check_inputs, run
+    from neurossm.engine import padded_inputs, run
     from neurossm.engine.narrow import run_narrow
     from neurossm.nodes import DiagonalSSM
     from neurossm.trace import Trace
 
     ssms = [node for node in graph.nodes.values() if isinstance(node, DiagonalSSM)]
+    data = data.trimmed()
     updates = sum(node.updates for node in ssms) * data.inputs.shape[1]
     if samples is None:
         samples = min(MOST_SIMULATED, max(1, SIMULATED_UPDATES // max(1, updates)))
@@ -106,13 +108,17 @@ def baseline_accuracies(
     if not samples or not ssms:
         return found
     part = data.take(slice(min(samples, len(data))))
-    inputs = check_inputs(graph, part.inputs)
-    own = accuracy_of(graph, run(graph, part.inputs, "fast", "outputs"), part)
+    if not part.labeled:
+        return found
+    inputs, ends = padded_inputs(graph, part.inputs, part.lengths)
+    trace = run(graph, part.inputs, "fast", "outputs", lengths=part.lengths)
+    own = labeled(accuracy_of(graph, trace, part), "--data")
     for bits in RECURRENCES[1:]:
         console.note(f"simulating a recurrence of {bits} bits on {len(part)} sequences")
-        values = run_narrow(graph, inputs, bits)
-        trace = Trace(f"{bits}-bit recurrence", values, len(part), part.inputs.shape[1])
-        right = accuracy_of(graph, trace, part)
+        values = run_narrow(graph, inputs, bits, ends)
+        samples, steps = part.inputs.shape[:2]
+        trace = Trace(f"{bits}-bit recurrence", values, samples, steps, lengths=ends)
+        right = labeled(accuracy_of(graph, trace, part), "--data")
         found[f"ann_int8_recurrence{bits}"] = (right, own, f"of {len(part)}, simulated")
     return found
 
@@ -132,9 +138,10 @@ def per_core_document(
     from neurossm.metrics.step_time import step_time
 
     channels = sum(node.out_channels for node in graph.nodes.values())
-    samples = TRACE_BYTES // (8 * channels * data.inputs.shape[1])
-    inputs = data.inputs[: min(max(samples, 1), MOST_SAMPLES)]
-    activity = per_core(placement, graph, run(graph, inputs, "fast", "all"))
+    samples = TRACE_BYTES // (8 * channels * data.trimmed().inputs.shape[1])
+    part = data.take(slice(min(max(samples, 1), MOST_SAMPLES))).trimmed()
+    trace = run(graph, part.inputs, "fast", "all", lengths=part.lengths)
+    activity = per_core(placement, graph, trace)
     return {
         **activity.as_json(),
         "step_time": step_time(placement, activity, chip).as_json(),
@@ -144,11 +151,13 @@ def per_core_document(
 def real_time(
     energy: Energy | None, graph: Graph, steps_per_second: float | None
 ) -> RateCase | None:
-    """Return the case of the given rate, else of the graph's own; None if that is too fast."""
+    """Return the case of the given rate, else of the graph's own if it has one that can be kept."""
     if energy is None:
         return None
     if steps_per_second is not None:
         return energy.at_rate(steps_per_second)
+    if graph.dt is None:
+        return None
     try:
         return energy.at_rate(1 / graph.dt)
     except InputError:
@@ -255,6 +264,8 @@ def print_sensitivity(console: Console, rows: tuple[RateRow, ...]) -> None:
 
 def print_timings(console: Console, found: dict[str, Any]) -> None:
     """Print what was timed on this machine."""
+    from neurossm.cli.measuring import load_said
+
     machine = found["machine"]
     console.table(
         ("form", "batch", "threads", "ms a sample", "median", "ms a step", "samples/s",
@@ -263,7 +274,7 @@ def print_timings(console: Console, found: dict[str, Any]) -> None:
           row["ms_per_sample"]["median"], row["ms_per_step"]["min"], row["samples_per_second"],
           _joules(row["joules_per_sample"])) for row in found["timings"]],
         title=f"Measured on this machine: {machine['cpu']}, {machine['cores']} cores,"
-        f" load {machine['load_average'][0]}",
+        f" load {load_said(machine['load_average'])}",
     )  # fmt: skip
     console.say(f"Float network: {found['float_network']}. Energy: {found['energy']}")
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.console import (
+    CALIBRATION,
+    Console,
+    DataDirOption,
+    JsonOption,
+    OtherDataOption,
+)
+from neurossm.cli.golden import golden_vectors
 from neurossm.cli.paths import READS, READS_DATA, WRITES
 from neurossm.cli.quantizing import (
     pole_width,
@@ -20,11 +28,9 @@ from neurossm.cli.quantizing import (
 if TYPE_CHECKING:
     from neurossm.graph import Graph
     from neurossm.metrics.check import Check
-    from neurossm.passes import Percentiles, Quantize, Ranges
-    from neurossm.store import Golden
+    from neurossm.passes import Loss, Percentiles, Quantize, Ranges
     from neurossm_models.data import Dataset
 
-GOLDEN_STEPS = 64
 PERCENTILE = 99.99
 CHECK_SAMPLES = 32  # of the calibration data; the whole float run and the float node by node
 SAMPLES_A_PART = 8  # all values of all nodes of so many samples are in memory at once
@@ -35,16 +41,18 @@ def quantize(
     output: Annotated[
         Path, typer.Option("-o", "--output", help="The integer file to write."), WRITES
     ],
-    calibrate: Annotated[
-        str,
-        typer.Option(help="Data that sets the ranges, NAME:SPLIT:N, such as mnist:train:512."),
-        READS_DATA,
-    ],
+    calibrate: Annotated[str, CALIBRATION, READS_DATA],
     poles: Annotated[
         str, typer.Option(help="Poles: q15 (Q1.15, 16 bits), q12 (12 bits), or a number of bits.")
     ] = "q15",
     weights: Annotated[int, typer.Option(help="Width of weights and gains.")] = 8,
     state: Annotated[int, typer.Option(help="Width of states and membranes.")] = 24,
+    leaks: Annotated[
+        int,
+        typer.Option(
+            help="Most fraction bits of leaks: 12, as Lava's own neurons, where those will do."
+        ),
+    ] = 20,
     messages: Annotated[
         int, typer.Option(help="Widest graded message of a neuron (synaptic sums keep 24 bits).")
     ] = 24,
@@ -68,34 +76,42 @@ def quantize(
         Path | None, typer.Option(help="Write what was chosen, and why, here as JSON."), WRITES
     ] = None,
     data_dir: DataDirOption = "",
+    other_data: OtherDataOption = False,
     json: JsonOption = False,
 ) -> None:
     """Quantize a graph after training: every neuron becomes an integer recurrence.
 
     Prints for every node what was chosen and why, what became of the poles, and which registers
-    are proven not to saturate; for the others, what was clipped on the calibration data. In the end
-    one line of verdict: the first 32 samples of the calibration data run on the float and on the
-    integer graph as `neurossm diff` compares them. A check that failed does not change the exit
+    are proven not to saturate; for the others, what was clipped on the calibration data; and what
+    the formats could not hold, with the width that could. In the end one line of verdict: the first
+    32 samples of the calibration data run on the float and on the integer graph as `neurossm diff`
+    compares them. A check that failed does not change the exit
     status: the file holds what was asked for, which fine-tuning may start from. Scripts read
     `check.passed` of --json, or the status of `neurossm diff`.
     """
     from neurossm.cli.checking import check_document, verdict
     from neurossm.cli.executing import load_data
+    from neurossm.cli.made_for import remembering
     from neurossm.engine import run
     from neurossm.passes import Quantize
     from neurossm.store import graph_digest, load, save
 
-    console = Console(json)
+    console = Console(json, other_data)
     settings = Quantize(
-        pole_bits=pole_width(poles), weight_bits=weights, state_bits=state, message_bits=messages,
+        pole_bits=pole_width(poles), weight_bits=weights, state_bits=state, leak_bits=leaks,
+        message_bits=messages,
         headroom=headroom, range_rule=ranges, range_rules=range_rules(range_of or []),
     )  # fmt: skip
-    data, floating = load_data(calibrate, data_dir), load(graph)
-    made = settings.explained(floating, calibrated(floating, data, settings, console, percentile))
+    floating = load(graph)
+    data = load_data(calibrate, data_dir, floating)
+    seen = calibrated(floating, data, settings, console, percentile)
+    floating = remembering(floating, data)
+    made = settings.explained(floating, seen)
     integer = made.graph
     with console.progress("counting saturations", len(data)) as progress:
-        counts = dict(run(integer, data.inputs, "fast", (), progress).counts)
+        counts = dict(run(integer, data.inputs, "fast", (), progress, lengths=data.lengths).counts)
     checked = checked_on(floating, integer, data, console)
+    made = replace(made, losses=(*made.losses, *spikes_lost(floating, checked, data)))
     golden = golden_vectors(integer, data)
     save(output, integer, golden)
     document = {
@@ -119,27 +135,33 @@ def quantize(
 
 def quantized(graph: Graph, data: Dataset, settings: Quantize, console: Console) -> Graph:
     """Return the integer graph, its ranges taken from a float run on the data."""
-    return settings(graph, calibrated(graph, data, settings, console))
+    from neurossm.cli.made_for import remembering
+
+    return settings(remembering(graph, data), calibrated(graph, data, settings, console))
 
 
 def calibrated(
     graph: Graph, data: Dataset, settings: Quantize, console: Console, percent: float = PERCENTILE
 ) -> Ranges:
     """Return the ranges of a float run on the data, with percentiles where the settings ask."""
-    from neurossm.cli.executing import check_task
+    from neurossm.cli.made_for import check_task
     from neurossm.engine import run
     from neurossm.errors import InputError
     from neurossm.passes import calibrate
 
     if graph.is_integer:
-        raise InputError("quantize", expected="a float graph", got="one that is integer already")
-    check_task(graph, data)
+        raise InputError(
+            "quantize", expected="a float graph", got="one that is integer already",
+            remedy="it runs as it is; 'neurossm golden' gives it the golden vectors that verify and"
+            " deploy want",
+        )  # fmt: skip
+    check_task(graph, data, console)
     found: tuple[Any, ...] = ()
     if settings.uses("percentile"):
         kept = percentiles(graph, data, percent, console)
         found = (kept.result(), kept.states())
     with console.progress("calibrating", len(data)) as progress:
-        trace = run(graph, data.inputs, "float", "outputs", progress)
+        trace = run(graph, data.inputs, "float", "outputs", progress, lengths=data.lengths)
     return calibrate(graph, trace, *found)
 
 
@@ -153,36 +175,24 @@ def checked_on(floating: Graph, integer: Graph, data: Dataset, console: Console)
         return check(floating, integer, inputs, lengths, progress=progress)
 
 
+def spikes_lost(floating: Graph, checked: Check, data: Dataset) -> tuple[Loss, ...]:
+    """Return the neurons whose spikes a check found to be more or fewer."""
+    from neurossm.metrics.spike_losses import spike_losses
+
+    lengths = None if data.lengths is None else data.lengths[:CHECK_SAMPLES]
+    return spike_losses(floating, checked.end_to_end, data.inputs[:CHECK_SAMPLES], lengths)
+
+
 def percentiles(graph: Graph, data: Dataset, percent: float, console: Console) -> Percentiles:
     """Return what is above a percentile at every node, from a float run in small parts."""
     from neurossm.engine import run
     from neurossm.passes import Percentiles
 
     samples, steps = data.inputs.shape[:2]
-    kept = Percentiles(graph, graph.order, percent, samples * steps)
+    moments = samples * steps if data.lengths is None else int(data.lengths.sum())
+    kept = Percentiles(graph, graph.order, percent, moments)
     with console.progress("percentiles", samples) as progress:
         for start in range(0, samples, SAMPLES_A_PART):
-            part = data.inputs[start : start + SAMPLES_A_PART]
-            kept.add(run(graph, part, "float", "all", progress))
+            part = data.take(slice(start, start + SAMPLES_A_PART))
+            kept.add(run(graph, part.inputs, "float", "all", progress, lengths=part.lengths))
     return kept
-
-
-def golden_vectors(graph: Graph, data: Dataset) -> tuple[Golden, ...]:
-    """Return what the reference makes of two calibration samples and of extreme inputs."""
-    import numpy as np
-
-    from neurossm.engine import run
-    from neurossm.engine.inputs import input_range
-    from neurossm.store import Golden
-
-    name = graph.inputs[0]
-    # the middle of what is no padding, where something happens; then only the ends of the range
-    length = data.inputs.shape[1] if data.lengths is None else int(data.lengths[:2].min())
-    start = max(0, (length - GOLDEN_STEPS) // 2)
-    real = data.inputs[:2, start : min(start + GOLDEN_STEPS, length)].astype(np.int64)
-    low, high, _ = input_range(graph, name)
-    ends = np.where(np.random.default_rng(0).integers(0, 2, (1, *real.shape[1:])), high, low)
-    samples = np.concatenate([real, ends])
-    trace = run(graph, samples, "reference")
-    inputs = {name: samples}
-    return tuple(Golden.from_trace(inputs, trace, sample) for sample in range(len(samples)))

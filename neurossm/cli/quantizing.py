@@ -11,10 +11,11 @@ from neurossm.cli.console import Console
 from neurossm.errors import InputError
 
 if TYPE_CHECKING:
-    from neurossm.passes import Choice, Headroom, Quantization, Quantize
+    from neurossm.passes import Choice, Headroom, Loss, Quantization, Quantize
     from neurossm.trace import Counts
 
 # q15 is Q1.15 and q12 the profile of 12 bits for RF-like hardware, both with their sign
+LISTED = 8  # channels of a loss
 POLE_PROFILES = {"q15": 16, "q12": 12}
 
 
@@ -49,6 +50,7 @@ def report_document(
         "choices": [asdict(choice) for choice in made.choices],
         "poles": [asdict(change) for change in made.poles],
         "headroom": [asdict(room) for room in made.headroom],
+        "losses": [asdict(loss) for loss in made.losses],
         "saturations": {name: count.saturations for name, count in counts.items()},
     }
 
@@ -61,6 +63,7 @@ def print_report(
         ("node", "what", "format", "range", "seen", "possible", "held", "rounding", "why"),
         [_row(choice) for choice in made.choices],
         title="Formats",
+        keys=2,
     )
     console.say()
     console.table(
@@ -75,7 +78,15 @@ def print_report(
         ("node", "register", "bits", "worst case", "limit", "headroom"),
         [_room(room, counts, samples) for room in made.headroom],
         title="Headroom, in units",
+        keys=2,
     )
+    if made.losses:
+        console.say()
+        console.table(
+            ("node", "what", "channels", "lost", "how", "bits that would do"),
+            [_loss(loss) for loss in made.losses],
+            title="What the formats could not hold",
+        )
 
 
 def write_report(path: Path, document: dict[str, Any]) -> None:
@@ -91,6 +102,18 @@ def _row(choice: Choice) -> tuple[str, ...]:
     numbers = (choice.seen, choice.bound, choice.held, choice.error)
     cells = ("" if number is None else f"{number:.4g}" for number in numbers)
     return (choice.node, choice.what, choice.format, choice.rule, *cells, choice.reason)
+
+
+def _loss(loss: Loss) -> tuple[str, ...]:
+    listed = ", ".join(map(str, loss.channels[:LISTED]))
+    more = len(loss.channels) - LISTED
+    channels = listed + (f" and {more:,} more" if more > 0 else "")
+    options = {"weight_bits": "--weights", "state_bits": "--state", "leak_bits": "--leaks",
+               "pole_bits": "--poles"}  # fmt: skip
+    wider = "" if loss.bits is None else f"{loss.bits}"
+    if wider:
+        wider += f" ({options[loss.setting]})" if loss.setting else " (more than there are)"
+    return (loss.node, loss.what, channels, f"{loss.count:,} of {loss.of:,}", loss.reason, wider)
 
 
 def _room(room: Headroom, counts: dict[str, Counts], samples: int) -> tuple[object, ...]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from neurossm.energy import Energy, RateRow
     from neurossm.graph import Graph
     from neurossm.metrics import Metrics, Recorded
+    from neurossm.trace import Trace
     from neurossm_models.data import Dataset
 
 PACKAGES = ("neurossm", "numpy", "numba", "h5py", "torch", "lava-nc")
@@ -34,7 +35,7 @@ def make_report(
     graph: Graph,
     metrics: Metrics,
     energy: Energy | None,
-    accuracy: Accuracy,
+    accuracy: Accuracy | None,
     data: Dataset,
     *,
     file_name: str,
@@ -60,7 +61,7 @@ def make_report(
         steps_per_second=steps_per_second,
         timings=timings,
         accuracy=accuracy,
-        sample=run(graph, data.inputs[:1], "fast"),
+        sample=first_sample(graph, data),
         file_name=file_name,
         file_hash=graph_digest(graph),
         versions={"python": platform.python_version(), **_versions()},
@@ -71,13 +72,20 @@ def make_report(
     )
 
 
+def first_sample(graph: Graph, data: Dataset) -> Trace:
+    """Return the run of the first sequence, without its padding, every node recorded."""
+    return run(graph, data.take(slice(1)).trimmed().inputs, "fast")
+
+
 def timings_of(found: dict[str, Any]) -> Timings:
     """Return what `neurossm.cli.measuring.measure_cpu` found as the report shows it."""
+    from neurossm.cli.measuring import load_said
+
     machine = found["machine"]
     versions = {"Python": machine["python"], **machine["packages"]}
     return Timings(
         machine=f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}; load"
-        f" {machine['load_average'][0]:g}; "
+        f" {load_said(machine['load_average'])}; "
         + ", ".join(f"{name} {version}" for name, version in versions.items()),
         float_network=found["float_network"],
         boundary=found["boundary"],
@@ -122,7 +130,7 @@ def compare_with_float(
         raise InputError(f"--float {path}", expected="a float graph", got="an integer one",
                          remedy="give the file that `quantize` read")  # fmt: skip
     found = execute(graph, data, "float", "outputs", console)
-    alike = float((predictions(graph, found.trace, data) == predicted).mean())
+    alike = float((predictions(graph, found.trace) == predicted).mean())
     return replace(accuracy, float_graph=found.accuracy, agreement=alike)
 
 

@@ -62,7 +62,7 @@ def results(
 
 def measure_checkpoint(folder: Path, limit: int, data_dir: str, console: Console) -> Result:
     """Return what a checkpoint reaches: exported, quantized by default, on the fast engine."""
-    from neurossm.cli.executing import execute, load_data
+    from neurossm.cli.executing import execute, labeled, load_data
     from neurossm.cli.export import load_run
     from neurossm.cli.quantize import quantized
     from neurossm.energy import estimate
@@ -84,7 +84,7 @@ def measure_checkpoint(folder: Path, limit: int, data_dir: str, console: Console
         checkpoint=folder.name,
         task=known.task,
         accuracy_float=known.accuracy_float,
-        accuracy_int=run.accuracy,
+        accuracy_int=labeled(run.accuracy, known.task),
         test_sequences_int=len(test),
         parameters=known.parameters,
         spike_rates=tuple(metrics.spike_rates.values()),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.console import DATA, Console, DataDirOption, JsonOption, OtherDataOption
 from neurossm.cli.paths import READS, READS_DATA, WRITES
 from neurossm.errors import InputError
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def run(
     graph: Annotated[Path, typer.Argument(help="An .nssm file."), READS],
-    data: Annotated[str, typer.Option(help="NAME:SPLIT[:N], such as mnist:test:100."), READS_DATA],
+    data: Annotated[str, DATA, READS_DATA],
     engine: Annotated[
         str, typer.Option(help="reference | fast | lava (integers) or float.")
     ] = "fast",
@@ -50,15 +50,17 @@ def run(
         int, typer.Option(min=0, help="On Lava samples side by side (0: up to 32).")
     ] = 0,
     data_dir: DataDirOption = "",
+    other_data: OtherDataOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Run a graph on labeled data and print its accuracy."""
+    """Run a graph on data and print its accuracy, where the data have labels."""
     from neurossm.cli.executing import execute, lava_options, load_data
     from neurossm.store import load, save_trace
 
-    console = Console(json)
+    console = Console(json, other_data)
     options = dask_options(dask, workers, trace)
-    loaded, samples = load(graph), load_data(data, data_dir)
+    loaded = load(graph)
+    samples = load_data(data, data_dir, loaded)
     lava = lava_options(engine, fuse, stacked, len(samples))
     if options:
         from neurossm.cli.sharding import execute_on_dask
@@ -69,19 +71,24 @@ def run(
     if trace:
         save_trace(trace, result.trace)
     console.document(
-        {"engine": engine, "samples": result.trace.samples, "steps": result.trace.steps,
+        {"engine": engine, "samples": result.trace.samples, "steps": result.trace.mean_steps,
          "accuracy": result.accuracy, "seconds": result.seconds,
          "steps_per_second": result.steps_per_second, "startup_seconds": result.startup_seconds,
          "saturations": result.trace.saturations(), "counts": total_counts(result.trace),
          "trace": str(trace) if trace else None, "dask": where_it_ran(result)}
     )  # fmt: skip
     console.say(
-        f"{engine}: accuracy {result.accuracy:.2%} on {result.trace.samples} samples,"
+        f"{engine}: {said(result.accuracy)} on {result.trace.samples} samples,"
         f" {result.steps_per_second:,.0f} steps/s ({result.seconds:.2f} s),"
         f" {result.trace.saturations()} saturations"
     )
     if trace:
         console.say(f"trace: {trace}")
+
+
+def said(accuracy: float | None) -> str:
+    """Return an accuracy as a sentence says it."""
+    return "no labels" if accuracy is None else f"accuracy {accuracy:.2%}"
 
 
 def dask_options(address: str, workers: int, trace: Path | None) -> DaskOptions | None:

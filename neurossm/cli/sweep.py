@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.console import (
+    CALIBRATION,
+    Console,
+    DataDirOption,
+    JsonOption,
+    OtherDataOption,
+)
 from neurossm.cli.paths import READS, READS_CHIP, READS_DATA, WRITES
 from neurossm.cli.quantizing import pole_width
 from neurossm.cli.sweeping import FLOAT, Point, SweepFile, SweepRow, points
@@ -28,9 +34,7 @@ def sweep(
     data: Annotated[
         str, typer.Option(help="Test data, NAME:SPLIT:N, such as mnist:test:2000."), READS_DATA
     ],
-    calibrate: Annotated[
-        str, typer.Option(help="Data that sets the ranges, NAME:SPLIT:N."), READS_DATA
-    ],
+    calibrate: Annotated[str, CALIBRATION, READS_DATA],
     poles: Annotated[str, typer.Option(help="Widths of poles, such as 8,10,12,16.")] = "",
     weights: Annotated[str, typer.Option(help="Widths of weights and gains.")] = "",
     state: Annotated[str, typer.Option(help="Widths of states and membranes.")] = "",
@@ -51,6 +55,7 @@ def sweep(
         str, typer.Option(help="A chip by name, or a TOML file."), READS_CHIP
     ] = "loihi2",
     data_dir: DataDirOption = "",
+    other_data: OtherDataOption = False,
     json: JsonOption = False,
 ) -> None:
     """Quantize at many widths; accuracy and modelled energy of each.
@@ -60,13 +65,14 @@ def sweep(
     measured, so a sweep that was stopped goes on where it was.
     """
     from neurossm.cli.executing import load_data
+    from neurossm.cli.made_for import check_task
     from neurossm.cli.quantize import calibrated
     from neurossm.hardware import load_hardware
     from neurossm.passes import Quantize
     from neurossm.report.sweep_plot import check_plot, draw_sweep
     from neurossm.store import graph_digest, load
 
-    console, chip = Console(json), load_hardware(hardware)
+    console, chip = Console(json, other_data), load_hardware(hardware)
     given = {name: _widths(name, text) for name, text in
              (("poles", poles), ("weights", weights), ("state", state), ("messages", messages))
              if text}  # fmt: skip
@@ -77,7 +83,11 @@ def sweep(
     if plot:
         check_plot(plot)
     floating = load(graph)
-    test, calibration = load_data(data, data_dir), load_data(calibrate, data_dir)
+    test = load_data(data, data_dir, floating)
+    calibration = load_data(calibrate, data_dir, floating)
+    if not test.labeled:
+        raise InputError(f"--data {data}", expected="data with labels", got="none")
+    check_task(floating, test, console)
     table = SweepFile(output)
     digest = graph_digest(floating)[:16]
     wanted = [*([FLOAT] if with_float else []), *wanted]
@@ -125,7 +135,7 @@ def measure_point(
     except (GraphError, RangeError) as error:
         return replace(row, problem=str(error), seconds=time.perf_counter() - started)
     with console.progress(str(row.point), len(data)) as progress:
-        trace = run(integer, data.inputs, "fast", "outputs", progress)
+        trace = run(integer, data.inputs, "fast", "outputs", progress, lengths=data.lengths)
     metrics = measure(integer, trace)
     energy = estimate(metrics, integer, chip)
     rates = tuple(metrics.spike_rates.values())
@@ -142,13 +152,13 @@ def measure_point(
 
 def measure_float(row: SweepRow, graph: Graph, data: Dataset, console: Console) -> SweepRow:
     """Return the row with the accuracy of the float graph; it has no energy on the chip."""
-    from neurossm.cli.executing import accuracy
+    from neurossm.cli.executing import accuracy, labeled
     from neurossm.engine import run
 
     started = time.perf_counter()
     with console.progress("float", len(data)) as progress:
-        trace = run(graph, data.inputs, "float", "outputs", progress)
-    right = accuracy(graph, trace, data)
+        trace = run(graph, data.inputs, "float", "outputs", progress, lengths=data.lengths)
+    right = labeled(accuracy(graph, trace, data), "--data of a sweep")
     return replace(row, accuracy=right, seconds=time.perf_counter() - started)
 
 
@@ -199,4 +209,5 @@ def _print(console: Console, rows: Sequence[SweepRow]) -> None:
           share(row.accuracy), energy(row), share(row.spikes_per_neuron),
           "" if row.saturations is None else f"{row.saturations:,}", f"{row.seconds:.1f}",
           row.problem) for row in rows],
+        keys=4,
     )  # fmt: skip

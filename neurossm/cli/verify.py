@@ -26,14 +26,13 @@ def verify(
     json: JsonOption = False,
 ) -> int:
     """Replay the golden vectors of a file and compare every value of every node."""
-    from neurossm.store import load, load_golden
+    from neurossm.store import load, load_golden, missing_golden
 
     console = Console(json)
     loaded = load(graph)
     vectors = load_golden(graph, loaded)
     if not vectors:
-        raise InputError(f"{graph}", expected="golden vectors", got="none",
-                         remedy="write the file with 'neurossm quantize'")  # fmt: skip
+        raise missing_golden(graph, loaded)
     compared, mismatches, first = 0, 0, ""
     for index, vector in enumerate(vectors):
         result = replay(loaded, vector, engine, f"{graph}: golden vector {index}")

@@ -91,7 +91,7 @@ def baselines(graph: Graph, metrics: Metrics, digital: Hardware) -> tuple[Baseli
     )
 
 
-def _float32(graph: Graph, steps: int, digital: Hardware) -> Baseline:
+def _float32(graph: Graph, steps: float, digital: Hardware) -> Baseline:
     multiply, add = _joules(digital, "float32_multiply"), _joules(digital, "float32_add")
     costs = _Costs(multiply + add, multiply + add, multiply, add)
     cost = sum(_arithmetic(part, costs) for part in _ann(graph)) * steps
@@ -108,7 +108,7 @@ def _float32(graph: Graph, steps: int, digital: Hardware) -> Baseline:
     )
 
 
-def _int8(graph: Graph, steps: int, digital: Hardware, bits: int) -> Baseline:
+def _int8(graph: Graph, steps: float, digital: Hardware, bits: int) -> Baseline:
     costs = _integer_costs(digital, bits)
     cost = sum(_arithmetic(part, costs) for part in _ann(graph)) * steps
     width = min(bits, STATE_BITS) // 8

@@ -37,7 +37,7 @@ class Load:
         Name of each synapse node to its operations.
     """
 
-    steps: int
+    steps: float
     fired: Mapping[str, float]
     syn_ops: Mapping[str, float]
 

@@ -87,7 +87,7 @@ class Energy:
     """
 
     hardware: Hardware
-    steps: int
+    steps: float
     work: Work
     by_constant_set: Mapping[str, SetEnergy]
     step_time: Interval | None

@@ -7,7 +7,6 @@ operations; a `Stepper` runs the same operations one step at a time.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,13 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm import contract
+from neurossm.arguments import instance, whole
 from neurossm.engine import kernels
+from neurossm.engine.cores import usable_cores
 from neurossm.engine.inputs import check_inputs
 from neurossm.engine.operations import Operation, prepare
 from neurossm.engine.reference import State, initial_state
 from neurossm.errors import GraphError, InputError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
+from neurossm.lengths import Lengths, parts
 from neurossm.nodes import Input, message_frac
 from neurossm.trace import Counts, Trace
 
@@ -71,6 +73,17 @@ class Workspace:
             }
         )
 
+    def part(self, samples: int, steps: int) -> Workspace:
+        """Return a workspace for fewer samples or steps in the same memory, without gaps."""
+        return Workspace(
+            {
+                name: array.reshape(-1)[: samples * steps * array.shape[2]].reshape(
+                    samples, steps, array.shape[2]
+                )
+                for name, array in self.messages.items()
+            }
+        )
+
 
 def run(
     graph: Graph,
@@ -78,6 +91,7 @@ def run(
     record: tuple[str, ...],
     progress: Progress | None = None,
     threads: int | None = None,
+    lengths: Lengths | None = None,
 ) -> Trace:
     """Run an integer graph; see `neurossm.engine.run` for the checked entry.
 
@@ -85,32 +99,38 @@ def run(
     ----------
     threads
         Workers; by default one for each core that this process may use.
+    lengths
+        Steps of each sequence ``(B,)``; None: all have T. Sequences of one length run together,
+        and no step past an end is computed.
     """
     samples, steps = next(iter(inputs.values())).shape[:2]
     program = Program.of(graph)
+    made = np.empty if lengths is None else np.zeros  # 0 past the ends
     values = {
-        name: np.empty((samples, steps, graph.nodes[name].out_channels), np.int32)
-        for name in record
+        name: made((samples, steps, graph.nodes[name].out_channels), np.int32) for name in record
     }
     states = program.initial_states(samples)
     totals = {name: Counts() for name in graph.nodes}
-    workers = threads or len(os.sched_getaffinity(0))
+    tasks = parts(lengths, samples, steps, SAMPLES_A_TASK)
+    workers = min(threads or usable_cores(), max(1, len(tasks)))
 
     def work(worker: int) -> Iterator[tuple[int, dict[str, Counts]]]:
         space: Workspace | None = None
-        for start in range(worker * SAMPLES_A_TASK, samples, workers * SAMPLES_A_TASK):
-            part = slice(start, min(start + SAMPLES_A_TASK, samples))
-            size = part.stop - part.start
-            if space is None or size != SAMPLES_A_TASK:
-                space = Workspace.of(graph, size, steps)
-            chunk = {name: array[part] for name, array in inputs.items()}
+        for part, size, length in tasks[worker::workers]:
+            if space is None:
+                space = Workspace.of(graph, min(SAMPLES_A_TASK, samples), steps)
+            used = space.part(size, length)
+            chunk = {name: array[part, :length] for name, array in inputs.items()}
             local = {
                 name: {key: array[part] for key, array in state.items()}
                 for name, state in states.items()
             }
-            counts = execute(program, chunk, local, space)
+            counts = execute(program, chunk, local, used)
             for name, kept in values.items():
-                kept[part] = space.messages[name]
+                kept[part, :length] = used.messages[name]
+            for name, state in local.items():
+                for key, array in state.items():
+                    states[name][key][part] = array
             yield size, counts
 
     def drain(worker: int) -> dict[str, Counts]:
@@ -127,7 +147,7 @@ def run(
     final = {
         f"{name}.{part}": array for name, state in states.items() for part, array in state.items()
     }
-    return Trace("fast", values, samples, steps, final, totals)
+    return Trace("fast", values, samples, steps, final, totals, lengths=lengths)
 
 
 def execute(
@@ -186,6 +206,8 @@ class Stepper:
     """
 
     def __init__(self, graph: Graph, samples: int = 1) -> None:
+        instance("graph", graph, Graph, remedy="neurossm.load reads one from a file")
+        whole("samples", samples)
         contract.require(graph)
         if len(graph.inputs) != 1 or len(graph.outputs) != 1:
             raise GraphError(

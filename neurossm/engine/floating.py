@@ -6,7 +6,6 @@ nothing were ever rounded at run time.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.engine import kernels
+from neurossm.engine.cores import usable_cores
 from neurossm.fixed import Quantized
 from neurossm.graph import Graph
+from neurossm.lengths import Lengths, parts
 from neurossm.nodes import (
     LIF,
     Accumulate,
@@ -44,20 +45,24 @@ def run(
     inputs: dict[str, NDArray[np.int64]],
     record: tuple[str, ...],
     progress: Callable[[int], None] | None = None,
+    lengths: Lengths | None = None,
 ) -> Trace:
-    """Run a graph on real numbers; the trace holds the largest magnitudes in ``peaks``."""
-    samples, steps = next(iter(inputs.values())).shape[:2]
-    values = {name: np.empty((samples, steps, graph.nodes[name].out_channels)) for name in record}
+    """Run a graph on real numbers; the trace holds the largest magnitudes in ``peaks``.
 
-    def work(start: int) -> Peaks:
-        part = slice(start, min(start + SAMPLES_A_BLOCK, samples))
+    With lengths ``(B,)`` each sequence is run to its own end, so no peak is one of padding.
+    """
+    samples, steps = next(iter(inputs.values())).shape[:2]
+    values = {name: np.zeros((samples, steps, graph.nodes[name].out_channels)) for name in record}
+
+    def work(block: tuple[slice | NDArray[np.int64], int, int]) -> Peaks:
+        part, size, length = block
         peaks: Peaks = {}
         sent: dict[str, Reals] = {}
         for name in graph.order:
             node = graph.nodes[name]
             if isinstance(node, Input):
                 assert node.out is not None
-                sent[name] = np.ldexp(inputs[name][part].astype(np.float64), -node.out.frac)
+                sent[name] = np.ldexp(inputs[name][part, :length].astype(float), -node.out.frac)
             elif isinstance(node, DiagonalSSM):
                 sent[name], peaks[f"{name}.state"] = _ssm(node, _added(graph, name, sent))
             elif isinstance(node, LIF):
@@ -68,16 +73,16 @@ def run(
                 sent[name] = _evaluate(node, [sent[source] for source in graph.sources[name]])
             peaks[name] = np.abs(sent[name]).max(axis=(0, 1))
             if name in values:
-                values[name][part] = sent[name]
+                values[name][part, :length] = sent[name]
         if progress:
-            progress(part.stop - part.start)
+            progress(size)
         return peaks
 
     totals: Peaks = {}
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        for peaks in pool.map(work, range(0, samples, SAMPLES_A_BLOCK)):
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        for peaks in pool.map(work, parts(lengths, samples, steps, SAMPLES_A_BLOCK)):
             totals = {name: np.maximum(totals.get(name, 0.0), peak) for name, peak in peaks.items()}
-    return Trace("float", values, samples, steps, peaks=totals)
+    return Trace("float", values, samples, steps, peaks=totals, lengths=lengths)
 
 
 def _added(graph: Graph, name: str, sent: dict[str, Reals]) -> Reals:

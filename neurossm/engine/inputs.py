@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from neurossm.arguments import shown
 from neurossm.errors import InputError, RangeError
+from neurossm.fixed import whole_numbers
 from neurossm.graph import Graph
+from neurossm.lengths import Lengths, checked_lengths, inside
+from neurossm.nodes import Node
 
-Record = Literal["all", "outputs"] | tuple[str, ...]
+Record = Literal["all", "outputs"] | str | Sequence[str]
 
 
 def check_inputs(
@@ -30,9 +34,8 @@ def check_inputs(
         )
     checked, shapes = {}, set()
     for name, array in inputs.items():
-        array, node = np.asarray(array), graph.nodes[name]
-        if not np.issubdtype(array.dtype, np.integer):
-            raise InputError(f"input {name!r}", expected="integers", got=str(array.dtype))
+        node = graph.nodes[name]
+        array = whole_numbers(f"input {name!r}", array, _unit(node))
         if array.ndim != 3 or array.shape[2] != node.out_channels or 0 in array.shape:
             raise InputError(
                 f"input {name!r}",
@@ -50,6 +53,40 @@ def check_inputs(
     if len(shapes) > 1:
         raise InputError("inputs", expected="as many samples and steps in each", got=str(shapes))
     return checked
+
+
+def padded_inputs(
+    graph: Graph,
+    inputs: NDArray[np.integer] | Mapping[str, NDArray[np.integer]],
+    lengths: ArrayLike | None,
+) -> tuple[dict[str, NDArray[np.int64]], Lengths | None]:
+    """Return the checked inputs by name, 0 past the ends of the sequences, and where they end.
+
+    What stands in the padding is not looked at. None for the lengths: there is no padding.
+    """
+    if lengths is None:
+        return check_inputs(graph, inputs), None
+    if not isinstance(inputs, Mapping):
+        inputs = {graph.inputs[0]: inputs} if len(graph.inputs) == 1 else inputs
+    own: Lengths | None = None
+    if isinstance(inputs, Mapping):
+        emptied = {}
+        for name, given in inputs.items():
+            array = np.asarray(given)
+            if array.ndim == 3:  # anything else is refused below
+                own = checked_lengths(lengths, *array.shape[:2])
+                kept = inside(own, *array.shape[:2])
+                array = array if own is None else np.where(kept, array, np.zeros_like(array))
+            emptied[name] = array
+        inputs = emptied
+    return check_inputs(graph, inputs), own
+
+
+def _unit(node: Node) -> str:
+    """Return how real values become what an `Input` takes."""
+    assert node.out is not None  # an Input always has a format
+    times = f" * 2**{node.out.frac}" if node.out.frac else ""
+    return f"numpy.rint(values{times}).astype(int) are those of this input"
 
 
 def input_range(graph: Graph, name: str) -> tuple[int, int, str]:
@@ -71,6 +108,10 @@ def recorded(graph: Graph, record: Record) -> tuple[str, ...]:
         return graph.order
     if record == "outputs":
         return graph.outputs
+    if isinstance(record, str):  # one name
+        record = (record,)
+    if not isinstance(record, Iterable):
+        raise InputError("record", expected="all | outputs | names of nodes", got=shown(record))
     unknown = [name for name in record if name not in graph.nodes]
     if unknown:
         raise InputError("record", expected="names of nodes", got=repr(unknown[0]))

@@ -15,13 +15,19 @@ from neurossm.engine import floating
 from neurossm.errors import RangeError
 from neurossm.fixed import project_poles, round_to, saturate, symmetric_limit
 from neurossm.graph import Graph
+from neurossm.lengths import Lengths
 from neurossm.nodes import LIF, DiagonalSSM, Input
 
 Reals = NDArray[np.float64]
 WIDE = 62  # bits of a rounded value before it is saturated
 
 
-def run_narrow(graph: Graph, inputs: dict[str, NDArray[np.int64]], bits: int) -> dict[str, Reals]:
+def run_narrow(
+    graph: Graph,
+    inputs: dict[str, NDArray[np.int64]],
+    bits: int,
+    lengths: Lengths | None = None,
+) -> dict[str, Reals]:
     """Return what the outputs send, ``(B, T, C)`` each, with recurrences of `bits` bits.
 
     Parameters
@@ -32,6 +38,8 @@ def run_narrow(graph: Graph, inputs: dict[str, NDArray[np.int64]], bits: int) ->
         Name of each `Input` to integers ``(B, T, C)``.
     bits
         Of poles and of each part of a state, with the sign: 2 to 24.
+    lengths
+        Steps of each sequence ``(B,)``, checked; what the outputs send behind is of no meaning.
 
     Raises
     ------
@@ -40,7 +48,7 @@ def run_narrow(graph: Graph, inputs: dict[str, NDArray[np.int64]], bits: int) ->
     """
     if not 2 <= bits <= 24:
         raise RangeError("recurrence", expected="2 to 24 bits", got=str(bits))
-    peaks = floating.run(graph, inputs, ()).peaks
+    peaks = floating.run(graph, inputs, (), lengths=lengths).peaks
     sent: dict[str, Reals] = {}
     for name in graph.order:
         node = graph.nodes[name]
@@ -53,7 +61,7 @@ def run_narrow(graph: Graph, inputs: dict[str, NDArray[np.int64]], bits: int) ->
         if isinstance(node, DiagonalSSM):
             sent[name] = _ssm(node, added, peaks[f"{name}.state"], bits)
         elif isinstance(node, LIF):
-            sent[name] = floating._lif(node, added)[0]
+            sent[name], _ = floating._lif(node, added)
         else:
             sent[name] = floating._evaluate(node, operands)
     return {name: sent[name] for name in graph.outputs}

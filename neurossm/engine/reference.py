@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from neurossm.fixed import Fixed, saturate, shift
 from neurossm.graph import Graph
+from neurossm.lengths import Lengths
 from neurossm.nodes import (
     LIF,
     Accumulate,
@@ -82,6 +83,7 @@ def run(
     inputs: dict[str, Integers],
     record: tuple[str, ...],
     steps_of: Mapping[type[Node], StepFunction] | None = None,
+    lengths: Lengths | None = None,
 ) -> Trace:
     """Run an integer graph.
 
@@ -95,6 +97,9 @@ def run(
         Names of the nodes whose values are kept.
     steps_of
         What each type of node does in a step, `STEPS` by default; for who watches the steps.
+    lengths
+        Steps of each sequence ``(B,)``, checked by the caller; one that has ended takes no part in
+        any step behind. None: all have T.
     """
     table = STEPS if steps_of is None else steps_of
     samples, steps = next(iter(inputs.values())).shape[:2]
@@ -105,18 +110,22 @@ def run(
         for name in record
     }
     for t in range(steps):
+        here = slice(None) if lengths is None else np.flatnonzero(lengths > t)
         sent: dict[str, Integers] = {}
         for name in graph.order:
             node = graph.nodes[name]
             if isinstance(node, Input):
-                sent[name] = np.asarray(inputs[name][:, t], dtype=np.int64)
+                sent[name] = np.asarray(inputs[name][here, t], dtype=np.int64)
                 operands: list[Integers] = []
             else:
                 operands = [sent[source] for source in graph.sources[name]]
                 formats, by_channel = _formats(graph, name)
-                step = Step(operands, formats, states[name], counts[name], by_channel)
+                state = {part: array[here] for part, array in states[name].items()}
+                step = Step(operands, formats, state, counts[name], by_channel)
                 sent[name] = table[type(node)](node, step)
                 counts[name] = step.counts
+                for part, array in step.state.items():
+                    states[name][part][here] = array
             fired = _messages(sent[name], name in graph.vocabularies)
             counts[name] += Counts(
                 spikes_in=sum(_messages(u, isinstance(node, Embedding)) for u in operands),
@@ -124,11 +133,11 @@ def run(
                 axon_out=fired * len(graph.targets[name]),
             )
             if name in values:
-                values[name][:, t] = sent[name]
+                values[name][here, t] = sent[name]
     final = {
         f"{name}.{part}": array for name, state in states.items() for part, array in state.items()
     }
-    return Trace("reference", values, samples, steps, final, counts)
+    return Trace("reference", values, samples, steps, final, counts, lengths=lengths)
 
 
 def initial_state(node: Node, samples: int) -> State:

@@ -23,6 +23,7 @@ from neurossm.fixed.formats import (
     Fixed,
     Quantized,
 )
+from neurossm.fixed.whole import whole_numbers
 
 __all__ = [
     "ACCUMULATOR_BITS",
@@ -44,4 +45,5 @@ __all__ = [
     "saturate",
     "shift",
     "symmetric_limit",
+    "whole_numbers",
 ]

@@ -11,6 +11,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from neurossm.arguments import instance, real
 from neurossm.engine import run
 from neurossm.errors import InputError
 from neurossm.graph import Graph
@@ -87,14 +88,17 @@ class Checker:
         self._ends: list[tuple[EndToEnd, ...]] = []
         self._predicted: list[Predictions] = []
 
-    def add(self, left: Trace, right: Trace, lengths: NDArray[np.integer] | None = None) -> None:
-        """Add a float run and an integer run on the same inputs, with the values of all nodes."""
+    def add(self, left: Trace, right: Trace) -> None:
+        """Add a float run and an integer run on the same inputs, with the values of all nodes.
+
+        Sequences count to their own ends, as the traces have them.
+        """
         floating, integer = self._graphs
         self._samples += left.samples
-        self._steps = max(self._steps, left.steps)
-        self._layers.append(per_layer_errors(floating, integer, right, lengths))
-        self._ends.append(end_to_end(integer, left, right, lengths))
-        predicted = predictions(integer, left, right, lengths)
+        self._steps = max(self._steps, int(left.ends.max()))
+        self._layers.append(per_layer_errors(floating, integer, right))
+        self._ends.append(end_to_end(integer, left, right))
+        predicted = predictions(integer, left, right)
         if predicted:
             self._predicted.append(predicted)
 
@@ -141,7 +145,15 @@ def check(
     GraphError, InputError, RangeError
         As `neurossm.engine.run`; if the graphs are not such a pair.
     """
+    instance("floating", floating, Graph)
+    instance("integer", integer, Graph)
+    real("tolerance", tolerance, 0, float("inf"), "0 or more")
     checker = Checker(floating, integer)
+    if not isinstance(inputs, Mapping):
+        inputs = np.asarray(inputs)
+        if inputs.ndim != 3:
+            raise InputError("inputs", expected="samples x steps x channels",
+                             got=f"shape {inputs.shape}")  # fmt: skip
     arrays = inputs if isinstance(inputs, Mapping) else {integer.inputs[0]: inputs}
     if not isinstance(inputs, Mapping) and len(integer.inputs) > 1:
         arrays = {"": inputs}  # `run` says what is expected
@@ -149,9 +161,10 @@ def check(
     size = samples_a_part(integer, steps)
     for start in range(0, samples, size):
         part = {name: array[start : start + size] for name, array in arrays.items()}
-        left = run(floating, part, "float", "all", progress)
-        right = run(integer, part, "fast", "all", progress)
-        checker.add(left, right, None if lengths is None else lengths[start : start + size])
+        own = None if lengths is None else lengths[start : start + size]
+        left = run(floating, part, "float", "all", progress, lengths=own)
+        right = run(integer, part, "fast", "all", progress, lengths=own)
+        checker.add(left, right)
     return checker.result(tolerance)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.graph import Graph
-from neurossm.metrics.per_layer import real_steps
+from neurossm.lengths import without_padding
 from neurossm.nodes import Output, format_of
 from neurossm.trace import Trace, units
 
@@ -145,9 +145,7 @@ class Predictions:
         )
 
 
-def end_to_end(
-    integer: Graph, left: Trace, right: Trace, lengths: NDArray[np.integer] | None = None
-) -> tuple[EndToEnd, ...]:
+def end_to_end(integer: Graph, left: Trace, right: Trace) -> tuple[EndToEnd, ...]:
     """Return the comparison of every node that both traces hold, in the integer graph's order.
 
     Parameters
@@ -155,23 +153,20 @@ def end_to_end(
     integer
         The graph of `right`.
     left, right
-        A float run and an integer run on the same inputs.
-    lengths
-        ``(B,)``, steps of each sequence; what comes behind is padding and does not count.
+        A float run and an integer run on the same inputs, of sequences that end alike.
     """
     found, unit = [], units(integer)
     for name in integer.order:
         if name not in left.values or name not in right.values:
             continue
-        valid = real_steps(left.values[name].shape, lengths)
-        a = np.asarray(left.values[name], dtype=np.float64) * valid
-        b = np.asarray(right.values[name], dtype=np.float64) * unit[name] * valid
+        a = without_padding(left.values[name], left.lengths).astype(np.float64)
+        b = without_padding(right.values[name], right.lengths) * unit[name]
         distance, spikes = np.abs(a - b), format_of(integer.nodes[name]).is_spike
-        expected, got = (np.abs(x).sum(axis=(0, 1)) * spikes for x in (a, b))
+        expected, got = (np.abs(x).sum(axis=0) * spikes for x in (a, b))
         found.append(
             EndToEnd(
-                name, int(valid.sum()), distance.sum(axis=(0, 1)), distance.max(axis=(0, 1)),
-                np.abs(a).max(axis=(0, 1)), expected, got,
+                name, len(distance), distance.sum(axis=0), distance.max(axis=0),
+                np.abs(a).max(axis=0), expected, got,
                 float(np.max(unit[name])), spikes,
                 isinstance(integer.nodes[name], Output),
             )
@@ -179,14 +174,12 @@ def end_to_end(
     return tuple(found)
 
 
-def predictions(
-    integer: Graph, left: Trace, right: Trace, lengths: NDArray[np.integer] | None = None
-) -> Predictions | None:
+def predictions(integer: Graph, left: Trace, right: Trace) -> Predictions | None:
     """Return the predictions at the first output; None where it has one channel."""
     name = integer.outputs[0]
     if left.values[name].shape[2] < 2:
         return None
-    valid = real_steps(left.values[name].shape, lengths)
+    valid = left.inside
     scores = []
     for trace, unit in ((left, 1.0), (right, units(integer)[name])):
         values = np.asarray(trace.values[name], dtype=np.float64) * unit * valid

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from neurossm.arguments import instance
 from neurossm.errors import GraphError, InputError
 from neurossm.graph import Graph
 from neurossm.metrics.activity import ActivityTable, activity
@@ -25,13 +26,16 @@ class Metrics:
 
     Attributes
     ----------
-    engine, samples, steps
+    engine, samples
         Of the trace.
+    steps
+        Of one sequence, to its own end; the mean where they differ, so samples times steps is what
+        was run.
     nodes
-        Node name to its counts, summed over samples and steps.
+        Node name to its counts, summed over the steps of all sequences.
     spike_rates
         Name of each node that spikes (inputs apart) to its mean rate: spikes sent divided by
-        channels times steps times samples; spikes a channel and step.
+        channels times the steps of all sequences; spikes a channel and step.
     multiplies_from_spikes, multiplies_from_graded
         Weights multiplied in synapses that receive spikes (must be 0) and graded messages.
     additions_of_graded
@@ -49,7 +53,7 @@ class Metrics:
 
     engine: str
     samples: int
-    steps: int
+    steps: float
     nodes: Mapping[str, Counts]
     spike_rates: Mapping[str, float]
     multiplies_from_spikes: int
@@ -68,6 +72,10 @@ class Metrics:
     def total(self) -> Counts:
         """Sum over all nodes."""
         return sum(self.nodes.values(), Counts())
+
+    def with_counts(self, graph: Graph, counts: Mapping[str, Counts]) -> Metrics:
+        """Return the metrics of a run of as many steps with other counts of every node."""
+        return _of_counts(graph, counts, self.engine, self.samples, self.steps)
 
     def per_sample(self) -> dict[str, float]:
         """Return the totals divided by samples."""
@@ -133,6 +141,8 @@ def measure(graph: Graph, trace: Trace) -> Metrics:
     InputError
         If the trace has no counts of some node.
     """
+    instance("graph", graph, Graph, remedy="neurossm.load reads one from a file")
+    instance("trace", trace, Trace, remedy="run(graph, inputs) makes one")
     if not graph.is_integer:
         raise GraphError("metrics", expected="an integer graph", got="a float one")
     missing = [name for name in graph.nodes if name not in trace.counts]
@@ -144,7 +154,13 @@ def measure(graph: Graph, trace: Trace) -> Metrics:
             remedy="run the reference or the fast engine",
         )
     counts = {name: trace.counts[name] for name in graph.nodes}
-    runs = trace.samples * trace.steps
+    return _of_counts(graph, counts, trace.engine, trace.samples, trace.mean_steps)
+
+
+def _of_counts(
+    graph: Graph, counts: Mapping[str, Counts], engine: str, samples: int, steps: float
+) -> Metrics:
+    runs = round(samples * steps)
     spiking = [name for name, node in graph.nodes.items() if is_spiking(node)]
     recurrent = [name for name, node in graph.nodes.items() if isinstance(node, DiagonalSSM | LIF)]
     spike_fed = {name for name in graph.nodes if _receives_spikes(graph, name)}
@@ -152,9 +168,9 @@ def measure(graph: Graph, trace: Trace) -> Metrics:
         name for name, node in graph.nodes.items() if isinstance(node, Affine)
     } - spike_fed
     return Metrics(
-        engine=trace.engine,
-        samples=trace.samples,
-        steps=trace.steps,
+        engine=engine,
+        samples=samples,
+        steps=steps,
         nodes=counts,
         spike_rates={
             name: counts[name].spikes_out / (graph.nodes[name].out_channels * runs)
@@ -168,8 +184,8 @@ def measure(graph: Graph, trace: Trace) -> Metrics:
             counts[name].syn_ops - counts[name].synaptic_multiplies for name in graded_fed
         ),
         state_updates=sum(counts[name].dendrite_updates for name in recurrent),
-        neurobench=neurobench_numbers(graph, counts, spike_fed, trace),
-        recurrence=recurrence(graph, counts, trace),
+        neurobench=neurobench_numbers(graph, counts, spike_fed, samples, steps),
+        recurrence=recurrence(graph, counts, samples, steps),
         activity=activity(graph, counts),
     )
 

@@ -162,7 +162,7 @@ def check_multiplications(graph: Graph, inputs: Mapping[str, NDArray[np.int64]])
         Name of each `Input` to integers ``(B, T, C)``, checked by `check_inputs`.
     """
     found, trace = record_operations(graph, inputs)
-    each, runs = per_step(graph), trace.samples * trace.steps
+    each, runs = per_step(graph), trace.real_steps
     differing = []
     for name, node in graph.nodes.items():
         done = found[name]

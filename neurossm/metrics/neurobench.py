@@ -23,13 +23,17 @@ from neurossm.fixed import Quantized
 from neurossm.graph import Graph
 from neurossm.metrics.dense import dense_operations
 from neurossm.nodes import LIF, Affine, DiagonalSSM, Input, Node, Output, PiecewiseLinear
-from neurossm.trace import Counts, Trace
+from neurossm.trace import Counts
 
 VERSION = "2.3.0"
 
 
 def neurobench_numbers(
-    graph: Graph, counts: Mapping[str, Counts], spike_fed: Set[str], trace: Trace
+    graph: Graph,
+    counts: Mapping[str, Counts],
+    spike_fed: Set[str],
+    samples: int,
+    steps: float,
 ) -> dict[str, float]:
     """Return the six numbers, per sample; see `neurossm.metrics.measure`."""
     graded_fed = {name for name, node in graph.nodes.items() if isinstance(node, Affine)}
@@ -37,16 +41,18 @@ def neurobench_numbers(
     acs, macs = (sum(counts[name].syn_ops for name in fed) for fed in (spike_fed, graded_fed))
     dense = sum(found.matrix_macs for found in dense_operations(graph).values())
     return {
-        "Effective_ACs": acs / trace.samples,
-        "Effective_MACs": macs / trace.samples,
-        "Dense": float(dense * trace.steps),
-        "ActivationSparsity": _activation_sparsity(graph, counts, trace.samples * trace.steps),
+        "Effective_ACs": acs / samples,
+        "Effective_MACs": macs / samples,
+        "Dense": float(dense * steps),
+        "ActivationSparsity": _activation_sparsity(graph, counts, round(samples * steps)),
         "ConnectionSparsity": _connection_sparsity(graph),
         "Footprint": float(_footprint(graph)),
     }
 
 
-def recurrence(graph: Graph, counts: Mapping[str, Counts], trace: Trace) -> dict[str, float]:
+def recurrence(
+    graph: Graph, counts: Mapping[str, Counts], samples: int, steps: float
+) -> dict[str, float]:
     """Return the work of recurrences for one sample, which NeuroBench does not see.
 
     ``State_Updates`` are updates of complex states, membranes and refractory traces;
@@ -57,8 +63,8 @@ def recurrence(graph: Graph, counts: Mapping[str, Counts], trace: Trace) -> dict
     dense = dense_operations(graph)
     names = [name for name, node in graph.nodes.items() if isinstance(node, DiagonalSSM | LIF)]
     return {
-        "State_Updates": sum(counts[name].dendrite_updates for name in names) / trace.samples,
-        "Effective_MACs": float(sum(dense[name].state_macs for name in names) * trace.steps),
+        "State_Updates": sum(counts[name].dendrite_updates for name in names) / samples,
+        "Effective_MACs": float(sum(dense[name].state_macs for name in names) * steps),
     }
 
 

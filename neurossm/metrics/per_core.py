@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from neurossm.errors import InputError
 from neurossm.fixed import Quantized
 from neurossm.graph import Graph
+from neurossm.lengths import without_padding
 from neurossm.metrics.state_messages import state_messages
 from neurossm.nodes import Affine
 from neurossm.placement import Connection, Placement, Population
@@ -100,12 +101,13 @@ def per_core(placement: Placement, graph: Graph, trace: Trace) -> CoreActivity:
             "trace", expected="values of every node", got=f"none of {missing[0]!r}",
             remedy='record="all"',
         )  # fmt: skip
-    runs, outside = trace.samples * trace.steps, _axons_from_outside(placement)
+    runs, outside = trace.real_steps, _axons_from_outside(placement)
     sent: dict[str, tuple[Floats, Floats]] = {}
     for name in graph.inputs:
         values = trace.values[name]
         if name in graph.vocabularies:
-            counted = np.bincount(values.ravel().astype(np.int64), minlength=outside.get(name, 0))
+            tokens = without_padding(values, trace.lengths).ravel().astype(np.int64)
+            counted = np.bincount(tokens, minlength=outside.get(name, 0))
         else:
             counted = np.count_nonzero(values, axis=(0, 1))
         sent[name] = (counted / runs, counted / runs)
@@ -118,7 +120,7 @@ def per_core(placement: Placement, graph: Graph, trace: Trace) -> CoreActivity:
         else:
             counted = np.count_nonzero(trace.values[population.name], axis=(0, 1))
         sent[population.name] = (counted / runs, counted / runs)
-    basis = f"{trace.samples} samples of {trace.steps} steps, {trace.engine} engine"
+    basis = f"{trace.samples} samples of {trace.mean_steps:,.10g} steps, {trace.engine} engine"
     return _activity(placement, sent, lambda c, low: _dense_of(graph, c, low), basis)
 
 

@@ -14,7 +14,18 @@ from numpy.typing import NDArray
 from neurossm.engine import run
 from neurossm.errors import InputError
 from neurossm.graph import Graph
-from neurossm.nodes import LIF, Input, Node, Output, TernaryThreshold, Threshold, format_of
+from neurossm.lengths import without_padding
+from neurossm.nodes import (
+    LIF,
+    BatchNorm,
+    Input,
+    Node,
+    Output,
+    TernaryThreshold,
+    Threshold,
+    format_of,
+    message_frac,
+)
 from neurossm.trace import Trace, units
 
 Reals = NDArray[np.float64]
@@ -151,9 +162,7 @@ class PerLayerError:
         )
 
 
-def per_layer_errors(
-    floating: Graph, integer: Graph, trace: Trace, lengths: NDArray[np.integer] | None = None
-) -> tuple[PerLayerError, ...]:
+def per_layer_errors(floating: Graph, integer: Graph, trace: Trace) -> tuple[PerLayerError, ...]:
     """Return the per-layer error of every node that both graphs hold, in the integer graph's order.
 
     Parameters
@@ -161,9 +170,7 @@ def per_layer_errors(
     floating, integer
         The same network; nodes are paired by name.
     trace
-        Of the integer graph, with the values of all nodes.
-    lengths
-        ``(B,)``, steps of each sequence; what comes behind is padding and does not count.
+        Of the integer graph, with the values of all nodes; sequences count to their own ends.
 
     Raises
     ------
@@ -171,7 +178,7 @@ def per_layer_errors(
         If a node has other sources or channels in the two graphs, or the trace lacks a node.
     """
     return tuple(
-        per_layer_error(floating, integer, trace, name, lengths)
+        per_layer_error(floating, integer, trace, name)
         for name in integer.order
         if name in floating.nodes
     )
@@ -182,7 +189,6 @@ def per_layer_error(
     integer: Graph,
     trace: Trace,
     name: str,
-    lengths: NDArray[np.integer] | None = None,
 ) -> PerLayerError:
     """Return the per-layer error of one node; parameters and errors as `per_layer_errors`."""
     node, made = floating.nodes[name], integer.nodes[name]
@@ -193,50 +199,31 @@ def per_layer_error(
         expected = messages * 2.0 ** -format_of(node).frac
     else:
         expected = _alone(node, integer, trace, name)
-    valid = real_steps(found.shape, lengths)
-    distance = np.where(valid, np.abs(found - expected), 0.0)
-    spikes, nothing = format_of(made).is_spike, np.zeros(found.shape[2])
+    lag = _lag(found - expected, trace.inside)
+    found, expected = (without_padding(values, trace.lengths) for values in (found, expected))
+    distance = np.abs(found - expected)
+    spikes, nothing = format_of(made).is_spike, np.zeros(found.shape[1])
     return PerLayerError(
         name,
-        int(valid.sum()),
-        np.count_nonzero(distance, axis=(0, 1)),
-        distance.max(axis=(0, 1)),
-        distance.sum(axis=(0, 1)),
-        np.where(valid, np.abs(expected), 0.0).max(axis=(0, 1)),
-        np.abs(expected * valid).sum(axis=(0, 1)) if spikes else nothing,
-        np.abs(found * valid).sum(axis=(0, 1)) if spikes else nothing,
-        _lag(found - expected, valid) if spikes else nothing,
+        len(distance),
+        np.count_nonzero(distance, axis=0),
+        distance.max(axis=0),
+        distance.sum(axis=0),
+        np.abs(expected).max(axis=0),
+        np.abs(expected).sum(axis=0) if spikes else nothing,
+        np.abs(found).sum(axis=0) if spikes else nothing,
+        lag if spikes else nothing,
         spikes,
         isinstance(node, Input | Output | Threshold | TernaryThreshold),
         any(isinstance(integer.nodes[to], COMPARE) for to in integer.targets[name]),
     )
 
 
-def real_steps(
-    shape: tuple[int, ...], lengths: NDArray[np.integer] | None = None
-) -> NDArray[np.bool_]:
-    """Return which steps of ``(B, T, C)`` are no padding, ``(B, T, 1)``.
-
-    Raises
-    ------
-    InputError
-        If the lengths are not one for each sample, from 1 to T.
-    """
-    samples, steps = shape[:2]
-    if lengths is None:
-        return np.ones((samples, steps, 1), dtype=bool)
-    given = np.asarray(lengths)
-    if given.shape != (samples,) or np.any(given < 1) or np.any(given > steps):
-        got = (
-            f"shape {given.shape}" if given.shape != (samples,) else f"{given.min()}..{given.max()}"
-        )
-        raise InputError("lengths", expected=f"{samples} numbers from 1 to {steps}", got=got)
-    return np.asarray((np.arange(steps) < given[:, None])[:, :, None])
-
-
 def _lag(difference: Reals, valid: NDArray[np.bool_]) -> Reals:
     running = np.abs(np.cumsum(difference * valid, axis=1)) * valid
-    return np.asarray((running.sum(axis=1) / valid.sum(axis=1)).sum(axis=0))
+    # added one after the other, as padding would change the pairs that a sum makes
+    total = np.cumsum(running, axis=1)[:, -1]
+    return np.asarray((total / valid.sum(axis=1)).sum(axis=0))
 
 
 def _share(part: Reals, whole: Reals) -> Reals:
@@ -255,7 +242,14 @@ def _alone(node: Node, integer: Graph, trace: Trace, name: str) -> Reals:
         )
         for source in sources
     }
-    edges = [(source, name) for source in sources]
+    edges = []
+    for source in sources:
+        frac, last = message_frac(integer.nodes[source]), source
+        if not isinstance(frac, int):  # the Input has the least of them: to each its own
+            least, last = format_of(integer.nodes[source]).frac, f"{source}.rows"
+            nodes[last] = BatchNorm(gain=np.exp2(least - frac), offset=np.zeros(len(frac)))
+            edges.append((source, last))
+        edges.append((last, name))
     nodes[name] = node
     if not isinstance(node, Output):
         end = f"{name}.end"
@@ -263,7 +257,9 @@ def _alone(node: Node, integer: Graph, trace: Trace, name: str) -> Reals:
         edges.append((name, end))
     inputs = {source: np.asarray(trace.values[source], dtype=np.int64) for source in sources}
     graph = Graph(nodes, tuple(edges), integer.dt)
-    return np.asarray(run(graph, inputs, "float", (name,)).values[name], dtype=np.float64)
+    return np.asarray(
+        run(graph, inputs, "float", (name,), lengths=trace.lengths).values[name], dtype=np.float64
+    )
 
 
 def _check_pair(floating: Graph, integer: Graph, trace: Trace, name: str) -> None:

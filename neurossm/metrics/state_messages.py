@@ -36,9 +36,10 @@ def state_messages(graph: Graph, name: str, trace: Trace) -> NDArray[np.int64]:
     state_frac = quantized(node.drive_re).frac_by_channel()
     c_shift = c_re.frac_by_channel() + state_frac - 1 - format_of(node).frac
     sent = np.zeros((node.in_channels, node.modes), np.int64)
-    for t in range(trace.steps):
+    inside = trace.inside[..., None]
+    for t in range(int(trace.ends.max())):
         operands = [np.asarray(trace.values[s][:, t], dtype=np.int64) for s in sources]
         STEPS[DiagonalSSM](node, Step(operands, formats, state, Counts()))
         part = shift(c_re.values * state["re"], c_shift) - shift(c_im.values * state["im"], c_shift)
-        sent += np.count_nonzero(part, axis=0)
+        sent += np.count_nonzero(part * inside[:, t], axis=0)
     return sent.ravel()

@@ -179,15 +179,16 @@ class LIF(Node):
         if self.reset not in self.resets:
             expected = " | ".join(self.resets)
             raise GraphError("LIF.reset", expected=expected, got=repr(self.reset))
-        for name, leak, fits in (("tau", self.tau, "at most"), ("rho", self.rho, "below")):
+        for name, leak in (("tau", self.tau), ("rho", self.rho)):
             low, high = mantissas(leak).min(), mantissas(leak).max()
             # leaks with several exponents do not keep the contract, which says so later
             integer = isinstance(leak, Quantized)
             one = 2 ** max(int(np.max(quantized(leak).frac)), 0) if integer else 1
-            if low < 0 or high > one or (high == one and name == "rho" and not integer):
+            below = name == "rho" and not integer  # as an integer it may round to one
+            if low < 0 or high > one or (below and high == one):
                 raise GraphError(
                     f"LIF.{name}",
-                    expected=f"at least 0 and {fits} {one}",
+                    expected=f"at least 0 and {'below' if below else 'at most'} {one}",
                     got=f"{low:g} to {high:g}",
                 )
         least, trace = mantissas(self.theta).min(), mantissas(self.kappa).min()

@@ -5,6 +5,7 @@ from neurossm.passes.calibrate import Ranges, calibrate
 from neurossm.passes.choices import Choice
 from neurossm.passes.fold_batch_norm import fold_batch_norm
 from neurossm.passes.headroom import Headroom, PoleChange, headroom, pole_changes
+from neurossm.passes.losses import Loss, losses
 from neurossm.passes.percentiles import Percentiles
 from neurossm.passes.quantize import Quantization, Quantize
 
@@ -12,6 +13,7 @@ __all__ = [
     "Bounds",
     "Choice",
     "Headroom",
+    "Loss",
     "Percentiles",
     "PoleChange",
     "Quantization",
@@ -21,5 +23,6 @@ __all__ = [
     "calibrate",
     "fold_batch_norm",
     "headroom",
+    "losses",
     "pole_changes",
 ]

@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from neurossm.arguments import instance
 from neurossm.errors import GraphError, InputError
 from neurossm.graph import Graph
 from neurossm.nodes import LIF, DiagonalSSM
@@ -30,6 +31,8 @@ class Ranges:
     inputs
         `LIF` name to the largest magnitudes of what arrived, ``(C,)``: they bound its membrane by
         ``|y| / (1 - tau)``.
+    membranes
+        `LIF` name to the largest magnitudes of its membrane before a reset, ``(C,)``.
     percentiles
         Node name to that percentile of its magnitudes that was asked for; empty where none was.
     state_percentiles
@@ -40,6 +43,7 @@ class Ranges:
     states: Mapping[str, NDArray[np.float64]]
     samples: int
     inputs: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    membranes: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     percentiles: Mapping[str, float] = field(default_factory=dict)
     state_percentiles: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
@@ -68,7 +72,9 @@ def calibrate(
     GraphError
         If a value is not finite: the float model itself overflows.
     """
-    messages, states, inputs = {}, {}, {}
+    instance("graph", graph, Graph, remedy="neurossm.load reads one from a file")
+    instance("trace", trace, Trace, remedy='run(graph, inputs, "float") makes one')
+    messages, states, inputs, membranes = {}, {}, {}, {}
     for name, node in graph.nodes.items():
         if name not in trace.peaks:
             raise InputError(
@@ -81,6 +87,7 @@ def calibrate(
             states[name] = trace.peaks[f"{name}.state"]
         if isinstance(node, LIF):
             inputs[name] = trace.peaks[f"{name}.input"]
+            membranes[name] = trace.peaks[f"{name}.state"]
         if not np.isfinite(messages[name]):
             raise GraphError(f"node {name!r}", expected="finite values", got="an overflow")
     return Ranges(
@@ -88,6 +95,7 @@ def calibrate(
         MappingProxyType(states),
         trace.samples,
         MappingProxyType(inputs),
+        MappingProxyType(membranes),
         MappingProxyType(dict(percentiles or {})),
         MappingProxyType(dict(state_percentiles or {})),
     )

@@ -26,6 +26,8 @@ from neurossm.nodes import (
     format_of,
     quantized,
 )
+from neurossm.passes.lost_states import leak_change
+from neurossm.passes.membranes import HORIZON, steps_of
 from neurossm.passes.ranges import RangeRules
 from neurossm.passes.response import real
 from neurossm.passes.room import FormatNote
@@ -51,7 +53,7 @@ class Choice:
     held
         Magnitude that the format was made for, headroom included; None where no range decided.
     error
-        Largest rounding error of the parameters, real units; None for messages and states.
+        Largest rounding error of the parameters, real units; None for messages, states and leaks.
     reason
         What set the exponent, in words.
     """
@@ -76,6 +78,7 @@ class Around:
     real: Node
     rules: RangeRules
     note: FormatNote | None
+    steps: int
 
     def messages(self, node: Node, reason: str) -> Choice:
         """Return the choice of its messages; `reason` where no range decided."""
@@ -94,6 +97,12 @@ class Around:
             held=held.value if held else None,
         )
 
+    def leaks(self, what: str, made: object, before: object) -> Choice:
+        """Return the choice of leaks, with what rounding makes of the worst of them."""
+        found, kind = quantized(made), type(self.real).__name__
+        change = leak_change(real(before), int(np.max(found.frac)), self.steps)
+        return Choice(self.name, kind, what, shown(found), "parameters", f"to nearest: {change}")
+
     def parameters(self, what: str, made: object, before: object, reason: str) -> Choice:
         """Return the choice of a parameter, with its largest rounding error."""
         found = quantized(made)
@@ -107,8 +116,9 @@ def choices(
 ) -> tuple[Choice, ...]:
     """Return every choice for an integer graph made from a float graph, in graph order."""
     found: list[Choice] = []
+    steps = steps_of(graph) or HORIZON
     for name in graph.order:
-        around = Around(name, graph.nodes[name], rules, notes.get(name))
+        around = Around(name, graph.nodes[name], rules, notes.get(name), steps)
         found.extend(CHOICES[type(graph.nodes[name])](integer.nodes[name], around))
     return tuple(found)
 
@@ -131,6 +141,8 @@ def _affine(node: Affine, around: Around) -> Iterator[Choice]:
     before = around.real
     assert isinstance(before, Affine)
     reason = "ternary: messages are added" if node.only_adds else "the largest weight fits"
+    if not isinstance(quantized(node.weight).frac, int):
+        reason = "the largest weight of each row fits"
     yield around.parameters("weights", node.weight, before.weight, reason)
     yield around.messages(node, "exact: fraction bits of weights and messages add up")
 
@@ -167,14 +179,13 @@ def _compared(node: Threshold | TernaryThreshold, around: Around) -> Iterator[Ch
 
 
 def _lif(node: LIF, around: Around) -> Iterator[Choice]:
-    before, reason = around.real, "the input's exponent"
+    before, reason = around.real, "the membrane's exponent"
     assert isinstance(before, LIF)
     yield around.parameters("theta", node.theta, before.theta, f"{reason}, rounded up")
-    leak = "12-bit leaks, to nearest and below 1"
-    yield around.parameters("tau", node.tau, before.tau, leak)
+    yield around.leaks("tau", node.tau, before.tau)
     if node.has_trace:
         yield around.parameters("kappa", node.kappa, before.kappa, reason)
-        yield around.parameters("rho", node.rho, before.rho, leak)
+        yield around.leaks("rho", node.rho, before.rho)
     yield around.messages(node, "spikes")
 
 

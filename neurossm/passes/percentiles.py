@@ -7,8 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from neurossm.arguments import real, whole
 from neurossm.errors import InputError
 from neurossm.graph import Graph
+from neurossm.lengths import without_padding
 from neurossm.nodes import DiagonalSSM
 from neurossm.trace import Trace
 
@@ -33,7 +35,7 @@ class Percentiles:
         99 to 100: below, more would have to be kept than is sensible, and a format that clips one
         value in a hundred is no format.
     moments
-        Samples times steps of all parts together.
+        Steps of all sequences of all parts together, each to its own end.
 
     Raises
     ------
@@ -42,8 +44,10 @@ class Percentiles:
     """
 
     def __init__(self, graph: Graph, names: Sequence[str], percent: float, moments: int) -> None:
-        if not 99 <= percent <= 100:
-            raise InputError("percentile", expected="99 to 100", got=str(percent))
+        real("percentile", percent, 99, 100, "99 to 100")
+        whole("moments", moments)
+        if unknown := [name for name in names if name not in graph.nodes]:
+            raise InputError("names", expected="names of nodes", got=repr(unknown[0]))
         self._graph = graph
         self._kept: dict[str, Reals] = {name: np.zeros(0) for name in names}
         nodes = {name: graph.nodes[name] for name in names}
@@ -65,13 +69,15 @@ class Percentiles:
         Whole sequences, of all nodes that are wanted and of those in front of a `DiagonalSSM`.
         """
         for name, kept in self._kept.items():
-            values = np.abs(trace.values[name]).ravel().astype(np.float64)
+            real = without_padding(trace.values[name], trace.lengths)
+            values = np.abs(real).ravel().astype(np.float64)
             self._kept[name] = _largest(kept, values, self._above[name] + 1)
+        inside = trace.inside.ravel()
         for name, kept in self._states.items():
             node = self._graph.nodes[name]
             assert isinstance(node, DiagonalSSM)
             arriving = [np.asarray(trace.values[source]) for source in self._graph.sources[name]]
-            moduli = _state_moduli(node, sum(arriving[1:], start=arriving[0]))
+            moduli = _state_moduli(node, sum(arriving[1:], start=arriving[0]))[..., inside]
             self._states[name] = _largest(kept, moduli, self._states_above + 1)
 
     def result(self) -> dict[str, float]:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from neurossm import contract
+from neurossm.arguments import instance, shown
 from neurossm.errors import GraphError, InputError, RangeError
-from neurossm.fixed import MESSAGE_BITS, POLE_BITS, STATE_BITS, WEIGHT_BITS
+from neurossm.fixed import (
+    LEAK_FRAC,
+    MESSAGE_BITS,
+    POLE_BITS,
+    STATE_BITS,
+    WEIGHT_BITS,
+    WIDEST_LEAK_FRAC,
+)
 from neurossm.graph import Graph
 from neurossm.nodes import Node
 from neurossm.passes.bounds import Bounds, bounds
 from neurossm.passes.calibrate import Ranges
 from neurossm.passes.choices import Choice, choices
 from neurossm.passes.headroom import Headroom, PoleChange, headroom, pole_changes
+from neurossm.passes.losses import Loss, losses
 from neurossm.passes.quantizers import QUANTIZERS
 from neurossm.passes.ranges import RangeRules, check_patterns, check_rules
 from neurossm.passes.room import FormatNote, Here
@@ -32,12 +42,15 @@ class Quantization:
         What rounding and projection did to the poles of each `DiagonalSSM`.
     headroom
         Every register of the integer graph: proven not to saturate, or not.
+    losses
+        What the formats could not hold, by node and channel, with the width that could.
     """
 
     graph: Graph
     choices: tuple[Choice, ...]
     poles: tuple[PoleChange, ...]
     headroom: tuple[Headroom, ...]
+    losses: tuple[Loss, ...]
 
 
 @dataclass(frozen=True)
@@ -52,6 +65,9 @@ class Quantize:
         Width of synaptic mantissas and of b, c and d.
     state_bits
         Width of the states of `DiagonalSSM` and `LIF`, at most 24.
+    leak_bits
+        Most fraction bits of the leaks of a `LIF`, 12 to 20. They get 12, as the decays of Lava's
+        own neurons have, and more where those move the response of a slow leak.
     message_bits
         Widest graded message that a neuron sends. Sums of synapses, and the readout's sum over
         time, keep their 24 bits: they are inside of what receives them.
@@ -70,6 +86,7 @@ class Quantize:
     pole_bits: int = POLE_BITS
     weight_bits: int = WEIGHT_BITS
     state_bits: int = STATE_BITS
+    leak_bits: int = WIDEST_LEAK_FRAC
     message_bits: int = MESSAGE_BITS
     stream_bits: int = 16
     segment_bits: int = 12
@@ -82,15 +99,20 @@ class Quantize:
             ("pole_bits", 3, POLE_BITS),
             ("weight_bits", 2, WEIGHT_BITS),
             ("state_bits", 8, STATE_BITS),
+            ("leak_bits", LEAK_FRAC, WIDEST_LEAK_FRAC),
             ("message_bits", 4, MESSAGE_BITS),
             ("stream_bits", 4, MESSAGE_BITS),
             ("segment_bits", 4, 16),
             ("headroom", 0, 8),
         ):
-            if not low <= getattr(self, name) <= high:
-                raise InputError(
-                    f"quantize {name}", expected=f"{low} to {high}", got=str(getattr(self, name))
-                )
+            value = getattr(self, name)
+            if (
+                type(value) is float
+                or isinstance(value, bool | str)
+                or not hasattr(value, "__index__")
+                or not low <= value <= high
+            ):
+                raise InputError(f"quantize {name}", expected=f"{low} to {high}", got=shown(value))
         check_rules(self.range_rule, self.range_rules)
 
     def uses(self, *rules: str) -> bool:
@@ -106,6 +128,7 @@ class Quantize:
             For a node that has no integer meaning (`BatchNorm` must be folded first), or where no
             format satisfies the contract; named.
         """
+        self._check(graph)
         worst = bounds(graph) if self.uses("bound", "tightest") else None
         return self._quantized(graph, ranges, worst, {})
 
@@ -121,6 +144,7 @@ class Quantize:
             choices(graph, integer, rules, notes),
             pole_changes(graph, integer),
             headroom(integer),
+            losses(graph, integer),
         )
 
     def _quantized(
@@ -129,8 +153,9 @@ class Quantize:
         self._check(graph)
         rules = self._rules(ranges, worst)
         done: dict[str, Node] = {}
+        bounded = cache(lambda: worst or bounds(graph))
         for name in graph.order:
-            here = Here(self, graph, rules, done, name, notes)
+            here = Here(self, graph, rules, done, name, bounded, notes)
             try:
                 done[name] = QUANTIZERS[type(graph.nodes[name])](graph.nodes[name], here)
             except RangeError as error:
@@ -143,9 +168,13 @@ class Quantize:
         return integer
 
     def _rules(self, ranges: Ranges, worst: Bounds | None) -> RangeRules:
+        instance("ranges", ranges, Ranges, remedy="calibrate(graph, trace) makes them")
         return RangeRules(self.range_rule, self.range_rules, self.headroom, ranges, worst)
 
     def _check(self, graph: Graph) -> None:
+        instance("graph", graph, Graph, remedy="neurossm.load reads one from a file")
+        if graph.is_integer:
+            raise GraphError("quantize", expected="a float graph", got="an integer one already")
         check_patterns(self.range_rules, graph)
         for name in graph.order:
             node = graph.nodes[name]

@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 
 from neurossm.errors import GraphError
 from neurossm.fixed import (
-    LEAK_FRAC,
     MESSAGE_BITS,
     Fixed,
     Quantized,
     ceil_to,
     fit_frac,
-    round_leaks,
     round_to,
     symmetric_limit,
 )
@@ -35,8 +33,10 @@ from neurossm.nodes import (
     TernaryThreshold,
     Threshold,
 )
+from neurossm.passes.membranes import quantize_lif
 from neurossm.passes.quantize_ssm import quantize_ssm
-from neurossm.passes.room import Here, weight_frac
+from neurossm.passes.room import Here
+from neurossm.passes.rows import may_differ, rounded, spike_frac, weight_frac
 
 
 def _input(node: Input, here: Here) -> Node:
@@ -49,15 +49,18 @@ def _output(node: Output, here: Here) -> Node:
 
 def _affine(node: Affine, here: Here) -> Node:
     bits = here.settings.weight_bits
-    frac = weight_frac(node, bits, graded=not here.arriving[0].is_spike)
-    out = Fixed(MESSAGE_BITS, frac + here.frac)
+    frac: int | NDArray[np.int64]
+    if all(fmt.is_spike for fmt in here.arriving):
+        frac = spike_frac(node, bits, may_differ(here.graph, here.name))
+    else:
+        frac = weight_frac(node, bits, graded=True)
+    added = frac + here.frac
     return replace(
         node,
-        weight=Quantized(round_to(np.asarray(node.weight), frac, bits), frac, bits),
-        bias=Quantized(round_to(np.asarray(node.bias), out.frac, MESSAGE_BITS), out.frac,
-                       MESSAGE_BITS),
-        out=out,
-    )  # fmt: skip
+        weight=rounded(node.weight, frac, bits, "weights"),
+        bias=Quantized(round_to(np.asarray(node.bias), added, MESSAGE_BITS), added, MESSAGE_BITS),
+        out=Fixed(here.widest(), int(np.min(added))),
+    )
 
 
 def _diagonal_ssm(node: DiagonalSSM, here: Here) -> Node:
@@ -86,37 +89,23 @@ def _state_range(node: DiagonalSSM, here: Here) -> NDArray[np.float64]:
 
 
 def _threshold(node: Threshold, here: Here) -> Node:
-    theta = ceil_to(np.asarray(node.theta), here.frac, MESSAGE_BITS)
-    return replace(node, theta=Quantized(theta, here.frac, MESSAGE_BITS))
+    return replace(node, theta=here.compared(np.asarray(node.theta)))
 
 
 def _ternary_threshold(node: TernaryThreshold, here: Here) -> Node:
-    delta = ceil_to(np.asarray(node.delta), here.frac, MESSAGE_BITS)
-    return replace(node, delta=Quantized(delta, here.frac, MESSAGE_BITS))
+    return replace(node, delta=here.compared(np.asarray(node.delta)))
 
 
 def _lif(node: LIF, here: Here) -> Node:
-    bits = here.settings.state_bits
-
-    def leak(values: object) -> Quantized:
-        mantissas = round_leaks(np.asarray(values, dtype=np.float64), LEAK_FRAC)
-        # a sign bit, as every parameter has one, and one more for a leak of exactly 1
-        bits = LEAK_FRAC + (2 if np.any(mantissas == 2**LEAK_FRAC) else 1)
-        return Quantized(mantissas, LEAK_FRAC, bits)
-
-    return replace(
-        node,
-        theta=Quantized(ceil_to(np.asarray(node.theta), here.frac, bits), here.frac, bits),
-        kappa=Quantized(round_to(np.asarray(node.kappa), here.frac, bits), here.frac, bits),
-        tau=leak(node.tau),
-        rho=leak(node.rho),
+    return quantize_lif(
+        node, here.membranes(), here.frac_by_channel, here.high, here.settings.state_bits
     )
 
 
 def _embedding(node: Embedding, here: Here) -> Node:
     bits, table = here.settings.weight_bits, np.asarray(node.table)
     frac = fit_frac(float(np.abs(table).max()), bits)
-    rows = Quantized(round_to(table, frac, bits), frac, bits)
+    rows = rounded(table, frac, bits, "table")
     return replace(node, table=rows, out=Fixed(bits, frac))
 
 

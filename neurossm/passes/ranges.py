@@ -86,9 +86,21 @@ class RangeRules:
         return self._or_bound(name, "state", wanted, rule)
 
     def membrane(self, name: str, lost: Reals) -> Reals:
-        """Return the ranges of the membranes of a `LIF` that loses this much a step, ``(C,)``."""
-        wanted = self.ranges.inputs[name] * 2.0**self.headroom / lost
-        return self._or_bound(name, "membrane", wanted, self.rule(name))
+        """Return what inputs within the headroom make of membranes that lose this much a step."""
+        return self._or_bound(name, "membrane", self.entering(name) / lost, self.rule(name))
+
+    def seen_membrane(self, name: str, least: Reals) -> Reals:
+        """Return the ranges of the membranes of a `LIF` that calibration saw, at least `least`.
+
+        Infinite where the rule asks for the worst case.
+        """
+        if self.rule(name) == "bound":
+            return np.full_like(least, np.inf)
+        return np.maximum(self.ranges.membranes[name] * 2.0**self.headroom, least)
+
+    def entering(self, name: str) -> Reals:
+        """Return the range of what arrives at the membranes of a `LIF`, ``(C,)``."""
+        return np.asarray(self.ranges.inputs[name] * 2.0**self.headroom)
 
     def _or_bound(self, name: str, what: str, wanted: Reals, rule: str) -> Reals:
         if rule not in ("bound", "tightest"):
@@ -134,6 +146,11 @@ def _without_percentile(name: str) -> InputError:
 
 def check_rules(default: str, patterns: Iterable[tuple[str, str]]) -> None:
     """Raise `InputError` for a rule that there is not."""
+    pairs = list(patterns) if isinstance(patterns, list | tuple) else [patterns]
+    for pair in pairs:
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            expected = "pairs of a node or pattern and a rule"
+            raise InputError("quantize range_rules", expected=expected, got=repr(pair))
     for where, rule in (("ranges", default), *((f"range of {p!r}", rule) for p, rule in patterns)):
         if rule not in RULES:
             raise InputError(f"quantize {where}", expected=" | ".join(RULES), got=repr(rule))

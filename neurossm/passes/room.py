@@ -6,8 +6,7 @@ accumulators of the synapses that receive it, in the membranes that add it up.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -16,18 +15,31 @@ from numpy.typing import NDArray
 
 from neurossm.fixed import (
     ACCUMULATOR_BITS,
-    LEAK_FRAC,
     MESSAGE_BITS,
     Fixed,
+    Quantized,
     accumulator_bound,
     fit_frac,
-    round_leaks,
     round_to,
     symmetric_limit,
 )
 from neurossm.graph import Graph
-from neurossm.nodes import LIF, Affine, Array, Node, PiecewiseLinear, TernaryThreshold, Threshold
+from neurossm.nodes import (
+    LIF,
+    Affine,
+    Node,
+    PiecewiseLinear,
+    TernaryThreshold,
+    Threshold,
+    message_frac,
+)
+from neurossm.passes.bounds import Bounds
+from neurossm.passes.comparisons import compared, reached, thresholds
+from neurossm.passes.membranes import Fit, membrane_fit
 from neurossm.passes.ranges import Range, RangeRules
+from neurossm.passes.rows import weight_frac
+
+OWN_BITS = 18  # of a message: coarser, what each product of a neuron drops would add up
 
 
 class Settings(Protocol):
@@ -44,6 +56,10 @@ class Settings(Protocol):
     @property
     def state_bits(self) -> int:
         """Width of the states."""
+
+    @property
+    def leak_bits(self) -> int:
+        """Most fraction bits of leaks."""
 
     @property
     def message_bits(self) -> int:
@@ -79,6 +95,7 @@ class Here:
     rules: RangeRules
     done: Mapping[str, Node]
     name: str
+    worst: Callable[[], Bounds]  # of the graph; computed once, where it is asked for
     notes: dict[str, FormatNote] = field(default_factory=dict)  # it adds what `format` decides
 
     @property
@@ -92,6 +109,33 @@ class Here:
         """Fraction bits of what arrives."""
         return self.arriving[0].frac
 
+    @property
+    def frac_by_channel(self) -> int | NDArray[np.int64]:
+        """Fraction bits of what arrives, ``(C,)`` where channels differ."""
+        return message_frac(self.done[self.graph.sources[self.name][0]])
+
+    @property
+    def high(self) -> int:
+        """Largest integer that arrives: several edges saturate on entry."""
+        return min(sum(fmt.high for fmt in self.arriving), symmetric_limit(MESSAGE_BITS))
+
+    def compared(self, real: NDArray[np.float64]) -> Quantized:
+        """Return the thresholds of this node in the format of what arrives."""
+        within = reached(self.name, self.graph, self.rules, self.worst)
+        return thresholds(real, within, self.frac_by_channel, MESSAGE_BITS, "the threshold")
+
+    def widest(self, name: str = "") -> int:
+        """Return the width of a message: one bit less where a threshold behind is out of reach.
+
+        So not even a message that saturates reaches the largest threshold. The default is this
+        node.
+        """
+        for target in self.graph.targets[name or self.name]:
+            compares = isinstance(self.graph.nodes[target], Threshold | TernaryThreshold)
+            if compares and not reached(target, self.graph, self.rules, self.worst).all():
+                return MESSAGE_BITS - 1
+        return MESSAGE_BITS
+
     def range_of(self, name: str) -> float:
         """Largest magnitude of a message, with the headroom."""
         return self.rules.message(name).value
@@ -101,7 +145,7 @@ class Here:
 
         At most `bits` bits, and at most `most` fraction bits; what is behind has room for it.
         """
-        held = self.rules.message(self.name)
+        held, bits = self.rules.message(self.name), min(bits, self.widest())
         largest = max(held.value, constant)
         limits = (
             (fit_frac(largest, bits), f"its range in {bits} bits"),
@@ -123,25 +167,23 @@ class Here:
                 return fmt
             frac, reason = frac - 1, "the 32-bit accumulators behind it"
 
-    def most_for_membranes(self, name: str = "") -> int:
-        """Return the fraction bits with which membranes and traces behind a node fit their states.
+    def membranes(self, name: str = "") -> Fit:
+        """Return what suits the membranes of a `LIF`; the default is this node."""
+        bits, leaks = self.settings.state_bits, self.settings.leak_bits
+        return membrane_fit(name or self.name, self.graph, self.rules, self.worst, bits, leaks)
 
-        With inputs up to ``y`` a membrane stays within ``y / (1 - tau)``, a trace within
-        ``kappa / (1 - rho)``: neither can saturate while inputs stay within the headroom. One that
-        does not leak stays within as many ``y`` as there are steps; where nobody said how many, it
-        gets room for 4096. The default is this node.
+    def most_for_membranes(self, name: str = "") -> int:
+        """Return the fraction bits with which membranes behind a node need no shift.
+
+        Not at the price of a message's own `OWN_BITS`: a membrane may have another unit than what
+        arrives. The default is this node.
         """
-        most, steps = 64, self.graph.meta.get("steps")
-        longest = steps if isinstance(steps, int) and steps > 0 else 2**LEAK_FRAC
-        for target in self.graph.targets[name or self.name]:
-            node = self.graph.nodes[target]
-            if isinstance(node, LIF):
-                membrane = self.rules.membrane(target, _lost(node.tau, longest))
-                # rounding kappa up by half a unit adds up to 2048 units of the largest trace
-                trace = np.asarray(node.kappa) / _lost(node.rho, longest) * (1 + 2.0**-11)
-                largest = np.max([membrane, trace, np.asarray(node.theta)])
-                most = min(most, fit_frac(float(largest), self.settings.state_bits))
-        return most
+        name = name or self.name
+        behind = [n for n in self.graph.targets[name] if isinstance(self.graph.nodes[n], LIF)]
+        if not behind:
+            return 64
+        wanted = min(self.membranes(target).message for target in behind)
+        return max(wanted, fit_frac(self.range_of(name), OWN_BITS))
 
     def _most_for_comparisons(self, name: str) -> int:
         """Return the fraction bits with which thresholds and knots behind a node fit their width.
@@ -152,9 +194,11 @@ class Here:
         for target in self.graph.targets[name]:
             node = self.graph.nodes[target]
             if isinstance(node, Threshold | TernaryThreshold | PiecewiseLinear):
-                largest = float(np.abs(np.asarray(_compared(node))).max())
+                within = reached(target, self.graph, self.rules, self.worst)
+                largest = np.where(within, np.abs(np.asarray(compared(node))), 0.0).max()
                 # rounding up adds less than a unit
-                most = min(most, fit_frac(largest * (1 + 2.0**-22), MESSAGE_BITS))
+                if largest > 0:
+                    most = min(most, fit_frac(largest * (1 + 2.0**-22), MESSAGE_BITS))
         return most
 
     def _most_for_synapses(self) -> int:
@@ -163,7 +207,7 @@ class Here:
         for target in self.graph.targets[self.name]:
             node = self.graph.nodes[target]
             if isinstance(node, Affine):
-                room = fit_frac(self.range_of(target), MESSAGE_BITS)
+                room = fit_frac(self.range_of(target), self.widest(target))
                 room = min(room, self.most_for_membranes(target))
                 room = min(room, self._most_for_comparisons(target))
                 most = min(most, room - weight_frac(node, self.settings.weight_bits, graded=True))
@@ -184,36 +228,3 @@ class Here:
             if 2 * bound > symmetric_limit(ACCUMULATOR_BITS):
                 return False
         return True
-
-
-def weight_frac(node: Affine, bits: int, *, graded: bool) -> int:
-    """Return the fraction bits of synapses: their largest weight just fits.
-
-    Ternary weights that receive graded messages, all -s, 0 or s with a power of two s, become -1,
-    0 and 1: then messages are added and nothing is multiplied. Spikes are added in any case, and
-    the bias is finer the more fraction bits the weights have.
-    """
-    magnitudes = np.abs(np.asarray(node.weight))
-    largest = float(magnitudes.max())
-    mantissa, exponent = math.frexp(largest)
-    if graded and mantissa == 0.5 and np.all((magnitudes == 0) | (magnitudes == largest)):
-        return 1 - exponent
-    return fit_frac(largest, bits)
-
-
-def _compared(node: Threshold | TernaryThreshold | PiecewiseLinear) -> Array:
-    """Return what a node compares its input with."""
-    match node:
-        case Threshold():
-            return node.theta
-        case TernaryThreshold():
-            return node.delta
-        case PiecewiseLinear():
-            return node.knots
-
-
-def _lost(leaks: object, longest: int) -> NDArray[np.float64]:
-    """Return what a state loses at each step with rounded leaks; without leak, one of `longest`."""
-    mantissas = round_leaks(np.asarray(leaks, dtype=np.float64), LEAK_FRAC)
-    lost = 1 - mantissas * 2.0**-LEAK_FRAC
-    return np.asarray(np.where(lost > 0, lost, 1 / longest), dtype=np.float64)

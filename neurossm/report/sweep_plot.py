@@ -11,6 +11,7 @@ from statistics import mode
 from typing import Any
 
 from neurossm.errors import InputError
+from neurossm.extras import explained
 from neurossm.files import replacing
 
 WIDTHS = ("poles", "weights", "state", "messages")
@@ -53,7 +54,8 @@ def draw_sweep(path: Path, rows: Sequence[Row], title: str) -> None:
     found = [row for row in rows if row["accuracy"] is not None and row["poles"]]
     if not found:
         raise InputError("plot of a sweep", expected="a point that was measured", got="none")
-    from matplotlib.figure import Figure
+    with explained():
+        from matplotlib.figure import Figure
 
     panels = _panels(found)
     figure = Figure(figsize=(2.2 + 2.9 * len(panels), 5.4), layout="constrained")
@@ -73,10 +75,12 @@ def draw_sweep(path: Path, rows: Sequence[Row], title: str) -> None:
 
 
 def check_plot(path: Path) -> None:
-    """Raise `InputError` for a kind of file that is not drawn."""
+    """Refuse a kind of file that is not drawn, and any without matplotlib (`MissingExtra`)."""
     if path.suffix not in (".svg", ".png", ".pdf"):
         got = path.suffix or "none"
         raise InputError(str(path), expected="a name that ends in .svg, .png or .pdf", got=got)
+    with explained():
+        import matplotlib  # noqa: F401
 
 
 def _panels(rows: Sequence[Row]) -> list[Panel]:

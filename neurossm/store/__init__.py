@@ -14,7 +14,7 @@ from neurossm.store.files import (
     save,
     save_trace,
 )
-from neurossm.store.golden import Golden
+from neurossm.store.golden import Golden, missing_golden
 from neurossm.store.opening import check_is_file
 from neurossm.store.text import check_output, write_text
 
@@ -28,6 +28,7 @@ __all__ = [
     "load",
     "load_golden",
     "load_trace",
+    "missing_golden",
     "save",
     "save_trace",
     "write_text",

@@ -42,7 +42,7 @@ def decode_graph(value: Value, file: str) -> Graph:
         If a node or the graph does not hold together; the message names file and node.
     """
     entries = Entries(value, f"{file}: graph")
-    dt = entries.take("dt", float)
+    dt = entries.take("dt", float) if "dt" in entries else None
     meta = _meta(entries.group("meta"))
     named = _in_order(entries.group("nodes"), MAX_NODES)
     nodes = {name: _node(item, f"{file}: node {shown(name)}") for name, item in named.items()}
@@ -71,6 +71,9 @@ def decode_trace(entries: Entries) -> Trace:
     """Return the trace whose entries these are."""
     engine = entries.take("engine", str)
     samples, steps = entries.take("samples", int), entries.take("steps", int)
+    lengths = None
+    if "lengths" in entries:
+        lengths = _integers(entries.take("lengths", np.ndarray), f"{entries.where} lengths")
     values, counts = {}, {}
     for name, node in _in_order(entries.group("nodes"), MAX_NODES).items():
         if "values" in node:
@@ -87,7 +90,10 @@ def decode_trace(entries: Entries) -> Trace:
         for name, state in entries.group("states").rest().items()
     }
     entries.end()
-    return _built(lambda: Trace(engine, values, samples, steps, states, counts), entries.where)
+    return _built(
+        lambda: Trace(engine, values, samples, steps, states, counts, lengths=lengths),
+        entries.where,
+    )
 
 
 def _node(entries: Entries, where: str) -> Node:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.errors import FormatError, GraphError, RangeError
+from neurossm.errors import FormatError, GraphError, InputError, RangeError
 from neurossm.graph import Graph
 from neurossm.nodes import Node
 from neurossm.trace import Trace
@@ -44,7 +45,7 @@ class Golden:
     def from_trace(
         cls, inputs: Mapping[str, NDArray[np.integer]], trace: Trace, sample: int = 0
     ) -> Golden:
-        """Return one sample of a run in which every node was recorded.
+        """Return one sample, to its own end, of a run in which every node was recorded.
 
         Parameters
         ----------
@@ -55,8 +56,12 @@ class Golden:
         sample
             Which of the B.
         """
-        parts = (inputs, trace.values, trace.states)
-        return cls(*({name: array[sample] for name, array in part.items()} for part in parts))
+        end = int(trace.ends[sample])
+        return cls(
+            {name: _frozen(name, array[sample, :end]) for name, array in inputs.items()},
+            {name: _frozen(name, array[sample, :end]) for name, array in trace.values.items()},
+            {name: _frozen(name, array[sample]) for name, array in trace.states.items()},
+        )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Golden):
@@ -102,6 +107,15 @@ def check_golden(golden: Golden, graph: Graph, where: str) -> None:
             _check_values(f"{where} node {name!r}", array, graph.nodes[name], golden.steps)
             _check_tokens(f"{where} node {name!r}", array, graph.vocabularies.get(name))
     _check_states(where, golden, graph)
+
+
+def missing_golden(path: str | Path, graph: Graph) -> InputError:
+    """Return the error of a file without golden vectors, with the command that writes some."""
+    new = Path(path).with_suffix(".golden.nssm")
+    remedy = f"'neurossm golden {path} -o {new}' writes a copy with some"
+    if not graph.is_integer:
+        remedy = f"'neurossm quantize {path} -o NEW --calibrate DATA' writes a file with some"
+    return InputError(str(path), expected="golden vectors", got="none", remedy=remedy)
 
 
 def _frozen(name: str, array: NDArray[np.generic]) -> Integers:

@@ -46,7 +46,7 @@ WRONG = [
     (("run", "{floating}", "--data", "digits:test:2", "--engine", "reference"), "quantize the"),
     (("run", "{floating}", "--data", "digits:test:2", "--engine", "lava"), "quantize the graph"),
     (("profile", "{floating}", "--data", "digits:test:2"), "quantize the graph first"),
-    (("verify", "{floating}"), "write the file with 'neurossm quantize'"),
+    (("verify", "{floating}"), "-o NEW --calibrate DATA' writes a file with some"),
     (("quantize", "{integer}", "-o", "{tmp}/q", "--calibrate", "digits:train:4"),
      "expected a float graph, got one that is integer already"),
     # engines, hardware, bounds

@@ -7,11 +7,24 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from family_networks import SCALE, STEPS, network
+from family_networks import FEATURES, SCALE, STEPS, network
 
+from neurossm.cli import profiling
+from neurossm.cli.checking import check_document
 from neurossm.cli.console import Console
-from neurossm.cli.executing import check_task, execute
+from neurossm.cli.diff import difference
+from neurossm.cli.executing import execute
+from neurossm.cli.made_for import check_task
+from neurossm.cli.quantize import calibrated, checked_on, golden_vectors, quantized
+from neurossm.cli.reporting import first_sample
+from neurossm.energy import estimate
 from neurossm.errors import InputError
+from neurossm.hardware import load_hardware
+from neurossm.metrics import measure
+from neurossm.passes import Quantize
+from neurossm.placement import place
+from neurossm.report import Accuracy
+from neurossm.store import graph_digest
 from neurossm_converters.from_torch import from_torch
 from neurossm_models.data import Dataset
 
@@ -40,6 +53,38 @@ def test_the_answer_to_a_padded_sequence_is_that_at_its_end():
     assert execute(graph, told, "float", "outputs", Console(as_json=True)).accuracy == 1.0
 
 
+def test_commands_see_no_padding():
+    """Calibration, golden vectors, check, percentiles, accuracy, counts, cores, energy, forms."""
+    model = network("spikingssm", vocabulary=TOKENS, mixing="linear", layers=1)
+    graph, short, console = from_torch(model, steps=STEPS, scale=1), texts(), Console(as_json=True)
+    more = np.full((SAMPLES, 3 * STEPS, 1), 3, np.uint8)  # busy, if it were run
+    padded = replace(short, inputs=np.concatenate([short.inputs, more], axis=1))
+    chip, found = load_hardware("loihi2"), []
+    for data in (short, padded):
+        ranges = calibrated(graph, data, Quantize(range_rule="percentile"), console, 99.9)
+        integer = quantized(graph, data, Quantize(), console)
+        done = execute(integer, data, "fast", "outputs", console)
+        checked, metrics = checked_on(graph, integer, data, console), measure(integer, done.trace)
+        cores = profiling.per_core_document(integer, data, chip, place(integer, chip))
+        baselines = profiling.baseline_accuracies(
+            integer,
+            data,
+            20,
+            Accuracy(data="imdb", samples=SAMPLES, integer=done.accuracy),
+            console,
+        )
+        found.append((
+            ranges.percentiles, {n: a.tolist() for n, a in ranges.state_percentiles.items()},
+            graph_digest(integer), golden_vectors(integer, data), done.accuracy,
+            metrics.as_json(), estimate(metrics, integer, chip).as_json(), cores, baselines,
+            check_document(checked), first_sample(integer, data).counts,
+            difference(graph, integer, data, console).compared.rows,
+        ))  # fmt: skip
+    for one, other in zip(*found, strict=True):
+        assert one == other
+    assert metrics.steps == short.lengths.mean() < STEPS
+
+
 @pytest.mark.parametrize("change", [{"vocabulary": 0}, {"labels": np.zeros((SAMPLES, STEPS), int)}])
 def test_data_of_another_kind_are_refused(change):
     graph = from_torch(network("spikingssm", vocabulary=TOKENS), steps=STEPS, scale=1)
@@ -47,4 +92,7 @@ def test_data_of_another_kind_are_refused(change):
     with pytest.raises(InputError, match="expected inputs of its kind and one label a sequence"):
         check_task(graph, replace(texts(), **change))
     with pytest.raises(InputError, match=r"in units of 0\.00392157, got 1"):
-        check_task(from_torch(network("gsu"), steps=STEPS, scale=SCALE), texts())
+        pixels = Dataset(
+            "mine", "test", np.zeros((2, 8, FEATURES), int), 1.0, np.zeros(2, int), "none"
+        )
+        check_task(from_torch(network("gsu"), steps=STEPS, scale=SCALE), pixels)

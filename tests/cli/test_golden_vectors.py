@@ -8,7 +8,8 @@ from family_networks import STEPS, network
 from spiking_block import model_graph, tiny_graph
 
 from neurossm.cli.console import Console
-from neurossm.cli.quantize import golden_vectors, quantized
+from neurossm.cli.golden import golden_vectors, random_vectors
+from neurossm.cli.quantize import quantized
 from neurossm.graph import Graph
 from neurossm.passes import Quantize
 from neurossm_converters.from_torch import from_torch
@@ -45,3 +46,11 @@ def test_the_last_vector_is_of_the_ends_only(graph, most, ends):
         if vector is not vectors[-1]:
             np.testing.assert_array_equal(vector.inputs["input"], expected)
     assert set(np.unique(vectors[-1].inputs["input"])) == ends
+
+
+def test_random_vectors_of_tokens_and_of_as_many_steps_as_a_sum_is_sized_for():
+    graph = token_graph()
+    drawn, _, ends = random_vectors(graph, steps=10_000)
+    assert drawn.steps == STEPS == graph.meta["steps"]
+    assert set(np.unique(drawn.inputs["input"])) == set(range(TOKENS))
+    assert set(np.unique(ends.inputs["input"])) == {0, TOKENS - 1}

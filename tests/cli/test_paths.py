@@ -18,10 +18,10 @@ from neurossm.errors import InputError
 # Options of type text that name no file that an output could be. A new one is either marked
 # in its command or belongs here.
 NO_FILES = {
-    "checkpoints", "convention", "dask", "data_dir", "engine", "format", "fuse", "input", "layers",
-    "loihi_gen", "messages", "models", "name", "nir", "poles", "processes", "range_of", "ranges",
-    "reset", "set_", "slurm_board", "slurm_partition", "ssm_mapping", "state", "target",
-    "tau_unit", "weights",
+    "checkpoints", "compare", "convention", "dask", "data_dir", "engine", "format", "fuse",
+    "input", "layers", "loihi_gen", "messages", "models", "name", "nir", "poles", "processes",
+    "range_of", "ranges", "reset", "set_", "slurm_board", "slurm_partition", "ssm_mapping",
+    "state", "target", "tau_unit", "weights",
 }  # fmt: skip
 RUN = ("recipe.toml", "weights.safetensors", "log.jsonl", "last/state.safetensors", "test.json")
 

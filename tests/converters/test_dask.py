@@ -58,7 +58,7 @@ def client(cluster: LocalCluster) -> Iterator[Client]:
 
 @pytest.fixture(scope="module")
 def alone() -> engine.Trace:
-    trace = engine.run(GRAPH, INPUTS, "reference", "outputs")
+    trace = engine.run(GRAPH, INPUTS, "reference", "outputs", lengths=ENDS)
     rates = measure(GRAPH, trace).spike_rates
     assert trace.saturations() and all(0 < rate < 1 for rate in rates.values()), "a dull run"
     return trace
@@ -70,6 +70,7 @@ def same(found, alone) -> None:
     assert dict(found.trace.counts) == dict(alone.counts)
     assert measure(GRAPH, found.trace).spike_rates == measure(GRAPH, alone).spike_rates
     assert (found.trace.samples, found.trace.steps) == (SAMPLES, STEPS)
+    assert found.trace.real_steps == ENDS.sum()
 
 
 @pytest.mark.parametrize("allowed_failures", [3, 0])

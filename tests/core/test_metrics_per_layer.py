@@ -84,12 +84,12 @@ def test_parts_add_up_to_the_whole():
 
 def test_padding_does_not_count():
     floating, integer, trace = half([4, -8, 0, 5])
-    short = per_layer_error(floating, integer, trace, "n", np.array([2]))
+    short = per_layer_error(floating, integer, replace(trace, lengths=np.array([2])), "n")
     same = per_layer_error(*half([4, -8]), "n")
     for name in FIELDS:
         np.testing.assert_array_equal(getattr(short, name), getattr(same, name), err_msg=name)
-    with pytest.raises(InputError, match="1 numbers from 1 to 4, got 5"):
-        per_layer_error(floating, integer, trace, "n", np.array([5]))
+    with pytest.raises(InputError, match=r"1 integers from 1 to 4, .*got 5 to 5"):
+        replace(trace, lengths=np.array([5]))
 
 
 def error(**changes: object) -> PerLayerError:

@@ -95,8 +95,8 @@ def test_sizes_of_nodes():
         (lambda: lif(tau=[0.5]), "LIF.tau: expected C = 2"),
         (lambda: LIF(theta=integers([1]), tau=integers([4097], 12, 14), rho=integers([0], 12, 13),
                      kappa=integers([0]), reset="soft"), "LIF.tau: .* at most 4096, got 4097"),
-        (lambda: LIF(theta=integers([1]), tau=integers([0], 12, 13), rho=integers([4096], 12, 14),
-                     kappa=integers([0]), reset="soft"), "LIF.rho: .* below 4096, got 4096"),
+        (lambda: LIF(theta=integers([1]), tau=integers([0], 12, 13), rho=integers([4097], 12, 14),
+                     kappa=integers([0]), reset="soft"), "LIF.rho: .* at most 4096, got 4097"),
         (lambda: Embedding(table=np.zeros((0, 2))), "Embedding.table: expected V = 0, not empty"),
         (lambda: Input(channels=1), "Input.out: expected the number format"),
         (lambda: Input(channels=0, out=SPIKES), "Input.channels: expected at least 1, got 0"),
@@ -236,7 +236,13 @@ def test_a_graph_does_not_change_behind_its_back():
 @pytest.mark.parametrize(
     ("inputs", "error", "match"),
     [
-        (np.zeros((1, 2, 2)), InputError, "input 'input': expected integers, got float64"),
+        (
+            np.full((1, 2, 2), 0.5),
+            InputError,
+            r"input 'input': expected integers, .*, got 0.5 among float64; numpy.rint\(values\).",
+        ),
+        (np.full((1, 2, 2), np.nan), InputError, "got nan among float64"),
+        (np.full((1, 2, 2), "x"), InputError, "got <U1"),
         (np.zeros((1, 2, 3), int), InputError, "x 2 channels"),
         (np.zeros((2, 2), int), InputError, r"got shape \(2, 2\)"),
         (np.zeros((0, 2, 2), int), InputError, "none of them 0"),

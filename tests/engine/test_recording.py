@@ -111,12 +111,12 @@ def lif(reset: str, kappa: int) -> LIF:
 @pytest.mark.parametrize(
     ("reset", "kappa", "step"),
     [
-        # the leak and its shift, one sum, both ends, the threshold
-        ("none", 0, Elementary(multiplications=1, additions=1, shifts=1, comparisons=3)),
-        ("hard", 0, Elementary(multiplications=1, additions=1, shifts=1, comparisons=3)),
-        ("soft", 0, Elementary(multiplications=1, additions=2, shifts=1, comparisons=3)),
+        # the leak and its shift, that of what arrives, one sum, both ends, the threshold
+        ("none", 0, Elementary(multiplications=1, additions=1, shifts=2, comparisons=3)),
+        ("hard", 0, Elementary(multiplications=1, additions=1, shifts=2, comparisons=3)),
+        ("soft", 0, Elementary(multiplications=1, additions=2, shifts=2, comparisons=3)),
         # the trace: another leak, by a half; subtracted from the membrane, a spike added
-        ("soft", 2, Elementary(multiplications=2, trivial=1, additions=4, shifts=2, comparisons=5)),
+        ("soft", 2, Elementary(multiplications=2, trivial=1, additions=4, shifts=3, comparisons=5)),
     ],
 )
 def test_a_spiking_neuron_multiplies_by_its_leaks_only(reset, kappa, step) -> None:

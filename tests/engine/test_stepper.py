@@ -54,7 +54,7 @@ def test_a_token_outside_the_format_or_of_another_type_is_refused():
     with pytest.raises(RangeError, match="0 to 1"):
         Stepper(tiny_graph()).step(np.array([2, 0]))
     with pytest.raises(InputError, match="expected integers"):
-        Stepper(tiny_graph()).step(np.array([1.0, 0.0]))
+        Stepper(tiny_graph()).step(np.array([0.5, 0.0]))
 
 
 def test_float_graphs_and_several_outputs_are_refused():

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from neurossm.errors import InputError
 from neurossm_models import LIF, Network, SPikESSMConfig, SpikingSSMConfig
 from neurossm_models.chain import run_chain
+from neurossm_models.gsu import TernaryThreshold
 from neurossm_models.neurons import lif_loop, lif_native
 from neurossm_models.stages import Neuron
+from neurossm_models.surrogate import Spike
 
 # y = [3, 1/2, 1/4, 7/8, 0], tau = 1/2; membranes before the reset, all exact in binary:
 #   hard   3*  0.5   0.5   1.125* 0
@@ -54,13 +56,17 @@ def problems(draw):
     """Rows that are no multiple of the kernel's lanes, lengths that are none of its blocks."""
     features, batch = draw(st.integers(1, 3)), draw(st.sampled_from([1, 2, 7, 16, 19]))
     length = draw(st.sampled_from([1, 2, 63, 64, 65, 150]))
-    scale = draw(st.sampled_from([1e-30, 0.3, 1.0, 3.0, 1e4, 1e30]))
+    scale = draw(st.sampled_from([1e-30, 0.3, 1.0, 3.0, 1e4, 1e30, 1e38]))
     generator = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
     y = scale * torch.randn(features, batch, length, generator=generator)
     # values at and next to the threshold
     near = torch.tensor([1.0, 0.99999994, 1.0000001, -1.0, 0.0, -0.0])
     where = torch.rand(y.shape, generator=generator) < 0.2
     y[where] = near[torch.randint(6, y.shape, generator=generator)][where]
+    if draw(st.booleans()):  # a few values at the end of the range, or beyond
+        ends = torch.tensor([3e38, -3e38, torch.inf, -torch.inf, torch.nan])
+        where = torch.rand(y.shape, generator=generator) < 0.02
+        y[where] = ends[torch.randint(5, y.shape, generator=generator)][where]
     tau, rho = (torch.tensor(draw(moderate(features))) for _ in range(2))
     kappa = torch.zeros(features)
     if draw(st.booleans()):
@@ -163,6 +169,39 @@ def test_the_native_form_refuses_what_its_kernel_does_not_take():
         neuron(y)
     neuron.form = "loop"
     assert torch.equal(neuron(y), expected)
+
+
+def test_a_neuron_of_another_precision_than_its_input_is_not_run_by_the_native_kernel():
+    y = torch.randn(5, 2, 9)
+    neuron = make().double()
+    assert neuron.form_for(y) == "loop" and neuron(y).dtype == torch.float64
+    neuron.form = "native"
+    with pytest.raises(InputError, match="expected float32 on cpu, got float64 on cpu"):
+        neuron(y)
+    values = [torch.full((5,), 0.5, dtype=torch.float64) for _ in range(3)]
+    with pytest.raises(InputError, match="expected float32 on cpu, got float64 on cpu; use the"):
+        lif_native(y.double(), *values, reset="soft")
+    assert lif_loop(y.double(), *values, reset="soft").dtype == torch.float64
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [make(), Spike(5), TernaryThreshold(5, 0.5), TernaryThreshold(5, 0.5, 0.1)],
+    ids=["LIF", "Spike", "TernaryThreshold", "maximum"],
+)
+def test_layers_take_features_first_and_no_other_shape(layer):
+    assert layer(torch.zeros(5, 1, 10)).shape == (5, 1, 10)
+    for shape in ((1, 10, 5), (1, 5, 10), (5, 10)):
+        with pytest.raises(InputError, match=r"input: expected shape \(5, batch, steps\)"):
+            layer(torch.zeros(shape))
+
+
+def test_a_step_takes_the_features_last_and_no_other_shape():
+    for layer, more in ((make(), make().initial_state(2)), (Spike(5), None)):
+        arguments = () if more is None else (more,)
+        for shape in ((5, 2), (2, 1, 5), (5,)):
+            with pytest.raises(InputError, match=r"expected shape \(batch, 5\), one time step"):
+                layer.step(torch.zeros(shape), *arguments)
 
 
 def test_a_network_refuses_forms_of_neurons_that_it_does_not_have():

@@ -109,6 +109,47 @@ def test_a_bidirectional_network_sees_the_future_and_refuses_to_step(family):
         model.step(x[:, 0], model.initial_state(1))
 
 
+WRONG_INPUTS = [
+    (torch.zeros(2, 4, 3, dtype=torch.float64), None, r"\(batch, steps, 2\), none .* \(2, 4, 3\)"),
+    (torch.zeros(2, 0, 2, dtype=torch.float64), None, r"shape \(batch, steps, 2\), none of them 0"),
+    (torch.zeros(0, 4, 2, dtype=torch.float64), None, r"shape \(batch, steps, 2\), none of them 0"),
+    (torch.zeros(2, 4, 2), None, "input: expected the parameters' float64 on cpu, got float32"),
+    (torch.zeros(2, 4, 2, dtype=torch.int64), None, "expected input of float32 or .*got int64"),
+    (
+        torch.zeros(2, 4, 2, dtype=torch.float64),
+        torch.tensor([4]),
+        r"lengths: expected shape \(2,\)",
+    ),
+    (torch.zeros(2, 4, 2, dtype=torch.float64), torch.tensor([4, 0]), "1 to 4 steps, got 0 to 4"),
+    (torch.zeros(2, 4, 2, dtype=torch.float64), torch.tensor([5, 1]), "1 to 4 steps, got 1 to 5"),
+]
+
+
+@pytest.mark.parametrize(("x", "lengths", "message"), WRONG_INPUTS)
+def test_inputs_that_a_network_does_not_take_are_named(x, lengths, message):
+    for run in (network(), network().record):
+        with pytest.raises(InputError, match=message):
+            run(x, lengths)
+
+
+def test_tokens_that_have_no_row_are_named():
+    model = network(vocabulary=7)
+    for tokens, got in (([0, 7], "tokens 0 to 6, got 0 to 7"), ([-1, 0], "got -1 to 0")):
+        with pytest.raises(InputError, match=got):
+            model(torch.tensor([tokens]))
+    with pytest.raises(InputError, match="expected tokens of int32 or int64, got float32"):
+        model(torch.zeros(1, 3))
+
+
+def test_a_step_takes_one_step_of_the_input():
+    model = network()
+    for shape in ((2,), (1, 3), (1, 4, 2)):
+        with pytest.raises(InputError, match=r"expected shape \(batch, 2\), got"):
+            model.step(torch.zeros(shape, dtype=torch.float64), model.initial_state(1))
+    with pytest.raises(InputError, match="the parameters' float64 on cpu, got float32"):
+        model.step(torch.zeros(1, 2), model.initial_state(1))
+
+
 @pytest.mark.parametrize("family", NAMES)
 def test_padding_is_left_out_of_the_mean(family):
     model = network(family)

@@ -159,7 +159,7 @@ def test_a_copy_with_more_tokens_or_labels_than_the_network_is_refused():
     with pytest.raises(InputError, match=r"vocabulary: expected at least 19 .*--set model.vocab"):
         check_fits(recipe, dataclasses.replace(data, vocabulary=19))
     with pytest.raises(InputError, match="classes: expected at least 11"):
-        check_fits(recipe, dataclasses.replace(data, labels=np.array([10])))
+        check_fits(recipe, dataclasses.replace(data, labels=np.full(len(data), 10)))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """The S4D layer against matrix exponentials, direct sums, and itself in its other form."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -51,27 +54,117 @@ def test_the_parallel_forms_equal_the_step_form(discretization, init):
     )
 
 
-def test_a_second_kernel_runs_backward_in_time_with_a_c_of_its_own():
+def direct_sum(both, u, lag):
+    """Return ``y_t = sum_{s<=t} K[t-s] u_s + sum_{s>=t+lag} K'[s-t-lag] u_s + d u_t``.
+
+    With lag 1 this is what state-spaces/s4 (e757cef, src/models/sequence/kernels/fftconv.py, lines
+    96 to 116) and shenshuaijie/SDN (709640e, models/spike/ss4d.py, lines 128 to 141) compute: K'
+    reversed fills the 2 L points of their FFT from the end, so K'[0] stands at point 2 L - 1, which
+    is the lag -1.
+    """
+    dt, a, b = continuous(both)
+    powers = np.exp(dt[:, None, None] * a[..., None] * np.arange(u.shape[-1]))
+    weight = b * np.expm1(dt[:, None] * a) / a
+    kernels = []
+    for c in (both.c, both.c_backward):
+        c = c.detach().numpy()
+        kernels.append(2 * np.einsum("hm,hml->hl", (c[..., 0] + 1j * c[..., 1]) * weight, powers))
+    (ahead, back), y = (k.real for k in kernels), both.d.detach().numpy()[:, None, None] * u
+    for t in range(u.shape[-1]):
+        for s in range(u.shape[-1]):
+            if s <= t:
+                y[..., t] += ahead[:, t - s, None] * u[..., s]
+            if s >= t + lag:
+                y[..., t] += back[:, s - t - lag, None] * u[..., s]
+    return y
+
+
+def bidirectional():
     torch.manual_seed(4)
-    both = S4D(3, 8, bidirectional=True).double()
-    ahead, back = S4D(3, 8).double(), S4D(3, 8).double()
-    shared = {name: value for name, value in both.state_dict().items() if name != "c_backward"}
-    ahead.load_state_dict(shared)
-    zero = torch.zeros(3, dtype=torch.float64)  # D acts once
-    back.load_state_dict({**shared, "c": both.c_backward.detach(), "d": zero})
+    return S4D(3, 8, dt_max=1.0, bidirectional=True).double()
+
+
+def test_a_second_kernel_runs_backward_from_the_next_step_with_a_c_of_its_own():
+    both = bidirectional()
     u = torch.randn(3, 2, 70, dtype=torch.float64)
-    expected = ahead(u) + back(u.flip(-1)).flip(-1)
+    expected = torch.tensor(direct_sum(both, u.numpy(), lag=1))
     for form in ("fft", "loop"):
         both.form = form
-        torch.testing.assert_close(both(u), expected, rtol=1e-9, atol=1e-9)
+        torch.testing.assert_close(both(u), expected, rtol=1e-10, atol=1e-10)
+    both.form = "native"
     single = both.float()(u.float()).double()
     torch.testing.assert_close(single, expected, rtol=1e-4, atol=1e-4)
+    one = u[..., :1].float()  # nothing comes later
+    torch.testing.assert_close(
+        both(one), both.kernel(1)[:, None] * one + both.d[:, None, None] * one
+    )
+
+
+def test_a_bidirectional_layer_is_that_of_the_released_code():
+    released = Path(__file__).parents[1] / "fixtures" / "bidirectional" / "released.json"
+    numbers = json.loads(released.read_text())
+    values = {name: torch.tensor(v, dtype=torch.float64) for name, v in numbers.items()
+              if name != "provenance"}  # fmt: skip
+    u, y = (values.pop(name).transpose(0, 1) for name in "uy")
+    layer = S4D(2, 4, bidirectional=True).double()
+    ahead, back = values.pop("c")
+    own = {**layer.state_dict(), **values, "c": ahead, "c_backward": back}
+    layer.load_state_dict(own)
+    torch.testing.assert_close(layer(u), y, rtol=1e-10, atol=1e-10)
+
+
+def test_weights_saved_before_the_lag_was_keep_the_meaning_that_they_were_trained_with():
+    both, other = bidirectional(), bidirectional()
+    saved = {name: value for name, value in both.state_dict().items() if name != "backward_lag"}
+    other.load_state_dict(saved)
+    u = torch.randn(3, 2, 20, dtype=torch.float64)
+    expected = torch.tensor(direct_sum(both, u.numpy(), lag=0))
+    torch.testing.assert_close(other(u), expected, rtol=1e-10, atol=1e-10)
+    again = bidirectional()
+    again.load_state_dict(other.state_dict())  # saved anew
+    assert torch.equal(again(u), other(u)) and not torch.allclose(again(u), both(u))
+
+
+def test_a_bidirectional_layer_has_no_step():
+    with pytest.raises(
+        InputError, match=r"S4D\.step: expected a causal layer, got a bidirectional"
+    ):
+        bidirectional().step(torch.zeros(1, 3), torch.zeros(1, 3, 4))
 
 
 def test_a_form_that_is_not_there_is_named():
     network = Network(BinaryS4DConfig(width=2, state=2, layers=1))
     with pytest.raises(InputError, match="did you mean 'native'"):
         network.use(ssm="nativ")
+
+
+def test_the_native_form_computes_nothing_in_another_precision():
+    ssm = layer()
+    u = torch.randn(3, 1, 20, dtype=torch.float64)
+    ssm.form = "native"
+    with pytest.raises(InputError, match="'native': expected float32 on cpu, got float64 on cpu; "
+                       "use 'auto' or 'fft'"):  # fmt: skip
+        ssm(u)
+    for ssm.form in ("auto", "fft"):  # the remedy
+        assert ssm(u).dtype == torch.float64
+    with pytest.raises(InputError, match=r"the parameters' float64 on cpu, got float32.*x\.to"):
+        ssm(u.float())
+    with pytest.raises(InputError, match="input of float32 or float64, got bfloat16 on cpu"):
+        ssm.float()(u.bfloat16())
+    ssm.form = "nativ"
+    with pytest.raises(InputError, match="did you mean 'native'"):
+        ssm(u.float())
+
+
+def test_features_come_first_and_another_shape_is_refused():
+    for shape in ((1, 10, 4), (4, 10), (3, 1, 10), (4, 1, 0)):
+        with pytest.raises(InputError, match=r"S4D input: expected shape \(4, batch, steps\)"):
+            S4D(4, 4)(torch.zeros(shape))
+    with pytest.raises(InputError, match=r"got shape \(1, 10, 4\); turn .* x.permute\(2, 0, 1\)"):
+        S4D(4, 4)(torch.zeros(1, 10, 4))
+    assert S4D(4, 4)(torch.zeros(1, 10, 4).permute(2, 0, 1)).shape == (4, 1, 10)
+    with pytest.raises(InputError, match=r"expected shape \(batch, 4\), one time step"):
+        S4D(4, 4).step(torch.zeros(4), torch.zeros(1, 4, 2))
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 7, 64, 65, 784])

@@ -232,9 +232,19 @@ def test_a_batch_norm_must_be_folded_first():
 
 
 def test_a_parameter_that_fits_no_format_is_refused_by_the_name_of_its_node():
-    far = Threshold(theta=np.full(C, 1e9))  # inputs have 8 fraction bits: 38 bits would be needed
-    with pytest.raises(RangeError, match="node 'node': parameter: expected at most 8388607"):
-        quantized(only(far, Fixed(9, 8)), pixels(C), Quantize())
+    # inputs are up to 2**23 - 1, so 1e7 is not twice as far: the threshold might be meant
+    far = Threshold(theta=[1.0, 1e7])
+    message = (
+        r"node 'node': the threshold of channel 1: expected at most 8\.38861e\+06, 24 bits .*"
+        r"got 1e\+07; lower it, or set it to infinity where channel 1 is never to spike"
+    )
+    with pytest.raises(RangeError, match=message):
+        quantized(only(far, Fixed(24)), pixels(2), Quantize())
+    # and the remedy works; no message of 24 bits is refused for it
+    for never in (1e300, np.finfo(float).max):
+        graph = only(Threshold(theta=[1.0, never]), Fixed(24))
+        integer, _ = quantized(graph, pixels(2), Quantize())
+        assert integer.nodes["node"].theta.values.tolist() == [1, 2**23 - 1]
 
 
 def test_a_mean_over_too_many_steps_is_refused():

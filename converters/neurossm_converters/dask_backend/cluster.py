@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 import signal
 import threading
@@ -14,6 +13,7 @@ from multiprocessing import resource_tracker
 import dask
 from distributed import Client, LocalCluster
 
+from neurossm.engine.cores import usable_cores
 from neurossm.errors import TargetError
 from neurossm.graph import Graph
 from neurossm.temporary import temporary_folder
@@ -41,7 +41,7 @@ def connected(options: DaskOptions) -> Iterator[Client]:
         stack.enter_context(dask.config.set({"temporary-directory": folder}))
         with _ctrl_c_later():
             cluster = LocalCluster(
-                n_workers=options.workers or len(os.sched_getaffinity(0)),
+                n_workers=options.workers or usable_cores(),
                 threads_per_worker=1,
                 processes=True,
                 host="127.0.0.1",

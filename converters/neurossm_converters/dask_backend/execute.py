@@ -9,14 +9,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurossm import contract
-from neurossm.errors import InputError, TargetError
+from neurossm.errors import InputError
+from neurossm.extras import explained
 from neurossm.graph import Graph
+from neurossm.lengths import checked_lengths
 from neurossm.trace import Counts, Trace
 from neurossm_converters.dask_backend.options import DaskOptions, shard_size
 
@@ -49,7 +50,7 @@ class DaskRun:
 def run(
     graph: Graph,
     inputs: NDArray[np.integer],
-    ends: NDArray[np.integer],
+    lengths: NDArray[np.integer] | None = None,
     engine: str = "fast",
     options: DaskOptions | None = None,
     progress: Callable[[int], None] | None = None,
@@ -60,8 +61,9 @@ def run(
     ----------
     inputs
         Integers ``(B, T, C)``.
-    ends
-        Steps that count of each sequence, ``(B,)``, 1 to T: where its answer is read.
+    lengths
+        Steps of each sequence, ``(B,)``, 1 to T; None: all have T. What comes behind is neither run
+        nor counted, and the answer is the one of the last step.
     engine
         ``fast`` or ``reference``, one thread a shard.
     progress
@@ -82,19 +84,19 @@ def run(
             got=repr(engine),
             remedy="only integers are the same bits however the samples are cut",
         )
-    if find_spec("distributed") is None:
-        raise TargetError(
-            "--dask", expected="Dask", got="none", remedy="pip install 'neurossm[dask]'"
-        )
-    from neurossm_converters.dask_backend.cluster import connected, graph_sent
-    from neurossm_converters.dask_backend.shards import Shards
+    with explained():
+        import distributed  # noqa: F401
+
+        from neurossm_converters.dask_backend.cluster import connected, graph_sent
+        from neurossm_converters.dask_backend.shards import Shards
 
     contract.require(graph)
+    own = checked_lengths(lengths, *inputs.shape[:2])
     options = options or DaskOptions()
     with connected(options) as client, graph_sent(client, graph) as plugin:
         size = options.shard or shard_size(graph, inputs, len(client.nthreads()))
         parts = [slice(i, min(i + size, len(inputs))) for i in range(0, len(inputs), size)]
-        shards = Shards(client, options.address, plugin, engine, inputs, ends)
+        shards = Shards(client, options.address, plugin, engine, inputs, own)
         answers: dict[int, NDArray[np.generic]] = {}
         totals = {node: Counts() for node in graph.nodes}
         started = time.perf_counter()
@@ -104,7 +106,7 @@ def run(
             if progress:
                 progress(part.stop - part.start)
         return DaskRun(
-            trace=Trace(engine, {}, len(inputs), inputs.shape[1], counts=totals),
+            trace=Trace(engine, {}, len(inputs), inputs.shape[1], counts=totals, lengths=own),
             answers=np.concatenate([answers[part.start] for part in parts]),
             seconds=time.perf_counter() - started,
             workers=len(client.nthreads()),

@@ -38,8 +38,8 @@ class Shards:
         Name of the graph on the workers.
     engine
         ``fast`` or ``reference``.
-    inputs, ends
-        Integers ``(B, T, C)``; steps that count of each sequence ``(B,)``.
+    inputs, lengths
+        Integers ``(B, T, C)``; steps of each sequence ``(B,)``, None: all have T.
     """
 
     client: Client
@@ -47,7 +47,7 @@ class Shards:
     plugin: str
     engine: str
     inputs: NDArray[np.integer]
-    ends: NDArray[np.integer]
+    lengths: NDArray[np.int64] | None
 
     def results(self, parts: list[slice]) -> Iterator[tuple[slice, ShardResult]]:
         """Run parts of the samples; yield the result of each, in the order in which they end.
@@ -79,8 +79,10 @@ class Shards:
 
     def _submit(self, part: slice) -> Future[ShardResult]:
         key = f"{self.plugin}-{part.start}-{secrets.token_hex(4)}"
-        shard = self.inputs[part], self.ends[part]
-        return self.client.submit(run_shard, self.plugin, self.engine, *shard, key=key)
+        lengths = None if self.lengths is None else self.lengths[part]
+        # no padding travels that the shard does not need
+        inputs = self.inputs[part, : None if lengths is None else int(lengths.max())]
+        return self.client.submit(run_shard, self.plugin, self.engine, inputs, lengths, key=key)
 
     def _ended(self, running: Mapping[Future[ShardResult], object]) -> list[Future[ShardResult]]:
         """Wait until one or more have ended; give up where there is nobody to end them."""

@@ -59,7 +59,7 @@ class GraphOnWorkers(WorkerPlugin):
 
 
 def run_shard(
-    plugin: str, engine: str, inputs: NDArray[np.integer], ends: NDArray[np.integer]
+    plugin: str, engine: str, inputs: NDArray[np.integer], lengths: NDArray[np.int64] | None
 ) -> ShardResult:
     """Run one shard on the worker that this is called on, with one thread.
 
@@ -67,12 +67,11 @@ def run_shard(
     ----------
     plugin
         Name of the `GraphOnWorkers`.
-    inputs, ends
-        Integers ``(S, T, C)``; steps that count of each sequence ``(S,)``.
+    inputs, lengths
+        Integers ``(S, T, C)``; steps of each sequence ``(S,)``, None: all have T.
     """
     held = get_worker().plugins[plugin]
     assert isinstance(held, GraphOnWorkers)
     graph = held.graph
-    trace = run(graph, inputs, engine, "outputs", threads=1)
-    outputs = trace.values[graph.outputs[0]]
-    return ShardResult(outputs[np.arange(len(ends)), ends - 1], dict(trace.counts))
+    trace = run(graph, inputs, engine, "outputs", threads=1, lengths=lengths)
+    return ShardResult(trace.last(graph.outputs[0]), dict(trace.counts))

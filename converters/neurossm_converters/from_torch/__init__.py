@@ -5,6 +5,9 @@ a module: write its function and enter it in `neurossm_converters.from_torch.lay
 a block of a family, in `neurossm_converters.from_torch.blocks.BLOCKS`.
 """
 
-from neurossm_converters.from_torch.network import from_torch
+from neurossm.extras import explained
+
+with explained():  # needs PyTorch
+    from neurossm_converters.from_torch.network import from_torch
 
 __all__ = ["from_torch"]

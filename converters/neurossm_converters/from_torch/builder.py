@@ -12,6 +12,7 @@ from torch import nn
 
 from neurossm.errors import GraphError
 from neurossm.nodes import Node
+from neurossm_converters.from_torch.modules import kind_of, remedy_for
 
 # how a module is added: to which builder, its path, itself, what feeds it; the name of its output
 Converter = Callable[["Builder", str, Any, str], str]
@@ -54,12 +55,14 @@ class Builder:
         """
         function = self._converters.get(type(module))
         if function is None:
-            known = ", ".join(sorted(kind.__name__ for kind in self._converters))
+            names = sorted(kind.__name__ for kind in self._converters)
+            same = type(module).__name__ if type(module).__name__ in names else ""
+            known = self._remedies.get(type(module), "replace it, or add its converter")
             raise GraphError(
                 f"module {path!r}",
-                expected=f"one of {known}",
-                got=type(module).__name__,
-                remedy=self._remedies.get(type(module), "replace it, or add its converter"),
+                expected=f"one of {', '.join(names)}",
+                got=kind_of(module, same),
+                remedy=remedy_for(module) or known,
             )
         return function(self, path, module, source)
 
@@ -67,7 +70,9 @@ class Builder:
 def require_type(path: str, module: nn.Module, expected: type[nn.Module]) -> None:
     """Raise `GraphError` unless a module is of exactly this type; names its path and type."""
     if type(module) is not expected:
-        raise GraphError(f"module {path!r}", expected=expected.__name__, got=type(module).__name__)
+        name = expected.__name__
+        raise GraphError(f"module {path!r}", expected=name, got=kind_of(module, name),
+                         remedy=remedy_for(module))  # fmt: skip
 
 
 def array(tensor: torch.Tensor) -> Reals:

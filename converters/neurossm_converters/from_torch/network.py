@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from numbers import Integral, Real
 
 import numpy as np
 from torch import nn
 
-from neurossm.errors import GraphError
+from neurossm.errors import GraphError, InputError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.nodes import Accumulate, Affine, Input, Output
 from neurossm.passes import fold_batch_norm
 from neurossm_converters.from_torch.blocks import BLOCKS
 from neurossm_converters.from_torch.builder import Builder, require_type
+from neurossm_converters.from_torch.checking import check_example
 from neurossm_converters.from_torch.layers import LAYERS, REMEDIES
+from neurossm_converters.from_torch.modules import kind_of, plain
 from neurossm_models.network import Network
 
+MOST_STEPS = 2**31 - 1
+MOST_BITS = 23  # a message has 24 with its sign
 
-def from_torch(model: nn.Module, *, steps: int, scale: float, bits: int = 8) -> Graph:
+
+def from_torch(
+    model: nn.Module, *, steps: int, scale: float, bits: int = 8, dt: float | None = None
+) -> Graph:
     """Return the float graph of a trained network, batch norms and thresholds of LIF folded.
+
+    The graph is run on a small random example and compared with the network part by part.
 
     Parameters
     ----------
     model
-        A `Network` of any family, in evaluation mode.
+        A `Network` of any family, in evaluation mode; also compiled or in `DataParallel`, pruned,
+        or with parameters that PyTorch computes (`parametrize`, `weight_norm`, `spectral_norm`).
     steps
         Length L of a sequence: the readout is the mean over it.
     scale
         Real value of one unit of the integer inputs (1/255 for pixels); 1 for tokens.
     bits
         Width of the unsigned integer inputs. Tokens take the width that their number needs.
+    dt
+        Seconds of a step of the data; None where it is not known, or where steps are no times.
 
     Returns
     -------
@@ -41,14 +55,30 @@ def from_torch(model: nn.Module, *, steps: int, scale: float, bits: int = 8) -> 
     Raises
     ------
     GraphError
-        For a module that cannot be expressed, named by its path; for a model in training mode, or
-        with another readout than the mean.
+        For a module that cannot be expressed, named by its path, one with a hook or in training
+        mode too; for parameters that are not finite; for another readout than the mean; where the
+        graph and the network differ on the example.
+    InputError
+        If `steps` is no whole number above 0, `scale` not a finite one above 0, or `bits` is not 1
+        to 23.
     """
+    network, graph = _converted(model, steps, scale, bits)
+    check_example(graph, network, steps=steps, scale=scale)
+    return graph if dt is None else replace(graph, dt=dt)
+
+
+def from_checked(model: Network, *, steps: int, scale: float, bits: int) -> Graph:
+    """Return what `from_torch` does, without the example: for a network that passed it before."""
+    return _converted(model, steps, scale, bits)[1]
+
+
+def _converted(model: nn.Module, steps: int, scale: float, bits: int) -> tuple[Network, Graph]:
+    _check_arguments(steps, scale, bits)
+    model = plain(model)
     if not isinstance(model, Network):
-        raise GraphError("model", expected="Network", got=type(model).__name__)
-    if model.training:
-        raise GraphError("model", expected="evaluation mode", got="training mode",
-                         remedy="call model.eval() first")  # fmt: skip
+        raise GraphError("model", expected="Network", got=kind_of(model, "Network"),
+                         remedy="build it as a neurossm_models.Network with these weights, or write"
+                         " a NIR graph and import that")  # fmt: skip
     if model.config.readout != "mean":
         raise GraphError("model readout", expected='"mean"', got=f'"{model.config.readout}"',
                          remedy='train with model.readout = "mean"')  # fmt: skip
@@ -65,7 +95,18 @@ def from_torch(model: nn.Module, *, steps: int, scale: float, bits: int = 8) -> 
     meta: dict[str, str | int | float] = {
         "family": model.config.family, "steps": steps, "input_scale": scale,
     }  # fmt: skip
-    return fold_batch_norm(Graph(builder.nodes, tuple(builder.edges), meta=meta))
+    return model, fold_batch_norm(Graph(builder.nodes, tuple(builder.edges), meta=meta))
+
+
+def _check_arguments(steps: int, scale: float, bits: int) -> None:
+    for name, value, most in (("steps", steps, MOST_STEPS), ("bits", bits, MOST_BITS)):
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if not whole or not 1 <= value <= most:
+            expected = f"a whole number, 1 to {most}"
+            raise InputError(f"from_torch {name}", expected=expected, got=repr(value))
+    if not isinstance(scale, Real) or isinstance(scale, bool) or not 0 < scale < math.inf:
+        expected = "a finite number above 0"
+        raise InputError("from_torch scale", expected=expected, got=repr(scale))
 
 
 def _encoded(builder: Builder, model: Network, scale: float, bits: int) -> str:

@@ -7,7 +7,7 @@ from neurossm_converters.lava_backend.child import LavaError
 from neurossm_converters.lava_backend.execute import LavaRun, run, run_timed
 from neurossm_converters.lava_backend.options import LavaOptions
 from neurossm_converters.lava_backend.plan import Plan, make_plan
-from neurossm_converters.lava_backend.shim import LavaStatus, status
+from neurossm_converters.lava_backend.shim import LavaStatus, require_lava, status
 
 __all__ = [
     "LavaError",
@@ -16,6 +16,7 @@ __all__ = [
     "LavaStatus",
     "Plan",
     "make_plan",
+    "require_lava",
     "run",
     "run_timed",
     "status",

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from neurossm import contract
-from neurossm.engine.inputs import Record, check_inputs, recorded
+from neurossm.engine.inputs import Record, padded_inputs, recorded
 from neurossm.engine.run import Progress
 from neurossm.graph import Graph
+from neurossm.lengths import checked_lengths
 from neurossm.temporary import temporary_folder
 from neurossm.trace import Trace
 from neurossm_converters.lava_backend import shim
@@ -55,7 +56,7 @@ class LavaRun:
     @property
     def steps_per_second(self) -> float:
         """Time steps of samples per second of stepping."""
-        return self.trace.samples * self.trace.steps / self.stepping_seconds
+        return self.trace.real_steps / self.stepping_seconds
 
 
 def run(
@@ -64,12 +65,13 @@ def run(
     record: Record = "all",
     options: LavaOptions | None = None,
     progress: Progress | None = None,
+    lengths: ArrayLike | None = None,
 ) -> Trace:
     """Run an integer graph on Lava; the bits of `neurossm.engine.reference`.
 
     Parameters
     ----------
-    graph, inputs, record, progress
+    graph, inputs, record, progress, lengths
         As for `neurossm.engine.run.run`.
     options
         How to run; None for the defaults of `LavaOptions`: one sample at a time.
@@ -81,7 +83,7 @@ def run(
     TargetError
         If Lava is not installed, or failed: then a `LavaError` with the traceback in `details`.
     """
-    return run_timed(graph, inputs, record, options, progress).trace
+    return run_timed(graph, inputs, record, options, progress, lengths).trace
 
 
 def run_timed(
@@ -90,12 +92,24 @@ def run_timed(
     record: Record = "all",
     options: LavaOptions | None = None,
     progress: Progress | None = None,
+    lengths: ArrayLike | None = None,
 ) -> LavaRun:
     """Run as `run` does and return the trace with its timing."""
     contract.require(graph)
-    arrays = check_inputs(graph, inputs)
-    job = Job(graph, arrays, recorded(graph, record), options or LavaOptions())
-    return run_job(job, progress)
+    arrays, ends = padded_inputs(graph, inputs, lengths)
+    steps = next(iter(arrays.values())).shape[1]
+    if ends is not None:  # what no sequence needs is not run
+        arrays = {name: array[:, : ends.max()] for name, array in arrays.items()}
+    job = Job(
+        graph, arrays, recorded(graph, record), options or LavaOptions(), None,
+        checked_lengths(ends, *next(iter(arrays.values())).shape[:2]),
+    )  # fmt: skip
+    found = run_job(job, progress)
+    if ends is None or job.steps == steps:
+        return found
+    width = ((0, 0), (0, steps - job.steps), (0, 0))
+    values = {name: np.pad(array, width) for name, array in found.trace.values.items()}
+    return replace(found, trace=replace(found.trace, values=values, steps=steps, lengths=ends))
 
 
 def run_job(job: Job, progress: Progress | None = None) -> LavaRun:

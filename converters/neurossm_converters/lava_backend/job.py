@@ -36,6 +36,8 @@ class Job:
         How to run.
     fault
         A failure to produce; used by tests.
+    lengths
+        Steps of each sequence ``(B,)``, 1 to T; None: all have T.
     """
 
     graph: Graph
@@ -43,6 +45,7 @@ class Job:
     recorded: tuple[str, ...]
     options: LavaOptions
     fault: Fault | None = None
+    lengths: Integers | None = None
 
     @property
     def samples(self) -> int:
@@ -53,6 +56,11 @@ class Job:
     def steps(self) -> int:
         """T."""
         return int(next(iter(self.inputs.values())).shape[1])
+
+    @property
+    def real_steps(self) -> int:
+        """Steps of all sequences together, each to its own end."""
+        return self.samples * self.steps if self.lengths is None else int(self.lengths.sum())
 
     def network_steps(self, latency: int) -> int:
         """Return the steps that the network has to make for all samples."""
@@ -70,6 +78,7 @@ class Job:
             "recorded": self.recorded,
             "options": asdict(self.options),
             "fault": None if self.fault is None else asdict(self.fault),
+            "lengths": None if self.lengths is None else self.lengths.tolist(),
         }
         (folder / ORDERS).write_text(json.dumps(orders), encoding="utf-8")
 
@@ -100,4 +109,5 @@ class Job:
                 **{**orders["options"], "extensions": tuple(orders["options"]["extensions"])}
             ),
             fault=None if orders["fault"] is None else Fault(**orders["fault"]),
+            lengths=None if orders["lengths"] is None else np.array(orders["lengths"], np.int64),
         )

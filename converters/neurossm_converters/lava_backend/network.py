@@ -170,6 +170,7 @@ class Network:
             steps=job.steps,
             stacked=job.options.stacked,
             recorded=name in job.recorded,
+            lengths=job.lengths,
             fault=job.fault if job.fault is not None and job.fault.node == name else None,
         )
 

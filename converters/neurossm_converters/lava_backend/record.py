@@ -67,6 +67,8 @@ class Frame:
         B, T, and how many samples run side by side.
     recorded
         Whether its values are kept.
+    lengths
+        Steps of each sequence ``(B,)``; None: all have T.
     fault
         A failure to produce, in tests.
     """
@@ -81,6 +83,7 @@ class Frame:
     steps: int
     stacked: int
     recorded: bool
+    lengths: Integers | None = None
     fault: Fault | None = None
 
     @property
@@ -101,6 +104,11 @@ class Frame:
     def file(self, kind: str) -> Path:
         """Return the file of this node for ``values`` or ``summary``."""
         return Path(self.folder) / f"node.{self.index}.{kind}"
+
+    def ending(self, samples: Integers, step: int) -> NDArray[np.bool_]:
+        """Return which of these samples have their last step, counted from 0, here."""
+        ends = self.steps if self.lengths is None else self.lengths[samples]
+        return np.broadcast_to(np.asarray(ends == step + 1), samples.shape)
 
     def place(self, network_step: int) -> tuple[slice, int] | None:
         """Return the samples and the logical step (from 0) of a network step (from 1).
@@ -153,13 +161,13 @@ class Recorder:
         """Note that a network step has been made."""
         self._progress[self.frame.index] = network_step
 
-    def message(self, samples: slice, step: int, values: Integers) -> None:
+    def message(self, samples: slice | Integers, step: int, values: Integers) -> None:
         """Keep what was sent at a logical step, ``(samples, C)``."""
         self.fired += (values != 0).sum(axis=0)
         if self._values is not None:
             self._values[samples, step] = values
 
-    def keep(self, name: str, samples: slice, values: NDArray[np.integer]) -> None:
+    def keep(self, name: str, samples: slice | Integers, values: NDArray[np.integer]) -> None:
         """Keep a state at the end of its samples, ``(samples, ...)``."""
         if name not in self._states:
             shape = (self.frame.samples, *values.shape[1:])

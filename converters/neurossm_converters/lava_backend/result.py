@@ -35,7 +35,7 @@ def collect(job: Job, folder: Path) -> None:
     """Write the result file from the files of all processes; in the worker."""
     graph = job.graph
     summaries = {name: _summary(folder, index) for index, name in enumerate(graph.order)}
-    runs = job.samples * job.steps
+    runs = job.real_steps
     counts = {name: _counts(graph, name, summaries, runs) for name in graph.order}
     spans = np.array([summary.span for summary in summaries.values()])
     arrays: dict[str, NDArray[np.generic]] = {
@@ -94,6 +94,7 @@ def read(job: Job, folder: Path) -> tuple[Trace, float]:
             name: Counts(*(int(number) for number in row))
             for name, row in zip(graph.order, arrays["counts"], strict=True)
         },
+        lengths=job.lengths,
     )
     return trace, float(arrays["seconds"][0])
 
@@ -107,7 +108,7 @@ def _summary(folder: Path, index: int) -> Summary:
 def _counts(graph: Graph, name: str, summaries: dict[str, Summary], runs: int) -> Counts:
     """Return the counters of a node: its own, and of its synapses what the senders counted.
 
-    `runs` are samples times steps.
+    `runs` are the steps of all samples.
     """
     node, own = graph.nodes[name], summaries[name]
     saturations, spikes_in, dendrite_updates, syn_ops = (int(number) for number in own.counters)

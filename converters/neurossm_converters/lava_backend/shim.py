@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from neurossm.errors import TargetError
+from neurossm.extras import LAVA, LAVA_ALONE
 
 LAVA_VERSION = "0.10.0"
 FIRST_BROKEN_NUMPY = (2, 4)
-INSTALL = "pip install --no-deps --ignore-requires-python lava-nc==0.10.0 (`make setup` does it)"
 _BROKEN_MODULE = "lava.magma.compiler.var_model"
 
 
@@ -106,9 +106,9 @@ def ensure() -> None:
 
 def _problem(version: str, numpy_version: str) -> tuple[str, str]:
     if not version:
-        return "lava-nc is not installed", INSTALL
+        return "lava-nc is not installed", LAVA.command
     if version != LAVA_VERSION:
-        return f"lava-nc {version}, where only {LAVA_VERSION} is supported", INSTALL
+        return f"lava-nc {version}, where only {LAVA_VERSION} is supported", LAVA_ALONE
     numbers = tuple(int(part) for part in numpy_version.split(".")[:2])
     if numbers >= FIRST_BROKEN_NUMPY:
         return f"numpy {numpy_version}, with which Lava hangs", "pip install 'numpy<2.4'"

@@ -14,7 +14,7 @@ from string import Template
 from typing import Any
 
 from neurossm.errors import InputError
-from neurossm.store import Golden, graph_digest, load, load_golden
+from neurossm.store import Golden, graph_digest, load, load_golden, missing_golden
 from neurossm_converters.loihi2.script import FILES
 from neurossm_converters.loihi2.settings import Settings
 
@@ -53,7 +53,9 @@ def write_bundle(
     loaded = load(graph)
     vectors = check_bundle(folder, graph)
     environment = describe_environment(graph_digest(loaded))
-    words = _words(settings, environment, steps=vectors[0].steps, vectors=len(vectors))
+    steps = sorted({vector.steps for vector in vectors})
+    shown = str(steps[0]) if len(steps) == 1 else f"{steps[0]} to {steps[-1]}"
+    words = _words(settings, environment, steps=shown, vectors=len(vectors))
     was_there = folder.exists()
     # a new folder gets its name when it is complete: a killed process leaves no half bundle
     part = folder if was_there else folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
@@ -85,12 +87,10 @@ def check_bundle(folder: Path | None, graph: Path) -> tuple[Golden, ...]:
     InputError
         If the folder holds something, or the graph has no golden vectors.
     """
-    vectors = load_golden(graph, load(graph))
+    loaded = load(graph)
+    vectors = load_golden(graph, loaded)
     if not vectors:
-        raise InputError(
-            str(graph), expected="golden vectors, to know a right result by", got="none",
-            remedy="make it with 'neurossm quantize', which writes them",
-        )  # fmt: skip
+        raise missing_golden(graph, loaded)
     if folder is not None and folder.exists():
         got = "a file" if not folder.is_dir() else "one with something in it"
         if not folder.is_dir() or any(folder.iterdir()):
@@ -157,7 +157,7 @@ def describe_environment(digest: str) -> dict[str, Any]:
 
 
 def _words(
-    settings: Settings, environment: dict[str, Any], steps: int, vectors: int
+    settings: Settings, environment: dict[str, Any], steps: str, vectors: int
 ) -> dict[str, str]:
     """Return what the templates leave open."""
     options = shlex.join(settings.arguments())
@@ -177,5 +177,5 @@ def _words(
         "versions": versions,
         "digest": environment["graph_sha256"],
         "vectors": str(vectors),
-        "steps": str(steps),
+        "steps": steps,
     }

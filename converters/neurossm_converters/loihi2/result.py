@@ -31,11 +31,13 @@ class ChipRun:
         Name to number and largest distance, of values and states that differ.
     values
         Node name to integers ``(B, T, C)``: of every node on the simulator, of the outputs on a
-        chip.
+        chip; 0 behind the end of a vector.
     states
         State name to integers; the last sample's alone on a chip.
     latency, network_steps, seconds
         Steps by which the outputs lag, steps made, and seconds of all runs with their start-up.
+    lengths
+        Steps of each golden vector.
     models
         Lava process to the model that ran it.
     profile
@@ -56,6 +58,7 @@ class ChipRun:
     models: dict[str, str]
     log: str
     profile: dict[str, dict[str, float]] = field(default_factory=dict)
+    lengths: tuple[int, ...] = ()
 
     @property
     def on_chip(self) -> bool:
@@ -72,7 +75,8 @@ class ChipRun:
         """The values and, where there are those of all samples, the states as a `Trace`."""
         samples, steps = next(iter(self.values.values())).shape[:2]
         states = {k: v for k, v in self.states.items() if len(v) == samples}
-        return Trace(f"bundle, {self.ran_on}", self.values, samples, steps, states)
+        lengths = np.array(self.lengths, np.int64) if self.lengths else None
+        return Trace(f"bundle, {self.ran_on}", self.values, samples, steps, states, lengths=lengths)
 
 
 def read_result(folder: Path, log: str) -> ChipRun:
@@ -105,6 +109,7 @@ def read_result(folder: Path, log: str) -> ChipRun:
             seconds=about["seconds"],
             models=about["models"],
             log=log,
+            lengths=tuple(about["lengths"]),
             profile={} if "not measured" in profile else profile,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurossm.errors import TargetError
+from neurossm.extras import explained
 from neurossm_models.data.dataset import Dataset
 
 TRAIN = 1437
@@ -19,11 +19,8 @@ def load(split: str) -> Dataset:
     TargetError
         If scikit-learn is not installed.
     """
-    try:
+    with explained():
         from sklearn.datasets import load_digits
-    except ImportError:
-        remedy = "pip install 'neurossm[data]'"
-        raise TargetError("digits", expected="scikit-learn", got="none", remedy=remedy) from None
     digits = load_digits()
     order = np.random.default_rng(SPLIT_SEED).permutation(len(digits.target))
     chosen = order[:TRAIN] if split == "train" else order[TRAIN:]

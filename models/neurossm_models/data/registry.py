@@ -22,6 +22,7 @@ from neurossm_models.data import (
     wikitext,
 )
 from neurossm_models.data.dataset import Dataset
+from neurossm_models.data.own import is_own, load_own
 
 TWO_SPLITS = ("train", "test")
 THREE_SPLITS = ("train", "valid", "test")
@@ -81,7 +82,8 @@ def load(spec: str, root: str | Path | None = None) -> Dataset:
     ----------
     spec
         ``NAME:SPLIT`` or ``NAME:SPLIT:N``, the first N sequences only; for example
-        ``mnist:test`` or ``mnist:train:512``.
+        ``mnist:test`` or ``mnist:train:512``. Or data of one's own, ``FILE.npz`` or
+        ``FILE.npz:N`` (`neurossm_models.data.own`).
     root
         Folder to look in; see `data_root`.
 
@@ -92,6 +94,8 @@ def load(spec: str, root: str | Path | None = None) -> Dataset:
     FormatError
         If a file is damaged.
     """
+    if is_own(spec):
+        return load_own(spec)
     name, split, count = parse(spec)
     dataset = _SOURCES[name].load(split, root, count)
     if count is None:

@@ -1,6 +1,9 @@
 """Spiking neurons with a membrane, in forms that give the same spikes."""
 
-from neurossm_models.neurons.exact import lif_loop, lif_native
-from neurossm_models.neurons.lif import LIF
+from neurossm.extras import explained
+
+with explained():  # needs PyTorch
+    from neurossm_models.neurons.exact import lif_loop, lif_native
+    from neurossm_models.neurons.lif import LIF
 
 __all__ = ["LIF", "lif_loop", "lif_native"]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from neurossm_models.chain import run_chain
+from neurossm_models.layers import check_features
 from neurossm_models.stages import Neuron
 from neurossm_models.surrogate import heaviside
 
@@ -37,7 +38,13 @@ def lif_native(
     -------
     Tensor
         0 or 1, shape (H, B, L), differentiable in the first four arguments, through time and reset.
+
+    Raises
+    ------
+    InputError
+        If a tensor is not float32 on the CPU, or y of another shape.
     """
+    check_features("neuron input", y, len(tau))
     return run_chain(y, Neuron(torch.ones_like(tau), tau, rho, kappa, reset, surrogate))
 
 
@@ -45,6 +52,7 @@ def lif_loop(
     y: Tensor, tau: Tensor, rho: Tensor, kappa: Tensor, *, reset: str, surrogate: str = "triangle"
 ) -> Tensor:
     """Return what `lif_native` does, by a plain loop over time; any device and precision."""
+    check_features("neuron input", y, len(tau))
     u = r = s = torch.zeros_like(y[..., 0])
     tau, rho, kappa = tau[:, None], rho[:, None], kappa[:, None]
     spikes = []
@@ -71,8 +79,3 @@ def advance(
     if reset == "hard":
         return s, v - s * v, r
     return s, v - s if reset == "soft" else v, r
-
-
-def runs_natively(y: Tensor) -> bool:
-    """Say whether the native kernel takes this tensor."""
-    return y.dtype == torch.float32 and y.device.type == "cpu"

@@ -42,8 +42,9 @@ from torch import Tensor, nn
 from neurossm.errors import InputError
 from neurossm_models.chain import run_chain
 from neurossm_models.config import check_choice, check_leak, check_neuron_form
+from neurossm_models.layers import check_features, check_step, not_native, runs_natively
 from neurossm_models.neurons.boundary import boundary, check_reset
-from neurossm_models.neurons.exact import RESETS, State, advance, lif_loop, runs_natively
+from neurossm_models.neurons.exact import RESETS, State, advance, lif_loop
 from neurossm_models.neurons.sdn import FoldedSDN, find_sdn, sdn_spikes
 from neurossm_models.stages import Neuron
 
@@ -135,7 +136,14 @@ class LIF(nn.Module):
         return Neuron(self.theta, self.tau, self.rho, self.kappa, self.reset, self.surrogate)
 
     def forward(self, y: Tensor) -> Tensor:
-        """Return the spikes of a whole sequence; (H, B, L) to (H, B, L)."""
+        """Return the spikes of a whole sequence; (H, B, L) to (H, B, L).
+
+        Raises
+        ------
+        InputError
+            For another shape; as `form_for`.
+        """
+        check_features("LIF input", y, len(self.tau))
         form = self.form_for(y)
         if form == "native":
             return run_chain(y, self.stage())
@@ -152,13 +160,12 @@ class LIF(nn.Module):
         Raises
         ------
         InputError
-            If the form is ``"native"`` and y is not float32 on the CPU.
+            If the form is ``"native"`` and y or a parameter is not float32 on the CPU.
         """
-        native = runs_natively(y)
+        others = [x for x in (y, self.log_theta, self.tau, self.rho) if not runs_natively(x)]
+        native = not others
         if self._form == "native" and not native:
-            got = f"{str(y.dtype).removeprefix('torch.')} on {y.device.type}"
-            remedy = "use 'auto' or 'loop'"
-            raise InputError("form 'native'", expected="float32 on cpu", got=got, remedy=remedy)
+            raise not_native(others[0], "use 'auto' or 'loop'")
         exact = self._form == "auto" or (self._form == "sdn" and not self.training)
         if exact:
             return "native" if native else "loop"
@@ -171,6 +178,7 @@ class LIF(nn.Module):
 
     def step(self, y: Tensor, state: State) -> tuple[Tensor, State]:
         """Return spikes (B, H) and the next state after one time step with input (B, H)."""
+        check_step("LIF input", y, len(self.tau))
         y = y / self.theta
         s, u, r = advance(y, state, self.tau, self.rho, self.kappa, self.reset, self.surrogate)
         return s, (u, r, s)

@@ -7,6 +7,9 @@ reach the live parameters through rounding, folding and discretization as if rou
 identity.
 """
 
-from neurossm_models.shadow.network import recorded, shadow
+from neurossm.extras import explained
+
+with explained():  # needs PyTorch
+    from neurossm_models.shadow.network import recorded, shadow
 
 __all__ = ["recorded", "shadow"]

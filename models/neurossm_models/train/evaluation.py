@@ -142,7 +142,7 @@ def load_model(run: str | Path) -> tuple[Network, Recipe]:
     folder = run_folder(run)
     recipe = load_recipe(folder / "recipe.toml")
     path = folder / "weights.safetensors"
-    weights, _ = load_tensors(path)
+    weights, _ = load_tensors(path, bare=True)
     found, least = sum(tensor.numel() for tensor in weights.values()), recipe.model.least_parameters
     if found < least:  # before a network is made that takes all memory
         remedy = "the weights and the recipe beside them do not belong together"

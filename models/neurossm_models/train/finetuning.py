@@ -136,7 +136,7 @@ def measure_integers(twin: Twin, model: Network, dataset: Dataset, batch: int = 
 
     At most `batch` sequences at once; fewer if they are long.
     """
-    loss, right = 0.0, 0
+    loss, right, steps = 0.0, 0, 0
     rates: NDArray[np.float64] = np.zeros(model.config.layers)
     batch = max(1, min(batch, STEPS_AT_ONCE // dataset.inputs.shape[1]))
     for start in range(0, len(dataset), batch):
@@ -146,10 +146,12 @@ def measure_integers(twin: Twin, model: Network, dataset: Dataset, batch: int = 
         loss += float(score(means(run, lengths), labels)[0]) * len(part)
         # of equal logits the first one counts, as for `neurossm run`
         right += int((run.logits.numpy().argmax(1) == part.labels).sum())
-        rates += len(part) * np.array(list(run.rates.values()))
+        own = len(part) * dataset.inputs.shape[1] if lengths is None else int(lengths.sum())
+        rates += own * np.array(list(run.rates.values()))
+        steps += own
     count = len(dataset)
     name = f"{dataset.name}:{dataset.split}"
-    spikes = tuple((rates / count).tolist())
+    spikes = tuple((rates / steps).tolist())
     return Evaluation(name, count, right, right / count, loss / count, spikes)
 
 

@@ -1,7 +1,7 @@
 """The logs of a run: JSON lines that are added as it goes, and what a kill leaves of them.
 
 A checkpoint holds the lines that were added with it, and is written first. So a log may end in half
-a line, lack the last lines of its checkpoint, or go on beyond it: `restore_log` puts it in order.
+a line, lack the last lines of its checkpoint, or go on beyond it: `restored_log` mends it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from neurossm.errors import FormatError
-from neurossm_models.train.checkpoint import replace_file
 from neurossm_models.train.records import Kinds, check_record, parse, read_text
 
 EPOCHS, STEPS = "log.jsonl", "steps.jsonl"
@@ -34,14 +33,17 @@ def read_rows(path: Path, kinds: Kinds) -> list[tuple[str, dict[str, Any]]]:
         lines = read_text(path).split("\n")
     except FormatError as error:
         raise _with_remedy(error, f"move {path.name} away: a new one is begun") from None
-    if not lines[-1]:
+    whole = not lines[-1]
+    if whole:
         lines.pop()
     for number, line in enumerate(lines, 1):
         where = f"{path} line {number}"
         try:
             record = parse(line, where, _LINE)
         except FormatError as error:
-            if number == len(lines):  # killed, or the disk was full, while it was added
+            if (
+                number == len(lines) and not whole
+            ):  # killed, or the disk was full, while it was added
                 print(f"{where}: half a line, left out", file=sys.stderr)
                 return rows
             raise _with_remedy(error) from None
@@ -68,8 +70,10 @@ def added_lines(meta: dict[str, Any], where: str) -> dict[str, list[str]]:
     return lines  # type: ignore[return-value]  # as was just checked
 
 
-def restore_log(path: Path, step: int, added: Sequence[str]) -> None:
-    """Leave in a log what a checkpoint knows: its lines up to a step, those added with it too.
+def restored_log(path: Path, step: int, added: Sequence[str]) -> bytes | None:
+    """Return what a checkpoint knows of a log: its lines up to a step, those added with it too.
+
+    None where there is no log and nothing to begin it with.
 
     Raises
     ------
@@ -81,8 +85,7 @@ def restore_log(path: Path, step: int, added: Sequence[str]) -> None:
     for number, line in enumerate(added, 1):
         where = f"line {number} for {path.name} in the checkpoint"
         kept.setdefault(check_record(parse(line, where, _LINE), _STEP, where)["step"], line)
-    if kept or path.exists():
-        replace_file(path, as_text(kept.values()))
+    return as_text(kept.values()) if kept or path.exists() else None
 
 
 def as_text(lines: Iterable[str]) -> bytes:

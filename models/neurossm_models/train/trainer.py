@@ -21,7 +21,7 @@ from neurossm_models.network import Network
 from neurossm_models.train import checkpoint as ck
 from neurossm_models.train.evaluation import Evaluation, load_same, score, tensors
 from neurossm_models.train.interrupt import interrupts
-from neurossm_models.train.logs import EPOCHS, LOGS, STEPS, added_lines, as_text, restore_log
+from neurossm_models.train.logs import EPOCHS, LOGS, STEPS, added_lines, as_text, restored_log
 from neurossm_models.train.optimization import lr_factor, parameter_groups
 from neurossm_models.train.parallel import Group, measure_together, spread_over
 from neurossm_models.train.progress import Progress
@@ -79,7 +79,6 @@ class Trainer:
 
     def __init__(self, recipe: Recipe, folder: Path, group: Group | None = None) -> None:
         self.recipe, self.folder, self.group = recipe, folder, group or Group()
-        self.checkpoint = folder / CHECKPOINT
         self.data, self.held_out = split_data(recipe)
         self.model = Network(recipe.model)
         if recipe.train.start and not recipe.finetune:
@@ -96,6 +95,11 @@ class Trainer:
         self.added: dict[str, list[str]] = {name: [] for name in LOGS}  # since the last save
         self.better = False  # the network at hand, than the one in weights.safetensors
         self.best: dict[str, Any] = {"accuracy": -1.0, "epoch": 0, "spike_rates": []}  # none yet
+
+    @property
+    def checkpoint(self) -> Path:
+        """File of the last checkpoint."""
+        return self.folder / CHECKPOINT
 
     def run(self, stop_after: int | None = None) -> TrainResult:
         """Train to the end, or to step `stop_after`, or until interrupted."""
@@ -157,7 +161,29 @@ class Trainer:
         }
 
     def restore(self) -> None:
-        """Continue from the last checkpoint of the folder."""
+        """Continue from the last checkpoint of the folder; what a kill left of it is mended."""
+        weights, logs = self.read_checkpoint()
+        if self.group.first:
+            for name in RUN_FILES:  # of a run that was killed while it wrote
+                (self.folder / f"{name}{ck.UNFINISHED}").unlink(missing_ok=True)
+            if self.step == self.best["epoch"] * self.steps_per_epoch and not self._has_best():
+                self._write_best(weights)
+            for name, text in logs.items():
+                ck.replace_file(self.folder / name, text)
+
+    def read_checkpoint(self) -> tuple[ck.Tensors, dict[str, bytes]]:
+        """Take up the last checkpoint of the folder; nothing is written.
+
+        Returns
+        -------
+        tuple
+            The weights in it, and what each log shall hold (in the first process).
+
+        Raises
+        ------
+        FormatError
+            If the checkpoint or a log is damaged.
+        """
         path = self.checkpoint
         state, meta = ck.load_tensors(path)
         weights = ck.under_prefix("model", state)
@@ -166,14 +192,14 @@ class Trainer:
         ck.restore_optimizer(self.optimizer, self.names, moments, str(path))
         ck.restore_generator(state.get("torch_rng"), str(path))
         self._take_up(meta, str(path))
+        logs = {}
         if self.group.first:
-            for name in RUN_FILES:  # of a run that was killed while it wrote
-                (self.folder / f"{name}{ck.UNFINISHED}").unlink(missing_ok=True)
             added = added_lines(meta, str(path))
-            if self.step == self.best["epoch"] * self.steps_per_epoch and not self._has_best():
-                self._write_best(weights)
             for name in LOGS:
-                restore_log(self.folder / name, self.step, added[name])
+                text = restored_log(self.folder / name, self.step, added[name])
+                if text is not None:
+                    logs[name] = text
+        return weights, logs
 
     def _has_best(self) -> bool:
         """Tell whether the weights of the best epoch lie in the folder."""

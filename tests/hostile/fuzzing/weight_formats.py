@@ -89,7 +89,7 @@ class _Resumed:
 
         with torch.random.fork_rng(devices=[]):
             trainer = self.trainer(path.parents[1])
-            trainer.restore()
+            trainer.read_checkpoint()
             # what training does with it next
             return json.dumps([trainer.step, trainer.sums, trainer.best]), trainer._means()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurossm_converters.lava_backend.cells.cell import Cell, Parameters, Words
+from neurossm_converters.lava_backend.cells.cell import Cell, Parameters, Samples, Words
 from neurossm_converters.lava_backend.record import Integers, Recorder, input_file
 
 
@@ -16,7 +16,7 @@ class Source(Cell):
         path = input_file(self.frame.folder, self.frame.index)
         self._played = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
 
-    def update(self, operands: list[Words], samples: slice, step: int) -> Integers:
+    def update(self, operands: list[Words], samples: Samples, step: int) -> Integers:
         """Return the input of this step."""
         return self._played[samples, step].astype(np.int64)
 
@@ -24,7 +24,7 @@ class Source(Cell):
 class Sink(Cell):
     """Writes down what arrives at an `Output`."""
 
-    def update(self, operands: list[Words], samples: slice, step: int) -> Integers:
+    def update(self, operands: list[Words], samples: Samples, step: int) -> Integers:
         """Return what arrived."""
         self.count_arrivals(operands)
         return operands[0].astype(np.int64)

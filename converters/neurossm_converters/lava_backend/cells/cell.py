@@ -15,6 +15,7 @@ from neurossm_converters.lava_backend.record import Frame, Integers, Recorder
 
 Words = NDArray[np.int32]
 Parameters = Mapping[str, NDArray[np.integer]]
+Samples = slice | NDArray[np.int64]  # those that a step is made for
 
 
 class NodeFailed(RuntimeError):
@@ -37,7 +38,8 @@ class Cell(ABC):
     """Base of the cells: one node at work.
 
     It does nothing before its own latency has passed, so that its first update sees the first step
-    of the first sample; its state begins at zero with each sample.
+    of the first sample; its state begins at zero with each sample. A sequence that has ended takes
+    no part in the steps of those beside it.
 
     Parameters
     ----------
@@ -54,6 +56,7 @@ class Cell(ABC):
         self.state: dict[str, Integers] = {}
         self._parameters = parameters
         self._place: tuple[slice, int] | None = None
+        self._running = np.zeros(0, np.int64)  # samples whose rows the state has
         self._waiting: list[deque[Words]] = [deque() for _ in self.frame.delays]
 
     def integers(self, name: str) -> Integers:
@@ -88,29 +91,37 @@ class Cell(ABC):
 
     def finish(self) -> None:
         """Write down the states where a sample ends, and the rest after the last one."""
-        if self._place is None or self._place[1] != self.frame.steps - 1:
+        if self._place is None:
             return
-        samples = self._place[0]
-        for name in self.kept():
-            self.recorder.keep(name, samples, self.state[name])
-        if samples.stop == self.frame.samples:
+        samples, step = self._place
+        ended = self.frame.ending(self._running, step)
+        if ended.any():
+            for name in self.kept():
+                self.recorder.keep(name, self._running[ended], self.state[name][ended])
+            self._running, self.state = self._running[~ended], self.remaining(~ended)
+        if step == self.frame.steps - 1 and samples.stop == self.frame.samples:
             self.recorder.close()
 
     def _step(self, operands: list[Words], samples: slice, step: int) -> Words:
-        rows, stacked = samples.stop - samples.start, self.frame.stacked
+        stacked = self.frame.stacked
         if step == 0:
-            self.state = self.initial(rows)
-        if rows < stacked:  # the last group may have fewer samples
-            operands = [operand[:rows] for operand in operands]
-        values = self.update(operands, samples, step)
-        self.recorder.message(samples, step, values)
-        sent = values.astype(np.int32)
-        if rows < stacked:
-            sent = np.concatenate([sent, np.zeros((stacked - rows, sent.shape[1]), np.int32)])
+            self._running = np.arange(samples.start, samples.stop)
+            self.state = self.initial(len(self._running))
+        if len(self._running) == stacked:
+            values = self.update(operands, samples, step)
+            self.recorder.message(samples, step, values)
+            return values.astype(np.int32)
+        # the last group may have fewer samples, and sequences of any may have ended
+        sent = np.zeros((stacked, self.frame.channels), np.int32)
+        if len(self._running):
+            rows = self._running - samples.start
+            values = self.update([operand[rows] for operand in operands], self._running, step)
+            self.recorder.message(self._running, step, values)
+            sent[rows] = values
         return sent
 
     @abstractmethod
-    def update(self, operands: list[Words], samples: slice, step: int) -> Integers:
+    def update(self, operands: list[Words], samples: Samples, step: int) -> Integers:
         """Return the messages of one logical step, ``(samples, C)``, from those that arrived."""
 
     def initial(self, rows: int) -> dict[str, Integers]:
@@ -120,6 +131,10 @@ class Cell(ABC):
     def kept(self) -> tuple[str, ...]:
         """Return the names of the states that are written down at the end of a sample."""
         return self.states
+
+    def remaining(self, rows: NDArray[np.bool_]) -> dict[str, Integers]:
+        """Return the states of those samples that go on."""
+        return {name: array[rows] for name, array in self.state.items()}
 
     def count_arrivals(self, operands: list[Words]) -> None:
         """Count the messages that are not zero."""

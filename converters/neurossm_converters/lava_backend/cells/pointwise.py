@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from neurossm.fixed import multiply_shift
-from neurossm_converters.lava_backend.cells.cell import Cell, Parameters, Words, scaled
+from neurossm_converters.lava_backend.cells.cell import Cell, Parameters, Samples, Words, scaled
 from neurossm_converters.lava_backend.record import Integers, Recorder
 
 
@@ -16,7 +16,7 @@ class Threshold(Cell):
         super().__init__(recorder, parameters)
         self.silent = self.integers("theta") - 1
 
-    def update(self, operands: list[Words], samples: slice, step: int) -> Integers:
+    def update(self, operands: list[Words], samples: Samples, step: int) -> Integers:
         """Return 1 where the input is above ``theta - 1``, else 0."""
         self.count_arrivals(operands)
         u = self.entering(operands)
@@ -31,7 +31,7 @@ class TernaryThreshold(Cell):
         super().__init__(recorder, parameters)
         self.silent = self.integers("delta") - 1
 
-    def update(self, operands: list[Words], samples: slice, step: int) -> Integers:
+    def update(self, operands: list[Words], samples: Samples, step: int) -> Integers:
         """Return 1 above ``delta - 1``, -1 below ``1 - delta``, else 0."""
         self.count_arrivals(operands)
         u = self.entering(operands)
@@ -47,7 +47,7 @@ class Sum(Cell):
         self.units = [scaled(1, right) for right in self.integers("shifts")]
         self.out_bits = self.number("out_bits")
 
-    def update(self, operands: list[Words], samples: slice, step: int) -> Integers:
+    def update(self, operands: list[Words], samples: Samples, step: int) -> Integers:
         """Return ``sat(sum of the aligned operands)``."""
         self.count_arrivals(operands)
         total = np.zeros(operands[0].shape)
@@ -64,7 +64,7 @@ class Product(Cell):
         super().__init__(recorder, parameters)
         self.unit, self.out_bits = scaled(1, self.number("right")), self.number("out_bits")
 
-    def update(self, operands: list[Words], samples: slice, step: int) -> Integers:
+    def update(self, operands: list[Words], samples: Samples, step: int) -> Integers:
         """Return ``sat(tz(u_1 u_2))``."""
         self.count_arrivals(operands)
         self.recorder.dendrite_updates += operands[0].size
@@ -81,7 +81,7 @@ class PiecewiseLinear(Cell):
         self.slopes = scaled(self.integers("slopes"), self.number("right"))
         self.offsets, self.out_bits = self.integers("offsets"), self.number("out_bits")
 
-    def update(self, operands: list[Words], samples: slice, step: int) -> Integers:
+    def update(self, operands: list[Words], samples: Samples, step: int) -> Integers:
         """Return ``sat(tz(slope u) + offset)``."""
         self.count_arrivals(operands)
         u = self.entering(operands)

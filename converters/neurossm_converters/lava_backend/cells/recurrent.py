@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurossm.fixed import multiply_shift
-from neurossm_converters.lava_backend.cells.cell import Cell, Parameters, Words, scaled
+from neurossm_converters.lava_backend.cells.cell import Cell, Parameters, Samples, Words, scaled
 from neurossm_converters.lava_backend.record import Integers, Recorder
 
 
@@ -39,7 +40,12 @@ class DiagonalSSM(Cell):
         both = np.zeros(shape, np.int64)
         return {"both": both, "re": both[0], "im": both[1]}
 
-    def update(self, operands: list[Words], samples: slice, step: int) -> Integers:
+    def remaining(self, rows: NDArray[np.bool_]) -> dict[str, Integers]:
+        """Return the states of those samples that go on."""
+        both = self.state["both"][:, rows]
+        return {"both": both, "re": both[0], "im": both[1]}
+
+    def update(self, operands: list[Words], samples: Samples, step: int) -> Integers:
         """Return the readout after the state has moved."""
         self.count_arrivals(operands)
         u = self.entering(operands)
@@ -78,7 +84,7 @@ class LIF(Cell):
         """Return both states, or the membrane alone where no spike leaves a trace."""
         return ("u", "r") if self.traced else ("u",)
 
-    def update(self, operands: list[Words], samples: slice, step: int) -> Integers:
+    def update(self, operands: list[Words], samples: Samples, step: int) -> Integers:
         """Return the spikes."""
         self.count_arrivals(operands)
         decayed = multiply_shift(self.tau, self.state["u"])
@@ -113,7 +119,7 @@ class Accumulate(Cell):
         """Return zeros."""
         return {"sum": np.zeros((rows, self.frame.channels), np.int64)}
 
-    def update(self, operands: list[Words], samples: slice, step: int) -> Integers:
+    def update(self, operands: list[Words], samples: Samples, step: int) -> Integers:
         """Return the running sum."""
         self.count_arrivals(operands)
         term = self.clipped(multiply_shift(self.unit, self.entering(operands)), self.term_bits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurossm_converters.lava_backend.cells.cell import Cell, Parameters, Words, together
+from neurossm_converters.lava_backend.cells.cell import Cell, Parameters, Samples, Words, together
 from neurossm_converters.lava_backend.record import Integers, Recorder
 
 
@@ -15,7 +15,7 @@ class Dendrite(Cell):
         super().__init__(recorder, parameters)
         self.bias, self.out_bits = self.integers("bias"), self.number("out_bits")
 
-    def update(self, operands: list[Words], samples: slice, step: int) -> Integers:
+    def update(self, operands: list[Words], samples: Samples, step: int) -> Integers:
         """Return ``sat(sum + bias)``."""
         total = together(operands)
         return self.clipped(total + self.bias, self.out_bits)
@@ -28,7 +28,7 @@ class Neuropil(Dendrite):
         super().__init__(recorder, parameters)
         self.columns = np.ascontiguousarray(self.integers("weight").T, dtype=np.float64)
 
-    def update(self, operands: list[Words], samples: slice, step: int) -> Integers:
+    def update(self, operands: list[Words], samples: Samples, step: int) -> Integers:
         """Return ``sat(weights messages + bias)``."""
         messages = together(operands).astype(np.float64)
         # NumPy multiplies integer matrices slowly; float64 is exact below 2**53, and the contract
@@ -44,7 +44,7 @@ class Embedding(Cell):
         super().__init__(recorder, parameters)
         self.table = self.integers("table")
 
-    def update(self, operands: list[Words], samples: slice, step: int) -> Integers:
+    def update(self, operands: list[Words], samples: Samples, step: int) -> Integers:
         """Return the rows of the tokens; each is a message, whichever it is."""
         tokens = operands[0][:, 0]
         self.recorder.spikes_in += tokens.size

@@ -71,16 +71,29 @@ def compare(file: File, network: Network, final: dict[str, Any]) -> Comparison:
     return Comparison(rows, values, states)
 
 
-def joined(parts: list[Comparison]) -> Comparison:
-    """Return one comparison from those of runs with other golden vectors of the same graph."""
+def joined(parts: list[Comparison], which: list[list[int]]) -> Comparison:
+    """Return one comparison from those of runs with other golden vectors of the same graph.
+
+    `which` are the numbers of the vectors of each part. Values stand in the order of vectors, and
+    are 0 behind the end of a shorter one.
+    """
     rows = []
     for same in zip(*[part.rows for part in parts]):
         compared, differing = sum(row.compared for row in same), sum(row.differing for row in same)
         largest = max(row.largest for row in same)
         rows.append(Row(same[0].name, same[0].what, compared, differing, largest))
-    values = {n: np.concatenate([p.values[n] for p in parts]) for n in parts[0].values}
+    order = np.argsort(np.concatenate(which))
+    values = {n: _stacked([p.values[n] for p in parts])[order] for n in parts[0].values}
     states = {n: np.concatenate([p.states[n] for p in parts]) for n in parts[0].states}
+    # on a chip there are those of the last vector of a run alone
+    states = {n: a[order] if len(a) == len(order) else a for n, a in states.items()}
     return Comparison(rows, values, states)
+
+
+def _stacked(values: list[Any]) -> Any:
+    longest = max(array.shape[1] for array in values)
+    width = [((0, 0), (0, longest - array.shape[1]), (0, 0)) for array in values]
+    return np.concatenate([np.pad(array, pad) for array, pad in zip(values, width)])
 
 
 def _row(name: str, what: str, found: Any, golden: Any) -> Row:

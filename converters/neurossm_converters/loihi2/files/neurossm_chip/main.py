@@ -17,7 +17,7 @@ from neurossm_chip import running, temporary
 from neurossm_chip.comparing import Comparison, compare, joined
 from neurossm_chip.lava_nodes import DIFFERENCES, Choice, choose
 from neurossm_chip.nssm import File, read
-from neurossm_chip.plan import make_plan
+from neurossm_chip.plan import make_plan, parts_of
 from neurossm_chip.profiling import Probes
 from neurossm_chip.refusal import Refusal
 
@@ -68,7 +68,8 @@ def _main(options: argparse.Namespace) -> int:
     choices = choose(file, options.processes)
     for name, choice in choices.items():
         print(f"node {name} is Lava's {choice.process}: {DIFFERENCES[choice.process]}")
-    plan = make_plan(file, [name for name, c in choices.items() if c.process == "S4d"])
+    parts = parts_of(file)
+    plan = make_plan(parts[0][1], [name for name, c in choices.items() if c.process == "S4d"])
     for node in file.nodes:
         for source in node.sources if node.type != "Output" else ():
             plan.delay(source, node.name, 1)
@@ -78,9 +79,13 @@ def _main(options: argparse.Namespace) -> int:
     running.require(options.target)
     running.load_models(options.models)
     # Lava's own neurons do not start anew in the middle of a run: a network for each vector
-    runs = [file._replace(golden=(vector,)) for vector in file.golden] if choices else [file]
-    outcomes = [_run(part, options, choices) for part in runs]
-    return _report(file, options, choices, outcomes)
+    if choices:
+        parts = [([i], file._replace(golden=(vector,))) for i, vector in enumerate(file.golden)]
+    outcomes = [_run(part, options, choices) for _, part in parts]
+    comparison = joined([part for part, _ in outcomes], [which for which, _ in parts])
+    about = outcomes[0][1]
+    about["seconds"] = sum(each["seconds"] for _, each in outcomes)
+    return _report(file, options, choices, comparison, about)
 
 
 def _run(
@@ -138,10 +143,9 @@ def _report(
     file: File,
     options: argparse.Namespace,
     choices: dict[str, Choice],
-    outcomes: list[tuple[Comparison, dict[str, Any]]],
+    comparison: Comparison,
+    about: dict[str, Any],
 ) -> int:
-    comparison, about = joined([part for part, _ in outcomes]), outcomes[0][1]
-    about["seconds"] = sum(each["seconds"] for _, each in outcomes)
     compared = sum(row.compared for row in comparison.rows)
     differing = sum(row.differing for row in comparison.rows)
     for row in comparison.rows:
@@ -177,6 +181,7 @@ def _write(
         about,
         target=options.target,
         graph_sha256=file.sha256,
+        lengths=[vector.steps for vector in file.golden],
         equal=comparison.equal,
         rows=[row._asdict() for row in comparison.rows],
         lava_nodes={name: choice.process for name, choice in choices.items()},

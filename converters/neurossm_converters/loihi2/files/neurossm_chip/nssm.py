@@ -76,6 +76,11 @@ class Golden(NamedTuple):
     values: Arrays
     states: Arrays
 
+    @property
+    def steps(self) -> int:
+        """T."""
+        return len(next(iter(self.inputs.values())))
+
 
 class File(NamedTuple):
     """The nodes in graph order, the golden vectors, and the hash of the file."""

@@ -39,6 +39,20 @@ class Plan(NamedTuple):
         return steps
 
 
+def parts_of(file: File) -> list[tuple[list[int], File]]:
+    """Return the golden vectors that can share a run, those of one length: which, and their file.
+
+    A run begins each vector anew after as many steps as the one before it has.
+    """
+    found: dict[int, list[int]] = {}
+    for index, vector in enumerate(file.golden):
+        found.setdefault(vector.steps, []).append(index)
+    return [
+        (which, file._replace(golden=tuple(file.golden[i] for i in which)))
+        for which in found.values()
+    ]
+
+
 def make_plan(file: File, two_hops: Collection[str] = ()) -> Plan:
     """Plan a run of all golden vectors, one after the other.
 

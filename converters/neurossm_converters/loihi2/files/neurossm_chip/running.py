@@ -22,6 +22,13 @@ from neurossm_chip.temporary import full
 
 _BROKEN_MODULE = "lava.magma.compiler.var_model"
 POLL = 0.02  # s
+# lava-nc declares Python < 3.11 and runs on newer ones with `ensure`
+INSTALL = (
+    "pip install lava-nc==0.10.0"
+    if sys.version_info < (3, 11)
+    else "pip install scipy asteval networkx"
+    " && pip install --no-deps --ignore-requires-python lava-nc==0.10.0"
+)
 PATIENCE = 1.0  # s; a traceback arrives a little after the death of its process
 CHIP, STAND_IN, SIMULATOR = (
     "Loihi 2",
@@ -58,7 +65,7 @@ def require(target: str) -> None:
         ensure()
         from lava.utils.loihi import is_installed
     except ImportError as error:
-        raise Refusal(f"Lava cannot be imported ({error}): install lava-nc 0.10.0") from error
+        raise Refusal(f"Lava cannot be imported ({error}); {INSTALL}") from error
     if target == "loihi2" and not is_installed():
         raise Refusal(
             "lava-loihi is not installed here: it is a closed package for members of Intel's"

@@ -1,0 +1,146 @@
+"""Tables: nothing in them is ever cut, least of all the names that are typed again."""
+
+from __future__ import annotations
+
+import ast
+import os
+import pty
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from neurossm.cli import console as console_module
+from neurossm.cli.tables import GAP, cell, lay_out
+
+CLI = Path(console_module.__file__).parent
+NETX = Path(__file__).parents[1] / "fixtures/netx/slayer.net"
+COMMANDS = (
+    "check {integer}",
+    "place {integer} --data digits:test:1",
+    "diff {floating} {integer} --data digits:test:2",
+    "doctor",
+    "data list",
+    "show {integer}",
+    "import {netx} -o {tmp}/n.nssm",
+    "quantize {floating} -o {tmp}/q.nssm --calibrate digits:train:4",
+    "sweep {floating} --data digits:test:2 --calibrate digits:train:2 --poles 8,16 --with-float",
+    "profile {integer} --data digits:test:1 --measure-cpu",
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    place: tuple[str, int]
+    columns: list[str]
+    rows: list[list[object]]
+    keys: int
+
+
+@pytest.fixture(scope="module")
+def tables(files, neurossm, tmp_path_factory) -> list[Table]:
+    """What every command that prints tables asks for."""
+    found: list[Table] = []
+
+    def table(self, columns, rows, title="", keys=1):
+        caller = sys._getframe(1)
+        place = Path(caller.f_code.co_filename).name, caller.f_lineno
+        found.append(Table(place, list(columns), [list(row) for row in rows], keys))
+
+    names = {"integer": files.integer, "floating": files.floating, "netx": NETX,
+             "tmp": tmp_path_factory.mktemp("tables")}  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(console_module.Console, "table", table)
+        for command in COMMANDS:
+            ended = neurossm(*command.format(**names).split())
+            assert ended.status in (0, 1) and "Traceback" not in ended.err, (command, ended.err)
+    return found
+
+
+def test_every_table_of_every_command_is_here(tables):
+    calls = set()
+    for file in CLI.glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "table":
+                calls.add((file.name, node.lineno, node.end_lineno))
+    seen = {
+        call for call in calls for t in tables if call[0] == t.place[0]
+        and call[1] <= t.place[1] <= call[2]
+    }  # fmt: skip
+    assert len(calls) >= 18 and seen == calls
+
+
+@pytest.mark.parametrize("width", [40, 80, 120, None])
+def test_nothing_is_cut_at_any_width(width, tables):
+    for table in tables:
+        lines = lay_out(table.columns, table.rows, width, table.keys)
+        text = "\n".join(lines)
+        assert "\N{HORIZONTAL ELLIPSIS}" not in text
+        for row in table.rows:  # what names a row stands whole on one line, in order
+            names = [cell(value) for value in row[: table.keys]]
+            assert any(line.split() == " ".join(names).split()
+                       or [p for p in names if p in line] == names for line in lines)  # fmt: skip
+        for row in table.rows:  # and of the others every character is there
+            wanted = Counter("".join(map(cell, row)).replace(" ", ""))
+            assert not wanted - Counter(text.replace(" ", ""))
+        if width is None:
+            assert len(lines) == len(table.rows) + 1
+        else:
+            keys = max(len(" ".join(map(cell, row[: table.keys]))) for row in table.rows or [[""]])
+            assert max(map(len, lines)) <= max(width, keys + GAP * table.keys)
+
+
+def test_prose_folds_and_names_and_numbers_stay():
+    # 6 + 2 + 14 + 2 + 5 = 29: at 30 columns the prose has 15 characters
+    columns, rows = ("name", "task", "count"), [("mnist", "digits as a sequence of steps", 60000)]
+    assert lay_out(columns, rows, 30) == [
+        "name   task              count",
+        "mnist  digits as a      60,000",
+        "       sequence of",
+        "       steps",
+    ]
+    assert lay_out(columns, rows, None) == [
+        "name   task                            count",
+        "mnist  digits as a sequence of steps  60,000",
+    ]
+    assert lay_out(columns, rows, 20) == [
+        "name",
+        "mnist",
+        "  task: digits as a",
+        "  sequence of steps",
+        "  count: 60,000",
+    ]
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+def test_data_list_on_a_terminal_names_them_all(columns):
+    # a real terminal, as case 14 saw it
+    parent, child = pty.openpty()
+    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm"}
+    line = [sys.executable, "-c", "from neurossm.cli import main; main(['data', 'list'])"]
+    with subprocess.Popen(line, stdout=child, stderr=child, env=environment) as process:
+        os.close(child)
+        shown = b""
+        while True:
+            try:
+                part = os.read(parent, 65536)
+            except OSError:  # Linux says so at the end of a terminal
+                break
+            if not part:
+                break
+            shown += part
+    os.close(parent)
+    assert process.returncode == 0
+    starts = {line.split()[0] for line in shown.decode().splitlines() if line[:1].strip()}
+    assert {"aan", "cifar10-gray", "digits", "mnist", "psmnist", "speech-commands",
+            "wikitext103"} <= starts  # fmt: skip
+
+
+def test_colons_are_no_smileys(capsys):
+    console = console_module.Console(as_json=False)
+    console.say("calibrate on mnist:train:512")
+    console.table(("data",), [("mnist:train:512",)])
+    assert capsys.readouterr().out == "calibrate on mnist:train:512\ndata\nmnist:train:512\n"
