@@ -87,7 +87,6 @@ EDITS: dict[str, tuple[Callable[[Tree], None], type[NeurossmError], str]] = {
         "only entries that FORMAT.md names, got 'extra'",
     ),
     "unknown entry of graph": (put("graph", "extra", 1), FormatError, "graph: .* got 'extra'"),
-    "no dt": (drop("graph", "dt"), FormatError, "graph dt: expected a float, got none"),
     "dt is an integer": (
         put("graph", "dt", 1),
         FormatError,
