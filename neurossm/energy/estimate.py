@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from neurossm.arguments import instance
 from neurossm.energy.digital import Baseline, baselines
 from neurossm.energy.hulls import energy_hull
 from neurossm.energy.interval import NOTHING, Interval, hull, interval_of
@@ -63,6 +64,13 @@ def estimate(
     InputError
         If the placement is one for another chip.
     """
+    instance("metrics", metrics, Metrics, remedy="metrics.measure(graph, trace) makes them")
+    instance("graph", graph, Graph, remedy="neurossm.load reads one from a file")
+    instance("hardware", hardware, Hardware, remedy="load_hardware reads one by name")
+    if set(metrics.nodes) != set(graph.nodes):
+        odd = min(set(metrics.nodes) ^ set(graph.nodes))
+        raise InputError("metrics", expected="those of a run of this graph",
+                         got=f"node {odd!r} in one of them")  # fmt: skip
     if not hardware.energy:
         raise TargetError(
             f"hardware {hardware.name!r}",

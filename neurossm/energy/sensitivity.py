@@ -9,12 +9,13 @@ what the network computes is not modelled: this is the energy's slope, not anoth
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from neurossm.arguments import real
 from neurossm.energy.interval import Interval
 from neurossm.energy.result import Energy
-from neurossm.errors import InputError
 from neurossm.graph import Graph
 from neurossm.metrics import Metrics
 from neurossm.nodes import Output
@@ -77,8 +78,7 @@ def at_spike_rate(metrics: Metrics, graph: Graph, factor: float) -> tuple[Metric
     InputError
         If the factor is negative or not finite.
     """
-    if not 0 <= factor < float("inf"):
-        raise InputError("spike rate factor", expected="0 or more", got=f"{factor:g}")
+    real("spike rate factor", factor, 0, sys.float_info.max, "0 or more")
     factors = {
         name: min(factor, 1 / rate) if rate else 1.0 for name, rate in metrics.spike_rates.items()
     }

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm import contract
+from neurossm.arguments import instance, whole
 from neurossm.engine import kernels
 from neurossm.engine.cores import usable_cores
 from neurossm.engine.inputs import check_inputs
@@ -110,8 +111,8 @@ def run(
     }
     states = program.initial_states(samples)
     totals = {name: Counts() for name in graph.nodes}
-    workers = threads or usable_cores()
     tasks = parts(lengths, samples, steps, SAMPLES_A_TASK)
+    workers = min(threads or usable_cores(), max(1, len(tasks)))
 
     def work(worker: int) -> Iterator[tuple[int, dict[str, Counts]]]:
         space: Workspace | None = None
@@ -205,6 +206,8 @@ class Stepper:
     """
 
     def __init__(self, graph: Graph, samples: int = 1) -> None:
+        instance("graph", graph, Graph, remedy="neurossm.load reads one from a file")
+        whole("samples", samples)
         contract.require(graph)
         if len(graph.inputs) != 1 or len(graph.outputs) != 1:
             raise GraphError(

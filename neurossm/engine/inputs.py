@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neurossm.arguments import shown
 from neurossm.errors import InputError, RangeError
 from neurossm.fixed import whole_numbers
 from neurossm.graph import Graph
@@ -109,6 +110,8 @@ def recorded(graph: Graph, record: Record) -> tuple[str, ...]:
         return graph.outputs
     if isinstance(record, str):  # one name
         record = (record,)
+    if not isinstance(record, Iterable):
+        raise InputError("record", expected="all | outputs | names of nodes", got=shown(record))
     unknown = [name for name in record if name not in graph.nodes]
     if unknown:
         raise InputError("record", expected="names of nodes", got=repr(unknown[0]))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurossm import contract
+from neurossm.arguments import instance, one_of, shown, whole
 from neurossm.engine.inputs import Record, padded_inputs, recorded
 from neurossm.errors import InputError
 from neurossm.graph import Graph
@@ -42,7 +43,7 @@ def run(
     progress
         Called with the number of samples done since the last call.
     threads
-        Of the fast engine; by default one for each core that this process may use.
+        Of the fast engine, at least 1; by default one for each core that this process may use.
     lengths
         Steps of each sequence ``(B,)``, where they differ: what comes behind is padding, which is
         neither run nor counted nor checked.
@@ -52,11 +53,17 @@ def run(
     GraphError
         If the graph breaks the integer contract (`neurossm.contract`), for ``reference``, ``fast``.
     InputError, RangeError
-        If the inputs have the wrong name, type or shape, or leave the input's format; if the
+        For an argument of another type or out of range, by its name. If the inputs have the wrong
+        name, type or shape, or leave the input's format; if the
         lengths are not one for each sample, from 1 to T.
     """
-    if engine not in ENGINES:
-        raise InputError("engine", expected=" | ".join(ENGINES), got=repr(engine))
+    instance("graph", graph, Graph, remedy="neurossm.load reads one from a file")
+    one_of("engine", engine, ENGINES)
+    if threads is not None:
+        whole("threads", threads)
+    if progress is not None and not callable(progress):
+        raise InputError("progress", expected="a function of a number of samples",
+                         got=shown(progress))  # fmt: skip
     arrays, ends = padded_inputs(graph, inputs, lengths)
     names = recorded(graph, record)
     # each engine is imported where it is used: numba is slow to import

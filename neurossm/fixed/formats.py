@@ -53,6 +53,10 @@ class Fixed:
             raise RangeError(
                 "message format", expected=f"kind {' | '.join(KINDS)}", got=repr(self.kind)
             )
+        for what, value in (("bits", self.bits), ("fraction bits", self.frac)):
+            if not hasattr(value, "__index__"):
+                raise RangeError("message format", expected=f"a whole number of {what}",
+                                 got=repr(value))  # fmt: skip
         expected_bits = {"binary": 1, "ternary": 2}.get(self.kind)
         if expected_bits is not None and (self.bits, self.frac) != (expected_bits, 0):
             raise RangeError(

@@ -20,7 +20,10 @@ def whole_numbers(where: str, given: object, remedy: str = "") -> NDArray[np.int
     InputError
         For fractions, numbers that are not finite or beyond 2**53, and what is no number.
     """
-    array = np.asarray(given)
+    try:
+        array = np.asarray(given)
+    except ValueError:  # rows of unlike lengths
+        raise InputError(where, expected="an array", got="rows of unlike lengths") from None
     if np.issubdtype(array.dtype, np.integer):
         return array
     if array.dtype == np.bool_:

@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TypeVar, get_type_hints
 
+from neurossm.arguments import file_path
 from neurossm.errors import FormatError, InputError
 from neurossm.hardware.chip import (
     Arithmetic,
@@ -55,6 +56,7 @@ def load_hardware(name_or_path: str | Path) -> Hardware:
         If the file is not TOML, or a key is unknown, missing, of the wrong type or unit, or a
         number lacks its source or grade. The message names the file and the key.
     """
+    file_path("hardware", name_or_path)
     text, where = _text_of(name_or_path)
     if any(line.count(".") > _MOST_DOTS for line in text.split("\n")):
         raise FormatError(where, expected=f"at most {_MOST_DOTS} dots in a line", got="more")

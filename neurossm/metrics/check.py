@@ -11,6 +11,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from neurossm.arguments import instance, real
 from neurossm.engine import run
 from neurossm.errors import InputError
 from neurossm.graph import Graph
@@ -144,7 +145,15 @@ def check(
     GraphError, InputError, RangeError
         As `neurossm.engine.run`; if the graphs are not such a pair.
     """
+    instance("floating", floating, Graph)
+    instance("integer", integer, Graph)
+    real("tolerance", tolerance, 0, float("inf"), "0 or more")
     checker = Checker(floating, integer)
+    if not isinstance(inputs, Mapping):
+        inputs = np.asarray(inputs)
+        if inputs.ndim != 3:
+            raise InputError("inputs", expected="samples x steps x channels",
+                             got=f"shape {inputs.shape}")  # fmt: skip
     arrays = inputs if isinstance(inputs, Mapping) else {integer.inputs[0]: inputs}
     if not isinstance(inputs, Mapping) and len(integer.inputs) > 1:
         arrays = {"": inputs}  # `run` says what is expected

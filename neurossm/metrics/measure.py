@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from neurossm.arguments import instance
 from neurossm.errors import GraphError, InputError
 from neurossm.graph import Graph
 from neurossm.metrics.activity import ActivityTable, activity
@@ -140,6 +141,8 @@ def measure(graph: Graph, trace: Trace) -> Metrics:
     InputError
         If the trace has no counts of some node.
     """
+    instance("graph", graph, Graph, remedy="neurossm.load reads one from a file")
+    instance("trace", trace, Trace, remedy="run(graph, inputs) makes one")
     if not graph.is_integer:
         raise GraphError("metrics", expected="an integer graph", got="a float one")
     missing = [name for name in graph.nodes if name not in trace.counts]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from neurossm.errors import GraphError
+from neurossm.fixed import Fixed
 from neurossm.nodes.node import Node, check_channels
 
 
@@ -23,6 +24,8 @@ class Input(Node):
         check_channels(self, self.channels)
         if self.out is None:
             raise GraphError("Input.out", expected="the number format of the data", got="none")
+        if not isinstance(self.out, Fixed):
+            raise GraphError("Input.out", expected="Fixed", got=type(self.out).__name__)
 
     @property
     def in_channels(self) -> int:

@@ -135,7 +135,7 @@ def check_spikes(node: Node, fmt: Fixed) -> None:
 
 def check_channels(node: Node, channels: int) -> None:
     """Raise `GraphError` for a node without channels."""
-    if channels < 1:
+    if not hasattr(channels, "__index__") or channels < 1:
         raise GraphError(
             f"{type(node).__name__}.channels", expected="at least 1", got=str(channels)
         )

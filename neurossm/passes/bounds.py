@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from neurossm.arguments import instance
 from neurossm.fixed import ACCUMULATOR_BITS, Quantized
 from neurossm.graph import Graph
 from neurossm.nodes import (
@@ -68,6 +69,7 @@ Found = tuple[Span, tuple[Register, ...]]
 
 def bounds(graph: Graph) -> Bounds:
     """Return the largest values that are possible at each node of a float or an integer graph."""
+    instance("graph", graph, Graph, remedy="neurossm.load reads one from a file")
     given = graph.meta.get("steps")
     steps = given if isinstance(given, int) and given > 0 else None
     # a float pole outside the circle has no bound: infinite, and zero times that is nan

@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from neurossm.arguments import instance
 from neurossm.errors import GraphError, InputError
 from neurossm.graph import Graph
 from neurossm.nodes import LIF, DiagonalSSM
@@ -71,6 +72,8 @@ def calibrate(
     GraphError
         If a value is not finite: the float model itself overflows.
     """
+    instance("graph", graph, Graph, remedy="neurossm.load reads one from a file")
+    instance("trace", trace, Trace, remedy='run(graph, inputs, "float") makes one')
     messages, states, inputs, membranes = {}, {}, {}, {}
     for name, node in graph.nodes.items():
         if name not in trace.peaks:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from neurossm.arguments import instance
 from neurossm.errors import GraphError
 from neurossm.graph import Graph
 from neurossm.nodes import Affine, BatchNorm, DiagonalSSM, Embedding, Node
@@ -26,6 +27,7 @@ def fold_batch_norm(graph: Graph) -> Graph:
     GraphError
         Where neither neighbor can take it, named.
     """
+    instance("graph", graph, Graph, remedy="neurossm.load reads one from a file")
     while True:
         names = [name for name in graph.order if isinstance(graph.nodes[name], BatchNorm)]
         if not names:

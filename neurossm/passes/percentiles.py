@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from neurossm.arguments import real, whole
 from neurossm.errors import InputError
 from neurossm.graph import Graph
 from neurossm.lengths import without_padding
@@ -43,8 +44,10 @@ class Percentiles:
     """
 
     def __init__(self, graph: Graph, names: Sequence[str], percent: float, moments: int) -> None:
-        if not 99 <= percent <= 100:
-            raise InputError("percentile", expected="99 to 100", got=str(percent))
+        real("percentile", percent, 99, 100, "99 to 100")
+        whole("moments", moments)
+        if unknown := [name for name in names if name not in graph.nodes]:
+            raise InputError("names", expected="names of nodes", got=repr(unknown[0]))
         self._graph = graph
         self._kept: dict[str, Reals] = {name: np.zeros(0) for name in names}
         nodes = {name: graph.nodes[name] for name in names}

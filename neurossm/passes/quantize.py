@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from neurossm import contract
+from neurossm.arguments import instance, shown
 from neurossm.errors import GraphError, InputError, RangeError
 from neurossm.fixed import (
     LEAK_FRAC,
@@ -104,10 +105,14 @@ class Quantize:
             ("segment_bits", 4, 16),
             ("headroom", 0, 8),
         ):
-            if not low <= getattr(self, name) <= high:
-                raise InputError(
-                    f"quantize {name}", expected=f"{low} to {high}", got=str(getattr(self, name))
-                )
+            value = getattr(self, name)
+            if (
+                type(value) is float
+                or isinstance(value, bool | str)
+                or not hasattr(value, "__index__")
+                or not low <= value <= high
+            ):
+                raise InputError(f"quantize {name}", expected=f"{low} to {high}", got=shown(value))
         check_rules(self.range_rule, self.range_rules)
 
     def uses(self, *rules: str) -> bool:
@@ -123,6 +128,7 @@ class Quantize:
             For a node that has no integer meaning (`BatchNorm` must be folded first), or where no
             format satisfies the contract; named.
         """
+        self._check(graph)
         worst = bounds(graph) if self.uses("bound", "tightest") else None
         return self._quantized(graph, ranges, worst, {})
 
@@ -162,9 +168,13 @@ class Quantize:
         return integer
 
     def _rules(self, ranges: Ranges, worst: Bounds | None) -> RangeRules:
+        instance("ranges", ranges, Ranges, remedy="calibrate(graph, trace) makes them")
         return RangeRules(self.range_rule, self.range_rules, self.headroom, ranges, worst)
 
     def _check(self, graph: Graph) -> None:
+        instance("graph", graph, Graph, remedy="neurossm.load reads one from a file")
+        if graph.is_integer:
+            raise GraphError("quantize", expected="a float graph", got="an integer one already")
         check_patterns(self.range_rules, graph)
         for name in graph.order:
             node = graph.nodes[name]

@@ -146,6 +146,11 @@ def _without_percentile(name: str) -> InputError:
 
 def check_rules(default: str, patterns: Iterable[tuple[str, str]]) -> None:
     """Raise `InputError` for a rule that there is not."""
+    pairs = list(patterns) if isinstance(patterns, list | tuple) else [patterns]
+    for pair in pairs:
+        if not isinstance(pair, list | tuple) or len(pair) != 2:
+            expected = "pairs of a node or pattern and a rule"
+            raise InputError("quantize range_rules", expected=expected, got=repr(pair))
     for where, rule in (("ranges", default), *((f"range of {p!r}", rule) for p, rule in patterns)):
         if rule not in RULES:
             raise InputError(f"quantize {where}", expected=" | ".join(RULES), got=repr(rule))

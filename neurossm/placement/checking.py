@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from neurossm import contract
+from neurossm.arguments import instance
 from neurossm.errors import GraphError, TargetError
 from neurossm.fixed import Quantized
 from neurossm.graph import Graph
@@ -99,6 +100,8 @@ def check(
     A node fails where it breaks the integer contract, where the chip's file refuses its type or its
     messages, or where its integers are wider than the chip's.
     """
+    instance("graph", graph, Graph, remedy="neurossm.load reads one from a file")
+    instance("hardware", hardware, Hardware, remedy="load_hardware reads one by name")
     problems: dict[str, list[Finding]] = {name: [] for name in graph.nodes}
     for problem in contract.problems(graph):
         reason = f"expected {problem.expected}, got {problem.got}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from neurossm.arguments import instance
 from neurossm.errors import TargetError
 from neurossm.graph import Graph
 from neurossm.hardware import Hardware
@@ -46,7 +47,7 @@ def place_each(
     InputError
         If `chips` is below 1 or the mapping unknown.
     """
-    shape = graph if isinstance(graph, Shape) else shape_of(graph)
+    shape = graph if isinstance(graph, Shape) else shape_of(instance("graph", graph, Graph))
     mappings: tuple[str, ...] = SSM_MAPPINGS if ssm_mapping is None else (ssm_mapping,)
     if not any(node.type == "DiagonalSSM" for node in shape.nodes.values()):
         mappings = mappings[:1]

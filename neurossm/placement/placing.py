@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from neurossm.errors import InputError, TargetError
+from neurossm.arguments import instance, whole
+from neurossm.errors import TargetError
 from neurossm.graph import Graph
 from neurossm.hardware import Hardware
 from neurossm.placement.budget import Budget, budget_of
@@ -50,7 +51,8 @@ def place(
     InputError
         If `chips` is below 1 or the mapping unknown.
     """
-    shape = graph if isinstance(graph, Shape) else shape_of(graph)
+    instance("hardware", hardware, Hardware, remedy="load_hardware reads one by name")
+    shape = graph if isinstance(graph, Shape) else shape_of(instance("graph", graph, Graph))
     return place_populations(populations_of(shape, ssm_mapping), hardware, chips, ssm_mapping)
 
 
@@ -61,8 +63,8 @@ def place_populations(
     ssm_mapping: str = "state",
 ) -> Placement:
     """Return the placement of populations, made by the mapping that is named; see `place`."""
-    if chips is not None and chips < 1:
-        raise InputError("chips", expected="at least 1", got=str(chips))
+    if chips is not None:
+        whole("chips", chips)
     budget, where = budget_of(hardware), repr(hardware.name)
     complete = with_fan_in_cut(populations, budget)
     fewest = {p.name: fewest_parts(p, budget, where) for p in complete}
@@ -98,11 +100,18 @@ def _core(index: int, slices: Sequence[Slice], used: Words, budget: Budget) -> C
 
 
 def _evened_out(populations: Sequence[Population], fewest: Parts, budget: Budget) -> Parts:
-    """Return the parts of each population, one more where that keeps it from being the fullest."""
+    """Return the parts of each population, one more where that keeps it from being the fullest.
+
+    No more than it has neurons: a core without any would be left.
+    """
     whole = max((heaviest(p, 1, budget) for p in populations if fewest[p.name] == 1), default=0)
     return {
         p.name: fewest[p.name]
-        + int(fewest[p.name] > 1 and whole > 0 and heaviest(p, fewest[p.name], budget) > whole)
+        + int(
+            1 < fewest[p.name] < p.neurons
+            and whole > 0
+            and heaviest(p, fewest[p.name], budget) > whole
+        )
         for p in populations
     }
 

@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from neurossm.arguments import file_path, instance
 from neurossm.errors import FormatError, InputError
 from neurossm.graph import Graph
 from neurossm.store.decode import decode_golden, decode_graph, decode_trace
@@ -81,11 +82,13 @@ def save(
     GraphError, FormatError, RangeError
         If the graph cannot be stored or a golden vector is not one of this graph.
     """
+    instance("graph", graph, Graph)
     for index, vector in enumerate(golden):
+        instance(f"golden vector {index}", vector, Golden)
         check_golden(vector, graph, f"golden vector {index}")
     parts: Tree = {"graph": encode_graph(graph), "golden": encode_golden(golden)}
     tree = {**_header(GRAPH_SCHEMA), **parts}
-    write_tree(Path(path), tree, before)
+    write_tree(file_path("path", path), tree, before)
 
 
 def load(path: StrPath) -> Graph:
@@ -124,7 +127,9 @@ def load_golden(path: StrPath, graph: Graph) -> tuple[Golden, ...]:
     if digest(contents["graph"]).hex() != graph_digest(graph):
         raise InputError(str(path), expected="golden vectors of this graph", got="those of another")
     golden = decode_golden(contents["golden"], str(path))
+    instance("graph", graph, Graph)
     for index, vector in enumerate(golden):
+        instance(f"golden vector {index}", vector, Golden)
         check_golden(vector, graph, f"{path}: golden vector {index}")
     return golden
 
@@ -162,7 +167,7 @@ def _header(schema: str) -> dict[str, Value]:
 
 def _contents(path: StrPath, kind: Literal["graph", "trace"]) -> dict[str, Value]:
     """Return the checked tree below ``/neurossm`` of a file of this kind."""
-    path = Path(path)
+    path = file_path("path", path)
     with open_root(path) as root:
         reader = TreeReader(path)
         header = _checked_header(reader.attributes(root, "/neurossm"), str(path))

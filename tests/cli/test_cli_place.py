@@ -141,7 +141,7 @@ def test_a_pair_of_sequences_is_not_planned() -> None:
         (["FILE", "--set", "model.width=4"], "--set: expected --like RECIPE"),
         (["--like", "gsu-digits", "--data", "digits:test:2"], "--data: expected a file"),
         (["--like", "gsu-digit"], "did you mean 'gsu-digits'?"),
-        (["FILE", "--chips", "0"], "chips: expected at least 1, got 0"),
+        (["FILE", "--chips", "0"], "chips: expected a whole number of at least 1, got 0"),
         (["FILE", "--ssm-mapping", "neuron"], "SSM mapping: expected state | channel"),
         (["FILE", "--hardware", "loihi3"], "did you mean"),
         (["FILE", "--svg", "/nowhere/x.svg"], "--svg /nowhere/x.svg: expected a file that can be"),
