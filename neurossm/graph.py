@@ -29,7 +29,8 @@ class Graph:
         Pairs ``(from, to)``, each at most once. Edges into one node add; `Sum` and `Product` take
         each edge as an operand.
     dt
-        Duration of one time step, in seconds.
+        Duration of one time step, in seconds; None where nobody said it: steps of pixels or tokens
+        have none, and files of other tools leave it open.
     meta
         Where it comes from: strings and numbers, such as ``recipe`` or ``steps``.
 
@@ -42,14 +43,14 @@ class Graph:
 
     nodes: Mapping[str, Node]
     edges: tuple[Edge, ...]
-    dt: float = 1e-3
+    dt: float | None = None
     meta: Meta = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "nodes", MappingProxyType(dict(self.nodes)))
         object.__setattr__(self, "edges", tuple((str(a), str(b)) for a, b in self.edges))
         object.__setattr__(self, "meta", MappingProxyType(dict(self.meta)))
-        if not 0 < self.dt < float("inf"):
+        if self.dt is not None and not 0 < self.dt < float("inf"):
             raise GraphError("graph.dt", expected="a positive time in seconds", got=repr(self.dt))
         self._check_names()
         self._check_edges()

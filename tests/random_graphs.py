@@ -323,7 +323,7 @@ def _neuron(grow: Growing, channels: int, frac: np.ndarray, message_bits: int) -
     limit = min(grow.draw(st.sampled_from([1, 30, 2**23 - 1])), symmetric_limit(bits))
     leak = grow.draw(st.sampled_from([12, 12, 15, 20]))
     one = 2**leak
-    finer = grow.draw(st.sampled_from(["none", "one", "each", "each"]))
+    finer = grow.draw(st.sampled_from(["none", "one", "each"]))
     most = 29 if message_bits > 8 else 40  # several edges add up to 24 bits
     if finer == "one" and np.ptp(frac) == 0:
         frac = frac + rng.integers(-12, 9)

@@ -53,7 +53,7 @@ def read(
     skip_layers: int = 0,
     num_layers: int | None = None,
     steps: int | None = None,
-    dt: float = 1e-3,
+    dt: float | None = None,
 ) -> Graph:
     """Return the network of a netx file as an integer graph.
 
@@ -68,7 +68,8 @@ def read(
         Longest sequence, in time steps, for which the sum of a layer without neuron must not
         overflow; by default ``simulation/tSample`` of the file.
     dt
-        Duration of a time step in seconds. netx has none; nothing is computed from it.
+        Duration of a time step in seconds. netx has none; nothing is computed from it. None: nobody
+        knows it.
 
     Raises
     ------

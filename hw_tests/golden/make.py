@@ -70,6 +70,7 @@ def spikes() -> Graph:
             "out": Output(channels=3, out=Fixed(24, 2)),
         },
         (("events", "mix"), ("mix", "fire"), ("fire", "read"), ("read", "sum"), ("sum", "out")),
+        dt=1e-3,
         meta={"name": "spikes"},
     )
 
@@ -105,7 +106,7 @@ def ssm() -> Graph:
         },
         (("pixel", "encode"), ("encode", "ssm"), ("ssm", "spike"), ("spike", "decode"),
          ("decode", "out")),
-        meta={"name": "ssm"},
+        dt=1e-3, meta={"name": "ssm"},
     )  # fmt: skip
 
 
@@ -133,7 +134,7 @@ def gated() -> Graph:
         (("x", "stream"), ("s", "value"), ("s", "gate"), ("gate", "sigmoid"),
          ("value", "product"), ("sigmoid", "product"), ("stream", "add"), ("product", "add"),
          ("add", "out"), ("sigmoid", "gates")),
-        meta={"name": "gated"},
+        dt=1e-3, meta={"name": "gated"},
     )  # fmt: skip
 
 
@@ -173,7 +174,7 @@ def neurons() -> Graph:
         (("token", "row"), ("row", "hard"), ("row", "soft"), ("row", "signs"), ("row", "mix"),
          ("mix", "none"), ("hard", "read"), ("soft", "read"), ("signs", "held"), ("read", "out"),
          ("none", "fired"), ("held", "leftover")),
-        meta={"name": "neurons"},
+        dt=1e-3, meta={"name": "neurons"},
     )  # fmt: skip
 
 

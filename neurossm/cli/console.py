@@ -17,6 +17,13 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 DataDirOption = Annotated[
     str, typer.Option("--data-dir", help="Folder of data sets (default: NEUROSSM_DATA or a cache).")
 ]
+OtherDataOption = Annotated[
+    bool,
+    typer.Option(
+        "--other-data",
+        help="Feed data of another order, scale or name than the graph was made for, with a note.",
+    ),
+]
 DATA = typer.Option(
     help="NAME:SPLIT[:N], such as mnist:test:256, or FILE.npz[:N] of your own: inputs (samples,"
     " steps, channels), integers; labels (samples,), if known."
@@ -34,18 +41,27 @@ class Console:
     ----------
     as_json
         Print the document alone on stdout; tables and sentences are left out.
+    other_data
+        Whether the user insists on data that a graph was not made for.
     """
 
-    def __init__(self, as_json: bool) -> None:
+    def __init__(self, as_json: bool, other_data: bool = False) -> None:
         from rich.console import Console as RichConsole  # not needed for --help
 
-        self.as_json = as_json
+        self.as_json, self.other_data = as_json, other_data
+        self._noted: set[str] = set()
         self._out = RichConsole(highlight=False, soft_wrap=True, emoji=False)
         self._err = RichConsole(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Say something on stderr."""
         self._err.print(text, markup=False)
+
+    def note_once(self, text: str) -> None:
+        """Say something on stderr that has not been said."""
+        if text not in self._noted:
+            self._noted.add(text)
+            self.note(text)
 
     def say(self, text: str = "") -> None:
         """Say something on stdout, for people only."""

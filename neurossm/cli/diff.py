@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.console import Console, DataDirOption, JsonOption, OtherDataOption
 from neurossm.cli.differing import Difference, document, print_difference
 from neurossm.cli.paths import READS, READS_DATA
 from neurossm.errors import InputError
@@ -37,6 +37,7 @@ def diff(
         ),
     ] = None,
     data_dir: DataDirOption = "",
+    other_data: OtherDataOption = False,
     json: JsonOption = False,
 ) -> int:
     """Compare two traces, or two graphs on data; exit 1 where a node is over the tolerance.
@@ -55,7 +56,7 @@ def diff(
     """
     from neurossm.store import describe
 
-    console = Console(json)
+    console = Console(json, other_data)
     if tolerance is not None and not 0 <= tolerance < float("inf"):
         raise InputError("--tolerance", expected="a share of the range, 0 or more",
                          got=str(tolerance))  # fmt: skip
@@ -89,7 +90,8 @@ def _traces(left: Path, right: Path) -> Difference:
 def _graphs(
     left: Path, right: Path, spec: str, data_dir: str, console: Console, tolerance: float | None
 ) -> Difference:
-    from neurossm.cli.executing import check_task, load_data
+    from neurossm.cli.executing import load_data
+    from neurossm.cli.made_for import check_task
     from neurossm.store import load
 
     if not spec:
@@ -100,7 +102,7 @@ def _graphs(
         a, b = b, a
     data = load_data(spec, data_dir, a)
     for graph in (a, b):
-        check_task(graph, data)
+        check_task(graph, data, console)
     return difference(a, b, data, console, tolerance)
 
 

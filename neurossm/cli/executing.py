@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurossm.cli.console import Console
+from neurossm.cli.made_for import check_task
 from neurossm.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from neurossm_models.data import Dataset
 
 ENGINES = ("reference", "fast", "lava", "float")
-OWN = "FILE.npz with integers inputs (samples, steps, channels) and, if known, labels (samples,)"
 LARGEST_TRACE_BYTES = 4 * 2**30
 # side by side in one Lava network: the same bits, 18 times less time for each (docs/lava.md); on
 # wider networks the states of more samples leave the cache
@@ -87,7 +87,7 @@ def execute(
     startup = 0.0
     if engine not in ENGINES:
         raise InputError("--engine", expected=" | ".join(ENGINES), got=repr(engine))
-    check_task(graph, data)
+    check_task(graph, data, console)
     check_size(graph, data, record)
     if engine == "fast":
         with console.progress("kernels", 1) as progress:
@@ -154,41 +154,6 @@ def predictions(graph: Graph, trace: Trace) -> NDArray[np.intp]:
     A sequence with padding ends before it: the sum so far has the largest value where its mean has.
     """
     return np.asarray(np.argmax(trace.last(graph.outputs[0]), axis=1))
-
-
-def check_task(graph: Graph, data: Dataset) -> None:
-    """Refuse data of another kind or scale, or of more steps, than the graph was exported for."""
-    scale, steps = graph.meta.get("input_scale"), graph.meta.get("steps")
-    where = f"data {data.name!r} on this graph"
-    made = graph.meta.get("data")
-    remedy = f"use the data that it was made for ({made})" if made else f"give it yours: {OWN}"
-    if scale is not None and scale != data.scale:
-        raise InputError(where, expected=f"inputs in units of {scale:g}", got=f"{data.scale:g}",
-                         remedy=remedy)  # fmt: skip
-    wide = [graph.nodes[name].out_channels for name in graph.inputs]
-    if len(wide) == 1 and data.inputs.shape[2] != wide[0]:
-        raise InputError(
-            where,
-            expected=f"{wide[0]} channel{'s' if wide[0] > 1 else ''}",
-            got=str(data.inputs.shape[2]),
-            remedy=f"{remedy}, or yours: {OWN}" if made else remedy,
-        )
-    if data.labels.ndim != 1 or bool(data.vocabulary) != bool(graph.vocabularies):
-        kind = "tokens" if data.vocabulary else "values"
-        raise InputError(
-            where,
-            expected="inputs of its kind and one label a sequence",
-            got=f"{kind}, labels of shape {data.labels.shape}",
-            remedy=remedy,
-        )
-    classes = sum(graph.nodes[name].out_channels for name in graph.outputs[:1])
-    if int(data.labels.max()) >= classes:
-        raise InputError(f"labels of data {data.name!r}",
-                         expected=f"0 to {classes - 1}, a channel of the output (-1: none)",
-                         got=str(int(data.labels.max())))  # fmt: skip
-    length = data.trimmed().inputs.shape[1]
-    if isinstance(steps, int) and length > steps:
-        raise InputError(where, expected=f"at most {steps} steps", got=str(length), remedy=remedy)
 
 
 def check_size(graph: Graph, data: Dataset, record: Record) -> None:

@@ -66,6 +66,7 @@ def load_run(run: str) -> Graph:
     """Return the float graph of a trained run."""
     from dataclasses import replace
 
+    from neurossm.cli.made_for import RECORDED
     from neurossm_converters.from_torch import from_torch
     from neurossm_models.data import task
     from neurossm_models.train import load_model
@@ -79,11 +80,12 @@ def load_run(run: str) -> Graph:
             remedy=f"train its causal counterpart: {causal_counterpart(recipe)}",
         )
     facts = task(recipe.data.name)
-    graph = from_torch(model, steps=facts.steps, scale=facts.scale, bits=facts.bits)
+    graph = from_torch(model, steps=facts.steps, scale=facts.scale, bits=facts.bits, dt=facts.dt)
     meta = {
         **graph.meta,
         "run": Path(run).name,
         "data": recipe.data.name,
+        "data_order": facts.order or RECORDED,
         "seed": recipe.train.seed,
     }
     return replace(graph, meta=meta)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.console import Console, DataDirOption, JsonOption, OtherDataOption
 from neurossm.cli.paths import READS, READS_DATA, WRITES
 from neurossm.errors import InputError
 
@@ -44,6 +44,7 @@ def golden(
     steps: Annotated[int, typer.Option(min=1, help="Their steps, at most.")] = GOLDEN_STEPS,
     seed: Annotated[int, typer.Option(min=0, help="Of what is random.")] = 0,
     data_dir: DataDirOption = "",
+    other_data: OtherDataOption = False,
     json: JsonOption = False,
 ) -> None:
     """Write golden vectors into a copy of an integer graph: what verify and deploy replay.
@@ -52,10 +53,11 @@ def golden(
     One more vector has only the smallest and the largest value of the input. Vectors that the file
     had are left out. `neurossm quantize` writes vectors by itself.
     """
-    from neurossm.cli.executing import check_task, load_data
+    from neurossm.cli.executing import load_data
+    from neurossm.cli.made_for import check_task
     from neurossm.store import load, save
 
-    console, loaded = Console(json), load(graph)
+    console, loaded = Console(json, other_data), load(graph)
     if not loaded.is_integer:
         raise InputError(
             str(graph), expected="an integer graph", got="a float one",
@@ -63,7 +65,7 @@ def golden(
         )  # fmt: skip
     if data:
         given = load_data(data, data_dir, loaded)
-        check_task(loaded, given)
+        check_task(loaded, given, console)
         vectors = golden_vectors(loaded, given, samples, steps, seed)
     else:
         vectors = random_vectors(loaded, samples, steps, seed)

@@ -170,9 +170,10 @@ def _from_netx(source: Path, options: Options) -> tuple[Graph, str]:
 
     options.allow("netx", "dt", "steps", "layers")
     first, stop = _range(options.layers)
-    dt = 1e-3 if options.dt is None else options.dt
+    dt = options.dt
     graph = netx.read(source, skip_layers=first, num_layers=stop, steps=options.steps, dt=dt)
-    how = f"netx: the integers of the file; a step is called {dt:g} s, which netx leaves open"
+    how = "netx: the integers of the file; "
+    how += "how long a step is, it leaves open" if dt is None else f"a step is {dt:g} s, as you say"
     return graph, how
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.cli.check import ChipsOption, HardwareOption, MappingOption
-from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.console import Console, DataDirOption, JsonOption, OtherDataOption
 from neurossm.cli.paths import READS, READS_DATA, READS_RECIPE, WRITES
 from neurossm.errors import InputError
 
@@ -43,6 +43,7 @@ def place(
         Path | None, typer.Option(help="Write a drawing of the chips here."), WRITES
     ] = None,
     data_dir: DataDirOption = "",
+    other_data: OtherDataOption = False,
     json: JsonOption = False,
 ) -> None:
     """Place a network on cores and chips: memory, axons, load, and the predicted time of a step."""
@@ -52,7 +53,7 @@ def place(
     from neurossm.placement import place as place_network
     from neurossm.store import write_text
 
-    console, chip = Console(json), load_hardware(hardware)
+    console, chip = Console(json, other_data), load_hardware(hardware)
     check_what(graph, like, set_, data)
     said: tuple[str, ...] = ()
     if graph is not None:

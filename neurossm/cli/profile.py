@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm.cli.console import DATA, Console, DataDirOption, JsonOption
+from neurossm.cli.console import DATA, Console, DataDirOption, JsonOption, OtherDataOption
 from neurossm.cli.paths import READS, READS_CHIP, READS_DATA, READS_RUN, WRITES
 from neurossm.errors import InputError
 
@@ -56,6 +56,7 @@ def profile(
         READS,
     ] = None,
     data_dir: DataDirOption = "",
+    other_data: OtherDataOption = False,
     json: JsonOption = False,
 ) -> None:
     """Count operations over a run and estimate energy as an interval: modelled, not measured."""
@@ -70,7 +71,7 @@ def profile(
 
     if model is not None and not measure_cpu:
         raise InputError("--model", expected="--measure-cpu beside it", got="it alone")
-    console, chip = Console(json), load_hardware(hardware)
+    console, chip = Console(json, other_data), load_hardware(hardware)
     loaded = load(graph)
     samples = load_data(data, data_dir, loaded)
     if float_ and not samples.labeled:

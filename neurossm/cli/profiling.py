@@ -151,11 +151,13 @@ def per_core_document(
 def real_time(
     energy: Energy | None, graph: Graph, steps_per_second: float | None
 ) -> RateCase | None:
-    """Return the case of the given rate, else of the graph's own; None if that is too fast."""
+    """Return the case of the given rate, else of the graph's own if it has one that can be kept."""
     if energy is None:
         return None
     if steps_per_second is not None:
         return energy.at_rate(steps_per_second)
+    if graph.dt is None:
+        return None
     try:
         return energy.at_rate(1 / graph.dt)
     except InputError:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neurossm.cli.console import CALIBRATION, Console, DataDirOption, JsonOption
+from neurossm.cli.console import (
+    CALIBRATION,
+    Console,
+    DataDirOption,
+    JsonOption,
+    OtherDataOption,
+)
 from neurossm.cli.golden import golden_vectors
 from neurossm.cli.paths import READS, READS_DATA, WRITES
 from neurossm.cli.quantizing import (
@@ -21,7 +28,7 @@ from neurossm.cli.quantizing import (
 if TYPE_CHECKING:
     from neurossm.graph import Graph
     from neurossm.metrics.check import Check
-    from neurossm.passes import Percentiles, Quantize, Ranges
+    from neurossm.passes import Loss, Percentiles, Quantize, Ranges
     from neurossm_models.data import Dataset
 
 PERCENTILE = 99.99
@@ -69,6 +76,7 @@ def quantize(
         Path | None, typer.Option(help="Write what was chosen, and why, here as JSON."), WRITES
     ] = None,
     data_dir: DataDirOption = "",
+    other_data: OtherDataOption = False,
     json: JsonOption = False,
 ) -> None:
     """Quantize a graph after training: every neuron becomes an integer recurrence.
@@ -83,11 +91,12 @@ def quantize(
     """
     from neurossm.cli.checking import check_document, verdict
     from neurossm.cli.executing import load_data
+    from neurossm.cli.made_for import remembering
     from neurossm.engine import run
     from neurossm.passes import Quantize
     from neurossm.store import graph_digest, load, save
 
-    console = Console(json)
+    console = Console(json, other_data)
     settings = Quantize(
         pole_bits=pole_width(poles), weight_bits=weights, state_bits=state, leak_bits=leaks,
         message_bits=messages,
@@ -95,11 +104,14 @@ def quantize(
     )  # fmt: skip
     floating = load(graph)
     data = load_data(calibrate, data_dir, floating)
-    made = settings.explained(floating, calibrated(floating, data, settings, console, percentile))
+    seen = calibrated(floating, data, settings, console, percentile)
+    floating = remembering(floating, data)
+    made = settings.explained(floating, seen)
     integer = made.graph
     with console.progress("counting saturations", len(data)) as progress:
         counts = dict(run(integer, data.inputs, "fast", (), progress, lengths=data.lengths).counts)
     checked = checked_on(floating, integer, data, console)
+    made = replace(made, losses=(*made.losses, *spikes_lost(floating, checked, data)))
     golden = golden_vectors(integer, data)
     save(output, integer, golden)
     document = {
@@ -123,14 +135,16 @@ def quantize(
 
 def quantized(graph: Graph, data: Dataset, settings: Quantize, console: Console) -> Graph:
     """Return the integer graph, its ranges taken from a float run on the data."""
-    return settings(graph, calibrated(graph, data, settings, console))
+    from neurossm.cli.made_for import remembering
+
+    return settings(remembering(graph, data), calibrated(graph, data, settings, console))
 
 
 def calibrated(
     graph: Graph, data: Dataset, settings: Quantize, console: Console, percent: float = PERCENTILE
 ) -> Ranges:
     """Return the ranges of a float run on the data, with percentiles where the settings ask."""
-    from neurossm.cli.executing import check_task
+    from neurossm.cli.made_for import check_task
     from neurossm.engine import run
     from neurossm.errors import InputError
     from neurossm.passes import calibrate
@@ -141,7 +155,7 @@ def calibrated(
             remedy="it runs as it is; 'neurossm golden' gives it the golden vectors that verify and"
             " deploy want",
         )  # fmt: skip
-    check_task(graph, data)
+    check_task(graph, data, console)
     found: tuple[Any, ...] = ()
     if settings.uses("percentile"):
         kept = percentiles(graph, data, percent, console)
@@ -159,6 +173,14 @@ def checked_on(floating: Graph, integer: Graph, data: Dataset, console: Console)
     lengths = None if data.lengths is None else data.lengths[:CHECK_SAMPLES]
     with console.progress("checking", 2 * len(inputs)) as progress:
         return check(floating, integer, inputs, lengths, progress=progress)
+
+
+def spikes_lost(floating: Graph, checked: Check, data: Dataset) -> tuple[Loss, ...]:
+    """Return the neurons whose spikes a check found to be more or fewer."""
+    from neurossm.metrics.spike_losses import spike_losses
+
+    lengths = None if data.lengths is None else data.lengths[:CHECK_SAMPLES]
+    return spike_losses(floating, checked.end_to_end, data.inputs[:CHECK_SAMPLES], lengths)
 
 
 def percentiles(graph: Graph, data: Dataset, percent: float, console: Console) -> Percentiles:

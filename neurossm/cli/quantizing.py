@@ -108,7 +108,8 @@ def _loss(loss: Loss) -> tuple[str, ...]:
     listed = ", ".join(map(str, loss.channels[:LISTED]))
     more = len(loss.channels) - LISTED
     channels = listed + (f" and {more:,} more" if more > 0 else "")
-    options = {"weight_bits": "--weights", "state_bits": "--state", "leak_bits": "--leaks"}
+    options = {"weight_bits": "--weights", "state_bits": "--state", "leak_bits": "--leaks",
+               "pole_bits": "--poles"}  # fmt: skip
     wider = "" if loss.bits is None else f"{loss.bits}"
     if wider:
         wider += f" ({options[loss.setting]})" if loss.setting else " (more than there are)"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm.cli.console import DATA, Console, DataDirOption, JsonOption
+from neurossm.cli.console import DATA, Console, DataDirOption, JsonOption, OtherDataOption
 from neurossm.cli.paths import READS, READS_DATA, WRITES
 from neurossm.errors import InputError
 
@@ -50,13 +50,14 @@ def run(
         int, typer.Option(min=0, help="On Lava samples side by side (0: up to 32).")
     ] = 0,
     data_dir: DataDirOption = "",
+    other_data: OtherDataOption = False,
     json: JsonOption = False,
 ) -> None:
     """Run a graph on data and print its accuracy, where the data have labels."""
     from neurossm.cli.executing import execute, lava_options, load_data
     from neurossm.store import load, save_trace
 
-    console = Console(json)
+    console = Console(json, other_data)
     options = dask_options(dask, workers, trace)
     loaded = load(graph)
     samples = load_data(data, data_dir, loaded)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurossm.cli.console import Console
-from neurossm.cli.executing import Execution, check_task, share_right
+from neurossm.cli.executing import Execution, share_right
+from neurossm.cli.made_for import check_task
 
 if TYPE_CHECKING:
     from neurossm.graph import Graph
@@ -31,7 +32,7 @@ def execute_on_dask(
     """Run all sequences of a data set over a cluster; raises as `dask_backend.run`."""
     from neurossm_converters.dask_backend import run
 
-    check_task(graph, data)
+    check_task(graph, data, console)
     console.note(f"Dask: {options.address}")
     with console.progress(f"{engine} engine on Dask", len(data)) as progress:
         done = run(graph, data.inputs, data.lengths, engine, options, progress)

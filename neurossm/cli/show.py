@@ -39,8 +39,7 @@ def show(
     columns = [key for key in asdict(rows[0])]
     console.table(columns, [tuple(asdict(row).values()) for row in rows])
     kind = "integer" if loaded.is_integer else "float"
-    console.say(
-        f"{kind} graph: {parameters:,} parameters, {states:,} real states, dt {loaded.dt} s"
-    )
+    dt = "not known" if loaded.dt is None else f"{loaded.dt:g} s"
+    console.say(f"{kind} graph: {parameters:,} parameters, {states:,} real states, dt {dt}")
     for key, value in loaded.meta.items():
         console.say(f"  {key}: {value}")

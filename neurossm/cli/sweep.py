@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm.cli.console import CALIBRATION, Console, DataDirOption, JsonOption
+from neurossm.cli.console import (
+    CALIBRATION,
+    Console,
+    DataDirOption,
+    JsonOption,
+    OtherDataOption,
+)
 from neurossm.cli.paths import READS, READS_CHIP, READS_DATA, WRITES
 from neurossm.cli.quantizing import pole_width
 from neurossm.cli.sweeping import FLOAT, Point, SweepFile, SweepRow, points
@@ -49,6 +55,7 @@ def sweep(
         str, typer.Option(help="A chip by name, or a TOML file."), READS_CHIP
     ] = "loihi2",
     data_dir: DataDirOption = "",
+    other_data: OtherDataOption = False,
     json: JsonOption = False,
 ) -> None:
     """Quantize at many widths; accuracy and modelled energy of each.
@@ -58,13 +65,14 @@ def sweep(
     measured, so a sweep that was stopped goes on where it was.
     """
     from neurossm.cli.executing import load_data
+    from neurossm.cli.made_for import check_task
     from neurossm.cli.quantize import calibrated
     from neurossm.hardware import load_hardware
     from neurossm.passes import Quantize
     from neurossm.report.sweep_plot import check_plot, draw_sweep
     from neurossm.store import graph_digest, load
 
-    console, chip = Console(json), load_hardware(hardware)
+    console, chip = Console(json, other_data), load_hardware(hardware)
     given = {name: _widths(name, text) for name, text in
              (("poles", poles), ("weights", weights), ("state", state), ("messages", messages))
              if text}  # fmt: skip
@@ -79,6 +87,7 @@ def sweep(
     calibration = load_data(calibrate, data_dir, floating)
     if not test.labeled:
         raise InputError(f"--data {data}", expected="data with labels", got="none")
+    check_task(floating, test, console)
     table = SweepFile(output)
     digest = graph_digest(floating)[:16]
     wanted = [*([FLOAT] if with_float else []), *wanted]

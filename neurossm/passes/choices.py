@@ -26,7 +26,7 @@ from neurossm.nodes import (
     format_of,
     quantized,
 )
-from neurossm.passes.losses import leak_change
+from neurossm.passes.lost_states import leak_change
 from neurossm.passes.membranes import HORIZON, steps_of
 from neurossm.passes.ranges import RangeRules
 from neurossm.passes.response import real

@@ -66,7 +66,7 @@ def thresholds(
         If one that can be reached does not fit; it names the channel and the value.
     """
     limit = symmetric_limit(bits)
-    large = np.abs(np.ceil(np.ldexp(np.where(within, real, 0.0), frac))) > limit
+    large = np.abs(np.ldexp(np.where(within, real, 0.0), frac)) > limit
     if large.any():
         channel = int(np.flatnonzero(large)[0])
         unit = 2.0 ** -int(np.broadcast_to(frac, real.shape)[channel])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurossm.fixed import round_to
 from neurossm.graph import Graph
@@ -104,15 +105,20 @@ def pole_changes(graph: Graph, integer: Graph) -> tuple[PoleChange, ...]:
     return tuple(changes)
 
 
+def moved_responses(node: DiagonalSSM, made: DiagonalSSM, steps: int) -> NDArray[np.float64]:
+    """Return the largest difference of each impulse response, ``(C,)``, share of its largest."""
+    before, after = impulse_response(node, steps), impulse_response(made, steps)
+    size = np.abs(before).max(axis=0)
+    return np.asarray(np.abs(after - before).max(axis=0) / np.where(size > 0, size, 1.0))
+
+
 def _change(name: str, node: DiagonalSSM, made: DiagonalSSM, steps: int) -> PoleChange:
     a_re, a_im = quantized(made.a_re), quantized(made.a_im)
     frac = a_re.bits - 1
     # one bit more, as a pole near 1 may round to 1
     nearest = [round_to(real(part), frac, a_re.bits + 1) for part in (node.a_re, node.a_im)]
     stepped = (nearest[0] != a_re.values) | (nearest[1] != a_im.values)
-    before, after = impulse_response(node, steps), impulse_response(made, steps)
-    size = np.abs(before).max(axis=0)
-    away = np.abs(after - before).max(axis=0) / np.where(size > 0, size, 1.0)
+    away = moved_responses(node, made, steps)
     return PoleChange(
         node=name,
         bits=a_re.bits,

@@ -31,8 +31,8 @@ from neurossm.passes.reach import summed
 
 Reals = NDArray[np.float64]
 Ints = NDArray[np.int64]
-PRECISE = 10  # bits of the threshold that stay right after all that a leak loses to its shift
-LEAK_ERROR = 0.01  # of what a constant input adds up to: beyond, a leak gets more bits
+PRECISE = 12  # bits of the threshold that stay right after all that a leak loses to its shift
+LEAK_ERROR = 0.002  # of what a constant input adds up to: beyond, a leak gets more bits
 HORIZON = 2**15  # steps for which that is asked where the graph does not say how long it runs
 FOR_EVER = 2.0**40  # steps: without leak and end, what takes longer is never reached
 EXACT_BITS = 52  # of an input at the membrane's exponent
@@ -52,6 +52,8 @@ class Fit:
         As many as their slowest leak needs, see `PRECISE`.
     leaks
         False where nothing leaks bit by bit: all of what arrives is kept, or nothing, exactly.
+    subtracted
+        What a spike takes off the membrane, real units; 0 for a hard reset or none.
     reached
         False where the membrane provably never reaches its threshold, whatever arrives.
     leak
@@ -62,6 +64,7 @@ class Fit:
     most: Ints
     needed: Ints
     leaks: NDArray[np.bool_]
+    subtracted: Reals
     reached: NDArray[np.bool_]
     leak: int
 
@@ -77,8 +80,10 @@ class Fit:
         Those of the message where they suit: nothing is shifted then. One number where it suits all
         channels, else ``(C,)``.
         """
-        # sums of what arrives are whole units of it: without a leak nothing finer is needed
-        needed = np.where(self.leaks, self.needed, np.minimum(self.needed, arriving))
+        # sums of what arrives are whole units of it: without a leak nothing finer is needed, if
+        # what is subtracted is whole too (rounded up, it would be too much at each spike)
+        whole = np.ldexp(self.subtracted, arriving) % 1 == 0
+        needed = np.where(self.leaks | ~whole, self.needed, np.minimum(self.needed, arriving))
         suits = (needed <= arriving) & (arriving <= self.safe)
         best = np.where(suits, arriving, np.minimum(self.most, np.maximum(needed, self.safe)))
         best = np.minimum(best, arriving + EXACT_BITS - int(high).bit_length())
@@ -123,12 +128,14 @@ def membrane_fit(
         return _fit(np.where(reached, largest, MARGIN * upward), bits)
 
     slowest = np.maximum(_memory(tau), _memory(rho) if node.has_trace else 1.0)
-    needed = np.ceil(np.log2(slowest) - np.log2(theta)).astype(np.int64) + PRECISE
+    part, exponent = np.frexp(slowest / theta)  # the next power of two: 2**exponent, or half of it
+    needed = exponent.astype(np.int64) - (part == 0.5) + PRECISE
     return Fit(
         safe=fits(safe, trace, holds),
         most=fits(seen, limited, holds),
-        needed=np.where(reached, np.clip(needed, -64, 64), -64),
+        needed=np.where(reached, np.minimum(np.maximum(needed, -64), 64), -64),
         leaks=slowest > 1,
+        subtracted=np.where(reached, theta, 0.0) * (node.reset == "soft"),
         reached=reached,
         leak=leak,
     )

@@ -100,11 +100,18 @@ def _core(index: int, slices: Sequence[Slice], used: Words, budget: Budget) -> C
 
 
 def _evened_out(populations: Sequence[Population], fewest: Parts, budget: Budget) -> Parts:
-    """Return the parts of each population, one more where that keeps it from being the fullest."""
+    """Return the parts of each population, one more where that keeps it from being the fullest.
+
+    No more than it has neurons: a core without any would be left.
+    """
     whole = max((heaviest(p, 1, budget) for p in populations if fewest[p.name] == 1), default=0)
     return {
         p.name: fewest[p.name]
-        + int(fewest[p.name] > 1 and whole > 0 and heaviest(p, fewest[p.name], budget) > whole)
+        + int(
+            1 < fewest[p.name] < p.neurons
+            and whole > 0
+            and heaviest(p, fewest[p.name], budget) > whole
+        )
         for p in populations
     }
 

@@ -175,8 +175,15 @@ def _events(found: Energy) -> str:
 def _rate(report: Report) -> str:
     found = report.energy
     assert found is not None
+    rate, dt = report.steps_per_second, report.graph.dt
+    if rate is None and dt is None:
+        return element(
+            "p",
+            "How long a step of the data lasts is not known, so there is no case of real time: "
+            "say it with --steps-per-second.",
+        )
     try:
-        case = found.at_rate(report.steps_per_second or 1 / report.graph.dt)
+        case = found.at_rate(rate or 1 / (dt or 1))
     except InputError:
         return ""  # the data come faster than the chip can step: there is no such case
     static = si_range(case.static, "J") if case.static else "not known"

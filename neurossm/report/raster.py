@@ -45,7 +45,7 @@ def raster_svg(graph: Graph, trace: Trace) -> str:
         parts.append(_panel(panel, top))
         top += panel.height + _GAP
     axis = tick_marks(_time_ticks(trace.steps), top - _GAP)
-    label = f"time steps of {si(graph.dt, 's')}"
+    label = "time steps" if graph.dt is None else f"time steps of {si(graph.dt, 's')}"
     under = element("text", text(label), x="50%", y=top + 30, text_anchor="middle")
     title = element("title", text(f"Activity of one sample over {trace.steps} steps"))
     return element(

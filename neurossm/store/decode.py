@@ -42,7 +42,7 @@ def decode_graph(value: Value, file: str) -> Graph:
         If a node or the graph does not hold together; the message names file and node.
     """
     entries = Entries(value, f"{file}: graph")
-    dt = entries.take("dt", float)
+    dt = entries.take("dt", float) if "dt" in entries else None
     meta = _meta(entries.group("meta"))
     named = _in_order(entries.group("nodes"), MAX_NODES)
     nodes = {name: _node(item, f"{file}: node {shown(name)}") for name, item in named.items()}

@@ -34,7 +34,7 @@ def encode_graph(graph: Graph) -> Tree:
     place = {name: index for index, name in enumerate(graph.nodes)}
     edges = np.array([(place[a], place[b]) for a, b in graph.edges], dtype=np.int64)
     return {
-        "dt": float(graph.dt),
+        **({} if graph.dt is None else {"dt": float(graph.dt)}),
         "meta": {str(key): _meta(key, value) for key, value in graph.meta.items()},
         "edges": smallest_integers(edges.reshape(-1, 2)),
         "nodes": {

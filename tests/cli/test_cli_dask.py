@@ -9,6 +9,7 @@ import sys
 import time
 
 import psutil
+import pytest
 
 RUN = ("run", "--data", "digits:test:40")
 
@@ -24,10 +25,19 @@ def test_the_numbers_of_one_process(neurossm, files):
         assert document[key] == alone[key], key
 
 
-def test_ctrl_c_ends_everything(files, tmp_path):
+@pytest.mark.parametrize(
+    ("number", "status", "last"),
+    [
+        (signal.SIGINT, 130, "neurossm: interrupted"),
+        (signal.SIGTERM, 143, "neurossm: terminated"),
+        (signal.SIGKILL, -signal.SIGKILL, None),
+    ],
+    ids=["Ctrl-C", "SIGTERM", "SIGKILL"],
+)
+def test_whatever_ends_it_ends_everything(files, tmp_path, number, status, last):
     command = [sys.executable, "-m", "neurossm", *RUN[:2], "digits:test:360", str(files.integer),
                "--engine", "reference", "--dask", "local", "--workers", "2"]  # fmt: skip
-    # a terminal sends the signal to every process of the job
+    # a terminal sends Ctrl-C to every process of the job
     run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True,
                            env={**os.environ, "TMPDIR": str(tmp_path)})  # fmt: skip
     job = psutil.Process(run.pid)
@@ -35,11 +45,19 @@ def test_ctrl_c_ends_everything(files, tmp_path):
     while not workers_at(tmp_path) and run.poll() is None and time.monotonic() < limit:
         time.sleep(0.1)
     children = job.children(recursive=True)
-    os.killpg(run.pid, signal.SIGINT)
+    if number == signal.SIGINT:
+        os.killpg(run.pid, number)
+    else:
+        run.send_signal(number)
     said = run.communicate(timeout=60)[1]
-    assert (run.returncode, said.splitlines()[-1]) == (130, "neurossm: interrupted")
+    assert run.returncode == status
+    if last:
+        assert said.splitlines()[-1] == last
     assert "Traceback" not in said
     assert len(children) >= 2 and not psutil.wait_procs(children, timeout=20)[1]
+    limit = time.monotonic() + 20
+    while list(tmp_path.iterdir()) and time.monotonic() < limit:
+        time.sleep(0.05)  # after SIGKILL the process beside it removes the folder
     assert not list(tmp_path.iterdir())
 
 

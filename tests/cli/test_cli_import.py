@@ -21,7 +21,7 @@ def test_a_network_of_snntorch_becomes_a_file_that_runs(neurossm, tmp_path):
     target = tmp_path / "m.nssm"
     done = neurossm("import", SNNTORCH, "-o", target, "--convention", "snntorch", "--json")
     assert done.status == 0, done.err
-    assert done.document["integer"] is False and done.document["dt"] == 1e-4
+    assert done.document["integer"] is False and done.document["dt"] is None
     assert sorted(done.document["nodes"].values()) == [
         "Affine", "Affine", "Input", "LIF", "LIF", "Output"
     ]  # fmt: skip
@@ -37,7 +37,7 @@ def test_it_says_what_a_step_is(neurossm, tmp_path):
     done = neurossm("import", SNNTORCH, "-o", target, "--convention", "snntorch",
                     "--reset", "subtract-late", "--input", "8:3")  # fmt: skip
     assert done.status == 0
-    assert "snntorch: forward Euler steps of 0.0001 s" in done.out
+    assert "snntorch: forward Euler steps, time constants in s at snnTorch's own step" in done.out
     assert "by the threshold, one step later (not from the file)" in done.out
     assert store.load(target).nodes["input"].out == Fixed(8, 3)
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from neurossm.cli.quantizing import pole_width, range_rules
 from neurossm.errors import InputError
-from neurossm.store import load
+from neurossm.fixed import Fixed
+from neurossm.graph import Graph
+from neurossm.nodes import LIF, Affine, Input, Output
+from neurossm.store import load, save
 
 CALIBRATE = ("--calibrate", "digits:train:16")
 
@@ -99,3 +103,32 @@ def test_what_is_refused(neurossm, files, tmp_path, options, said):
     ended = neurossm("quantize", files.floating, "-o", tmp_path / "q", "--calibrate",
                      "digits:train:2", *(p.format(tmp=tmp_path) for p in options))  # fmt: skip
     assert ended.status == 2 and said in ended.err and ended.err.count("\n") == 1
+
+
+def test_what_the_formats_cannot_hold_is_said_with_the_option_that_would(neurossm, tmp_path):
+    ones, graph = np.ones(10), tmp_path / "slow.nssm"
+    weight, theta, tau = np.full((10, 1), 0.5), 0.9 * ones, 0.9 * ones
+    weight[2], theta[1], tau[0] = 1e-4, 1e30, 1 - 1e-4
+    nodes = {
+        "in": Input(channels=1, out=Fixed(9, 8)),
+        "fc": Affine(weight=weight, bias=0 * ones),
+        "lif": LIF(theta=theta, tau=tau, rho=0 * ones, kappa=0 * ones, reset="soft"),
+        "out": Output(channels=10),
+    }  # fmt: skip
+    save(graph, Graph(nodes, (("in", "fc"), ("fc", "lif"), ("lif", "out"))))
+    command = ("quantize", graph, "-o", tmp_path / "i.nssm", *CALIBRATE)
+    made = neurossm(*command, "--leaks", 12, "--json")
+    lost = {loss["what"]: loss for loss in made.document["losses"]}
+    assert set(lost) == {"weights", "tau", "threshold"}
+    assert lost["weights"]["reason"] == "1 of 10 became 0, all of row 2"
+    assert lost["tau"]["setting"] == "leak_bits" and lost["tau"]["bits"] == 20
+    assert lost["threshold"]["channels"] == [1, 2]  # 1e-4 in a step, 1e-3 with its leak, below 0.9
+    assert made.document["settings"]["leak_bits"] == 12
+    spoken = neurossm(*command, "--leaks", 12).out
+    assert "What the formats could not hold" in spoken and "20 (--leaks)" in spoken
+    # the remedy works, and leaks are said in time constants
+    wide = neurossm(*command, "--leaks", lost["tau"]["bits"])
+    assert "20 (--leaks)" not in wide.out
+    assert load(tmp_path / "i.nssm").nodes["lif"].tau.frac == 20
+    wrong = neurossm(*command, "--leaks", 21)
+    assert wrong.status == 2 and "quantize leak_bits: expected 12 to 20, got 21" in wrong.err

@@ -7,13 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from family_networks import SCALE, STEPS, network
+from family_networks import FEATURES, SCALE, STEPS, network
 
 from neurossm.cli import profiling
 from neurossm.cli.checking import check_document
 from neurossm.cli.console import Console
 from neurossm.cli.diff import difference
-from neurossm.cli.executing import check_task, execute
+from neurossm.cli.executing import execute
+from neurossm.cli.made_for import check_task
 from neurossm.cli.quantize import calibrated, checked_on, golden_vectors, quantized
 from neurossm.cli.reporting import first_sample
 from neurossm.energy import estimate
@@ -91,4 +92,7 @@ def test_data_of_another_kind_are_refused(change):
     with pytest.raises(InputError, match="expected inputs of its kind and one label a sequence"):
         check_task(graph, replace(texts(), **change))
     with pytest.raises(InputError, match=r"in units of 0\.00392157, got 1"):
-        check_task(from_torch(network("gsu"), steps=STEPS, scale=SCALE), texts())
+        pixels = Dataset(
+            "mine", "test", np.zeros((2, 8, FEATURES), int), 1.0, np.zeros(2, int), "none"
+        )
+        check_task(from_torch(network("gsu"), steps=STEPS, scale=SCALE), pixels)

@@ -258,7 +258,7 @@ def test_a_complex_parameter_counts_twice():
     ("reading", "message"),
     [
         ({}, "--dt: expected the duration of a step in seconds, which a NIR file does not hold"),
-        ({"convention": "sinabs"}, "--dt: expected the duration of a step"),
+        ({"convention": "euler"}, "--dt: expected the duration of a step"),
         ({"convention": "spyx", "dt": 1.0}, "--convention: expected exact | euler | snntorch"),
         ({"dt": 0.0}, "--dt: expected a positive time in seconds, got 0"),
         ({"dt": 1.0, "tau_unit": "us"}, "--tau-unit: expected ms | s, got 'us'"),

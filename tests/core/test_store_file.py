@@ -66,6 +66,7 @@ def test_the_hash_of_a_small_graph_is_this_one():
     graph = Graph(
         {"x": Input(channels=2, out=integer_graph().nodes["pixel"].out), "y": Output(channels=2)},
         (("x", "y"),),
+        dt=1e-3,
     )
     assert store.graph_digest(graph) == (
         "02f8a65708bbeca1a9f7d6d47c0092a6ab7c6a78f8fcdea0004a7c7f8c8a853d"

@@ -78,6 +78,7 @@ def ints(values: Any, frac: Any, bits: int) -> Quantized:
 def network(
     thetas: tuple[int, int] = (500, 500), taus: tuple[int, int] = (3000, 3000),
     reset: str = "hard", kappa: int = 0, drive: int = 0, b: int = 64, b_frac: int = 6,
+    membranes: tuple[int, int] = (30000, 30000), frac: Any = 8, leak: int = 12,
 ) -> Graph:  # fmt: skip
     """A layer of synapses that feeds what Lava has neurons for: Threshold, LIF, DiagonalSSM."""
     ssm = DiagonalSSM(
@@ -95,8 +96,9 @@ def network(
         "mix": Affine(weight=ints([[10, -20], [30, 40]], 4, 8), bias=ints([3, -9], 8, 24),
                       out=Fixed(18, 8)),
         "spike": Threshold(theta=ints(thetas, 8, 24)),
-        "lif": LIF(theta=ints([30000, 30000], 8, 24), tau=ints(taus, 12, 13),
-                   rho=ints([0, 0], 12, 13), kappa=ints([kappa, kappa], 8, 24), reset=reset),
+        "lif": LIF(theta=ints(membranes, frac, 24), tau=ints(taus, leak, leak + 1),
+                   rho=ints([0, 0], leak, leak + 1), kappa=ints([kappa, kappa], frac, 24),
+                   reset=reset),
         "ssm": ssm,
         "spikes": Output(channels=C, out=Fixed.binary()),
         "leaky": Output(channels=C, out=Fixed.binary()),

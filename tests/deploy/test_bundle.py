@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from neurossm.errors import InputError
@@ -179,3 +183,30 @@ def test_alone_it_gives_the_golden_traces_bit_for_bit(golden, tmp_path):
         np.testing.assert_array_equal(found, np.stack(expected), err_msg=key)
     assert about["equal"] and "NOT a chip" in about["ran_on"]
     assert any(np.any(array) for key, array in arrays.items() if key.startswith("state:"))
+
+
+@pytest.mark.lava
+@pytest.mark.skipif(not status().usable, reason="no Lava")
+def test_whatever_ends_the_script_nothing_is_left(golden, tmp_path):
+    """After SIGKILL the processes of the network end; the folder is removed by the next run."""
+    folder, place = tmp_path / "out", tmp_path / "t"
+    bundle(folder, golden("neurons"))
+    place.mkdir()
+    for number, ended, left in (
+        (signal.SIGKILL, -signal.SIGKILL, 1), (signal.SIGTERM, 143, 0), (signal.SIGINT, 130, 0),
+    ):  # fmt: skip
+        before = set(place.glob("*/listener-*"))
+        run = subprocess.Popen(
+            [sys.executable, str(folder / "run.py"), "--target", "lava"],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            env={**os.environ, "TMPDIR": str(place)},
+        )  # fmt: skip
+        limit = time.monotonic() + 60
+        # the socket of the process that holds the shared memory: Lava starts
+        while not set(place.glob("*/listener-*")) - before and time.monotonic() < limit:
+            time.sleep(0.01)
+        children = psutil.Process(run.pid).children(recursive=True)
+        run.send_signal(number)
+        assert run.wait(timeout=15) == ended, number
+        assert children and not psutil.wait_procs(children, timeout=20)[1], number
+        assert len(list(place.iterdir())) == left, number

@@ -31,6 +31,7 @@ def chip(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         ("lif", {"taus": (3000, 3001)}, "'lif' .LIF.*one decay for all neurons; got 2"),
         ("lif", {"reset": "soft"}, "'lif'.*resets to 0; got reset 'soft'"),
         ("lif", {"kappa": 3}, "'lif'.*no refractory trace"),
+        ("lif", {"leak": 13}, "'lif'.*decays of 12 bits; got 13 .*quantize --leaks 12 "),
         ("ssm", {"drive": 1}, "'ssm' .DiagonalSSM.*no constant input; got drive_re"),
         ("mix", {}, "'mix' is a Affine.*spike, lif, ssm"),
         ("nobody", {}, "'nobody' is no node of the graph"),
@@ -50,6 +51,12 @@ def test_at_the_limits_it_is_not_refused(own_neurons, chip):
     found = chip.lava_nodes.choose(file, "spike,lif")
     assert found["spike"].arguments["vth"] == 131071 and found["lif"].arguments["dv"] == 4096
     assert "ssm" not in found
+
+
+def test_a_membrane_of_its_own_unit_has_its_threshold_in_that_of_the_input(own_neurons, chip):
+    # 239,993 and 119,999 of an eighth and a quarter of a unit: 29,999.1 and 29,999.75 of it
+    file = chip.nssm.read(str(own_neurons(membranes=(239993, 119999), frac=np.array([11, 10]))))
+    assert chip.lava_nodes.choose(file, "lif")["lif"].arguments["vth"] == 30000 - 1
 
 
 def test_parameters_that_12_bits_cannot_hold_are_refused(own_neurons, chip):

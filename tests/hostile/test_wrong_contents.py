@@ -303,7 +303,7 @@ NODE_EDITS: dict[str, tuple[str, Callable[[Tree], None], type[NeurossmError], st
         "LIF",
         put(*LAYER, "rho", "values", np.array([0, -1, 1], np.int8)),
         GraphError,
-        r"node 'layer.0' \(LIF\): LIF.rho: expected at least 0 and below 4096, got -1 to 1",
+        r"node 'layer.0' \(LIF\): LIF.rho: expected at least 0 and at most 4096, got -1 to 1",
     ),
     "a threshold of zero": (
         "LIF",

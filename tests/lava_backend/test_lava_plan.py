@@ -127,7 +127,7 @@ def test_status_imports_nothing_of_lava():
 @pytest.mark.parametrize(
     ("versions", "problem", "remedy"),
     [
-        ({"lava-nc": ""}, "lava-nc is not installed", "make setup"),
+        ({"lava-nc": ""}, "lava-nc is not installed", "lava-nc==0.10.0"),
         ({"lava-nc": "0.9.0"}, "lava-nc 0.9.0", "lava-nc==0.10.0"),
         ({"numpy": "2.4.1"}, "numpy 2.4.1, with which Lava hangs", "numpy<2.4"),
     ],

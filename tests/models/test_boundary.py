@@ -1,5 +1,7 @@
 """Boundary compression: certified spikes are the sequential neuron's, and so are all in the end."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -8,13 +10,14 @@ from hypothesis import strategies as st
 
 from neurossm.errors import InputError
 from neurossm_models import LIF
-from neurossm_models.neurons import lif_loop
+from neurossm_models.neurons import lif_loop, lif_native
 from neurossm_models.neurons.boundary import boundary, compress
 from neurossm_models.neurons.membrane import budget
 
 ANY = st.one_of(
     st.floats(-4, 4, width=32),
     st.sampled_from([1.0, 0.99999994, 1.0000001, 0.0, -0.0, 1e-30, 1e4, -1e4, 1e30, -1e30]),
+    st.sampled_from([1e38, -1e38, 3e38, -3e38, math.inf, -math.inf, math.nan]),
 )
 
 
@@ -72,6 +75,47 @@ def test_nothing_is_certified_where_numbers_end():
     parameters = tuple(p.double() for p in parameters)
     found = compress(huge, *parameters)
     assert not found.certified.any() and found.spikes.tolist() == [[[1, 1, 1, 1]]]
+
+
+# 3e38 is almost the largest float32, 3.40e38. With tau = 1/2 membranes are, in float32:
+#   3e38*, 1.5e38 + 3e38 = inf*, inf - 3e38 = inf*, inf*        in double: 4.5e38*, -0.75e38, ...
+#   1e38*, 1e38/2 - 3e38 = -2.5e38, -1.25e38 + 3e38*, ...       no overflow
+AT_THE_END = [
+    ([3e38, 3e38, -3e38, 0.0], [1, 1, 1, 1], False),
+    ([1e38, -3e38, 3e38, -1e38], [1, 0, 1, 0], None),
+    ([1e30, -1e31, 1e31, -1e30], [1, 0, 1, 1], True),
+    ([math.inf, -1.0, -3e38, 0.0], [1, 1, 1, 1], False),
+]
+
+
+@pytest.mark.parametrize("scheme", ["two-sided", "chain"])
+@pytest.mark.parametrize("reset", ["soft", "none"])
+@pytest.mark.parametrize(("y", "spikes", "certain"), AT_THE_END)
+def test_nothing_is_certified_where_a_membrane_may_overflow(y, spikes, certain, reset, scheme):
+    rows, parameters = torch.tensor([[y]]), [torch.tensor([p]) for p in (0.5, 0.0, 0.0)]
+    found = compress(rows, *parameters, reset=reset, scheme=scheme)
+    assert found.spikes[0, 0].tolist() == spikes
+    for run in (lif_native, lif_loop):
+        assert run(rows, *parameters, reset=reset)[0, 0].tolist() == spikes
+    if certain is not None:
+        assert bool(found.certified.any()) is certain
+
+
+def test_the_gradient_is_finite_where_sums_of_the_sequence_overflow():
+    y = torch.tensor([[[3e38, -1e38, 0.5, 0.5, 1.25]]]).repeat(1, 1, 3).requires_grad_()
+    tau, none = torch.tensor([0.0]), torch.tensor([0.0])
+    spikes = boundary(y, tau, none, none, reset="soft")
+    assert torch.equal(spikes, lif_loop(y, tau, none, none, reset="soft"))
+    (grad,) = torch.autograd.grad(spikes.sum(), y)
+    assert torch.isfinite(grad).all()
+
+
+def test_inputs_of_another_type_or_shape_are_refused():
+    parameters = [torch.tensor([p]) for p in (0.5, 0.0, 0.0)]
+    with pytest.raises(InputError, match="input: expected float32 or float64, got int64"):
+        compress(torch.ones(1, 1, 4, dtype=torch.int64), *parameters)
+    with pytest.raises(InputError, match=r"input: expected shape \(1, batch, steps\)"):
+        compress(torch.ones(2, 1, 4), *parameters)
 
 
 def plain_chain(y, tau, rho, kappa, count):

@@ -56,13 +56,17 @@ def problems(draw):
     """Rows that are no multiple of the kernel's lanes, lengths that are none of its blocks."""
     features, batch = draw(st.integers(1, 3)), draw(st.sampled_from([1, 2, 7, 16, 19]))
     length = draw(st.sampled_from([1, 2, 63, 64, 65, 150]))
-    scale = draw(st.sampled_from([1e-30, 0.3, 1.0, 3.0, 1e4, 1e30]))
+    scale = draw(st.sampled_from([1e-30, 0.3, 1.0, 3.0, 1e4, 1e30, 1e38]))
     generator = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
     y = scale * torch.randn(features, batch, length, generator=generator)
     # values at and next to the threshold
     near = torch.tensor([1.0, 0.99999994, 1.0000001, -1.0, 0.0, -0.0])
     where = torch.rand(y.shape, generator=generator) < 0.2
     y[where] = near[torch.randint(6, y.shape, generator=generator)][where]
+    if draw(st.booleans()):  # a few values at the end of the range, or beyond
+        ends = torch.tensor([3e38, -3e38, torch.inf, -torch.inf, torch.nan])
+        where = torch.rand(y.shape, generator=generator) < 0.02
+        y[where] = ends[torch.randint(5, y.shape, generator=generator)][where]
     tau, rho = (torch.tensor(draw(moderate(features))) for _ in range(2))
     kappa = torch.zeros(features)
     if draw(st.booleans()):

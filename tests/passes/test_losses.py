@@ -9,7 +9,7 @@ from passes.test_quantize_membranes import LARGEST, lif, network
 from neurossm.engine import run
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
-from neurossm.nodes import Affine, Embedding, Input, Node, Output, Threshold
+from neurossm.nodes import Affine, DiagonalSSM, Embedding, Input, Node, Output, Threshold
 from neurossm.passes import Loss, Quantize, calibrate
 
 ONES = np.ones((1, 60, 1), int)
@@ -75,8 +75,8 @@ def test_a_leak_is_said_in_time_constants():
     assert leak.reason == (
         "time constant 9,999 -> infinite steps in channel 1: its response +240.53% in 32,768 steps"
     )
-    assert (leak.bits, leak.setting) == (17, "leak_bits")  # 13.1 a step, 13 of them
-    assert lost(graph, leak_bits=17) == lost(graph) == ()
+    assert (leak.bits, leak.setting) == (20, "leak_bits")  # 104.9 a step, 105 of them
+    assert lost(graph, leak_bits=leak.bits) == lost(graph) == ()
 
 
 @pytest.mark.parametrize("state", [8, 12, 16])
@@ -102,3 +102,37 @@ def test_a_threshold_out_of_reach_is_said(node):
     assert (silent.what, silent.channels, silent.bits) == ("threshold", (1,), None)
     assert silent.reason.startswith("no input reaches 1")
     assert silent.reason.endswith(" stands for it")
+
+
+def test_messages_too_coarse_for_a_threshold_are_said():
+    # 0.5 beside 2**20, with headroom 2**21, in 24 bits: a unit of a half, and five of them for the
+    # products of two modes and d
+    ones, zeros = np.ones((2, 2)), np.zeros((2, 2))
+    ssm = DiagonalSSM(a_re=0.5 * ones, a_im=zeros, b_re=ones, b_im=zeros,
+                      c_re=np.array([[2.0**17, 2.0**17], [0.25, 0.25]]), c_im=zeros,
+                      d=np.zeros(2), drive_re=zeros, drive_im=zeros, bias=np.zeros(2),
+                      step_size=np.ones(2), method="zoh")  # fmt: skip
+    nodes = {"in": Input(channels=2, out=Fixed.binary()), "ssm": ssm,
+             "node": Threshold(theta=[2.0**19, 0.5]), "out": Output(channels=2)}  # fmt: skip
+    graph = Graph(nodes, (("in", "ssm"), ("ssm", "node"), ("node", "out")))
+    (coarse,) = lost(graph, np.ones((1, 60, 2), int))
+    assert (coarse.node, coarse.what, coarse.channels) == ("node", "message", (1,))
+    assert coarse.reason == (
+        "what arrives may be off by 500.0% of the threshold in channel 1; its unit is 2**-1"
+    )
+    assert (coarse.bits, coarse.setting) == (24 + 10, "")  # 5 * 2**7 = 640, below 2**10
+
+
+def test_a_pole_whose_response_moves_is_said():
+    # 1 - 2**-14.5 is 23.2 of 2**-19 from the circle, 1.41 of 2**-15: 1 of them
+    ones, zeros = np.ones((1, 1)), np.zeros((1, 1))
+    ssm = DiagonalSSM(a_re=(1 - 2**-14.5) * ones, a_im=zeros, b_re=ones, b_im=zeros, c_re=ones,
+                      c_im=zeros, d=np.zeros(1), drive_re=zeros, drive_im=zeros, bias=np.zeros(1),
+                      step_size=np.ones(1), method="zoh")  # fmt: skip
+    nodes = {"in": Input(channels=1, out=Fixed.binary()), "ssm": ssm, "out": Output(channels=1)}
+    (moved,) = lost(Graph(nodes, (("in", "ssm"), ("ssm", "out"))))
+    # over 4,096 steps: exp(-4095 / 2**15) against exp(-4095 / 2**14.5)
+    share = np.exp(-4095 / 2**15) - np.exp(-4095 / 2**14.5)
+    assert moved.what == "poles and gains" and moved.channels == (0,)
+    assert moved.reason == f"the impulse response of channel 0 is off by {share:.1%}"
+    assert (moved.bits, moved.setting) == (17, "")

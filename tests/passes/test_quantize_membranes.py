@@ -17,6 +17,7 @@ from neurossm.engine import run
 from neurossm.errors import RangeError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
+from neurossm.metrics.check import check
 from neurossm.nodes import LIF, Affine, Input, Output, Threshold
 from neurossm.passes import Quantize, calibrate
 
@@ -105,7 +106,8 @@ def test_membranes_of_one_node_may_need_units_of_their_own(reset):
     ("tau", "bits", "mantissa", "frac"),
     [
         (1 - 1e-9, 20, 4096, 12),  # the usual way to write a neuron without leak
-        (1 - 1e-4, 20, 2**17 - 13, 17),  # 13.1 a step; 0.4, 0.8, 1.6, 3.3 and 6.6 are worse
+        (1 - 1e-4, 20, 2**20 - 105, 20),  # 104.86 a step: 0.13 % off; 52.43 of 2**19 are 0.8 %
+        (1 - 1e-4, 17, 2**17 - 13, 17),
         (1 - 1e-4, 12, 4096, 12),
         (0.9, 20, 3686, 12),  # 3686.4: 409.6 a step become 410
         (1 - 1 / 400, 20, 2**14 - 41, 14),  # 40.96; 10.24 of 4096 would be 2.4 % off
@@ -126,6 +128,18 @@ def test_a_neuron_without_leak_written_with_one_spikes_as_one_without():
     integers = [quantized(graph, inputs) for graph in graphs]
     assert integers[0] == integers[1]
     assert counts(graphs[0], inputs) == counts(integers[0], inputs)
+
+
+@pytest.mark.parametrize("theta", [2.0, np.nextafter(2, 3), 2.3])
+def test_what_a_soft_reset_takes_off_is_not_rounded_to_the_unit_of_the_input(theta):
+    # "above 2" is at the next number above; in units of the weights it would take off 2 + 1/64
+    inputs = np.random.default_rng(0).integers(0, 2, (1, 20_000, 2))
+    graph = network([[1.0, 0.75]], lif([theta], 1.0, "soft"))
+    integer = quantized(graph, inputs)
+    assert (integer.nodes["lif"].theta.frac == 6) == (theta == 2)  # whole units as they are
+    # nothing is lost: as many spikes as theta goes into all that arrives, but for what is left
+    total = inputs[0].sum(axis=0) @ [1.0, 0.75]
+    assert abs(counts(integer, inputs)[0] - total / theta) <= 5  # of 8,700; 68 in such units
 
 
 # -- thresholds out of reach ---------------------------------------------------
@@ -179,6 +193,16 @@ def test_a_large_weight_in_one_row_takes_no_bits_from_the_others():
     np.testing.assert_array_equal(integer.nodes["fc"].weight.values[:, 0], [125, 64, 96, 122])
     assert integer.nodes["fc"].weight.frac.tolist() == [-2, 6, 6, 6]
     assert counts(integer, inputs) == counts(graph, inputs) == [16, 12, 16, 16]
+
+
+def test_the_check_reads_each_row_in_its_unit():
+    graph = network([[500.0], [1.0], [1.5], [1.9]], lif([1000.0, 3, 4, 5], 0.9))
+    inputs = np.ones((1, 50, 1), int)
+    found = check(graph, quantized(graph, inputs), inputs)
+    assert found.passed
+    # 1.9 is 122 of 2**-6, 1.90625; the others are exact
+    np.testing.assert_allclose(found.per_layer["fc"].largest, [0, 0, 0, 0.00625], atol=1e-12)
+    np.testing.assert_array_equal(found.per_layer["lif"].found, [16, 12, 16, 16])
 
 
 def test_rows_behind_a_threshold_have_their_exponents_too():

@@ -96,6 +96,7 @@ def no_workers(address: str, seconds: int) -> TargetError:
 def _ctrl_c_later() -> Iterator[None]:
     """Put off Ctrl-C, which would leave a cluster half made; keep it from the workers for good.
 
+    SIGTERM, too, where it does not end the process at once.
     A terminal sends it to them too, but the process that started them ends them. They inherit the
     mask of the thread that makes them, which inherits that of this one.
     """
@@ -103,6 +104,9 @@ def _ctrl_c_later() -> Iterator[None]:
         yield
         return
     came: list[int] = []
+    terminate = signal.getsignal(signal.SIGTERM)
+    if callable(terminate):
+        signal.signal(signal.SIGTERM, lambda number, _: came.append(number))
     resource_tracker.ensure_running()  # at its start it takes the signal from the mask
     handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -111,6 +115,9 @@ def _ctrl_c_later() -> Iterator[None]:
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGINT, handler)
+        signal.signal(signal.SIGTERM, terminate)
+    if signal.SIGTERM in came:
+        signal.raise_signal(signal.SIGTERM)
     if came:
         raise KeyboardInterrupt
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from numbers import Integral, Real
 
 import numpy as np
@@ -24,7 +25,9 @@ MOST_STEPS = 2**31 - 1
 MOST_BITS = 23  # a message has 24 with its sign
 
 
-def from_torch(model: nn.Module, *, steps: int, scale: float, bits: int = 8) -> Graph:
+def from_torch(
+    model: nn.Module, *, steps: int, scale: float, bits: int = 8, dt: float | None = None
+) -> Graph:
     """Return the float graph of a trained network, batch norms and thresholds of LIF folded.
 
     The graph is run on a small random example and compared with the network part by part.
@@ -40,6 +43,8 @@ def from_torch(model: nn.Module, *, steps: int, scale: float, bits: int = 8) -> 
         Real value of one unit of the integer inputs (1/255 for pixels); 1 for tokens.
     bits
         Width of the unsigned integer inputs. Tokens take the width that their number needs.
+    dt
+        Seconds of a step of the data; None where it is not known, or where steps are no times.
 
     Returns
     -------
@@ -59,7 +64,7 @@ def from_torch(model: nn.Module, *, steps: int, scale: float, bits: int = 8) -> 
     """
     network, graph = _converted(model, steps, scale, bits)
     check_example(graph, network, steps=steps, scale=scale)
-    return graph
+    return graph if dt is None else replace(graph, dt=dt)
 
 
 def from_checked(model: Network, *, steps: int, scale: float, bits: int) -> Graph:

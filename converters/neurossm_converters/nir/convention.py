@@ -40,9 +40,15 @@ RESETS = ("nir", "subtract", "subtract-late", "none")
 COMPARISONS = ("gt", "ge")
 UNITS = {"ms": 1e3, "s": 1.0}
 SNNTORCH_DT = 1e-4
-DEFAULT_DT = {"snntorch": SNNTORCH_DT, "spikingjelly": 1e-4, "rockpool": 1e-3} | dict.fromkeys(
-    ("norse", "norse-dt", "norse-s"), 1e-3
-)
+# what each tool takes where its user says nothing: it makes the leaks and tells nothing of the
+# data; sinabs counts in steps
+DEFAULT_DT = {
+    "snntorch": SNNTORCH_DT, "spikingjelly": 1e-4, "rockpool": 1e-3, "sinabs": 1.0, "norse": 1e-3,
+    "norse-dt": 1e-3, "norse-s": 1e-3,
+}  # fmt: skip
+OWN = {
+    "spikingjelly": "SpikingJelly", "rockpool": "Rockpool", "norse-dt": "Norse", "norse-s": "Norse",
+}  # fmt: skip
 USUAL_LEAK = 2.0**-10  # of a step; time constants up to a thousand steps
 
 
@@ -55,9 +61,10 @@ class Convention:
     name
         One of `NAMES` but ``norse``.
     dt
-        Duration of a step, in seconds.
+        Duration of a step in seconds, as the user or the file says it; None where neither does.
     step
-        The same in the unit of the file's time constants.
+        What a step is in the unit of the file's time constants; where nobody says dt, by the tool's
+        own default.
     unit
         That unit, in words.
     others
@@ -67,7 +74,7 @@ class Convention:
     """
 
     name: str
-    dt: float
+    dt: float | None
     step: float
     unit: str
     others: tuple[str, ...] = ()
@@ -110,8 +117,9 @@ class Convention:
         """Return the convention in one line."""
         solved = "exact" if self.is_exact else "forward Euler"
         at = "at" if self.compare == "ge" else "above"
+        steps = "steps" if self.dt is None else f"steps of {self.dt:g} s"
         return (
-            f"{self.name}: {solved} steps of {self.dt:g} s, time constants in {self.unit}, "
+            f"{self.name}: {solved} {steps}, time constants in {self.unit}, "
             f"spikes {at} the threshold"
         )
 
@@ -154,12 +162,14 @@ def convention(
         raise InputError(
             "--tau-unit", expected=f"none, as {name} has a unit of its own", got=repr(tau_unit)
         )
-    seconds = _seconds(dt if dt is not None else said.get("dt", DEFAULT_DT.get(name)))
+    known = dt if dt is not None else said.get("dt")
+    seconds = _seconds(known if known is not None else DEFAULT_DT.get(name))
+    duration = None if known is None else seconds
     if name == "norse":
         name = _way_of_norse(seconds, taus)
-        return _made(name, seconds, taus, False)
+        return _made(name, duration, seconds, taus, False)
     if name not in ("exact", "euler"):
-        return _made(name, seconds, taus, name in ("norse-dt", "norse-s"))
+        return _made(name, duration, seconds, taus, name in ("norse-dt", "norse-s"))
     unit = str(tau_unit or said.get("tau_unit", "ms"))
     if unit not in UNITS:
         raise FormatError("tau_unit in the metadata", expected=" | ".join(UNITS), got=repr(unit))
@@ -168,13 +178,17 @@ def convention(
     return Convention(name, seconds, step, unit, others(name, seconds, step, taus), is_said)
 
 
-def _made(name: str, seconds: float, taus: Real, is_said: bool) -> Convention:
+def _made(
+    name: str, duration: float | None, seconds: float, taus: Real, is_said: bool
+) -> Convention:
     step, unit = {
         "snntorch": (SNNTORCH_DT, "s at snnTorch's own step of 1e-4 s"),
         "norse-dt": (seconds * seconds, "s times dt"),
         "sinabs": (1.0, "steps"),
     }.get(name, (seconds, "s"))
-    return Convention(name, seconds, step, unit, others(name, seconds, step, taus), is_said)
+    if duration is None and name in OWN:
+        unit += f" at {OWN[name]}'s own dt of {seconds:g} s"
+    return Convention(name, duration, step, unit, others(name, duration, step, taus), is_said)
 
 
 def _seconds(found: Any) -> float:
@@ -197,19 +211,29 @@ def makes_sense(step: float, taus: Real) -> bool:
     return bool(np.all((leaks >= USUAL_LEAK) & (leaks <= 1 + 1e-6)))
 
 
-def others(name: str, dt: float, step: float, taus: Real) -> tuple[str, ...]:
-    """Return options of another unit under which all time constants make sense, at most two."""
+def others(name: str, dt: float | None, step: float, taus: Real) -> tuple[str, ...]:
+    """Return options of another unit under which all time constants make sense, at most two.
+
+    `dt` is what the user or the file said, None where neither did.
+    """
     if not taus.size:
         return ()
     plain = name if name in ("exact", "euler") else "exact"
+    norse = DEFAULT_DT["norse"] if dt is None else dt
     steps = {
-        f"--convention {plain} --tau-unit ms": 1e3 * dt,
-        f"--convention {plain} --tau-unit s": dt,
         "--convention snntorch": SNNTORCH_DT,
-        "--convention norse-dt": dt * dt,
-        "--convention norse-s": dt,
+        "--convention norse-dt": norse * norse,
+        "--convention norse-s": norse,
         "--convention sinabs": 1.0,
     }
+    if dt is None:
+        own = DEFAULT_DT["snntorch"] if name == "sinabs" else DEFAULT_DT.get(name, norse)
+        said = {f"--convention {plain} --tau-unit ms --dt {own:g}": 1e3 * own,
+                f"--convention {plain} --tau-unit s --dt {own:g}": own}  # fmt: skip
+    else:
+        said = {f"--convention {plain} --tau-unit ms": 1e3 * dt,
+                f"--convention {plain} --tau-unit s": dt}  # fmt: skip
+    steps = said | steps
     order = sorted(steps, key=lambda option: not option.startswith(f"--convention {name[:5]}"))
     found: dict[float, str] = {}
     for option in order:

@@ -213,7 +213,7 @@ def real_pole(
         a_re=keep.reshape(column), a_im=zeros, b_re=gain.reshape(column), b_im=zeros,
         c_re=every(read).reshape(column) / 2, c_im=zeros, d=every(past),
         drive_re=every(drive).reshape(column), drive_im=zeros, bias=every(bias),
-        step_size=np.full(here.channels, here.steps.dt), method="zoh",
+        step_size=np.full(here.channels, here.steps.dt or here.steps.step), method="zoh",
     )  # fmt: skip
 
 

@@ -58,7 +58,8 @@ def _rebuilt(document: Part, structure: dict[str, Any]) -> Graph:
             got=document.nodes[name].kind[:80],
         )
     edges = tuple((source, target) for source, target in structure["edges"])
-    graph = Graph(nodes, edges, dt, structure["meta"])
+    known = None if document.metadata.get("dt_known") == "no" else dt
+    graph = Graph(nodes, edges, known, structure["meta"])
     if sorted(edges_without_sums(graph)) != sorted(document.edges):
         raise FormatError("NIR edges", expected="those that neurossm wrote", got="others")
     return graph

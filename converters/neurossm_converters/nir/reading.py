@@ -167,7 +167,7 @@ def translated(document: Part, reading: Reading) -> Imported:
     if document.metadata.get("dt_unit") == "s":  # what neurossm leaves; of others we know nothing
         known = document.metadata
         said = {"tau_unit": known["tau_unit"]} if "tau_unit" in known else {}
-        if "dt" in known:
+        if "dt" in known and known.get("dt_known") != "no":
             said["dt"] = one_number(known, "dt", "NIR")
     taus = time_constants(document)
     steps = convention(reading.convention, reading.dt, reading.tau_unit, said, taus)

@@ -180,7 +180,7 @@ def _ssm(
     for scale in feed:
         d = d + _values(net, scale, "scale", channels)
     said = net.graphs.get(name, {})
-    step_size, method = np.full(channels, steps.dt), "zoh"
+    step_size, method = np.full(channels, steps.dt or steps.step), "zoh"
     if said.get("neurossm_kind") == KIND:
         step_size = np.asarray(said.get("step_size", step_size))
         method = str(said.get("trained_discretization", method))

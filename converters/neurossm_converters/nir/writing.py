@@ -17,8 +17,9 @@ all. What each node becomes:
 =============  =========================================================================
 
 Everything else is refused by name. Times are milliseconds, as NIR documents them; ``dt`` in the
-metadata is in seconds. What NIR has no place for (order of nodes, `Sum`, number formats of inputs)
-is kept in the metadata ``neurossm_structure`` as JSON; no reader needs it to run the graph.
+metadata is in seconds. Where the graph has none, a step is written as 1 ms, as NIR has no steps,
+and ``dt_known`` says "no". What NIR has no place for (order of nodes, `Sum`, number formats of
+inputs) is kept in the metadata ``neurossm_structure`` as JSON; no reader needs it to run the graph.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ from neurossm_converters.nir.ssm import ssm_problem
 
 KIND = "graph"
 STRUCTURE_VERSION = 1
+NOMINAL_DT = 1e-3
 REASONS: dict[type[Node], str] = {
     Product: "NIR has no product of two signals",
     PiecewiseLinear: "NIR has no such function",
@@ -91,16 +93,18 @@ def to_nir(graph: Graph) -> Any:
             got="; ".join(reasons),
             remedy="write the file without NIR",
         )
+    dt = NOMINAL_DT if graph.dt is None else graph.dt
     nodes = {
-        name: TO_NIR[type(node)](node, graph.dt)
+        name: TO_NIR[type(node)](node, dt)
         for name, node in graph.nodes.items()
         if not isinstance(node, Sum)
     }
     metadata = {
         "neurossm_kind": KIND,
         "neurossm_structure": json.dumps(_structure(graph)),
-        "dt": graph.dt,
+        "dt": dt,
         "dt_unit": "s",
+        **({"dt_known": "no"} if graph.dt is None else {}),
         "tau_unit": "ms",
     }
     return nir.NIRGraph(nodes=nodes, edges=edges_without_sums(graph), metadata=metadata)

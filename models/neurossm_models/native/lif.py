@@ -73,7 +73,8 @@ def _advance(refractory, record):
             s = _ONE if excess >= _ONE else _ZERO
             if refractory:
                 work[_S + j] = s
-            work[_U + j] = v - s * (hard * v + soft)
+            removed = v if hard > _ZERO else soft  # not hard * v: 0 times infinity is no number
+            work[_U + j] = v - s * removed
             if record:
                 room[_Y + j], room[_V + j] = y, v
                 if refractory:
@@ -89,8 +90,7 @@ def forward_kernel(refractory):
     """Return ``run(x, length, theta, tau, rho, kappa, hard, soft, spikes, borders)``.
 
     x and spikes are (R, L); ``borders`` of `border_values` receives the state before each block.
-    ``hard`` and ``soft`` are 1 or 0: the reset ``u' - s (hard u' + soft)`` is 0, ``u' - 1`` or
-    ``u'``, exactly.
+    ``hard`` and ``soft`` are 1 or 0: the reset is 0, ``u' - soft``, exactly.
     """
     advance = _advance(refractory, False)
     end = _END_OF_STATE[refractory]
@@ -153,7 +153,7 @@ def _retreat(refractory, surrogate):
                 distance = v - trace - _ONE
                 gs += work[_KAPPA + j] * ar
             s = _ONE if distance >= _ZERO else _ZERO
-            removed = hard * v + soft
+            removed = v if hard > _ZERO else soft
             work[_SUMS + LANES + j] += work[_AV + j] * (v - s * removed)
             gd = (gs - au * removed) * slope(distance)
             gv = gd + au * (_ONE - hard * s)

@@ -16,7 +16,9 @@ certified; after k iterations at least the first k steps are.
 
 Convolutions are FFTs in double precision. An entry counts as decided only if it clears the
 threshold by a margin that bounds their error and the rounding of the sequential neuron, so a
-certified spike is that neuron's, bit for bit. Rows with undecided entries are run sequentially.
+certified spike is that neuron's, bit for bit. Rows with undecided entries are run sequentially, and
+so are rows whose membrane could leave the range of y's precision: there the sequential neuron has
+infinities that the bounds do not know of, so nothing is certified.
 
 Source: Zhong et al., "SPikE-SSM", 2024 (arXiv 2410.17268), reconstructed from what is said of the
 method in public; its equations are not public. Hard reset is multiplicative and does not fit.
@@ -34,9 +36,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from neurossm.errors import InputError
+from neurossm_models.arguments import check_whole
 from neurossm_models.config import check_choice
 from neurossm_models.convolution import fft_convolve
-from neurossm_models.layers import runs_natively
+from neurossm_models.layers import check_features, runs_natively
 from neurossm_models.neurons.exact import lif_loop, lif_native
 from neurossm_models.neurons.membrane import Problem
 from neurossm_models.surrogate import DERIVATIVES
@@ -84,7 +87,8 @@ def compress(
     Parameters
     ----------
     y
-        Input in units of the threshold, shape (H, B, L), float32 or float64, any device.
+        Input in units of the threshold, shape (H, B, L), float32 or float64, any device. Where it
+        is near the end of the type's range, or beyond, nothing is certified.
     tau, rho, kappa
         Leak, decay and jump of the refractory trace, shape (H,), none negative, leaks below 1.
     reset
@@ -98,9 +102,17 @@ def compress(
     Raises
     ------
     InputError
-        For a hard reset or a kernel with negative entries, where the bounds would be wrong.
+        For a hard reset or a kernel with negative entries, where the bounds would be wrong; for an
+        input of another shape or type.
     """
+    check_features("boundary compression input", y, len(tau))
+    if y.dtype not in (torch.float32, torch.float64):
+        got = str(y.dtype).removeprefix("torch.")
+        expected = "float32 or float64"
+        raise InputError("boundary compression input", expected=expected, got=got)
     _check(tau, rho, kappa, reset, scheme)
+    if iterations is not None:
+        check_whole("boundary compression iterations", iterations, 0)
     certified = torch.empty(y.shape, dtype=torch.bool, device=y.device)
     spikes = torch.empty_like(y)
     used = 0
@@ -133,7 +145,11 @@ def boundary(
     before = torch.nn.functional.pad(found.spikes, (1, -1))
     steps = torch.arange(y.shape[-1], device=y.device, dtype=y.dtype)
     drive = y - tau[:, None, None] * before if reset == "soft" else y
-    excess = fft_convolve(drive, tau[:, None] ** steps) - 1
+    powers = tau[:, None] ** steps
+    excess = fft_convolve(drive, powers) - 1
+    if y.dtype == torch.float32 and not bool(torch.isfinite(excess).all()):
+        # sums over the sequence overflow before any membrane does
+        excess = (fft_convolve(drive.double(), powers.double()) - 1).to(y.dtype)
     if kappa.requires_grad or bool((kappa != 0).any()):
         trace = fft_convolve(before, rho[:, None] ** steps)
         excess = excess - kappa[:, None, None] * trace

@@ -92,7 +92,8 @@ class Problem:
         """Bound the rounding of the sequential neuron in the precision of y, (h, B, 1).
 
         Each step rounds membrane and trace three times, by half an epsilon of at most their largest
-        magnitudes; what is lost decays as they do. The last difference rounds once more.
+        magnitudes; what is lost decays as they do. The last difference rounds once more. Infinite
+        where the magnitudes come near the end of the range: there is no bound for infinities.
         """
         unit = torch.finfo(y.dtype).eps / 2
         tau, rho, kappa = (tensor[:, None, None] for tensor in (tau, rho, kappa))
@@ -103,4 +104,7 @@ class Problem:
         # The magnitudes above are those without rounding; leaks next to 1 leave no bound at all.
         sound = (1 - 4 * unit / slowest).clamp(min=0)
         margin: Tensor = unit * lost / sound + 8 * torch.finfo(y.dtype).tiny / slowest
-        return margin
+        # no sum or difference that the neuron forms is larger than these together
+        reached = u + r + y.double().abs().amax(-1, keepdim=True)
+        inside = reached + margin < torch.finfo(y.dtype).max / 4
+        return torch.where(inside, margin, torch.inf)

@@ -34,3 +34,8 @@ def truncated(values: Any, bits: int) -> Any:
     """Return complex numbers with both parts cut to this many bits of fraction, toward zero."""
     scaled = np.asarray(values) * 2.0**bits
     return (np.fix(scaled.real) + 1j * np.fix(scaled.imag)) / 2.0**bits
+
+
+def raised(values: Any, finer: Any) -> Any:
+    """Return thresholds with `finer` bits of fraction less, rounded up: comparing stays exact."""
+    return np.ceil(np.ldexp(np.asarray(values, float), -np.asarray(finer))).astype(np.int64)

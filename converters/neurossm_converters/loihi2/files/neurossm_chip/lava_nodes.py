@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from neurossm_chip.arithmetic import truncated
+from neurossm_chip.arithmetic import raised, truncated
 from neurossm_chip.nssm import File, Node
 from neurossm_chip.refusal import Refusal
 
@@ -78,15 +78,16 @@ def _lif(file: File, node: Node) -> Choice:
     if len(tau) > 1:
         _refuse(node, "LIF", "has one decay for all neurons", f"{len(tau)} of them")
     if node.one_frac("tau") != 12:
-        _refuse(node, "LIF", "has decays of 12 bits", f"{node.one_frac('tau')} of them")
-    sender = next(n for n in file.nodes if n.name == node.sources[0])
-    if np.any(node.frac("theta") != sender.message.frac):
-        _refuse(node, "LIF", "keeps the exponent of what arrives", "a membrane with its own")
+        got = f"{node.one_frac('tau')} of them (neurossm quantize --leaks 12 makes no others)"
+        _refuse(node, "LIF", "has decays of 12 bits", got)
     return _lif_choice(file, node, dv=4096 - tau.pop())
 
 
 def _lif_choice(file: File, node: Node, dv: int) -> Choice:
-    theta = set(node.values("theta").tolist())
+    # a membrane may have a unit of its own: here it has that of what arrives, theta rounded up
+    sender = next(n for n in file.nodes if n.name == node.sources[0])
+    finer = node.frac("theta") - sender.message.frac
+    theta = set(raised(node.values("theta"), finer).tolist())
     if len(theta) > 1:
         _refuse(node, "LIF", "has one threshold for all neurons", f"{len(theta)} of them")
     (value,) = theta

@@ -157,18 +157,14 @@ def run(network: Network, executable: Any, limit: float) -> Any:
     first = next(iter(network.nodes.values()))
     try:
         first.create_runtime(executable=executable)
-    except BaseException:  # the constructor of a model raised, or Ctrl-C; the others already run
+    except Exception:  # the constructor of a model raised; the others already run
         if first.runtime is not None:
             _end(first.runtime)
         raise
     runtime = first.runtime
-    try:
-        first.run(condition=RunSteps(num_steps=network.steps, blocking=False))
-        _wait(runtime, limit, network.folder)
-        first.wait()
-    except (KeyboardInterrupt, SystemExit):
-        _end(runtime)
-        raise
+    first.run(condition=RunSteps(num_steps=network.steps, blocking=False))
+    _wait(runtime, limit, network.folder)
+    first.wait()
     return first
 
 

@@ -48,6 +48,11 @@ def folder() -> Iterator[str]:
     tempfile.tempdir = settings._config["tempdir"] = os.environ.get(GIVEN) or path
     try:
         yield path
+    except (KeyboardInterrupt, SystemExit):
+        # at its end Python would wait for them; Python's resource tracker removes what they shared
+        for child in multiprocessing.active_children():
+            child.terminate()
+        raise
     finally:
         tempfile.tempdir, settings._config["tempdir"] = before
         shutil.rmtree(path, ignore_errors=True)

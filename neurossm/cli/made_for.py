@@ -1,0 +1,126 @@
+"""The data that a graph was made for: kept in its `meta`, and held against the data it is fed.
+
+``data`` (name), ``data_order`` (``recorded``, or the name of an order of the steps),
+``input_scale`` and ``steps``; channels and tokens are those of its `Input`. FORMAT.md names them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from neurossm.errors import InputError
+
+if TYPE_CHECKING:
+    from neurossm.cli.console import Console
+    from neurossm.graph import Graph
+    from neurossm_models.data import Dataset
+
+RECORDED = "recorded"  # the order in which the steps were recorded
+INSIST = "--other-data"
+OWN = "FILE.npz with integers inputs (samples, steps, channels) and, if known, labels (samples,)"
+
+
+def remembering(graph: Graph, data: Dataset) -> Graph:
+    """Return the graph with what these data say and it did not know: name, order, scale, dt."""
+    known: dict[str, str | int | float] = {"data": data.name, "input_scale": data.scale}
+    if order := _said_order(data):
+        known["data_order"] = order
+    if "data" in graph.meta and graph.meta["data"] != data.name:
+        known = {}  # what it was made for is not what it is calibrated on
+    dt = data.dt if graph.dt is None else graph.dt
+    return replace(graph, meta={**known, **graph.meta}, dt=dt)
+
+
+def order_of(graph: Graph) -> str | None:
+    """Return the order of steps that a graph was made for; None where it is not known.
+
+    Older files have only the name of the data; that of a data set of ours tells the order.
+    """
+    said = graph.meta.get("data_order")
+    if said is None and graph.meta.get("data") in _ours():
+        from neurossm_models.data import task
+
+        return task(str(graph.meta["data"])).order or RECORDED
+    return None if said is None else str(said)
+
+
+def check_task(graph: Graph, data: Dataset, console: Console | None = None) -> None:
+    """Refuse data that the graph cannot take, and, unless the user insists, was not made for.
+
+    It cannot take other channels, tokens for values, several labels a sequence, labels without an
+    output, or more steps. It was not made for another scale or order, or another data set of ours.
+    A name that only the user knows is a note: it may be the same data under another name.
+    """
+    _check_kind(graph, data)
+    wrong = list(_others(graph, data))
+    where, name = f"data {data.name!r} on this graph", graph.meta.get("data")
+    if wrong and (console is None or not console.other_data):
+        expected, got = wrong[0]
+        remedy = f"use the data that it was made for ({name or 'unknown'})"
+        if console is not None:
+            remedy += f", or insist with {INSIST}"
+        raise InputError(where, expected=expected, got=got, remedy=remedy)
+    if console is None:
+        return
+    for expected, got in wrong:
+        console.note_once(f"note: {where}: expected {expected}, got {got}; you insist")
+    if name is not None and name != data.name and not wrong:
+        same = "channels, order and scale" if _said_order(data) else "channels and scale"
+        console.note_once(f"note: {where}: it was made for {name!r}; {same} are the same")
+    if graph.dt is not None and data.dt is not None and graph.dt != data.dt:
+        console.note_once(f"note: {where}: steps of {data.dt:g} s, where it has {graph.dt:g} s")
+
+
+def _check_kind(graph: Graph, data: Dataset) -> None:
+    where, made = f"data {data.name!r} on this graph", graph.meta.get("data")
+    remedy = f"use the data that it was made for ({made})" if made else f"give it yours: {OWN}"
+    wide = [graph.nodes[name].out_channels for name in graph.inputs]
+    if len(wide) == 1 and data.inputs.shape[2] != wide[0]:
+        raise InputError(
+            where,
+            expected=f"{wide[0]} channel{'s' if wide[0] > 1 else ''}",
+            got=str(data.inputs.shape[2]),
+            remedy=f"{remedy}, or yours: {OWN}" if made else remedy,
+        )
+    if data.labels.ndim != 1 or bool(data.vocabulary) != bool(graph.vocabularies):
+        kind = "tokens" if data.vocabulary else "values"
+        raise InputError(
+            where,
+            expected="inputs of its kind and one label a sequence",
+            got=f"{kind}, labels of shape {data.labels.shape}",
+            remedy=remedy,
+        )
+    classes = sum(graph.nodes[name].out_channels for name in graph.outputs[:1])
+    if int(data.labels.max()) >= classes:
+        raise InputError(f"labels of data {data.name!r}",
+                         expected=f"0 to {classes - 1}, a channel of the output (-1: none)",
+                         got=str(int(data.labels.max())))  # fmt: skip
+    length, steps = data.trimmed().inputs.shape[1], graph.meta.get("steps")
+    if isinstance(steps, int) and length > steps:
+        raise InputError(where, expected=f"at most {steps} steps", got=str(length), remedy=remedy)
+
+
+def _others(graph: Graph, data: Dataset) -> list[tuple[str, str]]:
+    """Return what is expected and what came, for each thing in which the data are others."""
+    found = []
+    scale, order = graph.meta.get("input_scale"), order_of(graph)
+    name, given = graph.meta.get("data"), _said_order(data)
+    if scale is not None and scale != data.scale:
+        found.append((f"inputs in units of {scale:g}", f"{data.scale:g}"))
+    if order is not None and given is not None and order != given:
+        found.append((f"steps in {order} order", f"{given} order"))
+    if not found and name in _ours() and data.name in _ours() and name != data.name:
+        found.append((f"the data set {name!r}", repr(data.name)))
+    return found
+
+
+def _said_order(data: Dataset) -> str | None:
+    """Return the order of the steps; None for data of one's own that do not say it."""
+    return data.order or (RECORDED if data.name in _ours() else None)
+
+
+def _ours() -> list[str]:
+    from neurossm_models.data.registry import names
+
+    return names()
