@@ -75,7 +75,7 @@ def check_task(graph: Graph, data: Dataset, console: Console | None = None) -> N
 
 def _check_kind(graph: Graph, data: Dataset) -> None:
     where, made = f"data {data.name!r} on this graph", graph.meta.get("data")
-    remedy = f"use the data that it was made for ({made})" if made else f"give it yours: {OWN}"
+    remedy = _remedy(graph)
     wide = [graph.nodes[name].out_channels for name in graph.inputs]
     if len(wide) == 1 and data.inputs.shape[2] != wide[0]:
         raise InputError(
@@ -99,13 +99,17 @@ def _check_kind(graph: Graph, data: Dataset) -> None:
                          got=str(int(data.labels.max())))  # fmt: skip
 
 
+def _remedy(graph: Graph) -> str:
+    made = graph.meta.get("data")
+    return f"use the data that it was made for ({made})" if made else f"give it yours: {OWN}"
+
+
 def _check_steps(graph: Graph, data: Dataset) -> None:
     length, steps = data.trimmed().inputs.shape[1], graph.meta.get("steps")
     if isinstance(steps, int) and length > steps:
-        made = graph.meta.get("data")
         raise InputError(
             f"data {data.name!r} on this graph", expected=f"at most {steps} steps", got=str(length),
-            remedy=f"use the data that it was made for ({made})" if made else f"give it yours: {OWN}",
+            remedy=_remedy(graph),
         )  # fmt: skip
 
 
