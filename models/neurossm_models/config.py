@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import ClassVar
 
 from neurossm.errors import InputError
+from neurossm_models.arguments import check_fields
 
 INITS = ("lin", "inv", "legs")
 DISCRETIZATIONS = ("zoh", "bilinear")
@@ -87,6 +89,7 @@ class NetworkConfig:
     NAME: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
+        check_fields("model", self)
         object.__setattr__(self, "family", self.family or self.NAME)
         if self.family != self.NAME:
             raise InputError("model family", expected=repr(self.NAME), got=repr(self.family))
@@ -243,7 +246,7 @@ FAMILIES: dict[str, type[NetworkConfig]] = {
 
 def check_leak(where: str, value: float) -> None:
     """Raise `InputError` unless 0 <= value < 1."""
-    if not 0 <= value < 1:
+    if not isinstance(value, Real) or not 0 <= value < 1:
         raise InputError(where, expected="0 <= factor < 1", got=str(value))
 
 
@@ -262,7 +265,7 @@ def check_neuron_form(where: str, form: str) -> str:
     InputError
         If there is no such form.
     """
-    name, colon, file = form.partition(":")
+    name, colon, file = str(form).partition(":")
     if name == "sdn" and colon and not file:
         raise InputError(where, expected="'sdn' or 'sdn:FILE'", got=repr(form))
     check_choice(where, name if name == "sdn" else form, NEURON_FORMS)

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import gelu
 
+from neurossm_models.arguments import check_fraction, check_number, check_whole
 from neurossm_models.block import Block, Restraint, States
 from neurossm_models.chain import Stage
 from neurossm_models.config import GSUConfig
@@ -72,6 +73,10 @@ class TernaryThreshold(nn.Module):
 
     def __init__(self, width: int, delta: float, fraction: float | None = None) -> None:
         super().__init__()
+        check_whole("TernaryThreshold width", width, 1)
+        check_number("TernaryThreshold delta", delta)
+        if fraction is not None:
+            check_fraction("TernaryThreshold fraction", fraction)
         self.width, self.fraction = width, fraction
         start = torch.full((width,), math.log(delta))
         self.log_delta = nn.Parameter(start) if fraction is None else None
@@ -104,6 +109,8 @@ class GatedSpikingUnit(nn.Module):
 
     def __init__(self, width: int, fraction: float) -> None:
         super().__init__()
+        check_whole("GatedSpikingUnit width", width, 1)
+        check_fraction("GatedSpikingUnit fraction", fraction)
         self.fraction = fraction
         bound = 1 / math.sqrt(width)
         self.weight = nn.Parameter(torch.empty(width, width).uniform_(-bound, bound))

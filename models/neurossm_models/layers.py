@@ -65,8 +65,16 @@ def glu(x: Tensor) -> Tensor:
     return torch.nn.functional.glu(x, 0)
 
 
+def check_tensor(where: str, x: object) -> None:
+    """Raise `InputError` unless x is a tensor."""
+    if not isinstance(x, Tensor):
+        remedy = "use torch.from_numpy" if type(x).__name__ == "ndarray" else ""
+        raise InputError(where, expected="a tensor", got=type(x).__name__, remedy=remedy)
+
+
 def check_features(where: str, x: Tensor, features: int) -> None:
     """Raise `InputError` unless x is (H, B, L) with H features and at least one step."""
+    check_tensor(where, x)
     if x.ndim != 3 or len(x) != features or not x.shape[2]:
         expected = f"shape ({features}, batch, steps), features first"
         turned = x.ndim == 3 and x.shape[2] == features
@@ -77,6 +85,7 @@ def check_features(where: str, x: Tensor, features: int) -> None:
 
 def check_step(where: str, x: Tensor, features: int) -> None:
     """Raise `InputError` unless x is one time step of H features, (B, H)."""
+    check_tensor(where, x)
     if x.ndim != 2 or x.shape[1] != features:
         expected, got = f"shape (batch, {features}), one time step", f"shape {tuple(x.shape)}"
         raise InputError(where, expected=expected, got=got)

@@ -14,11 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from neurossm.errors import InputError
+from neurossm_models.arguments import check_whole
 from neurossm_models.binary_s4d import BinaryS4DBlock
 from neurossm_models.block import Block, Restraint, States
-from neurossm_models.config import NetworkConfig, check_choice, check_neuron_form
+from neurossm_models.config import FAMILIES, NetworkConfig, check_choice, check_neuron_form
 from neurossm_models.gsu import GSUBlock
-from neurossm_models.layers import check_precision, mix
+from neurossm_models.layers import check_precision, check_tensor, mix
 from neurossm_models.neurons import LIF
 from neurossm_models.s4d import FORMS, S4D
 from neurossm_models.spike_ssm import SPikESSMBlock
@@ -85,6 +86,9 @@ class Network(nn.Module):
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
+        if not isinstance(config, tuple(FAMILIES.values())):
+            expected = "one of " + ", ".join(kind.__name__ for kind in FAMILIES.values())
+            raise InputError("Network config", expected=expected, got=type(config).__name__)
         self.config = config
         if config.vocabulary:
             self.encoder: nn.Module = nn.Embedding(config.vocabulary, config.width)
@@ -164,6 +168,7 @@ class Network(nn.Module):
 
     def initial_state(self, batch: int) -> State:
         """Return the state before the first step, for `batch` sequences side by side."""
+        check_whole("Network.initial_state batch", batch, 1)
         states = tuple(block.initial_state(batch) for block in self._blocks())
         total = torch.zeros(batch, self.config.classes, dtype=self.decoder.weight.dtype)
         return State(states, total.to(self.decoder.weight.device), 0)
@@ -211,6 +216,7 @@ class Network(nn.Module):
 
     def _stream(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return the residual stream after the last block and the spikes of each, (H, B, L)."""
+        check_tensor("network input", x)
         r = self._encoded(x)
         spikes = []
         for block in self._blocks():

@@ -13,6 +13,7 @@ Models", 2022 (arXiv 2206.11893).
 from __future__ import annotations
 
 import math
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neurossm.errors import InputError
+from neurossm_models.arguments import check_number, check_whole
 from neurossm_models.chain import run_chain
 from neurossm_models.config import DISCRETIZATIONS, INITS, check_choice
 from neurossm_models.convolution import fft_convolve
@@ -102,7 +104,10 @@ class S4D(nn.Module):
         bidirectional: bool = False,
     ) -> None:
         super().__init__()
+        check_whole("S4D width", width, 1)
         check_choice("S4D discretization", discretization, DISCRETIZATIONS)
+        for name, value in (("dt_min", dt_min), ("dt_max", dt_max)):
+            check_number(f"S4D {name}", value)
         if not 0 < dt_min <= dt_max:
             raise InputError("S4D", expected="0 < dt_min <= dt_max", got=f"{dt_min}, {dt_max}")
         self.width = width
@@ -220,6 +225,7 @@ class S4D(nn.Module):
 
     def initial_state(self, batch: int) -> Tensor:
         """Return the state before the first step: complex zeros, shape (B, H, M)."""
+        check_whole("S4D.initial_state batch", batch, 1)
         shape = (batch, self.width, self.a_imag.shape[-1])
         return torch.zeros(shape, dtype=self.c.dtype.to_complex(), device=self.c.device)
 
@@ -229,6 +235,7 @@ class S4D(nn.Module):
         Written ``l = r T + s`` with T about sqrt(L), the sum is one real product of two small
         tables of powers: H M (L/T + T) complex exponentials instead of H M L.
         """
+        check_whole("S4D.kernel length", length, 1)
         log_abar, bbar = self._discretize(self.log_dt.dtype)
         columns = math.isqrt(length - 1) + 1
         rows = -(-length // columns)
@@ -291,8 +298,8 @@ def initial_modes(init: str, state: int) -> tuple[NDArray[np.complex128], NDArra
         If `init` is unknown or `state` is not an even number of at least 2.
     """
     check_choice("S4D init", init, INITS)
-    if state < 2 or state % 2:
-        raise InputError("S4D state", expected="an even number of at least 2", got=str(state))
+    if not isinstance(state, Integral) or state < 2 or state % 2:
+        raise InputError("S4D state", expected="an even number of at least 2", got=repr(state))
     n = np.arange(state // 2)
     b = np.ones(state // 2, dtype=np.complex128)
     if init == "lin":

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from neurossm_models.arguments import check_number, check_whole
+from neurossm_models.config import SURROGATES, check_choice
 from neurossm_models.layers import check_features, check_step
 
 FAST_SIGMOID_SLOPE = 25.0
@@ -69,6 +71,7 @@ def heaviside(v: Tensor, surrogate: str = "arctan") -> Tensor:
     Tensor
         0 or 1, shape and type of `v`.
     """
+    check_choice("surrogate", surrogate, SURROGATES)
     spikes: Tensor = _Heaviside.apply(v, surrogate)  # type: ignore[no-untyped-call]
     return spikes
 
@@ -88,6 +91,9 @@ class Spike(nn.Module):
 
     def __init__(self, width: int, threshold: float = 1.0, surrogate: str = "arctan") -> None:
         super().__init__()
+        check_whole("Spike width", width, 1)
+        check_number("Spike threshold", threshold, least=-math.inf)
+        check_choice("Spike surrogate", surrogate, SURROGATES)
         self.theta = nn.Parameter(torch.full((width,), float(threshold)))
         self.surrogate = surrogate
 

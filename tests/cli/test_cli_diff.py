@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from spoiled import chain, integers, made
 
 from neurossm.engine import run
-from neurossm.fixed import Quantized
+from neurossm.fixed import Fixed, Quantized
+from neurossm.graph import Graph
+from neurossm.nodes import Threshold
 from neurossm.store import load, save
 from neurossm_models.data import load as load_data
 
@@ -111,3 +115,42 @@ def test_integers_of_unlike_formats_are_compared_as_real_numbers(neurossm, files
     # with a tolerance they need not be equal
     worst = max(n["largest"] / n["range_left"] for n in nodes.values() if n["range_left"])
     assert neurossm("diff", files.integer, narrow, *DATA, "--tolerance", worst * 1.01).status == 0
+
+
+def dead_by_small_weights() -> tuple[Graph, Graph]:
+    """Units of 4, in which 1, 1.5 and 1.9 are 0: three of four neurons never spike."""
+    floating = chain(Fixed(6, 4), [500.0, 1.0, 1.5, 1.9], [1000.0, 3.0, 4.0, 5.0], [0.95] * 4)
+    return floating, made(floating, [125, 0, 0, 0], -2, [4000, 12, 16, 20], [3891] * 4)
+
+
+def membrane_in_the_unit_of_its_weight() -> tuple[Graph, Graph]:
+    """A slow leak, tz(tau u, 12), that loses a unit of 1/16 at a step: spikes weigh 16 of them."""
+    leak = float(np.exp(-1 / 200))
+    direct = chain(Fixed.binary(), [1.0], [2.5], [leak])
+    coarse = made(direct, [16], 4, [40], [int(leak * 4096)])
+    edges = (("in", "full"), ("full", "linear"), *direct.edges[1:])
+
+    def behind_pixels(graph: Graph, threshold: Threshold) -> Graph:
+        inputs = chain(Fixed(6, 4), [1.0], [1.0], [0.5]).nodes["in"]
+        return Graph({"in": inputs, "full": threshold, **{
+            name: node for name, node in graph.nodes.items() if name != "in"}}, edges)  # fmt: skip
+
+    full = behind_pixels(direct, Threshold(theta=np.array([1.0])))
+    return full, behind_pixels(coarse, Threshold(theta=integers([16], 4)))
+
+
+@pytest.mark.parametrize(
+    ("networks", "first"),
+    [(dead_by_small_weights, "linear"), (membrane_in_the_unit_of_its_weight, "lif")],
+)
+def test_networks_that_lost_spikes_fail_with_the_right_node_first(
+    neurossm, tmp_path, networks, first
+):
+    names = tmp_path / "f.nssm", tmp_path / "i.nssm"
+    for name, graph in zip(names, networks(), strict=True):
+        save(name, graph)
+    ended = neurossm("diff", *names, "--data", "digits:test:100")
+    assert ended.status == 1
+    over = [line for line in ended.out.splitlines() if line.startswith("over: ")]
+    assert over[0].startswith(f"over: {first} channel")
+    assert f"first over tolerance (0.1): {first}" in ended.out + ended.err

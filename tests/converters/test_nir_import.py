@@ -323,3 +323,24 @@ def test_exactly_at_the_threshold_there_is_no_spike(engine):
         graph = Quantize()(graph, calibrate(graph, run(graph, inputs, "float", "outputs")))
     spikes = run(graph, inputs, engine, "outputs").values["out"][0]
     np.testing.assert_array_equal(spikes, [[0, 0, 0], [1, 1, 1], [0, 1, 0]])
+
+
+# -- tensors of PyTorch --------------------------------------------------------
+
+
+def test_a_graph_of_tensors_is_the_graph_of_their_numbers():
+    """Parameters of PyTorch do not become arrays by themselves: they have gradients."""
+    import torch
+
+    def graph(of):
+        rows = synapses(3, 2, 1)
+        weight, bias = (np.float32(x) for x in (rows.weight, rows.bias))
+        neuron = {name: np.float32(x) for name, x in lif().__dict__.items() if name[0] in "trv"}
+        neuron = {name: of(x) for name, x in neuron.items()}
+        return nir.NIRGraph.from_list(nir.Affine(of(weight), of(bias)), nir.LIF(**neuron))
+
+    parameters = graph(lambda x: torch.nn.Parameter(torch.tensor(x)))
+    one, two = (neurossm_nir.from_nir(g, READING) for g in (parameters, graph(np.asarray)))
+    spikes = np.random.default_rng(2).integers(0, 2, (2, 50, 2))
+    got, expected = (run(g, spikes, "float").values["output"] for g in (one, two))
+    assert expected.any() and np.array_equal(got, expected)

@@ -10,50 +10,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from spoiled import chain, made
 
 from neurossm.engine import run
 from neurossm.errors import InputError
-from neurossm.fixed import Fixed, Quantized
+from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.metrics.check import check
 from neurossm.metrics.end_to_end import EndToEnd, Predictions, end_to_end, predictions
 from neurossm.metrics.significance import significance
 from neurossm.nodes import LIF, Affine, Input, Node, Output, Sum, Threshold
 from neurossm.trace import Trace
-
-CHAIN = (("in", "linear"), ("linear", "lif"), ("lif", "out"))
-
-
-def integers(values: list[float], frac: int = 0, bits: int = 24) -> Quantized:
-    return Quantized(np.array(values, dtype=np.int64), frac, bits)
-
-
-def chain(
-    source: Fixed, weight: list[float], theta: list[float], tau: list[float], reset: str = "hard"
-) -> Graph:
-    """Return one input, weights to as many LIF, their spikes."""
-    zero = np.zeros(len(weight))
-    nodes: dict[str, Node] = {
-        "in": Input(channels=1, out=source),
-        "linear": Affine(weight=np.array(weight)[:, None], bias=zero),
-        "lif": LIF(theta=np.array(theta), tau=np.array(tau), rho=zero, kappa=zero, reset=reset),
-        "out": Output(channels=len(weight)),
-    }
-    return Graph(nodes, CHAIN)
-
-
-def made(floating: Graph, weight: list[int], frac: int, theta: list[int], tau: list[int]) -> Graph:
-    """Return the integer graph with these mantissas; the membrane has the unit of the sums."""
-    source, zero = floating.nodes["in"].out, [0] * len(weight)
-    out = frac + source.frac
-    lif = floating.nodes["lif"]
-    return floating.with_nodes({
-        "linear": Affine(weight=Quantized(np.array(weight)[:, None], frac, 8),
-                         bias=integers(zero, out), out=Fixed(24, out)),
-        "lif": LIF(theta=integers(theta, out), tau=integers(tau, 12, 14),
-                   rho=integers(zero, 12, 13), kappa=integers(zero, out), reset=lif.reset),
-        "out": Output(channels=len(weight), out=Fixed.binary()),
-    })  # fmt: skip
 
 
 def spikes(graph: Graph, inputs: np.ndarray, engine: str) -> list[int]:

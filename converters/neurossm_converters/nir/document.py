@@ -77,6 +77,17 @@ def one_number(metadata: Mapping[str, Any], name: str, where: str) -> float:
     return float(found)
 
 
+def _array(value: Any) -> Any:
+    """Return a field as an array, a tensor of PyTorch's too: parameters do not turn by themselves.
+
+    PyTorch is not imported for that; its tensors are known by what they can do.
+    """
+    if hasattr(value, "detach") and hasattr(value, "cpu"):
+        value = value.detach().cpu()
+        value = value.float() if "bfloat16" in str(value.dtype) else value  # exact; NumPy has none
+    return np.asarray(value)
+
+
 def from_library(converted: Any, depth: int = 0) -> Part:
     """Return a graph or node of the `nir` library as a `Part`.
 
@@ -95,7 +106,7 @@ def from_library(converted: Any, depth: int = 0) -> Part:
         return Part(kind, {}, nodes, edges, metadata)
     said = converted.to_dict()
     fields = {
-        name: value if isinstance(value, str) else np.asarray(value)
+        name: value if isinstance(value, str) else _array(value)
         for name, value in said.items()
         if name not in ("type", "metadata") and value is not None
     }

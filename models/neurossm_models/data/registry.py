@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from neurossm.errors import InputError
+from neurossm_models.arguments import check_path
 from neurossm_models.config import check_choice
 from neurossm_models.data import (
     aan,
@@ -94,6 +95,7 @@ def load(spec: str, root: str | Path | None = None) -> Dataset:
     FormatError
         If a file is damaged.
     """
+    check_path("data", spec)
     if is_own(spec):
         return load_own(spec)
     name, split, count = parse(spec)

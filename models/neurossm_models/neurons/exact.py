@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from neurossm_models.chain import run_chain
+from neurossm_models.config import SURROGATES, check_choice
 from neurossm_models.layers import check_features
 from neurossm_models.stages import Neuron
 from neurossm_models.surrogate import heaviside
@@ -45,6 +46,7 @@ def lif_native(
         If a tensor is not float32 on the CPU, or y of another shape.
     """
     check_features("neuron input", y, len(tau))
+    _check_rule(reset, surrogate)
     return run_chain(y, Neuron(torch.ones_like(tau), tau, rho, kappa, reset, surrogate))
 
 
@@ -53,6 +55,7 @@ def lif_loop(
 ) -> Tensor:
     """Return what `lif_native` does, by a plain loop over time; any device and precision."""
     check_features("neuron input", y, len(tau))
+    _check_rule(reset, surrogate)
     u = r = s = torch.zeros_like(y[..., 0])
     tau, rho, kappa = tau[:, None], rho[:, None], kappa[:, None]
     spikes = []
@@ -60,6 +63,11 @@ def lif_loop(
         s, u, r = advance(y_t, (u, r, s), tau, rho, kappa, reset, surrogate)
         spikes.append(s)
     return torch.stack(spikes, -1)
+
+
+def _check_rule(reset: str, surrogate: str) -> None:
+    check_choice("neuron reset", reset, RESETS)
+    check_choice("neuron surrogate", surrogate, SURROGATES)
 
 
 def advance(

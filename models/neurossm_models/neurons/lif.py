@@ -40,8 +40,9 @@ import torch
 from torch import Tensor, nn
 
 from neurossm.errors import InputError
+from neurossm_models.arguments import check_number, check_whole
 from neurossm_models.chain import run_chain
-from neurossm_models.config import check_choice, check_leak, check_neuron_form
+from neurossm_models.config import SURROGATES, check_choice, check_leak, check_neuron_form
 from neurossm_models.layers import check_features, check_step, not_native, runs_natively
 from neurossm_models.neurons.boundary import boundary, check_reset
 from neurossm_models.neurons.exact import RESETS, State, advance, lif_loop
@@ -90,7 +91,12 @@ class LIF(nn.Module):
         surrogate: str = "triangle",
     ) -> None:
         super().__init__()
+        check_whole("LIF width", width, 1)
         check_choice("LIF reset", reset, RESETS)
+        check_choice("LIF surrogate", surrogate, SURROGATES)
+        check_number("LIF threshold", threshold)
+        if kappa is not None:
+            check_number("LIF kappa", kappa)
         check_leak("LIF tau", tau)
         check_leak("LIF rho", rho)
         self.reset, self.surrogate = reset, surrogate
@@ -173,6 +179,7 @@ class LIF(nn.Module):
 
     def initial_state(self, batch: int) -> State:
         """Return membrane, trace and last spike before the first step: zeros, shape (B, H)."""
+        check_whole("LIF.initial_state batch", batch, 1)
         zeros = torch.zeros(batch, len(self.tau), dtype=self.tau.dtype, device=self.tau.device)
         return zeros, zeros, zeros
 

@@ -32,7 +32,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from neurossm.errors import InputError
+from neurossm_models.arguments import check_number, check_whole
 from neurossm_models.config import check_leak
 from neurossm_models.neurons.exact import lif_native
 from neurossm_models.neurons.sdn import CHANNELS, SDN, STEPS, FoldedSDN, windows_of
@@ -72,11 +72,11 @@ class SDNTraining:
     def __post_init__(self) -> None:
         check_leak("sdn tau", self.tau)
         for name in ("steps", "batch", "length"):
-            if getattr(self, name) < 1:
-                got = str(getattr(self, name))
-                raise InputError(f"sdn {name}", expected="at least 1", got=got)
-        if self.seed < 0:
-            raise InputError("sdn seed", expected="at least 0", got=str(self.seed))
+            check_whole(f"sdn {name}", getattr(self, name), 1)
+        check_whole("sdn seed", self.seed, 0)
+        for name in ("lr", "beta"):
+            check_number(f"sdn {name}", getattr(self, name))
+        check_number("sdn weight_decay", self.weight_decay, least=0)
 
 
 @dataclass(frozen=True)
@@ -166,6 +166,7 @@ def exact_membranes(y: Tensor, tau: float) -> tuple[Tensor, Tensor]:
 
 def agreement(network: FoldedSDN, *, steps: int = 2**22, seed: int = 1) -> Agreement:
     """Return the agreement with the exact neuron over `steps` time steps of fresh data."""
+    check_whole("agreement steps", steps, 1)
     with _one_thread(), torch.no_grad():
         return _agreement(network, steps, seed)
 
@@ -186,14 +187,18 @@ def _agreement(network: FoldedSDN, steps: int, seed: int) -> Agreement:
     return Agreement(int(count), same / count, absolute / count, fired / count)
 
 
-def metadata(settings: SDNTraining, reached: Agreement) -> dict[str, Any]:
-    """Return what is written beside the weights: how they were made and what they reached."""
+def metadata(settings: SDNTraining, reached: Agreement, just_under: float) -> dict[str, Any]:
+    """Return what is written beside the weights: how they were made and what they reached.
+
+    `just_under` is the share of `neurossm_models.neurons.sdn_checks.just_under`.
+    """
     command = f"neurossm sdn --tau {settings.tau:g} --steps {settings.steps} --seed {settings.seed}"
     return {
         "made_with": command,
         "agreement": reached.spikes,
         "agreement_steps": reached.steps,
         "membrane_error": reached.membrane,
+        "agreement_just_under": just_under,
         "input": "N(0, 1)",
         "reset": "hard",
         "settings": asdict(settings),

@@ -10,6 +10,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from neurossm.errors import FormatError, InputError
+from neurossm_models.arguments import check_path, check_whole
 from neurossm_models.config import NetworkConfig, nearest
 from neurossm_models.data.dataset import NOTHING, Dataset
 from neurossm_models.data.registry import load
@@ -52,7 +53,15 @@ def measure(model: Network, dataset: Dataset, batch: int = 250) -> Evaluation:
     """Return loss, accuracy and spike rates of a model in eval mode on a whole data set.
 
     At most `batch` sequences at once; fewer if they are long.
+
+    Raises
+    ------
+    InputError
+        For data without labels, with labels that are no classes of the model, or at every step
+        where the model answers once (or the reverse); for inputs that the model does not take.
     """
+    _check_measured(model, dataset)
+    check_whole("measure batch", batch, 1)
     was_training = model.training
     model.eval()
     loss, correct = 0.0, 0
@@ -64,13 +73,39 @@ def measure(model: Network, dataset: Dataset, batch: int = 250) -> Evaluation:
         x, lengths, labels = tensors(part)
         recording = model.record(x, lengths)
         mean, right, asked = score(recording.logits, labels)
-        loss += float(mean) * asked
+        loss += float(mean) * asked if asked else 0.0  # the mean over none is no number
         correct, count = correct + right, count + asked
         rates += len(part) * torch.tensor(recording.rates, dtype=torch.float64)
     model.train(was_training)
     name = f"{dataset.name}:{dataset.split}"
     spikes = tuple((rates / len(dataset)).tolist())
     return Evaluation(name, count, correct, correct / count, loss / count, spikes)
+
+
+def _check_measured(model: Network, dataset: Dataset) -> None:
+    where = f"data set {dataset.name}:{dataset.split}"
+    config: NetworkConfig | None = getattr(model, "config", None)  # also of a compiled network
+    if config is None:
+        raise InputError("measure model", expected="a Network", got=type(model).__name__)
+    if bool(dataset.vocabulary) != bool(config.vocabulary) or dataset.vocabulary > max(
+        config.vocabulary, 0
+    ):
+        expected = f"{config.vocabulary} tokens" if config.vocabulary else "quantities, not tokens"
+        got = f"{dataset.vocabulary} tokens" if dataset.vocabulary else "quantities"
+        raise InputError(where, expected=expected, got=got)
+    if dataset.pairs != (config.readout == "pair"):
+        expected = "pairs" if config.readout == "pair" else "single sequences"
+        raise InputError(where, expected=expected, got="pairs" if dataset.pairs else "single ones")
+    if not dataset.labeled:
+        raise InputError(f"{where} labels", expected="a class for one sample at least", got="none")
+    steps = dataset.labels.ndim == 2
+    if steps != (config.readout == "sequence"):
+        kinds = ("a label a sample", "a label at every step")
+        raise InputError(f"{where} labels", expected=kinds[not steps], got=kinds[steps])
+    most = int(dataset.labels.max())
+    if most >= config.classes:
+        expected = f"classes 0 to {config.classes - 1}"
+        raise InputError(f"{where} labels", expected=expected, got=str(most))
 
 
 def tensors(dataset: Dataset) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
@@ -182,6 +217,7 @@ def load_same(run: str | Path, config: NetworkConfig) -> Network:
 
 def run_folder(run: str | Path) -> Path:
     """Return the folder of a run: the path itself if it holds one, else a published name."""
+    check_path("run", run)
     for folder in (Path(run), CHECKPOINTS / str(run)):
         if (folder / "weights.safetensors").is_file() and (folder / "recipe.toml").is_file():
             return folder

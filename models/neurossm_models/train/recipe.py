@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from neurossm.errors import InputError
+from neurossm_models.arguments import check_path
 from neurossm_models.config import (
     FAMILIES,
     NetworkConfig,
@@ -169,6 +170,9 @@ def load_recipe(name_or_path: str | Path, overrides: list[str] | None = None) ->
     for section, table in tables.items():
         if not isinstance(table, dict):
             raise InputError(f"{path} [{section}]", expected="a table", got=_shown(table))
+    if isinstance(overrides, str | dict):
+        expected = "a list of 'section.key=value'"
+        raise InputError("overrides", expected=expected, got=repr(overrides))
     for override in overrides or []:
         _override(tables, override)
     sections = _sections(str(path), tables)
@@ -200,6 +204,7 @@ def check_fits(recipe: Recipe, dataset: Dataset) -> None:
 
 def recipe_path(name_or_path: str | Path) -> Path:
     """Return the file of a recipe: the path itself if it exists, else one of ours by name."""
+    check_path("recipe", name_or_path)
     path = Path(name_or_path)
     if path.is_file():
         return path
@@ -256,6 +261,8 @@ def _toml(value: Any) -> str:
 
 def _override(tables: dict[str, Any], override: str) -> None:
     where = f"--set {override}"
+    if not isinstance(override, str):
+        raise InputError(where, expected="section.key=value", got=repr(override))
     target, equals, text = override.partition("=")
     section, dot, key = target.strip().partition(".")
     if not (equals and dot and key):

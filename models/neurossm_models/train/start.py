@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from neurossm.errors import InputError, NeurossmError
+from neurossm_models.arguments import check_path, check_whole
 from neurossm_models.train.checkpoint import replace_file
 from neurossm_models.train.evaluation import run_folder
 from neurossm_models.train.finetuning import Finetuner, MakeTwin, starting_network
@@ -65,6 +66,10 @@ def train(
         If the network to fine-tune cannot be deployed; names the module.
     """
     recipe = load_recipe(recipe_name_or_path, overrides)
+    if out is not None:
+        check_path("train out", out)
+    if stop_after is not None:
+        check_whole("train stop_after", stop_after, 0)
     folder = Path("runs") / Path(recipe_name_or_path).stem if out is None else Path(out)
     if resume:
         _check_resumed(folder, recipe)

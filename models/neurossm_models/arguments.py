@@ -1,0 +1,64 @@
+"""Checks of arguments: each raises `InputError` that names the argument and what came."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from numbers import Integral, Real
+from typing import Any
+
+from neurossm.errors import InputError
+
+
+def check_whole(where: str, value: object, low: int) -> None:
+    """Raise `InputError` unless `value` is a whole number of at least `low`."""
+    if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < low:
+        got = repr(value)
+        raise InputError(where, expected=f"a whole number of at least {low}", got=got)
+
+
+def check_number(where: str, value: object, *, least: float | None = None) -> None:
+    """Raise `InputError` unless `value` is finite, and above 0, or at least `least` if given.
+
+    -inf as `least`: any finite number.
+    """
+    bound = " above 0" if least is None else f" of at least {least:g}"
+    bound = "" if least == -math.inf else bound
+    if isinstance(value, Real) and not isinstance(value, bool):
+        number = float(value)
+        if math.isfinite(number) and (number > 0 if least is None else number >= least):
+            return
+    raise InputError(where, expected=f"a finite number{bound}", got=repr(value))
+
+
+def check_fraction(where: str, value: object) -> None:
+    """Raise `InputError` unless ``0 < value < 1``."""
+    if not isinstance(value, Real) or not 0 < float(value) < 1:
+        raise InputError(where, expected="0 < f < 1", got=repr(value))
+
+
+def check_path(where: str, value: object) -> None:
+    """Raise `InputError` unless `value` is a path or a name."""
+    if not isinstance(value, str | os.PathLike):
+        raise InputError(where, expected="a path or a name", got=repr(value))
+
+
+_KINDS: dict[str, tuple[Any, str]] = {
+    "int": (Integral, "a whole number"),
+    "float": (Real, "a finite number"),
+    "bool": (bool, "True or False"),
+    "str": (str, "text"),
+}
+
+
+def check_fields(where: str, record: Any) -> None:
+    """Raise `InputError` unless the plain fields of a dataclass have the type they are declared."""
+    for field in dataclasses.fields(record):
+        kind, expected = _KINDS.get(str(field.type), (object, ""))
+        value = getattr(record, field.name)
+        right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+        if right and isinstance(value, Real) and not isinstance(value, Integral):
+            right = math.isfinite(value)
+        if expected and not right:
+            raise InputError(f"{where} {field.name}", expected=expected, got=repr(value))
