@@ -101,11 +101,23 @@ class Console:
         if self._err.is_terminal:
             from rich import progress as rich
 
-            columns = (rich.TextColumn("{task.description}"), rich.BarColumn(),
-                       rich.MofNCompleteColumn(), rich.TimeRemainingColumn())  # fmt: skip
-            with rich.Progress(*columns, console=self._err, transient=True) as bar:
-                task = bar.add_task(label, total=total)
-                yield lambda done: bar.advance(task, done)
+            from neurossm.cli.forecast import Compilations, Forecast
+
+            with Compilations() as compilations:
+                columns = (rich.TextColumn("{task.description}"), rich.BarColumn(),
+                           rich.MofNCompleteColumn(), Forecast(compilations))  # fmt: skip
+                with rich.Progress(*columns, console=self._err, transient=True) as bar:
+                    task, done_in_all = bar.add_task(label, total=total), 0
+
+                    def move(done: int) -> None:
+                        nonlocal done_in_all
+                        done_in_all += done
+                        if compilations.any_since_asked():  # no sample takes that long again
+                            bar.reset(task, completed=done_in_all)
+                        else:
+                            bar.advance(task, done)
+
+                    yield move
             return
         done_so_far, said = 0, time.monotonic()
 

@@ -90,7 +90,9 @@ def execute(
     check_task(graph, data, console)
     check_size(graph, data, record)
     if engine == "fast":
-        warm_up(graph, data)
+        with console.progress("kernels", 1) as progress:
+            warm_up(graph, data)
+            progress(1)
     with console.progress(f"{engine} engine", len(data)) as progress:
         started = time.perf_counter()
         if engine == "lava":
