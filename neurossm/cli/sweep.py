@@ -29,10 +29,21 @@ if TYPE_CHECKING:
     from neurossm_models.data import Dataset
 
 
+CHOOSING = (
+    "note: this is test data. Widths that are chosen on it make its accuracy look better than it"
+    " is: choose on data held out of training (such as mnist:held-out), then test once"
+)
+
+
 def sweep(
     graph: Annotated[Path, typer.Argument(help="A float .nssm file."), READS],
     data: Annotated[
-        str, typer.Option(help="Test data, NAME:SPLIT:N, such as mnist:test:2000."), READS_DATA
+        str,
+        typer.Option(
+            help="Data to choose by, such as mnist:held-out:2000 (what the recipes hold out of"
+            " training), or FILE.npz[:N]."
+        ),
+        READS_DATA,
     ],
     calibrate: Annotated[str, CALIBRATION, READS_DATA],
     poles: Annotated[str, typer.Option(help="Widths of poles, such as 8,10,12,16.")] = "",
@@ -89,6 +100,8 @@ def sweep(
         raise InputError(f"--data {data}", expected="data with labels", got="none")
     check_task(floating, test, console)
     table = SweepFile(output)
+    if test.split == "test":
+        console.note(CHOOSING)
     digest = graph_digest(floating)[:16]
     wanted = [*([FLOAT] if with_float else []), *wanted]
     planned = [

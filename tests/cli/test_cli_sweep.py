@@ -150,3 +150,11 @@ def test_one_width_at_a_time_is_a_column_each():
 def test_nothing_to_draw_is_said(tmp_path):
     with pytest.raises(InputError, match="expected a point that was measured, got none"):
         draw_sweep(tmp_path / "s.svg", [asdict(replace(ROW, accuracy=None))], "t")
+
+
+@pytest.mark.parametrize("split", ["held-out", "test"])
+def test_a_sweep_on_test_data_says_what_that_does(split, neurossm, files):
+    ended = neurossm("sweep", files.floating, "--data", f"digits:{split}:4",
+                     "--calibrate", "digits:train:4", "--poles", "8")  # fmt: skip
+    assert ended.status == 0
+    assert ("note: this is test data" in ended.err) is (split == "test")

@@ -193,3 +193,19 @@ def test_the_registry_says_what_is_here(small_mnist, tmp_path):
     assert entries["mnist"].found == str(tmp_path) and entries["digits"].found == "scikit-learn"
     (tmp_path / "t10k-labels-idx1-ubyte").unlink()
     assert {entry.name: entry for entry in registry(tmp_path)}["mnist"].found is None
+
+
+@pytest.mark.parametrize("recipe", ["binary-s4d-digits", "spikingssm-smnist", "spikingssm-psmnist"])
+def test_held_out_is_what_training_leaves_out_and_nothing_of_the_test_part(recipe):
+    from neurossm_models.train import load_recipe
+    from neurossm_models.train.trainer import split_data
+
+    read = load_recipe(recipe)
+    trained, kept = split_data(read)
+    found = load(f"{read.data.name}:held-out")
+    assert found.split == "held-out" and len(found) == read.data.held_out
+    np.testing.assert_array_equal(found.inputs, kept.inputs)
+    np.testing.assert_array_equal(found.labels, kept.labels)
+    assert len(trained) + len(found) == len(load(f"{read.data.name}:train"))
+    first = load(f"{read.data.name}:held-out:7")
+    np.testing.assert_array_equal(first.inputs, found.inputs[:7])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from neurossm.errors import InputError
 from neurossm_models.arguments import check_path
@@ -27,6 +29,10 @@ from neurossm_models.data.own import is_own, load_own
 
 TWO_SPLITS = ("train", "test")
 THREE_SPLITS = ("train", "valid", "test")
+HELD_OUT = "held-out"
+# what the recipes hold out of the training part, to choose by: this many of a seeded permutation
+HELD_OUT_SAMPLES = {"cifar10-gray": 5000, "digits": 144, "mnist": 5000, "psmnist": 5000}
+HELD_OUT_SEED = 42
 
 
 @dataclass(frozen=True)
@@ -83,8 +89,9 @@ def load(spec: str, root: str | Path | None = None) -> Dataset:
     ----------
     spec
         ``NAME:SPLIT`` or ``NAME:SPLIT:N``, the first N sequences only; for example
-        ``mnist:test`` or ``mnist:train:512``. Or data of one's own, ``FILE.npz`` or
-        ``FILE.npz:N`` (`neurossm_models.data.own`).
+        ``mnist:test`` or ``mnist:train:512``. ``mnist:held-out`` is what the recipes hold out of
+        the training part: neither trained on nor tested, to choose by. Or data of one's own,
+        ``FILE.npz`` or ``FILE.npz:N`` (`neurossm_models.data.own`).
     root
         Folder to look in; see `data_root`.
 
@@ -99,7 +106,7 @@ def load(spec: str, root: str | Path | None = None) -> Dataset:
     if is_own(spec):
         return load_own(spec)
     name, split, count = parse(spec)
-    dataset = _SOURCES[name].load(split, root, count)
+    dataset = _held_out(name, root) if split == HELD_OUT else _load(name, split, root, count)
     if count is None:
         return dataset
     if count > len(dataset):
@@ -113,12 +120,24 @@ def parse(spec: str) -> tuple[str, str, int | None]:
     check_choice(f"data {spec!r}", name, names())
     if not 1 <= len(rest) <= 2:
         raise InputError(f"data {spec!r}", expected="NAME:SPLIT or NAME:SPLIT:N")
-    check_choice(f"data {spec!r}", rest[0], splits(name))
+    more = (HELD_OUT,) if name in HELD_OUT_SAMPLES else ()
+    check_choice(f"data {spec!r}", rest[0], (*splits(name), *more))
     if len(rest) == 1:
         return name, rest[0], None
     if not (rest[1].isascii() and rest[1].isdigit() and int(rest[1]) > 0):
         raise InputError(f"data {spec!r}", expected="a count of at least 1", got=repr(rest[1]))
     return name, rest[0], int(rest[1])
+
+
+def _load(name: str, split: str, root: str | Path | None, count: int | None) -> Dataset:
+    return _SOURCES[name].load(split, root, count)
+
+
+def _held_out(name: str, root: str | Path | None) -> Dataset:
+    """Return what `neurossm_models.train` holds out by the recipes of this data set."""
+    whole = _load(name, "train", root, None)
+    order = np.random.default_rng(HELD_OUT_SEED).permutation(len(whole))
+    return replace(whole.take(order[: HELD_OUT_SAMPLES[name]]), split=HELD_OUT)
 
 
 def names() -> list[str]:
