@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -52,7 +53,7 @@ def load_data(spec: str, data_dir: str, graph: Graph | None = None) -> Dataset:
     from neurossm_models.data.own import is_own, load_own
 
     if graph is None or not is_own(spec):
-        return load(spec, data_dir or None).trimmed()
+        return _with_labels_that_fit(load(spec, data_dir or None).trimmed(), graph)
     unit, tokens = unit_of(graph)
     data = load_own(spec, unit, tokens)
     if data.scale != unit:
@@ -61,6 +62,21 @@ def load_data(spec: str, data_dir: str, graph: Graph | None = None) -> Dataset:
             got=f"{data.scale:g}", remedy="leave scale out of the file if they are in that unit",
         )  # fmt: skip
     return data.trimmed()
+
+
+def _with_labels_that_fit(data: Dataset, graph: Graph | None) -> Dataset:
+    """Return data without labels, and say so, where the output has fewer channels than classes.
+
+    Inputs of a built-in task serve a network of another task too: its spikes can be counted.
+    """
+    if graph is None or data.labels.ndim != 1 or not graph.outputs:
+        return data
+    classes, most = graph.nodes[graph.outputs[0]].out_channels, int(data.labels.max())
+    if most < classes:
+        return data
+    print(f"note: labels of data {data.name!r} go to {most}, the output has {classes}"
+          f" channel{'s' * (classes > 1)}: used without labels", file=sys.stderr)  # fmt: skip
+    return replace(data, labels=np.full(len(data), -1))
 
 
 def unit_of(graph: Graph) -> tuple[float, int]:

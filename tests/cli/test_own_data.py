@@ -202,3 +202,13 @@ def test_a_label_that_no_output_has_is_refused(here, neurossm, files):
     assert refused.status == 2
     refused = neurossm("run", files.integer, "--data", "own.npz", "--trace", "own.npz")
     assert refused.status == 2 and "expected a file of its own" in refused.err
+
+
+def test_labels_of_another_task_are_left_out_with_a_note(here, neurossm):
+    write_nir("net.nir", np.array([[2.0], [1.0], [3.0]]))  # digits have ten classes
+    neurossm("import", "net.nir", "--dt", 1e-3, "--input", "9:8", "-o", "n.nssm")
+    done = neurossm("quantize", "n.nssm", "-o", "q.nssm", "--calibrate", "digits:train:4")
+    assert done.status == 0 and "labels of data 'digits' go to" in done.err, done.err
+    assert neurossm("diff", "n.nssm", "q.nssm", "--data", "digits:test:4").status == 0
+    ran = neurossm("run", "q.nssm", "--data", "digits:test:4")
+    assert ran.status == 0 and "no labels" in ran.out
