@@ -19,6 +19,7 @@ from neurossm_models.binary_s4d import BinaryS4DBlock
 from neurossm_models.block import Block, Restraint, States
 from neurossm_models.config import FAMILIES, NetworkConfig, check_choice, check_neuron_form
 from neurossm_models.gsu import GSUBlock
+from neurossm_models.inputs import check_lengths, check_shape, check_tokens
 from neurossm_models.layers import check_precision, check_tensor, mix
 from neurossm_models.neurons import LIF
 from neurossm_models.s4d import FORMS, S4D
@@ -201,11 +202,11 @@ class Network(nn.Module):
             raise InputError("Network.step", expected="a causal network", got="a bidirectional one")
         if not isinstance(self.encoder, nn.Embedding):
             features = self.config.in_features
-            _check_shape(x.ndim == 2 and x.shape[1] == features, f"(batch, {features})", x)
+            check_shape(x.ndim == 2 and x.shape[1] == features, f"(batch, {features})", x)
             check_precision("network input", x, self.decoder.weight)
         else:
-            _check_shape(x.ndim == 1, "(batch,) of tokens", x)
-            _check_tokens(x, self.encoder.num_embeddings)
+            check_shape(x.ndim == 1, "(batch,) of tokens", x)
+            check_tokens(x, self.encoder.num_embeddings)
         r = self.encoder(x)
         states = []
         for block, before in zip(self._blocks(), state.blocks, strict=True):
@@ -226,21 +227,21 @@ class Network(nn.Module):
 
     def _encoded(self, x: Tensor) -> Tensor:
         if isinstance(self.encoder, nn.Embedding):
-            _check_shape(x.ndim == 2 and x.numel() > 0, "(batch, steps) of tokens", x)
-            _check_tokens(x, self.encoder.num_embeddings)
+            check_shape(x.ndim == 2 and x.numel() > 0, "(batch, steps) of tokens", x)
+            check_tokens(x, self.encoder.num_embeddings)
             embedded: Tensor = self.encoder(x)
             return embedded.permute(2, 0, 1).contiguous()
         assert isinstance(self.encoder, nn.Linear)
         features = self.config.in_features
         right = x.ndim == 3 and x.shape[-1] == features and x.numel() > 0
-        _check_shape(right, f"(batch, steps, {features}), none of them 0", x)
+        check_shape(right, f"(batch, steps, {features}), none of them 0", x)
         check_precision("network input", x, self.encoder.weight)
         return mix(self.encoder, x.permute(2, 0, 1))
 
     def _logits(self, r: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the readout of the residual stream (H, B, L)."""
         if lengths is not None:
-            _check_lengths(lengths, r)
+            check_lengths(lengths, r)
         if self.config.readout == "sequence":
             return mix(self.decoder, r).permute(1, 2, 0)
         mean = _mean(r, lengths)
@@ -266,33 +267,3 @@ def _mean(r: Tensor, lengths: Tensor | None) -> Tensor:
         return r.mean(-1).T
     inside = torch.arange(r.shape[-1], device=r.device) < lengths[:, None]
     return ((r * inside).sum(-1) / lengths).T
-
-
-def _check_lengths(lengths: Tensor, r: Tensor) -> None:
-    """Raise `InputError` unless there is a length of 1 to L for each sequence of (H, B, L)."""
-    _, batch, steps = r.shape
-    if lengths.shape != (batch,):
-        expected, got = f"shape ({batch},)", f"shape {tuple(lengths.shape)}"
-        raise InputError("network lengths", expected=expected, got=got)
-    if lengths.device.type == "cpu" and not 1 <= int(lengths.min()) <= int(lengths.max()) <= steps:
-        got = f"{int(lengths.min())} to {int(lengths.max())}"
-        raise InputError("network lengths", expected=f"1 to {steps} steps", got=got)
-
-
-def _check_tokens(x: Tensor, count: int) -> None:
-    """Raise `InputError` unless x holds tokens below `count`; on the CPU, where looking is free."""
-    if x.dtype not in (torch.int32, torch.int64):
-        kind = str(x.dtype).removeprefix("torch.")
-        raise InputError("network input", expected="tokens of int32 or int64", got=kind)
-    if x.device.type == "cpu":
-        low, high = int(x.min()), int(x.max())
-        if low < 0 or high >= count:
-            got = f"{low} to {high}"
-            raise InputError("network input", expected=f"tokens 0 to {count - 1}", got=got)
-
-
-def _check_shape(right: bool, expected: str, x: Tensor) -> None:
-    if not right:
-        raise InputError(
-            "network input", expected=f"shape {expected}", got=f"shape {tuple(x.shape)}"
-        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,11 +26,15 @@ def export(
                       WRITES],
     nir: Annotated[str, typer.Option(help="strict: fail unless NIR can express the whole graph;"
                                      " auto: write NIR where it can; off.")] = "auto",
+    dt: Annotated[float | None, typer.Option(
+        help="Seconds of a step of the data, where they do not say it themselves.")] = None,
     json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Export a trained model to a float graph; batch norms fold, nothing is dropped."""
     console = Console(json)
     graph = load_run(run)
+    if dt is not None:
+        graph = replace(graph, dt=dt)
     wrote_nir, reasons = write_graph(graph, output, nir)
     console.document(
         {"file": str(output), "nodes": len(graph.nodes), "nir": wrote_nir, "nir_reasons": reasons}
@@ -64,8 +69,6 @@ def _fastest_turn(graph: Graph) -> str:
 
 def load_run(run: str) -> Graph:
     """Return the float graph of a trained run."""
-    from dataclasses import replace
-
     from neurossm.cli.made_for import RECORDED
     from neurossm_converters.from_torch import from_torch
     from neurossm_models.data import task

@@ -61,6 +61,7 @@ def check_task(graph: Graph, data: Dataset, console: Console | None = None) -> N
         if console is not None:
             remedy += f", or insist with {INSIST}"
         raise InputError(where, expected=expected, got=got, remedy=remedy)
+    _check_steps(graph, data)
     if console is None:
         return
     for expected, got in wrong:
@@ -74,7 +75,7 @@ def check_task(graph: Graph, data: Dataset, console: Console | None = None) -> N
 
 def _check_kind(graph: Graph, data: Dataset) -> None:
     where, made = f"data {data.name!r} on this graph", graph.meta.get("data")
-    remedy = f"use the data that it was made for ({made})" if made else f"give it yours: {OWN}"
+    remedy = _remedy(graph)
     wide = [graph.nodes[name].out_channels for name in graph.inputs]
     if len(wide) == 1 and data.inputs.shape[2] != wide[0]:
         raise InputError(
@@ -96,9 +97,20 @@ def _check_kind(graph: Graph, data: Dataset) -> None:
         raise InputError(f"labels of data {data.name!r}",
                          expected=f"0 to {classes - 1}, a channel of the output (-1: none)",
                          got=str(int(data.labels.max())))  # fmt: skip
+
+
+def _remedy(graph: Graph) -> str:
+    made = graph.meta.get("data")
+    return f"use the data that it was made for ({made})" if made else f"give it yours: {OWN}"
+
+
+def _check_steps(graph: Graph, data: Dataset) -> None:
     length, steps = data.trimmed().inputs.shape[1], graph.meta.get("steps")
     if isinstance(steps, int) and length > steps:
-        raise InputError(where, expected=f"at most {steps} steps", got=str(length), remedy=remedy)
+        raise InputError(
+            f"data {data.name!r} on this graph", expected=f"at most {steps} steps", got=str(length),
+            remedy=_remedy(graph),
+        )  # fmt: skip
 
 
 def _others(graph: Graph, data: Dataset) -> list[tuple[str, str]]:

@@ -36,7 +36,7 @@ from neurossm.nodes import (
 from neurossm.passes.membranes import quantize_lif
 from neurossm.passes.quantize_ssm import quantize_ssm
 from neurossm.passes.room import Here
-from neurossm.passes.rows import may_differ, rounded, spike_frac, weight_frac
+from neurossm.passes.rows import graded_frac, may_differ, rounded, spike_frac
 
 
 def _input(node: Input, here: Here) -> Node:
@@ -50,10 +50,12 @@ def _output(node: Output, here: Here) -> Node:
 def _affine(node: Affine, here: Here) -> Node:
     bits = here.settings.weight_bits
     frac: int | NDArray[np.int64]
+    by_row = may_differ(here.graph, here.name)
     if all(fmt.is_spike for fmt in here.arriving):
-        frac = spike_frac(node, bits, may_differ(here.graph, here.name))
+        frac = spike_frac(node, bits, by_row)
     else:
-        frac = weight_frac(node, bits, graded=True)
+        high = sum(fmt.high for fmt in here.arriving)
+        frac = graded_frac(node, bits, (high, here.frac), by_row)
     added = frac + here.frac
     return replace(
         node,

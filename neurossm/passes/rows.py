@@ -13,6 +13,7 @@ from neurossm.graph import Graph
 from neurossm.nodes import LIF, Affine, TernaryThreshold, Threshold
 
 Frac = int | NDArray[np.int64]
+Arriving = tuple[int, int]  # the largest integer, and its fraction bits
 FINEST = 64  # fraction bits, of any format
 
 
@@ -29,6 +30,38 @@ def weight_frac(node: Affine, bits: int, *, graded: bool) -> int:
     if graded and mantissa == 0.5 and np.all((magnitudes == 0) | (magnitudes == largest)):
         return max(min(1 - exponent, FINEST), -FINEST)
     return fit_frac(largest, bits)
+
+
+def graded_frac(node: Affine, bits: int, arriving: Arriving, by_row: bool) -> Frac:
+    """Return the fraction bits of synapses that receive graded messages.
+
+    One number, as `weight_frac`, or ``(C,)`` where rows may differ and a small row would be rounded
+    in the unit of a large one. No row is so fine that the largest messages there can be would
+    saturate its sum, with a bit to spare for the rounding of weights.
+
+    Parameters
+    ----------
+    node
+        Float synapses.
+    bits
+        Width of the weights.
+    arriving
+        The largest integer that can arrive over all edges, and the fraction bits it has.
+    by_row
+        Whether rows may differ.
+    """
+    shared, (high, frac) = weight_frac(node, bits, graded=True), arriving
+    magnitudes, biases = np.abs(np.asarray(node.weight)), np.abs(np.asarray(node.bias))
+    if not by_row or not magnitudes.any() or shared != fit_frac(float(magnitudes.max()), bits):
+        return shared  # ternary weights: messages are added, nothing is multiplied
+    fits = np.full(len(magnitudes), shared)
+    for row, (weights, bias) in enumerate(zip(magnitudes, biases, strict=True)):
+        sums = float(weights.sum()) * math.ldexp(high, -frac) + float(bias)
+        if weights.any() and sums > 0:
+            finest = min(fit_frac(float(weights.max()), bits),
+                         fit_frac(sums, MESSAGE_BITS - 1) - frac)  # fmt: skip
+            fits[row] = max(shared, min(finest, FINEST))
+    return fits if np.any(fits > shared) else shared
 
 
 def spike_frac(node: Affine, bits: int, by_row: bool) -> Frac:

@@ -87,7 +87,6 @@ EDITS: dict[str, tuple[Callable[[Tree], None], type[NeurossmError], str]] = {
         "only entries that FORMAT.md names, got 'extra'",
     ),
     "unknown entry of graph": (put("graph", "extra", 1), FormatError, "graph: .* got 'extra'"),
-    "no dt": (drop("graph", "dt"), FormatError, "graph dt: expected a float, got none"),
     "dt is an integer": (
         put("graph", "dt", 1),
         FormatError,
@@ -399,6 +398,12 @@ def test_a_cycle_is_named(tmp_path):
 
 TRACE = Trace("float", {"x": np.zeros((2, 3, 4))}, 2, 3, {"x.v": np.zeros((2, 4))})
 TRACE_EDITS: dict[str, tuple[Callable[[Tree], None], str]] = {
+    "lengths beyond its steps": (
+        put("lengths", np.array([1, 9], np.int8)),
+        "expected 2 integers from 1 to",
+    ),
+    "a length too few": (put("lengths", np.array([1], np.int8)), "expected 2 integers from 1 to 3"),
+    "lengths that are none": (put("lengths", np.array([1.0, 2.0])), "lengths: expected integers"),
     "no engine": (drop("engine"), "trace engine: expected a string, got none"),
     "other steps": (put("steps", 9), r"trace of 'x': expected \(2, 9, C\), got shape \(2, 3, 4\)"),
     "two axes": (put("nodes", "x", "values", np.zeros((2, 3))), "expected three axes, got 2"),

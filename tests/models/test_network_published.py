@@ -1,6 +1,7 @@
 """Published checkpoints: they load, and mean what they meant when they were published."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 from small_networks import by_hand
 
 from neurossm_models.data import load
-from neurossm_models.train import CHECKPOINTS, load_model, measure
+from neurossm_models.train import CHECKPOINTS, load_model, load_recipe, measure
 
 BINARY = ("binary-s4d-digits", "binary-s4d-smnist", "binary-s4d-linear-smnist")
 
@@ -50,3 +51,25 @@ def test_the_logits_are_those_of_the_code_that_trained_the_checkpoint():
         with torch.no_grad():
             logits = model.use(ssm=form)(x)
         np.testing.assert_allclose(logits.numpy(), expected, atol=1e-4)
+
+
+def test_the_commands_that_repeat_the_checkpoint_with_a_start_say_what_was_done():
+    """README gives two commands; the logs and the recipe beside the weights are what was done."""
+    folder = CHECKPOINTS / "spikingssm-psmnist"
+    readme = (CHECKPOINTS.parent / "README.md").read_text()
+    first, second = re.findall(r"    neurossm train spikingssm-psmnist ((?:.*\\\n)*.*)", readme)
+    assert first == "--out spikingssm-psmnist-8"
+    changes = re.findall(r"--set (\S+)", second)
+    assert load_recipe("spikingssm-psmnist", changes) == load_recipe(folder / "recipe.toml")
+    # the start: the recipe as it is. Its learning rates are those of 8 epochs of 859 steps, a tenth
+    # of them warm-up to 0.01, then half a cosine, at the step before the one that is counted
+    rows = [json.loads(line) for line in (folder / "start.jsonl").read_text().splitlines()]
+    total = 8 * (55_000 // 64)
+    warm = int(0.1 * total)
+    for epoch, row in enumerate(rows, 1):
+        assert row["step"] == epoch * total // 8
+        part = (row["step"] - 1 - warm) / (total - warm)
+        assert row["lr"] == pytest.approx(0.01 * (1 + np.cos(np.pi * part)) / 2, rel=1e-6)
+    start = load_recipe("spikingssm-psmnist")
+    assert (start.train.epochs, start.train.lr, start.train.warmup) == (8, 0.01, 0.1)
+    assert (len(rows), start.data.held_out, start.train.batch) == (8, 5000, 64)

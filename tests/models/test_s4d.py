@@ -11,7 +11,7 @@ from scipy.linalg import expm
 from neurossm.errors import InputError
 from neurossm_models import S4D, BinaryS4DConfig, Network, convolution
 from neurossm_models.convolution import fft_convolve
-from neurossm_models.s4d import initial_modes
+from neurossm_models.initial_modes import initial_modes
 
 FORMS = [(d, i) for d in ("zoh", "bilinear") for i in ("lin", "inv", "legs")]
 

@@ -10,6 +10,7 @@ from neurossm.errors import FormatError, InputError
 from neurossm_models import LIF, Network, SpikingSSMConfig
 from neurossm_models.neurons import lif_loop
 from neurossm_models.neurons.sdn import SDN, find_sdn, load_sdn, sdn_spikes, windows_of
+from neurossm_models.neurons.sdn_checks import at_work, check_run, just_under
 from neurossm_models.neurons.sdn_training import (
     SDNTraining,
     agreement,
@@ -18,6 +19,7 @@ from neurossm_models.neurons.sdn_training import (
     train_sdn,
 )
 from neurossm_models.surrogate import triangle
+from neurossm_models.train import load_model
 
 TAU = 0.125
 
@@ -124,8 +126,8 @@ def test_training_is_repeatable_and_improves_the_membrane():
     ("changes", "message"),
     [
         ({"tau": 1.0}, "sdn tau: expected 0 <= factor < 1, got 1.0"),
-        ({"steps": 0}, "sdn steps: expected at least 1, got 0"),
-        ({"seed": -1}, "sdn seed: expected at least 0"),
+        ({"steps": 0}, "sdn steps: expected a whole number of at least 1, got 0"),
+        ({"seed": -1}, "sdn seed: expected a whole number of at least 0"),
     ],
 )
 def test_settings_that_train_nothing_are_refused(changes, message):
@@ -178,12 +180,67 @@ def test_the_command_trains_weights_that_a_recipe_can_name(tmp_path, capsys):
     network, meta = load_sdn(file)
     assert meta["made_with"] == "neurossm sdn --tau 0.2 --steps 4 --seed 3"
     assert meta["agreement"] == document["spikes"]
+    assert meta["agreement_just_under"] == document["just_under"]["spikes"] < 1
+    assert document["own_inputs"] is None
     assert meta["settings"] == document["settings"] and network.tau == 0.2
     neuron = LIF(2, tau=0.2, reset="hard")
     neuron.form = f"sdn:{file}"
     assert neuron.form == "sdn"
     with pytest.raises(InputError, match=r"a network for tau 0.3, got one for tau 0.2"):
         LIF(2, tau=0.3, reset="hard").form = f"sdn:{file}"
+
+
+class Offset:
+    """A stand-in for the network: the exact leaked membrane, and as much more as it is told."""
+
+    tau = 0.5
+
+    def __init__(self, more):
+        self.more = more
+
+    def __call__(self, y):
+        return exact_membranes(y.reshape(-1, y.shape[-1]), self.tau)[0].view_as(y) + self.more
+
+
+def test_just_under_the_threshold_too_much_by_half_the_distance_is_right_half_the_time():
+    """d is uniform in (0, 1/4]: a membrane predicted 1/8 too high fires for d <= 1/8, wrongly."""
+    share = just_under(Offset(0.125), below=0.25, steps=2**20)
+    assert share.steps == 2**20 and share.spikes == pytest.approx(0.5, abs=0.003)
+    assert just_under(Offset(-1e-3), below=0.25, steps=1).spikes == 1
+    assert just_under(Offset(0.26), below=0.25, steps=1).spikes == 0
+
+
+def test_the_weights_of_the_package_are_four_times_in_five_right_just_under_the_threshold():
+    share = just_under(find_sdn(TAU), steps=2**19, seed=4)
+    assert share.spikes == pytest.approx(0.811, abs=0.003)
+
+
+def test_at_work_the_inputs_of_a_trained_network_are_those_of_its_neurons():
+    torch.manual_seed(0)
+    model = Network(SpikingSSMConfig(width=6, state=4, layers=2, tau=0.5, threshold=0.5)).eval()
+    x = torch.randn(4, 50, 1)
+    y = model.blocks[0].ssm(model.blocks[0].norm(model._encoded(x)[None].flatten(2)).view(6, 4, 50))
+    scaled = y / model.blocks[0].neuron.theta[:, None, None]
+    m, spikes = (r.view_as(y) for r in exact_membranes(scaled.detach().reshape(24, 50), 0.5))
+    shift = 0.2
+    expected = ((m + shift + scaled >= 1) == (spikes > 0)).double().mean().item()
+    first, second = at_work(Offset(shift), model, x)
+    assert first.steps == 4 * 50 * 6 and first.spikes == pytest.approx(expected, abs=1e-9)
+    assert 0.5 < expected < 0.99 and second.spikes < 1
+    assert not any(m._forward_hooks for m in model.modules())
+    exact = at_work(Offset(0.0), model, x)
+    assert all(share.spikes > 0.999 for share in exact)
+
+
+def test_a_run_of_other_neurons_is_refused_before_the_training():
+    for name, message in (
+        ("spike-ssm-smnist", "sdn run: expected hard reset without trace, got soft reset and a"),
+        ("gsu-smnist", "sdn run: expected a network whose neurons have a membrane"),
+    ):
+        with pytest.raises(InputError, match=message):
+            check_run(load_model(name)[0], TAU)
+    with pytest.raises(InputError, match=r"sdn run: expected neurons of tau 0.2, got tau 0.125"):
+        check_run(load_model("spikingssm-smnist")[0], 0.2)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not safetensors at all"])

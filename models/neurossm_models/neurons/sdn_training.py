@@ -187,14 +187,18 @@ def _agreement(network: FoldedSDN, steps: int, seed: int) -> Agreement:
     return Agreement(int(count), same / count, absolute / count, fired / count)
 
 
-def metadata(settings: SDNTraining, reached: Agreement) -> dict[str, Any]:
-    """Return what is written beside the weights: how they were made and what they reached."""
+def metadata(settings: SDNTraining, reached: Agreement, just_under: float) -> dict[str, Any]:
+    """Return what is written beside the weights: how they were made and what they reached.
+
+    `just_under` is the share of `neurossm_models.neurons.sdn_checks.just_under`.
+    """
     command = f"neurossm sdn --tau {settings.tau:g} --steps {settings.steps} --seed {settings.seed}"
     return {
         "made_with": command,
         "agreement": reached.spikes,
         "agreement_steps": reached.steps,
         "membrane_error": reached.membrane,
+        "agreement_just_under": just_under,
         "input": "N(0, 1)",
         "reset": "hard",
         "settings": asdict(settings),
