@@ -117,8 +117,10 @@ def _plan(graph: Path, settings: Settings) -> Placement:
 
     loaded = load(graph)
     if not loaded.is_integer:
-        raise InputError(str(graph), expected="an integer graph", got="a float graph",
-                         remedy="run 'neurossm quantize' first")  # fmt: skip
+        raise InputError(
+            str(graph), expected="an integer graph", got="a float graph",
+            remedy=f"'neurossm quantize {graph} -o NEW --calibrate DATA' makes one",
+        )  # fmt: skip
     contract.require(loaded)
     mapping = "state" if settings.processes == "lava" else "channel"
     return place(loaded, load_hardware("loihi2"), ssm_mapping=mapping)
