@@ -53,6 +53,7 @@ def check_task(graph: Graph, data: Dataset, console: Console | None = None) -> N
     A name that only the user knows is a note: it may be the same data under another name.
     """
     _check_kind(graph, data)
+    _check_steps(graph, data)
     wrong = list(_others(graph, data))
     where, name = f"data {data.name!r} on this graph", graph.meta.get("data")
     if wrong and (console is None or not console.other_data):
@@ -61,7 +62,6 @@ def check_task(graph: Graph, data: Dataset, console: Console | None = None) -> N
         if console is not None:
             remedy += f", or insist with {INSIST}"
         raise InputError(where, expected=expected, got=got, remedy=remedy)
-    _check_steps(graph, data)
     if console is None:
         return
     for expected, got in wrong:
