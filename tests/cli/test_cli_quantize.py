@@ -114,8 +114,10 @@ def test_what_the_formats_cannot_hold_is_said_with_the_option_that_would(neuross
         "fc": Affine(weight=weight, bias=0 * ones),
         "lif": LIF(theta=theta, tau=tau, rho=0 * ones, kappa=0 * ones, reset="soft"),
         "out": Output(channels=10),
+        "sums": Output(channels=10),  # reads rows in one unit
     }  # fmt: skip
-    save(graph, Graph(nodes, (("in", "fc"), ("fc", "lif"), ("lif", "out"))))
+    edges = (("in", "fc"), ("fc", "lif"), ("lif", "out"), ("fc", "sums"))
+    save(graph, Graph(nodes, edges))
     command = ("quantize", graph, "-o", tmp_path / "i.nssm", *CALIBRATE)
     made = neurossm(*command, "--leaks", 12, "--json")
     lost = {loss["what"]: loss for loss in made.document["losses"]}
