@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurossm.fixed import MESSAGE_BITS, Quantized
 from neurossm.graph import Graph
@@ -106,7 +107,22 @@ class Around:
     def parameters(self, what: str, made: object, before: object, reason: str) -> Choice:
         """Return the choice of a parameter, with its largest rounding error."""
         found = quantized(made)
-        error = float(np.abs(found.dequantize() - real(before)).max(initial=0.0))
+        return self._rounded(what, found, np.abs(found.dequantize() - real(before)), reason)
+
+    def thresholds(self, what: str, made: object, before: object, reason: str) -> Choice:
+        """Return the choice of thresholds; one that no input reaches is not rounded.
+
+        The largest integer stands for it then, and `neurossm.passes.losses` names it.
+        """
+        found = quantized(made)
+        apart = np.abs(found.dequantize() - real(before))
+        rounded = apart < np.ldexp(1.0, -found.frac_by_channel())
+        return self._rounded(what, found, apart[rounded], reason)
+
+    def _rounded(
+        self, what: str, found: Quantized, apart: NDArray[np.float64], reason: str
+    ) -> Choice:
+        error = float(apart.max(initial=0.0))
         kind = type(self.real).__name__
         return Choice(self.name, kind, what, shown(found), "parameters", reason, error=error)
 
@@ -172,16 +188,16 @@ def _compared(node: Threshold | TernaryThreshold, around: Around) -> Iterator[Ch
     before = around.real
     reason = "the input's exponent, rounded up: comparing stays exact"
     if isinstance(node, Threshold) and isinstance(before, Threshold):
-        yield around.parameters("theta", node.theta, before.theta, reason)
+        yield around.thresholds("theta", node.theta, before.theta, reason)
     if isinstance(node, TernaryThreshold) and isinstance(before, TernaryThreshold):
-        yield around.parameters("delta", node.delta, before.delta, reason)
+        yield around.thresholds("delta", node.delta, before.delta, reason)
     yield around.messages(node, "spikes")
 
 
 def _lif(node: LIF, around: Around) -> Iterator[Choice]:
     before, reason = around.real, "the membrane's exponent"
     assert isinstance(before, LIF)
-    yield around.parameters("theta", node.theta, before.theta, f"{reason}, rounded up")
+    yield around.thresholds("theta", node.theta, before.theta, f"{reason}, rounded up")
     yield around.leaks("tau", node.tau, before.tau)
     if node.has_trace:
         yield around.parameters("kappa", node.kappa, before.kappa, reason)

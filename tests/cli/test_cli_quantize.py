@@ -126,6 +126,8 @@ def test_what_the_formats_cannot_hold_is_said_with_the_option_that_would(neuross
     assert lost["tau"]["setting"] == "leak_bits" and lost["tau"]["bits"] == 20
     assert lost["threshold"]["channels"] == [1, 2]  # 1e-4 in a step, 1e-3 with its leak, below 0.9
     assert made.document["settings"]["leak_bits"] == 12
+    theta = next(row for row in made.document["choices"] if row["what"] == "theta")
+    assert theta["error"] < 1e-3  # of those that inputs reach; 1e30 is not rounded but out of reach
     spoken = neurossm(*command, "--leaks", 12).out
     assert "What the formats could not hold" in spoken and "20 (--leaks)" in spoken
     # the remedy works, and leaks are said in time constants
