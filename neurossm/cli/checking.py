@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from neurossm.metrics.check import Check
 
-REMEDY = "widen what is too narrow (--poles, --weights, --state, --leaks, --messages, --ranges)"
+WIDEST = (
+    "poles, weights and states have all the bits there are: calibrate on data like these, or"
+    " fine-tune on the integers (neurossm train RECIPE --finetune-from RUN --quantized)"
+)
 
 
 def verdict(found: Check) -> str:
@@ -17,9 +20,18 @@ def verdict(found: Check) -> str:
     if found.findings:
         more = len(found.findings) - 1
         others = f"; and {more} more finding{'s' if more > 1 else ''}" if more else ""
-        return f"check FAILED: {samples}: {found.findings[0]}{others}; {REMEDY}"
+        return f"check FAILED: {samples}: {found.findings[0]}{others}; {_remedy(found)}"
     parts = [part for part in (_worst_layer(found), _spikes(found), _predictions(found)) if part]
     return f"check: {samples}: " + "; ".join(parts or ["all values equal"])
+
+
+def _remedy(found: Check) -> str:
+    options = ", ".join(f"--{width}" for width in found.narrow)
+    return (
+        f"widen what is narrower than it could be: quantize with more {options}"
+        if options
+        else WIDEST
+    )
 
 
 def check_document(found: Check) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from neurossm.metrics.end_to_end import EndToEnd, Predictions, end_to_end, predi
 from neurossm.metrics.findings import Finding, findings
 from neurossm.metrics.per_layer import TOLERANCE, PerLayerError, per_layer_errors
 from neurossm.metrics.significance import significance
+from neurossm.metrics.widths import narrow_widths
 from neurossm.trace import Trace
 
 SAMPLES_A_PART = 8  # all values of all nodes of a part are in memory at once
@@ -44,6 +45,8 @@ class Check:
     findings
         What is over a tolerance: per layer first, where the cause is, then end to end; each in
         graph order.
+    narrow
+        Widths that are smaller than they could be, see `neurossm.metrics.widths.narrow_widths`.
     """
 
     samples: int
@@ -52,6 +55,7 @@ class Check:
     end_to_end: Mapping[str, EndToEnd]
     predictions: Predictions | None
     findings: tuple[Finding, ...]
+    narrow: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("per_layer", "end_to_end"):
@@ -113,7 +117,8 @@ class Checker:
         predicted = reduce(add, self._predicted) if self._predicted else None
         output = self._graphs[1].outputs[0]
         found = findings(layers, ends, predicted, output, tolerance)
-        return Check(self._samples, tolerance, layers, ends, predicted, found)
+        narrow = narrow_widths(*self._graphs)
+        return Check(self._samples, tolerance, layers, ends, predicted, found, narrow)
 
 
 def check(

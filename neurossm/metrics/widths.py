@@ -1,0 +1,67 @@
+"""Which widths of an integer graph could be larger: what to try where a check fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from neurossm.fixed import MESSAGE_BITS, Quantized
+from neurossm.graph import Graph
+from neurossm.nodes import LIF, Affine, DiagonalSSM, Embedding, Node
+
+POLES, WEIGHTS, LEAKS = 16, 8, 20  # bits at most, as the contract has them
+SYNAPSES = 16  # what goes to synapses has fewer than 24 bits, so that their sums fit; about so many
+LEAK_ERROR = 0.002  # of what a leak loses at a step
+
+
+def narrow_widths(floating: Graph, integer: Graph) -> tuple[str, ...]:
+    """Return the settings of `neurossm.Quantize` that a node has less of than there is.
+
+    Parameters
+    ----------
+    floating
+        The graph before.
+    integer
+        What quantizing made of it.
+
+    Returns
+    -------
+    tuple of str
+        Of ``poles``, ``weights``, ``state``, ``leaks``, in this order; ``messages`` alone.
+    """
+    found = {
+        width
+        for name, node in integer.nodes.items()
+        for width in _narrow(node, floating.nodes.get(name))
+    }
+    # formats of messages follow the other widths, so theirs says something only where they are full
+    return tuple(w for w in ("poles", "weights", "state", "leaks") if w in found) or (
+        ("messages",) if found else ()
+    )
+
+
+def _narrow(node: Node, before: Node | None) -> Iterator[str]:
+    match node:
+        case Affine():
+            yield from _below("weights", node.weight, WEIGHTS)
+        case Embedding():
+            yield from _below("weights", node.table, WEIGHTS)
+        case DiagonalSSM():
+            yield from _below("poles", node.a_re, POLES)
+            yield from _below("weights", node.b_re, WEIGHTS)
+            yield from _below("state", node.drive_re, MESSAGE_BITS)
+            if node.out is not None and node.out.bits < SYNAPSES:
+                yield "messages"
+        case LIF():
+            yield from _below("state", node.theta, MESSAGE_BITS)
+            if isinstance(before, LIF) and isinstance(node.tau, Quantized):
+                real = np.asarray(before.tau, dtype=np.float64)
+                error = np.abs(node.tau.dequantize() - real)
+                if np.max(node.tau.frac) < LEAKS and np.any(error > LEAK_ERROR * (1 - real)):
+                    yield "leaks"
+
+
+def _below(width: str, parameter: object, most: int) -> Iterator[str]:
+    if isinstance(parameter, Quantized) and parameter.bits < most:
+        yield width
