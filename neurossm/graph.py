@@ -6,10 +6,13 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Real
 from types import MappingProxyType
+from typing import Any
 
 import networkx as nx
 
+from neurossm.arguments import shown
 from neurossm.errors import GraphError
 from neurossm.nodes import Embedding, Input, Node, Output, Product, Sum
 
@@ -38,7 +41,8 @@ class Graph:
     ------
     GraphError
         For a dangling or repeated edge, channels that do not fit, a cycle, a node without input,
-        a missing `Input` or `Output`. The message names the edge or node.
+        a missing `Input` or `Output`, or arguments of another kind. The message names the edge,
+        node or argument.
     """
 
     nodes: Mapping[str, Node]
@@ -47,10 +51,11 @@ class Graph:
     meta: Meta = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "nodes", MappingProxyType(dict(self.nodes)))
-        object.__setattr__(self, "edges", tuple((str(a), str(b)) for a, b in self.edges))
-        object.__setattr__(self, "meta", MappingProxyType(dict(self.meta)))
-        if self.dt is not None and not 0 < self.dt < float("inf"):
+        object.__setattr__(self, "nodes", MappingProxyType(_mapping("nodes", self.nodes)))
+        object.__setattr__(self, "edges", _pairs(self.edges))
+        object.__setattr__(self, "meta", MappingProxyType(_mapping("meta", self.meta)))
+        number = isinstance(self.dt, Real) and not isinstance(self.dt, bool)
+        if self.dt is not None and not (number and 0 < self.dt < float("inf")):
             raise GraphError("graph.dt", expected="a positive time in seconds", got=repr(self.dt))
         self._check_names()
         self._check_edges()
@@ -143,7 +148,10 @@ class Graph:
         return {name: index for index, name in enumerate(self.nodes)}
 
     def _check_names(self) -> None:
-        for name in self.nodes:
+        for name, node in self.nodes.items():
+            if not isinstance(name, str) or not isinstance(node, Node):
+                raise GraphError("graph.nodes", expected="nodes by their names",
+                                 got=f"{shown(name)}: {shown(node)}")  # fmt: skip
             if not name or "/" in name or "\0" in name or len(name) > 200:
                 raise GraphError(
                     f"node {name[:80]!r}",
@@ -219,3 +227,19 @@ class Graph:
         if node.out is None or node.out.frac:
             got = str(node.out)
             raise GraphError(where, expected="whole tokens: an Input of 0 fraction bits", got=got)
+
+
+def _mapping(what: str, given: object) -> dict[str, Any]:
+    try:
+        return dict(given)  # type: ignore[call-overload,no-any-return]
+    except (TypeError, ValueError):
+        got = type(given).__name__
+        raise GraphError(f"graph.{what}", expected="a mapping from names", got=got) from None
+
+
+def _pairs(given: object) -> tuple[tuple[str, str], ...]:
+    try:
+        return tuple((str(a), str(b)) for a, b in given)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        got = shown(given)
+        raise GraphError("graph.edges", expected="pairs (source, target)", got=got) from None

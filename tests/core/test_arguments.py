@@ -143,3 +143,24 @@ def test_spikes_and_whole_numbers_in_any_type(kind, here):
 def test_one_name_to_record_is_one_name(here):
     assert set(run(here.integer, here.inputs, record="t").values) == {"t"}
     assert set(run(here.integer, here.inputs, record=["t", "i"]).values) == {"t", "i"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"nodes": None}, "graph.nodes: expected a mapping from names, got NoneType"),
+        ({"nodes": {1: Input(channels=1, out=Fixed(8))}}, "graph.nodes: expected nodes by their"),
+        ({"nodes": {"a": "Input"}}, "graph.nodes: expected nodes by their names, got 'a': 'Input'"),
+        ({"edges": (("in", "out", "x"),)}, r"graph.edges: expected pairs .* got tuple"),
+        ({"edges": 3}, r"graph.edges: expected pairs \(source, target\), got 3"),
+        ({"dt": "x"}, "graph.dt: expected a positive time in seconds, got 'x'"),
+        ({"dt": True}, "graph.dt: expected a positive time in seconds, got True"),
+        ({"meta": 3}, "graph.meta: expected a mapping from names, got int"),
+    ],
+)
+def test_a_graph_of_something_else(given, said):
+    good = {"nodes": {"in": Input(channels=1, out=Fixed(8)), "out": Output(channels=1)},
+            "edges": (("in", "out"),)}  # fmt: skip
+    assert Graph(**good, dt=np.float32(0.001)).dt == np.float32(0.001)
+    with pytest.raises(GraphError, match=said):
+        Graph(**{**good, **given})
