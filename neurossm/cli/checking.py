@@ -52,11 +52,13 @@ def _worst_layer(found: Check) -> str:
     rounded = {n: e for n, e in found.per_layer.items() if not e.exact and not e.spikes}
     if not rounded:
         return ""
-    shares = {name: float(error.shares.max()) for name, error in rounded.items()}
-    name = max(shares, key=lambda key: shares[key])
-    channel = int(rounded[name].shares.argmax())
-    share = f"{shares[name]:.1%} of its range" if math.isfinite(shares[name]) else "in silence"
-    return f"largest per-layer error {share} at {name} channel {channel}"
+    used = {name: float(error.excess(found.tolerance).max()) for name, error in rounded.items()}
+    name = max(used, key=lambda key: used[key])
+    channel = rounded[name].worst(found.tolerance)
+    own = float(rounded[name].shares[channel])
+    share = f"{own:.1%} of its range" if math.isfinite(own) else "in silence"
+    return (f"largest per-layer error {used[name]:.0%} of what is allowed, at {name} channel"
+            f" {channel} ({share})")  # fmt: skip
 
 
 def _spikes(found: Check) -> str:
