@@ -8,6 +8,7 @@ from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 
 from neurossm.cli.console import Console, DataDirOption, JsonOption, OtherDataOption
@@ -102,7 +103,7 @@ def _graphs(
         a, b = b, a
     data = load_data(spec, data_dir, a)
     for graph in (a, b):
-        check_task(graph, data, console)
+        check_task(graph, data, console, labels=False)
     return difference(a, b, data, console, tolerance)
 
 
@@ -118,7 +119,7 @@ def difference(
     engines = ["fast" if graph.is_integer else "float" for graph in (left, right)]
     checker = Checker(left, right) if engines == ["float", "fast"] else None
     # integers of unlike formats can be compared as real numbers only
-    unlike = engines == ["fast", "fast"] and units(left) != units(right)
+    unlike = engines == ["fast", "fast"] and not same_units(units(left), units(right))
     of_right = units(right) if checker or unlike else None
     of_left = units(left) if unlike else None
     parts, left_counts, right_counts = [], [], []
@@ -136,6 +137,11 @@ def difference(
     limit = TOLERANCE if tolerance is None else tolerance
     found = checker.result(limit) if checker else None
     return Difference(joined(parts), _totals(left_counts), _totals(right_counts), found)
+
+
+def same_units(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
+    """Tell whether the messages of two graphs are in the same units, channel by channel."""
+    return left.keys() == right.keys() and all(np.array_equal(left[n], right[n]) for n in left)
 
 
 def _totals(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def golden(
         )  # fmt: skip
     if data:
         given = load_data(data, data_dir, loaded)
-        check_task(loaded, given, console)
+        check_task(loaded, given, console, labels=False)
         vectors = golden_vectors(loaded, given, samples, steps, seed)
     else:
         vectors = random_vectors(loaded, samples, steps, seed)

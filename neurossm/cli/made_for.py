@@ -45,14 +45,19 @@ def order_of(graph: Graph) -> str | None:
     return None if said is None else str(said)
 
 
-def check_task(graph: Graph, data: Dataset, console: Console | None = None) -> None:
+def check_task(
+    graph: Graph, data: Dataset, console: Console | None = None, *, labels: bool = True
+) -> None:
     """Refuse data that the graph cannot take, and, unless the user insists, was not made for.
 
     It cannot take other channels, tokens for values, several labels a sequence, labels without an
     output, or more steps. It was not made for another scale or order, or another data set of ours.
-    A name that only the user knows is a note: it may be the same data under another name.
+    A name that only the user knows is a note: it may be the same data under another name. Where
+    labels play no part they may be of another task.
     """
     _check_kind(graph, data)
+    if labels:
+        _check_labels(graph, data)
     _check_steps(graph, data)
     wrong = list(_others(graph, data))
     where, name = f"data {data.name!r} on this graph", graph.meta.get("data")
@@ -92,11 +97,15 @@ def _check_kind(graph: Graph, data: Dataset) -> None:
             got=f"{kind}, labels of shape {data.labels.shape}",
             remedy=remedy,
         )
+
+
+def _check_labels(graph: Graph, data: Dataset) -> None:
     classes = sum(graph.nodes[name].out_channels for name in graph.outputs[:1])
     if int(data.labels.max()) >= classes:
         raise InputError(f"labels of data {data.name!r}",
                          expected=f"0 to {classes - 1}, a channel of the output (-1: none)",
-                         got=str(int(data.labels.max())))  # fmt: skip
+                         got=str(int(data.labels.max())),
+                         remedy="leave labels out of the file to run without")  # fmt: skip
 
 
 def _remedy(graph: Graph) -> str:

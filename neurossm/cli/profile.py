@@ -81,7 +81,8 @@ def profile(
     one = placements.fit[0] if placements and ssm_mapping else None
     result = execute(loaded, samples, "fast", "outputs", console)
     right = result.accuracy
-    accuracy = None if right is None else Accuracy(data=data, samples=len(samples), integer=right)
+    known = int((samples.labels >= 0).sum())
+    accuracy = None if right is None else Accuracy(data=data, samples=known, integer=right)
     if float_ and accuracy:
         predicted = predictions(loaded, result.trace)
         accuracy = compare_with_float(float_, accuracy, predicted, samples, console)

@@ -155,7 +155,7 @@ def calibrated(
             remedy="it runs as it is; 'neurossm golden' gives it the golden vectors that verify and"
             " deploy want",
         )  # fmt: skip
-    check_task(graph, data, console)
+    check_task(graph, data, console, labels=False)
     found: tuple[Any, ...] = ()
     if settings.uses("percentile"):
         kept = percentiles(graph, data, percent, console)

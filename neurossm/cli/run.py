@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from neurossm.cli.executing import Execution
     from neurossm.trace import Trace
     from neurossm_converters.dask_backend import DaskOptions
+    from neurossm_models.data import Dataset
 
 
 def run(
@@ -78,7 +79,7 @@ def run(
          "trace": str(trace) if trace else None, "dask": where_it_ran(result)}
     )  # fmt: skip
     console.say(
-        f"{engine}: {said(result.accuracy)} on {result.trace.samples} samples,"
+        f"{engine}: {said(result.accuracy, samples)} on {result.trace.samples} samples,"
         f" {result.steps_per_second:,.0f} steps/s ({result.seconds:.2f} s),"
         f" {result.trace.saturations()} saturations"
     )
@@ -86,9 +87,12 @@ def run(
         console.say(f"trace: {trace}")
 
 
-def said(accuracy: float | None) -> str:
+def said(accuracy: float | None, data: Dataset) -> str:
     """Return an accuracy as a sentence says it."""
-    return "no labels" if accuracy is None else f"accuracy {accuracy:.2%}"
+    if accuracy is None:
+        return "no labels"
+    known = int((data.labels >= 0).sum())
+    return f"accuracy {accuracy:.2%}" + (f" of {known} labeled" if known < len(data) else "")
 
 
 def dask_options(address: str, workers: int, trace: Path | None) -> DaskOptions | None:

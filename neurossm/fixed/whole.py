@@ -30,6 +30,7 @@ def whole_numbers(where: str, given: object, remedy: str = "") -> NDArray[np.int
         return array.astype(np.uint8)
     got = str(array.dtype)
     if np.issubdtype(array.dtype, np.floating):
+        array = array.astype(np.float64)  # half precision cannot be compared with 2**53
         odd = array[~(np.abs(array) <= EXACT) | (array != np.trunc(array))]
         if not odd.size:
             return array.astype(np.int64)

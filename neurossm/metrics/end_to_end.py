@@ -8,14 +8,17 @@ layer by layer, and graded values are gated at the outputs only.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.graph import Graph
 from neurossm.lengths import without_padding
-from neurossm.nodes import Output, format_of
+from neurossm.nodes import LIF, Output, TernaryThreshold, Threshold, format_of
 from neurossm.trace import Trace, units
+
+SPIKING = (LIF, Threshold, TernaryThreshold)
 
 Reals = NDArray[np.float64]
 NEURON = 4.0  # a neuron may have so many times as many spikes, or as few
@@ -172,6 +175,18 @@ def end_to_end(integer: Graph, left: Trace, right: Trace) -> tuple[EndToEnd, ...
             )
         )  # fmt: skip
     return tuple(found)
+
+
+def answers(graph: Graph, trace: Trace) -> NDArray[Any]:
+    """Return what each sequence is answered by at the first output, ``(S, C)``.
+
+    Spikes are counted from the first step to the sequence's last; a graded output (a readout,
+    which sums or leaks itself) is read at its last step. The largest is the prediction.
+    """
+    name = graph.outputs[0]
+    if all(isinstance(graph.nodes[source], SPIKING) for source in graph.sources[name]):
+        return np.asarray(trace.values[name].sum(axis=1))  # past its end a sequence has none
+    return np.asarray(trace.last(name))
 
 
 def predictions(integer: Graph, left: Trace, right: Trace) -> Predictions | None:

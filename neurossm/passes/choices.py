@@ -160,6 +160,9 @@ def _affine(node: Affine, around: Around) -> Iterator[Choice]:
     if not isinstance(quantized(node.weight).frac, int):
         reason = "the largest weight of each row fits"
     yield around.parameters("weights", node.weight, before.weight, reason)
+    if np.any(np.asarray(before.bias)):
+        reason = "in the unit of the messages: those of what arrives and of weights"
+        yield around.parameters("bias", node.bias, before.bias, reason)
     yield around.messages(node, "exact: fraction bits of weights and messages add up")
 
 

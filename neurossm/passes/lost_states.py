@@ -69,7 +69,9 @@ def membranes(at: At) -> Iterator[Loss]:
             continue
         leak = real(leaks)
         lost = np.where((leak > 0) & (leak < 1), 1 - leak, 1.0)
-        drift = np.where(silent, 0.0, unit / lost / real(node.theta))
+        # a threshold below any unit ("above 0") is one unit, and no share of it says anything
+        fine = silent | (real(node.theta) < unit)
+        drift = np.where(fine, 0.0, unit / lost / np.maximum(real(node.theta), unit))
         bad = drift > DRIFT
         if bad.any():
             worst = int(np.argmax(drift))
@@ -90,7 +92,7 @@ def _silenced(at: At) -> NDArray[np.bool_]:
     """Tell which thresholds are out of reach: another number stands for them, not just rounded."""
     before, after = _thresholds(at)
     unit = np.exp2(-after.frac_by_channel().astype(float))
-    return np.asarray(np.abs(before - after.dequantize()) >= unit)
+    return np.asarray(np.abs(before - after.dequantize()) > unit)
 
 
 def _thresholds(at: At) -> tuple[Reals, Quantized]:

@@ -31,6 +31,7 @@ from neurossm.passes.reach import summed
 
 Reals = NDArray[np.float64]
 Ints = NDArray[np.int64]
+LEAST = 2.0**-64  # of a threshold: it is one unit at least
 PRECISE = 12  # bits of the threshold that stay right after all that a leak loses to its shift
 LEAK_ERROR = 0.002  # of what a constant input adds up to: beyond, a leak gets more bits
 HORIZON = 2**15  # steps for which that is asked where the graph does not say how long it runs
@@ -128,7 +129,9 @@ def membrane_fit(
         return _fit(np.where(reached, largest, MARGIN * upward), bits)
 
     slowest = np.maximum(_memory(tau), _memory(rho) if node.has_trace else 1.0)
-    part, exponent = np.frexp(slowest / theta)  # the next power of two: 2**exponent, or half of it
+    part, exponent = np.frexp(
+        slowest / np.maximum(theta, LEAST)
+    )  # the next power of two: 2**exponent, or half of it
     needed = exponent.astype(np.int64) - (part == 0.5) + PRECISE
     return Fit(
         safe=fits(safe, trace, holds),

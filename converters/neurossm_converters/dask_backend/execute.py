@@ -33,7 +33,7 @@ class DaskRun:
     trace
         Counters of all samples; no values were kept.
     answers
-        Outputs after the last step that counts of each sequence, ``(B, C)``.
+        Of each sequence, ``(B, C)``, see `neurossm.metrics.end_to_end.answers`.
     seconds
         From the first shard sent to the last result; the workers load the graph in that time.
     workers, shards

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from neurossm.engine import run
 from neurossm.errors import TargetError
 from neurossm.graph import Graph
+from neurossm.metrics.end_to_end import answers
 from neurossm.store import load, save
 from neurossm.temporary import temporary_folder
 from neurossm.trace import Counts
@@ -22,7 +23,7 @@ from neurossm.trace import Counts
 
 @dataclass(frozen=True, eq=False)
 class ShardResult:
-    """What is left of a shard: outputs ``(S, C)`` at the ends of its sequences, and counters."""
+    """What is left of a shard: answers ``(S, C)`` of its sequences, and counters."""
 
     answers: NDArray[np.generic]
     counts: Mapping[str, Counts]
@@ -74,4 +75,4 @@ def run_shard(
     assert isinstance(held, GraphOnWorkers)
     graph = held.graph
     trace = run(graph, inputs, engine, "outputs", threads=1, lengths=lengths)
-    return ShardResult(trace.last(graph.outputs[0]), dict(trace.counts))
+    return ShardResult(answers(graph, trace), dict(trace.counts))
