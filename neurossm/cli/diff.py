@@ -8,7 +8,6 @@ from operator import add
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
 
 from neurossm.cli.console import Console, DataDirOption, JsonOption, OtherDataOption
@@ -141,6 +140,8 @@ def difference(
 
 def same_units(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
     """Tell whether the messages of two graphs are in the same units, channel by channel."""
+    import numpy as np
+
     return left.keys() == right.keys() and all(np.array_equal(left[n], right[n]) for n in left)
 
 
