@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from neurossm import contract
 from neurossm.arguments import instance, whole
 from neurossm.engine import kernels
+from neurossm.engine.aligned import aligned
 from neurossm.engine.cores import usable_cores
 from neurossm.engine.inputs import check_inputs
 from neurossm.engine.operations import Operation, prepare
@@ -68,7 +69,7 @@ class Workspace:
         """Allocate the messages ``(S, T, C)`` of every node."""
         return cls(
             {
-                name: np.empty((samples, steps, node.out_channels), np.int32)
+                name: aligned((samples, steps, node.out_channels), np.int32)
                 for name, node in graph.nodes.items()
             }
         )

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.engine import kernels
+from neurossm.engine.aligned import aligned
 from neurossm.engine.reference import State
 from neurossm.fixed import MESSAGE_BITS, Fixed, symmetric_limit
 from neurossm.nodes import (
@@ -103,21 +104,25 @@ def _diagonal_ssm(node: DiagonalSSM, formats: list[Fixed]) -> Operation:
     b_shift = b.frac_by_channel() + frac - state_frac
     c_shift = c.frac_by_channel() + state_frac - 1 - out
     b_re, b_im = _scaled(node.b_re, b_shift), _scaled(node.b_im, b_shift)
-    parameters = np.stack(
+    rows = np.stack(
         [
             _scaled(node.a_re, a.frac_by_channel()), _scaled(node.a_im, a.frac_by_channel()),
             b_re, _scaled(node.drive_re, 0), _scaled(node.drive_im, 0),
             _scaled(node.c_re, c_shift), _scaled(node.c_im, c_shift), b_im,
         ],
         axis=1,
-    ).ravel()  # fmt: skip
+    )  # fmt: skip
+    parameters = aligned((rows.size,), np.float64)
+    parameters[...] = rows.ravel()
     feed = _scaled(node.d, d.frac_by_channel() + frac - out)
     bias = _scaled(node.bias, 0)
     kernel = kernels.diagonal_ssm(node.modes, not np.any(b_im), bool(np.all(b_re % 1 == 0)))
     state_limit, out_limit = float(symmetric_limit(drive.bits)), float(_limit(node))
 
     def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
-        packed = np.stack([state["re"], state["im"]], axis=2).astype(np.float64)
+        samples, channels, modes = state["re"].shape
+        packed = aligned((samples, channels, 2, modes), np.float64)
+        packed[:, :, 0], packed[:, :, 1] = state["re"], state["im"]
         flat = packed.reshape(-1)
         kernel(operands[0], y, flat, parameters, feed, bias, state_limit, out_limit, tally)
         state["re"][...], state["im"][...] = packed[:, :, 0], packed[:, :, 1]
