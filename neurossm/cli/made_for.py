@@ -131,6 +131,8 @@ def _others(graph: Graph, data: Dataset) -> list[tuple[str, str]]:
         found.append((f"inputs in units of {scale:g}", f"{data.scale:g}"))
     if order is not None and given is not None and order != given:
         found.append((f"steps in {order} order", f"{given} order"))
+    if order not in (None, RECORDED) and given is None:  # a file of one's own: permuted or not?
+        found.append((f"steps in {order} order", f"a file that names none (order={order!r} in it)"))
     if not found and name in _ours() and data.name in _ours() and name != data.name:
         found.append((f"the data set {name!r}", repr(data.name)))
     return found

@@ -43,6 +43,11 @@ PSMNIST = MNIST | {"data": "psmnist", "data_order": "bit-reversed"}
         ({"data": "psmnist"}, data(), "expected steps in bit-reversed order, got recorded order"),
         (MNIST, data("psmnist", order="bit-reversed"), "expected steps in recorded order, got bit"),
         (MNIST, data("mine", order="by columns"), "in recorded order, got by columns order"),
+        (
+            PSMNIST,
+            data("my.npz"),
+            "in bit-reversed order, got a file that names none (order='bit-r",
+        ),
         (MNIST, data(scale=1.0), "expected inputs in units of 0.00392157, got 1"),
         (MNIST, data("mine", scale=1.0), "expected inputs in units of 0.00392157, got 1"),
         (MNIST, data("pathfinder"), "expected the data set 'mnist', got 'pathfinder'"),
@@ -81,7 +86,7 @@ def test_the_same_under_another_name_is_a_note(capsys):
                       (data("my.npz", order="recorded"), "channels, order and scale")):  # fmt: skip
         check_task(graph(**MNIST), fed, Console(as_json=False))
         assert f"made for 'mnist'; {same} are the same" in capsys.readouterr().err
-    check_task(graph(**PSMNIST), data("my.npz"), Console(as_json=False))
+    check_task(graph(**PSMNIST), data("my.npz", order="bit-reversed"), Console(as_json=False))
     capsys.readouterr()
     check_task(graph(**MNIST), data(), Console(as_json=False))
     check_task(graph(), data("anything"), Console(as_json=False))  # it knows nothing
