@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import nir
 import numpy as np
 import pytest
@@ -103,3 +105,33 @@ def test_slow_neurons_that_are_driven_are_no_mistake():
     assert imported(as_snntorch_writes(0.9999), "snntorch").nodes["lif"].tau[0] > 0.9998
     slow = one_neuron("LIF", **(LEAKY | {"tau": 1e4, "r": 1e4}))
     assert imported(slow, "exact", dt=1e-3).nodes["n"].theta[0] < 1.1
+
+
+@pytest.mark.parametrize(("dt", "tau"), [(1e-3, [0.02, 0.01]), (0.25, [3.0, 0.1]), (5.0, [1.0])])
+def test_the_step_of_rockpool_is_named_and_works(dt, tau):
+    tau = np.array(tau)
+    zeros = 0 * tau
+    node = nir.LIF(tau=tau, r=tau / dt * np.exp(-dt / tau), v_leak=zeros, v_threshold=zeros + 1,
+                   v_reset=zeros)  # fmt: skip
+    graph = chain(nir.Linear(np.ones((len(tau), 1))), node)
+    with pytest.raises(GraphError) as refused:
+        imported(graph, "rockpool", dt=dt * 1.7)
+    said = re.search(r"--dt ([0-9.e+-]+)", str(refused.value))
+    assert float(said[1]) == pytest.approx(dt, rel=1e-6)
+    imported(graph, "rockpool", dt=float(said[1]))
+
+
+def test_where_no_step_of_rockpool_would_do_none_is_named():
+    tau, zeros = np.array([0.02, 0.01]), np.zeros(2)
+    node = nir.LIF(tau=tau, r=np.ones(2), v_leak=zeros, v_threshold=zeros + 1, v_reset=zeros)
+    with pytest.raises(GraphError, match="no dt makes sense of it"):
+        imported(chain(nir.Linear(np.ones((2, 1))), node), "rockpool", dt=1e-3)
+
+
+@pytest.mark.parametrize("tool", ["snntorch", "rockpool"])
+def test_neurons_that_a_tool_never_writes_are_refused(tool):
+    one = np.ones(1)
+    graph = chain(nir.Linear(np.ones((1, 1))), nir.IF(r=one, v_threshold=8 * one, v_reset=0 * one))
+    with pytest.raises(GraphError, match=r"IF, which it never writes; .* --convention sinabs"):
+        imported(graph, tool)
+    imported(graph, "sinabs")

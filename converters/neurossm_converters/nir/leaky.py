@@ -120,12 +120,11 @@ class Here:
             built = r * self.steps.step / tau
             if np.allclose(built, 1 - share, rtol=1e-5) or np.allclose(built, 1, rtol=1e-5):
                 return np.ones(self.channels)
-            dt = float(tau[0] / (1 + r[0])) if r[0] < 20 else float(tau[0] / r[0])
             raise GraphError(
                 f"{self.where}.{name}",
                 expected="what Rockpool writes: tau exp(-dt/tau) / dt",
                 got=f"{r[0]:g} for a tau of {tau[0]:g} s and a dt of {self.steps.step:g} s",
-                remedy=f"say the dt of the network with --dt; {dt:.2g} s is near it",
+                remedy=_step_of_rockpool(r, tau),
             )
         found = r * share
         return simplest(found, np.abs(found) * rough)
@@ -133,6 +132,21 @@ class Here:
     def drive(self, share: Real, start: Real | float = 0.0) -> Real:
         """Return what the resting state adds in a step, measured from `start`."""
         return share * (self.rest("v_leak") - start)
+
+
+def _step_of_rockpool(r: Real, tau: Real) -> str:
+    """Return what to do: the one step by which Rockpool's r would follow from all tau, if any.
+
+    ``r = exp(-x) / x`` with ``x = dt / tau``: Newton's steps on ``x + log x = -log r``.
+    """
+    x = np.where(r < 1, 1.0, 1 / (r + 1))
+    with np.errstate(all="ignore"):
+        for _ in range(60):
+            x = np.maximum(x - (x + np.log(x) + np.log(r)) * x / (1 + x), x / 10)
+        dt = x * tau
+    if np.all(np.isfinite(dt)) and np.allclose(dt, dt[0], rtol=1e-5):
+        return f"say the dt of the network: --dt {dt[0]:.8g}"
+    return "no dt makes sense of it: name the tool that wrote the file with --convention"
 
 
 def spread(values: Real, size: int, where: str) -> Real:

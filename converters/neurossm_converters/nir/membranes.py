@@ -40,6 +40,7 @@ def neuron(here: Here) -> Chain:
 
 def integrate_and_fire(here: Here) -> Chain:
     """IF: a membrane that does not leak."""
+    _check_tool_has_if(here)
     gain = here.positive("r") * here.steps.integral
     gain = simplest(gain, gain * here.rough("r"))
     if here.steps.name == "spikingjelly":
@@ -74,6 +75,19 @@ def _start(here: Here) -> Real:
             remedy="neurons here start where a spike leaves them; train with v_reset = v_leak",
         )
     return v_reset
+
+
+def _check_tool_has_if(here: Here) -> None:
+    """Refuse neurons without leak of tools that write none: a step would scale their input."""
+    tool = {"snntorch": "snnTorch", "rockpool": "Rockpool"}.get(here.steps.name)
+    if tool is not None:
+        raise GraphError(
+            here.where,
+            expected=f"neurons that {tool} writes (LIF, CubaLIF)",
+            got="IF, which it never writes",
+            remedy="name the tool that wrote the file, such as --convention sinabs or norse, or"
+            " --convention euler with --dt",
+        )
 
 
 def _check_step_of_spikingjelly(here: Here, gain: Real) -> None:
