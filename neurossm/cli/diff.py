@@ -90,7 +90,7 @@ def _traces(left: Path, right: Path) -> Difference:
 def _graphs(
     left: Path, right: Path, spec: str, data_dir: str, console: Console, tolerance: float | None
 ) -> Difference:
-    from neurossm.cli.executing import load_data
+    from neurossm.cli.loading import load_data
     from neurossm.cli.made_for import check_task
     from neurossm.store import load
 
@@ -122,7 +122,8 @@ def difference(
     of_right = units(right) if checker or unlike else None
     of_left = units(left) if unlike else None
     parts, left_counts, right_counts = [], [], []
-    size = samples_a_part(right, data.inputs.shape[1])
+    data = data.trimmed()
+    size = samples_a_part(right, data.shape[1])
     with console.progress(" and ".join(engines), 2 * len(data)) as progress:
         for start in range(0, len(data), size):
             part = data.take(slice(start, start + size))

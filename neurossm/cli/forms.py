@@ -76,7 +76,8 @@ def torch_forms(model: str, graph: Graph, data: Dataset) -> Sequence[Form]:
             raise InputError(f"--model {model!r}", expected=f"{what}: {theirs}", got=str(mine),
                              remedy="name the checkpoint that the graph was made of")  # fmt: skip
     inputs = torch.from_numpy(data.inputs.copy())
-    inputs = inputs[..., 0].long() if data.vocabulary else inputs.float() * data.scale
+    factors = torch.tensor(data.factors).float()
+    inputs = inputs[..., 0].long() if data.vocabulary else inputs.float() * factors
     hold_discretization(network)
 
     def longest(batch: int) -> int:

@@ -37,15 +37,16 @@ def answers(graph: Graph, trace: Trace) -> Reals:
         With the values of the first output: integers in its format, or real numbers.
     """
     about, name = Interface.of(graph), graph.outputs[0]
-    unit = _unit(graph, name, trace.values[name])
+    values: NDArray[Any] = trace.values[name]
+    unit = _unit(graph, name, values)
     if about.readout == "every-step" or about.task in EVERY_STEP:
-        found = np.where(trace.inside, trace.values[name] * unit, 0.0)
+        found = np.where(trace.inside, values * unit, 0.0)
     elif sends_spikes(graph, name):
-        found = np.where(trace.inside, trace.values[name], 0).sum(axis=1) * unit
+        found = np.where(trace.inside, values, 0).sum(axis=1) * unit
     elif about.readout == "max":
-        found = np.where(trace.inside, trace.values[name], -np.inf).max(axis=1) * unit
+        found = np.where(trace.inside, values, -np.inf).max(axis=1) * unit
     else:
-        found = trace.last(name) * unit
+        found = values[np.arange(trace.samples), trace.ends - 1] * unit
         steps = graph.meta.get("steps")
         if about.readout == "mean" and isinstance(steps, int):
             found = found * (steps / trace.ends)[:, None]

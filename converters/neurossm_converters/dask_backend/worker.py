@@ -23,9 +23,9 @@ from neurossm.trace import Counts
 
 @dataclass(frozen=True, eq=False)
 class ShardResult:
-    """What is left of a shard: answers ``(S, C)`` of its sequences, and counters."""
+    """What is left of a shard: answers ``(S, K)`` of its sequences, and counters."""
 
-    answers: NDArray[np.generic]
+    answers: NDArray[np.float64]
     counts: Mapping[str, Counts]
 
 
