@@ -95,3 +95,8 @@ def task(name: str) -> Task:
     """Return the facts of a data set by its name; `InputError` if there is none."""
     check_choice("data set", name, sorted(_TASKS))
     return _TASKS[name]
+
+
+def is_registered(name: str) -> bool:
+    """Tell whether a data set of this name is known."""
+    return name in _TASKS
