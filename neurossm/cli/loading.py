@@ -22,22 +22,33 @@ def load_data(spec: str, data_dir: str, graph: Graph | None = None) -> Dataset:
     learned, where it was trained on data of one's own; else integers are in the unit of the
     graph's input, and real numbers are divided by it.
     """
-    from neurossm_models.data import load
-    from neurossm_models.data.own import is_own, load_own
+    from neurossm_models.data import is_own, load
 
     root = data_dir or None
     if graph is None or not is_own(spec):
         return _with_labels_that_fit(load(spec, root).trimmed(), graph)
+    about = Interface.of(graph)
+    facts = facts_of(graph)
+    if facts is not None:
+        return load(spec, root, facts=facts).trimmed()
     unit, tokens = unit_of(graph)
-    return load_own(spec, unit, tokens).trimmed()
+    return load(
+        spec, root, unit=unit, vocabulary=tokens, kind=about.task if "task" in graph.meta else "",
+        class_names=about.class_names, say=note,
+    ).trimmed()  # fmt: skip
+
+
+def note(text: str) -> None:
+    """Say on stderr what was assumed of data."""
+    print(f"note: {text}", file=sys.stderr)
 
 
 def facts_of(graph: Graph) -> Task | None:
-    """Return what a graph knows of data of one's own; None where it says nothing of them."""
+    """Return what a graph learned of data of one's own in training; None where it did not."""
     from neurossm_models.data import Task
 
     about = Interface.of(graph)
-    if about == replace(Interface(), readout=about.readout) or not graph.inputs:
+    if not graph.inputs or (about.scaling is None and not (graph.vocabularies and about.split)):
         return None
     name, output = graph.inputs[0], graph.outputs[0]
     out, steps = graph.nodes[name].out, graph.meta.get("steps")
@@ -89,6 +100,6 @@ def _with_labels_that_fit(data: Dataset, graph: Graph | None) -> Dataset:
     classes, most = graph.nodes[graph.outputs[0]].out_channels, int(data.labels.max())
     if most < classes:
         return data
-    print(f"note: labels of data {data.name!r} go to {most}, the output has {classes}"
-          f" channel{'s' * (classes > 1)}: used without labels", file=sys.stderr)  # fmt: skip
+    note(f"labels of data {data.name!r} go to {most}, the output has {classes}"
+         f" channel{'s' * (classes > 1)}: used without labels")  # fmt: skip
     return replace(data, labels=np.full(len(data), -1))

@@ -92,6 +92,9 @@ def load(
     unit: float | None = None,
     vocabulary: int = 0,
     split: str = "",
+    kind: str = "",
+    class_names: tuple[str, ...] = (),
+    say: Callable[[str], object] | None = None,
 ) -> Dataset:
     """Return the data set named by `spec`.
 
@@ -104,7 +107,7 @@ def load(
         ``PATH[:SPLIT[:N]]`` and the like (`neurossm_models.data.own`), or an `OwnSource`.
     root
         Folder to look in; see `data_root`.
-    facts, unit, vocabulary, split
+    facts, unit, vocabulary, split, kind, class_names, say
         Of data of one's own, as of `load_own`; registered data sets have theirs.
 
     Raises
@@ -115,7 +118,8 @@ def load(
         If a file is damaged.
     """
     if isinstance(spec, OwnSource) or is_own(spec):
-        return load_own(spec, unit, vocabulary, facts=facts, split=split)
+        return load_own(spec, unit, vocabulary, facts=facts, split=split, kind=kind,
+                        class_names=class_names, say=say)  # fmt: skip
     check_path("data", spec)
     name, part, count = parse(os.fspath(spec))
     dataset = _held_out(name, root) if part == HELD_OUT else _load(name, part, root, count)
