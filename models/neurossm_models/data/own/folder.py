@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from neurossm.errors import FormatError, InputError
-from neurossm_models.data.own import idx_folder, wav
+from neurossm_models.data.own import idx_folder, text, wav
+from neurossm_models.data.own.by_class import holds_classes
 from neurossm_models.data.own.source import WHOLE, OwnSource
 from neurossm_models.data.own.spec import PARTS, SUFFIXES, TEST, TRAIN, VALID
 
@@ -44,13 +45,14 @@ def read(folder: Path, reader: Callable[[str], Reader]) -> OwnSource:
         )
     if idx_folder.images_in(folder):
         return idx_folder.read(folder, name)
-    inner = [path for path in folder.iterdir() if path.is_dir()]
-    if any(wav.classes_of(path) or wav.classes_of(folder) for path in inner):
+    if holds_classes(folder, wav.ENDING):
         return wav.read(folder, name)
+    if holds_classes(folder, text.ENDING):
+        return text.read_folder(folder, name)
     raise InputError(
         f"data {str(folder)!r}", got="a folder without them",
         expected="train.npz and test.npz (or .h5, .npy, .csv, .tsv, .ts, .arff), NAME_TRAIN.tsv and"
-        " NAME_TEST.tsv, IDX files, or folders of *.wav by class",
+        " NAME_TEST.tsv, IDX files, or folders of *.wav or *.txt by class",
         remedy="name the file itself if it is one",
     )  # fmt: skip
 
@@ -125,5 +127,5 @@ def combined(name: str, where: str, sources: Mapping[str, OwnSource]) -> OwnSour
     first = next(iter(sources.values()))
     return OwnSource(
         name, where, {part: sources[part].parts[WHOLE] for part in PARTS if part in sources},
-        provenance=where, remedy=first.remedy, **said,
+        provenance=where, remedy=first.remedy, task=first.task, **said,
     )  # fmt: skip

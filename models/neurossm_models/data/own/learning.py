@@ -86,7 +86,7 @@ def learn(
     if asked.split not in ("", TRAIN):
         raise InputError(f"data {asked.text!r}", expected="the training part to learn from",
                          got=asked.split)  # fmt: skip
-    kind = kind_of_labels(source.where, source.training, task)
+    kind = kind_of_labels(source.where, source.training, task or source.task)
     rule = resolved(source, SplitRule(valid, test, seed, by), kind)
     part, positions = samples_of(source, TRAIN, rule, kind)
     positions = positions[: asked.count]

@@ -68,7 +68,7 @@ def load_own(
     """
     source, asked = opened(spec, root)
     split = asked.split or split
-    task = "" if facts is None else facts.kind
+    task = source.task if facts is None else facts.kind
     kind = kind_of_labels(source.where, next(iter(source.parts.values())), task)
     part, positions = _chosen(source, asked.text, split, facts, kind)
     if asked.count is not None:

@@ -22,6 +22,7 @@ _READERS = {
     ".tsv": "ucr",
     ".ts": "ts",
     ".arff": "arff",
+    ".txt": "text",
 }
 
 Named = str | os.PathLike[str] | OwnSource

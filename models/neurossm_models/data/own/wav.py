@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import FormatError
-from neurossm_models.data.own.source import WHOLE, OwnSource, Part
-from neurossm_models.data.own.spec import PARTS
+from neurossm_models.data.own.by_class import REMEDY, files_by_class, folders_of_parts
+from neurossm_models.data.own.source import OwnSource, Part
 from neurossm_models.data.rows import Index, Rows, positions_of
 
 ENDING = ".wav"
@@ -51,12 +51,6 @@ class Recordings(Rows):
         return found
 
 
-def classes_of(folder: Path) -> list[Path]:
-    """Return the folders in a folder that hold recordings themselves."""
-    inner = sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] not in "._")
-    return [path for path in inner if _files(path)]
-
-
 def read(folder: Path, name: str) -> OwnSource:
     """Return the source of a folder of folders of recordings.
 
@@ -65,37 +59,20 @@ def read(folder: Path, name: str) -> OwnSource:
     FormatError
         For an empty class, files of unlike rates or channels, and what is no WAV file.
     """
-    inner = {path.name for path in folder.iterdir() if path.is_dir()}
-    split = {part: folder / part for part in PARTS if part in inner}
-    split = {part: path for part, path in split.items() if not _files(path)}
-    others = sorted(inner - set(split))
-    if split and others:
-        got = f"{' and '.join(split)} beside {others[0]!r}"
-        raise FormatError(str(folder), expected="folders of parts, or of classes", got=got)
     forms: dict[Path, _Form] = {}
-    parts = {part: _part(path, forms) for part, path in (split or {WHOLE: folder}).items()}
+    found = folders_of_parts(folder, ENDING)
+    parts = {part: _part(path, forms) for part, path in found.items()}
     rates = {form.rate: path for path, form in forms.items()}
     if len(rates) > 1:
         got = " and ".join(f"{rate} Hz ({path})" for rate, path in sorted(rates.items())[:2])
         raise FormatError(str(folder), expected="recordings of one rate", got=got,
                           remedy="resample them to one rate")  # fmt: skip
     return OwnSource(name, str(folder), parts, dt=1 / next(iter(rates)), provenance=str(folder),
-                     remedy="remove that folder, or record the class for training too")  # fmt: skip
+                     remedy=REMEDY)  # fmt: skip
 
 
 def _part(folder: Path, every: dict[Path, _Form]) -> Part:
-    inner = sorted(path for path in folder.iterdir() if path.is_dir() and path.name[0] not in "._")
-    files: list[Path] = []
-    labels: list[str] = []
-    for path in inner:
-        own = _files(path)
-        if not own:
-            raise FormatError(str(path), expected="recordings of this class (*.wav)", got="none",
-                              remedy="remove the folder, or put recordings into it")  # fmt: skip
-        files += own
-        labels += [path.name] * len(own)
-    if not files:
-        raise FormatError(str(folder), expected="folders of *.wav, one a class", got="none")
+    files, labels = files_by_class(folder, ENDING)
     forms = {file: _form(file) for file in files}
     every.update(forms)
     channels = {form.channels: file for file, form in forms.items()}
@@ -105,11 +82,6 @@ def _part(folder: Path, every: dict[Path, _Form]) -> Part:
     lengths = np.array([form.steps for form in forms.values()], np.int64)
     rows = Recordings(files, int(lengths.max()), next(iter(channels)))
     return Part(rows, np.array(labels, dtype=str), lengths)
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir()
-                  if path.suffix.lower() == ENDING and path.name[0] != ".")  # fmt: skip
 
 
 def _form(path: Path) -> _Form:
