@@ -118,7 +118,7 @@ def load(
         If a file is damaged.
     """
     if isinstance(spec, OwnSource) or is_own(spec):
-        return load_own(spec, unit, vocabulary, facts=facts, split=split, kind=kind,
+        return load_own(spec, unit, vocabulary, root=root, facts=facts, split=split, kind=kind,
                         class_names=class_names, say=say)  # fmt: skip
     check_path("data", spec)
     name, part, count = parse(os.fspath(spec))

@@ -64,6 +64,8 @@ class OwnSource:
         As of a `Dataset`; None, 0 and empty where nothing is said.
     channel_names, class_names
         Empty where they have none.
+    task
+        The kind of task, where the format says it.
     remedy
         How labels that the training part does not hold are made known, in a file of this format.
     """
@@ -78,6 +80,7 @@ class OwnSource:
     provenance: str = ""
     channel_names: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
+    task: str = ""
     remedy: str = field(default="leave these samples out", kw_only=True)
 
     def __post_init__(self) -> None:

@@ -57,7 +57,7 @@ class StoredRows(Rows):
     def _read(self, into: NDArray[np.uint8], first: int) -> None:
         if self._file is None or self._process != os.getpid():
             self._file, self._process = self._path.open("rb", buffering=0), os.getpid()
-        start, view, done = self._offset + first * self._bytes, memoryview(into).cast("B")  # type: ignore[arg-type], 0
+        start, view, done = self._offset + first * self._bytes, memoryview(into.data).cast("B"), 0
         self._file.seek(start)
         while done < len(view):
             count = self._file.readinto(view[done:])  # type: ignore[attr-defined]
