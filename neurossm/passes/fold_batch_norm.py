@@ -15,12 +15,20 @@ from neurossm.nodes import Affine, BatchNorm, DiagonalSSM, Embedding, Node
 Reals = NDArray[np.float64]
 
 
-def fold_batch_norm(graph: Graph) -> Graph:
+def fold_batch_norm(graph: Graph, *, rest: str = "refuse") -> Graph:
     """Return the float graph without `BatchNorm` nodes and with the same meaning.
 
     A norm behind an `Affine`, `Embedding` or `DiagonalSSM` that feeds nothing else scales its
     outputs (weights, rows, c, d, bias). Any other goes into what it feeds: the gain into W, or b
     and d; the offset into the bias, or the constant drive.
+
+    Parameters
+    ----------
+    graph
+        A float graph.
+    rest
+        What is done with a norm that neither neighbor can take: ``refuse``, or ``affine``: it
+        becomes synapses from each channel to itself, one multiplication a channel.
 
     Raises
     ------
@@ -32,10 +40,10 @@ def fold_batch_norm(graph: Graph) -> Graph:
         names = [name for name in graph.order if isinstance(graph.nodes[name], BatchNorm)]
         if not names:
             return graph
-        graph = _fold(graph, names[0])
+        graph = _fold(graph, names[0], rest)
 
 
-def _fold(graph: Graph, name: str) -> Graph:
+def _fold(graph: Graph, name: str, rest: str) -> Graph:
     norm = graph.nodes[name]
     assert isinstance(norm, BatchNorm)
     gain, offset = np.asarray(norm.gain), np.asarray(norm.offset)
@@ -44,10 +52,12 @@ def _fold(graph: Graph, name: str) -> Graph:
         scaled = _scale_outputs(graph.nodes[sources[0]], gain, offset)
         if scaled is not None:
             return graph.with_nodes({sources[0]: scaled}).without(name)
-    folded = {}
+    folded: dict[str, Node] = {}
     for target in targets:
         node = _scale_inputs(graph.nodes[target], gain, offset)
         if node is None or graph.sources[target] != (name,):
+            if rest == "affine":
+                return graph.with_nodes({name: Affine(weight=np.diag(gain), bias=offset)})
             raise GraphError(
                 f"node {name!r} (BatchNorm)",
                 expected="an Affine or a DiagonalSSM beside it that can take its gain and offset",
