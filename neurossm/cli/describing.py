@@ -35,11 +35,11 @@ def interface_lines(graph: Graph) -> list[str]:
     if about.scaling is None and about.task == "classification" and not about.class_names:
         return []
     channels = graph.nodes[graph.inputs[0]].out_channels
-    said = [f"input: {channels} channel{'s' * (channels > 1)}{_names(about.channel_names)}"]
+    said = [f"input: {channels} channel{'s' * (channels > 1)}{names_text(about.channel_names)}"]
     if about.scaling is not None:
         said[0] += f"; {scaling_text(about.scaling)}"
     answer = f"answer: {about.task}" + (f", readout {about.readout}" if about.readout else "")
-    said.append(answer + _names(about.class_names))
+    said.append(answer + names_text(about.class_names))
     if about.split:
         said.append(f"parts that a file does not have are cut by {about.split}")
     return said
@@ -55,7 +55,8 @@ def scaling_text(scaling: Scaling) -> str:
     return f"values become integers of {scaling.bits} bits: {less}in units of {unit}"
 
 
-def _names(names: tuple[str, ...]) -> str:
+def names_text(names: tuple[str, ...]) -> str:
+    """Return the first names in brackets; empty where there are none."""
     if not names:
         return ""
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neurossm.cli.console import Console, DataDirOption, JsonOption, OtherDataOption
+from neurossm.cli.console import GRAMMAR, Console, DataDirOption, JsonOption, OtherDataOption
 from neurossm.cli.differing import Difference, document, print_difference
 from neurossm.cli.paths import READS, READS_DATA
 from neurossm.errors import InputError
@@ -26,7 +26,7 @@ def diff(
     right: Annotated[Path, typer.Argument(help="Another trace, or another graph."), READS],
     data: Annotated[
         str,
-        typer.Option(help="For two graphs: NAME:SPLIT:N or FILE.npz[:N] to run them on."),
+        typer.Option(help=f"For two graphs, what to run them on: {GRAMMAR}"),
         READS_DATA,
     ] = "",
     tolerance: Annotated[
@@ -96,7 +96,7 @@ def _graphs(
 
     if not spec:
         raise InputError("diff of two graphs", got="no data",
-                         expected="--data NAME:SPLIT:N to run them on, or FILE.npz")  # fmt: skip
+                         expected="--data NAME:SPLIT:N or PATH[:SPLIT[:N]] to run on")  # fmt: skip
     a, b = load(left), load(right)
     if b.is_integer < a.is_integer:
         a, b = b, a

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurossm.errors import GraphError, InputError
-from neurossm.fixed import Scaling
+from neurossm.fixed import Fixed, Scaling
+from neurossm.fixed.scaling import MOST_BITS
 from neurossm.interface import EVERY_STEP, READOUTS, TASKS, Interface
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from neurossm.graph import Graph
+    from neurossm.nodes import Node
     from neurossm_models.data import Dataset, Task
 
 SUFFIX = ".py"
@@ -92,10 +94,44 @@ def export_module(spec: str, options: ModuleOptions) -> Graph:
     said = facts.scaling is not None or facts.vocabulary
     graph = from_torch(
         module, example, layout=layout, dt=options.dt or facts.dt, readout=options.readout,
-        scaling=facts.scaling, scale=None if said else facts.scale,
+        scaling=_wide(facts), scale=None if said else facts.scale,
         bits=None if said else facts.bits,
     )  # fmt: skip
-    return _described(graph, facts, data, spec)
+    graph = _described(graph, facts, data, spec)
+    return graph if facts.scaling is None else _less_offset(graph, facts.scaling)
+
+
+def _wide(facts: Task) -> Scaling | None:
+    """Return a scaling without offset, in which all values of the data have room."""
+    found = facts.scaling
+    if found is None or not found.offset.any():
+        return found
+    return Scaling(found.unit, 0 * found.offset, found.scale, MOST_BITS)
+
+
+def _less_offset(graph: Graph, scaling: Scaling) -> Graph:
+    """Return the graph of a module that takes values, for integers less an offset.
+
+    The offset goes into the biases of the synapses behind the input: ``W (m s + o) + b``.
+    """
+    from neurossm.nodes import Affine, Input
+
+    name = graph.inputs[0]
+    node, behind = graph.nodes[name], graph.targets[name]
+    if not scaling.offset.any():
+        return graph
+    assert isinstance(node, Input) and node.out is not None
+    added = scaling.offset / (scaling.scale * 2.0**node.out.frac)
+    changed: dict[str, Node] = {name: replace(node, out=Fixed(scaling.bits + 1, node.out.frac))}
+    for target in behind:
+        affine = graph.nodes[target]
+        if not isinstance(affine, Affine) or len(graph.sources[target]) > 1:
+            raise GraphError(f"node {target!r} behind the input", got=type(affine).__name__,
+                             expected="synapses, which take the mean of the data away",
+                             remedy="give data without an offset")  # fmt: skip
+        weight, bias = np.asarray(affine.weight), np.asarray(affine.bias)
+        changed[target] = replace(affine, bias=bias + weight @ added)
+    return graph.with_nodes(changed)
 
 
 def facts_for(options: ModuleOptions) -> Task:
@@ -106,7 +142,7 @@ def facts_for(options: ModuleOptions) -> Task:
         name = options.data.partition(":")[0]
         return task(name)
     standard = options.normalize == "standard"
-    facts = learn(options.data, options.task, normalize="standard" if standard else "scale")
+    facts = learn(options.data, options.task)
     if standard or facts.scaling is None:
         return facts
     found = facts.scaling  # forward takes the values themselves
@@ -151,7 +187,8 @@ def _example(data: Dataset, facts: Task, options: ModuleOptions) -> tuple[Any, s
     values = values[:, :steps]
     if facts.vocabulary:
         return torch.from_numpy(values[:, :, 0].astype(np.int64)), options.layout or None
-    values = values * data.factors
+    scaling = facts.scaling
+    values = values * data.factors if scaling is None else scaling.to_values(values)
     layout = options.layout or "btf"
     if layout in ("bt", "tb") and values.shape[2] == 1:
         values, axes = values[:, :, 0], "bt"

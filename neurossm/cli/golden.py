@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm.cli.console import Console, DataDirOption, JsonOption, OtherDataOption
+from neurossm.cli.console import GRAMMAR, Console, DataDirOption, JsonOption, OtherDataOption
 from neurossm.cli.paths import READS, READS_DATA, WRITES
 from neurossm.errors import InputError
 
@@ -32,10 +32,7 @@ def golden(
     ],
     data: Annotated[
         str,
-        typer.Option(
-            help="Inputs: NAME:SPLIT[:N] or FILE.npz[:N]. By default random ones in the range of"
-            " the input."
-        ),
+        typer.Option(help="Inputs; by default random ones in the range of the input. " + GRAMMAR),
         READS_DATA,
     ] = "",
     samples: Annotated[

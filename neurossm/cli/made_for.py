@@ -23,7 +23,7 @@ WITHOUT = "leave labels out of the file to run without"
 NEXT_STEP = "next-step"
 RECORDED = "recorded"  # the order in which the steps were recorded
 INSIST = "--other-data"
-OWN = "FILE.npz with inputs (samples, steps, channels) and, if known, labels (samples,)"
+OWN = "a file with inputs (samples, steps, channels) and, if known, labels (samples,)"
 LEAVE_OUT = "leave scale out of the file if they are in that unit"
 
 

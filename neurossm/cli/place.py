@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.cli.check import ChipsOption, HardwareOption, MappingOption
-from neurossm.cli.console import Console, DataDirOption, JsonOption, OtherDataOption
+from neurossm.cli.console import GRAMMAR, Console, DataDirOption, JsonOption, OtherDataOption
 from neurossm.cli.paths import READS, READS_DATA, READS_RECIPE, WRITES
 from neurossm.errors import InputError
 
@@ -34,9 +34,7 @@ def place(
     ssm_mapping: MappingOption = "state",
     data: Annotated[
         str,
-        typer.Option(
-            help="Measure activity on NAME:SPLIT:N, such as mnist:test:16, or FILE.npz[:N]."
-        ),
+        typer.Option(help="Measure activity on a few samples, such as mnist:test:16. " + GRAMMAR),
         READS_DATA,
     ] = "",
     svg: Annotated[

@@ -12,6 +12,7 @@ import typer
 
 from neurossm.cli.console import (
     CALIBRATION,
+    GRAMMAR,
     Console,
     DataDirOption,
     JsonOption,
@@ -41,7 +42,7 @@ def sweep(
         str,
         typer.Option(
             help="Data to choose by, such as mnist:held-out:2000 (what the recipes hold out of"
-            " training), or FILE.npz[:N]."
+            f" training), or my.npz:valid. {GRAMMAR}"
         ),
         READS_DATA,
     ],
