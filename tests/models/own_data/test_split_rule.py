@@ -94,7 +94,7 @@ def test_what_cannot_be_cut_is_refused():
 def test_an_empty_part_is_refused_and_its_remedy_works():
     source = from_arrays(X, np.arange(20) % 2)
     facts = learn(source, valid=0.0)
-    with pytest.raises(InputError, match="part 'valid' .*: expected samples, got none of 20"):
+    with pytest.raises(InputError, match=r"part 'valid' .*: expected samples, got none of 20"):
         load(source, facts=facts, split="valid")
     facts = learn(source, valid=0.2)
     assert len(load(source, facts=facts, split="valid")) == 4

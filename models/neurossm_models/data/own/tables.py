@@ -4,8 +4,8 @@ Cells are separated by the one of ``, ; TAB`` that the first line has most of. A
 cell that is no number is a header.
 
 Wide: the column headed ``label``, or else ``class``, ``target`` or ``y`` (not beside ``x``), is the
-label; ``group`` or ``subject`` is the group. Without such a heading a first or last column of texts is the label; else there are none.
-Empty cells at the end of a row are padding.
+label; ``group`` or ``subject`` is the group. Without such a heading a first or last column of texts
+is the label; else there are none. Empty cells at the end of a row are padding.
 
 Long: there is a column ``sample``. ``time`` (seconds, evenly spaced) or ``step`` orders the steps
 of a sample; the rest are channels, but for ``label`` and ``group`` as above. A label that changes
@@ -110,10 +110,10 @@ def read(path: Path) -> OwnSource:
 
 def _row(where: str, cells: list[str], channels: list[int]) -> NDArray[np.float64]:
     try:
-        return np.array([cells[index] for index in channels], dtype=np.float64)
+        found = np.array([cells[index] for index in channels], dtype=np.float64)
     except ValueError:
-        found = [numbers_of(where, [cells[index]], index + 1)[0] for index in channels]
-        return without_end(np.array(found))
+        found = np.array([numbers_of(where, [cells[index]], index + 1)[0] for index in channels])
+    return without_end(found)
 
 
 def _table(path: Path) -> Table:
