@@ -20,7 +20,7 @@ from typing import Any
 from neurossm.errors import InputError
 from neurossm_models.data.own.fields import assembled
 from neurossm_models.data.own.folder import combined
-from neurossm_models.data.own.memory import from_arrays, from_torch_dataset
+from neurossm_models.data.own.memory import from_arrays, from_torch_dataset, plain_array
 from neurossm_models.data.own.source import OwnSource
 from neurossm_models.data.own.spec import PARTS
 
@@ -114,20 +114,13 @@ def _source(where: str, value: Any) -> OwnSource:
         if value and set(value) <= set(PARTS):
             parts = {part: _source(f"{where} ({part})", one) for part, one in value.items()}
             return combined(name, where, parts)
-        return assembled(name, where, {str(key): _plain(one) for key, one in value.items()})
+        found = {str(key): plain_array(f"{where}: {key}", one) for key, one in value.items()}
+        return assembled(name, where, found)
     if isinstance(value, tuple | list) and len(value) == 2:
-        return from_arrays(_plain(value[0]), _plain(value[1]), name=name)
+        inputs, labels = (plain_array(where, one) for one in value)
+        return from_arrays(inputs, labels, name=name)
     if hasattr(value, "__array__") and getattr(value, "ndim", 0) >= 2:
-        return from_arrays(_plain(value), name=name)
+        return from_arrays(plain_array(where, value), name=name)
     if hasattr(value, "__getitem__") and not isinstance(value, tuple | list | str | bytes):
         return from_torch_dataset(value, name=name)
     raise InputError(where, expected=_EXPECTED, got=type(value).__name__)
-
-
-def _plain(value: Any) -> Any:
-    """Return a NumPy array of what can be one (torch tensors, lists); Rows stay."""
-    import numpy as np
-
-    from neurossm_models.data.rows import Rows
-
-    return value if isinstance(value, Rows) else np.asarray(value)

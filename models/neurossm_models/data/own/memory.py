@@ -45,10 +45,10 @@ def from_arrays(
     InputError, FormatError
         For another type or shape.
     """
-    found: dict[str, Any] = {"inputs": _array("inputs", inputs)}
+    found: dict[str, Any] = {"inputs": plain_array("inputs", inputs)}
     for key, given in (("labels", labels), ("lengths", lengths), ("groups", groups)):
         if given is not None:
-            found[key] = _array(key, given)
+            found[key] = plain_array(key, given)
     for key, names in (("channel_names", channel_names), ("class_names", class_names)):
         if len(names):
             found[key] = np.array(list(names), dtype=str)
@@ -59,7 +59,8 @@ def from_arrays(
     return assembled(name, name.rstrip("/"), found)
 
 
-def _array(where: str, given: ArrayLike) -> NDArray[Any]:
+def plain_array(where: str, given: ArrayLike) -> NDArray[Any]:
+    """Return what is given as an array; `InputError` for rows of unlike lengths."""
     try:
         return np.asarray(given)
     except ValueError:

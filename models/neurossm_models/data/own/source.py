@@ -150,6 +150,12 @@ def _check_counts(where: str, part: Part) -> None:
         if not array.ndim or len(array) != len(part):
             raise InputError(f"{where}: {name}", expected=f"shape ({len(part)}, ...), one a sample",
                              got=f"shape {array.shape}")  # fmt: skip
-    if part.lengths is not None and part.lengths.dtype.kind not in "iu":
+    if part.lengths is None:
+        return
+    if part.lengths.dtype.kind not in "iu":
         got = str(part.lengths.dtype)
         raise FormatError(f"{where}: lengths", expected="integers", got=got)
+    low, high, steps = int(part.lengths.min()), int(part.lengths.max()), part.inputs.shape[1]
+    if low < 1 or high > steps:
+        got = f"{low} to {high}"
+        raise InputError(f"{where}: lengths", expected=f"1 to {steps} steps", got=got)

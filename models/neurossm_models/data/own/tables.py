@@ -3,9 +3,9 @@
 Cells are separated by the one of ``, ; TAB`` that the first line has most of. A first line with a
 cell that is no number is a header.
 
-Wide: the column headed ``label``, ``class``, ``target`` or ``y`` is the label, and ``group`` the
-group. Without such a heading a first or last column of texts is the label; else there are none.
-Empty cells at the end of a row are padding.
+Wide: the column headed ``label``, or else ``class``, ``target`` or ``y`` (not beside ``x``), is the
+label; ``group`` or ``subject`` is the group. Without such a heading a first or last column of texts
+is the label; else there are none. Empty cells at the end of a row are padding.
 
 Long: there is a column ``sample``. ``time`` (seconds, evenly spaced) or ``step`` orders the steps
 of a sample; the rest are channels, but for ``label`` and ``group`` as above. A label that changes
@@ -27,8 +27,9 @@ from neurossm_models.data.own.long_table import read_long
 from neurossm_models.data.own.ragged import numbers_of, padded, text_lines, without_end
 from neurossm_models.data.own.source import WHOLE, OwnSource, Part
 
-LABELS = ("label", "labels", "class", "target", "y")
-GROUPS = ("group", "groups", "subject")
+AXIS = "y"  # beside x it is a channel
+LABELS = ("label", "class", "target", AXIS)
+GROUPS = ("group", "subject")
 SAMPLES = ("sample",)
 _REMEDY = "add a first line that names the columns, with one called label"
 
@@ -53,12 +54,14 @@ class Table:
     lines: list[int]
 
     def column(self, names: Sequence[str]) -> int | None:
-        """Return which column has one of these names, None if none has."""
-        found = [index for index, name in enumerate(self.header) if name in names]
-        if len(found) > 1:
-            raise FormatError(f"{self.path}: line 1", expected=f"one column called {names[0]}",
-                              got=" and ".join(self.header[index] for index in found))  # fmt: skip
-        return found[0] if found else None
+        """Return which column has the first of these names that is there, None if none is."""
+        for name in names:
+            if self.header.count(name) > 1:
+                got = str(self.header.count(name))
+                raise FormatError(f"{self.path}: line 1", expected=f"one column {name}", got=got)
+            if name in self.header and not (name == AXIS and "x" in self.header):
+                return self.header.index(name)
+        return None
 
     def texts(self, column: int | None) -> NDArray[np.str_] | None:
         """Return the cells of a column."""
@@ -107,10 +110,10 @@ def read(path: Path) -> OwnSource:
 
 def _row(where: str, cells: list[str], channels: list[int]) -> NDArray[np.float64]:
     try:
-        return np.array([cells[index] for index in channels], dtype=np.float64)
+        found = np.array([cells[index] for index in channels], dtype=np.float64)
     except ValueError:
-        found = [numbers_of(where, [cells[index]], index + 1)[0] for index in channels]
-        return without_end(np.array(found))
+        found = np.array([numbers_of(where, [cells[index]], index + 1)[0] for index in channels])
+    return without_end(found)
 
 
 def _table(path: Path) -> Table:
