@@ -171,7 +171,7 @@ def note_clipped(console: Console, clipped: int, data: Dataset) -> None:
     values = steps * data.shape[2]
     console.note_once(
         f"note: data {data.name!r}: {clipped:,} of {values:,} input values ({clipped / values:.2%})"
-        " are beyond the range of the input and saturate; its scale was learned in training"
+        " are beyond what the integers of the input hold, and saturate"
     )
 
 

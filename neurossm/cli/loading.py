@@ -8,11 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neurossm.errors import InputError
+from neurossm.fixed.scaling import MOST_BITS
 from neurossm.interface import Interface
 
 if TYPE_CHECKING:
     from neurossm.graph import Graph
     from neurossm_models.data import Dataset, Task
+
+SPIKES = (
+    "for real numbers import the network with --input BITS:FRAC, such as --input 12:10; or make"
+    " spikes of them"
+)
 
 
 def load_data(spec: str, data_dir: str, graph: Graph | None = None) -> Dataset:
@@ -32,10 +39,20 @@ def load_data(spec: str, data_dir: str, graph: Graph | None = None) -> Dataset:
     if facts is not None:
         return load(spec, root, facts=facts).trimmed()
     unit, tokens = unit_of(graph)
-    return load(
-        spec, root, unit=unit, vocabulary=tokens, kind=about.task if "task" in graph.meta else "",
-        class_names=about.class_names, say=note,
-    ).trimmed()  # fmt: skip
+    out = graph.nodes[graph.inputs[0]].out if graph.inputs else None
+    spikes = out is not None and out.is_spike
+    try:
+        return load(
+            spec, root, unit=None if spikes else unit, vocabulary=tokens,
+            bits=MOST_BITS if out is None or spikes else out.bits - 1,
+            kind=about.task if "task" in graph.meta else "", class_names=about.class_names,
+            say=note,
+        ).trimmed()  # fmt: skip
+    except InputError as error:
+        if spikes and error.where.endswith(": inputs"):
+            raise InputError(error.where, expected=f"{error.expected} for an input of spikes",
+                             got=error.got, remedy=SPIKES) from None  # fmt: skip
+        raise
 
 
 def note(text: str) -> None:

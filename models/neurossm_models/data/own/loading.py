@@ -41,6 +41,7 @@ def load_own(
     root: str | Path | None = None,
     facts: Task | None = None,
     split: str = "",
+    bits: int = MOST_BITS,
     kind: str = "",
     class_names: tuple[str, ...] = (),
     say: Callable[[str], object] | None = None,
@@ -62,6 +63,8 @@ def load_own(
         What was learned from the training part: scale, classes, task, split.
     split
         Which part, where the spec says none.
+    bits
+        Without facts: magnitude bits of the network's input, at which real numbers saturate.
     kind, class_names
         Without facts: the task and its classes, where they are known; else what the labels say.
     say
@@ -89,7 +92,7 @@ def load_own(
     if facts is None:
         names, classes = class_names or _all_names(source, kind), 0
         tokens = source.vocabulary or vocabulary
-        rows, scaling = _without_facts(source, part, unit, scale, tokens, say), None
+        rows, scaling = _without_facts(source, part, unit, scale, tokens, bits, say), None
     else:
         _check_fit(source, facts)
         names, classes, tokens = facts.class_names, facts.classes, facts.vocabulary
@@ -151,7 +154,7 @@ def _by_facts(source: OwnSource, part: Part, facts: Task) -> NDArray[Any] | Rows
 
 
 def _without_facts(
-    source: OwnSource, part: Part, unit: float | None, scale: float, tokens: int,
+    source: OwnSource, part: Part, unit: float | None, scale: float, tokens: int, bits: int,
     say: Callable[[str], object] | None,
 ) -> NDArray[Any] | Rows:  # fmt: skip
     """Return whole numbers as they are; others in units, where there is one."""
@@ -167,7 +170,7 @@ def _without_facts(
     channels = source.features
     every = np.full(channels, unit)
     checked = Valid(part.inputs, part.lengths, np.zeros(channels), source.where)
-    return Integers(checked, Scaling(every, np.zeros(channels), every, MOST_BITS))
+    return Integers(checked, Scaling(every, np.zeros(channels), every, bits))
 
 
 def _whole(source: OwnSource, part: Part) -> NDArray[Any] | Rows:
