@@ -75,7 +75,7 @@ def load_run(run: str) -> Graph:
     from neurossm_models.train import load_model
 
     model, recipe = load_model(run)
-    if recipe.model.bidirectional:
+    if recipe.network.bidirectional:
         raise GraphError(
             f"run {run!r}",
             expected="a causal network",
@@ -101,7 +101,7 @@ def causal_counterpart(recipe: Recipe) -> str:
     for name in recipe_names():
         if name.endswith("-causal"):
             other = load_recipe(name)
-            if (other.data.name, other.model.family) == (recipe.data.name, recipe.model.family):
+            if (other.data.name, other.network.family) == (recipe.data.name, recipe.network.family):
                 return f"recipe {name!r}"
     return "the same recipe with model.bidirectional = false"
 

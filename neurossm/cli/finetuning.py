@@ -10,6 +10,7 @@ from neurossm.errors import InputError
 if TYPE_CHECKING:
     from neurossm.passes import Quantize
     from neurossm_converters.twin import IntegerTwin
+    from neurossm_models.data import Task
     from neurossm_models.train import Recipe
     from neurossm_models.train.finetune_config import FinetuneConfig
 
@@ -37,7 +38,7 @@ def finetune_changes(
             raise InputError(alone, expected=f"{missing} beside it", got="none")
         return []
     own = load_recipe(recipe)
-    calibrate = calibrate or f"{own.data.name}:train:{CALIBRATION_SAMPLES}"
+    calibrate = calibrate or f"{own.data.title}:train:{CALIBRATION_SAMPLES}"
     changes = [] if own.finetune else shorter_schedule(own.train.lr, own.train.ssm_lr)
     changes += [f"finetune.{key}={value}" for key, value in widths.items()]
     # a JSON string is a TOML one
@@ -48,19 +49,21 @@ def finetune_changes(
     ]
 
 
-def make_twin(recipe: Recipe) -> IntegerTwin:
+def make_twin(recipe: Recipe, facts: Task) -> IntegerTwin:
     """Return what runs the integers of the networks of a recipe."""
+    from neurossm_converters.from_torch.readouts import scale_of
     from neurossm_converters.twin import IntegerTwin
-    from neurossm_models.data import load, task
+    from neurossm_models.data import load
 
     assert recipe.finetune is not None
     settings = quantizer(recipe.finetune)
-    data, facts = load(recipe.finetune.calibrate), task(recipe.data.name)
-    if data.name != recipe.data.name:
+    own = facts if recipe.data.path else None
+    data = load(recipe.finetune.calibrate, facts=own)
+    if recipe.data.name and data.name != recipe.data.name:
         expected = f"a part of {recipe.data.name!r}"
         raise InputError("recipe [finetune] calibrate", expected=expected, got=repr(data.name))
     return IntegerTwin(
-        settings, data.inputs, steps=facts.steps, scale=facts.scale, bits=facts.bits,
+        settings, data.inputs, steps=facts.steps, scale=scale_of(facts), bits=facts.bits,
         lengths=data.lengths,
     )  # fmt: skip
 
