@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,6 @@ class SlicedRows(Rows):
     def __init__(self, path: Path, key: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self._path, self._key, self.dtype = path, key, dtype
         self._shape = (*shape, 1) if len(shape) == 2 else shape
-        self._file: h5py.File | None = None
-        self._process = 0
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -36,25 +33,18 @@ class SlicedRows(Rows):
         positions = positions_of(index, len(self))
         wanted, place = np.unique(positions, return_inverse=True)
         found = np.empty((len(wanted), *self._shape[1:]), self.dtype)
-        data = self._data()
         try:
-            for first, last in stored.runs(wanted):
-                start = int(wanted[first])
-                piece = data[start : start + last - first]
-                found[first:last] = piece.reshape(last - first, *self._shape[1:])
-        except OSError as error:
+            with h5py.File(self._path, "r") as file:
+                data = file[self._key]
+                for first, last in stored.runs(wanted):
+                    start = int(wanted[first])
+                    piece = data[start : start + last - first]
+                    found[first:last] = piece.reshape(last - first, *self._shape[1:])
+        except (OSError, KeyError, ValueError) as error:
             got = str(error)
             where = f"{self._path}: {self._key}"
             raise FormatError(where, expected="an HDF5 file that is whole", got=got) from None
         return found if len(wanted) == len(positions) and _rising(place) else found[place]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None}
-
-    def _data(self) -> h5py.Dataset:
-        if self._file is None or self._process != os.getpid():
-            self._file, self._process = h5py.File(self._path, "r"), os.getpid()
-        return self._file[self._key]
 
 
 def read(path: Path) -> OwnSource:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from neurossm_models.data.own.answers import CLASSES, class_names_of, encoded, k
 from neurossm_models.data.own.opening import opened
 from neurossm_models.data.own.parts import resolved, samples_of
 from neurossm_models.data.own.scale import AUTO, NORMALIZE, PER_CHANNEL, STANDARD, scaling_of
-from neurossm_models.data.own.source import OwnSource, Part
+from neurossm_models.data.own.source import OwnSource
 from neurossm_models.data.own.spec import TRAIN
 from neurossm_models.data.own.split import SplitRule
 from neurossm_models.data.own.statistics import Statistics, statistics_of
@@ -42,8 +43,11 @@ def learn(
     seed: int = 0,
     by: str = "",
     limit: int = 0,
+    root: str | Path | None = None,
 ) -> Task:
     """Return the facts of data of one's own, from one pass over its training part.
+
+    Only the steps of the longest sequence are those of all parts.
 
     Parameters
     ----------
@@ -62,6 +66,8 @@ def learn(
         How parts are cut that the data do not have; see `SplitRule`.
     limit
         Look at no more than so many samples, evenly spread; 0: all of the training part.
+    root
+        Data root, where packages keep their data sets.
 
     Raises
     ------
@@ -76,11 +82,11 @@ def learn(
     check_whole("limit", limit, 0)
     if bits > MOST_BITS:
         raise InputError("bits", expected=f"1 to {MOST_BITS}", got=str(bits))
-    source, asked = opened(spec)
+    source, asked = opened(spec, root)
     if asked.split not in ("", TRAIN):
         raise InputError(f"data {asked.text!r}", expected="the training part to learn from",
                          got=asked.split)  # fmt: skip
-    kind = kind_of_labels(source.where, source.training, task)
+    kind = kind_of_labels(source.where, source.training, task or source.task)
     rule = resolved(source, SplitRule(valid, test, seed, by), kind)
     part, positions = samples_of(source, TRAIN, rule, kind)
     positions = positions[: asked.count]
@@ -91,7 +97,7 @@ def learn(
     scaling = None if source.vocabulary else scaling_of(found, bits, per_channel, normalize)
     _check_tokens(source, found)
     return Task(
-        steps=_longest(part, positions),
+        steps=_longest(source),
         scale=common_scale(scaling),
         classes=_classes(source, kind, labels, names),
         vocabulary=source.vocabulary,
@@ -120,10 +126,12 @@ def _pairs(source: OwnSource) -> bool:
     return source.vocabulary > 0 and source.features == 2
 
 
-def _longest(part: Part, positions: NDArray[np.int64]) -> int:
-    if part.lengths is None:
-        return int(part.inputs.shape[1])
-    return int(part.lengths[positions].max())
+def _longest(source: OwnSource) -> int:
+    """Return the steps of the longest sequence of all parts: a shape, not learned."""
+    return max(
+        int(part.inputs.shape[1] if part.lengths is None else part.lengths.max())
+        for part in source.parts.values()
+    )
 
 
 def _check_tokens(source: OwnSource, found: Statistics) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
+from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,8 +29,6 @@ class StoredRows(Rows):
         self._path, self._offset, self.dtype = path, offset, dtype
         self._shape = (*shape, 1) if len(shape) == 2 else shape
         self._bytes = math.prod(self._shape[1:]) * dtype.itemsize
-        self._file: BinaryIO | None = None
-        self._process = 0
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -45,22 +43,18 @@ class StoredRows(Rows):
         in_order = bool(np.all(order == np.arange(len(order))))
         into = found if in_order else np.empty_like(found)
         flat = into.reshape(len(positions), -1).view(np.uint8) if found.size else into
-        for first, last in runs(positions[order]):
-            self._read(flat[first:last], int(positions[order[first]]))
+        with self._path.open("rb", buffering=0) as file:
+            for first, last in runs(positions[order]):
+                self._read(file, flat[first:last], int(positions[order[first]]))
         if not in_order:
             found[order] = into
         return found
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None}
-
-    def _read(self, into: NDArray[np.uint8], first: int) -> None:
-        if self._file is None or self._process != os.getpid():
-            self._file, self._process = self._path.open("rb", buffering=0), os.getpid()
-        start, view, done = self._offset + first * self._bytes, memoryview(into).cast("B")  # type: ignore[arg-type], 0
-        self._file.seek(start)
+    def _read(self, file: FileIO, into: NDArray[np.uint8], first: int) -> None:
+        start, view, done = self._offset + first * self._bytes, memoryview(into.data).cast("B"), 0
+        file.seek(start)
         while done < len(view):
-            count = self._file.readinto(view[done:])  # type: ignore[attr-defined]
+            count = file.readinto(view[done:])
             if not count:
                 got = f"its end in sample {first + done // self._bytes}"
                 expected = f"{self._bytes} bytes a sample"
