@@ -65,8 +65,10 @@ REMEDIES = {
 OTHER_BLOCKS = "train with the blocks of slayer.block.cuba"
 
 
-def checked(builder: Builder, path: str, module: Any, source: str) -> Place:
+def checked(builder: Builder, path: str, module: Any, source: str, shifts: bool = False) -> Place:
     """Return where a block stands, if nothing about it is beyond what nodes have.
+
+    With `shifts`, it may delay its spikes by a step.
 
     Raises
     ------
@@ -76,7 +78,7 @@ def checked(builder: Builder, path: str, module: Any, source: str) -> Place:
     at = Place(builder, path, module, source, "SLAYER")
     neuron = module.neuron
     at.require("count_log", False, "use count_log=False")
-    if getattr(module, "delay_shift", False):
+    if getattr(module, "delay_shift", False) and not shifts:
         at.refuse("delay_shift", "False", "True, which delays its spikes by a step",
                   "set block.delay_shift = False: the same spikes, a step earlier")  # fmt: skip
     at.require("delay", None, "train without delays: no node has any")
