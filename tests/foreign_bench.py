@@ -24,7 +24,11 @@ from neurossm.nodes import LIF, Input, Output, Threshold
 from neurossm.passes import Quantize, calibrate, fold_batch_norm
 from neurossm_converters.from_torch.blocks import BLOCKS
 from neurossm_converters.from_torch.builder import Builder
-from neurossm_converters.from_torch.foreign import foreign_converters, foreign_remedies
+from neurossm_converters.from_torch.foreign import (
+    foreign_containers,
+    foreign_converters,
+    foreign_remedies,
+)
 from neurossm_converters.from_torch.layers import LAYERS, REMEDIES
 
 CHANNELS, SAMPLES, STEPS = 24, 3, 250
@@ -50,7 +54,8 @@ class Compared:
 
 def builder() -> Builder:
     """Return a builder of every table there is."""
-    return Builder(LAYERS | BLOCKS | foreign_converters(), REMEDIES | foreign_remedies())
+    converters = LAYERS | BLOCKS | foreign_containers() | foreign_converters()
+    return Builder(converters, REMEDIES | foreign_remedies())
 
 
 def graph_of(module: nn.Module, channels: int, bits: int = 16, frac: int = FRAC,

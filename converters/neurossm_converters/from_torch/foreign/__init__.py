@@ -35,8 +35,13 @@ HOMES: tuple[tuple[str, Mapping[str, Converter]], ...] = (
     ("spikingjelly.activation_based.neuron", spikingjelly.NEURONS),
     ("spikingjelly.activation_based.layer", spikingjelly.PARTS),
     ("sinabs.layers", sinabs.LAYERS),
-    ("sinabs.network", sinabs.NETWORKS),
     (f"{SLAYER}.cuba", slayer.CONVERTERS),
+)
+CONTAINERS: tuple[tuple[str, Mapping[str, Converter]], ...] = (
+    ("norse.torch", norse.CONTAINERS),
+    ("spikingjelly.activation_based.layer", spikingjelly.CONTAINERS),
+    ("sinabs.layers", sinabs.CONTAINERS),
+    ("sinabs.network", sinabs.NETWORKS),
 )
 REMEDIES: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("snntorch", snntorch.REMEDIES),
@@ -57,6 +62,14 @@ def foreign_converters() -> dict[type[nn.Module], Converter]:
         for kind in _copies(name, companion):
             found[kind] = converter
     return found
+
+
+def foreign_containers() -> dict[type[nn.Module], Converter]:
+    """Return the converters of modules that only hold others, one behind the other.
+
+    They are for `Builder.convert`; whoever follows a forward goes through these by itself.
+    """
+    return _classes(CONTAINERS)
 
 
 def foreign_remedies() -> dict[type[nn.Module], str]:

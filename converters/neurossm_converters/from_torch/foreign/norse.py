@@ -116,9 +116,8 @@ CONVERTERS: dict[str, Converter] = {
     "LI": li,
     "LIBoxCell": li_box,
     "LILinearCell": li_linear,
-    "SequentialState": sequential,
-    "Lift": lift,
 }
+CONTAINERS: dict[str, Converter] = {"SequentialState": sequential, "Lift": lift}
 
 REMEDIES = {
     **{

@@ -87,8 +87,8 @@ LAYERS: dict[str, Converter] = {
     "ALIFSqueeze": adaptive,
     "ExpLeak": leaky,
     "ExpLeakSqueeze": leaky,
-    "Repeat": inner("module"),
 }
+CONTAINERS: dict[str, Converter] = {"Repeat": inner("module")}
 NETWORKS: dict[str, Converter] = {"Network": inner("spiking_model")}
 
 REMEDIES = {

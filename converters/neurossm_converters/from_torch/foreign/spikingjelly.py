@@ -113,6 +113,9 @@ PARTS: dict[str, Converter] = {
     "BatchNorm1d": batch_norm,
     "Dropout": dropout,
     "VotingLayer": voting,
+}
+
+CONTAINERS: dict[str, Converter] = {
     "SeqToANNContainer": container,
     "MultiStepContainer": container,
     "StepModeContainer": container,
