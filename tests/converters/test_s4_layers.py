@@ -245,3 +245,9 @@ def test_a_model_without_norms_needs_none():
     state = {k: v for k, v in state_of("model").items() if not k.startswith("norms")}
     graph = from_s4_checkpoint(state, **(MODEL | {"prenorm": False}))
     assert np.isfinite(logits(graph)[0]).all()
+
+
+def test_a_class_of_the_same_name_that_is_built_otherwise_is_refused():
+    layer = own_layer()
+    del layer.kernel.log_dt
+    assert "a part 'kernel.log_dt'" in refusal(layer, 6)

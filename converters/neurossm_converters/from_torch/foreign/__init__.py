@@ -23,8 +23,21 @@ from neurossm_converters.from_torch.foreign import (
     snntorch,
     spikingjelly,
 )
+from neurossm_converters.from_torch.foreign.s4_checkpoint import from_s4_checkpoint
+from neurossm_converters.from_torch.foreign.slayer_integers import from_slayer
+from neurossm_converters.from_torch.foreign.states import reset_states
 
 Value = TypeVar("Value")
+
+__all__ = [
+    "foreign_containers",
+    "foreign_converters",
+    "foreign_membranes",
+    "foreign_remedies",
+    "from_s4_checkpoint",
+    "from_slayer",
+    "reset_states",
+]
 
 SLAYER = "lava.lib.dl.slayer.block"
 

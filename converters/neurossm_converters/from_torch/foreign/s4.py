@@ -87,6 +87,8 @@ def add_layer(
 def s4d(builder: Builder, path: str, module: nn.Module, source: str) -> str:
     """Add the `S4D` of s4d.py."""
     at = _place(builder, path, module, source)
+    _check_parts(at, *(f"kernel.{name}" for name in ("log_dt", "log_A_real", "A_imag", "C")),
+                 "D", "activation", "dropout", "output_linear")  # fmt: skip
     m, kernel = at.module, at.module.kernel
     a = -np.exp(array(kernel.log_A_real)) + 1j * array(kernel.A_imag)
     c = pairs(kernel.C)
@@ -101,6 +103,8 @@ def s4d(builder: Builder, path: str, module: nn.Module, source: str) -> str:
 def s4_block(builder: Builder, path: str, module: nn.Module, source: str) -> str:
     """Add the `S4Block` of s4.py with a diagonal kernel (S4D)."""
     at = _place(builder, path, module, source)
+    _check_parts(at, *(f"layer.{name}" for name in ("kernel", "D", "activation", "drop")),
+                 "layer.drop_kernel", "mult_activation", "drop", "output_linear")  # fmt: skip
     m, layer = at.module, at.module.layer
     for name in ("gate", "bottleneck"):
         at.require(name, None, f"train with {name}=None")
@@ -147,6 +151,17 @@ def pairs(tensor: torch.Tensor) -> Complex:
 
 def _place(builder: Builder, path: str, module: Any, source: str) -> Place:
     return Place(builder, path, module, source, "state-spaces/s4")
+
+
+def _check_parts(at: Place, *names: str) -> None:
+    """Refuse a class of the same name that is built otherwise."""
+    for name in names:
+        part = at.module
+        for step in name.split("."):
+            part = getattr(part, step, None)
+        if part is None:
+            at.refuse("", f"a part {name!r}, as in the repository", "none",
+                      "give from_torch a converter for this class")  # fmt: skip
 
 
 def _complex(tensor: torch.Tensor) -> Complex:

@@ -1,12 +1,12 @@
-"""CUBA blocks of lava-dl SLAYER (0.6.0) in their real meaning: `Dense` and `Affine`.
+"""CUBA blocks of lava-dl SLAYER (0.6.0) in a graph of real numbers: `Dense` and `Affine`.
 
-A block computes with weights of 8 bits and decays of 12 bits, and its states are whole numbers of
-``1 / s_scale``, rounded toward zero at each step. What stands here are its weights and decays
-exactly as it has them, without that rounding of states::
+A block computes with weights of 8 bits and decays of 12 bits::
 
     u = (1 - iDecay / 4096) u + W x     v = (1 - vDecay / 4096) v + u     s = 1[v > threshold]
 
-so spikes that hang on a rounding differ. Bit for bit are the integers of a whole network:
+and its states are whole numbers of ``1 / s_scale``, each product rounded toward zero. A graph of
+real numbers has no such rounding, so only states that need none are expressed here: those with a
+decay of 0 or 4096. The integers of any network of such blocks are those of
 `neurossm_converters.from_torch.foreign.slayer_integers`.
 """
 
@@ -27,6 +27,7 @@ PART = 2**12  # of decays
 def dense(builder: Builder, path: str, module: torch.nn.Module, source: str) -> str:
     """Add `slayer.block.cuba.Dense`: synapses, a current, and a membrane with a hard reset."""
     at = checked(builder, path, module, source)
+    _check_rounding(at)
     inner = Place(builder, path, module, _synapses(at), at.library)
     neuron = at.module.neuron
     keep = 1 - inner.each(neuron.cx_voltage_decay, "voltage_decay") / PART
@@ -44,6 +45,7 @@ def affine(builder: Builder, path: str, module: torch.nn.Module, source: str) ->
     at = checked(builder, path, module, source)
     if not at.module.dynamics:
         return _synapses(at, "")
+    _check_rounding(at)
     inner = Place(builder, path, module, _synapses(at), at.library)
     keep = 1 - inner.each(at.module.neuron.cx_voltage_decay, "voltage_decay") / PART
     return inner.pole(keep, np.ones(inner.channels), source=_current(inner))
@@ -106,6 +108,17 @@ def weights(at: Place) -> torch.Tensor:
     if synapse.pre_hook_fx is not None:
         weight = synapse.pre_hook_fx(weight)
     return weight.detach().flatten(1)
+
+
+def _check_rounding(at: Place) -> None:
+    for name in ("current", "voltage"):
+        decay = np.ravel(getattr(at.module.neuron, f"cx_{name}_decay"))
+        if not np.all((decay == 0) | (decay == PART)):
+            at.refuse(
+                f"neuron.{name}_decay", f"0 or {PART}, where no state is rounded", int(decay[0]),
+                "take the integers that it computes with: from_slayer(blocks) of"
+                " neurossm_converters.from_torch.foreign",
+            )  # fmt: skip
 
 
 def _synapses(at: Place, suffix: str = "synapses") -> str:

@@ -49,7 +49,7 @@ def synaptic(builder: Builder, path: str, module: torch.nn.Module, source: str) 
     """Add `snntorch.Synaptic`: the current moves first, the membrane takes what it became."""
     at = _place(builder, path, module, source)
     beta = at.each(at.module.beta.clamp(0, 1), "beta")
-    if _mechanism(at) == "zero" and at.module.reset_delay:
+    if _mechanism(at) == "zero" and getattr(at.module, "reset_delay", True):
         at.refuse("reset_mechanism", '"subtract" or "none"', '"zero", which loses an input too',
                   'use reset_delay=False with it, or reset_mechanism="subtract"')  # fmt: skip
     how, taken = _reset(at)

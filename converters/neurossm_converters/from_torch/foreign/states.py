@@ -33,7 +33,7 @@ def reset_states(model: nn.Module) -> None:
         elif slayer is not None and isinstance(module, slayer):
             _clear(module, "current_state", "voltage_state", size=1)
         if getattr(module, "delay_buffer", None) is not None and slayer is not None:
-            module.delay_buffer = None
+            setattr(module, "delay_buffer", None)  # noqa: B010
 
 
 def _clear(module: nn.Module, *names: str, size: int = 0) -> None:
