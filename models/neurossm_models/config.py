@@ -15,7 +15,10 @@ INITS = ("lin", "inv", "legs")
 DISCRETIZATIONS = ("zoh", "bilinear")
 MIXINGS = ("glu", "linear")
 NORMS = ("batch", "layer", "none")
-READOUTS = ("mean", "sequence", "pair")
+MEAN, LAST, MAX, SUM, LEAKY = "mean", "last", "max", "sum", "leaky"
+EVERY_STEP, PAIR = "every-step", "pair"
+READOUTS = (MEAN, LAST, MAX, SUM, LEAKY, EVERY_STEP, PAIR)
+OLD_READOUTS = {"sequence": EVERY_STEP}  # what older recipes call it
 NEURON_FORMS = ("auto", "native", "loop", "boundary", "sdn")
 SURROGATES = ("arctan", "triangle", "fast_sigmoid")
 MOST_STATES = 1024  # initial poles may need the eigenvalues of a matrix of that size
@@ -59,8 +62,12 @@ class NetworkConfig:
     dropout
         Probability with which a feature is silenced for a whole sequence while training.
     readout
-        ``"mean"`` over time, ``"sequence"`` (logits at every step), or ``"pair"`` (two sequences
-        side by side, one answer).
+        How an answer is made of what the decoder says over time: ``"mean"``, ``"last"``, ``"max"``,
+        ``"sum"``, ``"leaky"``, ``"every-step"`` (an answer at each step; also by its old name
+        ``"sequence"``), see `neurossm_models.readouts`; or ``"pair"`` (two sequences side by side,
+        one answer).
+    readout_leak
+        Of the readout ``"leaky"``: the factor by which what was said decays in a step.
 
     Raises
     ------
@@ -84,7 +91,8 @@ class NetworkConfig:
     norm: str = "batch"
     prenorm: bool = True
     dropout: float = 0.0
-    readout: str = "mean"
+    readout: str = MEAN
+    readout_leak: float = 0.9
 
     NAME: ClassVar[str] = ""
 
@@ -113,7 +121,9 @@ class NetworkConfig:
         check_choice("model init", self.init, INITS)
         check_choice("model discretization", self.discretization, DISCRETIZATIONS)
         check_choice("model norm", self.norm, NORMS)
+        object.__setattr__(self, "readout", OLD_READOUTS.get(self.readout, self.readout))
         check_choice("model readout", self.readout, READOUTS)
+        check_leak("model readout_leak", self.readout_leak)
 
     @property
     def least_parameters(self) -> int:

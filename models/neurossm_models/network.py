@@ -17,11 +17,19 @@ from neurossm.errors import InputError
 from neurossm_models.arguments import check_whole
 from neurossm_models.binary_s4d import BinaryS4DBlock
 from neurossm_models.block import Block, Restraint, States
-from neurossm_models.config import FAMILIES, NetworkConfig, check_choice, check_neuron_form
+from neurossm_models.config import (
+    FAMILIES,
+    PAIR,
+    NetworkConfig,
+    check_choice,
+    check_neuron_form,
+)
 from neurossm_models.gsu import GSUBlock
 from neurossm_models.inputs import check_lengths, check_shape, check_tokens
 from neurossm_models.layers import check_precision, check_tensor, mix
 from neurossm_models.neurons import LIF
+from neurossm_models.readouts import answer, at_each_step, before_first, carry
+from neurossm_models.readouts import mean as _mean
 from neurossm_models.s4d import FORMS, S4D
 from neurossm_models.spike_ssm import SPikESSMBlock
 from neurossm_models.spikingssm import SpikingSSMBlock
@@ -62,7 +70,7 @@ class State:
     blocks
         The state of each block: modes, complex, (B, H, M), then what its neuron keeps, (B, H).
     total
-        Sum of the decoder's outputs so far, shape (B, C).
+        What the readout carries, shape (B, C): of a mean, the sum of the decoder's outputs so far.
     steps
         Time steps seen.
     """
@@ -75,9 +83,9 @@ class State:
 class Network(nn.Module):
     """A classifier of sequences, of the family that its configuration names.
 
-    ``r = encoder(x)``, the blocks, and a readout: the mean over time of ``decoder(r_t)``, or
-    ``decoder(r_t)`` itself. Unless it is bidirectional every part is causal: the readout after t
-    steps is the answer to the first t steps.
+    ``r = encoder(x)``, the blocks, and a readout of ``decoder(r_t)``, such as its mean over time
+    (`neurossm_models.readouts`). Unless it is bidirectional every part is causal: the readout
+    after t steps is the answer to the first t steps.
 
     Parameters
     ----------
@@ -98,7 +106,7 @@ class Network(nn.Module):
         block = BLOCKS[config.family]
         self.blocks = nn.ModuleList(block(config) for _ in range(config.layers))
         self.compare: nn.Module | None = None
-        if config.readout == "pair":
+        if config.readout == PAIR:
             self.compare = nn.Sequential(nn.Linear(4 * config.width, config.width), nn.ReLU())
         self.decoder = nn.Linear(config.width, config.classes)
 
@@ -133,12 +141,12 @@ class Network(nn.Module):
             2 i + 1 belong together.
         lengths
             Steps of each sequence that count, shape (B,); None: all. The rest is padding at the
-            end, which a mean leaves out.
+            end, which no readout of a sequence sees.
 
         Returns
         -------
         Tensor
-            Shape (B, C); (B / 2, C) for ``"pair"``, (B, L, C) for ``"sequence"``.
+            Shape (B, C); (B / 2, C) for ``"pair"``, (B, L, C) for ``"every-step"``.
 
         Raises
         ------
@@ -150,11 +158,12 @@ class Network(nn.Module):
         return self._logits(r, lengths)
 
     def forward_sequence(self, x: Tensor) -> Tensor:
-        """Return the mean readout after every step: (B, L, F) to (B, L, C)."""
+        """Return the readout after every step, as if it were the last: (B, L, F) to (B, L, C)."""
         self._check_single("Network.forward_sequence")
         r, _ = self._stream(x)
-        steps = torch.arange(1, r.shape[-1] + 1, dtype=r.dtype, device=r.device)
-        return (mix(self.decoder, r).cumsum(-1) / steps).permute(1, 2, 0)
+        config = self.config
+        each = at_each_step(config.readout, config.readout_leak, mix(self.decoder, r))
+        return each.permute(1, 2, 0)
 
     def record(self, x: Tensor, lengths: Tensor | None = None) -> Recording:
         """Return the logits together with the spikes of every block; see `forward`."""
@@ -171,11 +180,11 @@ class Network(nn.Module):
         """Return the state before the first step, for `batch` sequences side by side."""
         check_whole("Network.initial_state batch", batch, 1)
         states = tuple(block.initial_state(batch) for block in self._blocks())
-        total = torch.zeros(batch, self.config.classes, dtype=self.decoder.weight.dtype)
-        return State(states, total.to(self.decoder.weight.device), 0)
+        like = self.decoder.weight.new_empty(batch, self.config.classes)
+        return State(states, before_first(self.config.readout, like), 0)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return the mean readout after one more time step, and the state to carry on.
+        """Return the readout after one more time step, and the state to carry on.
 
         Parameters
         ----------
@@ -187,7 +196,7 @@ class Network(nn.Module):
         Returns
         -------
         tuple of Tensor and State
-            The running logits (B, C), equal to `forward_sequence` at this step within rounding.
+            The running answer (B, C), equal to `forward_sequence` at this step within rounding.
 
         Raises
         ------
@@ -212,8 +221,10 @@ class Network(nn.Module):
         for block, before in zip(self._blocks(), state.blocks, strict=True):
             r, after = block.step(r, before)
             states.append(after)
-        total = state.total + self.decoder(r)
-        return total / (state.steps + 1), State(tuple(states), total, state.steps + 1)
+        config, steps = self.config, state.steps + 1
+        x = self.decoder(r)
+        answered, total = carry(config.readout, config.readout_leak, state.total, x, steps)
+        return answered, State(tuple(states), total, steps)
 
     def _stream(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Return the residual stream after the last block and the spikes of each, (H, B, L)."""
@@ -242,28 +253,19 @@ class Network(nn.Module):
         """Return the readout of the residual stream (H, B, L)."""
         if lengths is not None:
             check_lengths(lengths, r)
-        if self.config.readout == "sequence":
-            return mix(self.decoder, r).permute(1, 2, 0)
-        mean = _mean(r, lengths)
-        if self.compare is not None:
-            one, two = mean[0::2], mean[1::2]
-            mean = self.compare(torch.cat([one, two, one * two, one - two], 1))
-        # The decoder is affine, so the mean may be taken before it: L times less work.
-        logits: Tensor = self.decoder(mean)
+        if self.compare is None:
+            config = self.config
+            return answer(config.readout, config.readout_leak, r, lengths, self.decoder)
+        means = _mean(r, lengths)
+        one, two = means[0::2], means[1::2]
+        compared = self.compare(torch.cat([one, two, one * two, one - two], 1))
+        logits: Tensor = self.decoder(compared)
         return logits
 
     def _check_single(self, where: str) -> None:
-        if self.config.readout == "pair":
+        if self.config.readout == PAIR:
             got = 'the readout "pair"'
             raise InputError(where, expected="a network of single sequences", got=got)
 
     def _blocks(self) -> list[Block]:
         return cast(list[Block], list(self.blocks))  # also compiled ones
-
-
-def _mean(r: Tensor, lengths: Tensor | None) -> Tensor:
-    """Return the mean over time of (H, B, L), or over the first steps of each: (B, H)."""
-    if lengths is None:
-        return r.mean(-1).T
-    inside = torch.arange(r.shape[-1], device=r.device) < lengths[:, None]
-    return ((r * inside).sum(-1) / lengths).T

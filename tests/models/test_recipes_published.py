@@ -31,7 +31,7 @@ def tiny_data(recipe, steps=6, count=4):
     tokens, pairs = recipe.model.vocabulary, facts.readout == "pair"
     channels = 2 if pairs else 1
     inputs = rng.integers(0, tokens or 200, (count, steps, channels)).astype(np.int32)
-    per_step = facts.readout == "sequence"
+    per_step = facts.readout == "every-step"
     labels = rng.integers(0, recipe.model.classes, (count, steps) if per_step else count)
     lengths = rng.integers(2, steps + 1, (count, 2) if pairs else count) if tokens else None
     return Dataset("x", "train", inputs, facts.scale, labels, "random", tokens, lengths)

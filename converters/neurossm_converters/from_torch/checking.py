@@ -21,6 +21,7 @@ from neurossm.errors import GraphError
 from neurossm.graph import Graph
 from neurossm.nodes import LIF as LIFNode
 from neurossm.nodes import Embedding, PiecewiseLinear, TernaryThreshold, Threshold
+from neurossm_converters.from_torch.readouts import Scale, answered
 from neurossm_models.gsu import GatedSpikingUnit
 from neurossm_models.network import Network
 
@@ -30,7 +31,7 @@ Reals = NDArray[np.float64]
 
 
 @torch.no_grad()
-def check_example(graph: Graph, model: Network, *, steps: int, scale: float) -> None:
+def check_example(graph: Graph, model: Network, *, steps: int, scale: Scale) -> None:
     """Raise `GraphError` unless the graph computes what forward does; names the first part.
 
     Parameters
@@ -45,7 +46,7 @@ def check_example(graph: Graph, model: Network, *, steps: int, scale: float) -> 
     samples = _example(graph, model, min(steps, STEPS))
     values = _values(graph, samples)
     model = _in_double(model)
-    x = torch.tensor(samples[..., 0] if model.config.vocabulary else samples * scale)
+    x = torch.tensor(samples[..., 0] if model.config.vocabulary else samples * np.asarray(scale))
     r = stream = model._encoded(x)
     _compare("encoder", r, values["encoder"])
     source = "encoder"
@@ -59,9 +60,12 @@ def check_example(graph: Graph, model: Network, *, steps: int, scale: float) -> 
         _compare(name, out, values[source], _allowed(graph, name, values))
         stream, _ = block(stream)
     r = _features_first(values[source])
-    readout = values["output"][:, -1] * (steps / samples.shape[1])
-    _compare("decoder", model._logits(r, None), readout)
-    _compare("forward", model(x), model._logits(stream, None).numpy())
+    readout = answered(values["output"], model.config, steps)
+    got = model._logits(r, None)
+    _compare("decoder", got.permute(2, 0, 1) if got.ndim == 3 else got, readout)
+    whole, got = model._logits(stream, None), model(x)
+    got = got.permute(2, 0, 1) if got.ndim == 3 else got
+    _compare("forward", got, whole.numpy())
 
 
 def _values(graph: Graph, samples: NDArray[np.int64]) -> dict[str, Reals]:

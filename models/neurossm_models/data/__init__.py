@@ -2,7 +2,22 @@
 
 from neurossm_models.data.dataset import Dataset, data_root
 from neurossm_models.data.download import fetch
+from neurossm_models.data.own import is_own, learn, task_from_json, task_to_json
 from neurossm_models.data.registry import Entry, load, registry, splits
 from neurossm_models.data.task import Task, task
 
-__all__ = ["Dataset", "Entry", "Task", "data_root", "fetch", "load", "registry", "splits", "task"]
+__all__ = [
+    "Dataset",
+    "Entry",
+    "Task",
+    "data_root",
+    "fetch",
+    "is_own",
+    "learn",
+    "load",
+    "registry",
+    "splits",
+    "task",
+    "task_from_json",
+    "task_to_json",
+]

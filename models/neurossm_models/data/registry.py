@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,7 +26,8 @@ from neurossm_models.data import (
     wikitext,
 )
 from neurossm_models.data.dataset import Dataset
-from neurossm_models.data.own import is_own, load_own
+from neurossm_models.data.own import OwnSource, is_own, load_own
+from neurossm_models.data.task import Task
 
 TWO_SPLITS = ("train", "test")
 THREE_SPLITS = ("train", "valid", "test")
@@ -82,7 +84,15 @@ class Source:
     load: Callable[[str, str | Path | None, int | None], Dataset]
 
 
-def load(spec: str, root: str | Path | None = None) -> Dataset:
+def load(
+    spec: str | os.PathLike[str] | OwnSource,
+    root: str | Path | None = None,
+    *,
+    facts: Task | None = None,
+    unit: float | None = None,
+    vocabulary: int = 0,
+    split: str = "",
+) -> Dataset:
     """Return the data set named by `spec`.
 
     Parameters
@@ -91,9 +101,11 @@ def load(spec: str, root: str | Path | None = None) -> Dataset:
         ``NAME:SPLIT`` or ``NAME:SPLIT:N``, the first N sequences only; for example
         ``mnist:test`` or ``mnist:train:512``. ``mnist:held-out`` is what the recipes hold out of
         the training part: neither trained on nor tested, to choose by. Or data of one's own,
-        ``FILE.npz`` or ``FILE.npz:N`` (`neurossm_models.data.own`).
+        ``PATH[:SPLIT[:N]]`` and the like (`neurossm_models.data.own`), or an `OwnSource`.
     root
         Folder to look in; see `data_root`.
+    facts, unit, vocabulary, split
+        Of data of one's own, as of `load_own`; registered data sets have theirs.
 
     Raises
     ------
@@ -102,11 +114,11 @@ def load(spec: str, root: str | Path | None = None) -> Dataset:
     FormatError
         If a file is damaged.
     """
+    if isinstance(spec, OwnSource) or is_own(spec):
+        return load_own(spec, unit, vocabulary, facts=facts, split=split)
     check_path("data", spec)
-    if is_own(spec):
-        return load_own(spec)
-    name, split, count = parse(spec)
-    dataset = _held_out(name, root) if split == HELD_OUT else _load(name, split, root, count)
+    name, part, count = parse(os.fspath(spec))
+    dataset = _held_out(name, root) if part == HELD_OUT else _load(name, part, root, count)
     if count is None:
         return dataset
     if count > len(dataset):

@@ -27,7 +27,8 @@ class Task:
     vocabulary
         Number of tokens; 0: the inputs are quantities. A copy may have a few more or less.
     readout
-        What is asked: one answer a sequence (``"mean"``), one a pair, one a step (``"sequence"``).
+        What is asked: one answer a sequence (``"mean"``), one a pair, or one a step
+        (``"every-step"``).
     bits
         Magnitude bits of the integer inputs.
     order
@@ -83,7 +84,7 @@ _TASKS = {
         1.0,
         wikitext.VOCABULARY,
         wikitext.VOCABULARY,
-        readout="sequence",
+        readout="every-step",
         bits=19,
         kind=STEP_CLASSIFICATION,
     ),
@@ -94,3 +95,8 @@ def task(name: str) -> Task:
     """Return the facts of a data set by its name; `InputError` if there is none."""
     check_choice("data set", name, sorted(_TASKS))
     return _TASKS[name]
+
+
+def is_registered(name: str) -> bool:
+    """Tell whether a data set of this name is known."""
+    return name in _TASKS

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy
 
 from neurossm.errors import FormatError, InputError
 from neurossm_models.arguments import check_path, check_whole
-from neurossm_models.config import NetworkConfig, nearest
+from neurossm_models.config import EVERY_STEP, NetworkConfig, nearest
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.labels import NOTHING
 from neurossm_models.data.registry import load
@@ -100,7 +100,7 @@ def _check_measured(model: Network, dataset: Dataset) -> None:
     if not dataset.labeled:
         raise InputError(f"{where} labels", expected="a class for one sample at least", got="none")
     steps = dataset.labels.ndim == 2
-    if steps != (config.readout == "sequence"):
+    if steps != (config.readout == EVERY_STEP):
         kinds = ("a label a sample", "a label at every step")
         raise InputError(f"{where} labels", expected=kinds[not steps], got=kinds[steps])
     most = int(dataset.labels.max())

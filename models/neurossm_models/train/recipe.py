@@ -13,6 +13,7 @@ from typing import Any, get_type_hints
 from neurossm.errors import InputError
 from neurossm_models.arguments import check_path
 from neurossm_models.config import (
+    EVERY_STEP,
     FAMILIES,
     NetworkConfig,
     check_choice,
@@ -148,7 +149,7 @@ class Recipe:
         _for_data(self, "vocabulary", right, tokens)
         if not facts.vocabulary:
             _for_data(self, "in_features", model.in_features == 1, "1")
-        if facts.readout != "sequence":
+        if facts.readout != EVERY_STEP:
             right = model.classes >= facts.classes
             _for_data(self, "classes", right, f"at least {facts.classes}")
 

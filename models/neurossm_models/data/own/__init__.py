@@ -1,0 +1,22 @@
+"""Data of one's own wherever ``NAME:SPLIT`` goes; docs/data.md shows what they look like."""
+
+from neurossm_models.data.own.facts import task_from_json, task_to_json
+from neurossm_models.data.own.learning import learn
+from neurossm_models.data.own.loading import load_own
+from neurossm_models.data.own.source import OwnSource, Part
+from neurossm_models.data.own.spec import Spec, is_own, parse_own
+from neurossm_models.data.own.split import SplitRule, parse_split
+
+__all__ = [
+    "OwnSource",
+    "Part",
+    "Spec",
+    "SplitRule",
+    "is_own",
+    "learn",
+    "load_own",
+    "parse_own",
+    "parse_split",
+    "task_from_json",
+    "task_to_json",
+]

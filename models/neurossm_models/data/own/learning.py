@@ -1,0 +1,170 @@
+"""What is learned from the training part before anything else: shape, scale, classes, split."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.errors import FormatError, InputError
+from neurossm.fixed import Scaling, TargetScaling
+from neurossm.fixed.scaling import MOST_BITS
+from neurossm_models.arguments import check_whole
+from neurossm_models.config import check_choice
+from neurossm_models.data.labels import (
+    EVERY_STEP,
+    NEXT_STEP,
+    REGRESSION,
+    STEP_REGRESSION,
+)
+from neurossm_models.data.own.answers import CLASSES, class_names_of, encoded, kind_of_labels
+from neurossm_models.data.own.opening import opened
+from neurossm_models.data.own.parts import resolved, samples_of
+from neurossm_models.data.own.scale import AUTO, NORMALIZE, PER_CHANNEL, STANDARD, scaling_of
+from neurossm_models.data.own.source import OwnSource, Part
+from neurossm_models.data.own.spec import TRAIN
+from neurossm_models.data.own.split import SplitRule
+from neurossm_models.data.own.statistics import Statistics, statistics_of
+from neurossm_models.data.own.values import inside
+from neurossm_models.data.task import Task
+
+
+def learn(
+    spec: str | os.PathLike[str] | OwnSource,
+    task: str = "",
+    bits: int = 12,
+    per_channel: str = AUTO,
+    normalize: str = STANDARD,
+    valid: float = 0.15,
+    test: float = 0.15,
+    seed: int = 0,
+    by: str = "",
+    limit: int = 0,
+) -> Task:
+    """Return the facts of data of one's own, from one pass over its training part.
+
+    Parameters
+    ----------
+    spec
+        ``PATH``, or another that `is_own`, with ``:train`` and ``:N`` if wanted; or what
+        `from_arrays` and the like return.
+    task
+        One of the kinds of `Dataset`; empty: what the labels look like.
+    bits
+        Magnitude bits of the integers, 1 to 23.
+    per_channel
+        ``"yes"``, ``"no"``, ``"auto"``: a scale for each channel; see `scaling_of`.
+    normalize
+        ``"standard"`` or ``"scale"``; see `scaling_of`.
+    valid, test, seed, by
+        How parts are cut that the data do not have; see `SplitRule`.
+    limit
+        Look at no more than so many samples, evenly spread; 0: all of the training part.
+
+    Raises
+    ------
+    InputError
+        For an argument that is none of these, and data that do not fit together.
+    FormatError
+        If a file is damaged, or holds values that are not finite.
+    """
+    check_choice("normalize", normalize, NORMALIZE)
+    check_choice("per_channel", per_channel, PER_CHANNEL)
+    check_whole("bits", bits, 1)
+    check_whole("limit", limit, 0)
+    if bits > MOST_BITS:
+        raise InputError("bits", expected=f"1 to {MOST_BITS}", got=str(bits))
+    source, asked = opened(spec)
+    if asked.split not in ("", TRAIN):
+        raise InputError(f"data {asked.text!r}", expected="the training part to learn from",
+                         got=asked.split)  # fmt: skip
+    kind = kind_of_labels(source.where, source.training, task)
+    rule = resolved(source, SplitRule(valid, test, seed, by), kind)
+    part, positions = samples_of(source, TRAIN, rule, kind)
+    positions = positions[: asked.count]
+    names = class_names_of(kind, part.labels, source.class_names)
+    labels = encoded(source.where, kind, part, names, len(names), source.remedy, positions)
+    looked = positions if not limit else positions[:: -(-len(positions) // limit)]
+    found = statistics_of(source.where, part.inputs, looked, part.lengths)
+    scaling = None if source.vocabulary else scaling_of(found, bits, per_channel, normalize)
+    _check_tokens(source, found)
+    return Task(
+        steps=_longest(part, positions),
+        scale=common_scale(scaling),
+        classes=_classes(source, kind, labels, names),
+        vocabulary=source.vocabulary,
+        readout="sequence" if kind in EVERY_STEP else "pair" if _pairs(source) else "mean",
+        bits=max(1, (source.vocabulary - 1).bit_length()) if source.vocabulary else bits,
+        order=source.order,
+        dt=source.dt,
+        kind=kind,
+        features=source.features,
+        scaling=scaling,
+        target=_target(kind, labels, None if part.lengths is None else part.lengths[positions]),
+        class_names=names,
+        channel_names=source.channel_names,
+        split=rule.text,
+    )
+
+
+def common_scale(scaling: Scaling | None) -> float:
+    """Return what the network takes one unit for, where that is one number; 1 elsewhere."""
+    if scaling is None or np.any(scaling.scale != scaling.scale[0]):
+        return 1.0
+    return float(scaling.scale[0])
+
+
+def _pairs(source: OwnSource) -> bool:
+    return source.vocabulary > 0 and source.features == 2
+
+
+def _longest(part: Part, positions: NDArray[np.int64]) -> int:
+    if part.lengths is None:
+        return int(part.inputs.shape[1])
+    return int(part.lengths[positions].max())
+
+
+def _check_tokens(source: OwnSource, found: Statistics) -> None:
+    if not source.vocabulary:
+        return
+    low, high = float(found.low.min()), float(found.high.max())
+    if not found.whole or low < 0 or high >= source.vocabulary:
+        expected = f"tokens 0 to {source.vocabulary - 1}"
+        raise FormatError(f"{source.where}: inputs", expected=expected, got=f"{low:g} to {high:g}")
+
+
+def _classes(
+    source: OwnSource, kind: str, labels: NDArray[Any] | None, names: tuple[str, ...]
+) -> int:
+    """Return how many channels an answer has."""
+    if kind == NEXT_STEP:
+        return source.vocabulary or source.features
+    if names:
+        return len(names)
+    if labels is None:
+        raise InputError(f"data {source.where!r}", expected="labels", got="none",
+                         remedy="add labels, or say the task next-step")  # fmt: skip
+    if kind in CLASSES:
+        found = int(labels.max()) + 1
+        if found < 2:
+            got = "labels of none" if not found else "one in the training part"
+            raise InputError(f"data {source.where!r}", expected="at least 2 classes", got=got)
+        return found
+    return int(labels.shape[-1])
+
+
+def _target(
+    kind: str, labels: NDArray[Any] | None, lengths: NDArray[np.int64] | None
+) -> TargetScaling | None:
+    """Return mean and deviation of the answers of a regression, at the steps that count."""
+    if labels is None or kind not in (REGRESSION, STEP_REGRESSION):
+        return None
+    counts = inside(lengths, labels.shape[1]) if kind == STEP_REGRESSION else None
+    values = labels if counts is None else np.where(counts[:, :, None], labels, np.nan)
+    values = values.reshape(-1, values.shape[-1])
+    if np.any(np.all(np.isnan(values), axis=0)):
+        raise InputError("labels of a regression", expected="numbers", got="none of an output")
+    mean, deviation = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+    return TargetScaling(np.where(deviation > 0, deviation, 1.0), mean)

@@ -1,0 +1,147 @@
+"""What training makes small, by the kind of task (PyTorch).
+
+Shape letters: ``B`` sequences, ``L`` steps, ``K`` classes, labels or numbers of an answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+from neurossm.fixed import TargetScaling
+from neurossm_models.config import check_choice
+from neurossm_models.data.labels import EVERY_STEP, KINDS, MULTILABEL, NEXT_STEP, NOTHING
+
+WEIGHTS = ("none", "balanced")
+
+
+@dataclass(frozen=True, eq=False)
+class Loss:
+    """The loss of a task: cross entropy of classes, of each label, or the square of the error.
+
+    Errors of real numbers are squared in standard deviations of the training labels (`target`), so
+    that outputs of different units count alike.
+
+    Attributes
+    ----------
+    kind
+        The task, one of `neurossm_models.data.labels.KINDS`.
+    weights
+        Of the classes, (K,), or of the positives of each label; None: 1.
+    target
+        From answers to labels of a regression; None: answers are the labels.
+
+    Raises
+    ------
+    InputError
+        For a kind that there is not.
+    """
+
+    kind: str
+    weights: NDArray[np.float64] | None = None
+    target: TargetScaling | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("task", self.kind, KINDS)
+
+    def __call__(
+        self, answers: Tensor, labels: Tensor, lengths: Tensor | None = None
+    ) -> tuple[Tensor, float]:
+        """Return the mean loss, and over how many answers it is one.
+
+        Parameters
+        ----------
+        answers
+            Shape (B, K), or (B, L, K) for tasks at every step.
+        labels
+            As of `neurossm_models.data.Dataset`; `NOTHING` or nan asks for nothing.
+        lengths
+            Steps of each sequence that count, (B,); the labels of the others ask for nothing.
+
+        Returns
+        -------
+        tuple of Tensor and float
+            With weights the second is their sum: means of parts weighted by it make that of all.
+            Where nothing is asked for, the mean of none is not a number.
+        """
+        if lengths is not None and self.kind in EVERY_STEP:
+            labels = _without_padding(labels, lengths)
+        if labels.is_floating_point():
+            return self._square(answers, labels)
+        if self.kind == MULTILABEL:
+            return self._each_label(answers, labels)
+        weights = self._weights(answers)
+        flat, truth = answers.flatten(0, -2), labels.flatten()
+        mean = cross_entropy(flat, truth, weight=weights, ignore_index=NOTHING)
+        asked = truth != NOTHING
+        if weights is None:
+            return mean, int(asked.sum())
+        return mean, float(weights[truth[asked]].sum())
+
+    def _square(self, answers: Tensor, labels: Tensor) -> tuple[Tensor, float]:
+        if self.target is not None and self.kind != NEXT_STEP:
+            unit, offset = (_like(part, labels) for part in (self.target.unit, self.target.offset))
+            labels = (labels - offset) / unit
+        asked = ~labels.isnan()
+        off = torch.where(asked, answers - torch.where(asked, labels, 0).to(answers.dtype), 0)
+        count = asked.sum()
+        return off.square().sum() / count, int(count)
+
+    def _each_label(self, answers: Tensor, labels: Tensor) -> tuple[Tensor, float]:
+        asked = (labels != NOTHING).all(1)
+        given, truth = answers[asked], labels[asked].to(answers.dtype)
+        mean = binary_cross_entropy_with_logits(given, truth, pos_weight=self._weights(answers))
+        return mean, int(asked.sum())
+
+    def _weights(self, like: Tensor) -> Tensor | None:
+        return None if self.weights is None else _like(self.weights, like)
+
+
+def balanced_weights(kind: str, labels: NDArray[Any], classes: int) -> NDArray[np.float64] | None:
+    """Return weights by which rare classes count as much as common ones.
+
+    Parameters
+    ----------
+    kind
+        The task.
+    labels
+        Of the training part; `NOTHING` asks for nothing.
+    classes
+        How many classes or labels there are.
+
+    Returns
+    -------
+    ndarray or None
+        Of a class ``asked / (classes that occur * its own)``; of a label its negatives over its
+        positives. 1 for what does not occur. None where no class is asked for.
+    """
+    if labels.dtype.kind == "f":
+        return None
+    if kind == MULTILABEL:
+        rows = labels[np.all(labels != NOTHING, axis=1)]
+        positive = rows.sum(0)
+        negative = len(rows) - positive
+        there = (positive > 0) & (negative > 0)
+        return np.where(there, negative / np.maximum(positive, 1), 1.0)
+    counts = np.bincount(labels[labels != NOTHING].astype(np.int64), minlength=classes)
+    there = counts > 0
+    return np.where(there, counts.sum() / (max(int(there.sum()), 1) * np.maximum(counts, 1)), 1.0)
+
+
+def _like(values: NDArray[np.float64], tensor: Tensor) -> Tensor:
+    return torch.tensor(values, dtype=tensor.dtype, device=tensor.device)
+
+
+def _without_padding(labels: Tensor, lengths: Tensor) -> Tensor:
+    steps = torch.arange(labels.shape[1], device=labels.device)
+    inside = steps < lengths[:, None]
+    if labels.ndim == 3:
+        inside = inside[:, :, None]
+    nothing = torch.nan if labels.is_floating_point() else NOTHING
+    return torch.where(inside, labels, nothing)
