@@ -1,4 +1,4 @@
-"""Functions as few straight segments: `relu` exactly, `sigmoid` and `gelu` by the best eight.
+"""Functions as few straight segments: `relu` and its kin exactly, smooth ones by the best eight.
 
 A stand-in is never silent: the node carries the function's name and its largest error.
 """
@@ -6,9 +6,10 @@ A stand-in is never silent: the node carries the function's name and its largest
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from neurossm.errors import InputError
 from neurossm.nodes import PiecewiseLinear
@@ -27,7 +28,16 @@ _GELU_ENDS = (0.48782840, 1.17495725, 2.63518959)
 _GELU_SLOPES = (0.31283569, -0.01689396, -0.08897359)
 _GELU_OFFSETS = (-0.01107969, -0.17193118, -0.23446229)
 _INFLECTION = math.sqrt(2)  # of gelu, on either side
+
+# silu is relu(x) plus an even function too; found in the same way
+_SILU_ENDS = (0.8467, 2.3228, 5.6221)
+_SILU_SLOPES = (0.30012557, -0.03170606, -0.05669474)
+_SILU_OFFSETS = (-0.02025133, -0.30122200, -0.31874258)
+_SILU_INFLECTION = 2.399357280520548  # x tanh(x / 2) = 2
 _FAR = 40.0  # where the normal distribution has no mass left in float64
+
+
+Segments = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
 
 def piecewise(function: str, channels: int) -> PiecewiseLinear:
@@ -36,7 +46,8 @@ def piecewise(function: str, channels: int) -> PiecewiseLinear:
     Parameters
     ----------
     function
-        ``relu``, ``sigmoid`` (largest error 0.0069) or ``gelu`` (0.0111).
+        ``relu``, ``relu6``, ``abs``, ``hardsigmoid`` (exact), ``sigmoid`` (largest error 0.0069),
+        ``tanh`` (0.0137), ``gelu`` (0.0111) or ``silu`` (0.0203).
     channels
         C.
 
@@ -45,27 +56,37 @@ def piecewise(function: str, channels: int) -> PiecewiseLinear:
     InputError
         For any other function.
     """
-    if function == "relu":
-        knots, slopes, offsets = np.zeros(1), np.array([0.0, 1.0]), np.zeros(2)
-        error = 0.0
-    elif function == "sigmoid":
-        knots, slopes, offsets = _sigmoid()
-        error = sigmoid_error(knots, slopes, offsets)
-    elif function == "gelu":
-        knots, slopes, offsets = _gelu()
-        error = gelu_error(knots, slopes, offsets)
-    else:
-        raise InputError(
-            "piecewise linear function", expected="relu | sigmoid | gelu", got=repr(function)
-        )
+    if function in _EXACT:
+        return ramp(function, channels, *_EXACT[function])
+    if function not in _FITTED:
+        known = " | ".join((*_EXACT, *_FITTED))
+        raise InputError("piecewise linear function", expected=known, got=repr(function))
+    segments, error = _FITTED[function]
+    knots, slopes, offsets = segments()
     return PiecewiseLinear(
-        function=function,
-        max_error=error,
-        channels=channels,
-        knots=knots,
-        slopes=slopes,
-        offsets=offsets,
-    )
+        function=function, max_error=error(knots, slopes, offsets), channels=channels,
+        knots=knots, slopes=slopes, offsets=offsets,
+    )  # fmt: skip
+
+
+def ramp(
+    function: str, channels: int, knots: ArrayLike, slopes: ArrayLike, offsets: ArrayLike
+) -> PiecewiseLinear:
+    """Return the node for a function that is straight between its knots: exactly.
+
+    Parameters
+    ----------
+    function
+        What it is called.
+    channels
+        C.
+    knots, slopes, offsets
+        ``(K - 1,)`` and twice ``(K,)``, as of `neurossm.nodes.PiecewiseLinear`.
+    """
+    return PiecewiseLinear(
+        function=function, max_error=0.0, channels=channels, knots=np.asarray(knots, np.float64),
+        slopes=np.asarray(slopes, np.float64), offsets=np.asarray(offsets, np.float64),
+    )  # fmt: skip
 
 
 def sigmoid_error(
@@ -97,25 +118,48 @@ def gelu_error(
     is monotone between its inflections, so each such place is bisected. Infinite, unless the
     outermost segments have slope 0 on the left and 1 on the right, as gelu itself far out.
     """
+    return _error((knots, slopes, offsets), _gelu_at, _gelu_slope, _INFLECTION)
+
+
+def silu_error(
+    knots: NDArray[np.float64], slopes: NDArray[np.float64], offsets: NDArray[np.float64]
+) -> float:
+    """Return the largest distance of the segments to silu, ``x sigmoid(x)``, as `gelu_error`."""
+    return _error((knots, slopes, offsets), _silu_at, _silu_slope, _SILU_INFLECTION)
+
+
+def tanh_error(
+    knots: NDArray[np.float64], slopes: NDArray[np.float64], offsets: NDArray[np.float64]
+) -> float:
+    """Return the largest distance of the segments to tanh, ``2 sigmoid(2 x) - 1``."""
+    return 2 * sigmoid_error(2 * knots, slopes / 4, (offsets + 1) / 2)
+
+
+Real = Callable[[float], float]
+
+
+def _error(segments: Segments, at: Real, slope_at: Real, inflection: float) -> float:
+    knots, slopes, offsets = segments
     if slopes[0] != 0 or slopes[-1] != 1:
         return math.inf
     worst = max(abs(float(offsets[0])), abs(float(offsets[-1])))  # at infinity
     edges = [-_FAR, *knots.tolist(), _FAR]
     for m, b, low, high in zip(slopes, offsets, edges[:-1], edges[1:], strict=True):
-        places = [x for x in (low, high, *_gelu_where_slope_is(float(m))) if low <= x <= high]
-        worst = max(worst, *(abs(_gelu_at(x) - (m * x + b)) for x in places))
+        inner = _where_slope_is(float(m), slope_at, inflection)
+        places = [x for x in (low, high, *inner) if low <= x <= high]
+        worst = max(worst, *(abs(at(x) - (m * x + b)) for x in places))
     return worst
 
 
-def _gelu_where_slope_is(slope: float) -> list[float]:
+def _where_slope_is(slope: float, slope_at: Real, inflection: float) -> list[float]:
     found = []
-    for low, high in ((-_FAR, -_INFLECTION), (-_INFLECTION, _INFLECTION), (_INFLECTION, _FAR)):
-        rises = _gelu_slope(low) < slope
-        if rises == (_gelu_slope(high) < slope):
+    for low, high in ((-_FAR, -inflection), (-inflection, inflection), (inflection, _FAR)):
+        rises = slope_at(low) < slope
+        if rises == (slope_at(high) < slope):
             continue
         for _ in range(100):
             middle = (low + high) / 2
-            low, high = (middle, high) if (_gelu_slope(middle) < slope) == rises else (low, middle)
+            low, high = (middle, high) if (slope_at(middle) < slope) == rises else (low, middle)
         found.append(low)
     return found
 
@@ -133,7 +177,15 @@ def _sigmoid_at(x: float) -> float:
     return 0.5 * (1 + math.tanh(x / 2))
 
 
-def _sigmoid() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def _silu_at(x: float) -> float:
+    return x * _sigmoid_at(x)
+
+
+def _silu_slope(x: float) -> float:
+    return _sigmoid_at(x) * (1 + x * _sigmoid_at(-x))
+
+
+def _sigmoid() -> Segments:
     ends = np.array(_SIGMOID_ENDS)
     slopes = np.array([*_SIGMOID_SLOPES, 0.0])
     offsets = np.array([*_SIGMOID_OFFSETS, _SIGMOID_TAIL])
@@ -145,13 +197,44 @@ def _sigmoid() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.flo
     )
 
 
-def _gelu() -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    # gelu(x) = x + gelu(-x): the mirror of slope m has slope 1 - m and the same offset
-    ends = np.array(_GELU_ENDS)
-    slopes, offsets = np.array([*_GELU_SLOPES, 0.0]), np.array([*_GELU_OFFSETS, 0.0])
-    knots = np.concatenate([-ends[::-1], [0.0], ends])
+def _tanh() -> Segments:
+    knots, slopes, offsets = _sigmoid()
+    return knots / 2, slopes * 4, 2 * offsets - 1
+
+
+def _gelu() -> Segments:
+    return _bent(_GELU_ENDS, _GELU_SLOPES, _GELU_OFFSETS)
+
+
+def _silu() -> Segments:
+    return _bent(_SILU_ENDS, _SILU_SLOPES, _SILU_OFFSETS)
+
+
+def _bent(
+    ends: tuple[float, ...], slopes: tuple[float, ...], offsets: tuple[float, ...]
+) -> Segments:
+    # f(x) = x + f(-x): the mirror of slope m has slope 1 - m and the same offset. Slopes are those
+    # on the left, where the first given is the one next to 0
+    left, at = np.array([*slopes, 0.0]), np.array([*offsets, 0.0])
+    knots = np.concatenate([-np.array(ends)[::-1], [0.0], ends])
     return (
         knots,
-        np.concatenate([slopes[::-1], 1 - slopes]),
-        np.concatenate([offsets[::-1], offsets]),
+        np.concatenate([left[::-1], 1 - left]),
+        np.concatenate([at[::-1], at]),
     )
+
+
+_EXACT: dict[str, tuple[list[float], list[float], list[float]]] = {
+    "relu": ([0.0], [0.0, 1.0], [0.0, 0.0]),
+    "abs": ([0.0], [-1.0, 1.0], [0.0, 0.0]),
+    "relu6": ([0.0, 6.0], [0.0, 1.0, 0.0], [0.0, 0.0, 6.0]),
+    "hardsigmoid": ([-3.0, 3.0], [0.0, 1 / 6, 0.0], [0.0, 0.5, 1.0]),
+}
+_FITTED: dict[
+    str, tuple[Callable[[], Segments], Callable[..., float]]
+] = {
+    "sigmoid": (_sigmoid, sigmoid_error),
+    "tanh": (_tanh, tanh_error),
+    "gelu": (_gelu, gelu_error),
+    "silu": (_silu, silu_error),
+}  # fmt: skip

@@ -85,6 +85,16 @@ def run(
     return Trace("float", values, samples, steps, peaks=totals, lengths=lengths)
 
 
+def evaluate(node: Node, operands: list[Reals]) -> Reals:
+    """Return what a node sends, ``(S, T, C)``, for what arrives on each of its edges."""
+    arriving = np.asarray(sum(operands[1:], start=operands[0]))
+    if isinstance(node, DiagonalSSM):
+        return _ssm(node, arriving)[0]
+    if isinstance(node, LIF):
+        return _lif(node, arriving)[0]
+    return _evaluate(node, operands)
+
+
 def _added(graph: Graph, name: str, sent: dict[str, Reals]) -> Reals:
     operands = [sent[source] for source in graph.sources[name]]
     return np.asarray(sum(operands[1:], start=operands[0]))

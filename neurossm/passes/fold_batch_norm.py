@@ -15,12 +15,21 @@ from neurossm.nodes import Affine, BatchNorm, DiagonalSSM, Embedding, Node
 Reals = NDArray[np.float64]
 
 
-def fold_batch_norm(graph: Graph) -> Graph:
+def fold_batch_norm(graph: Graph, *, rest: str = "refuse") -> Graph:
     """Return the float graph without `BatchNorm` nodes and with the same meaning.
 
     A norm behind an `Affine`, `Embedding` or `DiagonalSSM` that feeds nothing else scales its
     outputs (weights, rows, c, d, bias). Any other goes into what it feeds: the gain into W, or b
     and d; the offset into the bias, or the constant drive.
+
+    Parameters
+    ----------
+    graph
+        A float graph.
+    rest
+        What is done with a norm that neither neighbor can take: ``refuse``, or ``affine``: it
+        becomes synapses of its own, from each channel to itself (behind an `Affine` that something
+        else needs too: that one again, scaled).
 
     Raises
     ------
@@ -32,10 +41,10 @@ def fold_batch_norm(graph: Graph) -> Graph:
         names = [name for name in graph.order if isinstance(graph.nodes[name], BatchNorm)]
         if not names:
             return graph
-        graph = _fold(graph, names[0])
+        graph = _fold(graph, names[0], rest)
 
 
-def _fold(graph: Graph, name: str) -> Graph:
+def _fold(graph: Graph, name: str, rest: str) -> Graph:
     norm = graph.nodes[name]
     assert isinstance(norm, BatchNorm)
     gain, offset = np.asarray(norm.gain), np.asarray(norm.offset)
@@ -44,10 +53,12 @@ def _fold(graph: Graph, name: str) -> Graph:
         scaled = _scale_outputs(graph.nodes[sources[0]], gain, offset)
         if scaled is not None:
             return graph.with_nodes({sources[0]: scaled}).without(name)
-    folded = {}
+    folded: dict[str, Node] = {}
     for target in targets:
         node = _scale_inputs(graph.nodes[target], gain, offset)
         if node is None or graph.sources[target] != (name,):
+            if rest == "affine":
+                return _as_affine(graph, name, gain, offset)
             raise GraphError(
                 f"node {name!r} (BatchNorm)",
                 expected="an Affine or a DiagonalSSM beside it that can take its gain and offset",
@@ -56,6 +67,18 @@ def _fold(graph: Graph, name: str) -> Graph:
             )
         folded[target] = node
     return graph.with_nodes(folded).without(name)
+
+
+def _as_affine(graph: Graph, name: str, gain: Reals, offset: Reals) -> Graph:
+    """Return the graph with synapses for a norm; behind others, with all that both compute."""
+    (source, *more), node = graph.sources[name], Affine(weight=np.diag(gain), bias=offset)
+    first = graph.nodes[source]
+    if more or not isinstance(first, Affine):
+        return graph.with_nodes({name: node})
+    both = _scale_outputs(first, gain, offset)
+    edges = [edge for edge in graph.edges if edge != (source, name)]
+    edges += [(one, name) for one in graph.sources[source]]
+    return Graph({**graph.nodes, name: both or node}, tuple(edges), graph.dt, graph.meta)
 
 
 def _scale_outputs(node: Node, gain: Reals, offset: Reals) -> Node | None:

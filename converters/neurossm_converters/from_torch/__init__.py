@@ -2,12 +2,15 @@
 
 What is in no table is refused by its path and type; nothing is skipped that changes a value. To add
 a module: write its function and enter it in `neurossm_converters.from_torch.layers.LAYERS`; to add
-a block of a family, in `neurossm_converters.from_torch.blocks.BLOCKS`.
+a block of a family, in `neurossm_converters.from_torch.blocks.BLOCKS`; operations and PyTorch's own
+layers are in `neurossm_converters.from_torch.traced`.
 """
 
 from neurossm.extras import explained
 
 with explained():  # needs PyTorch
-    from neurossm_converters.from_torch.network import from_torch
+    from neurossm_converters.from_torch.builder import Builder, array, bias_of
+    from neurossm_converters.from_torch.general import from_torch
+    from neurossm_converters.from_torch.loading import build_module
 
-__all__ = ["from_torch"]
+__all__ = ["Builder", "array", "bias_of", "build_module", "from_torch"]

@@ -11,16 +11,21 @@ from numpy.typing import NDArray
 from torch import nn
 
 from neurossm.errors import GraphError
+from neurossm.graph import Graph
 from neurossm.nodes import Node
+from neurossm.passes import fold_batch_norm
 from neurossm_converters.from_torch.modules import kind_of, remedy_for
 
-# how a module is added: to which builder, its path, itself, what feeds it; the name of its output
-Converter = Callable[["Builder", str, Any, str], str]
+# how a module is added: to which builder, its path, itself, what feeds it; the name of its output.
+# A cell may return a tuple of names, one for each of its results: None for a state
+Converter = Callable[["Builder", str, Any, str], Any]
 Reals = NDArray[np.float64]
 
 
 class Builder:
     """Collects nodes and edges while modules are visited in the order of the data.
+
+    It also builds a graph by hand: `add` nodes, `convert` modules, then `graph`.
 
     Parameters
     ----------
@@ -28,22 +33,63 @@ class Builder:
         Module type to the function that adds it. A subclass is not taken for its base.
     remedies
         Module type to what to do instead of it.
+
+    Attributes
+    ----------
+    nodes
+        Name to node, of what was added so far.
+    edges
+        Pairs of names.
     """
 
     def __init__(
         self,
-        converters: Mapping[type[nn.Module], Converter],
-        remedies: Mapping[type[nn.Module], str],
+        converters: Mapping[type[nn.Module], Converter] | None = None,
+        remedies: Mapping[type[nn.Module], str] | None = None,
     ) -> None:
         self.nodes: dict[str, Node] = {}
         self.edges: list[tuple[str, str]] = []
-        self._converters, self._remedies = converters, remedies
+        self._converters, self._remedies = converters or {}, remedies or {}
 
     def add(self, name: str, node: Node, *sources: str) -> str:
-        """Add a node that is fed by the given ones; return its name."""
+        """Add a node that is fed by the given ones; return its name.
+
+        Raises
+        ------
+        GraphError
+            If there is a node of that name, or none of the name of a source.
+        """
+        if name in self.nodes:
+            raise GraphError(f"node {name!r}", expected="a name that is free", got="another",
+                             remedy="put the path of the module in front")  # fmt: skip
+        for source in sources:
+            if source not in self.nodes:
+                raise GraphError(f"node {name!r}", expected="sources that were added before",
+                                 got=repr(source))  # fmt: skip
         self.nodes[name] = node
         self.edges += [(source, name) for source in sources]
         return name
+
+    def graph(self, dt: float | None = None, **meta: str | int | float) -> Graph:
+        """Return the float graph of what was added, batch norms folded.
+
+        Parameters
+        ----------
+        dt
+            Seconds of a step; None where it is not known.
+        meta
+            What the graph says of itself, such as ``steps``.
+
+        Raises
+        ------
+        GraphError
+            If it is no valid graph, or a batch norm can fold into neither neighbor.
+        """
+        return fold_batch_norm(Graph(self.nodes, tuple(self.edges), dt, meta))
+
+    def remedy(self, module: nn.Module) -> str:
+        """Return what to do instead of a module, or an empty string."""
+        return self._remedies.get(type(module), "")
 
     def convert(self, path: str, module: nn.Module, source: str) -> str:
         """Add the nodes of a module that is fed by `source`; return the name of its output.
@@ -64,7 +110,8 @@ class Builder:
                 got=kind_of(module, same),
                 remedy=remedy_for(module) or known,
             )
-        return function(self, path, module, source)
+        found = function(self, path, module, source)
+        return str(found[0] if isinstance(found, tuple) else found)
 
 
 def require_type(path: str, module: nn.Module, expected: type[nn.Module]) -> None:

@@ -2,13 +2,15 @@
 
 A wrapper that computes the same (`torch.compile`, `DataParallel`) is taken off. Parameters that are
 computed (`torch.nn.utils.parametrize`, the older `weight_norm` and `spectral_norm`, pruning) become
-what they are computed to be. Everything else that could make a module compute another thing than
-its class says is refused by its path: hooks, methods replaced on an instance, parts in training
-mode, types that round more than float32.
+what they are computed to be; what is kept in half precision is taken as float32, and that is said.
+Everything else that could make a module compute another thing than its class says is refused by its
+path: hooks, methods replaced on an instance, parts in training mode.
 """
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
@@ -23,41 +25,72 @@ from neurossm.errors import GraphError
 from neurossm_models.neurons import LIF
 
 _PRECISE = (torch.float32, torch.float64)
+_HALF = (torch.float16, torch.bfloat16)
 # what computes another thing in training mode
-_MODAL = (nn.BatchNorm1d, nn.Dropout, nn.Dropout1d, LIF)
+_MODAL = (
+    nn.modules.batchnorm._BatchNorm, nn.modules.dropout._DropoutNd, nn.modules.rnn.RNNBase,
+    nn.RReLU, LIF,
+)  # fmt: skip
 
 
-def plain(model: nn.Module) -> nn.Module:
+def plain(model: nn.Module, is_leaf: Callable[[nn.Module], bool] | None = None) -> nn.Module:
     """Return the module that computes what this one does, of the classes that are in the tables.
 
     The module itself where it is that already, else a copy.
 
+    Parameters
+    ----------
+    model
+        Any module.
+    is_leaf
+        Which modules are taken for what their class says; all where it is None. The forward of
+        others is run, with its hooks and replaced methods.
+
     Raises
     ------
     GraphError
-        For a hook, a replaced method, a part in training mode, or a parameter that is not finite,
-        on the device "meta", or of another type than float32 and float64; names the path.
+        For a hook or a replaced method of a leaf, a part in training mode, or a parameter that is
+        not finite, on the device "meta", or of fewer bits than 16; names the path.
     """
     model = _unwrapped(model)
+    leaves = _leaves(model, is_leaf)
     for path, module in model.named_modules():
-        _check_hooks(path, module)
+        if is_leaf is None or id(module) in leaves:
+            _check_hooks(path, module)
         if _wrapped(module) is None:
-            _check_methods(path, module)
+            if is_leaf is None or id(module) in leaves:
+                _check_methods(path, module)
             _check_mode(path, module)
     _check_global_hooks()
-    for name, tensor in (*model.named_parameters(), *model.named_buffers()):
+    tensors = (*model.named_parameters(), *model.named_buffers())
+    for name, tensor in tensors:
         _check_numbers(name, tensor)
-    if not any(_is_computed(m) or _wrapped(m) is not None for m in model.modules()):
+    half = next((tensor.dtype for _, tensor in tensors if tensor.dtype in _HALF), None)
+    if half is None and not any(
+        _is_computed(m) or _wrapped(m) is not None for m in model.modules()
+    ):
         return model
     with torch.no_grad():
         for module in model.modules():
             for hook in _computing(module):
                 hook(module, ())  # what it computed last may have a history, which has no copy
         model = deepcopy(model)
+        if half is not None:
+            kind = str(half).removeprefix("torch.")
+            warnings.warn(f"weights in {kind} are taken as the real numbers that they are: forward"
+                          " itself rounds more than the graph", stacklevel=3)  # fmt: skip
+            model = model.float()
         _unwrap_parts(model)
         for module in model.modules():
             _bake(module)
     return model
+
+
+def _leaves(model: nn.Module, is_leaf: Callable[[nn.Module], bool] | None) -> set[int]:
+    """Return the identities of leaves and of all that is in them."""
+    if is_leaf is None:
+        return set()
+    return {id(part) for module in model.modules() if is_leaf(module) for part in module.modules()}
 
 
 def kind_of(module: nn.Module, expected: str = "") -> str:
@@ -85,6 +118,17 @@ def _wrapped(module: nn.Module) -> nn.Module | None:
     elif isinstance(module, nn.DataParallel | nn.parallel.DistributedDataParallel):
         inner = module.module
     return inner if isinstance(inner, nn.Module) else None
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """Return what wrappers that compute the same run.
+
+    Raises
+    ------
+    GraphError
+        For a hook of a wrapper.
+    """
+    return _unwrapped(model)
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:
@@ -173,9 +217,9 @@ def _check_numbers(name: str, tensor: torch.Tensor) -> None:
                          " load_state_dict")  # fmt: skip
     if not tensor.is_floating_point():
         return
-    if tensor.dtype not in _PRECISE:
+    if tensor.dtype not in (*_PRECISE, *_HALF):
         kind = str(tensor.dtype).removeprefix("torch.")
-        raise GraphError(where, expected="float32 or float64", got=kind,
+        raise GraphError(where, expected="float16 or wider", got=kind,
                          remedy="call model.float() first")  # fmt: skip
     wrong = tensor.detach()[~torch.isfinite(tensor.detach())]
     if wrong.numel():

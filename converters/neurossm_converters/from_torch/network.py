@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from numbers import Integral
 
@@ -14,7 +15,7 @@ from neurossm.graph import Graph
 from neurossm.nodes import Affine, Input, Output
 from neurossm.passes import fold_batch_norm
 from neurossm_converters.from_torch.blocks import BLOCKS
-from neurossm_converters.from_torch.builder import Builder, require_type
+from neurossm_converters.from_torch.builder import Builder, Converter, require_type
 from neurossm_converters.from_torch.checking import check_example
 from neurossm_converters.from_torch.layers import LAYERS, REMEDIES
 from neurossm_converters.from_torch.modules import kind_of, plain
@@ -26,8 +27,9 @@ MOST_BITS = 23  # a message has 24 with its sign
 
 
 def from_torch(
-    model: nn.Module, *, steps: int, scale: Scale, bits: int = 8, dt: float | None = None
-) -> Graph:
+    model: nn.Module, *, steps: int, scale: Scale, bits: int = 8, dt: float | None = None,
+    converters: Mapping[type[nn.Module], Converter] | None = None,
+) -> Graph:  # fmt: skip
     """Return the float graph of a trained network, batch norms and thresholds of LIF folded.
 
     The graph is run on a small random example and compared with the network part by part.
@@ -46,6 +48,8 @@ def from_torch(
         Width of the unsigned integer inputs. Tokens take the width that their number needs.
     dt
         Seconds of a step of the data; None where it is not known, or where steps are no times.
+    converters
+        Module type to converter, before those that are known.
 
     Returns
     -------
@@ -63,7 +67,7 @@ def from_torch(
         If `steps` is no whole number above 0, `scale` not a finite one above 0 (or one a channel),
         or `bits` is not 1 to 23.
     """
-    network, graph = _converted(model, steps, scale, bits)
+    network, graph = _converted(model, steps, scale, bits, converters)
     check_example(graph, network, steps=steps, scale=scale)
     return graph if dt is None else replace(graph, dt=dt)
 
@@ -73,14 +77,17 @@ def from_checked(model: Network, *, steps: int, scale: Scale, bits: int) -> Grap
     return _converted(model, steps, scale, bits)[1]
 
 
-def _converted(model: nn.Module, steps: int, scale: Scale, bits: int) -> tuple[Network, Graph]:
+def _converted(
+    model: nn.Module, steps: int, scale: Scale, bits: int,
+    converters: Mapping[type[nn.Module], Converter] | None = None,
+) -> tuple[Network, Graph]:  # fmt: skip
     _check_arguments(steps, scale, bits)
     model = plain(model)
     if not isinstance(model, Network):
         raise GraphError("model", expected="Network", got=kind_of(model, "Network"),
                          remedy="build it as a neurossm_models.Network with these weights, or write"
                          " a NIR graph and import that")  # fmt: skip
-    builder = Builder(LAYERS | BLOCKS, REMEDIES)
+    builder = Builder({**LAYERS, **BLOCKS, **(converters or {})}, REMEDIES)
     source = _encoded(builder, model, scale, bits)
     for index, block in enumerate(model.blocks):
         source = builder.convert(f"blocks.{index}", block, source)

@@ -1,0 +1,147 @@
+"""A module of one's own from a file of Python, with its weights."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from neurossm.errors import InputError
+from neurossm_converters.from_torch.traced.recorder import raised_at
+
+
+def build_module(spec: str, weights: str | Path | None = None) -> nn.Module:
+    """Return the module that a function of a file builds, in evaluation mode.
+
+    The file is run, as ``python FILE`` would. Weights are read without running code from them, onto
+    the CPU.
+
+    Parameters
+    ----------
+    spec
+        ``FILE.py:FUNCTION``; the function takes no arguments and returns an `nn.Module` (a class
+        does as well).
+    weights
+        A file of ``torch.save(model.state_dict(), ...)``, also under the key ``state_dict``,
+        ``model_state_dict`` or ``model`` of a dictionary, or a ``.safetensors`` file. None where
+        the function loads them.
+
+    Raises
+    ------
+    InputError
+        For a file or function that is not there or fails, and for weights that do not fit: missing,
+        unexpected, of another shape.
+    """
+    path, _, name = spec.rpartition(":")
+    if not path or not name.isidentifier():
+        raise InputError(f"module {spec!r}", expected="FILE.py:FUNCTION", got="something else")
+    loaded = _loaded(Path(path))
+    function = getattr(loaded, name, None)
+    if not callable(function):
+        own = (key for key, value in vars(loaded).items() if callable(value)
+               and getattr(value, "__module__", "") == loaded.__name__)  # fmt: skip
+        names = sorted(own)
+        raise InputError(f"module {spec!r}", expected=f"a function {name!r} in {path}", got="none",
+                         remedy=f"there are: {', '.join(names)}" if names else "")  # fmt: skip
+    try:
+        model = function()
+    except Exception as error:
+        raise InputError(f"module {spec!r} at {raised_at(error)}", expected="a function without"
+                         " arguments that builds the module",
+                         got=f"{type(error).__name__}: {error}") from error  # fmt: skip
+    if not isinstance(model, nn.Module):
+        raise InputError(f"module {spec!r}", expected="an nn.Module", got=type(model).__name__,
+                         remedy="return the module from the function")  # fmt: skip
+    if weights is not None:
+        load_weights(model, Path(weights))
+    return model.eval()
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Load weights into a module; raises `InputError` as `build_module` does."""
+    found = _read(path)
+    own = model.state_dict()
+    found = _renamed(found, own)
+    missing, unexpected = sorted(set(own) - set(found)), sorted(set(found) - set(own))
+    misshapen = [key for key in own if key in found and own[key].shape != found[key].shape]
+    if missing or unexpected or misshapen:
+        words = [_listed("missing", missing), _listed("unexpected", unexpected)]
+        words += [
+            f"{key!r} of shape {tuple(found[key].shape)} instead of {tuple(own[key].shape)}"
+            for key in misshapen[:3]
+        ]
+        raise InputError(
+            f"weights {str(path)!r}", expected=f"those of the module ({len(own)} tensors)",
+            got="; ".join(word for word in words if word),
+            remedy="build the module with the settings that it was trained with",
+        )  # fmt: skip
+    model.load_state_dict(found)
+
+
+def _loaded(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise InputError(f"file {str(path)!r}", expected="a file of Python", got="none")
+    spec = spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"file {str(path)!r}", expected="a file of Python, .py", got="another")
+    module = module_from_spec(spec)
+    folder, before = str(path.resolve().parent), sys.modules.get(path.stem)
+    sys.path.insert(0, folder)  # as python FILE does: it may import its neighbors
+    sys.modules[path.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise InputError(f"file {str(path)!r} at {raised_at(error)}", expected="Python that runs",
+                         got=f"{type(error).__name__}: {error}") from error  # fmt: skip
+    finally:
+        sys.path.remove(folder)
+        if before is not None:
+            sys.modules[path.stem] = before
+    return module
+
+
+def _read(path: Path) -> dict[str, torch.Tensor]:
+    where = f"weights {str(path)!r}"
+    if not path.is_file():
+        raise InputError(where, expected="a file", got="none")
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            found: Any = load_file(str(path), device="cpu")
+        else:
+            found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise InputError(
+            where, expected="tensors, as torch.save(model.state_dict(), ...) or safetensors write",
+            got=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}",
+            remedy="save the state_dict alone: objects in a file would have to run code",
+        ) from None  # fmt: skip
+    for key in ("state_dict", "model_state_dict", "model"):
+        if isinstance(found, dict) and isinstance(found.get(key), dict):
+            found = found[key]
+    if not isinstance(found, dict) or not all(isinstance(v, torch.Tensor) for v in found.values()):
+        raise InputError(where, expected="a dictionary of tensors (a state_dict)",
+                         got=type(found).__name__,
+                         remedy="torch.save(model.state_dict(), path)")  # fmt: skip
+    return found
+
+
+def _renamed(found: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Return keys without what wrappers put in front: DataParallel, torch.compile."""
+    for prefix in ("module.", "_orig_mod.", "model."):
+        if found and not set(found) & set(own) and all(key.startswith(prefix) for key in found):
+            found = {key.removeprefix(prefix): value for key, value in found.items()}
+    return found
+
+
+def _listed(word: str, names: list[str]) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return f"{word} {', '.join(repr(name) for name in names[:4])}{more}"

@@ -1,0 +1,109 @@
+"""What forward returns as outputs of a graph: their names, and how they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from neurossm.errors import GraphError
+from neurossm.graph import Graph
+from neurossm.nodes import Output
+from neurossm_converters.from_torch.traced.signals import Signal, Unfollowed
+from neurossm_converters.from_torch.traced.walk import Poisoned, Useless, Walk
+
+EVERY_STEP = "every-step"
+READOUTS = ("mean", "last", "max", "sum", EVERY_STEP)
+
+
+def named(item: Any, name: str = "output") -> Iterator[tuple[str, Any]]:
+    """Yield the results of forward by their names: keys, or places in a tuple."""
+    if isinstance(item, Mapping):
+        for key, part in item.items():
+            yield from named(part, str(key) if name == "output" else f"{name}.{key}")
+    elif isinstance(item, tuple | list):
+        for place, part in enumerate(item):
+            yield from named(part, name if len(item) == 1 else f"{name}.{place}")
+    elif item is not None:
+        yield name.replace("/", "."), item
+
+
+def add_outputs(walk: Walk, results: Any, wanted: str) -> dict[str, str]:
+    """Add an `Output` for each result; return how each is read, by name."""
+    found: dict[str, str] = {}
+    for name, held in named(results):
+        if isinstance(held, Poisoned):
+            continue
+        free = walk.wiring.free(name if name not in walk.builder.nodes else f"output.{name}")
+        try:
+            found[free] = _add(walk, free, held, wanted)
+        except Unfollowed as error:
+            where = f"result {name!r}"
+            walk.refuse(where, GraphError(where, expected=error.expected, got=error.got,
+                                          remedy=error.remedy))  # fmt: skip
+    if not found and not walk.problems:
+        raise GraphError("model", expected="a result that depends on the input", got="none")
+    return found
+
+
+def _add(walk: Walk, name: str, held: Any, wanted: str) -> str:
+    if isinstance(held, Useless):
+        raise held.reason
+    if not isinstance(held, Signal):
+        kind = "the state of a cell" if type(held).__name__ == "State" else "a constant"
+        raise Unfollowed("a tensor that depends on the input", kind,
+                         "return the outputs only; for one step of a network, step=True"
+                         )  # fmt: skip
+    rows, kind = held.rows, _kind(walk, held, wanted)
+    steps = walk.wiring.steps
+    if kind in ("mean", "sum"):
+        rows = walk.wiring.summed(rows.scaled(1 / steps) if kind == "mean" else rows, f"{name}.sum")
+    source = walk.wiring.node(rows, f"{name}.value")
+    walk.builder.add(name, Output(channels=rows.size), source)
+    return kind
+
+
+def _kind(walk: Walk, held: Signal, wanted: str) -> str:
+    if held.at is None:
+        return wanted or EVERY_STEP
+    if held.at != walk.steps - 1:
+        raise Unfollowed("results of every step, or of the last", f"one of step {held.at}",
+                         "return x[:, -1], or the mean, sum or maximum over time")  # fmt: skip
+    return held.reduce or "last"
+
+
+def needed(
+    graph_nodes: Mapping[str, Any], edges: list[tuple[str, str]], kept: set[str]
+) -> set[str]:
+    """Return the names of what the given nodes depend on, and their own."""
+    sources: dict[str, list[str]] = {}
+    for source, target in edges:
+        sources.setdefault(target, []).append(source)
+    found, left = set(), list(kept)
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += sources.get(name, [])
+    return found
+
+
+def pruned(graph: Graph) -> Graph:
+    """Return the graph without nodes that no output depends on; inputs stay."""
+    keep = needed(graph.nodes, list(graph.edges), {*graph.outputs, *graph.inputs})
+    nodes = {name: node for name, node in graph.nodes.items() if name in keep}
+    edges = tuple(edge for edge in graph.edges if set(edge) <= keep)
+    return Graph(nodes, edges, graph.dt, graph.meta)
+
+
+def differing(left: Any, right: Any) -> str:
+    """Return the first of two runs' results that differs, in words; empty where none does."""
+    for (name, one), (_, other) in zip(named(left), named(right), strict=False):
+        a, b = (np.asarray(v, dtype=np.float64) for v in (one, other))
+        if a.shape != b.shape:
+            return f"result {name!r} of shape {b.shape} instead of {a.shape}"
+        if not np.allclose(a, b, rtol=1e-9, atol=1e-9 * np.abs(a).max(initial=0.0)):
+            place = tuple(int(i) for i in np.unravel_index(np.abs(a - b).argmax(), a.shape))
+            return f"result {name!r} with {b[place]:.9g} instead of {a[place]:.9g} at {place}"
+    return ""

@@ -1,0 +1,322 @@
+"""The recorded graph from its inputs to its results: what every tensor holds.
+
+What cannot be expressed is collected, so that all of it is named at once.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import permutations
+from typing import Any, TypeVar
+
+import torch
+from torch import fx, nn
+from torch.utils import _pytree as pytree
+
+from neurossm.errors import GraphError
+from neurossm_converters.from_torch.builder import Builder
+from neurossm_converters.from_torch.modules import kind_of, remedy_for
+from neurossm_converters.from_torch.traced.doubles import in_double
+from neurossm_converters.from_torch.traced.recorder import name_of
+from neurossm_converters.from_torch.traced.signals import Rows, Signal, Unfollowed, size_of
+from neurossm_converters.from_torch.traced.wiring import Wiring
+
+Handler = Callable[..., Any]
+Entered = TypeVar("Entered", bound=Handler)
+OPERATIONS: dict[str, Handler] = {}  # of functions and methods of tensors, by name
+MODULES: dict[type[nn.Module], Handler] = {}  # of PyTorch's layers
+UNKNOWN = "write it with supported operations, or put it in a module and give its converter"
+
+
+def operation(*names: str) -> Callable[[Entered], Entered]:
+    """Enter a function in the table of operations under these names."""
+
+    def entered(handler: Entered) -> Entered:
+        OPERATIONS.update(dict.fromkeys(names, handler))
+        return handler
+
+    return entered
+
+
+def layer(*types: type[nn.Module]) -> Callable[[Entered], Entered]:
+    """Enter a function in the table of layers."""
+
+    def entered(handler: Entered) -> Entered:
+        MODULES.update(dict.fromkeys(types, handler))
+        return handler
+
+    return entered
+
+
+@dataclass(frozen=True)
+class State:
+    """What a cell returns beside its output at a step: only to be passed back to it."""
+
+    path: str
+    key: bytes
+    at: int
+
+
+@dataclass(frozen=True)
+class Useless:
+    """A result that cannot be expressed, with the reason; it may be left unused."""
+
+    reason: Unfollowed
+
+
+@dataclass(frozen=True)
+class Poisoned:
+    """What depends on something that is refused already."""
+
+
+@dataclass
+class Walk:
+    """Goes through a recorded graph.
+
+    Attributes
+    ----------
+    builder, wiring
+        What nodes are added to.
+    modules
+        Path to module.
+    constants
+        Name to tensor.
+    converters
+        Module type to converter; before the table of layers.
+    extent
+        Sizes of batch and time.
+    values
+        What each recorded tensor holds.
+    created
+        Names of the nodes that each recorded call added.
+    problems
+        What was refused: where, and the error.
+    """
+
+    builder: Builder
+    wiring: Wiring
+    modules: Mapping[str, nn.Module]
+    constants: Mapping[str, torch.Tensor]
+    converters: Mapping[type[nn.Module], Callable[..., Any]]
+    extent: dict[str, int]
+    own: frozenset[type[nn.Module]] = frozenset()
+    values: dict[fx.Node, Any] = field(default_factory=dict)
+    created: dict[fx.Node, tuple[str, ...]] = field(default_factory=dict)
+    problems: dict[str, GraphError] = field(default_factory=dict)
+    _calls: dict[tuple[str, bytes], int] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        """T."""
+        return self.extent["t"]
+
+    def name(self, node: fx.Node) -> str:
+        """Return the name of the operation of a node."""
+        return name_of(node.target).strip("_")
+
+    def hint(self, node: fx.Node) -> str:
+        """Return how the nodes of a call are to be named."""
+        path = str(node.meta["path"])
+        if node.op == "call_module":
+            return path
+        name = self.name(node)
+        return f"{path}.{name}" if path else name
+
+    def where(self, node: fx.Node) -> str:
+        """Return how messages call a recorded call."""
+        path = str(node.meta["path"])
+        place = f"module {path!r} ({kind_of(self.modules[path])})" if path else "model"
+        if node.op == "call_module":
+            return place
+        return f"{self.name(node)} in {place} at {node.meta['frame']}"
+
+    def run(self, graph: fx.Graph, inputs: Mapping[str, Signal]) -> Any:
+        """Return what the results hold, in the structure in which forward returns them."""
+        for node in graph.nodes:
+            before = len(self.builder.nodes)
+            if node.op == "placeholder":
+                self.values[node] = inputs[node.target]
+            elif node.op == "get_attr":
+                self.values[node] = self.constants[node.target]
+            elif node.op == "output":
+                return self._known(node.args[0])
+            else:
+                self.values[node] = self._called(node)
+            self.created[node] = tuple(self.builder.nodes)[before:]
+        raise AssertionError("a graph without results")
+
+    def refuse(self, where: str, error: GraphError) -> None:
+        """Collect a refusal."""
+        self.problems.setdefault(f"{where} {error}", error)
+
+    def _known(self, item: Any) -> Any:
+        return fx.node.map_arg(item, lambda node: self.values[node])
+
+    def _called(self, node: fx.Node) -> Any:
+        args, kwargs = self._known(node.args), self._known(node.kwargs)
+        leaves = pytree.tree_leaves((args, kwargs, _slices((args, kwargs))))
+        if any(isinstance(leaf, Poisoned) for leaf in leaves):
+            return Poisoned()
+        where = self.where(node)
+        try:
+            piece = node.op == "call_function" and isinstance(args[0] if args else 0, tuple)
+            for leaf in leaves:
+                if isinstance(leaf, Useless) and not piece:
+                    raise leaf.reason
+            if node.op == "call_module":
+                return self._module(node, args, kwargs)
+            return self._function(node, args, kwargs, leaves)
+        except Unfollowed as error:
+            self.refuse(where, GraphError(where, expected=error.expected, got=error.got,
+                                          remedy=error.remedy))  # fmt: skip
+        except GraphError as error:
+            self.refuse(error.where, error)
+        return Poisoned()
+
+    def _function(self, node: fx.Node, args: Any, kwargs: Any, leaves: list[Any]) -> Any:
+        if not any(isinstance(leaf, Signal | State) for leaf in leaves):
+            with in_double():
+                return node.target(*args, **kwargs)  # type: ignore[operator]
+        name = self.name(node)
+        handler = OPERATIONS.get(name)
+        if handler is None:
+            raise Unfollowed("an operation that a graph has", name, UNKNOWN)
+        args, kwargs = _positional(args, kwargs)
+        _check_arguments(handler, self, node, args, kwargs)
+        return handler(self, node, *args, **kwargs)
+
+    def _module(self, node: fx.Node, args: Any, kwargs: Any) -> Any:
+        path, module = str(node.target), self.modules[str(node.target)]
+        kind = type(module)
+        if kind in MODULES and kind not in self.own:
+            handler = MODULES[kind]
+            _check_arguments(handler, self, node, (module, *args), kwargs)
+            return handler(self, node, module, *args, **kwargs)
+        converter = self.converters.get(kind)
+        if converter is None:
+            known = self.builder.remedy(module)
+            raise Unfollowed("a module that a graph has", kind_of(module, kind.__name__),
+                             remedy_for(module) or known or UNKNOWN)  # fmt: skip
+        if not args or not isinstance(args[0], Signal):
+            raise Unfollowed("an input that depends on the input of the network",
+                             "a constant, or one by name only")  # fmt: skip
+        return self._converted(node, path, module, converter, args, kwargs)
+
+    def _converted(
+        self, node: fx.Node, path: str, module: nn.Module, converter: Callable[..., Any],
+        args: Any, kwargs: Any,
+    ) -> Any:  # fmt: skip
+        from neurossm_converters.from_torch.traced.arithmetic import forced
+
+        signal = forced(self, node, args[0])
+        self._check_states(path, signal, pytree.tree_leaves((args[1:], kwargs)))
+
+        def make() -> Any:
+            source = self.wiring.node(signal.rows, f"{path}.in")
+            found = converter(self.builder, self.wiring.free(path), module, source)
+            return found if isinstance(found, tuple) else (found,)
+
+        names = self.wiring.once(("module", path, signal.rows.key), make)
+        for name in names:
+            if name is not None and name not in self.builder.nodes:
+                raise Unfollowed("the name of a node from its converter", repr(name),
+                                 "return what builder.add returned")  # fmt: skip
+        shapes = node.meta["shapes"]
+        if not isinstance(shapes, list):
+            return self._sent(signal, names[0], shapes)
+        last = self.steps - 1 if signal.at is None else signal.at
+        results: list[Any] = []
+        for place, shape in enumerate(shapes):
+            name = names[place] if place < len(names) else None
+            if name is not None:
+                results.append(self._sent(signal, name, shape))
+            else:
+                state = State(path, signal.rows.key, last)
+                results.append(pytree.tree_map(lambda _, s=state: s, shape, is_leaf=_is_shape))
+        return tuple(results)
+
+    def _check_states(self, path: str, signal: Signal, states: list[Any]) -> None:
+        """Check that a cell is called at every step, with its own state of the step before."""
+        key, found = (path, signal.rows.key), [s for s in states if isinstance(s, Signal | State)]
+        if any(isinstance(state, Signal) for state in found):
+            raise Unfollowed("one input, and states", "two inputs that depend on the data",
+                             "concatenate them, or write the module without a converter"
+                             )  # fmt: skip
+        at = 0 if signal.at is None else signal.at
+        expected = State(path, signal.rows.key, at - 1)
+        if any(state != expected for state in found) or (found and at == 0):
+            raise Unfollowed("its own state of the step before", "another",
+                             "pass back what the cell returned last")  # fmt: skip
+        if at not in (0, self._calls.get(key, 0)):
+            raise Unfollowed("a call at every step from the first", f"one at step {at}")
+        self._calls[key] = at + 1
+
+    def _sent(self, signal: Signal, name: str, shape: Any) -> Signal:
+        """Return what a node sends as a tensor of this shape."""
+        rows = self.wiring.rows_of(name)
+        if not isinstance(shape, tuple):
+            raise Unfollowed("a tensor as its first result", type(shape).__name__)
+        return Signal(dims_of(signal, rows, shape, self.extent), rows, signal.at)
+
+
+def dims_of(signal: Signal, rows: Rows, shape: tuple[int, ...], extent: dict[str, int]) -> Any:
+    """Return the axes of a module's result: those of its input, with features of another size.
+
+    Raises
+    ------
+    Unfollowed
+        If the shape leaves it open which axis is what.
+    """
+    kinds = [dim if any(isinstance(a, str) for a in dim) else None for dim in signal.dims]
+    fitting = []
+    for order in dict.fromkeys([tuple(kinds), *permutations(kinds)]):
+        dims = tuple(kind if kind is not None else (size,) if size != 1 else ()
+                     for kind, size in zip(order, shape, strict=False))  # fmt: skip
+        total = 1
+        for dim in dims:
+            for atom in dim:
+                total *= atom if isinstance(atom, int) else 1
+        sizes = tuple(size_of(dim, extent) for dim in dims)
+        if len(order) == len(shape) and sizes == shape and total == rows.size:
+            if order == tuple(kinds):
+                return dims
+            fitting.append(dims)
+    if len(fitting) != 1:
+        raise Unfollowed(f"batch, time and {rows.size} features, as its node sends them",
+                         f"a result of shape {shape}")  # fmt: skip
+    return fitting[0]
+
+
+def _is_shape(item: Any) -> bool:
+    return isinstance(item, tuple) and all(isinstance(size, int) for size in item)
+
+
+def _slices(item: Any) -> list[Any]:
+    """Return what stands in slices, which trees do not open."""
+    return [
+        part
+        for leaf in pytree.tree_leaves(item) if isinstance(leaf, slice)
+        for part in (leaf.start, leaf.stop, leaf.step)
+    ]  # fmt: skip
+
+
+def _positional(args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return arguments with PyTorch's other names for them replaced."""
+    kwargs = {key: value for key, value in kwargs.items() if key != "inplace" or value}
+    for name in ("input", "self", "tensors"):
+        if name in kwargs:
+            args = (kwargs.pop(name), *args)
+    if "other" in kwargs and len(args) == 1:
+        args = (*args, kwargs.pop("other"))
+    names = {"axis": "dim", "axes": "dims", "keepdims": "keepdim"}
+    return tuple(args), {names.get(key, key): value for key, value in kwargs.items()}
+
+
+def _check_arguments(handler: Handler, *args: Any) -> None:
+    *before, given, named = args
+    try:
+        inspect.signature(handler).bind(*before, *given, **named)
+    except TypeError as error:
+        raise Unfollowed("its usual arguments", f"others ({error})") from None
