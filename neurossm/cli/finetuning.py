@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from neurossm.errors import InputError
@@ -18,9 +19,14 @@ CALIBRATION_SAMPLES = 512
 
 
 def finetune_changes(
-    recipe: str, run: str, quantized: bool, calibrate: str, widths: dict[str, int]
+    recipe: str,
+    run: str,
+    quantized: bool,
+    calibrate: str,
+    widths: dict[str, int],
+    learned: Sequence[str] = (),
 ) -> list[str]:
-    """Return what the options change in a recipe.
+    """Return what the options change in a recipe; `learned` are the changes that name its data.
 
     Raises
     ------
@@ -37,8 +43,8 @@ def finetune_changes(
             missing = "--finetune-from RUN" if quantized else "--quantized"
             raise InputError(alone, expected=f"{missing} beside it", got="none")
         return []
-    own = load_recipe(recipe)
-    calibrate = calibrate or f"{own.data.title}:train:{CALIBRATION_SAMPLES}"
+    own = load_recipe(recipe, list(learned))
+    calibrate = calibrate or _calibration(own, run)
     changes = [] if own.finetune else shorter_schedule(own.train.lr, own.train.ssm_lr)
     changes += [f"finetune.{key}={value}" for key, value in widths.items()]
     # a JSON string is a TOML one
@@ -47,6 +53,18 @@ def finetune_changes(
         f"finetune.run={json.dumps(run)}",
         f"finetune.calibrate={json.dumps(calibrate)}",
     ]
+
+
+def _calibration(recipe: Recipe, run: str) -> str:
+    """Return the data that set the ranges: of one's own, as many as there are if they are few."""
+    from neurossm_models.data import load
+    from neurossm_models.train import load_facts
+
+    name = f"{recipe.data.title}:train"
+    if recipe.data.name:
+        return f"{name}:{CALIBRATION_SAMPLES}"
+    there = len(load(name, facts=load_facts(run)))
+    return f"{name}:{min(there, CALIBRATION_SAMPLES)}"
 
 
 def make_twin(recipe: Recipe, facts: Task) -> IntegerTwin:
