@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from neurossm.passes.quantize import Quantize
     from neurossm.store import load, save
     from neurossm.trace import Trace, compare
+    from neurossm_converters.from_torch import Builder as Builder
+    from neurossm_converters.from_torch import from_torch as from_torch
 
 _HOMES = {
+    "Builder": "neurossm_converters.from_torch",  # needs PyTorch, so not in __all__
     "Graph": "neurossm.graph",
     "Quantize": "neurossm.passes",
     "Stepper": "neurossm.engine.fast",
@@ -26,6 +29,7 @@ _HOMES = {
     "calibrate": "neurossm.passes",
     "compare": "neurossm.trace",
     "fold_batch_norm": "neurossm.passes",
+    "from_torch": "neurossm_converters.from_torch",
     "load": "neurossm.store",
     "run": "neurossm.engine",
     "save": "neurossm.store",

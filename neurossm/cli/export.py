@@ -109,24 +109,23 @@ def _fastest_turn(graph: Graph) -> str:
 def load_run(run: str) -> Graph:
     """Return the float graph of a trained run."""
     from neurossm.cli.made_for import RECORDED
-    from neurossm_converters.from_torch import from_torch
-    from neurossm_models.data import task
-    from neurossm_models.train import load_model
+    from neurossm_converters.from_torch.runs import graph_of
+    from neurossm_models.train import load_facts, load_model
 
     model, recipe = load_model(run)
-    if recipe.model.bidirectional:
+    if getattr(recipe.model, "bidirectional", False):
         raise GraphError(
             f"run {run!r}",
             expected="a causal network",
             got="a bidirectional one",
             remedy=f"train its causal counterpart: {causal_counterpart(recipe)}",
         )
-    facts = task(recipe.data.name)
-    graph = from_torch(model, steps=facts.steps, scale=facts.scale, bits=facts.bits, dt=facts.dt)
+    facts = load_facts(run)
+    graph = graph_of(model, recipe, facts)
     meta = {
         **graph.meta,
         "run": Path(run).name,
-        "data": recipe.data.name,
+        "data": recipe.data.name or Path(recipe.data.path).name,
         "data_order": facts.order or RECORDED,
         "seed": recipe.train.seed,
     }
@@ -140,7 +139,7 @@ def causal_counterpart(recipe: Recipe) -> str:
     for name in recipe_names():
         if name.endswith("-causal"):
             other = load_recipe(name)
-            if (other.data.name, other.model.family) == (recipe.data.name, recipe.model.family):
+            if (other.data.name, other.network.family) == (recipe.data.name, recipe.network.family):
                 return f"recipe {name!r}"
     return "the same recipe with model.bidirectional = false"
 

@@ -28,7 +28,8 @@ def fold_batch_norm(graph: Graph, *, rest: str = "refuse") -> Graph:
         A float graph.
     rest
         What is done with a norm that neither neighbor can take: ``refuse``, or ``affine``: it
-        becomes synapses from each channel to itself, one multiplication a channel.
+        becomes synapses of its own, from each channel to itself (behind an `Affine` that something
+        else needs too: that one again, scaled).
 
     Raises
     ------
@@ -57,7 +58,7 @@ def _fold(graph: Graph, name: str, rest: str) -> Graph:
         node = _scale_inputs(graph.nodes[target], gain, offset)
         if node is None or graph.sources[target] != (name,):
             if rest == "affine":
-                return graph.with_nodes({name: Affine(weight=np.diag(gain), bias=offset)})
+                return _as_affine(graph, name, gain, offset)
             raise GraphError(
                 f"node {name!r} (BatchNorm)",
                 expected="an Affine or a DiagonalSSM beside it that can take its gain and offset",
@@ -66,6 +67,18 @@ def _fold(graph: Graph, name: str, rest: str) -> Graph:
             )
         folded[target] = node
     return graph.with_nodes(folded).without(name)
+
+
+def _as_affine(graph: Graph, name: str, gain: Reals, offset: Reals) -> Graph:
+    """Return the graph with synapses for a norm; behind others, with all that both compute."""
+    (source, *more), node = graph.sources[name], Affine(weight=np.diag(gain), bias=offset)
+    first = graph.nodes[source]
+    if more or not isinstance(first, Affine):
+        return graph.with_nodes({name: node})
+    both = _scale_outputs(first, gain, offset)
+    edges = [edge for edge in graph.edges if edge != (source, name)]
+    edges += [(one, name) for one in graph.sources[source]]
+    return Graph({**graph.nodes, name: both or node}, tuple(edges), graph.dt, graph.meta)
 
 
 def _scale_outputs(node: Node, gain: Reals, offset: Reals) -> Node | None:

@@ -248,13 +248,20 @@ def test_the_native_kernels_leave_hooked_layers_to_the_layers():
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_numbers_that_forward_would_round_are_refused(dtype):
-    with pytest.raises(GraphError, match=r"module 'encoder' weight: expected float32 or float64, "
-                       rf"got {str(dtype)[6:]}; call model\.float\(\)"):  # fmt: skip
-        exported(linear().to(dtype))
+def test_half_precision_is_taken_as_the_numbers_that_it_is_and_that_is_said(dtype):
+    model = linear().to(dtype)
+    with pytest.warns(UserWarning, match=rf"weights in {str(dtype)[6:]} are taken as the real"):
+        graph = exported(model)
+    with torch.no_grad():
+        expected = model.double()(pixels(linear())).numpy()
+    np.testing.assert_allclose(logits_of(graph), expected, rtol=1e-8, atol=1e-9)
+
+
+def test_numbers_of_fewer_than_sixteen_bits_are_refused():
     model = linear()
-    model.blocks[1].ssm_norm.running_var = model.blocks[1].ssm_norm.running_var.to(dtype)
-    with pytest.raises(GraphError, match=r"module 'blocks\.1\.ssm_norm' running_var: expected"):
+    model.decoder.weight = nn.Parameter(model.decoder.weight.to(torch.float8_e4m3fn), False)
+    with pytest.raises(GraphError, match=r"module 'decoder' weight: expected float16 or wider, got "
+                       r"float8_e4m3fn; call model\.float\(\)"):  # fmt: skip
         exported(model)
 
 

@@ -5,7 +5,7 @@ import torch
 from family_networks import SCALE, STEPS, WIDTH, network
 from torch import nn
 
-from neurossm.errors import GraphError
+from neurossm.errors import GraphError, InputError
 from neurossm_converters.from_torch import from_torch
 from neurossm_models.config import FAMILIES
 from neurossm_models.neurons import LIF
@@ -102,5 +102,6 @@ def test_tokens_have_no_scale_and_rows_no_bound():
     refused(model, r"'encoder' \(Embedding\).*got max_norm = 1", 1)
 
 
-def test_another_model_is_refused():
-    refused(nn.Linear(2, 3).eval(), "model: expected Network, got Linear")
+def test_another_model_without_an_example_is_refused():
+    with pytest.raises(InputError, match="expected an example of the input, got none; from_torch"):
+        from_torch(nn.Linear(2, 3).eval(), steps=STEPS, scale=SCALE)

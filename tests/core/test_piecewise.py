@@ -100,5 +100,5 @@ def test_the_error_of_any_segments_of_gelu_is_exact():
 
 
 def test_another_function_is_refused():
-    with pytest.raises(InputError, match=r"expected relu \| sigmoid \| gelu, got 'softplus'"):
+    with pytest.raises(InputError, match=r"expected relu \| .* \| sigmoid \| .*, got 'softplus'"):
         piecewise("softplus", 1)

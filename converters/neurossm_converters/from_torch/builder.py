@@ -60,7 +60,7 @@ class Builder:
             If there is a node of that name, or none of the name of a source.
         """
         if name in self.nodes:
-            raise GraphError(f"node {name!r}", expected="a name that is not taken", got="one that is",
+            raise GraphError(f"node {name!r}", expected="a name that is free", got="another",
                              remedy="put the path of the module in front")  # fmt: skip
         for source in sources:
             if source not in self.nodes:

@@ -96,7 +96,8 @@ def from_torch(
         For arguments that do not go together.
     """
     inner = unwrapped(model) if isinstance(model, nn.Module) else model
-    if isinstance(inner, Network) and example is None:
+    if isinstance(inner, Network):
+        steps = example.shape[1] if steps is None and hasattr(example, "shape") else steps
         return _of_ours(model, converters, steps, scale, bits, dt)
     if not isinstance(inner, nn.Module) or isinstance(inner, torch.jit.ScriptModule):
         raise GraphError("model", expected="an nn.Module", got=kind_of(inner),

@@ -28,8 +28,8 @@ def build_module(spec: str, weights: str | Path | None = None) -> nn.Module:
         does as well).
     weights
         A file of ``torch.save(model.state_dict(), ...)``, also under the key ``state_dict``,
-        ``model_state_dict`` or ``model`` of a dictionary, or a ``.safetensors`` file. None where the
-        function loads them.
+        ``model_state_dict`` or ``model`` of a dictionary, or a ``.safetensors`` file. None where
+        the function loads them.
 
     Raises
     ------
@@ -43,8 +43,9 @@ def build_module(spec: str, weights: str | Path | None = None) -> nn.Module:
     loaded = _loaded(Path(path))
     function = getattr(loaded, name, None)
     if not callable(function):
-        names = sorted(key for key, value in vars(loaded).items()
-                       if callable(value) and getattr(value, "__module__", "") == loaded.__name__)  # fmt: skip
+        own = (key for key, value in vars(loaded).items() if callable(value)
+               and getattr(value, "__module__", "") == loaded.__name__)  # fmt: skip
+        names = sorted(own)
         raise InputError(f"module {spec!r}", expected=f"a function {name!r} in {path}", got="none",
                          remedy=f"there are: {', '.join(names)}" if names else "")  # fmt: skip
     try:

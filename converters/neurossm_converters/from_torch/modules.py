@@ -2,9 +2,9 @@
 
 A wrapper that computes the same (`torch.compile`, `DataParallel`) is taken off. Parameters that are
 computed (`torch.nn.utils.parametrize`, the older `weight_norm` and `spectral_norm`, pruning) become
-what they are computed to be; what is kept in half precision is taken as float32, and that is said. Everything
-else that could make a module compute another thing than its class says is refused by its path:
-hooks, methods replaced on an instance, parts in training mode.
+what they are computed to be; what is kept in half precision is taken as float32, and that is said.
+Everything else that could make a module compute another thing than its class says is refused by its
+path: hooks, methods replaced on an instance, parts in training mode.
 """
 
 from __future__ import annotations
@@ -33,9 +33,7 @@ _MODAL = (
 )  # fmt: skip
 
 
-def plain(
-    model: nn.Module, is_leaf: Callable[[nn.Module], bool] | None = None
-) -> nn.Module:
+def plain(model: nn.Module, is_leaf: Callable[[nn.Module], bool] | None = None) -> nn.Module:
     """Return the module that computes what this one does, of the classes that are in the tables.
 
     The module itself where it is that already, else a copy.

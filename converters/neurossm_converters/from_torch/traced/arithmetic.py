@@ -22,6 +22,7 @@ from neurossm_converters.from_torch.traced.signals import (
 )
 from neurossm_converters.from_torch.traced.walk import Walk, operation
 
+NORM = "use BatchNorm1d, which folds into its neighbors"
 LOGITS = "leave it out: the largest logit is the largest probability"
 
 
@@ -35,25 +36,25 @@ def constant(value: Any) -> Any:
 
 
 @operation("add", "radd", "iadd")
-def add(walk: Walk, node: fx.Node, left: Any, right: Any, *, alpha: float = 1) -> Signal:
+def add(walk: Walk, node: fx.Node, left: Any, right: Any, *, alpha: float = 1) -> Any:
     """Add two tensors, or a tensor and a constant."""
     return added(walk, node, left, scaled(walk, right, alpha))
 
 
 @operation("sub", "subtract", "isub")
-def subtract(walk: Walk, node: fx.Node, left: Any, right: Any, *, alpha: float = 1) -> Signal:
+def subtract(walk: Walk, node: fx.Node, left: Any, right: Any, *, alpha: float = 1) -> Any:
     """Subtract."""
     return added(walk, node, left, scaled(walk, right, -alpha))
 
 
 @operation("rsub")
-def subtract_from(walk: Walk, node: fx.Node, left: Any, right: Any, *, alpha: float = 1) -> Signal:
+def subtract_from(walk: Walk, node: fx.Node, left: Any, right: Any, *, alpha: float = 1) -> Any:
     """Subtract the first from the second."""
     return added(walk, node, scaled(walk, left, -alpha), right)
 
 
 @operation("mul", "multiply", "rmul", "imul")
-def multiply(walk: Walk, node: fx.Node, left: Any, right: Any) -> Signal:
+def multiply(walk: Walk, node: fx.Node, left: Any, right: Any) -> Any:
     """Multiply two tensors, or a tensor and a constant."""
     if not isinstance(left, Signal):
         left, right = right, left
@@ -65,7 +66,7 @@ def multiply(walk: Walk, node: fx.Node, left: Any, right: Any) -> Signal:
 
 
 @operation("div", "true_divide", "divide", "truediv", "itruediv")
-def divide(walk: Walk, node: fx.Node, left: Any, right: Any, *, rounding_mode: Any = None) -> Signal:
+def divide(walk: Walk, node: fx.Node, left: Any, right: Any, *, rounding_mode: Any = None) -> Any:
     """Divide by a constant."""
     if rounding_mode is not None:
         raise Unfollowed("an exact division", f"rounding_mode={rounding_mode!r}")
@@ -80,13 +81,13 @@ def divide(walk: Walk, node: fx.Node, left: Any, right: Any, *, rounding_mode: A
 
 
 @operation("neg", "negative")
-def negate(walk: Walk, node: fx.Node, signal: Signal) -> Signal:
+def negate(walk: Walk, node: fx.Node, signal: Signal) -> Any:
     """Turn the sign."""
     return scaled(walk, signal, -1.0)
 
 
 @operation("pow", "square", "ipow")
-def power(walk: Walk, node: fx.Node, signal: Any, exponent: Any = 2) -> Signal:
+def power(walk: Walk, node: fx.Node, signal: Any, exponent: Any = 2) -> Any:
     """Square, or leave as it is."""
     if isinstance(signal, Signal) and not isinstance(exponent, Signal):
         found = constant(exponent)
@@ -98,7 +99,7 @@ def power(walk: Walk, node: fx.Node, signal: Any, exponent: Any = 2) -> Signal:
 
 
 @operation("where")
-def where(walk: Walk, node: fx.Node, condition: Any, left: Any, right: Any) -> Signal:
+def where(walk: Walk, node: fx.Node, condition: Any, left: Any, right: Any) -> Any:
     """Choose by a comparison."""
     if not isinstance(condition, Signal):
         raise Unfollowed("a comparison that depends on the input", "a constant one")
@@ -148,9 +149,11 @@ def opposite(walk: Walk, node: fx.Node, signal: Signal) -> Signal:
 
 
 @operation("logical_and", "and", "bitwise_and")
-def both(walk: Walk, node: fx.Node, left: Any, right: Any) -> Signal:
+def both(walk: Walk, node: fx.Node, left: Any, right: Any) -> Any:
     """Tell where both comparisons are true."""
-    if not (isinstance(left, Signal) and isinstance(right, Signal) and left.spikes and right.spikes):
+    if not (
+        isinstance(left, Signal) and isinstance(right, Signal) and left.spikes and right.spikes
+    ):
         raise Unfollowed("two comparisons", "something else")
     return replace(multiply(walk, node, left, right), spikes=True)
 
@@ -201,10 +204,10 @@ def gelu(walk: Walk, node: fx.Node, signal: Signal, *, approximate: str = "none"
 def leaky_relu(walk: Walk, node: fx.Node, signal: Signal, negative_slope: float = 0.01,
                inplace: bool = False) -> Signal:  # fmt: skip
     """Apply a relu with a slope below 0."""
-    slope = float(negative_slope)
-    made = pointwise(walk, node, signal, ("leaky", slope),
-                     lambda channels: ramp("leaky_relu", channels, [0.0], [slope, 1.0], [0.0, 0.0]))  # fmt: skip
-    return made
+    slope = _number(negative_slope)
+    segments = ([0.0], [slope, 1.0], [0.0, 0.0])
+    what = ("leaky_relu", slope)
+    return pointwise(walk, node, signal, what, lambda n: ramp("leaky_relu", n, *segments))
 
 
 @operation("clamp", "clip", "hardtanh", "clamp_min", "clamp_max")
@@ -229,6 +232,15 @@ def clamp(walk: Walk, node: fx.Node, signal: Signal, min: Any = None, max: Any =
                      lambda channels: ramp("clamp", channels, knots, slopes, offsets))  # fmt: skip
 
 
+@operation("zeros_like", "new_zeros", "ones_like", "new_ones", "full_like", "new_full")
+def filled(walk: Walk, node: fx.Node, *args: Any, fill_value: Any = None, **__: Any) -> Any:
+    """Make a constant of some shape."""
+    name = walk.name(node)
+    value = fill_value if fill_value is not None else args[-1]
+    number = 0.0 if "zeros" in name else 1.0 if "ones" in name else _number(value)
+    return torch.full(node.meta["shape"], number, dtype=torch.float64)
+
+
 @operation("softmax", "log_softmax", "argmax")
 def refused_at_the_end(walk: Walk, node: fx.Node, *_: Any, **__: Any) -> Signal:
     """Refuse what belongs behind a network."""
@@ -239,7 +251,7 @@ def refused_at_the_end(walk: Walk, node: fx.Node, *_: Any, **__: Any) -> Signal:
 def refused_norm(walk: Walk, node: fx.Node, *_: Any, **__: Any) -> Signal:
     """Refuse norms that divide by what the moment brings."""
     raise Unfollowed("a norm by constants", walk.name(node),
-                     "use BatchNorm1d, which folds into its neighbors")  # fmt: skip
+                     NORM)  # fmt: skip
 
 
 def pointwise(walk: Walk, node: fx.Node, signal: Signal, what: Any, make: Any) -> Signal:
@@ -262,8 +274,10 @@ def scaled(walk: Walk, value: Any, factor: Any) -> Any:
         raise Unfollowed("a largest value over time at the end", "its negative")
     rows = spread(value, dims)
     found = replace(value, dims=dims, rows=rows.scaled(by), spikes=False, tokens=False)
-    if value.reduce == "sum" and value.at == walk.steps - 1 and np.allclose(
-        by * walk.steps, 1, rtol=1e-12, atol=0
+    if (
+        value.reduce == "sum"
+        and value.at == walk.steps - 1
+        and np.allclose(by * walk.steps, 1, rtol=1e-12, atol=0)
     ):
         return replace(found, reduce="mean", rows=rows)
     return found

@@ -95,7 +95,9 @@ class Export:
         reads = add_outputs(walk, walk.run(recorded, inputs), readout)
         _refuse_all(walk)
         self._fit_tokens(walk, found)
-        whole = Graph(walk.builder.nodes, tuple(walk.builder.edges), meta=_meta(found, reads, steps))
+        whole = Graph(
+            walk.builder.nodes, tuple(walk.builder.edges), meta=_meta(found, reads, steps)
+        )
         folded = fold_batch_norm(pruned(whole), rest="affine")
         for data in (example, _random(whole, found)):
             tensors = {name: item.tensor(data[item.name]) for name, item in placed.items()}

@@ -88,9 +88,7 @@ class Given:
         return replace(self, integers=self.integers[:, :steps])
 
 
-def given(
-    example: Any, names: list[str], layout: Any, scale: Any, bits: int | None
-) -> list[Given]:
+def given(example: Any, names: list[str], layout: Any, scale: Any, bits: int | None) -> list[Given]:
     """Return the inputs of an example.
 
     Parameters
@@ -113,8 +111,8 @@ def given(
         parts = dict(example)
     elif isinstance(example, tuple | list):
         if len(example) > len(names):
-            raise InputError("from_torch example", expected=f"at most {len(names)} inputs, as forward"
-                             " takes", got=str(len(example)))  # fmt: skip
+            raise InputError("from_torch example", expected=f"at most {len(names)} inputs, as"
+                             " forward takes", got=str(len(example)))  # fmt: skip
         parts = dict(zip(names, example, strict=False))
     else:
         parts = {names[0] if names else "x": example}
@@ -176,8 +174,8 @@ def _layout(where: str, layout: str | None, tensor: torch.Tensor) -> str:
         or letters.count("t") != 1
     ):
         raise InputError(
-            f"{where} layout", expected=f"a letter for each of {tensor.ndim} axes, b for samples and"
-            " t for steps among them", got=repr(letters),
+            f"{where} layout", expected=f"a letter for each of {tensor.ndim} axes, among them b for"
+            " samples and t for steps", got=repr(letters),
             remedy='say layout="btf", "tbf", "bft" or what the axes of the example are',
         )  # fmt: skip
     return letters

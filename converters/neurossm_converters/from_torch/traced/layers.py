@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from torch import fx, nn
 
-from neurossm.errors import GraphError
 from neurossm.nodes import Embedding
+from neurossm.piecewise import piecewise
 from neurossm_converters.from_torch.builder import array
 from neurossm_converters.from_torch.traced import arithmetic
 from neurossm_converters.from_torch.traced.arithmetic import constant, multiply, pointwise
 from neurossm_converters.from_torch.traced.linear import affine
-from neurossm_converters.from_torch.traced.shaping import axis, shape_of, split
+from neurossm_converters.from_torch.traced.shaping import axis, narrow
 from neurossm_converters.from_torch.traced.signals import (
     Reals,
     Signal,
@@ -24,7 +24,6 @@ from neurossm_converters.from_torch.traced.signals import (
     shown,
 )
 from neurossm_converters.from_torch.traced.walk import Walk, layer, operation
-from neurossm.piecewise import piecewise
 
 
 @layer(nn.Linear)
@@ -71,9 +70,9 @@ def _pointwise_conv(
 def _batch_norm(walk: Walk, node: fx.Node, module: nn.BatchNorm1d, signal: Signal) -> Signal:
     if module.running_mean is None or module.running_var is None:
         raise Unfollowed("running statistics", "none", "train with track_running_stats=True")
-    given = [None if p is None else array(p) for p in (module.weight, module.bias)]
     mean, var = array(module.running_mean), array(module.running_var)
-    return _normalized(walk, node, signal, mean, var, *given, module.eps)
+    gain, offset = (None if p is None else array(p) for p in (module.weight, module.bias))
+    return _normalized(walk, node, signal, mean, var, gain, offset, module.eps)
 
 
 @operation("batch_norm")
@@ -85,9 +84,9 @@ def batch_norm(
     """Normalize by running statistics."""
     if training or running_mean is None or running_var is None:
         raise Unfollowed("running statistics", "those of the moment", "call model.eval()")
-    given = [None if p is None else constant(p) for p in (weight, bias)]
     mean, var = constant(running_mean), constant(running_var)
-    return _normalized(walk, node, signal, mean, var, *given, eps)
+    gain, offset = (None if p is None else constant(p) for p in (weight, bias))
+    return _normalized(walk, node, signal, mean, var, gain, offset, eps)
 
 
 def _normalized(
@@ -144,12 +143,12 @@ def _looked_up(walk: Walk, node: fx.Node, signal: Signal, table: Reals) -> Signa
 
 
 @layer(nn.GLU)
-def _glu(walk: Walk, node: fx.Node, module: nn.GLU, signal: Signal) -> Signal:
+def _glu(walk: Walk, node: fx.Node, module: nn.GLU, signal: Signal) -> Any:
     return glu(walk, node, signal, module.dim)
 
 
 @operation("glu")
-def glu(walk: Walk, node: fx.Node, signal: Signal, dim: int = -1) -> Signal:
+def glu(walk: Walk, node: fx.Node, signal: Signal, dim: int = -1) -> Any:
     """Gate the first half of the features by the sigmoid of the second."""
     place = axis(signal, dim)
     half = feature_shape(signal.dims)[place] // 2
@@ -159,12 +158,10 @@ def glu(walk: Walk, node: fx.Node, signal: Signal, dim: int = -1) -> Signal:
     return multiply(walk, node, value, opened)
 
 
-def _half(
-    walk: Walk, node: fx.Node, signal: Signal, place: int, start: int, half: int
-) -> Signal:
-    from neurossm_converters.from_torch.traced.shaping import narrow
-
-    return narrow(walk, node, signal, place, start, half)  # type: ignore[no-any-return]
+def _half(walk: Walk, node: fx.Node, signal: Signal, place: int, start: int, half: int) -> Signal:
+    found = narrow(walk, node, signal, place, start, half)
+    assert isinstance(found, Signal)
+    return found
 
 
 @layer(nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout, nn.Identity)
@@ -200,12 +197,9 @@ def _hardtanh(walk: Walk, node: fx.Node, module: nn.Hardtanh, signal: Signal) ->
 
 @layer(nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.RMSNorm)
 def _refused_norm(walk: Walk, node: fx.Node, module: nn.Module, *_: Any) -> Signal:
-    return arithmetic.refused_norm(walk, node)
+    raise Unfollowed("a norm by constants", type(module).__name__, arithmetic.NORM)
 
 
 @layer(nn.Softmax, nn.LogSoftmax)
 def _softmax(walk: Walk, node: fx.Node, module: nn.Module, *_: Any) -> Signal:
     raise Unfollowed("the logits", type(module).__name__, arithmetic.LOGITS)
-
-
-__all__ = ["GraphError", "batch_norm", "conv1d", "embedding", "glu", "shape_of", "split"]

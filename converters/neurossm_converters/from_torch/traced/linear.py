@@ -20,14 +20,13 @@ from neurossm_converters.from_torch.traced.shaping import axis
 from neurossm_converters.from_torch.traced.signals import (
     Dim,
     Reals,
-    Rows,
     Signal,
-    Term,
     Unfollowed,
     feature_shape,
     is_feature,
     permuted,
     shown,
+    width,
 )
 from neurossm_converters.from_torch.traced.walk import Useless, Walk, operation
 
@@ -37,7 +36,9 @@ _SPARE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 @operation("linear")
 def linear(walk: Walk, node: fx.Node, signal: Any, weight: Any, bias: Any = None) -> Signal:
     """Apply weights (out, in) along the last axis."""
-    return affine(walk, node, signal, -1, constant(weight), None if bias is None else constant(bias))
+    return affine(
+        walk, node, signal, -1, constant(weight), None if bias is None else constant(bias)
+    )
 
 
 @operation("matmul", "rmatmul", "mm", "bmm")
@@ -100,7 +101,7 @@ def contracted(
     features = [letter for letter in own if is_feature(dims[letter])]
     spare = dict(zip(features, (c for c in _SPARE if c not in own + result and c not in used),
                      strict=False))  # fmt: skip
-    sizes = {letter: math.prod(dims[letter]) for letter in features}  # type: ignore[arg-type]
+    sizes = {letter: width(dims[letter]) for letter in features}
     equation = ",".join([letters for _, letters in constants] + [f + spare[f] for f in features])
     kept = [c for c in result if c not in dims or is_feature(dims[c])]
     target = "".join(kept) + "".join(spare[f] for f in features)
@@ -123,8 +124,10 @@ def mapped(
     bias = np.zeros(len(matrix)) if bias is None else bias
     if signal.reduce == "sum" and signal.at is not None:
         bias = bias / (signal.at + 1)
-    if bias.size == matrix.shape[0] and np.all(np.count_nonzero(matrix, axis=1) <= 1) and (
-        node.op != "call_module"
+    if (
+        bias.size == matrix.shape[0]
+        and np.all(np.count_nonzero(matrix, axis=1) <= 1)
+        and (node.op != "call_module")
     ):
         index = np.abs(matrix).argmax(axis=1)
         rows = signal.rows.select(index).scaled(matrix[np.arange(len(index)), index], bias)
@@ -141,7 +144,7 @@ def affine(
         raise Unfollowed("an input that depends on the input of the network", "a constant")
     place = axis(signal, place)
     dim = signal.dims[place]
-    if not is_feature(dim) or math.prod(dim) != weight.shape[1]:  # type: ignore[arg-type]
+    if not is_feature(dim) or width(dim) != weight.shape[1]:
         raise Unfollowed(f"{weight.shape[1]} features along axis {place}", shown(dim))
     own = _SPARE[: len(signal.dims)]
     result = own.replace(own[place], "Z")
@@ -167,7 +170,7 @@ def reduced(
     if any("b" in d or ("t" in d and d != ("t",)) for d in over):
         raise Unfollowed("sums over features or time", "one over " + ", ".join(map(shown, over)),
                          "give dim")  # fmt: skip
-    count = math.prod(math.prod(d) for d in over if is_feature(d))  # type: ignore[arg-type]
+    count = math.prod(width(d) for d in over if is_feature(d))
     own = _SPARE[: len(signal.dims)]
     flat = [own[p] for p in places if is_feature(signal.dims[p]) and signal.dims[p]]
     if flat:
@@ -178,12 +181,16 @@ def reduced(
         signal = replace(found, dims=tuple(() if c in flat else next(dims) for c in own))
     if ("t",) in over:
         signal = replace(forced(walk, node, signal), at=walk.steps - 1, reduce=kind, spikes=False)
-    left = [() if p in places else d for p, d in enumerate(signal.dims) if keepdim or p not in places]
+    left = [
+        () if p in places else d for p, d in enumerate(signal.dims) if keepdim or p not in places
+    ]
     return replace(signal, dims=tuple(left))
 
 
 @operation("max", "amax")
-def largest(walk: Walk, node: fx.Node, signal: Signal, dim: Any = None, keepdim: bool = False) -> Any:
+def largest(
+    walk: Walk, node: fx.Node, signal: Signal, dim: Any = None, keepdim: bool = False
+) -> Any:
     """Take the largest value over time."""
     given = [dim] if isinstance(dim, int) else dim if isinstance(dim, tuple | list) else []
     places = [axis(signal, place) for place in given]
@@ -210,8 +217,3 @@ def cumsum(walk: Walk, node: fx.Node, signal: Signal, dim: int, *, dtype: Any = 
         raise Unfollowed("a running sum over time or features", shown(signal.dims[place]))
     size = feature_shape(signal.dims)[place]
     return affine(walk, node, signal, place, np.tril(np.ones((size, size))), None)
-
-
-def only_row(name: str, channels: int) -> Rows:
-    """Return the channels of a node as rows."""
-    return Rows((Term(name, np.arange(channels), np.ones(channels)),), np.zeros(channels))

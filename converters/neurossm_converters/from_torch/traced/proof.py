@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,7 @@ from neurossm.engine import run
 from neurossm.engine.floating import evaluate
 from neurossm.errors import GraphError
 from neurossm.graph import Graph
-from neurossm.nodes import Input, PiecewiseLinear
+from neurossm.nodes import PiecewiseLinear
 from neurossm_converters.from_torch.traced.doubles import in_double, numbers
 from neurossm_converters.from_torch.traced.signals import Reals, Signal, feature_shape, size_of
 from neurossm_converters.from_torch.traced.walk import Walk
@@ -51,7 +50,7 @@ def prove(
     """
     trace = run(graph, dict(integers), "float", tuple(graph.nodes))
     values = {name: np.asarray(found, np.float64) for name, found in trace.values.items()}
-    exact = _Exact(graph, values)
+    exact = _Exact(graph, walk, values)
     known: dict[fx.Node, Any] = {}
     for node in recorded.nodes:
         if node.op == "placeholder":
@@ -65,7 +64,7 @@ def prove(
         found = call(node, known, modules)
         held = walk.values[node]
         before = _sources(fx.node.map_arg((node.args, node.kwargs), walk.values.__getitem__))
-        known[node] = _compared(walk, node, held, found, exact.of(walk, node, before), values)
+        known[node] = _compared(walk, node, held, found, exact.of(held, before), values)
 
 
 def call(node: fx.Node, known: Mapping[fx.Node, Any], modules: Mapping[str, nn.Module]) -> Any:
@@ -74,7 +73,9 @@ def call(node: fx.Node, known: Mapping[fx.Node, Any], modules: Mapping[str, nn.M
     def value(item: fx.Node) -> Any:
         found = known[item]
         # what a call writes into is a copy
-        return found.clone() if node.meta.get("writes") and isinstance(found, torch.Tensor) else found
+        return (
+            found.clone() if node.meta.get("writes") and isinstance(found, torch.Tensor) else found
+        )
 
     args, kwargs = fx.node.map_arg(node.args, value), fx.node.map_arg(node.kwargs, value)
     with in_double():
@@ -101,39 +102,34 @@ def replayed(
     raise AssertionError("a graph without results")
 
 
-@dataclass
 class _Exact:
     """What nodes would send if segments were the functions that they stand for."""
 
-    graph: Graph
-    values: Values
+    def __init__(self, graph: Graph, walk: Walk, values: Values) -> None:
+        self._graph, self._values = graph, values
+        self._brought = {n: names for names in walk.created.values() for n in names}
 
-    def of(self, walk: Walk, node: fx.Node, before: set[str]) -> Values:
-        """Return it for the nodes that a call brought, given what the graph sent to them."""
-        held = _sources(walk.values[node]) - before
-        needed = self._approximate(held, before)
-        if not needed:
-            return self.values
+    def of(self, held: Any, before: set[str]) -> Values:
+        """Return it for the nodes that a call brought, given what the graph sent to them.
+
+        Parameters
+        ----------
+        held
+            What the call returned.
+        before
+            Nodes that its arguments are made of.
+        """
+        names = {n for name in _sources(held) - before for n in self._brought.get(name, ())}
+        nodes = [self._graph.nodes[name] for name in names]
+        if not any(isinstance(n, PiecewiseLinear) and n.max_error > 0 for n in nodes):
+            return self._values
         sent: dict[str, Reals] = {}
-        for name in self.graph.order:
-            if name in needed:
-                operands = [sent.get(s, self.values[s]) for s in self.graph.sources[name]]
-                sent[name] = _true(self.graph.nodes[name], operands)
-        return {**self.values, **sent}
-
-    def _approximate(self, names: set[str], stop: set[str]) -> set[str]:
-        """Return what stands between `stop` and `names`, where a segment stands among it."""
-        found: set[str] = set()
-        left = list(names)
-        while left:
-            name = left.pop()
-            if name in found or name in stop or isinstance(self.graph.nodes[name], Input):
-                continue
-            found.add(name)
-            left += self.graph.sources[name]
-        kinds = [self.graph.nodes[name] for name in found]
-        inexact = any(isinstance(n, PiecewiseLinear) and n.max_error > 0 for n in kinds)
-        return found if inexact else set()
+        for name in self._graph.order:
+            if name in names:
+                sources = self._graph.sources[name]
+                operands = [sent.get(s, self._values[s]) for s in sources]
+                sent[name] = _true(self._graph.nodes[name], operands)
+        return {**self._values, **sent}
 
 
 def _true(node: Any, operands: list[Reals]) -> Reals:
@@ -199,7 +195,9 @@ def _compared(
             return kept.to(found.dtype) if not found.dtype.is_floating_point else kept
         return found
     if isinstance(held, tuple | list) and isinstance(found, tuple | list):
-        parts = [_compared(walk, node, h, f, exact, values) for h, f in zip(held, found, strict=False)]
+        parts = [
+            _compared(walk, node, h, f, exact, values) for h, f in zip(held, found, strict=False)
+        ]
         kind: Any = type(found)
         return kind(*parts) if hasattr(found, "_fields") else kind(parts)
     return found

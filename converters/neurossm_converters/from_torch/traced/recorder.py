@@ -101,7 +101,8 @@ class Recorder:
             raise
         except Exception as error:
             raise GraphError(
-                f"model at {raised_at(error)}", expected="a forward that runs on the example",
+                f"model at {raised_at(error)}",
+                expected="a forward that runs on the example",
                 got=f"{type(error).__name__}: {error}",
                 remedy="see that model(example) runs, and that layout says what its axes are",
             ) from error
@@ -115,9 +116,11 @@ class Recorder:
             return iter(torch.unbind(args[0], 0))
         if name in _VALUES:
             self._refuse_values(name)
-        if kwargs.get("out") is not None or (
-            (writes := _writes(name)) and not isinstance(args[0], Followed)
-        ) or name == "__setitem__":
+        if (
+            kwargs.get("out") is not None
+            or ((writes := _writes(name)) and not isinstance(args[0], Followed))
+            or name == "__setitem__"
+        ):
             self._refuse_writing(name)
         with self._pause():
             result = func(*plain(args), **plain(kwargs))
@@ -202,7 +205,7 @@ class Recorder:
             parts = [self._wrapped(part, self._part(node, i)) for i, part in enumerate(result)]
             if hasattr(result, "_fields"):
                 return type(result)(*parts)
-            return type(result)(parts)  # type: ignore[call-arg]
+            return type(result)(parts)
         if isinstance(result, Mapping):
             return {key: self._wrapped(part, self._part(node, key)) for key, part in result.items()}
         if result is not None and not isinstance(result, bool | int | float | str):
@@ -233,7 +236,7 @@ class Recorder:
             path = self._paths.get(id(module))
             if path is None:
                 raise GraphError(f"a {type(module).__name__} at {user_frame()}",
-                                 expected="modules that the model holds", got="one that it does not",
+                                 expected="modules that the model holds", got="another",
                                  remedy="assign it to self, or put it in an nn.ModuleList"
                                  )  # fmt: skip
             if self._is_leaf(module):
@@ -244,7 +247,7 @@ class Recorder:
             finally:
                 self._stack.pop()
 
-        nn.Module.__call__ = called  # type: ignore[method-assign, assignment]
+        nn.Module.__call__ = called  # type: ignore[method-assign]
         try:
             yield
         finally:
@@ -306,7 +309,7 @@ def user_frame() -> str:
 
 
 def raised_at(error: BaseException) -> str:
-    """Return file and line of the innermost frame of an error that is neither PyTorch's nor here."""
+    """Return file and line of the innermost frame of an error outside PyTorch and this package."""
     found, trace = "an unknown place", error.__traceback__
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
@@ -362,4 +365,3 @@ def _first(item: Any) -> Recorder:
     found = _first_or_none(item)
     assert found is not None
     return found
-

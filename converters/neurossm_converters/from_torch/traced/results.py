@@ -73,7 +73,9 @@ def _kind(walk: Walk, held: Signal, wanted: str) -> str:
     return held.reduce or "last"
 
 
-def needed(graph_nodes: Mapping[str, Any], edges: list[tuple[str, str]], kept: set[str]) -> set[str]:
+def needed(
+    graph_nodes: Mapping[str, Any], edges: list[tuple[str, str]], kept: set[str]
+) -> set[str]:
     """Return the names of what the given nodes depend on, and their own."""
     sources: dict[str, list[str]] = {}
     for source, target in edges:

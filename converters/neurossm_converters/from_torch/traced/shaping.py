@@ -9,12 +9,7 @@ import numpy as np
 import torch
 from torch import fx
 
-from neurossm_converters.from_torch.traced.arithmetic import (
-    constant,
-    constant_rows,
-    forced,
-    running,
-)
+from neurossm_converters.from_torch.traced.arithmetic import constant, forced, running
 from neurossm_converters.from_torch.traced.signals import (
     Dim,
     Index,
@@ -22,6 +17,7 @@ from neurossm_converters.from_torch.traced.signals import (
     Signal,
     Unfollowed,
     concatenated,
+    constant_rows,
     feature_shape,
     is_feature,
     permuted,
@@ -213,8 +209,10 @@ def _all_steps(walk: Walk, node: fx.Node, tensors: Any) -> Signal | None:
     """Return the signal of which these are all steps in order; None where they are not."""
     if len(tensors) != walk.steps or not all(isinstance(t, Signal) for t in tensors):
         return None
-    first, *rest = tensors
-    if [t.at for t in tensors] != list(range(walk.steps)) or any(t.dims != first.dims for t in rest):
+    first: Signal = tensors[0]
+    rest: list[Signal] = list(tensors[1:])
+    in_order = [t.at for t in tensors] == list(range(walk.steps))
+    if not in_order or any(t.dims != first.dims for t in rest):
         return None
     if running(first, replace(tensors[1], reduce="")) and all(t.reduce == "sum" for t in rest):
         rows = walk.wiring.summed(tensors[-1].rows, walk.hint(node))

@@ -174,8 +174,13 @@ def simplified(dims: Sequence[Dim]) -> tuple[Dim, ...]:
 
 
 def is_feature(dim: Dim) -> bool:
-    """True for an axis of features, or one of size 1."""
+    """Tell whether an axis is of features, or of size 1."""
     return all(isinstance(atom, int) for atom in dim)
+
+
+def width(dim: Dim) -> int:
+    """Return how many features an axis runs over."""
+    return math.prod(atom for atom in dim if isinstance(atom, int))
 
 
 def size_of(dim: Dim, extent: dict[str, int]) -> int:
@@ -185,7 +190,7 @@ def size_of(dim: Dim, extent: dict[str, int]) -> int:
 
 def feature_shape(dims: Sequence[Dim]) -> tuple[int, ...]:
     """Return for each axis how many features it runs over: 1 for batch and time."""
-    return tuple(math.prod(a for a in dim if isinstance(a, int)) for dim in dims)
+    return tuple(map(width, dims))
 
 
 def permuted(signal: Signal, order: Sequence[int]) -> Signal:

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import permutations
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import fx, nn
@@ -24,25 +24,26 @@ from neurossm_converters.from_torch.traced.signals import Rows, Signal, Unfollow
 from neurossm_converters.from_torch.traced.wiring import Wiring
 
 Handler = Callable[..., Any]
+Entered = TypeVar("Entered", bound=Handler)
 OPERATIONS: dict[str, Handler] = {}  # of functions and methods of tensors, by name
 MODULES: dict[type[nn.Module], Handler] = {}  # of PyTorch's layers
 UNKNOWN = "write it with supported operations, or put it in a module and give its converter"
 
 
-def operation(*names: str) -> Callable[[Handler], Handler]:
+def operation(*names: str) -> Callable[[Entered], Entered]:
     """Enter a function in the table of operations under these names."""
 
-    def entered(handler: Handler) -> Handler:
+    def entered(handler: Entered) -> Entered:
         OPERATIONS.update(dict.fromkeys(names, handler))
         return handler
 
     return entered
 
 
-def layer(*types: type[nn.Module]) -> Callable[[Handler], Handler]:
+def layer(*types: type[nn.Module]) -> Callable[[Entered], Entered]:
     """Enter a function in the table of layers."""
 
-    def entered(handler: Handler) -> Handler:
+    def entered(handler: Entered) -> Entered:
         MODULES.update(dict.fromkeys(types, handler))
         return handler
 
@@ -160,8 +161,9 @@ class Walk:
             return Poisoned()
         where = self.where(node)
         try:
+            piece = node.op == "call_function" and isinstance(args[0] if args else 0, tuple)
             for leaf in leaves:
-                if isinstance(leaf, Useless):
+                if isinstance(leaf, Useless) and not piece:
                     raise leaf.reason
             if node.op == "call_module":
                 return self._module(node, args, kwargs)

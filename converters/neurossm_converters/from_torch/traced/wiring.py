@@ -9,7 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from neurossm.nodes import Accumulate, Affine, BatchNorm, Embedding, Node, Product, Sum, Threshold
+from neurossm.nodes import (
+    Accumulate,
+    Affine,
+    BatchNorm,
+    DiagonalSSM,
+    Embedding,
+    Node,
+    Product,
+    Sum,
+    Threshold,
+)
 from neurossm_converters.from_torch.builder import Builder
 from neurossm_converters.from_torch.traced.signals import Reals, Rows, Term, Unfollowed
 
@@ -108,6 +118,13 @@ class Wiring:
         parts, bias = self._grouped(rows), rows.bias
         if len(parts) == 1:
             return self._part(parts[0], bias, hint)
+        together = self._together(parts)
+        if together is not None:
+            names = [part[0].source for part in parts]
+            name = self.builder.add(self.free(hint), Sum(channels=rows.size), *names)
+            if np.all(together == 1) and not np.any(bias):
+                return name
+            return self._once_more(BatchNorm(gain=together, offset=bias), hint, name)
         names = []
         for place, part in enumerate(parts):
             plain = self._is_whole(part) and np.all(part[0].gain == 1)
@@ -115,6 +132,17 @@ class Wiring:
             names.append(self._part(part, bias if first else 0 * bias, f"{hint}.{place}"))
             bias = 0 * bias if first else bias
         return self.builder.add(self.free(hint), Sum(channels=rows.size), *names)
+
+    def _together(self, parts: list[list[Term]]) -> Reals | None:
+        """Return the factors with which whole nodes are added, where all have the same."""
+        gain = parts[0][0].gain
+        same = all(self._is_whole(part) and np.array_equal(part[0].gain, gain) for part in parts)
+        if not same:
+            return None
+        # synapses take factors for nothing
+        nodes = [self.builder.nodes[part[0].source] for part in parts]
+        scaled = np.any(gain != 1) and all(isinstance(n, Affine | DiagonalSSM) for n in nodes)
+        return None if scaled else gain
 
     def _grouped(self, rows: Rows) -> list[list[Term]]:
         """Return the terms by the node that they come from."""
@@ -132,22 +160,40 @@ class Wiring:
     def _part(self, part: list[Term], bias: Reals, hint: str) -> str:
         """Return a node for the rows that come from one node."""
         source, gain = part[0].source, part[0].gain
+        node = self.builder.nodes[source]
+        sources = [one for one, target in self.builder.edges if target == source]
         if self._is_whole(part):
             if np.all(gain == 1) and not np.any(bias):
                 return source
+            if isinstance(node, Accumulate) and not np.any(bias):
+                arriving = self.node(self.rows_of(sources[0]).scaled(gain), f"{hint}.scaled")
+                return self.builder.add(self.free(f"{hint}.sum"), node, arriving)
             return self._once_more(BatchNorm(gain=gain, offset=bias), hint, source)
-        node = self.builder.nodes[source]
         matrix = self._matrix(part)
         if isinstance(node, Affine):
             weight, shift = np.asarray(node.weight), np.asarray(node.bias)
             chosen = replace(node, weight=matrix @ weight, bias=matrix @ shift + bias)
-            sources = [one for one, target in self.builder.edges if target == source]
             return self.builder.add(self.free(f"{source}.rows"), chosen, *sources)
         if isinstance(node, Embedding) and not np.any(bias):
-            (tokens,) = (one for one, target in self.builder.edges if target == source)
             table = Embedding(table=np.asarray(node.table) @ matrix.T)
-            return self.builder.add(self.free(f"{source}.columns"), table, tokens)
-        return self._once_more(Affine(weight=matrix, bias=bias), hint, source)
+            return self.builder.add(self.free(f"{source}.columns"), table, *sources)
+        return self._once_more(Affine(weight=matrix, bias=bias), hint, self._sent(source))
+
+    def _sent(self, source: str) -> str:
+        """Return a node whose messages synapses can take: one that chooses their format.
+
+        What synapses add up, and running sums, have all their bits; a neuron in between sends as
+        many as the synapses behind it have room for.
+        """
+        node = self.builder.nodes[source]
+        if not isinstance(node, Affine | Accumulate):
+            return source
+
+        def make() -> str:
+            name = self.free(f"{source}.neurons")
+            return self.builder.add(name, Sum(channels=node.out_channels), source)
+
+        return str(self.once(("sent", source), make))
 
     def _once_more(self, node: Node, hint: str, source: str) -> str:
         kind = "scaled" if isinstance(node, BatchNorm) else "select"
@@ -164,18 +210,24 @@ class Wiring:
     def _linear(self, rows: Rows, weight: Reals, bias: Reals, hint: str) -> Rows:
         bias = bias + weight @ rows.bias
         parts = self._grouped(rows)
-        if not parts:
-            return Rows((), bias)
-        names = []
+        together = self._together(parts) if len(parts) > 1 else None
+        if together is not None:  # synapses from their sum, not from each of them
+            names = [part[0].source for part in parts]
+            plain = self.node(self._plain_sum(names, rows.size), f"{hint}.in")
+            parts = [[Term(plain, np.arange(rows.size), together)]]
+        found = Rows((), bias)
         for place, part in enumerate(parts):
             whole = self._is_whole(part) and np.all(part[0].gain == 1)
             node = Affine(weight=weight if whole else weight @ self._matrix(part),
                           bias=bias if place == 0 else 0 * bias)  # fmt: skip
             name = self.free(hint if len(parts) == 1 else f"{hint}.{place}")
-            names.append(self.builder.add(name, node, part[0].source))
-        if len(names) == 1:
-            return self.rows_of(names[0])
-        return self.add(hint, Sum(channels=len(bias)), *names)
+            self.builder.add(name, node, self._sent(part[0].source))
+            found = (found if place else Rows((), 0 * bias)).plus(self.rows_of(name))
+        return found
+
+    def _plain_sum(self, names: list[str], size: int) -> Rows:
+        index, one = np.arange(size), np.ones(size)
+        return Rows(tuple(Term(name, index, one) for name in names), np.zeros(size))
 
     def _product(self, left: Rows, right: Rows, hint: str) -> Rows:
         one, two = self.node(left, f"{hint}.left"), self.node(right, f"{hint}.right")
