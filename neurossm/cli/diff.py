@@ -110,7 +110,10 @@ def difference(
     left: Graph, right: Graph, data: Dataset, console: Console, tolerance: float | None = None
 ) -> Difference:
     """Compare two graphs on data; of a float and an integer graph, the float one is the left."""
+    from neurossm.cli.executing import note_clipped
+    from neurossm.cli.scoring import scored, scorer_for
     from neurossm.engine import run
+    from neurossm.metrics import answers
     from neurossm.metrics.check import Checker, samples_a_part
     from neurossm.metrics.per_layer import TOLERANCE
     from neurossm.trace import compare, joined, units
@@ -122,6 +125,8 @@ def difference(
     of_right = units(right) if checker or unlike else None
     of_left = units(left) if unlike else None
     parts, left_counts, right_counts = [], [], []
+    scorers = [scorer_for(graph, data) for graph in (left, right)]
+    clipped = data.clipped
     data = data.trimmed()
     size = samples_a_part(right, data.shape[1])
     with console.progress(" and ".join(engines), 2 * len(data)) as progress:
@@ -130,13 +135,20 @@ def difference(
             a, b = (run(graph, part.inputs, engine, "all", progress, lengths=part.lengths)
                     for graph, engine in zip((left, right), engines, strict=True))  # fmt: skip
             parts.append((start, compare(a, b, left.order, of_right, of_left)))
+            for graph, scorer, trace in zip((left, right), scorers, (a, b), strict=True):
+                if scorer is not None:
+                    scorer.add(answers(graph, trace), part.labels, part.lengths)
+            clipped += part.clipped
             left_counts.append(a.counts)
             right_counts.append(b.counts)
             if checker:
                 checker.add(a, b)
     limit = TOLERANCE if tolerance is None else tolerance
     found = checker.result(limit) if checker else None
-    return Difference(joined(parts), _totals(left_counts), _totals(right_counts), found)
+    note_clipped(console, clipped, data)
+    scores = tuple(scored(scorer) for scorer in scorers)
+    totals = _totals(left_counts), _totals(right_counts)
+    return Difference(joined(parts), *totals, found, scores)
 
 
 def same_units(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from neurossm.cli.console import Console
 if TYPE_CHECKING:
     from neurossm.metrics.check import Check
     from neurossm.trace import Comparison, Counts, NodeDifference
+    from neurossm_models.tasks import Scores
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Difference:
     left_counts: Mapping[str, Counts]
     right_counts: Mapping[str, Counts]
     check: Check | None = None
+    scores: tuple[Scores | None, ...] = (None, None)
 
     @property
     def exact(self) -> bool:
@@ -49,6 +51,8 @@ class Difference:
 
 def document(found: Difference, over: tuple[str, ...], given: float | None) -> dict[str, Any]:
     """Return everything that was found, as plain values."""
+    from neurossm.cli.scoring import scores_document
+
     compared = found.compared
     return {
         "exact": found.exact,
@@ -57,6 +61,10 @@ def document(found: Difference, over: tuple[str, ...], given: float | None) -> d
         "mismatches": compared.mismatches,
         "first": str(compared.first) if compared.first else None,
         "over_tolerance": list(over),
+        "scores": {
+            side: scores_document(scores)
+            for side, scores in zip(("left", "right"), found.scores, strict=True)
+        },
         "check": check_document(found.check) if found.check is not None else None,
         "nodes": [_node(found, row) for row in compared.rows],
     }
@@ -76,6 +84,7 @@ def print_difference(
     console.table((*columns, "saturations"), rows)
     console.say()
     first, limit = found.compared.first, found.tolerance(given)
+    names = ("left", "right") if found.check is None else ("float", "integer")
     if found.check is not None:
         console.say(
             "per-layer error: the float node on what the integer node received, share of the"
@@ -87,6 +96,9 @@ def print_difference(
         console.say(verdict(found.check))
     else:
         console.say(f"first divergence: {first}" if first else "no divergence")
+    for name, scores in zip(names, found.scores, strict=True):
+        if scores is not None:
+            console.say(f"{name}: {scores.text()}")
     if over:
         console.say(f"first over tolerance ({limit:g}): {over[0]}"
                     + (f", and {len(over) - 1} more" if over[1:] else ""))  # fmt: skip

@@ -86,6 +86,15 @@ def check_task(
         console.note_once(f"note: {where}: steps of {data.dt:g} s, where it has {graph.dt:g} s")
 
 
+def labels_fit(graph: Graph, data: Dataset) -> bool:
+    """Tell whether the labels are what this graph answers."""
+    try:
+        _check_labels(graph, data)
+    except InputError:
+        return False
+    return True
+
+
 def _check_kind(graph: Graph, data: Dataset) -> None:
     where, made = f"data {data.name!r} on this graph", graph.meta.get("data")
     remedy = _remedy(graph)

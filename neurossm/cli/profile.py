@@ -207,7 +207,7 @@ def print_profile(
         [(r.name, round(r.syn_ops), round(r.synaptic_multiplies), round(r.dendrite_updates),
           round(r.spikes_in), round(r.axon_out), r.saturations,
           "" if r.spike_rate is None else f"{r.spike_rate:.1%}") for r in rows],
-        title=f"Counts, mean of {metrics.samples} samples of {metrics.steps:,.10g} steps"
+        title=f"Counts, mean of {metrics.samples} samples of {round(metrics.steps, 2):,.10g} steps"
         " (saturations: all samples)",
     )  # fmt: skip
     found = multiplications(graph, metrics)

@@ -26,6 +26,13 @@ def scorer_of(graph: Graph, data: Dataset) -> Scorer | None:
     return Scorer(data.kind, channels, Interface.of(graph).class_names)
 
 
+def scorer_for(graph: Graph, data: Dataset) -> Scorer | None:
+    """Return what `scorer_of` does; None, too, where the labels are of another task."""
+    from neurossm.cli.made_for import labels_fit
+
+    return scorer_of(graph, data) if labels_fit(graph, data) else None
+
+
 def scored(scorer: Scorer | None) -> Scores | None:
     """Return the scores; None where there were no labels."""
     found = None if scorer is None else scorer.result()

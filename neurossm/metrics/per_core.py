@@ -148,7 +148,7 @@ class CoreCounter:
                 sent[population.name] = _part(population, self._outside)
         whole, rest = divmod(self._runs, self._samples)
         steps = self._runs / self._samples if rest else whole
-        basis = f"{self._samples} samples of {steps:,.10g} steps, {self._engine} engine"
+        basis = f"{self._samples} samples of {round(steps, 2):,.10g} steps, {self._engine} engine"
         return _activity(self._placement, sent, lambda c, low: _dense_of(self._graph, c, low),
                          basis)  # fmt: skip
 
