@@ -68,7 +68,7 @@ def torch_forms(model: str, graph: Graph, data: Dataset) -> Sequence[Form]:
 
     network, recipe = load_model(model)
     for what, mine, theirs in (
-        ("data", recipe.data.name, data.name),
+        ("data", recipe.data.name or Path(recipe.data.path).name, data.name),
         ("classes", network.config.classes, graph.nodes[graph.outputs[0]].out_channels),
         ("run", Path(model).name, graph.meta.get("run", Path(model).name)),
     ):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from neurossm.report.charts import tick_marks
 from neurossm.report.document import Answers, Report
 from neurossm.report.markup import element, table, text
-from neurossm.report.units import count
+from neurossm.report.units import count, percent
 
 MOST_CLASSES = 20  # of a matrix that can be taken in; of more, the pairs that are confused most
 PAIRS = 20
@@ -63,7 +63,7 @@ def _most_confused(matrix: NDArray[np.int64], names: list[str]) -> str:
 
 def _share(row: NDArray[np.int64], own: int) -> str:
     total = int(row.sum())
-    return f"{row[own] / total:.1%}" if total else ""
+    return percent(row[own] / total) if total else ""
 
 
 def _scatter(points: NDArray[np.float64]) -> str:
@@ -83,13 +83,13 @@ def _scatter(points: NDArray[np.float64]) -> str:
     ]
     line = element("line", class_="rule", x1=f"{_LEFT}%", x2=f"{_LEFT + _WIDE}%", y1=down(low),
                    y2=down(high))  # fmt: skip
-    ticks = [(f"{value:.3g}", across(value)) for value in np.linspace(low, high, 5).tolist()]
+    ticks = [(f"{value:.4g}", across(value)) for value in np.linspace(low, high, 5).tolist()]
     drawing = element(
         "svg", element("title", "Right numbers against answers"), tick_marks(ticks, _HIGH), line,
         *marks, class_="chart", width="100%", height=_HIGH + 34, role="img",
     )  # fmt: skip
     caption = (
-        f"Right number (across) against answer (upward, from {low:.3g} to {high:.3g}); on the line"
-        f" they are equal. {count(len(points))} answers, the first of each."
+        f"Right number (across) against answer (upward, from {low:.4g} to {high:.4g}); on the line"
+        f" they are equal. The first {count(len(points))} numbers."
     )
     return element("figure", drawing, element("figcaption", text(caption)))
