@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.engine import kernels
+from neurossm.engine import kernels, ssm_kernels
 from neurossm.engine.aligned import aligned
 from neurossm.engine.reference import State
 from neurossm.fixed import MESSAGE_BITS, Fixed, symmetric_limit
@@ -116,7 +116,7 @@ def _diagonal_ssm(node: DiagonalSSM, formats: list[Fixed]) -> Operation:
     parameters[...] = rows.ravel()
     feed = _scaled(node.d, d.frac_by_channel() + frac - out)
     bias = _scaled(node.bias, 0)
-    kernel = kernels.diagonal_ssm(node.modes, not np.any(b_im), bool(np.all(b_re % 1 == 0)))
+    kernel = ssm_kernels.diagonal_ssm(node.modes, not np.any(b_im), bool(np.all(b_re % 1 == 0)))
     state_limit, out_limit = float(symmetric_limit(drive.bits)), float(_limit(node))
 
     def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
