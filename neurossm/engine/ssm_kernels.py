@@ -27,9 +27,7 @@ def next_state(p, q, stride, re, im, u, real_b, whole_b):
     if not whole_b:
         driven = multiply_shift(p[q + 2 * stride], u)
     new_re = (
-        multiply_shift(p[q], re)
-        - multiply_shift(p[q + stride], im)
-        + (driven + p[q + 3 * stride])
+        multiply_shift(p[q], re) - multiply_shift(p[q + stride], im) + (driven + p[q + 3 * stride])
     )
     new_im = multiply_shift(p[q], im) + multiply_shift(p[q + stride], re) + p[q + 4 * stride]
     if not real_b:
@@ -62,7 +60,14 @@ def diagonal_ssm(modes, real_b, whole_b):
                     out, hits = 0.0, 0.0
                     for n in range(modes):
                         new_re, new_im = next_state(
-                            p, q + n, modes, state[x + n], state[x + modes + n], u_t, real_b, whole_b
+                            p,
+                            q + n,
+                            modes,
+                            state[x + n],
+                            state[x + modes + n],
+                            u_t,
+                            real_b,
+                            whole_b,
                         )
                         kept_re, kept_im = clip(new_re, state_limit), clip(new_im, state_limit)
                         hits += 1.0 if kept_re != new_re else 0.0
