@@ -5,7 +5,7 @@ import pytest
 from spiking_block import TINY_INPUT, integers, model_graph, model_input, tiny_graph
 
 from neurossm.engine import run
-from neurossm.engine.fast import Stepper
+from neurossm.engine.stepper import Stepper
 from neurossm.errors import GraphError, InputError, RangeError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
