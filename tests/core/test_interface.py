@@ -70,5 +70,7 @@ def test_a_scaling_of_other_channels_is_refused():
     with pytest.raises(FormatError, match=r"graph\.meta input_scaling: expected 2 channels, got 3"):
         Interface.of(three)
     target = Interface(target=TargetScaling([1, 1], [0, 0])).applied(graph())
-    with pytest.raises(FormatError, match=r"graph\.meta target_scaling: expected 1 channels, got 2"):
+    with pytest.raises(
+        FormatError, match=r"graph\.meta target_scaling: expected 1 channels, got 2"
+    ):
         Interface.of(target)
