@@ -210,20 +210,23 @@ class Writer:
     def tally(self, name: str, op: int) -> None:
         """Count what an output sends, or keep the largest of it."""
         place = self.messages[name]
-        at = self.whole.room(place.shape[0] * place.shape[1])
+        least = np.iinfo(np.int32).min if op == walk.LARGEST else 0
+        at = self.whole.put(np.full(place.shape, least))
         self.tallies[name] = Place("whole", at, place.shape)
         self.emit(op, name, place.at, place.at, at)
 
     def _input(self, name: str, node: Input, y: int) -> None:
         low, high, _ = input_range(self.graph, name)
         unit, offset = np.full(node.channels, 2.0 ** -format_of(node).frac), np.zeros(node.channels)
+        largest = high
         if self.scaling is not None and name == self.graph.inputs[0]:
             unit, offset = self.scaling.unit, self.scaling.offset
+            largest = min(high, self.scaling.largest)
         shape = (self.samples, node.channels)
         self.given[name] = Place("real", self.real.room(shape[0] * shape[1]), shape)
         self.is_real[name] = Place("whole", self.whole.room(1), (1,))
         self.emit(walk.ENTER, name, 0, y, self.given[name].at, low, high, self.is_real[name].at,
-                  self.real.put(offset, unit))  # fmt: skip
+                  self.real.put(offset, unit), largest)  # fmt: skip
 
     def _added(self, name: str, operands: list[int]) -> int:
         """Add the edges that converge on a node; the sum saturates on entry."""

@@ -25,7 +25,7 @@ P0, P1, P2, P3, P4, P5 = range(7, 13)
 COLUMNS = 13
 
 # instructions: their parameters, which are offsets where they are names of arrays
-ENTER = 0  # given, low, high, is_real, scaling (offset, then unit)
+ENTER = 0  # given, low, high, is_real, scaling (offset, then unit), largest real value
 COUNT = 1  # tally
 LARGEST = 2  # tally
 COPY = 3
@@ -59,11 +59,12 @@ _piecewise = kernels.piecewise_linear(SEGMENTS)
 
 
 @njit(nogil=True, cache=True)
-def enter(given, y, low, high, is_real, offset, unit):
+def enter(given, y, low, high, is_real, offset, unit, largest):
     """Write one input, given as float64 ``(S, C)``; return how many values were clipped.
 
-    -1 for a value that is not taken: a whole number outside the range, a fraction where whole
-    numbers are taken, a real number that is not finite.
+    Real numbers are brought to the input's unit and clipped to +-``largest``. -1 for a value that
+    is not taken: a whole number outside the range, a fraction where whole numbers are taken, a real
+    number that is not finite.
     """
     samples, channels = given.shape
     clipped = 0
@@ -74,7 +75,7 @@ def enter(given, y, low, high, is_real, offset, unit):
                 value = to_units(value, offset[h], unit[h])
                 if not np.isfinite(value):
                     return -1
-                inside = clip(value, float(high))
+                inside = clip(value, float(largest))
                 clipped += inside != value
                 value = inside
             if not (is_whole(value) and low <= value <= high):
@@ -189,7 +190,7 @@ def _compile(version):
             if op == ENTER:
                 is_real, at = whole[row[P3]] != 0, row[P4]
                 given, offset, unit = _rows(real, p0, samples, m), real[at : at + m], real[at + m :]
-                more = enter(given, y, row[P1], row[P2], is_real, offset, unit)
+                more = enter(given, y, row[P1], row[P2], is_real, offset, unit, row[P5])
                 if more < 0:
                     return 1 + row[NODE]
                 clipped += more
