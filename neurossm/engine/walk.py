@@ -13,7 +13,8 @@ from pathlib import Path
 from zlib import crc32
 
 import numpy as np
-from numba import njit
+from numba import carray, njit, types  # type: ignore[attr-defined]  # exported without a word
+from numba.extending import intrinsic
 
 from neurossm.engine import kernels, ssm_kernels
 from neurossm.fixed import compiled
@@ -94,14 +95,34 @@ def tally(u, sums, largest):
             sums[s, h] = max(sums[s, h], value) if largest else sums[s, h] + value
 
 
+@intrinsic
+def _pointer(typing, memory, at):
+    """Return where an element of an array stands."""
+
+    def emit(context, builder, signature, arguments):
+        array = context.make_array(memory)(context, builder, arguments[0])
+        return builder.gep(array.data, [arguments[1]])
+
+    return types.CPointer(memory.dtype)(memory, types.intp), emit
+
+
+# arrays over a part of the memory that count no references: slices do, and cost more than what most
+# of the kernels do in a step
+
+
 @njit(inline="always")
 def _block(memory, at, samples, channels):
-    return memory[at : at + samples * channels].reshape(samples, 1, channels)
+    return carray(_pointer(memory, at), (samples, 1, channels))
 
 
 @njit(inline="always")
 def _rows(memory, at, rows, columns):
-    return memory[at : at + rows * columns].reshape(rows, columns)
+    return carray(_pointer(memory, at), (rows, columns))
+
+
+@njit(inline="always")
+def _part(memory, at, size):
+    return carray(_pointer(memory, at), (size,))
 
 
 @njit(inline="always")
@@ -113,12 +134,12 @@ def _gather(op, row, u, y, small, whole, counts):
     elif op == ADD:
         kernels.entry_sum(y, u, p0 != 0, p1, counts)
     elif op == START:
-        kernels.start(y, small[p0 : p0 + m])
+        kernels.start(y, _part(small, p0, m))
     elif op == ADD_SPIKES:
-        kernels.add_spikes(u, y, _rows(small, p0, n, m), whole[p1 : p1 + n], counts)
+        kernels.add_spikes(u, y, _rows(small, p0, n, m), _part(whole, p1, n), counts)
     elif op == ADD_GRADED:
         rows = _rows(small, p0, m, n)
-        kernels.add_graded(u, y, rows, whole[p1 : p1 + n], row[P2] != 0, counts)
+        kernels.add_graded(u, y, rows, _part(whole, p1, n), row[P2] != 0, counts)
     elif op == SATURATE:
         kernels.saturate(y, p0, counts)
     else:
@@ -133,8 +154,8 @@ def _remember(op, row, u, y, whole, real, counts):
         kernels.accumulate(u, y, _rows(whole, p0, samples, n), p1, p2, row[P3], counts)
     elif op <= SSM_COMPLEX:
         lanes, d = n * p2 * ssm_kernels.LANES, row[P3]
-        state, p = real[p0 : p0 + samples * lanes * 2], real[p1 : p1 + lanes * 8]
-        feed, bias = real[d : d + n], real[d + n : d + 2 * n]
+        state, p = _part(real, p0, samples * lanes * 2), _part(real, p1, lanes * 8)
+        feed, bias = _part(real, d, n), _part(real, d + n, n)
         limit, out_limit = float(row[P4]), float(row[P5])
         if op == SSM_REAL:
             _ssm_real(u, y, state, p, p2, feed, bias, limit, out_limit, counts)
@@ -142,13 +163,14 @@ def _remember(op, row, u, y, whole, real, counts):
             _ssm_complex(u, y, state, p, p2, feed, bias, limit, out_limit, counts)
     else:
         v, r = _rows(real, p0, samples, n), _rows(real, p0 + samples * n, samples, n)
-        a, limit = _rows(real, p1, 5, n), float(p2)
+        theta, tau, rho = _part(real, p1, n), _part(real, p1 + n, n), _part(real, p1 + 2 * n, n)
+        kappa, scale, limit = _part(real, p1 + 3 * n, n), _part(real, p1 + 4 * n, n), float(p2)
         if op == LIF_HARD:
-            _lif_hard(u, y, v, r, a[0], a[1], a[2], a[3], a[4], limit, counts)
+            _lif_hard(u, y, v, r, theta, tau, rho, kappa, scale, limit, counts)
         elif op == LIF_SOFT:
-            _lif_soft(u, y, v, r, a[0], a[1], a[2], a[3], a[4], limit, counts)
+            _lif_soft(u, y, v, r, theta, tau, rho, kappa, scale, limit, counts)
         else:
-            _lif_none(u, y, v, r, a[0], a[1], a[2], a[3], a[4], limit, counts)
+            _lif_none(u, y, v, r, theta, tau, rho, kappa, scale, limit, counts)
 
 
 @njit(inline="always")
@@ -156,9 +178,9 @@ def _pointwise(op, row, u, y, small, whole, real, counts):
     """Run what acts on each channel by itself: `THRESHOLD` to `PIECEWISE`."""
     samples, n, v, p0, p1 = u.shape[0], row[N], row[V], row[P0], row[P1]
     if op == THRESHOLD:
-        kernels.threshold(u, y, whole[p0 : p0 + n])
+        kernels.threshold(u, y, _part(whole, p0, n))
     elif op == TERNARY:
-        kernels.ternary_threshold(u, y, whole[p0 : p0 + n])
+        kernels.ternary_threshold(u, y, _part(whole, p0, n))
     elif op == PAIR:
         other = _block(small, v, samples, n)
         kernels.aligned_pair(u, other, y, real[p0], real[p0 + 1], float(p1), counts)
@@ -169,8 +191,12 @@ def _pointwise(op, row, u, y, small, whole, real, counts):
     elif op == PRODUCT:
         kernels.product(u, _block(small, v, samples, n), y, p0, p1, counts)
     else:
-        parts = _rows(real, p0, 3, SEGMENTS)
-        _piecewise(u, y, parts[0], parts[1], parts[2], float(p1), counts)
+        knots, slopes, offsets = (
+            _part(real, p0, SEGMENTS),
+            _part(real, p0 + SEGMENTS, SEGMENTS),
+            _part(real, p0 + 2 * SEGMENTS, SEGMENTS),
+        )
+        _piecewise(u, y, knots, slopes, offsets, float(p1), counts)
 
 
 def _compile(version):
@@ -183,13 +209,17 @@ def _compile(version):
         """
         clipped = 0 * version
         for i in range(len(code)):
-            row = code[i]
+            row = _part(code, i * COLUMNS, COLUMNS)
             op, n, m, p0, node = row[OP], row[N], row[M], row[P0], 3 * row[NODE] + 1
             u, y = _block(small, row[U], samples, n), _block(small, row[Y], samples, m)
-            counts = whole[node : node + 3]
+            counts = _part(whole, node, 3)
             if op == ENTER:
                 is_real, at = whole[row[P3]] != 0, row[P4]
-                given, offset, unit = _rows(real, p0, samples, m), real[at : at + m], real[at + m :]
+                given, offset, unit = (
+                    _rows(real, p0, samples, m),
+                    _part(real, at, m),
+                    _part(real, at + m, m),
+                )
                 more = enter(given, y, row[P1], row[P2], is_real, offset, unit, row[P5])
                 if more < 0:
                     return 1 + row[NODE]
