@@ -182,7 +182,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--checkpoint", default="spikingssm-smnist", help="name or run folder")
     parser.add_argument("--repeats", type=int, default=7, help="passes over the sequence of each")
     parser.add_argument("--no-compile", dest="compile", action="store_false",
-                        help="without torch.compile, which takes long and a C++ compiler")  # fmt: skip
+                        help="without torch.compile (it needs a C++ compiler)")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     options = parser.parse_args()
     if options.repeats < 1:

@@ -15,7 +15,8 @@ from neurossm.engine.flat import Flat
 from neurossm.engine.inputs import Record, input_range, recorded
 from neurossm.engine.kernels import SATURATIONS
 from neurossm.engine.walk import walk
-from neurossm.errors import InputError, RangeError
+from neurossm.errors import FormatError, InputError, RangeError
+from neurossm.fixed import Scaling
 from neurossm.graph import Graph
 from neurossm.interface import Interface
 from neurossm.nodes import DiagonalSSM, format_of
@@ -75,10 +76,11 @@ class Stepper:
 
     Notes
     -----
-    Real numbers become integers by the graph's scaling (`neurossm.interface.Interface`); an input
-    without one takes ``rint(value * 2**frac)``. What is beyond its range saturates and is counted
-    in `clipped`. Real outputs are ``integer * 2**-frac``; those of the first output go through the
-    graph's target scaling, if there is one.
+    Real numbers become integers by the graph's scaling (`neurossm.interface.Interface`), or in the
+    unit that ``meta["input_scale"]`` says; an input without either takes ``rint(value * 2**frac)``.
+    What is beyond its range saturates and is counted in `clipped`. Real outputs are
+    ``integer * 2**-frac``; those of the first output go through the graph's target scaling, if
+    there is one. `values` are real the same way, in the network's own units.
 
     A step is one call into code that is compiled once for all graphs, when the first stepper of a
     machine is made (some seconds; Numba keeps it).
@@ -101,14 +103,14 @@ class Stepper:
         one_of("numbers", numbers, NUMBERS)
         self._record, self._numbers = recorded(graph, record), numbers
         contract.require(graph)
-        meaning = Interface.of(graph)
+        meaning, scaling = Interface.of(graph), scaling_of(graph)
         first = graph.outputs[0]
         spiking = [name for name in graph.outputs if format_of(graph.nodes[name]).is_spike]
         largest = [first] if meaning.readout == "max" and first not in spiking else []
         self._graph, self._target = graph, meaning.target
-        self._flat = Flat.of(graph, samples, meaning.scaling, largest, spiking)
+        self._flat = Flat.of(graph, samples, scaling, largest, spiking)
         self._units = units(graph)
-        self._ports = {name: self._port(name, meaning) for name in graph.inputs}
+        self._ports = {name: self._port(name, scaling is not None) for name in graph.inputs}
         self._sent = {name: self._flat.view(place) for name, place in self._flat.messages.items()}
         self._arguments = (samples, self._flat.code, self._flat.small, self._flat.whole,
                            self._flat.real)  # fmt: skip
@@ -203,11 +205,11 @@ class Stepper:
                 found[key] = array
         return found
 
-    def _port(self, name: str, meaning: Interface) -> _Port:
+    def _port(self, name: str, scaled: bool) -> _Port:
         place = self._flat.given[name]
         samples, channels = place.shape
         shapes = [place.shape, (channels,)] if samples == 1 else [place.shape]
-        scaled = meaning.scaling is not None and name == self._graph.inputs[0]
+        scaled = scaled and name == self._graph.inputs[0]
         spikes = format_of(self._graph.nodes[name]).is_spike and not scaled
         return _Port(
             name, self._flat.view(place), self._flat.view(self._flat.is_real[name]),
@@ -264,3 +266,22 @@ class Stepper:
         if self._target is not None and name == self._graph.outputs[0]:
             return self._target.to_values(real)
         return real
+
+
+def scaling_of(graph: Graph) -> Scaling | None:
+    """Return from which real values the integers of the first input come; None: nobody said it.
+
+    Raises
+    ------
+    FormatError
+        If ``meta`` says something else.
+    """
+    said, scaling = graph.meta.get("input_scale"), Interface.of(graph).scaling
+    node = graph.nodes[graph.inputs[0]]
+    out = format_of(node)
+    if scaling is not None or said is None or out.is_spike or graph.inputs[0] in graph.vocabularies:
+        return scaling
+    if isinstance(said, str) or not 0 < said < float("inf"):
+        raise FormatError("graph.meta input_scale", expected="a number above 0", got=repr(said))
+    channels = node.out_channels
+    return Scaling(np.full(channels, said), np.zeros(channels), np.ones(channels), out.bits - 1)

@@ -159,6 +159,16 @@ def test_the_scaling_of_the_graph_is_that_of_data():
     assert stream.step(np.array([[2, -2], [63, -63]])).tolist() == [[-2, -2], [-63, -63]]
 
 
+def test_the_unit_of_older_files_is_a_scaling_too():
+    graph = replace(pair_graph(), meta={"input_scale": 1 / 255})
+    stream = Stepper(graph, record="input")
+    stream.step([100 / 255, -1.0])
+    assert (stream.values["input"] * 16).tolist() == [[100, -127]] and stream.clipped == 1
+    with pytest.raises(FormatError, match=r"graph\.meta input_scale: expected a number above 0"):
+        Stepper(replace(graph, meta={"input_scale": -1.0}))
+    Stepper(replace(tiny_graph(), meta={"input_scale": 1.0})).step([1, 1])  # spikes have no unit
+
+
 def test_compiled_scaling_is_the_one_of_arrays():
     rng = np.random.default_rng(0)
     scaling = Scaling(rng.uniform(1e-3, 3, 2), rng.normal(0, 5, 2), np.ones(2), 6)
