@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neurossm.cli.console import Console, JsonOption
+from neurossm.cli.mapping import MappingOption, deployed_mapping
 from neurossm.cli.paths import READS, writes_into
 from neurossm.errors import InputError
 
@@ -35,6 +36,7 @@ def deploy(
         str,
         typer.Option(help="ours | lava | NODE,NODE: where Lava's own LIF and S4d stand in."),
     ] = "ours",
+    ssm_mapping: MappingOption = None,
     models: Annotated[
         list[str] | None,
         typer.Option(help="Module that registers neuro-core models; may be repeated."),
@@ -71,7 +73,7 @@ def deploy(
         _refuse_a_queue(settings)
     if settings.target == "lava" and not dry_run:
         require_lava()
-    plan = _plan(graph, settings)
+    plan = _plan(graph, settings, ssm_mapping)
     able = settings.target == "lava" or status().loihi_installed
     folder = bundle if able else bundle or default_folder(graph)
     check_bundle(folder, graph)
@@ -108,8 +110,8 @@ def _refuse_a_queue(settings: Settings) -> None:
                              got="--target lava, which runs here")  # fmt: skip
 
 
-def _plan(graph: Path, settings: Settings) -> Placement:
-    """Place the network as it is deployed: with a neuron a channel, unless all SSMs are S4d."""
+def _plan(graph: Path, settings: Settings, ssm_mapping: str | None) -> Placement:
+    """Place the network as it is deployed."""
     from neurossm import contract
     from neurossm.hardware import load_hardware
     from neurossm.placement import place
@@ -122,7 +124,7 @@ def _plan(graph: Path, settings: Settings) -> Placement:
             remedy=f"'neurossm quantize {graph} -o NEW --calibrate DATA' makes one",
         )  # fmt: skip
     contract.require(loaded)
-    mapping = "state" if settings.processes == "lava" else "channel"
+    mapping = deployed_mapping(ssm_mapping, settings.processes)
     return place(loaded, load_hardware("loihi2"), ssm_mapping=mapping)
 
 
