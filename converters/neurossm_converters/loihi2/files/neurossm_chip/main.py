@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from neurossm_chip import running, temporary
-from neurossm_chip.answers import answers_of, checked_labels, meaning_of, predictions_of
+from neurossm_chip.answers import answers_of, checked_labels, meaning_of, predictions_of, score
 from neurossm_chip.comparing import Comparison, compare, joined
 from neurossm_chip.lava_nodes import DIFFERENCES, Choice, choose
 from neurossm_chip.nssm import File, read
@@ -123,7 +123,9 @@ def _own(file: File, own: Own, options: argparse.Namespace, choices: dict[str, C
     blank = np.zeros((len(own.inputs), steps, meaning.output.channels), np.int64)
     empty = predictions_of(meaning, answers_of(meaning, blank, own.lengths))
     labels = own.labels
-    labels = labels if labels is None else checked_labels(meaning, labels, empty, steps)
+    if labels is not None:
+        labels = checked_labels(meaning, labels, empty, steps)
+        score(meaning, empty, labels, own.lengths)
     vectors = own.vectors(nodes[0])
     groups = [(vector,) for vector in vectors] if choices else [vectors]
     outcomes = [_run(file._replace(golden=golden), options, choices) for golden in groups]
