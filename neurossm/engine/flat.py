@@ -195,16 +195,19 @@ class Writer:
         """Write the instructions of a node."""
         node, shape = self.graph.nodes[name], (self.samples, self.graph.nodes[name].out_channels)
         operands = [self.messages[source].at for source in self.graph.sources[name]]
-        if isinstance(node, Output):  # sends what came: the same memory
-            self.messages[name] = Place("small", operands[0], shape)
+        behind = [self.graph.nodes[source] for source in self.graph.sources[name]]
+        if isinstance(node, Output) and not isinstance(behind[0], Input):
+            self.messages[name] = Place("small", operands[0], shape)  # sends what came
             return
         y = self.small.room(shape[0] * shape[1])
         self.messages[name] = Place("small", y, shape)
-        formats = [format_of(self.graph.nodes[source]) for source in self.graph.sources[name]]
+        formats = [format_of(source) for source in behind]
         if isinstance(node, Input):
             return self._input(name, node, y)
         if len(operands) > 1 and not (node.separate_operands or isinstance(node, Affine)):
             operands = [self._added(name, operands)]
+        if isinstance(node, Output):  # not that of an input: a refused step may write there
+            return self.emit(walk.COPY, name, operands[0], y)
         EMIT[type(node)](self, name, node, formats, operands, y)
 
     def tally(self, name: str, op: int) -> None:

@@ -205,6 +205,10 @@ class Stepper:
                 found[key] = array
         return found
 
+    def __reduce__(self) -> str:
+        """Refuse to be copied or pickled: a copy's parts would no longer share their memory."""
+        raise TypeError("a Stepper cannot be copied or pickled; make another one of its graph")
+
     def _port(self, name: str, scaled: bool) -> _Port:
         place = self._flat.given[name]
         samples, channels = place.shape
@@ -221,9 +225,9 @@ class Stepper:
         """Put the values of one input where the step finds them; return whether they are real."""
         try:
             array = np.asarray(values)
-        except ValueError:  # rows of unlike lengths
-            raise InputError(f"input {port.name!r}", expected="an array",
-                             got="rows of unlike lengths") from None  # fmt: skip
+        except (ValueError, TypeError, RuntimeError) as error:
+            got = "rows of unlike lengths" if isinstance(error, ValueError) else str(error)
+            raise InputError(f"input {port.name!r}", expected="an array", got=got) from None
         kind = array.dtype.kind
         if kind not in INTEGER_KINDS + REAL_KINDS:
             raise InputError(f"input {port.name!r}", expected="integers or real numbers",

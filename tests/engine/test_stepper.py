@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -312,6 +314,33 @@ def test_what_is_no_number_of_the_input_is_refused_and_nothing_moves(given, kind
     with pytest.raises(kind, match=rf"input 'input': .*{said}"):
         stream.step(given)
     assert (stream.answer().tolist(), stream.clipped, stream.steps, stream.values) == before
+
+
+def test_a_refused_step_does_not_reach_an_output_either():
+    nodes: dict[str, Node] = {
+        "in": Input(channels=2, out=Fixed(8)),
+        "out": Output(channels=2, out=Fixed(8)),
+    }
+    stream = Stepper(Graph(nodes, (("in", "out"),)))
+    assert stream.step([3, 4]).tolist() == [[3, 4]]
+    with pytest.raises(RangeError):
+        stream.step([5, 999])
+    assert stream.answer().tolist() == [[3, 4]]
+
+
+def test_a_stream_is_not_copied():
+    for copied in (copy.copy, copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="a Stepper cannot be copied or pickled"):
+            copied(Stepper(pair_graph()))
+
+
+def test_what_cannot_become_an_array_is_refused():
+    class Held:
+        def __array__(self, *more: object, **options: object) -> np.ndarray:
+            raise RuntimeError("it requires grad")
+
+    with pytest.raises(InputError, match="input 'input': expected an array, got it requires grad"):
+        Stepper(pair_graph()).step(Held())
 
 
 def test_a_bad_second_input_leaves_the_first_uncounted():
