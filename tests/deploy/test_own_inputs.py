@@ -181,6 +181,22 @@ def test_the_answer_follows_the_readout_here_and_in_the_bundle(chip, readout, ki
     assert answers_under(graph, trace).tolist() == answer
 
 
+def test_the_first_output_is_that_of_the_graph_and_not_the_first_to_be_reached(chip, tmp_path):
+    spikes = Fixed.binary()
+    nodes = {
+        "late": Output(channels=1, out=spikes),
+        "soon": Output(channels=1, out=spikes),
+        "in": Input(channels=1, out=spikes),
+        "fire": Threshold(theta=integers([1], 0, 24)),
+    }
+    graph = Graph(nodes, (("in", "soon"), ("in", "fire"), ("fire", "late")))
+    inputs = {"in": np.zeros((1, 2, 1), int)}
+    save(tmp_path / "g", graph, (Golden.from_trace(inputs, run_engine(graph, inputs)),))
+    file = chip.nssm.read(str(tmp_path / "g"))
+    assert [n.name for n in file.nodes if n.type == "Output"] == ["soon", "late"]
+    assert graph.outputs[0] == chip.answers.meaning_of(file).output.name == "late"
+
+
 def test_metrics_by_hand(chip):
     a, lengths = chip.answers, np.array([3, 2])
     one = meaning(chip)
@@ -354,3 +370,32 @@ def assert_refused(words, said):
     assert done.returncode == 2, done.stdout + done.stderr
     assert done.stderr.count("\n") == 1 and done.stderr.startswith("run.py: ")
     assert re.search(said, done.stderr), done.stderr
+
+
+@with_lava
+@pytest.mark.lava
+def test_lavas_own_neurons_may_answer_otherwise_and_start_anew_for_each_sample(
+    own_neurons, deploy, tmp_path
+):
+    path = own_neurons()
+    inputs = np.random.default_rng(2).integers(-500, 501, (3, 10, 2))
+    inputs[2] = inputs[0]
+    np.savez(tmp_path / "mine.npz", inputs=inputs)
+    done = deploy(path, "--processes", "lif", "--bundle", tmp_path / "out", "--data",
+                  tmp_path / "mine.npz")  # fmt: skip
+    assert done.status == 0, done.err
+    found = script(tmp_path / "out", "--target", "lava", "--processes", "lif", "--inputs",
+                   tmp_path / "out/data.npz", "--out", tmp_path / "r")  # fmt: skip
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "Lava's own neurons are not expected to be equal" in found.stdout
+    with np.load(tmp_path / "r/result.npz") as arrays:
+        np.testing.assert_array_equal(arrays["answers"][2], arrays["answers"][0])
+        assert arrays["answers"].shape == (3, 2) and arrays["answers"].any()
+
+
+def test_a_graph_of_several_inputs_is_refused_by_their_names(chip):
+    from neurossm_chip.refusal import Refusal
+
+    nodes = tuple(chip.nssm.Node(name, "Input", {"channels": 1}, ()) for name in ("left", "right"))
+    with pytest.raises(Refusal, match="expected a graph with one Input, got left, right"):
+        chip.own.read_own(chip.nssm.File(nodes, (), ""), "x.npy", "", 0)

@@ -42,7 +42,9 @@ class Score(NamedTuple):
 
 def meaning_of(file: File) -> Meaning:
     """Return what the graph says of its output."""
-    output = next(node for node in file.nodes if node.type == "Output")
+    # the nodes of a file stand in the order of their work; the first output is that of the graph
+    outputs = [node for node in file.nodes if node.type == "Output"]
+    output = min(outputs, key=lambda node: int(node.fields["index"]))
     task, readout = file.meta.get("task", ""), file.meta.get("readout", "")
     try:
         names = json.loads(file.meta.get("class_names", "[]"))
