@@ -23,6 +23,7 @@ from neurossm.fixed.formats import (
     Fixed,
     Quantized,
 )
+from neurossm.fixed.scaling import Scaling, TargetScaling
 from neurossm.fixed.whole import whole_numbers
 
 __all__ = [
@@ -35,6 +36,8 @@ __all__ = [
     "WIDEST_LEAK_FRAC",
     "Fixed",
     "Quantized",
+    "Scaling",
+    "TargetScaling",
     "accumulator_bound",
     "ceil_to",
     "fit_frac",

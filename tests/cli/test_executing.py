@@ -58,7 +58,7 @@ def test_commands_see_no_padding():
     model = network("spikingssm", vocabulary=TOKENS, mixing="linear", layers=1)
     graph, short, console = from_torch(model, steps=STEPS, scale=1), texts(), Console(as_json=True)
     more = np.full((SAMPLES, 3 * STEPS, 1), 3, np.uint8)  # busy, if it were run
-    padded = replace(short, inputs=np.concatenate([short.inputs, more], axis=1))
+    padded = replace(short, rows=np.concatenate([short.inputs, more], axis=1))
     chip, found = load_hardware("loihi2"), []
     for data in (short, padded):
         ranges = calibrated(graph, data, Quantize(range_rule="percentile"), console, 99.9)
@@ -85,7 +85,9 @@ def test_commands_see_no_padding():
     assert metrics.steps == short.lengths.mean() < STEPS
 
 
-@pytest.mark.parametrize("change", [{"vocabulary": 0}, {"labels": np.zeros((SAMPLES, STEPS), int)}])
+@pytest.mark.parametrize(
+    "change", [{"vocabulary": 0}, {"labels": np.zeros((SAMPLES, STEPS), int), "kind": ""}]
+)
 def test_data_of_another_kind_are_refused(change):
     graph = from_torch(network("spikingssm", vocabulary=TOKENS), steps=STEPS, scale=1)
     check_task(graph, texts())

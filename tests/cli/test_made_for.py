@@ -68,8 +68,8 @@ def test_others_are_refused_unless_one_insists(meta, fed, message, capsys):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"inputs": np.zeros((4, 8, 2), np.uint8)}, "expected 1 channel, got 2"),
-        ({"inputs": np.zeros((4, 785, 1), np.uint8)}, "expected at most 784 steps, got 785"),
+        ({"rows": np.zeros((4, 8, 2), np.uint8)}, "expected 1 channel, got 2"),
+        ({"rows": np.zeros((4, 785, 1), np.uint8)}, "expected at most 784 steps, got 785"),
         ({"labels": np.array([0, 10, 2, 3])}, "expected 0 to 9, a channel of the output"),
         ({"vocabulary": 9}, "expected inputs of its kind and one label a sequence, got tokens"),
     ],

@@ -7,7 +7,7 @@ from neurossm.errors import InputError
 from neurossm_models.data.dataset import NOTHING, Dataset
 
 GOOD = {
-    "name": "own", "split": "test", "inputs": np.arange(24).reshape(3, 4, 2), "scale": 0.5,
+    "name": "own", "split": "test", "rows": np.arange(24).reshape(3, 4, 2), "scale": 0.5,
     "labels": np.array([0, 2, 1]), "provenance": "made up",
 }  # fmt: skip
 
@@ -25,9 +25,9 @@ def test_the_arrays_of_the_caller_stay_writable_and_those_of_the_data_set_are_no
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"inputs": np.zeros((3, 4, 2))}, "data set inputs: expected integers, got float64"),
-        ({"inputs": np.zeros((3, 4), int)}, r"data set inputs: .* got shape \(3, 4\)"),
-        ({"inputs": np.zeros((0, 4, 2), int)}, "data set inputs: .* none of them 0"),
+        ({"rows": np.zeros((3, 4, 2))}, "data set inputs: expected integers, got float64"),
+        ({"rows": np.zeros((3, 4), int)}, r"data set inputs: .* got shape \(3, 4\)"),
+        ({"rows": np.zeros((0, 4, 2), int)}, "data set inputs: .* none of them 0"),
         ({"labels": np.zeros(2, int)}, r"data set labels: expected shape \(3,\) or \(3, 4\)"),
         ({"labels": np.zeros(3)}, "data set labels: expected integers, got float64"),
         ({"labels": np.array([0, -2, 1])}, "data set labels: expected 0 or more"),
@@ -51,7 +51,7 @@ def test_what_is_wrong_is_named(changed, message):
 
 
 def test_spikes_may_be_booleans_and_labels_may_be_absent():
-    spikes = Dataset(**(GOOD | {"inputs": np.eye(4, dtype=bool)[None]} | {"labels": None}))
+    spikes = Dataset(**(GOOD | {"rows": np.eye(4, dtype=bool)[None]} | {"labels": None}))
     np.testing.assert_array_equal(spikes.inputs, np.eye(4)[None])
     assert spikes.labels.tolist() == [NOTHING] and not spikes.labeled
     assert Dataset(**GOOD).labeled and len(Dataset(**GOOD)) == 3

@@ -12,13 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import InputError
-
-NOTHING = -1
+from neurossm.fixed import Scaling
+from neurossm_models.data.labels import (
+    EVERY_STEP,
+    KINDS,
+    NEXT_STEP,
+    NOTHING,
+    checked_labels,
+    kind_of,
+)
+from neurossm_models.data.rows import Integers, Rows, positions_of
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Sequences of integers with a label each, or with a label at every step, or without.
+    """Sequences of integers with what is asked of them: classes, real numbers, or nothing.
 
     One type for all tasks: samples first, then steps, then channels, as every engine takes them.
     Real values and tokens differ in `vocabulary` alone; a pair of sequences is two channels.
@@ -27,14 +35,19 @@ class Dataset:
     ----------
     name, split
         Which data set, and which part of it.
-    inputs
+    rows
         Integers, shape (n, L, F): n sequences of L steps. Tokens have F = 1; pairs of sequences of
-        tokens F = 2. A read-only view: the array that was given stays writable.
+        tokens F = 2. A read-only view: the array that was given stays writable. Or `Rows`, which
+        read them when they are taken. `inputs` is all of them as an array.
     scale
-        The meaning of the integers: value = integer * scale; 1 for tokens.
+        The meaning of the integers: value = integer * scale; 1 for tokens. Where there is a
+        `scaling`, that says it channel by channel; see `factors`.
     labels
-        Integers, shape (n,); shape (n, L) where every step has one, `NOTHING` where none is asked
-        for. None is taken as `NOTHING` everywhere: data without labels. Read-only, as `inputs`.
+        By `kind`: of a classification integers (n,), at every step (n, L), `NOTHING` where none is
+        asked for; several labels a sequence 0 or 1, (n, K), or a row of `NOTHING`; of a regression
+        real numbers (n, K), at every step (n, L, K), nan where none is asked for. None is taken as
+        `NOTHING` everywhere: data without labels. Of ``"next-step"`` they are made when samples are
+        taken. Read-only, as `inputs`.
     provenance
         Where the bytes came from, in one line.
     vocabulary
@@ -47,6 +60,16 @@ class Dataset:
         ``"bit-reversed"``.
     dt
         Seconds of a step; None where it is not known, or where steps are no times (pixels, tokens).
+    kind
+        The task, one of `KINDS`; empty: that of integer labels of this shape.
+    scaling
+        How real values became these integers; None where they were integers.
+    groups
+        What must not be torn apart when parts are cut (subject, recording), (n,); None: nothing.
+    class_names, channel_names
+        Empty where they have none.
+    clipped
+        How many values of these samples, no padding, were beyond the range of the integers.
 
     Raises
     ------
@@ -57,22 +80,31 @@ class Dataset:
 
     name: str
     split: str
-    inputs: NDArray[np.integer[Any]]
+    rows: NDArray[np.integer[Any]] | Rows
     scale: float
-    labels: NDArray[np.integer[Any]]
+    labels: NDArray[Any]
     provenance: str
     vocabulary: int = 0
     lengths: NDArray[np.int64] | None = None
     order: str = ""
     dt: float | None = None
+    kind: str = ""
+    scaling: Scaling | None = None
+    groups: NDArray[Any] | None = None
+    class_names: tuple[str, ...] = ()
+    channel_names: tuple[str, ...] = ()
+    clipped: int = 0
 
     def __post_init__(self) -> None:
-        inputs = _integers("inputs", self.inputs)
-        if inputs.ndim != 3 or 0 in inputs.shape:
-            raise _wrong("inputs", "samples x steps x channels, none of them 0", inputs)
-        count, steps = inputs.shape[:2]
-        object.__setattr__(self, "inputs", inputs)
-        object.__setattr__(self, "labels", self._checked_labels(count, steps))
+        rows = self.rows if isinstance(self.rows, Rows) else _integers("inputs", self.rows)
+        if rows.ndim != 3 or 0 in rows.shape:
+            raise _wrong("inputs", "samples x steps x channels, none of them 0", rows.shape)
+        count, steps, channels = rows.shape
+        object.__setattr__(self, "rows", rows)
+        object.__setattr__(self, "kind", self.kind or kind_of(self.labels))
+        if self.kind not in KINDS:
+            raise InputError("data set kind", expected=" | ".join(KINDS), got=repr(self.kind))
+        object.__setattr__(self, "labels", checked_labels(self.kind, self.labels, count, steps))
         if self.lengths is not None:
             object.__setattr__(self, "lengths", self._checked_lengths(count, steps))
         for name, value in (("scale", self.scale), ("dt", self.dt)):
@@ -83,25 +115,18 @@ class Dataset:
                 raise InputError(f"data set {name}", expected=expected, got=repr(value))
         if self.vocabulary < 0:
             raise InputError("data set vocabulary", expected="0 or more", got=str(self.vocabulary))
-
-    def _checked_labels(self, count: int, steps: int) -> NDArray[np.integer[Any]]:
-        if self.labels is None:
-            labels: NDArray[np.integer[Any]] = np.full(count, NOTHING)
-        else:
-            labels = _integers("labels", self.labels)
-        if labels.shape not in ((count,), (count, steps)):
-            raise _wrong("labels", f"shape ({count},) or ({count}, {steps})", labels)
-        if int(labels.min()) < NOTHING:
-            got = str(int(labels.min()))
-            raise InputError("data set labels", expected="0 or more (-1: none)", got=got)
-        return _read_only(labels)
+        if self.scaling is not None and len(self.scaling.unit) != channels:
+            got = f"one of {len(self.scaling.unit)}"
+            raise InputError("data set scaling", expected=f"{channels} channels", got=got)
+        if self.groups is not None and np.shape(self.groups) != (count,):
+            raise _wrong("groups", f"shape ({count},)", np.shape(self.groups))
 
     def _checked_lengths(self, count: int, steps: int) -> NDArray[np.int64]:
         lengths = _integers("lengths", self.lengths).astype(np.int64)
-        pairs = self.vocabulary > 0 and self.inputs.shape[2] == 2
+        pairs = self.pairs
         if lengths.shape != ((count, 2) if pairs else (count,)):
             shape = f"({count}, 2)" if pairs else f"({count},)"
-            raise _wrong("lengths", f"shape {shape}", lengths)
+            raise _wrong("lengths", f"shape {shape}", lengths.shape)
         low, high = int(lengths.min()), int(lengths.max())
         if low < 1 or high > steps:
             got = f"{low} to {high}"
@@ -109,32 +134,94 @@ class Dataset:
         return _read_only(lengths)
 
     def __len__(self) -> int:
-        return len(self.inputs)
+        return len(self.rows)
+
+    @property
+    def inputs(self) -> NDArray[np.integer[Any]]:
+        """All integers, (n, L, F); what is read on demand is read now."""
+        return self.rows[:] if isinstance(self.rows, Rows) else self.rows
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """``(n, L, F)``, without reading anything."""
+        n, steps, channels = self.rows.shape
+        return n, steps, channels
 
     @property
     def pairs(self) -> bool:
         """Whether a sample is two sequences of tokens."""
-        return self.vocabulary > 0 and self.inputs.shape[2] == 2
+        return self.vocabulary > 0 and self.shape[2] == 2
 
     @property
     def labeled(self) -> bool:
         """Whether an answer is asked for anywhere."""
+        if self.kind == NEXT_STEP:
+            return True
+        if self.labels.dtype.kind == "f":
+            return bool(np.any(~np.isnan(self.labels)))
         return bool(np.any(self.labels != NOTHING))
 
+    @property
+    def factors(self) -> NDArray[np.float64]:
+        """What the network takes one unit of each channel for, ``(F,)``."""
+        if self.scaling is not None:
+            return self.scaling.scale
+        return np.full(self.shape[2], float(self.scale))
+
     def take(self, indices: slice | NDArray[np.int64]) -> Dataset:
-        """Return the data set made of these samples only."""
+        """Return the data set made of these samples only, in memory.
+
+        Labels of the task ``"next-step"`` are made here: at each step the input of the next one,
+        as the network sees it; none at the last step of a sequence.
+        """
+        part = self.select(indices)
+        clipped, labels = 0, part.labels
+        rows: NDArray[np.integer[Any]]
+        if isinstance(part.rows, Integers):
+            rows, beyond = part.rows.counted(slice(None))
+            valid = _inside(part.lengths, *part.shape[:2])
+            clipped = int(np.count_nonzero(beyond & valid[:, :, None]))
+        else:
+            rows = part.inputs
+        if self.kind == NEXT_STEP:
+            labels = self._next_steps(rows, part.lengths)
+        return replace(part, rows=rows, labels=labels, clipped=clipped)
+
+    def select(self, indices: slice | NDArray[np.int64]) -> Dataset:
+        """Return the data set made of these samples only; what is read on demand stays so."""
         lengths = None if self.lengths is None else self.lengths[indices]
-        return replace(
-            self, inputs=self.inputs[indices], labels=self.labels[indices], lengths=lengths
-        )
+        groups = None if self.groups is None else self.groups[indices]
+        rows = self.rows
+        if isinstance(rows, Rows):
+            rows = rows.selected(positions_of(indices, len(self)))
+        else:
+            rows = rows[indices]
+        labels = self.labels[indices]
+        return replace(self, rows=rows, labels=labels, lengths=lengths, groups=groups)
+
+    def _next_steps(
+        self, inputs: NDArray[np.integer[Any]], lengths: NDArray[np.int64] | None
+    ) -> NDArray[Any]:
+        last = ~_inside(lengths, *inputs.shape[:2])
+        last[:, :-1] |= last[:, 1:]
+        last[:, -1] = True
+        following = np.roll(inputs, -1, axis=1)
+        if self.vocabulary:
+            return np.where(last, NOTHING, following[:, :, 0])
+        return np.where(last[:, :, None], np.nan, following * self.factors)
 
     def trimmed(self) -> Dataset:
         """Return the data set without the padding that no sequence needs."""
         if self.lengths is None:
             return self
         longest = int(self.lengths.max())
-        labels = self.labels[:, :longest] if self.labels.ndim == 2 else self.labels
-        return replace(self, inputs=self.inputs[:, :longest], labels=labels)
+        if longest == self.shape[1]:
+            return self
+        by_step = self.kind in EVERY_STEP and self.labels.ndim > 1
+        labels = self.labels[:, :longest] if by_step else self.labels
+        rows = self.rows
+        rows = rows.first_steps(longest) if isinstance(rows, Rows) else rows[:, :longest]
+        return replace(self, rows=rows, labels=labels)
 
 
 def _integers(name: str, given: object) -> NDArray[np.integer[Any]]:
@@ -146,14 +233,21 @@ def _integers(name: str, given: object) -> NDArray[np.integer[Any]]:
     return _read_only(array)
 
 
+def _inside(lengths: NDArray[np.int64] | None, samples: int, steps: int) -> NDArray[np.bool_]:
+    if lengths is None:
+        return np.ones((samples, steps), dtype=bool)
+    own = lengths if lengths.ndim == 1 else lengths.max(axis=1)
+    return np.asarray(np.arange(steps) < own[:, None])
+
+
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     view = array.view()
     view.setflags(write=False)
     return view
 
 
-def _wrong(name: str, expected: str, array: NDArray[Any]) -> InputError:
-    return InputError(f"data set {name}", expected=expected, got=f"shape {array.shape}")
+def _wrong(name: str, expected: str, shape: tuple[int, ...]) -> InputError:
+    return InputError(f"data set {name}", expected=expected, got=f"shape {shape}")
 
 
 def data_root(root: str | Path | None = None) -> Path:

@@ -68,7 +68,7 @@ def load_own(spec: str, scale: float = 1.0, vocabulary: int = 0) -> Dataset:
     dataset = Dataset(
         name=path.name,
         split="",
-        inputs=whole_numbers(f"{path}: inputs", found["inputs"], IN_UNITS),
+        rows=whole_numbers(f"{path}: inputs", found["inputs"], IN_UNITS),
         scale=_number(path, found, "scale", scale),
         labels=found.get("labels"),  # type: ignore[arg-type]
         provenance=_text(path, found, "provenance") or str(path),

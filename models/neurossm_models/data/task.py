@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from neurossm.fixed import Scaling, TargetScaling
 from neurossm_models.config import check_choice
 from neurossm_models.data import aan, cifar, imdb, listops, mnist, speech, wikitext
+from neurossm_models.data.labels import CLASSIFICATION, STEP_CLASSIFICATION
 
 MNIST_PIXELS = 784
 
@@ -32,6 +34,18 @@ class Task:
         Name of the order of the steps where it is not the recorded one, as of a `Dataset`.
     dt
         Seconds of a step, where the steps are times and it is known.
+    kind
+        The task, one of `neurossm_models.data.labels.KINDS`.
+    features
+        Channels of the input.
+    scaling
+        How real values become the integers of the input; None: they are integers (`scale`, `bits`).
+    target
+        From what the network answers to real values; None for classes.
+    class_names, channel_names
+        Empty where they have none.
+    split
+        How the parts were cut from data without parts, as `Interface.split` says it.
     """
 
     steps: int
@@ -42,6 +56,13 @@ class Task:
     bits: int = 8
     order: str = ""
     dt: float | None = None
+    kind: str = CLASSIFICATION
+    features: int = 1
+    scaling: Scaling | None = None
+    target: TargetScaling | None = None
+    class_names: tuple[str, ...] = ()
+    channel_names: tuple[str, ...] = ()
+    split: str = ""
 
 
 _TASKS = {
@@ -58,7 +79,13 @@ _TASKS = {
         speech.STEPS, speech.SCALE, len(speech.WORDS), bits=15, dt=1 / speech.RATE
     ),
     "wikitext103": Task(
-        wikitext.STEPS, 1.0, wikitext.VOCABULARY, wikitext.VOCABULARY, readout="sequence", bits=19
+        wikitext.STEPS,
+        1.0,
+        wikitext.VOCABULARY,
+        wikitext.VOCABULARY,
+        readout="sequence",
+        bits=19,
+        kind=STEP_CLASSIFICATION,
     ),
 }
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from neurossm.errors import FormatError
 from neurossm_models.data.copies import find_folder, lines, need_folder, sized
-from neurossm_models.data.dataset import NOTHING, Dataset
+from neurossm_models.data.dataset import Dataset
+from neurossm_models.data.labels import NOTHING
 
 STEPS = 8192
 VOCABULARY = 267_735

@@ -12,7 +12,8 @@ from torch.nn.functional import cross_entropy
 from neurossm.errors import FormatError, InputError
 from neurossm_models.arguments import check_path, check_whole
 from neurossm_models.config import NetworkConfig, nearest
-from neurossm_models.data.dataset import NOTHING, Dataset
+from neurossm_models.data.dataset import Dataset
+from neurossm_models.data.labels import NOTHING
 from neurossm_models.data.registry import load
 from neurossm_models.network import Network
 from neurossm_models.train.checkpoint import load_tensors, load_weights

@@ -1,0 +1,141 @@
+"""What goes into a graph and what comes out, in the user's terms; kept in `Graph.meta`.
+
+Keys: ``task``, ``readout`` and ``data_split`` are plain texts; ``input_scaling``,
+``target_scaling``, ``class_names`` and ``channel_names`` are JSON. FORMAT.md names them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+from neurossm.errors import FormatError, InputError
+from neurossm.fixed import Scaling, TargetScaling
+from neurossm.graph import Graph
+
+CLASSIFICATION = "classification"
+TASKS = (
+    CLASSIFICATION,  # one of some classes for a sequence
+    "multilabel",  # any of some classes for a sequence
+    "regression",  # real numbers for a sequence
+    "step-classification",  # one of some classes at every step
+    "step-regression",  # real numbers at every step
+    "next-step",  # at every step the input of the next one
+)
+EVERY_STEP = ("step-classification", "step-regression", "next-step")
+# how the answer to a sequence is made of what the output sends over time
+READOUTS = ("mean", "last", "max", "sum", "leaky", "every-step")
+
+
+@dataclass(frozen=True)
+class Interface:
+    """Meaning of a graph's first input and output.
+
+    Attributes
+    ----------
+    task
+        One of `TASKS`.
+    readout
+        One of `READOUTS`; empty where nobody said it. ``mean`` and ``sum``: the graph adds up (a
+        mean over ``meta["steps"]`` steps), the answer is read at a sequence's own last step;
+        ``last`` and ``leaky``: read there too, of what the output sends at that step; ``max``: the
+        largest that each channel sent; ``every-step``: an answer at each step. Outputs that are
+        spikes are counted.
+    scaling
+        From real values to the integers of the input; None where they are integers by themselves.
+    target
+        From what the output sends to real values; None where classes are answered.
+    class_names, channel_names
+        Of the output's and of the input's channels; empty where they have none.
+    split
+        How training, validation and test part were cut from data without parts.
+    """
+
+    task: str = CLASSIFICATION
+    readout: str = ""
+    scaling: Scaling | None = None
+    target: TargetScaling | None = None
+    class_names: tuple[str, ...] = ()
+    channel_names: tuple[str, ...] = ()
+    split: str = ""
+
+    @classmethod
+    def of(cls, graph: Graph) -> Interface:
+        """Return what a graph says of itself.
+
+        Raises
+        ------
+        FormatError
+            If one of the keys holds something else.
+        """
+        meta = graph.meta
+        scaling, target = _json(meta, "input_scaling"), _json(meta, "target_scaling")
+        try:
+            found = cls(
+                task=_text(meta, "task", TASKS) or CLASSIFICATION,
+                readout=_text(meta, "readout", READOUTS),
+                scaling=None if scaling is None else Scaling.from_json(scaling),
+                target=None if target is None else TargetScaling.from_json(target),
+                class_names=_names(meta, "class_names"),
+                channel_names=_names(meta, "channel_names"),
+                split=_text(meta, "data_split"),
+            )
+        except InputError as error:
+            where = f"graph.meta: {error.where}"
+            raise FormatError(where, expected=error.expected, got=error.got) from None
+        found._check_channels(graph)
+        return found
+
+    def applied(self, graph: Graph) -> Graph:
+        """Return the graph that says this of itself; what is empty here is taken out."""
+        texts = {
+            "task": "" if self.task == CLASSIFICATION else self.task,
+            "readout": self.readout,
+            "input_scaling": _dumped(self.scaling),
+            "target_scaling": _dumped(self.target),
+            "class_names": json.dumps(self.class_names) if self.class_names else "",
+            "channel_names": json.dumps(self.channel_names) if self.channel_names else "",
+            "data_split": self.split,
+        }
+        meta = {key: value for key, value in graph.meta.items() if key not in texts}
+        return replace(graph, meta={**meta, **{k: text for k, text in texts.items() if text}})
+
+    def _check_channels(self, graph: Graph) -> None:
+        wide = {"input_scaling": (self.scaling, graph.inputs), "target_scaling": (self.target,
+                graph.outputs)}  # fmt: skip
+        for key, (scaling, names) in wide.items():
+            channels = graph.nodes[names[0]].out_channels
+            if scaling is not None and len(scaling.unit) != channels:
+                raise FormatError(f"graph.meta {key}", expected=f"{channels} channels",
+                                  got=str(len(scaling.unit)))  # fmt: skip
+
+
+def _dumped(scaling: Scaling | TargetScaling | None) -> str:
+    return "" if scaling is None else json.dumps(scaling.as_json())
+
+
+def _text(meta: Any, key: str, known: tuple[str, ...] = ()) -> str:
+    value = meta.get(key, "")
+    if not isinstance(value, str) or (value and known and value not in known):
+        expected = " | ".join(known) or "a text"
+        raise FormatError(f"graph.meta {key}", expected=expected, got=repr(value))
+    return value
+
+
+def _json(meta: Any, key: str) -> Any:
+    if key not in meta:
+        return None
+    try:
+        return json.loads(meta[key])
+    except (TypeError, ValueError, RecursionError):
+        raise FormatError(f"graph.meta {key}", expected="JSON", got=repr(meta[key])[:80]) from None
+
+
+def _names(meta: Any, key: str) -> tuple[str, ...]:
+    found = _json(meta, key)
+    if found is None:
+        return ()
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise FormatError(f"graph.meta {key}", expected="a list of texts", got=repr(found)[:80])
+    return tuple(found)
