@@ -136,6 +136,14 @@ def test_a_long_table():
     check("a.csv", by="none")  # the times order the steps
 
 
+def test_y_is_a_channel_beside_x():
+    Path("a.csv").write_text("sample,x,y\n0,1,2\n0,3,4\n")
+    data = load("a.csv", unit=1.0)
+    assert data.channel_names == ("x", "y") and not data.labeled
+    Path("a.csv").write_text("sample,v,y\n0,1,2.5\n0,3,2.5\n1,3,4\n1,3,4\n")
+    assert load("a.csv", unit=1.0).labels.tolist() == [[2.5], [4]]
+
+
 def test_a_long_table_with_a_label_at_every_step():
     Path("a.csv").write_text(
         "sample,step,v,label\n0,0,1,up\n0,1,2,down\n0,2,3,down\n1,0,4,up\n1,1,5,\n"
