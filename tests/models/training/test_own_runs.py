@@ -1,4 +1,4 @@
-"""Runs on data of one's own: what lies in the folder, resuming, what is refused, several processes."""
+"""Runs on data of one's own: what lies in the folder, resuming, what is refused."""
 
 from __future__ import annotations
 
