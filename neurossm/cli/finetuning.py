@@ -67,13 +67,16 @@ def _calibration(recipe: Recipe, run: str) -> str:
     return f"{name}:{min(there, CALIBRATION_SAMPLES)}"
 
 
-def make_twin(recipe: Recipe, facts: Task) -> IntegerTwin:
-    """Return what runs the integers of the networks of a recipe."""
+def make_twin(recipe: Recipe, facts: Task | None = None) -> IntegerTwin:
+    """Return what runs the integers of the networks of a recipe, on data of these facts."""
     from neurossm_converters.from_torch.readouts import scale_of
     from neurossm_converters.twin import IntegerTwin
-    from neurossm_models.data import load
+    from neurossm_models.data import load, task
+    from neurossm_models.train import load_facts
 
     assert recipe.finetune is not None
+    if facts is None:
+        facts = task(recipe.data.name) if recipe.data.name else load_facts(recipe.finetune.run)
     settings = quantizer(recipe.finetune)
     own = facts if recipe.data.path else None
     data = load(recipe.finetune.calibrate, facts=own)

@@ -1,6 +1,6 @@
-"""A device that is none: tensors on ``pretend:0`` that compute on the CPU and refuse CPU tensors.
+"""A device that is none: tensors on ``pretend:0`` compute on the CPU and refuse CPU tensors.
 
-Run as a program, so that the pretence ends with the process: ``python pretend_device.py``.
+It lasts as long as the process: see `training_elsewhere.py`, which tests run as a program.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from torch.utils._pytree import tree_map
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend
 
 _setup_privateuseone_for_python_backend("pretend")
+torch.pretend.get_amp_supported_dtype = lambda: [torch.bfloat16]  # what autocast asks a device
 HERE = torch.device("pretend:0")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import time
 from abc import abstractmethod
 from collections.abc import Iterator
@@ -93,6 +94,8 @@ class Loop(Resumable):
         Run folder.
     group
         The processes that train together, and where this one computes.
+    ties
+        Whether the held-out loss chooses among epochs of the same value; else the first stays.
     """
 
     def __init__(
@@ -104,6 +107,7 @@ class Loop(Resumable):
         steps_per_epoch: int,
         folder: Path,
         group: Group,
+        ties: bool = True,
     ) -> None:
         check_precision_of(group.device, config.precision)
         self.config, self.loss = config, loss
@@ -111,7 +115,7 @@ class Loop(Resumable):
         self.whole = spread_over(model, group)
         groups = parameter_groups(model, config)
         optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.999))
-        super().__init__(model, optimizer, folder, group, main)
+        super().__init__(model, optimizer, folder, group, main, ties)
         self.steps_per_epoch = steps_per_epoch
         self.epochs = config.whole_epochs(steps_per_epoch)
         self.total_steps = self.epochs * steps_per_epoch
@@ -249,12 +253,16 @@ class Loop(Resumable):
         )
 
     def _keep_if_best(self, held_out: Evaluation, epoch: int) -> None:
-        none_yet = self.best[self.main] == self.worst
-        if not none_yet and not better(self.main, held_out.value, self.best[self.main]):
-            return
-        value = held_out.value
+        before, value = self.best[self.main], held_out.value
         value = self.worst if value is None or not math.isfinite(value) else value
-        self.best = {self.main: value, "epoch": epoch, "spike_rates": list(held_out.spike_rates)}
+        tie = value == before and held_out.loss < self.best.get("loss", -math.inf)
+        if before != self.worst and not better(self.main, value, before) and not tie:
+            return
+        rates = list(held_out.spike_rates)
+        best = {self.main: value, "epoch": epoch, "spike_rates": rates}
+        if "loss" in self.best:
+            best["loss"] = held_out.loss if math.isfinite(held_out.loss) else sys.float_info.max
+        self.best = best
         self.better = True
 
     def _log_line(self, epoch: int, held_out: Evaluation) -> dict[str, Any]:

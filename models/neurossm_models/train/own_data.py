@@ -15,6 +15,7 @@ from neurossm_models.train.recipe import Recipe
 from neurossm_models.train.records import FACTS, read_text
 
 _MOST_NAMES = 8
+_SCALINGS = ("scale", "scaling", "target")
 
 
 def data_changes(spec: str) -> list[str]:
@@ -75,7 +76,8 @@ def check_same_facts(folder: Path, facts: Task) -> None:
     path = folder / FACTS
     before = json.loads(task_to_json(task_from_json(read_text(path))))
     now = json.loads(task_to_json(facts))
-    for name, value in now.items():
+    for name in sorted(now, key=lambda name: name in _SCALINGS):  # which follow from the others
+        value = now[name]
         if before.get(name) != value:
             raise InputError(
                 f"{path} {name}", expected=_short(before.get(name)), got=_short(value),

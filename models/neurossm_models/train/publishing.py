@@ -56,7 +56,8 @@ def publish(run: str | Path, name: str, *, into: Path = CHECKPOINTS) -> Path:
     log = read_log(folder / "log.jsonl")
     epochs = recipe.train.whole_epochs(int(log[0]["step"])) if log else recipe.train.epochs
     main = measured_by(log)
-    waited = len(log) - int(_best(log, main)["epoch"]) if log else 0
+    ties = bool(recipe.data.path)
+    waited = len(log) - int(_best(log, main, ties)["epoch"]) if log else 0
     ended_early = recipe.train.patience and waited >= recipe.train.patience
     if len(log) != epochs and not ended_early:
         got = f"{len(log)} of {epochs} epochs"
@@ -95,11 +96,13 @@ def measured_by(log: Log) -> str:
     return next((n.removeprefix("held_out_") for n in names if n != "held_out_loss"), ACCURACY)
 
 
-def _best(log: Log, main: str) -> dict[str, float]:
-    """Return the line of the best epoch; of equal ones the first."""
+def _best(log: Log, main: str, ties: bool) -> dict[str, float]:
+    """Return the line of the best epoch; of equal ones that of the least loss, or the first."""
     found = log[0]
     for line in log[1:]:
-        if better(main, line[f"held_out_{main}"], found[f"held_out_{main}"]):
+        value, before = line[f"held_out_{main}"], found[f"held_out_{main}"]
+        less = ties and value == before and line["held_out_loss"] < found["held_out_loss"]
+        if better(main, value, before) or less:
             found = line
     return found
 
@@ -119,7 +122,7 @@ def model_card(
     reached on the held-out part before the first step of fine-tuning on them.
     """
     main = test.main
-    best = _best(log, main)
+    best = _best(log, main, bool(recipe.data.path))
     key = f"held_out_{main}"
     if before is not None and not better(main, best[key], before):
         best = {key: before, "epoch": 0}

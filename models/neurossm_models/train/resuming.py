@@ -38,6 +38,8 @@ class Resumable(ABC):
         The processes that train together.
     main
         Name of the value that chooses the best epoch.
+    ties
+        Whether the loss chooses among epochs of the same value; else the first of them stays.
     """
 
     total_steps: int
@@ -50,6 +52,7 @@ class Resumable(ABC):
         folder: Path,
         group: Group,
         main: str,
+        ties: bool,
     ) -> None:
         self.model, self.optimizer, self.folder, self.group = model, optimizer, folder, group
         self.names = {parameter: name for name, parameter in model.named_parameters()}
@@ -59,6 +62,8 @@ class Resumable(ABC):
         self.added: dict[str, list[str]] = {name: [] for name in LOGS}  # since the last save
         self.better = False  # the network at hand, than the one in weights.safetensors
         self.best: dict[str, Any] = {main: self.worst, "epoch": 0, "spike_rates": []}  # none yet
+        if ties:
+            self.best["loss"] = sys.float_info.max
 
     @property
     def checkpoint(self) -> Path:
@@ -161,7 +166,9 @@ class Resumable(ABC):
         self.step = check_record(meta, {"step": int}, where)["step"]
         sums: Kinds = dict.fromkeys(self.sums, float)
         self.sums = check_record(meta.get("sums"), sums, f"{where} sums", closed=True)
-        best: Kinds = {self.main: float, "epoch": int, "spike_rates": tuple}
+        best: dict[str, type] = {self.main: float, "epoch": int, "spike_rates": tuple}
+        if "loss" in self.best:
+            best["loss"] = float
         self.best = check_record(meta.get("best"), best, f"{where} best", closed=True)
         if not 0 <= self.step <= self.total_steps:
             expected = f"0 to {self.total_steps}"

@@ -58,7 +58,8 @@ class RecipeTrainer(Loop):
         real = data.labels.dtype.kind == "f" or (data.kind == "next-step" and not data.vocabulary)
         main = main_of(data.kind, real, self.facts.classes)
         steps = len(data) // config.batch
-        super().__init__(model, config, loss, main, steps, folder, group or Group())
+        ties = bool(recipe.data.path)  # the published runs kept the first of equal epochs
+        super().__init__(model, config, loss, main, steps, folder, group or Group(), ties)
 
     @property
     def samples(self) -> list[int]:
