@@ -211,5 +211,12 @@ def check_size(graph: Graph, data: Dataset, record: Record) -> None:
             expected=f"at most {LARGEST_TRACE_BYTES // 2**30} GiB",
             got=f"{needed / 2**30:.1f} GiB",
             remedy=f"record at most {LARGEST_TRACE_BYTES // per_sample} samples"
-            f" (--data {':'.join(filter(None, (data.name, data.split)))}:N)",
+            f" (--data {_called(data)}:N)",
         )
+
+
+def _called(data: Dataset) -> str:
+    """Return how data are named on the command line; of one's own only the user knows the path."""
+    from neurossm_models.data.registry import names
+
+    return f"{data.name}:{data.split}" if data.name in names() else f"PATH:{data.split or 'all'}"

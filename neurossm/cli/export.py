@@ -125,11 +125,24 @@ def load_run(run: str) -> Graph:
     meta = {
         **graph.meta,
         "run": Path(run).name,
-        "data": recipe.data.name or Path(recipe.data.path).name,
+        "data": recipe.data.name or called(recipe.data.path),
         "data_order": facts.order or RECORDED,
         "seed": recipe.train.seed,
     }
     return replace(graph, meta=meta)
+
+
+def called(spec: str) -> str:
+    """Return what data of one's own are called: by their file, folder or function."""
+    from neurossm_models.data.own import parse_own
+
+    found = parse_own(spec)
+    if found.scheme == "py":
+        return found.source.replace(":", "/")
+    if found.scheme:
+        return f"{found.scheme}/{found.source}"
+    path = Path(found.source)
+    return path.name + "/" * path.is_dir()
 
 
 def causal_counterpart(recipe: Recipe) -> str:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 CHOOSING = (
     "note: this is test data. Widths that are chosen on it make its accuracy look better than it"
-    " is: choose on data held out of training (such as mnist:held-out), then test once"
+    " is: choose on data held out of training (mnist:held-out, my.npz:valid), then test once"
 )
 
 

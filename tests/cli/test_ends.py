@@ -1,4 +1,4 @@
-"""How commands end when something outside of them goes wrong: a full stdout, Ctrl-C, a full disk."""
+"""How commands end when something outside of them goes wrong: full disks, a full stdout, Ctrl-C."""
 
 from __future__ import annotations
 

@@ -155,6 +155,8 @@ def test_data_in_the_unit_of_the_network(here, neurossm, files):
     mine("wrong.npz", digits.inputs, labels=digits.labels, scale=1 / 8)
     refused = neurossm("run", files.integer, "--data", "wrong.npz")
     assert "expected inputs in units of 0.0625, got 0.125; leave scale out" in refused.err
+    insisted = neurossm("run", files.integer, "--data", "wrong.npz", "--other-data")
+    assert insisted.status == 0 and "you insist" in insisted.err
 
 
 SPIKES = np.ones((3, 4, 2), bool)
