@@ -35,7 +35,10 @@ def interface_lines(graph: Graph) -> list[str]:
     if about.scaling is None and about.task == "classification" and not about.class_names:
         return []
     channels = graph.nodes[graph.inputs[0]].out_channels
+    tokens = graph.vocabularies.get(graph.inputs[0], 0)
     said = [f"input: {channels} channel{'s' * (channels > 1)}{names_text(about.channel_names)}"]
+    if tokens:
+        said = [f"input: {tokens:,} tokens"]
     if about.scaling is not None:
         said[0] += f"; {scaling_text(about.scaling)}"
     answer = f"answer: {about.task}" + (f", readout {about.readout}" if about.readout else "")

@@ -167,8 +167,8 @@ def test_numbers_are_answered_in_the_units_of_the_labels(here, neurossm):
     assert 'class="point"' in Path("r.html").read_text()
     compared = neurossm("diff", "m.nssm", "q.nssm", "--data", "grams.npz", "--json")
     assert compared.document["scores"]["right"]["values"]["mse"] == pytest.approx(expected)
-    swept = neurossm("sweep", "m.nssm", "--data", "grams.npz:valid", "--calibrate",
-                     "grams.npz:train", "--weights", "4,8", "--plot", "s.svg", "--json")  # fmt: skip
+    command = "sweep m.nssm --data grams.npz:valid --calibrate grams.npz:train --weights 4,8"
+    swept = neurossm(*command.split(), "--plot", "s.svg", "--json")
     coarse, fine = swept.document["points"]
     assert coarse["score"] == "mse" and coarse["accuracy"] is None
     assert coarse["value"] > fine["value"] > 0 and Path("s.svg").exists()
