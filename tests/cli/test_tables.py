@@ -24,6 +24,7 @@ COMMANDS = (
     "diff {floating} {integer} --data digits:test:2",
     "doctor",
     "data list",
+    "data show digits:test",
     "show {integer}",
     "import {netx} -o {tmp}/n.nssm",
     "quantize {floating} -o {tmp}/q.nssm --calibrate digits:train:4",
