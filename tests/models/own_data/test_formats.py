@@ -130,7 +130,7 @@ def test_a_long_table():
                   for step, (x, y) in enumerate(rows[:length])]  # fmt: skip
     Path("a.csv").write_text("\n".join(lines))
     facts, data = check("a.csv", by="none")
-    assert facts.dt == pytest.approx(0.02) and data.channel_names == ("x", "y")
+    assert facts.dt == 0.02 and data.channel_names == ("x", "y")
     shuffled = [lines[0], *(lines[i] for i in (3, 1, 2, 5, 4, 8, 6, 7))]
     Path("a.csv").write_text("\n".join(shuffled))
     check("a.csv", by="none")  # the times order the steps
