@@ -3,12 +3,13 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
+PEERS := .peers/.complete
 PACKAGES := neurossm models/neurossm_models converters/neurossm_converters
 
 # every worker and every Lava process would start a pool of BLAS threads of its own
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup data demo test lint types imports check hw bench clean
+.PHONY: help setup peers data demo test lint types imports check hw bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -24,13 +25,21 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python lava-dl==0.6.0
 	touch $@
 
+peers: $(PEERS)  ## fetch snnTorch, Norse, SpikingJelly and sinabs into .peers, for the tests of their neurons
+
+# not into .venv: without their needs (torchvision, tensorboard) they are no whole packages
+$(PEERS): constraints-peers.txt $(STAMP)
+	rm -rf .peers
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .peers --requirement constraints-peers.txt
+	touch $@
+
 data: $(STAMP)  ## fetch MNIST and verify its checksums (nothing if it is there)
 	$(BIN)/neurossm data fetch mnist
 
 demo: $(STAMP) data  ## the main job on real MNIST: PyTorch to Lava, with the report
 	$(BIN)/neurossm demo
 
-test: $(STAMP) data  ## the whole test suite, notebooks and hardware replays included
+test: $(STAMP) $(PEERS) data  ## the whole test suite, notebooks and hardware replays included
 	$(BIN)/python -m pytest -q
 	$(BIN)/python -m pytest -q --nbmake --override-ini=testpaths=notebooks
 	$(BIN)/python -m pytest hw_tests --target fast
@@ -52,7 +61,8 @@ check: lint types imports  ## lint, types and import contracts
 
 bench: $(STAMP) data  ## speed of the engines and of the training kernels, side by side
 	$(BIN)/python benchmarks/engines.py
+	$(BIN)/python benchmarks/streaming.py
 	$(BIN)/python benchmarks/training.py
 
 clean:  ## remove the environment and caches
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis out
+	rm -rf $(VENV) .peers .pytest_cache .mypy_cache .ruff_cache .hypothesis out

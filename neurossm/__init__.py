@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from neurossm.engine.fast import Stepper
     from neurossm.engine.run import run
+    from neurossm.engine.stepper import Stepper
     from neurossm.graph import Graph
     from neurossm.passes.calibrate import calibrate
     from neurossm.passes.fold_batch_norm import fold_batch_norm
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Graph": "neurossm.graph",
     "Quantize": "neurossm.passes",
-    "Stepper": "neurossm.engine.fast",
+    "Stepper": "neurossm.engine.stepper",
     "Trace": "neurossm.trace",
     "calibrate": "neurossm.passes",
     "compare": "neurossm.trace",

@@ -17,6 +17,7 @@ from neurossm.fixed import LEAK_FRAC
 from neurossm.nodes import Accumulate, Affine, DiagonalSSM, Node
 from neurossm_converters.nir.convention import Convention
 from neurossm_converters.nir.document import Part
+from neurossm_converters.nir.neurons import real_pole
 from neurossm_converters.nir.rates import leaks, roughness, simplest
 
 Real = NDArray[np.float64]
@@ -197,8 +198,8 @@ def resting(here: Here, keep: Real, share: Real, gain: Real) -> DiagonalSSM:
     It starts at 0 and is drawn to v_leak; in Norse it starts there.
     """
     if here.steps.is_norse:
-        return real_pole(here, keep, gain, bias=here.rest("v_leak"))
-    return real_pole(here, keep, gain, drive=here.drive(share))
+        return pole(here, keep, gain, bias=here.rest("v_leak"))
+    return pole(here, keep, gain, drive=here.drive(share))
 
 
 def diagonal(scale: Real, where: str, bias: Real | None = None) -> Affine:
@@ -213,22 +214,13 @@ def diagonal(scale: Real, where: str, bias: Real | None = None) -> Affine:
     return Affine(weight=np.diag(scale), bias=np.zeros(scale.size) if bias is None else bias)
 
 
-def real_pole(
+def pole(
     here: Here, keep: Real, gain: Real, read: Real | float = 1, past: Real | float = 0,
     drive: Real | float = 0, bias: Real | float = 0,
 ) -> DiagonalSSM:  # fmt: skip
-    """Return ``x' = keep x + gain u + drive``, ``y = read x' + past u + bias``, a channel each."""
-    column, zeros = (here.channels, 1), np.zeros((here.channels, 1))
-
-    def every(values: Real | float) -> Real:
-        return np.array(np.broadcast_to(np.asarray(values, np.float64), (here.channels,)))
-
-    return DiagonalSSM(
-        a_re=keep.reshape(column), a_im=zeros, b_re=gain.reshape(column), b_im=zeros,
-        c_re=every(read).reshape(column) / 2, c_im=zeros, d=every(past),
-        drive_re=every(drive).reshape(column), drive_im=zeros, bias=every(bias),
-        step_size=np.full(here.channels, here.steps.dt or here.steps.step), method="zoh",
-    )  # fmt: skip
+    """Return a leaky state with the step of where it stands."""
+    step = here.steps.dt or here.steps.step
+    return real_pole(keep, gain, step, read, past, drive, bias)
 
 
 def current(here: Here, bias: Callable[[Real], Real] | None = None
@@ -267,7 +259,7 @@ def current(here: Here, bias: Callable[[Real], Real] | None = None
     else:  # both equations from the state before the step
         read, past = gain / ds, -gain * jump / ds
     given = 0.0 if bias is None else bias(share)
-    return real_pole(here, ds, jump, read, past, bias=given), dm, share
+    return pole(here, ds, jump, read, past, bias=given), dm, share
 
 
 def steps_are_torch(here: Here) -> bool:

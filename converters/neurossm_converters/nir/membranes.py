@@ -16,7 +16,8 @@ from neurossm.errors import GraphError
 from neurossm.nodes import LIF
 from neurossm_converters.nir.convention import Convention
 from neurossm_converters.nir.leaky import Chain, Here, current, diagonal, steps_are_torch
-from neurossm_converters.nir.rates import LARGEST, least, simplest
+from neurossm_converters.nir.neurons import membrane
+from neurossm_converters.nir.rates import simplest
 
 Real = NDArray[np.float64]
 
@@ -117,18 +118,15 @@ def _membrane(here: Here, keep: Real, gain: Real, share: Real) -> LIF:
             got=f"{v_threshold[bound.argmin()]:g}",
             remedy=f"--compare {here.name}=gt spikes above it only",
         )
+    _check_drive(here, bound / gain, share)
+    how = {"nir": "hard", "none": "none"}.get(here.reset, "soft")
     # an exact threshold where it is subtracted too
     single = here.steps.is_single and here.reset != "subtract"
-    theta = least(bound, gain, here.compare, single)
-    _check_drive(here, bound / gain, share)
-    zeros = np.zeros(here.channels)
-    if here.reset != "subtract-late" or np.all(keep == 1):
-        reset = {"nir": "hard", "none": "none"}.get(here.reset, "soft")
-        return LIF(theta=theta, tau=keep, rho=zeros, kappa=zeros, reset=reset)
-    # what was subtracted decays as the membrane does: kept apart, it is the refractory trace
-    never = theta == LARGEST
-    kappa = np.where(never, 0.0, np.where(never, 0.0, bound) / gain)
-    return LIF(theta=theta, tau=keep, rho=keep, kappa=kappa, reset="none")
+    if here.reset == "subtract-late" and not np.all(keep == 1):
+        return membrane(
+            keep, gain, bound, reset="trace", compare=here.compare, single=single, taken=bound
+        )
+    return membrane(keep, gain, bound, reset=how, compare=here.compare, single=single)
 
 
 def _meant(steps: Convention) -> str:

@@ -1,0 +1,76 @@
+"""What a graph says of its input and output survives a file, and nonsense is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from neurossm.errors import FormatError
+from neurossm.fixed import Fixed, Scaling, TargetScaling
+from neurossm.graph import Graph
+from neurossm.interface import Interface
+from neurossm.nodes import Affine, Input, Output
+from neurossm.store import load, save
+
+FULL = Interface(
+    task="regression",
+    readout="last",
+    scaling=Scaling([0.1, 0.2], [1, 2], [1, 1], 12),
+    target=TargetScaling([3.0], [4.0]),
+    class_names=("température",),
+    channel_names=("x", "y"),
+    split="valid=0.15,test=0.15,seed=0,by=label",
+)
+
+
+def graph() -> Graph:
+    nodes = {
+        "input": Input(channels=2, out=Fixed(9, 4)),
+        "mix": Affine(weight=np.ones((1, 2)), bias=np.zeros(1)),
+        "output": Output(channels=1),
+    }
+    return Graph(nodes, (("input", "mix"), ("mix", "output")), meta={"data": "mine"})
+
+
+def test_all_of_it_survives_a_file(tmp_path):
+    save(tmp_path / "g.nssm", FULL.applied(graph()))
+    back = Interface.of(load(tmp_path / "g.nssm"))
+    assert replace(back, scaling=None, target=None) == replace(FULL, scaling=None, target=None)
+    assert back.scaling.as_json() == FULL.scaling.as_json()
+    assert back.target.as_json() == FULL.target.as_json()
+
+
+def test_a_graph_that_says_nothing_classifies():
+    assert Interface.of(graph()) == Interface()
+    assert Interface().applied(graph()).meta == {"data": "mine"}
+    # what is empty is taken out again
+    assert Interface().applied(FULL.applied(graph())).meta == {"data": "mine"}
+
+
+@pytest.mark.parametrize(
+    ("meta", "message"),
+    [
+        ({"task": "sorting"}, "graph.meta task: expected classification | .*got 'sorting'"),
+        ({"readout": 3}, "graph.meta readout: .*got 3"),
+        ({"input_scaling": "{"}, "graph.meta input_scaling: expected JSON"),
+        ({"input_scaling": "{}"}, "graph.meta: scaling: expected the keys unit"),
+        ({"target_scaling": "[]"}, "graph.meta: target scaling: expected the keys"),
+        ({"class_names": "[1]"}, "graph.meta class_names: expected a list of texts"),
+        ({"class_names": 4}, "graph.meta class_names: expected JSON"),
+        ({"channel_names": "[" * 10**5}, "graph.meta channel_names: expected JSON"),
+    ],
+)
+def test_another_content_is_refused(meta, message):
+    with pytest.raises(FormatError, match=message):
+        Interface.of(replace(graph(), meta=meta))
+
+
+def test_a_scaling_of_other_channels_is_refused():
+    three = Interface(scaling=Scaling([1] * 3, [0] * 3, [1] * 3, 8)).applied(graph())
+    with pytest.raises(FormatError, match=r"graph\.meta input_scaling: expected 2 channels, got 3"):
+        Interface.of(three)
+    target = Interface(target=TargetScaling([1, 1], [0, 0])).applied(graph())
+    with pytest.raises(
+        FormatError, match=r"graph\.meta target_scaling: expected 1 channels, got 2"
+    ):
+        Interface.of(target)

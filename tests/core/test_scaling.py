@@ -1,0 +1,87 @@
+"""Real values as integers and back, by hand."""
+
+import numpy as np
+import pytest
+
+from neurossm.errors import InputError
+from neurossm.fixed import Scaling, TargetScaling
+
+TWO = Scaling(unit=[0.5, 2.0], offset=[1.0, -4.0], scale=[0.25, 1.0], bits=3)
+
+
+def test_values_become_the_nearest_integer_of_their_channel_and_are_clipped():
+    # (2.3 - 1) / 0.5 = 2.6 -> 3; (-100 + 4) / 2 = -48 -> -7; the offset itself -> 0
+    integers, clipped = TWO.to_integers([[2.3, -100.0], [1.0, -4.0]])
+    assert integers.tolist() == [[3, -7], [0, 0]] and clipped == 1
+    assert TWO.beyond([[2.3, -100.0]]).tolist() == [[False, True]]
+    # the largest that is not clipped: 7 * 0.5 + 1, and a little more still rounds to it
+    assert TWO.to_integers([[4.5, 10.0], [4.74, -18.0]]) [1] == 0  # fmt: skip
+    assert TWO.to_integers([[4.76, 10.0]])[1] == 1
+
+
+def test_integers_become_values():
+    assert TWO.to_values([[3, -7]]).tolist() == [[2.5, -18.0]]
+
+
+def test_integers_of_a_scaling_of_one_stay_what_they_are():
+    same = Scaling(unit=[1], offset=[0], scale=[1 / 255], bits=8)
+    large = np.array([[2**40], [200]])
+    integers, clipped = same.to_integers(large)
+    assert same.is_identity and not TWO.is_identity
+    assert integers.tolist() == [[255], [200]] and clipped == 1
+
+
+def test_targets_go_there_and_back():
+    target = TargetScaling(unit=[4.0], offset=[10.0])
+    assert target.to_values([[0.5]]).tolist() == [[12.0]]
+    assert target.to_outputs([[12.0]]).tolist() == [[0.5]]
+
+
+def test_json_returns_every_bit():
+    odd = Scaling(unit=[1 / 3, 0.1], offset=[-np.pi, 1e-300], scale=[1e300, 2 / 3], bits=12)
+    back = Scaling.from_json(odd.as_json())
+    for name in ("unit", "offset", "scale"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(odd, name))
+    assert back.bits == 12
+    target = TargetScaling.from_json(TargetScaling([1 / 3], [0.1]).as_json())
+    assert target.unit.tolist() == [1 / 3] and target.offset.tolist() == [0.1]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"unit": [0.0]}, "scaling unit: expected numbers above 0, got 0"),
+        ({"unit": [np.nan]}, "scaling unit: expected finite numbers"),
+        ({"unit": "x"}, "scaling unit: expected finite numbers"),
+        ({"offset": [0, 1]}, "scaling offset: expected 1 numbers, got 2"),
+        ({"scale": [-1.0]}, "scaling scale: expected numbers above 0, got -1"),
+        ({"bits": 24}, "scaling bits: expected 1 to 23, got 24"),
+        ({"bits": True}, "scaling bits"),
+    ],
+)
+def test_what_is_wrong_is_named(given, message):
+    with pytest.raises(InputError, match=message):
+        Scaling(**({"unit": [1.0], "offset": [0.0], "scale": [1.0], "bits": 8} | given))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.zeros((4, 3)), r"expected 2 channels, got shape \(4, 3\)"),
+        ([[np.nan, 0.0]], "expected finite numbers, got 1 that are not"),
+        ([[np.inf, np.nan]], "got 2 that are not"),
+    ],
+)
+def test_values_that_cannot_be_scaled_are_refused(values, message):
+    with pytest.raises(InputError, match=message):
+        TWO.to_integers(values)
+    with pytest.raises(InputError, match=message):
+        TWO.beyond(values)
+
+
+@pytest.mark.parametrize("given", [None, {}, {"unit": [1.0]}, []])
+def test_json_of_another_kind_is_refused(given):
+    with pytest.raises(InputError):
+        Scaling.from_json(given)
+    with pytest.raises(InputError):
+        TargetScaling.from_json(given)
