@@ -19,6 +19,11 @@ from neurossm.nodes import Embedding, Input
 from neurossm.passes import fold_batch_norm
 from neurossm_converters.from_torch.blocks import BLOCKS
 from neurossm_converters.from_torch.builder import Builder, Converter
+from neurossm_converters.from_torch.foreign import (
+    foreign_converters,
+    foreign_membranes,
+    foreign_remedies,
+)
 from neurossm_converters.from_torch.layers import LAYERS, REMEDIES
 from neurossm_converters.from_torch.modules import plain
 from neurossm_converters.from_torch.traced import arithmetic, layers, linear, shaping
@@ -55,7 +60,9 @@ class Export:
         state: tuple[Any, ...],
     ) -> None:  # fmt: skip
         self.own = frozenset(converters)
-        self.converters: dict[type[nn.Module], Converter] = {**LAYERS, **BLOCKS, **converters}
+        self.converters: dict[type[nn.Module], Converter] = {
+            **LAYERS, **BLOCKS, **foreign_converters(), **converters,
+        }  # fmt: skip
         self.model, self.step, self.state = plain(model, self.is_leaf), step, state
         self._given: list[Given] = []
 
@@ -87,7 +94,7 @@ class Export:
         names = {"input": (self.arguments() or ["x"])[0]} if not by_name and len(found) == 1 else {}
         placed = {names.get(item.name, item.name): item for item in found}
         example = {item.name: item.integers for item in found}
-        recorder = Recorder(fresh(self.model), self.is_leaf)
+        recorder = Recorder(self._copied(), self.is_leaf)
         tensors = {name: item.tensor(example[item.name]) for name, item in placed.items()}
         recorded = recorder.record(tensors, self._forward(recorder.model), by_name)
         walk = self._walk(recorder, found, steps)
@@ -107,32 +114,47 @@ class Export:
             _check_folded(whole, folded, data)
         return folded
 
+    def _copied(self) -> nn.Module:
+        """Return a copy; where there is none, name the part for which there is a remedy."""
+        try:
+            return fresh(self.model)
+        except GraphError:
+            remedies = {**REMEDIES, **foreign_remedies()}
+            for path, module in self.model.named_modules():
+                if type(module) in remedies and type(module) not in self.converters:
+                    kind = type(module).__name__
+                    raise GraphError(f"module {path!r} ({kind})", expected="one that a graph has",
+                                     got=kind, remedy=remedies[type(module)]) from None  # fmt: skip
+            raise
+
     def _forward(self, model: nn.Module) -> Callable[..., Any]:
         """Return what runs the module on sequences."""
         if not self.step:
             return model
         axes = [item.layout.index("t") for item in self._given]
+        # where it takes no states, it keeps them
+        takes = len(self.arguments()) > len(axes)
 
         def unrolled(*args: Any, **named: Any) -> Any:
             states, answers = self.state, []
             values = (*args, *named.values())
             for t in range(values[0].shape[axes[0]]):
                 now = [value.select(axis, t) for value, axis in zip(values, axes, strict=True)]
-                count = len(args)
-                rest = dict(zip(named, now[count:], strict=True))
-                result = model(*now[:count], *states, **rest)
-                states = tuple(result[1:]) if isinstance(result, tuple | list) else ()
-                answers.append(result[0] if isinstance(result, tuple | list) else result)
+                rest = dict(zip(named, now[len(args) :], strict=True))
+                result = model(*now[: len(args)], *states, **rest)
+                several = isinstance(result, tuple | list)
+                states = tuple(result[1:]) if several and takes else ()
+                answers.append(result[0] if several else result)
             return torch.stack(answers, 1)
 
         return unrolled
 
     def _walk(self, recorder: Recorder, found: list[Given], steps: int) -> Walk:
-        builder = Builder(self.converters, REMEDIES)
+        builder = Builder(self.converters, {**REMEDIES, **foreign_remedies()})
         samples, length = found[0].integers.shape[:2]
         extent = {"b": samples, "t": length}
         return Walk(builder, Wiring(builder, steps), recorder.modules, recorder.constants,
-                    self.converters, extent, self.own)  # fmt: skip
+                    self.converters, foreign_membranes(), extent, self.own)  # fmt: skip
 
     def _input(self, walk: Walk, item: Given) -> Signal:
         channels = item.integers.shape[2]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import permutations
 from typing import Any, TypeVar
 
@@ -57,6 +57,10 @@ class State:
     path: str
     key: bytes
     at: int
+    place: int = field(default=0, compare=False)  # among the results
+    shape: Any = field(default=None, compare=False)
+    last: bool = field(default=False, compare=False)  # of the results
+    signal: Signal | None = field(default=None, compare=False, repr=False)  # that the cell took
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,8 @@ class Walk:
         Name to tensor.
     converters
         Module type to converter; before the table of layers.
+    membranes
+        Module type to the converter of its last result, where somebody uses that as values.
     extent
         Sizes of batch and time.
     values
@@ -100,6 +106,7 @@ class Walk:
     modules: Mapping[str, nn.Module]
     constants: Mapping[str, torch.Tensor]
     converters: Mapping[type[nn.Module], Callable[..., Any]]
+    membranes: Mapping[type[nn.Module], Callable[..., Any]]
     extent: dict[str, int]
     own: frozenset[type[nn.Module]] = frozenset()
     values: dict[fx.Node, Any] = field(default_factory=dict)
@@ -141,7 +148,7 @@ class Walk:
             elif node.op == "get_attr":
                 self.values[node] = self.constants[node.target]
             elif node.op == "output":
-                return self._known(node.args[0])
+                return pytree.tree_map(self._valued, self._known(node.args[0]))
             else:
                 self.values[node] = self._called(node)
             self.created[node] = tuple(self.builder.nodes)[before:]
@@ -180,6 +187,11 @@ class Walk:
             with in_double():
                 return node.target(*args, **kwargs)  # type: ignore[operator]
         name = self.name(node)
+        if isinstance(args[0], State) and name in ("detach", "clone", "contiguous"):
+            return args[0]
+        args, kwargs = pytree.tree_map(self._valued, (args, kwargs)) if (
+            name != "getitem"
+        ) else (tuple(map(self._valued, args)), kwargs)  # fmt: skip
         handler = OPERATIONS.get(name)
         if handler is None:
             raise Unfollowed("an operation that a graph has", name, UNKNOWN)
@@ -199,6 +211,7 @@ class Walk:
             known = self.builder.remedy(module)
             raise Unfollowed("a module that a graph has", kind_of(module, kind.__name__),
                              remedy_for(module) or known or UNKNOWN)  # fmt: skip
+        args = (*map(self._valued, args[:1]), *args[1:])
         if not args or not isinstance(args[0], Signal):
             raise Unfollowed("an input that depends on the input of the network",
                              "a constant, or one by name only")  # fmt: skip
@@ -233,9 +246,29 @@ class Walk:
             if name is not None:
                 results.append(self._sent(signal, name, shape))
             else:
-                state = State(path, signal.rows.key, last)
-                results.append(pytree.tree_map(lambda _, s=state: s, shape, is_leaf=_is_shape))
+                results.append(pytree.tree_map(
+                    lambda size, n=place: State(path, signal.rows.key, last, n, size,
+                                                n == len(shapes) - 1, signal),
+                    shape, is_leaf=_is_shape,
+                ))  # fmt: skip
         return tuple(results)
+
+    def _valued(self, item: Any) -> Any:
+        """Return a state as the values that its cell sends, where they can be had."""
+        if not isinstance(item, State) or not item.last or item.signal is None:
+            return item
+        module, signal = self.modules[item.path], item.signal
+        converter = self.membranes.get(type(module))
+        if converter is None or type(module) in self.own:
+            return item
+
+        def make() -> Any:
+            source = self.wiring.node(signal.rows, f"{item.path}.in")
+            return converter(self.builder, item.path, module, source)
+
+        name = self.wiring.once(("membrane", item.path, item.key), make)
+        found = self._sent(signal, name, item.shape)
+        return found if signal.at is not None else replace(found, at=None)
 
     def _check_states(self, path: str, signal: Signal, states: list[Any]) -> None:
         """Check that a cell is called at every step, with its own state of the step before."""
