@@ -20,7 +20,7 @@ from neurossm_converters.from_torch.traced.signals import (
     constant_rows,
     spread,
 )
-from neurossm_converters.from_torch.traced.walk import Walk, operation
+from neurossm_converters.from_torch.traced.walk import Walk, operation, refusing
 
 NORM = "use BatchNorm1d, which folds into its neighbors"
 LOGITS = "leave it out: the largest logit is the largest probability"
@@ -241,12 +241,14 @@ def filled(walk: Walk, node: fx.Node, *args: Any, fill_value: Any = None, **__: 
     return torch.full(node.meta["shape"], number, dtype=torch.float64)
 
 
+@refusing
 @operation("softmax", "log_softmax", "argmax")
 def refused_at_the_end(walk: Walk, node: fx.Node, *_: Any, **__: Any) -> Signal:
     """Refuse what belongs behind a network."""
     raise Unfollowed("the logits", walk.name(node), LOGITS)
 
 
+@refusing
 @operation("layer_norm", "group_norm", "instance_norm", "rms_norm", "normalize")
 def refused_norm(walk: Walk, node: fx.Node, *_: Any, **__: Any) -> Signal:
     """Refuse norms that divide by what the moment brings."""

@@ -23,7 +23,7 @@ from neurossm_converters.from_torch.traced.signals import (
     reshaped,
     shown,
 )
-from neurossm_converters.from_torch.traced.walk import Walk, layer, operation
+from neurossm_converters.from_torch.traced.walk import Walk, layer, operation, refusing
 
 
 @layer(nn.Linear)
@@ -195,11 +195,13 @@ def _hardtanh(walk: Walk, node: fx.Node, module: nn.Hardtanh, signal: Signal) ->
     return arithmetic.clamp(walk, node, signal, module.min_val, module.max_val)
 
 
+@refusing
 @layer(nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.RMSNorm)
 def _refused_norm(walk: Walk, node: fx.Node, module: nn.Module, *_: Any) -> Signal:
     raise Unfollowed("a norm by constants", type(module).__name__, arithmetic.NORM)
 
 
+@refusing
 @layer(nn.Softmax, nn.LogSoftmax)
 def _softmax(walk: Walk, node: fx.Node, module: nn.Module, *_: Any) -> Signal:
     raise Unfollowed("the logits", type(module).__name__, arithmetic.LOGITS)

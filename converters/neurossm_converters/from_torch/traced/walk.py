@@ -27,6 +27,8 @@ Handler = Callable[..., Any]
 Entered = TypeVar("Entered", bound=Handler)
 OPERATIONS: dict[str, Handler] = {}  # of functions and methods of tensors, by name
 MODULES: dict[type[nn.Module], Handler] = {}  # of PyTorch's layers
+# which refuse whatever they are given
+REFUSING: set[Handler] = set()
 UNKNOWN = "write it with supported operations, or put it in a module and give its converter"
 
 
@@ -48,6 +50,12 @@ def layer(*types: type[nn.Module]) -> Callable[[Entered], Entered]:
         return handler
 
     return entered
+
+
+def refusing(handler: Entered) -> Entered:
+    """Mark a function that refuses whatever it is given: also behind what is refused already."""
+    REFUSING.add(handler)
+    return handler
 
 
 @dataclass(frozen=True)
@@ -164,10 +172,12 @@ class Walk:
     def _called(self, node: fx.Node) -> Any:
         args, kwargs = self._known(node.args), self._known(node.kwargs)
         leaves = pytree.tree_leaves((args, kwargs, _slices((args, kwargs))))
-        if any(isinstance(leaf, Poisoned) for leaf in leaves):
-            return Poisoned()
+        poisoned = any(isinstance(leaf, Poisoned) for leaf in leaves)
         where = self.where(node)
         try:
+            if poisoned:
+                self._alone(node)
+                return Poisoned()
             piece = node.op == "call_function" and isinstance(args[0] if args else 0, tuple)
             for leaf in leaves:
                 if isinstance(leaf, Useless) and not piece:
@@ -182,6 +192,33 @@ class Walk:
             self.refuse(error.where, error)
         return Poisoned()
 
+    def _alone(self, node: fx.Node) -> None:
+        """Refuse a call that would be refused whatever it is given."""
+        if node.op == "call_module":
+            module = self.modules[str(node.target)]
+            kind = type(module)
+            handler = MODULES.get(kind) if kind not in self.own else None
+            if handler is None:
+                self._converter(module)
+            elif handler in REFUSING:
+                handler(self, node, module)
+        elif self._handler(self.name(node)) in REFUSING:
+            self._handler(self.name(node))(self, node)
+
+    def _handler(self, name: str) -> Handler:
+        handler = OPERATIONS.get(name)
+        if handler is None:
+            raise Unfollowed("an operation that a graph has", name, UNKNOWN)
+        return handler
+
+    def _converter(self, module: nn.Module) -> Callable[..., Any]:
+        converter = self.converters.get(type(module))
+        if converter is None:
+            known = self.builder.remedy(module)
+            raise Unfollowed("a module that a graph has", kind_of(module, type(module).__name__),
+                             remedy_for(module) or known or UNKNOWN)  # fmt: skip
+        return converter
+
     def _function(self, node: fx.Node, args: Any, kwargs: Any, leaves: list[Any]) -> Any:
         if not any(isinstance(leaf, Signal | State) for leaf in leaves):
             with in_double():
@@ -192,9 +229,7 @@ class Walk:
         args, kwargs = pytree.tree_map(self._valued, (args, kwargs)) if (
             name != "getitem"
         ) else (tuple(map(self._valued, args)), kwargs)  # fmt: skip
-        handler = OPERATIONS.get(name)
-        if handler is None:
-            raise Unfollowed("an operation that a graph has", name, UNKNOWN)
+        handler = self._handler(name)
         args, kwargs = _positional(args, kwargs)
         _check_arguments(handler, self, node, args, kwargs)
         return handler(self, node, *args, **kwargs)
@@ -206,11 +241,7 @@ class Walk:
             handler = MODULES[kind]
             _check_arguments(handler, self, node, (module, *args), kwargs)
             return handler(self, node, module, *args, **kwargs)
-        converter = self.converters.get(kind)
-        if converter is None:
-            known = self.builder.remedy(module)
-            raise Unfollowed("a module that a graph has", kind_of(module, kind.__name__),
-                             remedy_for(module) or known or UNKNOWN)  # fmt: skip
+        converter = self._converter(module)
         args = (*map(self._valued, args[:1]), *args[1:])
         if not args or not isinstance(args[0], Signal):
             raise Unfollowed("an input that depends on the input of the network",
