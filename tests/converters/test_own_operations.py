@@ -219,6 +219,16 @@ def test_an_einsum_a_grouped_convolution_and_heads_are_synapses():
     check(lambda m, x: (m.w @ x.mT).mT, w=nn.Parameter(torch.randn(2, FEATURES)))
 
 
+def test_the_larger_of_two_and_repeated_features():
+    l, w = nn.Linear(FEATURES, FEATURES), nn.Parameter(torch.randn(FEATURES, 2))
+    check(lambda m, x: torch.maximum(m.l(x), x) - torch.minimum(x, torch.tensor(0.5)), l=l)
+    check(lambda m, x: m.l(x).repeat(1, 1, 2), l=l)
+    check(lambda m, x: m.l(x).repeat_interleave(3, dim=-1), l=l)
+    check(lambda m, x: m.p(m.l(x)), l=l, p=nn.PReLU())
+    check(lambda m, x: torch.addmm(m.b, x.flatten(0, 1), m.w).unflatten(0, (3, -1)), w=w,
+          b=nn.Parameter(torch.randn(2)))  # fmt: skip
+
+
 def test_batch_and_time_in_one_axis_and_back():
     norm = nn.BatchNorm1d(4)
     norm.running_mean.normal_()

@@ -200,10 +200,19 @@ def gelu(walk: Walk, node: fx.Node, signal: Signal, *, approximate: str = "none"
     return pointwise(walk, node, signal, "gelu", lambda channels: piecewise("gelu", channels))
 
 
-@operation("leaky_relu")
-def leaky_relu(walk: Walk, node: fx.Node, signal: Signal, negative_slope: float = 0.01,
+@operation("maximum", "minimum", "fmax", "fmin")
+def larger(walk: Walk, node: fx.Node, left: Any, right: Any) -> Any:
+    """Take the larger or smaller of two values: one, and by how much the other exceeds it."""
+    sign = 1.0 if "max" in walk.name(node) else -1.0
+    ahead = scaled(walk, added(walk, node, left, scaled(walk, right, -1.0)), sign)
+    above = pointwise(walk, node, ahead, "relu", lambda channels: piecewise("relu", channels))
+    return added(walk, node, right, scaled(walk, above, sign))
+
+
+@operation("leaky_relu", "prelu")
+def leaky_relu(walk: Walk, node: fx.Node, signal: Signal, negative_slope: Any = 0.01,
                inplace: bool = False) -> Signal:  # fmt: skip
-    """Apply a relu with a slope below 0."""
+    """Apply a relu with another slope below 0."""
     slope = _number(negative_slope)
     segments = ([0.0], [slope, 1.0], [0.0, 0.0])
     what = ("leaky_relu", slope)

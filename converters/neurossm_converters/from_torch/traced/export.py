@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import fx, nn
 
 from neurossm.engine import run
 from neurossm.errors import GraphError
@@ -31,7 +31,7 @@ from neurossm_converters.from_torch.traced.doubles import fresh, in_double
 from neurossm_converters.from_torch.traced.inputs import Given
 from neurossm_converters.from_torch.traced.proof import TOLERANCE, prove, replayed
 from neurossm_converters.from_torch.traced.recorder import Recorder
-from neurossm_converters.from_torch.traced.results import add_outputs, differing, pruned
+from neurossm_converters.from_torch.traced.results import add_outputs, differing, named, pruned
 from neurossm_converters.from_torch.traced.signals import Signal
 from neurossm_converters.from_torch.traced.walk import MODULES, Walk
 from neurossm_converters.from_torch.traced.wiring import Wiring
@@ -97,7 +97,7 @@ class Export:
         recorder = Recorder(self._copied(), self.is_leaf)
         tensors = {name: item.tensor(example[item.name]) for name, item in placed.items()}
         recorded = recorder.record(tensors, self._forward(recorder.model), by_name)
-        walk = self._walk(recorder, found, steps)
+        walk = self._walk(recorder, found, steps, [name for name, _ in named(_results(recorded))])
         inputs = {name: self._input(walk, item) for name, item in placed.items()}
         reads = add_outputs(walk, walk.run(recorded, inputs), readout)
         _refuse_all(walk)
@@ -149,11 +149,13 @@ class Export:
 
         return unrolled
 
-    def _walk(self, recorder: Recorder, found: list[Given], steps: int) -> Walk:
+    def _walk(
+        self, recorder: Recorder, found: list[Given], steps: int, reserved: list[str]
+    ) -> Walk:
         builder = Builder(self.converters, {**REMEDIES, **foreign_remedies()})
         samples, length = found[0].integers.shape[:2]
         extent = {"b": samples, "t": length}
-        return Walk(builder, Wiring(builder, steps), recorder.modules, recorder.constants,
+        return Walk(builder, Wiring(builder, steps, reserved), recorder.modules, recorder.constants,
                     self.converters, foreign_membranes(), extent, self.own)  # fmt: skip
 
     def _input(self, walk: Walk, item: Given) -> Signal:
@@ -193,6 +195,10 @@ class Export:
                 got=text, remedy="look for random numbers, writing in place, and values that are"
                 " taken out of tensors",
             )  # fmt: skip
+
+
+def _results(recorded: fx.Graph) -> Any:
+    return next(node.args[0] for node in recorded.nodes if node.op == "output")
 
 
 def _refuse_all(walk: Walk) -> None:

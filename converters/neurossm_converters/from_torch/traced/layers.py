@@ -190,6 +190,11 @@ def _leaky_relu(walk: Walk, node: fx.Node, module: nn.LeakyReLU, signal: Signal)
     return arithmetic.leaky_relu(walk, node, signal, module.negative_slope)
 
 
+@layer(nn.PReLU)
+def _prelu(walk: Walk, node: fx.Node, module: nn.PReLU, signal: Signal) -> Signal:
+    return arithmetic.leaky_relu(walk, node, signal, module.weight)
+
+
 @layer(nn.Hardtanh)
 def _hardtanh(walk: Walk, node: fx.Node, module: nn.Hardtanh, signal: Signal) -> Signal:
     return arithmetic.clamp(walk, node, signal, module.min_val, module.max_val)

@@ -120,7 +120,6 @@ class Walk:
     values: dict[fx.Node, Any] = field(default_factory=dict)
     created: dict[fx.Node, tuple[str, ...]] = field(default_factory=dict)
     problems: dict[str, GraphError] = field(default_factory=dict)
-    _calls: dict[tuple[str, bytes], int] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:
@@ -135,7 +134,7 @@ class Walk:
         """Return how the nodes of a call are to be named."""
         path = str(node.meta["path"])
         if node.op == "call_module":
-            return path
+            return path or type(self.modules[path]).__name__.lower()
         name = self.name(node)
         return f"{path}.{name}" if path else name
 
@@ -164,7 +163,8 @@ class Walk:
 
     def refuse(self, where: str, error: GraphError) -> None:
         """Collect a refusal."""
-        self.problems.setdefault(f"{where} {error}", error)
+        # the same operation at every step of a loop is one problem
+        self.problems.setdefault(f"{where} {error.expected} {error.remedy}", error)
 
     def _known(self, item: Any) -> Any:
         return fx.node.map_arg(item, lambda node: self.values[node])
@@ -258,8 +258,8 @@ class Walk:
         self._check_states(path, signal, pytree.tree_leaves((args[1:], kwargs)))
 
         def make() -> Any:
-            source = self.wiring.node(signal.rows, f"{path}.in")
-            found = converter(self.builder, self.wiring.free(path), module, source)
+            source = self.wiring.node(signal.rows, f"{self.hint(node)}.in")
+            found = converter(self.builder, self.wiring.free(self.hint(node)), module, source)
             return found if isinstance(found, tuple) else (found,)
 
         names = self.wiring.once(("module", path, signal.rows.key), make)
@@ -302,8 +302,8 @@ class Walk:
         return found if signal.at is not None else replace(found, at=None)
 
     def _check_states(self, path: str, signal: Signal, states: list[Any]) -> None:
-        """Check that a cell is called at every step, with its own state of the step before."""
-        key, found = (path, signal.rows.key), [s for s in states if isinstance(s, Signal | State)]
+        """Check that a cell is given its own state of the step before, or at first none of ours."""
+        found = [state for state in states if isinstance(state, Signal | State)]
         if any(isinstance(state, Signal) for state in found):
             raise Unfollowed("one input, and states", "two inputs that depend on the data",
                              "concatenate them, or write the module without a converter"
@@ -313,9 +313,6 @@ class Walk:
         if any(state != expected for state in found) or (found and at == 0):
             raise Unfollowed("its own state of the step before", "another",
                              "pass back what the cell returned last")  # fmt: skip
-        if at not in (0, self._calls.get(key, 0)):
-            raise Unfollowed("a call at every step from the first", f"one at step {at}")
-        self._calls[key] = at + 1
 
     def _sent(self, signal: Signal, name: str, shape: Any) -> Signal:
         """Return what a node sends as a tensor of this shape."""
