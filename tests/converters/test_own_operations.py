@@ -220,11 +220,11 @@ def test_an_einsum_a_grouped_convolution_and_heads_are_synapses():
 
 
 def test_the_larger_of_two_and_repeated_features():
-    l, w = nn.Linear(FEATURES, FEATURES), nn.Parameter(torch.randn(FEATURES, 2))
-    check(lambda m, x: torch.maximum(m.l(x), x) - torch.minimum(x, torch.tensor(0.5)), l=l)
-    check(lambda m, x: m.l(x).repeat(1, 1, 2), l=l)
-    check(lambda m, x: m.l(x).repeat_interleave(3, dim=-1), l=l)
-    check(lambda m, x: m.p(m.l(x)), l=l, p=nn.PReLU())
+    one, w = nn.Linear(FEATURES, FEATURES), nn.Parameter(torch.randn(FEATURES, 2))
+    check(lambda m, x: torch.maximum(m.l(x), x) - torch.minimum(x, torch.tensor(0.5)), l=one)
+    check(lambda m, x: m.l(x).repeat(1, 1, 2), l=one)
+    check(lambda m, x: m.l(x).repeat_interleave(3, dim=-1), l=one)
+    check(lambda m, x: m.p(m.l(x)), l=one, p=nn.PReLU())
     check(lambda m, x: torch.addmm(m.b, x.flatten(0, 1), m.w).unflatten(0, (3, -1)), w=w,
           b=nn.Parameter(torch.randn(2)))  # fmt: skip
 
