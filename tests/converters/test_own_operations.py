@@ -83,6 +83,51 @@ def test_their_integers_are_the_same_on_both_engines(seed):
         np.testing.assert_array_equal(traces[0].values[name], traces[1].values[name])
 
 
+class Permuted(nn.Module):
+    """A program on an input whose axes are in another order."""
+
+    def __init__(self, seed: int, order: list[int]) -> None:
+        super().__init__()
+        self.program, self.back = Program(seed), np.argsort(order).tolist()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.program(x.permute(self.back))
+
+
+class Stepwise(nn.Module):
+    """A program that is run at each step by itself."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.program = Program(seed)
+        self.program.readout = "every"
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.program(x[:, t : t + 1]) for t in range(x.shape[1])], dim=1)
+
+
+@settings(max_examples=15, deadline=None, derandomize=True, database=None)
+@given(st.integers(0, 250), st.permutations([0, 1, 2]))
+def test_neither_the_order_of_axes_nor_a_loop_changes_the_graph(seed, order):
+    x, layout = example(), "".join("btf"[place] for place in order)
+    inputs = example(seed=3)
+    plain = from_torch(Program(seed), x)
+    turned = from_torch(Permuted(seed, order).eval(), x.permute(order), layout=layout)
+    expected = run(plain, integers(inputs, plain), "float").values["output"]
+    found = run(turned, integers(inputs, turned), "float").values["output"]
+    np.testing.assert_array_equal(found, expected)
+    looped = Stepwise(seed).eval()
+    if any(kind == "running" for kind, *_ in looped.program.lines):
+        return  # over one step that is another program
+    whole = Program(seed)
+    whole.readout = "every"
+    expected, found = (
+        run(graph, integers(inputs, graph), "float").values["output"]
+        for graph in (from_torch(whole, x), from_torch(looped, x))
+    )
+    np.testing.assert_array_equal(found, expected)
+
+
 # -- what becomes of it --------------------------------------------------------
 
 
