@@ -396,6 +396,41 @@ def test_running_sums_of_a_loop_are_accumulated():
     assert kinds(graph) == ["Input", "Affine", "Accumulate", "Output"]
 
 
+def test_devices_and_types_that_forward_names_do_not_matter():
+    def forward(m, x):
+        h = m.l(x.cuda()) + torch.zeros(FEATURES, device="cuda:0", dtype=torch.float16)
+        return h.to(torch.device("cuda"), torch.bfloat16).half()
+
+    model, x = own(forward, l=nn.Linear(FEATURES, FEATURES)), example()
+    graph = from_torch(model, x)
+    weight = model.l.weight.detach().double().numpy()
+    np.testing.assert_array_equal(graph.nodes["l"].weight, weight)
+
+
+def test_wrappers_that_compute_the_same_are_taken_off():
+    model, x = own(lambda m, x: m.l(x), l=nn.Linear(FEATURES, 2)), example()
+    expected = from_torch(model, x)
+    for wrapped in (nn.DataParallel(model), torch.compile(model, backend="eager")):
+        assert from_torch(wrapped.eval(), x) == expected
+
+
+def test_computed_parameters_are_what_they_are_computed_to_be():
+    linear = nn.utils.parametrizations.weight_norm(nn.Linear(FEATURES, 2))
+    with torch.no_grad():
+        linear.parametrizations.weight.original0.mul_(3)
+    model = own(lambda m, x: m.l(x), l=linear)
+    graph = from_torch(model, example())
+    weight = model.l.weight.detach().double().numpy()
+    np.testing.assert_allclose(graph.nodes["l"].weight, weight, rtol=1e-6)
+
+
+def test_an_example_that_is_not_contiguous_is_the_same():
+    model, x = own(lambda m, x: m.l(x), l=nn.Linear(FEATURES, 2)), example()
+    strided = x.transpose(0, 1).contiguous().transpose(0, 1)
+    assert not strided.is_contiguous()
+    assert from_torch(model, strided) == from_torch(model, x) == from_torch(model, x.numpy())
+
+
 def test_results_written_in_place_are_followed():
     check(lambda m, x: m.l(x).add_(x).relu_(), l=nn.Linear(FEATURES, FEATURES))
 

@@ -15,7 +15,7 @@ import torch
 from torch import fx, nn
 from torch.utils import _pytree as pytree
 
-from neurossm.errors import GraphError
+from neurossm.errors import GraphError, NeurossmError
 from neurossm_converters.from_torch.builder import Builder
 from neurossm_converters.from_torch.modules import kind_of, remedy_for
 from neurossm_converters.from_torch.traced.doubles import in_double
@@ -190,7 +190,18 @@ class Walk:
                                           remedy=error.remedy))  # fmt: skip
         except GraphError as error:
             self.refuse(error.where, error)
+        except NeurossmError as error:
+            self.refuse(where, GraphError(f"{where}: {error}"))
+        except Exception as error:  # of a converter, or of arguments that nobody thought of
+            found = GraphError(where, expected=f"a {'converter' if self._is_own(node) else 'call'}"
+                               " that succeeds", got=f"{type(error).__name__}: {error}",
+                               remedy=UNKNOWN if not self._is_own(node) else "")  # fmt: skip
+            found.__cause__ = error
+            self.refuse(where, found)
         return Poisoned()
+
+    def _is_own(self, node: fx.Node) -> bool:
+        return node.op == "call_module" and type(self.modules[str(node.target)]) in self.own
 
     def _alone(self, node: fx.Node) -> None:
         """Refuse a call that would be refused whatever it is given."""
