@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from own_networks import CELLS, Looping, Own, Stepping, example
+from own_networks import CELLS, Diagonal, Looping, Own, Stepping, convert_diagonal, example
 from own_networks import module as own
 from random_modules import FEATURES, STEPS, Program
 from torch import Tensor, nn
@@ -316,6 +316,25 @@ def test_a_scale_a_channel_goes_into_the_weights_behind_the_input():
         linear.weight.detach().double().numpy() * scale, rtol=1e-12,
     )  # fmt: skip
     assert graph.nodes["input"].out.bits == 11
+
+
+@pytest.mark.parametrize("first", ["linear", "ssm"])
+def test_an_offset_of_the_data_goes_into_the_biases_behind_the_input(first):
+    offset, scale = np.array([100.0, -3.0, 0.5]), np.array([0.5, 0.25, 0.001])
+    model = own(lambda m, x: m.l(x) if first == "linear" else m.s(x.mT).mT,
+                l=nn.Linear(FEATURES, 2), s=Diagonal(FEATURES, 2))  # fmt: skip
+    whole = np.random.default_rng(0).integers(-99, 99, (3, STEPS, FEATURES))
+    x = torch.from_numpy(whole * scale + offset).float()
+    graph = from_torch(model, x, scale=scale, offset=offset,
+                       converters={Diagonal: convert_diagonal})  # fmt: skip
+    assert len(graph.nodes) == 3
+    with torch.no_grad():
+        expected = model(x).numpy()
+    found = run(graph, whole, "float").values["output"]
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+    scaling = Interface.of(graph).scaling
+    np.testing.assert_array_equal(scaling.unit, scale)
+    np.testing.assert_array_equal(scaling.offset, offset)
 
 
 def test_the_scaling_of_data_is_taken_and_kept():

@@ -163,7 +163,8 @@ class Export:
         walk.builder.add(item.name, Input(channels=channels, out=item.format))
         rows = walk.wiring.rows_of(item.name)
         gain = item.scale * 2.0**item.frac
-        rows = rows if item.tokens or np.all(gain == 1) else rows.scaled(gain)
+        plain = np.all(gain == 1) and not np.any(item.offset)
+        rows = rows if item.tokens or plain else rows.scaled(gain, item.offset)
         return Signal(item.dims, rows, tokens=item.tokens)
 
     def _fit_tokens(self, walk: Walk, found: list[Given]) -> None:
