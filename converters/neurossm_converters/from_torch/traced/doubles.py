@@ -15,34 +15,43 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from neurossm.errors import GraphError
+from neurossm_converters.from_torch.foreign import reset_states
 
 WIDE = {
     torch.float16: torch.float64, torch.bfloat16: torch.float64, torch.float32: torch.float64,
     torch.complex32: torch.complex128, torch.complex64: torch.complex128,
 }  # fmt: skip
 _NARROWING = ("float", "half", "bfloat16")
+_DEVICES = ("cuda", "mps", "xpu")
 
 
 class _Wide(TorchFunctionMode):
-    """Within this, what forward would convert to float32 or less becomes float64."""
+    """Within this, what forward would convert to float32 or less becomes float64, on the CPU."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         if getattr(func, "__name__", "") in _NARROWING and len(args) == 1:
             return args[0].double()
+        if getattr(func, "__name__", "") in _DEVICES:
+            return args[0]
         args = tuple(_widened(item) for item in args)
         kwargs = {key: _widened(item) for key, item in (kwargs or {}).items()}
         return func(*args, **kwargs)
 
 
 def _widened(item: Any) -> Any:
-    return WIDE.get(item, item) if isinstance(item, torch.dtype) else item
+    """Return a type or device that an argument names as the one that is meant here."""
+    if isinstance(item, torch.dtype):
+        return WIDE.get(item, item)
+    named = item.type if isinstance(item, torch.device) else item
+    elsewhere = isinstance(named, str) and named.partition(":")[0] in _DEVICES
+    return torch.device("cpu") if elsewhere else item
 
 
 @contextmanager
 def in_double() -> Iterator[None]:
-    """Within this, forward computes in float64 whatever types it names, and nothing is learned."""
+    """Within this, forward computes in float64 on the CPU, whatever types and devices it names."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
@@ -60,13 +69,12 @@ def fresh(model: nn.Module) -> nn.Module:
     GraphError
         If the module cannot be copied.
     """
-    held = {
+    memo: dict[int, Any] = {
         id(value): value.detach().clone()
         for module in model.modules()
-        for value in vars(module).values()
-        if isinstance(value, torch.Tensor) and value.grad_fn is not None
+        for value in _tensors(list(vars(module).values()))
+        if value.grad_fn is not None
     }  # results of a run that modules keep have a history, which has no copy
-    memo: dict[int, Any] = dict(held)
     try:
         copy = deepcopy(model, memo)
     except Exception as error:
@@ -75,11 +83,20 @@ def fresh(model: nn.Module) -> nn.Module:
                          remedy="take out of it what has no copy, such as locks and generators"
                          ) from None  # fmt: skip
     copy = copy.cpu().double()
+    reset_states(copy)  # of other libraries, which keep them in the module
     for module in copy.modules():
         for name, value in list(vars(module).items()):
             if isinstance(value, torch.Tensor):
                 setattr(module, name, value.cpu().to(WIDE.get(value.dtype, value.dtype)))
     return copy
+
+
+def _tensors(item: Any) -> Iterator[torch.Tensor]:
+    if isinstance(item, torch.Tensor):
+        yield item
+    elif isinstance(item, dict | list | tuple):
+        for part in item.values() if isinstance(item, dict) else item:
+            yield from _tensors(part)
 
 
 def numbers(value: torch.Tensor) -> Any:
