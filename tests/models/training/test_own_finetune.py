@@ -1,4 +1,4 @@
-"""Fine-tuning on the integers of data of one's own: several channels, lengths, readouts, numbers."""
+"""Fine-tuning on the integers of data of one's own: channels, lengths, readouts, numbers."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 
 import numpy as np
 import pytest
+import small_sets
 import torch
 
-import small_sets
 from neurossm.cli.finetuning import finetune_changes, make_twin
 from neurossm.engine import run as run_graph
 from neurossm.errors import InputError
@@ -102,7 +102,9 @@ def test_forward_it_is_the_integers_and_backward_the_network(tmp_path, readout):
 @pytest.mark.parametrize("readout", ["max", "leaky"])
 def test_other_readouts_are_refused_by_name(tmp_path, readout):
     sets = start(tmp_path, "classification", readout)
-    with pytest.raises(InputError, match=f"expected readout mean, last, sum, got '{readout}'; train"):
+    with pytest.raises(
+        InputError, match=f"expected readout mean, last, sum, got '{readout}'; train"
+    ):
         tune(tmp_path, sets)
     assert not (tmp_path / "tuned").exists()
 
