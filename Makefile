@@ -61,6 +61,7 @@ check: lint types imports  ## lint, types and import contracts
 
 bench: $(STAMP) data  ## speed of the engines and of the training kernels, side by side
 	$(BIN)/python benchmarks/engines.py
+	$(BIN)/python benchmarks/streaming.py
 	$(BIN)/python benchmarks/training.py
 
 clean:  ## remove the environment and caches

@@ -9,8 +9,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from neurossm.engine.fast import Stepper
     from neurossm.engine.run import run
+    from neurossm.engine.stepper import Stepper
     from neurossm.graph import Graph
     from neurossm.passes.calibrate import calibrate
     from neurossm.passes.fold_batch_norm import fold_batch_norm
@@ -24,7 +24,7 @@ _HOMES = {
     "Builder": "neurossm_converters.from_torch",  # needs PyTorch, so not in __all__
     "Graph": "neurossm.graph",
     "Quantize": "neurossm.passes",
-    "Stepper": "neurossm.engine.fast",
+    "Stepper": "neurossm.engine.stepper",
     "Trace": "neurossm.trace",
     "calibrate": "neurossm.passes",
     "compare": "neurossm.trace",

@@ -158,6 +158,24 @@ def real_values(node: Any, values: np.ndarray) -> np.ndarray:
     return values * 2.0 ** -np.asarray(node.out.frac, float)
 
 
+def at_threshold(module: nn.Module, drive: Drive, value: float) -> float:
+    """Return what a membrane does that meets its threshold in its first step.
+
+    The module, the float graph and the integers of the quantized graph do the same, or it fails.
+    """
+    ints = np.full((1, 1, CHANNELS), int(value * 2**FRAC))
+    assert ints[0, 0, 0] == value * 2**FRAC
+    with torch.no_grad():
+        sent, _ = drive(module, torch.tensor(ints * 2.0**-FRAC).float())
+    (answer,) = set(sent.numpy().ravel().tolist())
+    graph = graph_of(module, CHANNELS)
+    integer = Quantize()(graph, calibrate(graph, run(graph, ints, "float", "outputs")))
+    for which, engine in ((graph, "float"), (integer, "reference"), (integer, "fast")):
+        found = run(which, ints, engine, "outputs").values["output"]
+        assert set(found.ravel().tolist()) == {answer}, engine
+    return answer
+
+
 def each_step(module: Any, x: torch.Tensor, state: bool = True) -> torch.Tensor:
     """Call a module of one step along the steps of (S, T, C), with ``(out, state)`` or alone."""
     outs, kept = [], None

@@ -8,13 +8,10 @@ from typing import Annotated
 import typer
 
 from neurossm.cli.console import Console, JsonOption
+from neurossm.cli.mapping import MappingOption, chosen_mapping
 from neurossm.cli.paths import READS, READS_CHIP
 
 HardwareOption = Annotated[str, typer.Option(help="A chip by name, or a TOML file."), READS_CHIP]
-MappingOption = Annotated[
-    str,
-    typer.Option(help="state: one neuron a state; channel: the states of a channel in one neuron."),
-]
 ChipsOption = Annotated[
     int | None, typer.Option(help="Chips that there are; no more are used than needed.")
 ]
@@ -24,7 +21,7 @@ def check(
     graph: Annotated[Path, typer.Argument(help="An integer .nssm file."), READS],
     hardware: HardwareOption = "loihi2",
     chips: ChipsOption = None,
-    ssm_mapping: MappingOption = "state",
+    ssm_mapping: MappingOption = None,
     json: JsonOption = False,
 ) -> int:
     """Check every node against a chip, and whether all fit: exit status 0 yes, 1 no."""
@@ -33,7 +30,8 @@ def check(
     from neurossm.store import load
 
     console, chip = Console(json), load_hardware(hardware)
-    answer = check_graph(load(graph), chip, chips, ssm_mapping)
+    mapping = chosen_mapping(ssm_mapping)
+    answer = check_graph(load(graph), chip, chips, mapping)
     console.document({"file": str(graph), **answer.as_json()})
     console.table(
         ("node", "type", "verdict"),
@@ -50,7 +48,7 @@ def check(
     if placed is not None:
         console.say(
             f"fits: cores {len(placed.cores):,}, chips {placed.chips:,}, fullest core"
-            f" {placed.largest_load:.1%} (ssm-mapping {ssm_mapping})"
+            f" {placed.largest_load:.1%} (ssm-mapping {mapping})"
         )
     else:
         verdict = "not known whether it fits" if answer.fits is None else "does not fit"

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neurossm.cli.console import Console, JsonOption
-from neurossm.cli.paths import READS, writes_into
+from neurossm.cli.console import Console, DataDirOption, JsonOption, OtherDataOption
+from neurossm.cli.mapping import MappingOption, deployed_mapping
+from neurossm.cli.paths import READS, READS_DATA, writes_into
 from neurossm.errors import InputError
 
 if TYPE_CHECKING:
     from neurossm.placement import Placement
-    from neurossm_converters.loihi2 import ChipRun, Settings
+    from neurossm_converters.loihi2 import BundleData, ChipRun, Settings
 
 DEFAULT_GENERATION = "N3B3"
 MISSING = "lava-loihi is not installed here (closed, for members of Intel's INRC)"
@@ -35,6 +36,14 @@ def deploy(
         str,
         typer.Option(help="ours | lava | NODE,NODE: where Lava's own LIF and S4d stand in."),
     ] = "ours",
+    data: Annotated[
+        str,
+        typer.Option(
+            help="Data that the bundle carries, with our answers: NAME:SPLIT:N or FILE.npz[:N]."
+        ),
+        READS_DATA,
+    ] = "",
+    ssm_mapping: MappingOption = None,
     models: Annotated[
         list[str] | None,
         typer.Option(help="Module that registers neuro-core models; may be repeated."),
@@ -48,6 +57,8 @@ def deploy(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done; write and run nothing.")
     ] = False,
+    data_dir: DataDirOption = "",
+    other_data: OtherDataOption = False,
     json: JsonOption = False,
 ) -> int:
     """Run golden vectors on a Loihi 2, or write a bundle that does it where there is one."""
@@ -62,7 +73,7 @@ def deploy(
     )
     from neurossm_converters.loihi2.script import FILES
 
-    console = Console(json)
+    console = Console(json, other_data)
     settings = Settings(
         target=target, processes=processes, models=tuple(models or ()),  # type: ignore[arg-type]
         partition=slurm_partition, board=slurm_board, generation=loihi_gen, profile=profile,
@@ -71,10 +82,11 @@ def deploy(
         _refuse_a_queue(settings)
     if settings.target == "lava" and not dry_run:
         require_lava()
-    plan = _plan(graph, settings)
+    plan = _plan(graph, settings, ssm_mapping)
     able = settings.target == "lava" or status().loihi_installed
     folder = bundle if able else bundle or default_folder(graph)
     check_bundle(folder, graph)
+    carried = _data(graph, data, data_dir, folder, console) if data else None
     said = check(graph, settings)
     document = _document(graph, settings, plan, folder, able)
     for line in (*said.splitlines(), document["placement"]):
@@ -86,13 +98,37 @@ def deploy(
         console.document({**document, "dry_run": True})
         return 0
     if folder is not None:
-        document["files"] = list(write_bundle(folder, graph, settings, plan.as_json()))
+        document["files"] = list(write_bundle(folder, graph, settings, plan.as_json(), carried))
         console.say(f"bundle: {folder} ({len(document['files'])} files); read {folder}/README.md")
     if not able:
         console.document(document)
         return 0
     result = run(graph, settings, folder or FILES)
     return _report(console, result, settings, document)
+
+
+def _data(
+    graph: Path, spec: str, data_dir: str, folder: Path | None, console: Console
+) -> BundleData:
+    """Return the data that a bundle carries, with the answers of the fast engine."""
+    from neurossm.cli.executing import load_data
+    from neurossm.cli.made_for import check_task
+    from neurossm.store import graph_digest, load
+    from neurossm_converters.loihi2 import BundleData
+
+    if folder is None:
+        raise InputError("--data", expected="--bundle beside it", got="none",
+                         remedy="neurossm run --engine lava --data runs data here")  # fmt: skip
+    loaded = load(graph)
+    if len(loaded.inputs) != 1:
+        got = ", ".join(loaded.inputs)
+        raise InputError("--data", expected="a graph with one Input", got=got)
+    given = load_data(spec, data_dir, loaded)
+    check_task(loaded, given, console)
+    labels = given.labels
+    known = labels >= 0 if labels.dtype.kind in "iu" else labels == labels  # nan: unknown
+    return BundleData.of(loaded, graph_digest(loaded), given.inputs, given.lengths,
+                         labels if known.any() else None)  # fmt: skip
 
 
 def _refuse_a_queue(settings: Settings) -> None:
@@ -108,8 +144,8 @@ def _refuse_a_queue(settings: Settings) -> None:
                              got="--target lava, which runs here")  # fmt: skip
 
 
-def _plan(graph: Path, settings: Settings) -> Placement:
-    """Place the network as it is deployed: with a neuron a channel, unless all SSMs are S4d."""
+def _plan(graph: Path, settings: Settings, ssm_mapping: str | None) -> Placement:
+    """Place the network as it is deployed."""
     from neurossm import contract
     from neurossm.hardware import load_hardware
     from neurossm.placement import place
@@ -122,7 +158,7 @@ def _plan(graph: Path, settings: Settings) -> Placement:
             remedy=f"'neurossm quantize {graph} -o NEW --calibrate DATA' makes one",
         )  # fmt: skip
     contract.require(loaded)
-    mapping = "state" if settings.processes == "lava" else "channel"
+    mapping = deployed_mapping(ssm_mapping, settings.processes)
     return place(loaded, load_hardware("loihi2"), ssm_mapping=mapping)
 
 

@@ -30,7 +30,7 @@ def engine_forms(graph: Graph, data: Dataset) -> Sequence[Form]:
     """Return our integer engine over whole sequences, and token by token."""
     from neurossm.engine import run
     from neurossm.engine.cores import usable_cores
-    from neurossm.engine.fast import Stepper
+    from neurossm.engine.stepper import Stepper
 
     def whole(batch: int) -> object:
         part = data.take(slice(batch)).trimmed()

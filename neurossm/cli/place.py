@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm.cli.check import ChipsOption, HardwareOption, MappingOption
+from neurossm.cli.check import ChipsOption, HardwareOption
 from neurossm.cli.console import Console, DataDirOption, JsonOption, OtherDataOption
+from neurossm.cli.mapping import MappingOption, chosen_mapping
 from neurossm.cli.paths import READS, READS_DATA, READS_RECIPE, WRITES
 from neurossm.errors import InputError
 
@@ -31,7 +32,7 @@ def place(
     ] = None,
     hardware: HardwareOption = "loihi2",
     chips: ChipsOption = None,
-    ssm_mapping: MappingOption = "state",
+    ssm_mapping: MappingOption = None,
     data: Annotated[
         str,
         typer.Option(
@@ -54,18 +55,19 @@ def place(
     from neurossm.store import write_text
 
     console, chip = Console(json, other_data), load_hardware(hardware)
+    mapping = chosen_mapping(ssm_mapping)
     check_what(graph, like, set_, data)
     said: tuple[str, ...] = ()
     if graph is not None:
         from neurossm.store import load
 
         loaded = load(graph)
-        placed = place_network(loaded, chip, chips, ssm_mapping)
+        placed = place_network(loaded, chip, chips, mapping)
     else:
         from neurossm.cli.planning import shape_like
 
         shape, said = shape_like(like, set_ or [])
-        placed = place_network(shape, chip, chips, ssm_mapping)
+        placed = place_network(shape, chip, chips, mapping)
     if data and graph is not None:
         activity = measured(loaded, placed, data, data_dir, console)
     else:

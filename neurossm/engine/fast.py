@@ -2,7 +2,7 @@
 
 The graph is feed-forward between recurrences, so each node runs over all time steps of a few
 samples before the next one starts. A program is the graph turned into a list of prepared
-operations; a `Stepper` runs the same operations one step at a time.
+operations. Step by step runs `neurossm.engine.stepper`.
 """
 
 from __future__ import annotations
@@ -14,15 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm import contract
-from neurossm.arguments import instance, whole
 from neurossm.engine import kernels
 from neurossm.engine.aligned import aligned
 from neurossm.engine.cores import usable_cores
-from neurossm.engine.inputs import check_inputs
 from neurossm.engine.operations import Operation, prepare
 from neurossm.engine.reference import State, initial_state
-from neurossm.errors import GraphError, InputError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.lengths import Lengths, parts
@@ -180,67 +176,6 @@ def execute(
             axon_out=fired[name] * len(graph.targets[name]),
         )
     return counts
-
-
-class Stepper:
-    """Runs a graph token by token, with the bits of a whole run; states are carried along.
-
-    Parameters
-    ----------
-    graph
-        Integer graph with one `Input` and one `Output`.
-    samples
-        Sequences that run side by side.
-
-    Raises
-    ------
-    GraphError
-        If the graph breaks the integer contract, or has several inputs or outputs.
-
-    Examples
-    --------
-    ::
-
-        stepper = Stepper(graph)
-        for token in tokens:                 # (C,) integers for a single sample
-            y = stepper.step(token)          # output integers of this step
-    """
-
-    def __init__(self, graph: Graph, samples: int = 1) -> None:
-        instance("graph", graph, Graph, remedy="neurossm.load reads one from a file")
-        whole("samples", samples)
-        contract.require(graph)
-        if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-            raise GraphError(
-                "Stepper",
-                expected="a graph with one Input and one Output",
-                got=f"{len(graph.inputs)} and {len(graph.outputs)}",
-                remedy="use run",
-            )
-        self._program = Program.of(graph)
-        self._space = Workspace.of(graph, samples, 1)
-        self._samples = samples
-        self.reset()
-
-    def reset(self) -> None:
-        """Set all states to zero."""
-        self._states = self._program.initial_states(self._samples)
-
-    def step(self, token: NDArray[np.integer]) -> NDArray[np.int32]:
-        """Return the outputs ``(S, C)`` after one more time step with inputs ``(S, C)``.
-
-        Raises
-        ------
-        InputError, RangeError
-            If the token has another shape or type, or leaves the input's format.
-        """
-        graph, array = self._program.graph, np.asarray(token)
-        shape = (self._samples, graph.nodes[graph.inputs[0]].out_channels)
-        if array.shape != shape and not (self._samples == 1 and array.shape == shape[1:]):
-            raise InputError("token", expected=f"shape {shape}", got=f"shape {array.shape}")
-        shaped = array.reshape(self._samples, 1, -1)
-        execute(self._program, check_inputs(graph, shaped), self._states, self._space)
-        return np.array(self._space.messages[graph.outputs[0]][:, 0])
 
 
 def by_channel(graph: Graph, name: str) -> NDArray[np.int64] | None:

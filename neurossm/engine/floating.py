@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.engine import kernels
+from neurossm.engine import kernels, ssm_kernels
 from neurossm.engine.cores import usable_cores
 from neurossm.fixed import Quantized
 from neurossm.graph import Graph
@@ -134,7 +134,7 @@ def _ssm(node: DiagonalSSM, u: Reals) -> tuple[Reals, Reals]:
     parameters = np.stack([_real(row) for row in rows], axis=1).ravel()
     states = np.zeros((len(u), node.in_channels, 3, node.modes))
     y, u = np.empty_like(u), np.ascontiguousarray(u)
-    kernel = kernels.float_ssm(node.modes)
+    kernel = ssm_kernels.float_ssm(node.modes)
     kernel(u, y, states.reshape(-1), parameters, _real(node.d), _real(node.bias))
     return y, np.sqrt(states[:, :, 2].max(axis=0))
 

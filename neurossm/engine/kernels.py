@@ -18,60 +18,6 @@ from neurossm.fixed.compiled import clip, clip_int, clipped, multiply_shift, shi
 SYN_OPS, MULTIPLIES, SATURATIONS = 0, 1, 2
 
 
-@cache
-def diagonal_ssm(modes, real_b, whole_b):
-    """Return the kernel of `DiagonalSSM` for N states a channel, compiled for that N.
-
-    State and parameters are one flat array each, and N is a constant of the compiled code: only so
-    does the compiler see that they do not overlap, and uses vector instructions (1.3 times faster
-    than the same loop over separate arrays).
-
-    Layouts: state ``(S, C, 2, N)``; parameters ``(C, 8, N)`` in the order a_re, a_im, b_re,
-    drive_re, drive_im, c_re, c_im, b_im, each multiplied by 2**-shift. With ``real_b`` the last is
-    not read; with ``whole_b`` b_re is whole after its shift: its product has no fraction to drop.
-    """
-
-    @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
-    def run(u, y, state, p, d, bias, state_limit, out_limit, counts):
-        samples, steps, channels = u.shape
-        saturated = 0.0
-        for s in range(samples):
-            for h in range(channels):
-                x, q = (s * channels + h) * (2 * modes), h * (8 * modes)
-                for t in range(steps):
-                    u_t = float(u[s, t, h])
-                    out, hits = 0.0, 0.0
-                    for n in range(modes):
-                        re, im = state[x + n], state[x + modes + n]
-                        driven = p[q + 2 * modes + n] * u_t
-                        if not whole_b:
-                            driven = np.trunc(driven)
-                        new_re = (
-                            multiply_shift(p[q + n], re)
-                            - multiply_shift(p[q + modes + n], im)
-                            + (driven + p[q + 3 * modes + n])
-                        )
-                        new_im = (
-                            multiply_shift(p[q + n], im)
-                            + multiply_shift(p[q + modes + n], re)
-                            + p[q + 4 * modes + n]
-                        )
-                        if not real_b:
-                            new_im += multiply_shift(p[q + 7 * modes + n], u_t)
-                        kept_re, kept_im = clip(new_re, state_limit), clip(new_im, state_limit)
-                        hits += 1.0 if kept_re != new_re else 0.0
-                        hits += 1.0 if kept_im != new_im else 0.0
-                        state[x + n], state[x + modes + n] = kept_re, kept_im
-                        out += multiply_shift(p[q + 5 * modes + n], kept_re)
-                        out -= multiply_shift(p[q + 6 * modes + n], kept_im)
-                    out += multiply_shift(d[h], u_t) + bias[h]
-                    saturated += hits + clipped(out, out_limit)
-                    y[s, t, h] = int(clip(out, out_limit))
-        counts[SATURATIONS] += int(saturated)
-
-    return run
-
-
 @njit(nogil=True, cache=True)
 def start(y, bias):
     """Set every step of ``y`` to the bias."""
@@ -357,34 +303,3 @@ def nonzero(values):
     for k in range(flat.size):
         found += flat[k] != 0
     return found
-
-
-@cache
-def float_ssm(modes):
-    """Return the kernel of `DiagonalSSM` on real numbers.
-
-    Layouts as in `diagonal_ssm`, the state ``(S, C, 3, N)``: real and imaginary parts, and the
-    largest squared modulus so far.
-    """
-
-    @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
-    def run(u, y, state, p, d, bias):
-        samples, steps, channels = u.shape
-        for s in range(samples):
-            for h in range(channels):
-                x, q = (s * channels + h) * (3 * modes), h * (8 * modes)
-                for t in range(steps):
-                    u_t, out = u[s, t, h], 0.0
-                    for n in range(modes):
-                        re, im = state[x + n], state[x + modes + n]
-                        new_re = p[q + n] * re - p[q + modes + n] * im
-                        new_re += p[q + 2 * modes + n] * u_t + p[q + 3 * modes + n]
-                        new_im = p[q + n] * im + p[q + modes + n] * re
-                        new_im += p[q + 7 * modes + n] * u_t + p[q + 4 * modes + n]
-                        state[x + n], state[x + modes + n] = new_re, new_im
-                        square = new_re * new_re + new_im * new_im
-                        state[x + 2 * modes + n] = max(state[x + 2 * modes + n], square)
-                        out += p[q + 5 * modes + n] * new_re - p[q + 6 * modes + n] * new_im
-                    y[s, t, h] = 2.0 * out + d[h] * u_t + bias[h]
-
-    return run

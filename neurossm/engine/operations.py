@@ -11,8 +11,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.engine import kernels
+from neurossm.engine import kernels, ssm_kernels
 from neurossm.engine.aligned import aligned
+from neurossm.engine.parameters import (
+    Membranes,
+    Messages,
+    Recurrence,
+    Segments,
+    Synapses,
+    limit_of,
+    operand_scales,
+    product_shift,
+)
 from neurossm.engine.reference import State
 from neurossm.fixed import MESSAGE_BITS, Fixed, symmetric_limit
 from neurossm.nodes import (
@@ -28,11 +38,9 @@ from neurossm.nodes import (
     Sum,
     TernaryThreshold,
     Threshold,
-    format_of,
     quantized,
 )
 
-Messages = NDArray[np.int32]
 Tally = NDArray[np.int64]
 
 
@@ -77,47 +85,27 @@ def _output(node: Output, formats: list[Fixed]) -> Operation:
 
 
 def _affine(node: Affine, formats: list[Fixed]) -> Operation:
-    weight = quantized(node.weight).values
-    rows = np.ascontiguousarray(weight, dtype=np.int32)
-    columns = np.ascontiguousarray(rows.T)
-    fan_out = np.count_nonzero(weight, axis=0).astype(np.int64)
-    bias, limit = quantized(node.bias).values.astype(np.int32), _limit(node)
-    spikes, multiplies = [fmt.is_spike for fmt in formats], not node.only_adds
+    own, limit = Synapses.of(node), limit_of(node)
+    spikes = [fmt.is_spike for fmt in formats]
 
     def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
-        kernels.start(y, bias)
+        kernels.start(y, own.bias)
         for u, only_spikes in zip(operands, spikes, strict=True):
             if only_spikes:
-                kernels.add_spikes(u, y, columns, fan_out, tally)
+                kernels.add_spikes(u, y, own.columns, own.fan_out, tally)
             else:
-                kernels.add_graded(u, y, rows, fan_out, multiplies, tally)
+                kernels.add_graded(u, y, own.rows, own.fan_out, own.multiplies, tally)
         kernels.saturate(y, limit, tally)
 
     return operation
 
 
 def _diagonal_ssm(node: DiagonalSSM, formats: list[Fixed]) -> Operation:
-    frac, out = formats[0].frac, format_of(node).frac
-    a, b, c = quantized(node.a_re), quantized(node.b_re), quantized(node.c_re)
-    d, drive = quantized(node.d), quantized(node.drive_re)
-    state_frac = drive.frac_by_channel()
-    b_shift = b.frac_by_channel() + frac - state_frac
-    c_shift = c.frac_by_channel() + state_frac - 1 - out
-    b_re, b_im = _scaled(node.b_re, b_shift), _scaled(node.b_im, b_shift)
-    rows = np.stack(
-        [
-            _scaled(node.a_re, a.frac_by_channel()), _scaled(node.a_im, a.frac_by_channel()),
-            b_re, _scaled(node.drive_re, 0), _scaled(node.drive_im, 0),
-            _scaled(node.c_re, c_shift), _scaled(node.c_im, c_shift), b_im,
-        ],
-        axis=1,
-    )  # fmt: skip
-    parameters = aligned((rows.size,), np.float64)
-    parameters[...] = rows.ravel()
-    feed = _scaled(node.d, d.frac_by_channel() + frac - out)
-    bias = _scaled(node.bias, 0)
-    kernel = kernels.diagonal_ssm(node.modes, not np.any(b_im), bool(np.all(b_re % 1 == 0)))
-    state_limit, out_limit = float(symmetric_limit(drive.bits)), float(_limit(node))
+    own, out_limit = Recurrence.of(node, formats), float(limit_of(node))
+    parameters = aligned((own.rows.size,), np.float64)
+    parameters[...] = own.rows.ravel()
+    feed, bias, state_limit = own.feed, own.bias, own.state_limit
+    kernel = ssm_kernels.diagonal_ssm(node.modes, own.real_b, own.whole_b)
 
     def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
         samples, channels, modes = state["re"].shape
@@ -149,18 +137,14 @@ def _ternary_threshold(node: TernaryThreshold, formats: list[Fixed]) -> Operatio
 
 
 def _lif(node: LIF, frac: NDArray[np.int64] | int) -> Operation:
-    theta, kappa = _scaled(node.theta, 0), _scaled(node.kappa, 0)
-    leak = int(quantized(node.tau).frac)
-    tau, rho = _scaled(node.tau, leak), _scaled(node.rho, leak)
-    finer = quantized(node.theta).frac_by_channel() - frac
-    scale = np.ldexp(1.0, finer)
-    limit = float(symmetric_limit(quantized(node.theta).bits))
-    kernel = kernels.lif(node.reset, node.has_trace, bool(np.any(finer)))
+    own = Membranes.of(node, frac)
+    arrays = own.theta, own.tau, own.rho, own.kappa, own.scale
+    kernel = kernels.lif(node.reset, node.has_trace, own.shifted)
 
     def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
         u = state["u"].astype(np.float64)
         r = state["r"].astype(np.float64) if node.has_trace else np.zeros_like(u)
-        kernel(operands[0], y, u, r, theta, tau, rho, kappa, scale, limit, tally)
+        kernel(operands[0], y, u, r, *arrays, own.limit, tally)
         state["u"][...] = u
         if node.has_trace:
             state["r"][...] = r
@@ -178,8 +162,7 @@ def _embedding(node: Embedding, formats: list[Fixed]) -> Operation:
 
 
 def _sum(node: Sum, formats: list[Fixed]) -> Operation:
-    scales = [2.0 ** (format_of(node).frac - fmt.frac) for fmt in formats]
-    limit = float(_limit(node))
+    scales, limit = operand_scales(node, formats), float(limit_of(node))
 
     def pair(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
         u, v = operands
@@ -195,7 +178,7 @@ def _sum(node: Sum, formats: list[Fixed]) -> Operation:
 
 
 def _product(node: Product, formats: list[Fixed]) -> Operation:
-    right, limit = formats[0].frac + formats[1].frac - format_of(node).frac, _limit(node)
+    right, limit = product_shift(node, formats), limit_of(node)
 
     def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
         kernels.product(operands[0], operands[1], y, right, limit, tally)
@@ -204,22 +187,18 @@ def _product(node: Product, formats: list[Fixed]) -> Operation:
 
 
 def _piecewise_linear(node: PiecewiseLinear, formats: list[Fixed]) -> Operation:
-    limit = float(_limit(node))
-    knots, offsets = _scaled(node.knots, 0), _scaled(node.offsets, 0)
-    right = quantized(node.slopes).frac_by_channel() + formats[0].frac - format_of(node).frac
-    slopes = _scaled(node.slopes, right)
-    kernel = kernels.piecewise_linear(len(slopes))
+    own, limit = Segments.of(node, formats), float(limit_of(node))
+    kernel = kernels.piecewise_linear(len(own.slopes))
 
     def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
-        kernel(operands[0], y, knots, slopes, offsets, limit, tally)
+        kernel(operands[0], y, own.knots, own.slopes, own.offsets, limit, tally)
 
     return operation
 
 
 def _accumulate(node: Accumulate, formats: list[Fixed]) -> Operation:
-    right, term, limit = (
-        formats[0].frac - format_of(node).frac, symmetric_limit(node.term_bits), _limit(node),
-    )  # fmt: skip
+    right, limit = product_shift(node, formats[:1]), limit_of(node)
+    term = symmetric_limit(node.term_bits)
 
     def operation(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
         kernels.accumulate(operands[0], y, state["sum"], right, term, limit, tally)
@@ -239,13 +218,3 @@ PREPARE: dict[type[Node], Callable[..., Operation]] = {
     TernaryThreshold: _ternary_threshold,
     Embedding: _embedding,
 }
-
-
-def _limit(node: Node) -> int:
-    return symmetric_limit(format_of(node).bits)
-
-
-def _scaled(parameter: object, right: NDArray[np.int64] | int) -> NDArray[np.float64]:
-    """Return mantissas times 2**-right, exact, in the shape of the parameter."""
-    values = quantized(parameter).values.astype(np.float64)
-    return np.asarray(np.ldexp(values, -np.asarray(right)).reshape(values.shape))

@@ -20,6 +20,20 @@ def multiply_shift(scaled: float, value: float) -> float:
 
 
 @njit(inline="always")
+def to_units(value: float, offset: float, unit: float) -> float:
+    """Return what `Scaling.to_integers` makes of a real value before it is clipped."""
+    units: float = np.rint((value - offset) / unit)
+    return units
+
+
+@njit(inline="always")
+def is_whole(value: float) -> bool:
+    """Tell whether a number is whole; nan and infinities are not."""
+    whole: bool = np.trunc(value) == value and abs(value) <= 2.0**EXACT_BITS
+    return whole
+
+
+@njit(inline="always")
 def clip(value: float, limit: float) -> float:
     """Return `value` saturated to ``[-limit, limit]``."""
     return min(max(value, -limit), limit)

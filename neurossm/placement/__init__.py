@@ -2,13 +2,14 @@
 
 from neurossm.placement.checking import Check, Finding, NodeCheck, check
 from neurossm.placement.each import Placements, place_each
-from neurossm.placement.mapping import SSM_MAPPINGS, populations_of
+from neurossm.placement.mapping import DEFAULT_MAPPING, SSM_MAPPINGS, populations_of
 from neurossm.placement.placing import place, place_populations
 from neurossm.placement.population import Connection, Population, Words
 from neurossm.placement.result import Core, Placement, Slice
 from neurossm.placement.shape import NodeShape, Shape, shape_of
 
 __all__ = [
+    "DEFAULT_MAPPING",
     "SSM_MAPPINGS",
     "Check",
     "Connection",

@@ -14,6 +14,7 @@ from neurossm.fixed import Quantized
 from neurossm.graph import Graph
 from neurossm.hardware import Hardware, Quantity
 from neurossm.nodes import LIF, Affine, DiagonalSSM, Embedding, Node, Output
+from neurossm.placement.mapping import DEFAULT_MAPPING
 from neurossm.placement.placing import place
 from neurossm.placement.result import Placement
 
@@ -93,7 +94,7 @@ class Check:
 
 
 def check(
-    graph: Graph, hardware: Hardware, chips: int | None = None, ssm_mapping: str = "state"
+    graph: Graph, hardware: Hardware, chips: int | None = None, ssm_mapping: str = DEFAULT_MAPPING
 ) -> Check:
     """Check every node of a graph against a chip, then all of them together.
 

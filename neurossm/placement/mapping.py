@@ -20,10 +20,11 @@ from neurossm.placement.population import (
 from neurossm.placement.shape import NodeShape, Shape
 
 SSM_MAPPINGS = ("state", "channel")
+DEFAULT_MAPPING = "channel"  # what `deploy` makes of our own processes
 MOST_SUMS = 2  # Lava's ProdNeuron and RF have two inputs; no process with more is known
 
 
-def populations_of(shape: Shape, ssm_mapping: str = "state") -> tuple[Population, ...]:
+def populations_of(shape: Shape, ssm_mapping: str = DEFAULT_MAPPING) -> tuple[Population, ...]:
     """Return the populations of a network, in its order.
 
     Rules:

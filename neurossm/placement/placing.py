@@ -11,7 +11,7 @@ from neurossm.graph import Graph
 from neurossm.hardware import Hardware
 from neurossm.placement.budget import Budget, budget_of
 from neurossm.placement.cutting import cut_evenly, fewest_parts, heaviest, with_fan_in_cut
-from neurossm.placement.mapping import assumptions, populations_of
+from neurossm.placement.mapping import DEFAULT_MAPPING, assumptions, populations_of
 from neurossm.placement.population import Population, Words
 from neurossm.placement.result import Core, Placement, Slice
 from neurossm.placement.shape import Shape, shape_of
@@ -23,7 +23,7 @@ def place(
     graph: Graph | Shape,
     hardware: Hardware,
     chips: int | None = None,
-    ssm_mapping: str = "state",
+    ssm_mapping: str = DEFAULT_MAPPING,
 ) -> Placement:
     """Return which core of which chip holds which neurons of a network.
 
@@ -42,7 +42,8 @@ def place(
     chips
         Chips that there are; None: as many as it takes, up to the largest system known.
     ssm_mapping
-        ``state``: one neuron a state; ``channel``: all states of a channel in one neuron.
+        ``state``: one neuron a state; ``channel``: all states of a channel in one neuron, as
+        ``neurossm deploy`` has them.
 
     Raises
     ------
@@ -60,7 +61,7 @@ def place_populations(
     populations: Sequence[Population],
     hardware: Hardware,
     chips: int | None = None,
-    ssm_mapping: str = "state",
+    ssm_mapping: str = DEFAULT_MAPPING,
 ) -> Placement:
     """Return the placement of populations, made by the mapping that is named; see `place`."""
     if chips is not None:

@@ -109,6 +109,39 @@ def test_a_copy_of_the_class_is_found_by_its_names(dtype):
     agrees(graph_of(own_layer().to(dtype), 6, 12, 7), "s4d")
 
 
+def own_block(name, **settings):
+    count = state_of(name)["layer.kernel.A_real"].shape[0]
+    block = own_s4d.S4Block(6, 4, LAYERS[name], count, **settings).eval()
+    block.load_state_dict(state_of(name))
+    return block
+
+
+@pytest.mark.parametrize("name", ["s4block-zoh", "s4block-bilinear"])
+def test_a_copy_of_the_whole_block_is_found_too(name):
+    block = own_block(name)
+    with torch.no_grad():
+        found, _ = block.double()(torch.tensor(RECORDED[f"{name}/x"]))
+    np.testing.assert_allclose(found, RECORDED[f"{name}/y"], rtol=0, atol=1e-11)
+    agrees(graph_of(block, 6, 12, 7), name)
+
+
+def test_a_block_with_what_no_node_has_is_refused():
+    changes = {
+        "gate: expected None": lambda b: setattr(b, "gate", 2),
+        "layer.bidirectional": lambda b: setattr(b.layer, "bidirectional", True),
+        "layer.L: expected None": lambda b: setattr(b.layer, "L", 1024),
+        "disc='zoh' or 'bilinear'": lambda b: setattr(b.layer.kernel, "disc", "dss"),
+        "one step a channel": lambda b: setattr(
+            b.layer.kernel, "inv_dt", nn.Parameter(torch.rand(6, 4))
+        ),
+        "mult_activation: expected Identity": lambda b: setattr(b, "mult_activation", nn.GELU()),
+    }
+    for message, change in changes.items():
+        block = own_block("s4block-zoh")
+        change(block)
+        assert message in refusal(block, 6)
+
+
 class Doubled(own_s4d.S4DKernel):
     def forward(self, L):
         return 2 * super().forward(L)

@@ -39,19 +39,20 @@ def load(busy: float) -> Load:
 
 
 def dynamic(busy: float) -> Interval:
-    work = placed_work(load(busy), place(SHAPE, LOIHI2), LOIHI2)
+    work = placed_work(load(busy), place(SHAPE, LOIHI2, ssm_mapping="state"), LOIHI2)
     parts = [dynamic_energy(constants, work) for constants in LOIHI2.energy]
     return Interval(min(p.low for p in parts), max(p.high for p in parts))
 
 
 def step(chip: Hardware) -> Interval:
-    found = time_on_cores(core_loads(load(1.0), place(SHAPE, chip), chip), chip)
+    placed = place(SHAPE, chip, ssm_mapping="state")
+    found = time_on_cores(core_loads(load(1.0), placed, chip), chip)
     assert found is not None
     return found
 
 
 def test_the_work_is_that_counted_by_hand() -> None:
-    work = placed_work(load(1.0), place(SHAPE, LOIHI2), LOIHI2)
+    work = placed_work(load(1.0), place(SHAPE, LOIHI2, ssm_mapping="state"), LOIHI2)
     states = WIDTH * STATES
     matrices = INPUTS * WIDTH + WIDTH * WIDTH + WIDTH * CLASSES
     # fan-out to the states, then what each state sends, and the decoder's sums to the receiver

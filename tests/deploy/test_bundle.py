@@ -78,7 +78,8 @@ def test_the_readme_is_complete(golden, tmp_path):
         assert part in text
     # what it promises about the script is so
     script = (tmp_path / "out/neurossm_chip/main.py").read_text()
-    for option in ("--target", "--profile", "--processes", "--models", "--out"):
+    for option in ("--target", "--profile", "--processes", "--models", "--out", "--inputs",
+                   "--labels", "--samples"):  # fmt: skip
         assert option in text and f'"{option}"' in script
 
 

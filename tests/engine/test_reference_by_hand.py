@@ -11,7 +11,7 @@ import pytest
 from spiking_block import integers
 
 from neurossm.engine import run
-from neurossm.engine.fast import Stepper
+from neurossm.engine.stepper import Stepper
 from neurossm.errors import RangeError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph

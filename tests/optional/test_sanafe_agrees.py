@@ -78,7 +78,7 @@ def test_events_and_energy_are_those_of_sanafe(run_in, tmp_path, seed) -> None:
     assert energy["network"] == pytest.approx(theirs["messages"] * events.axon_out.value, rel=1e-9)
 
     # and the whole of it inside the interval that a user gets, with the chip of that architecture
-    placed = place(graph, load_hardware("loihi2"))
+    placed = place(graph, load_hardware("loihi2"), ssm_mapping="state")
     mine = estimate(metrics, graph, load_hardware("loihi2"), placement=placed)
     interval = mine.by_constant_set["sanafe"].dynamic
     assert interval.low < energy["total"] < interval.high

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from random_graphs import QUICK, Case, cases
 
 from neurossm.engine import fast, reference, run
-from neurossm.engine.fast import Stepper
+from neurossm.engine.stepper import Stepper
 from neurossm.nodes import LIF, NODE_TYPES, Affine, message_frac
 from neurossm.trace import Counts, Trace
 

@@ -77,7 +77,7 @@ def test_more_states_in_a_neuron_than_it_has_words_are_refused_by_name() -> None
         r" states a channel, or --ssm-mapping state",
     ):
         place(too_many, LOIHI2, ssm_mapping="channel")
-    assert place(too_many, LOIHI2).cores
+    assert place(too_many, LOIHI2, ssm_mapping="state").cores
 
 
 def test_too_few_chips_are_refused_with_the_largest_population() -> None:
@@ -99,7 +99,7 @@ def test_the_largest_system_known_is_the_end() -> None:
     two = Quantity(2, 2, "chip", "a test", "U")
     small = replace(LOIHI2, limits=replace(LOIHI2.limits, system_chips=two))
     with pytest.raises(TargetError, match="2 chips of 120 cores, the largest system known"):
-        place(s4d_shape(width=2048, states=64, layers=2), small)
+        place(s4d_shape(width=2048, states=64, layers=2), small, ssm_mapping="state")
 
 
 def test_a_fan_in_that_fills_a_core_is_cut_and_said() -> None:

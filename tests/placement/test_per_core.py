@@ -167,7 +167,7 @@ def test_a_trace_of_the_outputs_alone_is_refused() -> None:
 
 
 def test_the_step_of_the_128_x_4_network_at_full_activity_by_hand() -> None:
-    placed = place(s4d_shape(width=128, states=4, layers=1), LOIHI2)
+    placed = place(s4d_shape(width=128, states=4, layers=1), LOIHI2, ssm_mapping="state")
     found = step_time(placed, per_core_at_most(placed), LOIHI2)
     terms = {term.name: term for term in found.terms}
     # 512 states of 1 to 2 passes of 4 ns; 128 x 128 synapses of 0.66 ns
@@ -189,7 +189,7 @@ def test_the_step_of_the_128_x_4_network_at_full_activity_by_hand() -> None:
 def test_two_chips_pay_the_barrier_and_the_link_of_what_crosses() -> None:
     two = Quantity(2, 2, "core", "a test", "U")
     chip = replace(LOIHI2, limits=replace(LOIHI2.limits, cores=two))
-    placed = place(s4d_shape(width=128, states=4, layers=1), chip)
+    placed = place(s4d_shape(width=128, states=4, layers=1), chip, ssm_mapping="state")
     assert placed.chips == 3
     activity = per_core_at_most(placed)
     # encoder, states | relay, ReLU | decoder, output: the states leave, then the ReLU's outputs

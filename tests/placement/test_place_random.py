@@ -150,11 +150,12 @@ def test_cores_are_shared_only_up_to_their_groups_and_only_where_chips_are_few(g
         ),
     )
     shape = s4d_shape(width=128, states=4, layers=1)
-    assert [len(core.slices) for core in place(shape, few).cores] == [1] * 6  # three chips of two
+    whole = place(shape, few, ssm_mapping="state")
+    assert [len(core.slices) for core in whole.cores] == [1] * 6  # three chips of two
     if groups == 3:
-        placed = place(shape, few, chips=1)
+        placed = place(shape, few, chips=1, ssm_mapping="state")
         assert sorted(len(core.slices) for core in placed.cores) == [3, 3]
         assert placed.chips == 1
     else:
         with pytest.raises(TargetError, match=r"at most 2 cores in all .* got 6, of"):
-            place(shape, few, chips=1)
+            place(shape, few, chips=1, ssm_mapping="state")

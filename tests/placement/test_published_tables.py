@@ -42,7 +42,7 @@ def test_4096_states_need_three_cores_if_real_and_four_if_complex() -> None:
 
 
 def test_the_128_x_4_network_has_the_six_cores_of_the_table() -> None:
-    placed = place(s4d_shape(width=128, states=4, layers=1), LOIHI2)
+    placed = place(s4d_shape(width=128, states=4, layers=1), LOIHI2, ssm_mapping="state")
     assert len(placed.cores) == 6
     dense = {"relu", "decoder", "encoder"}
     for core in placed.cores:

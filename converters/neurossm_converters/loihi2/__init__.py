@@ -6,8 +6,18 @@ nothing of neurossm: it is copied into every bundle, and run in a child process 
 """
 
 from neurossm_converters.loihi2.bundle import check_bundle, default_folder, write_bundle
+from neurossm_converters.loihi2.data import BundleData
 from neurossm_converters.loihi2.result import ChipRun
 from neurossm_converters.loihi2.script import check, run
 from neurossm_converters.loihi2.settings import Settings
 
-__all__ = ["ChipRun", "Settings", "check", "check_bundle", "default_folder", "run", "write_bundle"]
+__all__ = [
+    "BundleData",
+    "ChipRun",
+    "Settings",
+    "check",
+    "check_bundle",
+    "default_folder",
+    "run",
+    "write_bundle",
+]

@@ -15,6 +15,7 @@ from typing import Any
 
 from neurossm.errors import InputError
 from neurossm.store import Golden, graph_digest, load, load_golden, missing_golden
+from neurossm_converters.loihi2.data import DATA, BundleData
 from neurossm_converters.loihi2.script import FILES
 from neurossm_converters.loihi2.settings import Settings
 
@@ -28,7 +29,11 @@ def default_folder(graph: Path) -> Path:
 
 
 def write_bundle(
-    folder: Path, graph: Path, settings: Settings, plan: dict[str, Any]
+    folder: Path,
+    graph: Path,
+    settings: Settings,
+    plan: dict[str, Any],
+    data: BundleData | None = None,
 ) -> tuple[str, ...]:
     """Write a bundle; return the names of its files.
 
@@ -43,6 +48,8 @@ def write_bundle(
         Become the defaults of the sbatch file, and of the commands in the README.
     plan
         Where the neurons lie on the chip: `neurossm.placement.Placement.as_json`.
+    data
+        Inputs and answers that the bundle carries, for ``run.py --inputs data.npz``.
 
     Raises
     ------
@@ -56,11 +63,12 @@ def write_bundle(
     steps = sorted({vector.steps for vector in vectors})
     shown = str(steps[0]) if len(steps) == 1 else f"{steps[0]} to {steps[-1]}"
     words = _words(settings, environment, steps=shown, vectors=len(vectors))
+    words["data"] = _data_row(data)
     was_there = folder.exists()
     # a new folder gets its name when it is complete: a killed process leaves no half bundle
     part = folder if was_there else folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
     try:
-        names = _write(part, graph, words, {PLAN: plan, ENVIRONMENT: environment})
+        names = _write(part, graph, words, {PLAN: plan, ENVIRONMENT: environment}, data)
         if not was_there:
             os.rename(part, folder)
         return names
@@ -100,12 +108,18 @@ def check_bundle(folder: Path | None, graph: Path) -> tuple[Golden, ...]:
 
 
 def _write(
-    folder: Path, graph: Path, words: dict[str, str], documents: dict[str, dict[str, Any]]
+    folder: Path,
+    graph: Path,
+    words: dict[str, str],
+    documents: dict[str, dict[str, Any]],
+    data: BundleData | None,
 ) -> tuple[str, ...]:
     shutil.copytree(
         FILES, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", ".*_cache")
     )
     shutil.copyfile(graph, folder / GRAPH)
+    if data is not None:
+        data.write(folder)
     for name, document in documents.items():
         text = json.dumps(document, indent=2, allow_nan=False)
         (folder / name).write_text(text + "\n", encoding="utf-8")
@@ -154,6 +168,15 @@ def describe_environment(digest: str) -> dict[str, Any]:
         },
         "written_with": written_with,
     }
+
+
+def _data_row(data: BundleData | None) -> str:
+    """Return the row of the README's table about the data, or nothing."""
+    if data is None:
+        return ""
+    labels = "" if data.labels is None else ", labels"
+    what = f"{len(data.inputs)} samples as integers{labels}, and neurossm's answers to them"
+    return f"| `{DATA}` | {what} |\n"
 
 
 def _words(

@@ -4,7 +4,15 @@ import norse.torch as norse
 import numpy as np
 import pytest
 import torch
-from foreign_bench import CHANNELS, check_integers, compare, each_step, graph_of, refusal
+from foreign_bench import (
+    CHANNELS,
+    at_threshold,
+    check_integers,
+    compare,
+    each_step,
+    graph_of,
+    refusal,
+)
 from norse.torch.functional.reset import reset_subtract
 from torch import nn
 
@@ -127,6 +135,15 @@ def test_layers_over_time_and_lifted_modules():
         return module(x.transpose(0, 1))[0].transpose(0, 1), None
 
     compare(net, all_steps, dtype=torch.float32, settings="SequentialState of Lift, LIF, LI")
+
+
+def test_a_membrane_at_its_threshold_does_not_spike():
+    p = norse.LIFBoxParameters(tau_mem_inv=number(250.0), v_th=number(0.25))
+    assert at_threshold(norse.LIFBoxCell(p), drive, 1.0) == 0
+    assert at_threshold(norse.LIFBoxCell(p), drive, 1.25) == 1
+    assert at_threshold(norse.IAFCell(), drive, 1.0) == 0
+    p = norse.LIFParameters(tau_mem_inv=number(500.0), v_th=number(0.5))
+    assert at_threshold(norse.LIFCell(p), drive, 1.0) == 0
 
 
 REFUSED = {

@@ -3,7 +3,7 @@
 import pytest
 import sinabs
 import torch
-from foreign_bench import CHANNELS, SAMPLES, check_integers, compare, refusal
+from foreign_bench import CHANNELS, SAMPLES, at_threshold, check_integers, compare, refusal
 from sinabs import layers
 from sinabs.activation import MaxSpike, MembraneReset, MembraneSubtract, SingleSpike
 from torch import nn
@@ -18,7 +18,7 @@ def drive(module, x):
 
     Not by `record_states`: what `ALIF` records there is changed by its next step.
     """
-    sinabs.reset_states(module)
+    module.reset_states()  # sinabs.reset_states is for what holds layers
     if isinstance(module, layers.ALIF) and module.alpha_syn_calculated is not None:
         return module(x), None  # it forgets its current between two calls
     outs, membranes = [], []
@@ -136,6 +136,15 @@ def test_repeat_and_network_hold_one_module():
         return module(x), None
 
     compare(net, all_steps, dtype=torch.float32, settings="Network of Repeat(Linear), LIF")
+
+
+@pytest.mark.parametrize("reset", [MembraneReset(), MembraneSubtract(), MembraneSubtract(0.5)])
+def test_a_membrane_at_its_threshold_spikes(reset):
+    lif = layers.LIF(tau_mem=7.0, norm_input=False, reset_fn=reset, **ONE)
+    assert at_threshold(lif, drive, 1.0) == 1
+    assert at_threshold(lif, drive, 0.875) == 0
+    adaptive = layers.ALIF(tau_mem=7.0, tau_adapt=3.0, norm_input=False, reset_fn=MembraneReset())
+    assert at_threshold(adaptive, drive, 1.0) == 1
 
 
 REFUSED = {

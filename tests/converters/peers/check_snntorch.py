@@ -6,6 +6,7 @@ import snntorch as snn
 import torch
 from foreign_bench import (
     CHANNELS,
+    at_threshold,
     builder,
     check_integers,
     compare,
@@ -153,6 +154,14 @@ def test_a_whole_network_of_hidden_states():
     # its spikes are always of float32, so a network of float64 does not run
     found = compare(net, drive_hidden, dtype=torch.float32, settings="Linear, Leaky, Synaptic, ...")
     check_integers(found, most=0.1, means=True)
+
+
+@pytest.mark.parametrize("reset", ["subtract", "zero", "none"])
+def test_a_membrane_at_its_threshold_does_not_spike(reset):
+    assert at_threshold(snn.Leaky(0.5, threshold=0.75, reset_mechanism=reset), drive, 0.75) == 0
+    assert at_threshold(snn.Synaptic(0.5, 0.25, threshold=0.5, reset_mechanism=reset,
+                                     reset_delay=reset != "zero"), drive, 0.5) == 0  # fmt: skip
+    assert at_threshold(snn.Leaky(0.5, threshold=0.75, reset_mechanism=reset), drive, 0.875) == 1
 
 
 def _changed():

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from foreign_bench import CHANNELS, check_integers, compare, each_step, graph_of, refusal
+from foreign_bench import (
+    CHANNELS,
+    at_threshold,
+    check_integers,
+    compare,
+    each_step,
+    graph_of,
+    refusal,
+)
 from spikingjelly.activation_based import functional, layer, neuron, surrogate
 from torch import nn
 
@@ -140,6 +148,16 @@ def test_a_whole_network(make, dtype):
     found = compare(prepare(make()), drive_network, dtype=dtype, settings=make.__name__)
     assert np.mean(found.float_trace["m.5" if make is single_steps else "m.1"]) > 0.02
     check_integers(found, most=0.1, means=True)
+
+
+@pytest.mark.parametrize("v_reset", [0.0, None])
+@pytest.mark.parametrize("mode", ["s", "m"])
+def test_a_membrane_at_its_threshold_spikes(v_reset, mode):
+    settings = {"v_reset": v_reset, "step_mode": mode}
+    assert at_threshold(neuron.LIFNode(v_threshold=0.5, **settings), drive, 1.0) == 1
+    assert at_threshold(neuron.LIFNode(v_threshold=0.5, **settings), drive, 0.875) == 0
+    assert at_threshold(neuron.IFNode(**settings), drive, 1.0) == 1
+    assert at_threshold(neuron.ParametricLIFNode(v_threshold=0.5, **settings), drive, 1.0) == 1
 
 
 REFUSED = {

@@ -130,10 +130,18 @@ def test_a_long_table():
                   for step, (x, y) in enumerate(rows[:length])]  # fmt: skip
     Path("a.csv").write_text("\n".join(lines))
     facts, data = check("a.csv", by="none")
-    assert facts.dt == pytest.approx(0.02) and data.channel_names == ("x", "y")
+    assert facts.dt == 0.02 and data.channel_names == ("x", "y")
     shuffled = [lines[0], *(lines[i] for i in (3, 1, 2, 5, 4, 8, 6, 7))]
     Path("a.csv").write_text("\n".join(shuffled))
     check("a.csv", by="none")  # the times order the steps
+
+
+def test_y_is_a_channel_beside_x():
+    Path("a.csv").write_text("sample,x,y\n0,1,2\n0,3,4\n")
+    data = load("a.csv", unit=1.0)
+    assert data.channel_names == ("x", "y") and not data.labeled
+    Path("a.csv").write_text("sample,v,y\n0,1,2.5\n0,3,2.5\n1,3,4\n1,3,4\n")
+    assert load("a.csv", unit=1.0).labels.tolist() == [[2.5], [4]]
 
 
 def test_a_long_table_with_a_label_at_every_step():

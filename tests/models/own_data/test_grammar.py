@@ -103,5 +103,7 @@ def test_only_the_training_part_is_learned_from(tmp_path, monkeypatch):
     a, b = learn("a.npz"), learn("b.npz")
     np.testing.assert_array_equal(a.scaling.unit, b.scaling.unit)
     assert load("a.npz:test", facts=a).take(slice(None)).clipped > 0
+    with pytest.raises(InputError, match="expected at most 34 for training, got 35"):
+        learn("a.npz:train:35")
     with pytest.raises(InputError, match="the training part to learn from, got test"):
         learn("a.npz:test")

@@ -122,3 +122,11 @@ def test_labels_that_the_training_part_does_not_have_are_refused_and_the_remedy_
         facts = learn(file, valid=0.0)
         assert facts.classes == 3
         assert load(f"{file}:test", facts=facts).labels.tolist() == [0, 2]
+
+
+def test_a_class_of_a_group_that_is_not_trained_on_is_known():
+    labels = np.repeat(np.arange(6), 4)  # a class a group
+    source = from_arrays(np.random.default_rng(0).normal(size=(24, 3)), labels, groups=labels)
+    facts = learn(source)
+    train, test = (load(source, facts=facts, split=part) for part in ("train", "test"))
+    assert facts.classes == 6 and not set(train.labels) & set(test.labels)

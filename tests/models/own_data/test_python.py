@@ -158,6 +158,7 @@ def test_torch_data_sets_that_are_something_else():
         ([("text", 1)], "item 0: expected .steps,. or .steps, channels."),
         ([(X[0], 0), (X[0, :, :1], 1)], "item 1: expected 2 channels, got 1"),
         ([(X[0], [0]), (X[0], [1, 2])], "labels: expected one shape"),
+        ([(torch.ones(3, requires_grad=True), 1)], r"give tensors as tensor.detach\(\).cpu"),
     ):
         with pytest.raises(InputError, match=said):
             from_torch_dataset(items)

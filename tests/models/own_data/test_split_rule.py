@@ -100,6 +100,16 @@ def test_an_empty_part_is_refused_and_its_remedy_works():
     assert len(load(source, facts=facts, split="valid")) == 4
 
 
+def test_a_part_for_validation_stays_and_the_test_part_is_cut(tmp_path):
+    file = tmp_path / "a.npz"
+    labels = np.arange(20) % 2
+    np.savez(file, train_inputs=X, train_labels=labels, valid_inputs=X[:6], valid_labels=labels[:6])
+    facts = learn(file, valid=0.5, test=0.2)
+    assert facts.split == "valid=0.0,test=0.2,seed=0,by=label"
+    sizes = [len(load(f"{file}:{part}", facts=facts)) for part in ("train", "valid", "test")]
+    assert sizes == [16, 6, 4]
+
+
 def test_parts_of_a_file_stay_and_only_what_is_missing_is_cut(tmp_path):
     file = tmp_path / "a.npz"
     labels = np.arange(20) % 2

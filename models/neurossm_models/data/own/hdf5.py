@@ -15,6 +15,8 @@ from neurossm_models.data.own.fields import assembled, check_keys, split_key
 from neurossm_models.data.own.source import OwnSource
 from neurossm_models.data.rows import Index, Rows, positions_of
 
+LARGEST = 2**33  # bytes of what is read at once: labels and the like
+
 
 class SlicedRows(Rows):
     """Samples of a data set of an HDF5 file; ``(n, L)`` is one channel."""
@@ -75,14 +77,17 @@ def _array(path: Path, key: str, item: Any) -> Any:
     where = f"{path}: {key}"
     if not isinstance(item, h5py.Dataset) or item.shape is None:
         raise FormatError(where, expected="a data set", got="a group")
+    size = item.size * item.dtype.itemsize
+    if size > LARGEST and split_key(key)[1] != "inputs":
+        got = f"{size / 2**30:.1f} GiB"
+        raise FormatError(where, expected=f"at most {LARGEST >> 30} GiB", got=got)
     if h5py.check_string_dtype(item.dtype) is not None:
         texts = item.asstr()[()]
         return np.asarray(texts, dtype=str)
     if item.dtype.kind == "O":
         raise FormatError(where, expected="a plain array", got="rows of unlike lengths",
                           remedy=stored.RAGGED)  # fmt: skip
-    large = item.size * item.dtype.itemsize > stored.IN_MEMORY
-    if split_key(key)[1] == "inputs" and len(item.shape) in (2, 3) and large:
+    if split_key(key)[1] == "inputs" and len(item.shape) in (2, 3) and size > stored.IN_MEMORY:
         return SlicedRows(path, key, item.shape, item.dtype)
     return np.asarray(item[()])
 

@@ -89,9 +89,13 @@ def learn(
     kind = kind_of_labels(source.where, source.training, task or source.task)
     rule = resolved(source, SplitRule(valid, test, seed, by), kind)
     part, positions = samples_of(source, TRAIN, rule, kind)
+    if asked.count is not None and asked.count > len(positions):
+        got, expected = str(asked.count), f"at most {len(positions)} for training"
+        raise InputError(f"data {asked.text!r}", expected=expected, got=got)
     positions = positions[: asked.count]
     names = class_names_of(kind, part.labels, source.class_names)
-    labels = encoded(source.where, kind, part, names, len(names), source.remedy, positions)
+    every = np.arange(len(part))  # labels say what is asked, whichever sample has them
+    labels = encoded(source.where, kind, part, names, len(names), source.remedy, every)
     looked = positions if not limit else positions[:: -(-len(positions) // limit)]
     found = statistics_of(source.where, part.inputs, looked, part.lengths)
     scaling = None if source.vocabulary else scaling_of(found, bits, per_channel, normalize)
@@ -108,7 +112,7 @@ def learn(
         kind=kind,
         features=source.features,
         scaling=scaling,
-        target=_target(kind, labels, None if part.lengths is None else part.lengths[positions]),
+        target=_target(kind, labels, part.lengths, positions),
         class_names=names,
         channel_names=source.channel_names,
         split=rule.text,
@@ -157,20 +161,25 @@ def _classes(
     if kind in CLASSES:
         found = int(labels.max()) + 1
         if found < 2:
-            got = "labels of none" if not found else "one in the training part"
+            got = "labels of none" if not found else "one"
             raise InputError(f"data {source.where!r}", expected="at least 2 classes", got=got)
         return found
     return int(labels.shape[-1])
 
 
 def _target(
-    kind: str, labels: NDArray[Any] | None, lengths: NDArray[np.int64] | None
+    kind: str,
+    labels: NDArray[Any] | None,
+    lengths: NDArray[np.int64] | None,
+    positions: NDArray[np.int64],
 ) -> TargetScaling | None:
     """Return mean and deviation of the answers of a regression, at the steps that count."""
     if labels is None or kind not in (REGRESSION, STEP_REGRESSION):
         return None
-    counts = inside(lengths, labels.shape[1]) if kind == STEP_REGRESSION else None
-    values = labels if counts is None else np.where(counts[:, :, None], labels, np.nan)
+    values = labels[positions]
+    counts = inside(None if lengths is None else lengths[positions], labels.shape[1])
+    if kind == STEP_REGRESSION and counts is not None:
+        values = np.where(counts[:, :, None], values, np.nan)
     values = values.reshape(-1, values.shape[-1])
     if np.any(np.all(np.isnan(values), axis=0)):
         raise InputError("labels of a regression", expected="numbers", got="none of an output")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 TIME, STEP = "time", "step"
 EVEN = 1e-3  # part of a step that times may be off
+DIGITS = 9  # of a step: differences of times have rounding errors behind them
 
 
 def read_long(
@@ -105,7 +106,9 @@ def _sorted(
             f"data {str(table.path)!r}", expected=f"even distances of {table.header[clock]}",
             got=got, remedy="resample to even steps, or leave the column out: rows in order",
         )  # fmt: skip
-    return order, starts, usual if table.header[clock] == TIME else None
+    if table.header[clock] != TIME:
+        return order, starts, None
+    return order, starts, float(f"{usual:.{DIGITS}g}")
 
 
 def _labels(pieces: list[NDArray[np.str_]]) -> NDArray[np.str_]:

@@ -159,15 +159,24 @@ def _labels(labels: list[Any]) -> NDArray[Any]:
 
 def _sample(items: Any, index: int) -> tuple[NDArray[Any], Any]:
     """Return inputs ``(L, F)`` and label of an item."""
-    item = items[index]
+    where = f"torch Dataset: item {index}"
+    try:
+        item = items[index]
+    except Exception as error:
+        got = f"{type(error).__name__}: {error}"
+        raise InputError(where, expected="an item", got=got) from error
     label = None
     if isinstance(item, tuple | list):
         if len(item) != 2:
-            raise InputError(f"torch Dataset: item {index}", expected="(inputs, label)",
-                             got=f"{len(item)} things")  # fmt: skip
+            got = f"{len(item)} things"
+            raise InputError(where, expected="(inputs, label)", got=got)
         item, label = item
-    values = np.asarray(item)
+    try:
+        values, answer = np.asarray(item), None if label is None else np.asarray(label)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(where, expected="arrays", got=str(error),
+                         remedy="give tensors as tensor.detach().cpu()") from None  # fmt: skip
     if values.dtype.kind not in "biuf" or values.ndim not in (1, 2) or not values.size:
-        raise InputError(f"torch Dataset: item {index}", expected="(steps,) or (steps, channels)",
-                         got=f"{values.dtype} of shape {values.shape}")  # fmt: skip
-    return values.reshape(len(values), -1), None if label is None else np.asarray(label)
+        got = f"{values.dtype} of shape {values.shape}"
+        raise InputError(where, expected="(steps,) or (steps, channels)", got=got)
+    return values.reshape(len(values), -1), answer

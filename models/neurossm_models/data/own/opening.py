@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from neurossm.errors import InputError
+from neurossm.errors import FormatError, InputError
 from neurossm_models.data.own import folder
 from neurossm_models.data.own.source import OwnSource
 from neurossm_models.data.own.spec import PYTHON, SUFFIXES, TONIC, Spec, parse_own
@@ -48,7 +48,12 @@ def opened(spec: Named, root: str | Path | None = None) -> tuple[OwnSource, Spec
     if isinstance(spec, OwnSource):
         return spec, Spec(spec.name, "", spec.where)
     parsed = parse_own(spec)
-    return _source(parsed, root), parsed
+    try:
+        return _source(parsed, root), parsed
+    except OSError as error:
+        got = error.strerror or type(error).__name__
+        where = str(error.filename or parsed.source)
+        raise FormatError(where, expected="something that can be read", got=got) from None
 
 
 def _source(spec: Spec, root: str | Path | None) -> OwnSource:

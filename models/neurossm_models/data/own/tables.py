@@ -123,7 +123,10 @@ def _table(path: Path) -> Table:
         raise FormatError(str(path), expected="rows", got="an empty file")
     first = numbered[0][1]
     delimiter = max(",;\t", key=first.count)
-    rows = list(csv.reader((line for _, line in numbered), delimiter=delimiter))
+    try:
+        rows = list(csv.reader((line for _, line in numbered), delimiter=delimiter))
+    except csv.Error as error:
+        raise FormatError(str(path), expected="cells", got=str(error)) from None
     if len(rows) != len(numbered):
         raise FormatError(str(path), expected="cells of one line", got="a cell over several lines")
     header = [cell.strip().lower() for cell in rows[0]]

@@ -90,6 +90,8 @@ def _form(path: Path) -> _Form:
             clip.getframerate(), clip.getnchannels(), clip.getsampwidth(), clip.getnframes()
         )
         header = path.stat().st_size - form.steps * form.channels * form.width
+    if form.width not in (1, 2, 3, 4):
+        raise FormatError(str(path), expected="samples of 1 to 4 bytes", got=str(form.width))
     if not form.steps:
         raise FormatError(str(path), expected="a recording", got="no samples")
     if header < 0:

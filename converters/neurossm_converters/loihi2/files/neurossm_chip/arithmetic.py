@@ -39,3 +39,15 @@ def truncated(values: Any, bits: int) -> Any:
 def raised(values: Any, finer: Any) -> Any:
     """Return thresholds with `finer` bits of fraction less, rounded up: comparing stays exact."""
     return np.ceil(np.ldexp(np.asarray(values, float), -np.asarray(finer))).astype(np.int64)
+
+
+def to_units(values: Any, unit: Any, offset: Any, largest: int) -> tuple[Any, int]:
+    """Return real values as integers, to nearest (ties to even), and how many were clipped."""
+    units = np.rint((np.asarray(values, float) - offset) / unit)
+    clipped = int(np.count_nonzero(np.abs(units) > largest))
+    return np.clip(units, -largest, largest).astype(np.int64), clipped
+
+
+def are_whole(values: Any) -> bool:
+    """Tell whether real numbers are whole, all of them."""
+    return bool(np.all(np.asarray(values) == np.rint(values)))

@@ -59,7 +59,7 @@ def compare(file: File, network: Network, final: dict[str, Any]) -> Comparison:
             elif name in final:
                 states[name] = final[name][np.newaxis]
     rows = []
-    for name, found in values.items():
+    for name, found in values.items() if file.golden[0].values else ():
         rows.append(_row(name, "values", found, [v.values[name] for v in file.golden]))
     for name, found in states.items():
         golden = [v.states[name] for v in file.golden][-len(found) :]

@@ -1,4 +1,4 @@
-"""The command of a bundle: run the golden vectors, compare, write down what came out."""
+"""The command of a bundle: run golden vectors or one's own inputs, say what came out."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from typing import Any
 import numpy as np
 
 from neurossm_chip import running, temporary
+from neurossm_chip.answers import answers_of, checked_labels, meaning_of, predictions_of, score
 from neurossm_chip.comparing import Comparison, compare, joined
 from neurossm_chip.lava_nodes import DIFFERENCES, Choice, choose
 from neurossm_chip.nssm import File, read
+from neurossm_chip.own import Own, read_own
+from neurossm_chip.own_report import report_own
 from neurossm_chip.plan import make_plan, parts_of
 from neurossm_chip.profiling import Probes
 from neurossm_chip.refusal import Refusal
@@ -28,7 +31,8 @@ EQUAL, DIFFERENT, REFUSED, INTERRUPTED = 0, 1, 2, 130
 def main(arguments: list[str] | None = None) -> int:
     """Run; return 0 for all integers equal, 1 for a difference, 2 for a refusal or a failure.
 
-    With Lava's own neurons a difference is expected: 0 then too.
+    With Lava's own neurons a difference is expected: 0 then too. Own inputs without answers beside
+    them are compared with nothing: 0.
     """
     options = _parser().parse_args(arguments)
     warnings.filterwarnings("ignore", "Changing the sparsity structure")  # inside Lava's Sparse
@@ -48,13 +52,19 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="run.py", description=__doc__)
     add = parser.add_argument
-    add("--target", choices=("lava", "loihi2"), required=True, help="CPU simulator, or the chip")
+    add("--target", choices=("lava", "loihi2"), default="",
+        help="CPU simulator, or the chip (default: the chip where lava-loihi is)")  # fmt: skip
     add("--graph", default=os.path.join(HERE, "graph.nssm"))
     add("--processes", default="ours", help="ours | lava | NODE,NODE: where Lava's own neurons run")
     add("--models", action="append", default=[], metavar="MODULE",
         help="module that registers neuro-core models")  # fmt: skip
     add("--vectors", type=int, default=0, help="run the first so many golden vectors; 0: all")
-    add("--out", default="", help="folder for result.json and result.npz (default: nowhere)")
+    add("--inputs", default="", metavar="FILE",
+        help="own inputs instead: .npy, or .npz with inputs, labels, lengths")  # fmt: skip
+    add("--labels", default="", metavar="FILE", help="of these inputs: .npy or .npz")
+    add("--samples", type=int, default=0, help="the first so many of these inputs; 0: all")
+    add("--out", default="", help="folder for result.json and result.npz, of own inputs"
+        " predictions.csv (default: nowhere)")  # fmt: skip
     add("--profile", action="store_true", help="power, energy and time, with Lava's profiler")
     add("--time-limit", type=float, default=0.0, help="seconds for a run; 0: none")
     add("--check", action="store_true", help="only say whether the graph can be built")
@@ -62,7 +72,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _main(options: argparse.Namespace) -> int:
+    _check(options)
     file = read(options.graph)
+    own = (
+        read_own(file, options.inputs, options.labels, options.samples) if options.inputs else None
+    )
     if options.vectors:
         file = file._replace(golden=file.golden[: options.vectors])
     choices = choose(file, options.processes)
@@ -76,8 +90,11 @@ def _main(options: argparse.Namespace) -> int:
     if options.check:
         print(f"{len(file.nodes)} nodes, latency {max(plan.latencies.values())} steps")
         return EQUAL
+    options.target = options.target or running.default_target()
     running.require(options.target)
     running.load_models(options.models)
+    if own is not None:
+        return _own(file, own, options, choices)
     # Lava's own neurons do not start anew in the middle of a run: a network for each vector
     if choices:
         parts = [([i], file._replace(golden=(vector,))) for i, vector in enumerate(file.golden)]
@@ -86,6 +103,37 @@ def _main(options: argparse.Namespace) -> int:
     about = outcomes[0][1]
     about["seconds"] = sum(each["seconds"] for _, each in outcomes)
     return _report(file, options, choices, comparison, about)
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.samples < 0 or options.vectors < 0:
+        raise Refusal("--samples, --vectors: expected at least 0")
+    if not options.inputs and (options.labels or options.samples):
+        raise Refusal("--labels, --samples: expected --inputs beside it")
+    if options.inputs and options.vectors:
+        raise Refusal("--vectors: expected no --inputs beside it; --samples says how many of these")
+
+
+def _own(file: File, own: Own, options: argparse.Namespace, choices: dict[str, Choice]) -> int:
+    """Run one's own inputs; say how good the answers are, and whether they are those expected."""
+    meaning = meaning_of(file)
+    steps = own.inputs.shape[1]
+    nodes = [node.name for node in file.nodes if node.type == "Input"]
+    # what is no answer is refused before anything runs
+    blank = np.zeros((len(own.inputs), steps, meaning.output.channels), np.int64)
+    empty = predictions_of(meaning, answers_of(meaning, blank, own.lengths))
+    labels = own.labels
+    if labels is not None:
+        labels = checked_labels(meaning, labels, empty, steps)
+        score(meaning, empty, labels, own.lengths)
+    vectors = own.vectors(nodes[0])
+    groups = [(vector,) for vector in vectors] if choices else [vectors]
+    outcomes = [_run(file._replace(golden=golden), options, choices) for golden in groups]
+    sent = np.concatenate([part.values[meaning.output.name] for part, _ in outcomes])
+    about = outcomes[0][1]
+    about["seconds"] = sum(each["seconds"] for _, each in outcomes)
+    answers = answers_of(meaning, sent, own.lengths)
+    return report_own(options, own, meaning, answers, labels, about, bool(choices))
 
 
 def _run(
@@ -108,7 +156,7 @@ def _run(
             "processes": len(network.nodes) + len(network.inner) - _nodes_inside(network),
             "models": _models(network),
         }
-        states = running.final_states(file, network)
+        states = running.final_states(file, network) if file.golden[0].values else {}
         first.stop()
         comparison = compare(file, network, states)
     if probes:

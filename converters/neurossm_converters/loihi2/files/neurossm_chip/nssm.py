@@ -83,11 +83,13 @@ class Golden(NamedTuple):
 
 
 class File(NamedTuple):
-    """The nodes in graph order, the golden vectors, and the hash of the file."""
+    """The nodes in graph order, the golden vectors, the hash of the file, what it says of it."""
 
     nodes: tuple[Node, ...]
     golden: tuple[Golden, ...]
     sha256: str
+    meta: dict[str, Any] = {}  # noqa: RUF012  # nobody writes into it
+    graph_sha256: str = ""
 
     def targets(self, name: str) -> list[Node]:
         """Return the nodes that a node feeds."""
@@ -109,7 +111,10 @@ def read(path: str) -> File:
     if not tree["golden"]:
         raise Refusal(f"{path}: expected golden vectors, got none")
     vectors = tuple(Golden(**tree["golden"][str(n)]) for n in range(len(tree["golden"])))
-    return File(_in_order(_nodes(tree["graph"])), vectors, found)
+    meta = tree["graph"].get("meta", {})
+    return File(
+        _in_order(_nodes(tree["graph"])), vectors, found, meta, _digest(tree["graph"]).hex()
+    )
 
 
 def _tree(group: Any) -> dict[str, Any]:

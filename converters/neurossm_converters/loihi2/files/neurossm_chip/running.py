@@ -59,6 +59,17 @@ def ensure() -> None:
         dataclasses.dataclass = original
 
 
+def default_target() -> str:
+    """Return the chip where lava-loihi is installed, else the simulator, and say so."""
+    require("lava")
+    from lava.utils.loihi import is_installed
+
+    if is_installed():
+        return "loihi2"
+    print("no lava-loihi here: on Lava's CPU simulator (--target lava)", file=sys.stderr)
+    return "lava"
+
+
 def require(target: str) -> None:
     """Refuse in a sentence where Lava, or lava-loihi for the chip, is missing."""
     try:

@@ -1,0 +1,79 @@
+"""Data that a bundle carries: inputs as integers, labels, and what neurossm answers to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.engine import run
+from neurossm.graph import Graph
+from neurossm.interface import EVERY_STEP, Interface
+from neurossm.nodes import format_of
+from neurossm.trace import Trace
+
+DATA = "data.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class BundleData:
+    """What ``run.py --inputs data.npz`` plays and compares.
+
+    Attributes
+    ----------
+    inputs
+        Integers of the graph's one `Input`, ``(B, T, C)``.
+    lengths
+        Steps of each sequence, ``(B,)``.
+    answers
+        Integers of the first output under the graph's readout: ``(B, K)``, or ``(B, T, K)`` where
+        there is one at every step, 0 past the ends.
+    labels
+        Of the task; None where there are none.
+    digest
+        Hash of the graph that answered.
+    """
+
+    inputs: NDArray[np.integer[Any]]
+    lengths: NDArray[np.int64]
+    answers: NDArray[np.int64]
+    labels: NDArray[Any] | None
+    digest: str
+
+    @classmethod
+    def of(
+        cls,
+        graph: Graph,
+        digest: str,
+        inputs: NDArray[np.integer[Any]],
+        lengths: NDArray[np.int64] | None = None,
+        labels: NDArray[Any] | None = None,
+    ) -> BundleData:
+        """Run the fast engine and keep its answers; raises as `neurossm.run`."""
+        trace = run(graph, inputs, "fast", "outputs", lengths=lengths)
+        return cls(inputs, trace.ends, answers_under(graph, trace), labels, digest)
+
+    def write(self, folder: Path) -> None:
+        """Write the file."""
+        arrays = {"inputs": self.inputs, "lengths": self.lengths, "answers": self.answers,
+                  "graph_sha256": np.array(self.digest)}  # fmt: skip
+        if self.labels is not None:
+            arrays["labels"] = self.labels
+        with (folder / DATA).open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # names are not options
+
+
+def answers_under(graph: Graph, trace: Trace) -> NDArray[np.int64]:
+    """Return what each sequence is answered by at the first output, under the graph's readout."""
+    meaning, name = Interface.of(graph), graph.outputs[0]
+    sent = np.asarray(trace.values[name], np.int64)
+    if meaning.readout == "every-step" or meaning.task in EVERY_STEP:
+        return np.where(trace.inside, sent, 0)
+    if format_of(graph.nodes[name]).is_spike:
+        return np.asarray(np.where(trace.inside, sent, 0).sum(axis=1))
+    if meaning.readout == "max":
+        return np.asarray(np.where(trace.inside, sent, np.iinfo(np.int64).min).max(axis=1))
+    return np.asarray(trace.last(name), np.int64)
