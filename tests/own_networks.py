@@ -19,6 +19,30 @@ from neurossm_models import neurons
 from neurossm_models.s4d import S4D as OurS4D
 
 SAMPLES, STEPS, FEATURES = 3, 10, 3
+UNIT = 2.0**-9  # values of the tests: whole parts of it, so every number type holds them
+
+
+class Own(nn.Module):
+    """A forward as a function, and the modules that it calls."""
+
+    def __init__(self, function: Callable[..., Any], **parts: Any) -> None:
+        super().__init__()
+        self.function = function
+        for name, part in parts.items():
+            setattr(self, name, part)
+
+    def forward(self, *args: Tensor, **kwargs: Tensor) -> Any:
+        return self.function(self, *args, **kwargs)
+
+
+def module(function: Callable[..., Any], **parts: Any) -> nn.Module:
+    torch.manual_seed(0)
+    return Own(function, **parts).eval()
+
+
+def example(*shape: int, seed: int = 1) -> Tensor:
+    whole = np.random.default_rng(seed).integers(-1000, 1000, shape or (SAMPLES, 7, FEATURES))
+    return torch.from_numpy(whole * UNIT).float()
 
 
 class Spiking(torch.autograd.Function):
@@ -198,7 +222,7 @@ class OurLayers(nn.Module):
 
 
 @dataclass(frozen=True)
-class Own:
+class Case:
     """A network with its example and the arguments of `from_torch`."""
 
     build: Callable[[], nn.Module]
@@ -212,15 +236,15 @@ def _values() -> Tensor:
 
 CELLS = {Cell: convert_cell}
 NETWORKS = {
-    "skips": Own(Skips, _values),
-    "convolutional": Own(Convolutional, lambda: _values().mT,
+    "skips": Case(Skips, _values),
+    "convolutional": Case(Convolutional, lambda: _values().mT,
                          {"converters": {Diagonal: convert_diagonal}, "layout": "bft"}),
-    "concatenated": Own(Concatenated, _values),
-    "two-inputs": Own(TwoInputs, lambda: (torch.randint(0, 9, (SAMPLES, STEPS)), _values())),
-    "stepping": Own(Stepping, _values, {"converters": CELLS, "step": True, "readout": "mean"}),
-    "looping": Own(Looping, lambda: _values().transpose(0, 1).contiguous().transpose(0, 1),
+    "concatenated": Case(Concatenated, _values),
+    "two-inputs": Case(TwoInputs, lambda: (torch.randint(0, 9, (SAMPLES, STEPS)), _values())),
+    "stepping": Case(Stepping, _values, {"converters": CELLS, "step": True, "readout": "mean"}),
+    "looping": Case(Looping, lambda: _values().transpose(0, 1).contiguous().transpose(0, 1),
                    {"converters": CELLS}),
-    "our-layers": Own(OurLayers, _values),
+    "our-layers": Case(OurLayers, _values),
 }  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -12,6 +14,33 @@ EXACT = ("linear", "linear", "skip", "product", "cat", "chunk", "flipped", "relu
          "scaled", "spikes", "einsum", "heads", "where", "conv", "features", "abs", "running",
          "square")  # fmt: skip
 READOUTS = ("mean", "sum", "last", "max", "every", "head")
+
+
+PLAIN: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "skip": lambda x, y: x - 0.5 * y,
+    "product": lambda x, y: x * y,
+    "cat": lambda x, y: torch.cat([x, y], dim=-1),
+    "chunk": lambda x, _: 2 * x.chunk(2, dim=2)[0] - x.chunk(2, dim=2)[1] / 3,
+    "features": lambda x, _: x[..., ::2] + x[:, :, x.shape[2] // 2 :],
+    "flipped": lambda x, _: torch.flip(x, [-1]) + 0.25,
+    "relu": lambda x, _: F.relu(x),
+    "abs": lambda x, _: (0.1 - x).abs(),
+    "clamp": lambda x, _: x.clamp(-0.5, 0.75),
+    "spikes": lambda x, _: (x > 0.1).float(),
+    "where": lambda x, _: torch.where(x <= 0, 0.5, x),
+    "square": lambda x, _: x**2 - x,
+    "running": lambda x, _: x.cumsum(1),
+}
+
+
+def weighted(kind: str, weight: Tensor, x: Tensor) -> Tensor:
+    """Apply a parameter without a layer."""
+    if kind == "scaled":
+        return weight * x + 0.1
+    if kind == "einsum":
+        return torch.einsum("btf,fg->btg", x, weight)
+    parts = x.unflatten(-1, (2, -1)).movedim(1, 2) * weight
+    return parts.movedim(2, 1).flatten(2)
 
 
 class Program(nn.Module):
@@ -67,47 +96,18 @@ class Program(nn.Module):
         return width
 
     def step(self, kind: str, name: str, x: Tensor, y: Tensor) -> Tensor:
-        match kind:
-            case "linear":
-                return self.layers[name](x)
-            case "conv":
-                return self.layers[name](x.transpose(1, 2)).transpose(1, 2)
-            case "norm":
-                return self.layers[name](x.permute(0, 2, 1)).mT
-            case "skip":
-                return x + y if name[-1] in "02468" else x - 0.5 * y
-            case "product":
-                return x * y
-            case "cat":
-                return torch.cat([x, y], dim=-1)
-            case "chunk":
-                one, two = x.chunk(2, dim=2)
-                return 2 * one - two / 3
-            case "features":
-                return x[..., ::2] + x[:, :, x.shape[2] // 2 :]
-            case "flipped":
-                return torch.flip(x, [-1]) + 0.25
-            case "relu":
-                return F.relu(x)
-            case "abs":
-                return (0.1 - x).abs()
-            case "clamp":
-                return x.clamp(-0.5, 0.75)
-            case "scaled":
-                return getattr(self, name) * x + 0.1
-            case "spikes":
-                return (x > 0.1).float()
-            case "where":
-                return torch.where(x <= 0, 0.5, x)
-            case "einsum":
-                return torch.einsum("btf,fg->btg", x, getattr(self, name))
-            case "heads":
-                parts = x.unflatten(-1, (2, -1)).movedim(1, 2) * getattr(self, name)
-                return parts.movedim(2, 1).flatten(2)
-            case "square":
-                return x**2 - x
-            case _:
-                return x.cumsum(1)
+        if kind in ("linear", "conv", "norm"):
+            return self.layered(kind, self.layers[name], x)
+        if kind in ("scaled", "einsum", "heads"):
+            return weighted(kind, getattr(self, name), x)
+        return PLAIN[kind](x, y)
+
+    def layered(self, kind: str, layer: nn.Module, x: Tensor) -> Tensor:
+        if kind == "linear":
+            return layer(x)
+        if kind == "conv":
+            return layer(x.transpose(1, 2)).transpose(1, 2)
+        return layer(x.permute(0, 2, 1)).mT
 
     def forward(self, x: Tensor) -> Tensor:
         values = [x]

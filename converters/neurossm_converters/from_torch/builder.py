@@ -17,8 +17,9 @@ from neurossm.passes import fold_batch_norm
 from neurossm_converters.from_torch.modules import kind_of, remedy_for
 
 # how a module is added: to which builder, its path, itself, what feeds it; the name of its output.
-# A cell may return a tuple of names, one for each of its results: None for a state
-Converter = Callable[["Builder", str, Any, str], Any]
+# The general way of `from_torch` takes a tuple of names too, one for each result of the module:
+# None for a state
+Converter = Callable[["Builder", str, Any, str], str]
 Reals = NDArray[np.float64]
 
 
@@ -110,8 +111,7 @@ class Builder:
                 got=kind_of(module, same),
                 remedy=remedy_for(module) or known,
             )
-        found = function(self, path, module, source)
-        return str(found[0] if isinstance(found, tuple) else found)
+        return function(self, path, module, source)
 
 
 def require_type(path: str, module: nn.Module, expected: type[nn.Module]) -> None:

@@ -20,7 +20,7 @@ from neurossm_converters.from_torch.traced.signals import (
     constant_rows,
     spread,
 )
-from neurossm_converters.from_torch.traced.walk import Walk, operation
+from neurossm_converters.from_torch.traced.walk import Walk, operation, refusing
 
 NORM = "use BatchNorm1d, which folds into its neighbors"
 LOGITS = "leave it out: the largest logit is the largest probability"
@@ -200,10 +200,19 @@ def gelu(walk: Walk, node: fx.Node, signal: Signal, *, approximate: str = "none"
     return pointwise(walk, node, signal, "gelu", lambda channels: piecewise("gelu", channels))
 
 
-@operation("leaky_relu")
-def leaky_relu(walk: Walk, node: fx.Node, signal: Signal, negative_slope: float = 0.01,
+@operation("maximum", "minimum", "fmax", "fmin")
+def larger(walk: Walk, node: fx.Node, left: Any, right: Any) -> Any:
+    """Take the larger or smaller of two values: one, and by how much the other exceeds it."""
+    sign = 1.0 if "max" in walk.name(node) else -1.0
+    ahead = scaled(walk, added(walk, node, left, scaled(walk, right, -1.0)), sign)
+    above = pointwise(walk, node, ahead, "relu", lambda channels: piecewise("relu", channels))
+    return added(walk, node, right, scaled(walk, above, sign))
+
+
+@operation("leaky_relu", "prelu")
+def leaky_relu(walk: Walk, node: fx.Node, signal: Signal, negative_slope: Any = 0.01,
                inplace: bool = False) -> Signal:  # fmt: skip
-    """Apply a relu with a slope below 0."""
+    """Apply a relu with another slope below 0."""
     slope = _number(negative_slope)
     segments = ([0.0], [slope, 1.0], [0.0, 0.0])
     what = ("leaky_relu", slope)
@@ -241,12 +250,14 @@ def filled(walk: Walk, node: fx.Node, *args: Any, fill_value: Any = None, **__: 
     return torch.full(node.meta["shape"], number, dtype=torch.float64)
 
 
+@refusing
 @operation("softmax", "log_softmax", "argmax")
 def refused_at_the_end(walk: Walk, node: fx.Node, *_: Any, **__: Any) -> Signal:
     """Refuse what belongs behind a network."""
     raise Unfollowed("the logits", walk.name(node), LOGITS)
 
 
+@refusing
 @operation("layer_norm", "group_norm", "instance_norm", "rms_norm", "normalize")
 def refused_norm(walk: Walk, node: fx.Node, *_: Any, **__: Any) -> Signal:
     """Refuse norms that divide by what the moment brings."""

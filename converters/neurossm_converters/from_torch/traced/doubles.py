@@ -15,6 +15,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from neurossm.errors import GraphError
+from neurossm_converters.from_torch.foreign import reset_states
 
 WIDE = {
     torch.float16: torch.float64, torch.bfloat16: torch.float64, torch.float32: torch.float64,
@@ -60,13 +61,12 @@ def fresh(model: nn.Module) -> nn.Module:
     GraphError
         If the module cannot be copied.
     """
-    held = {
+    memo: dict[int, Any] = {
         id(value): value.detach().clone()
         for module in model.modules()
-        for value in vars(module).values()
-        if isinstance(value, torch.Tensor) and value.grad_fn is not None
+        for value in _tensors(list(vars(module).values()))
+        if value.grad_fn is not None
     }  # results of a run that modules keep have a history, which has no copy
-    memo: dict[int, Any] = dict(held)
     try:
         copy = deepcopy(model, memo)
     except Exception as error:
@@ -75,11 +75,20 @@ def fresh(model: nn.Module) -> nn.Module:
                          remedy="take out of it what has no copy, such as locks and generators"
                          ) from None  # fmt: skip
     copy = copy.cpu().double()
+    reset_states(copy)  # of other libraries, which keep them in the module
     for module in copy.modules():
         for name, value in list(vars(module).items()):
             if isinstance(value, torch.Tensor):
                 setattr(module, name, value.cpu().to(WIDE.get(value.dtype, value.dtype)))
     return copy
+
+
+def _tensors(item: Any) -> Iterator[torch.Tensor]:
+    if isinstance(item, torch.Tensor):
+        yield item
+    elif isinstance(item, dict | list | tuple):
+        for part in item.values() if isinstance(item, dict) else item:
+            yield from _tensors(part)
 
 
 def numbers(value: torch.Tensor) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import fx, nn
 
 from neurossm.engine import run
 from neurossm.errors import GraphError
@@ -19,6 +19,11 @@ from neurossm.nodes import Embedding, Input
 from neurossm.passes import fold_batch_norm
 from neurossm_converters.from_torch.blocks import BLOCKS
 from neurossm_converters.from_torch.builder import Builder, Converter
+from neurossm_converters.from_torch.foreign import (
+    foreign_converters,
+    foreign_membranes,
+    foreign_remedies,
+)
 from neurossm_converters.from_torch.layers import LAYERS, REMEDIES
 from neurossm_converters.from_torch.modules import plain
 from neurossm_converters.from_torch.traced import arithmetic, layers, linear, shaping
@@ -26,7 +31,7 @@ from neurossm_converters.from_torch.traced.doubles import fresh, in_double
 from neurossm_converters.from_torch.traced.inputs import Given
 from neurossm_converters.from_torch.traced.proof import TOLERANCE, prove, replayed
 from neurossm_converters.from_torch.traced.recorder import Recorder
-from neurossm_converters.from_torch.traced.results import add_outputs, differing, pruned
+from neurossm_converters.from_torch.traced.results import add_outputs, differing, named, pruned
 from neurossm_converters.from_torch.traced.signals import Signal
 from neurossm_converters.from_torch.traced.walk import MODULES, Walk
 from neurossm_converters.from_torch.traced.wiring import Wiring
@@ -55,7 +60,9 @@ class Export:
         state: tuple[Any, ...],
     ) -> None:  # fmt: skip
         self.own = frozenset(converters)
-        self.converters: dict[type[nn.Module], Converter] = {**LAYERS, **BLOCKS, **converters}
+        self.converters: dict[type[nn.Module], Converter] = {
+            **LAYERS, **BLOCKS, **foreign_converters(), **converters,
+        }  # fmt: skip
         self.model, self.step, self.state = plain(model, self.is_leaf), step, state
         self._given: list[Given] = []
 
@@ -87,10 +94,10 @@ class Export:
         names = {"input": (self.arguments() or ["x"])[0]} if not by_name and len(found) == 1 else {}
         placed = {names.get(item.name, item.name): item for item in found}
         example = {item.name: item.integers for item in found}
-        recorder = Recorder(fresh(self.model), self.is_leaf)
+        recorder = Recorder(self._copied(), self.is_leaf)
         tensors = {name: item.tensor(example[item.name]) for name, item in placed.items()}
         recorded = recorder.record(tensors, self._forward(recorder.model), by_name)
-        walk = self._walk(recorder, found, steps)
+        walk = self._walk(recorder, found, steps, [name for name, _ in named(_results(recorded))])
         inputs = {name: self._input(walk, item) for name, item in placed.items()}
         reads = add_outputs(walk, walk.run(recorded, inputs), readout)
         _refuse_all(walk)
@@ -107,32 +114,49 @@ class Export:
             _check_folded(whole, folded, data)
         return folded
 
+    def _copied(self) -> nn.Module:
+        """Return a copy; where there is none, name the part for which there is a remedy."""
+        try:
+            return fresh(self.model)
+        except GraphError:
+            remedies = {**REMEDIES, **foreign_remedies()}
+            for path, module in self.model.named_modules():
+                if type(module) in remedies and type(module) not in self.converters:
+                    kind = type(module).__name__
+                    raise GraphError(f"module {path!r} ({kind})", expected="one that a graph has",
+                                     got=kind, remedy=remedies[type(module)]) from None  # fmt: skip
+            raise
+
     def _forward(self, model: nn.Module) -> Callable[..., Any]:
         """Return what runs the module on sequences."""
         if not self.step:
             return model
         axes = [item.layout.index("t") for item in self._given]
+        # where it takes no states, it keeps them
+        takes = len(self.arguments()) > len(axes)
 
         def unrolled(*args: Any, **named: Any) -> Any:
             states, answers = self.state, []
             values = (*args, *named.values())
             for t in range(values[0].shape[axes[0]]):
                 now = [value.select(axis, t) for value, axis in zip(values, axes, strict=True)]
-                count = len(args)
-                rest = dict(zip(named, now[count:], strict=True))
-                result = model(*now[:count], *states, **rest)
-                states = tuple(result[1:]) if isinstance(result, tuple | list) else ()
-                answers.append(result[0] if isinstance(result, tuple | list) else result)
+                rest = dict(zip(named, now[len(args) :], strict=True))
+                result = model(*now[: len(args)], *states, **rest)
+                several = isinstance(result, tuple | list)
+                states = tuple(result[1:]) if several and takes else ()
+                answers.append(result[0] if several else result)
             return torch.stack(answers, 1)
 
         return unrolled
 
-    def _walk(self, recorder: Recorder, found: list[Given], steps: int) -> Walk:
-        builder = Builder(self.converters, REMEDIES)
+    def _walk(
+        self, recorder: Recorder, found: list[Given], steps: int, reserved: list[str]
+    ) -> Walk:
+        builder = Builder(self.converters, {**REMEDIES, **foreign_remedies()})
         samples, length = found[0].integers.shape[:2]
         extent = {"b": samples, "t": length}
-        return Walk(builder, Wiring(builder, steps), recorder.modules, recorder.constants,
-                    self.converters, extent, self.own)  # fmt: skip
+        return Walk(builder, Wiring(builder, steps, reserved), recorder.modules, recorder.constants,
+                    self.converters, foreign_membranes(), extent, self.own)  # fmt: skip
 
     def _input(self, walk: Walk, item: Given) -> Signal:
         channels = item.integers.shape[2]
@@ -171,6 +195,10 @@ class Export:
                 got=text, remedy="look for random numbers, writing in place, and values that are"
                 " taken out of tensors",
             )  # fmt: skip
+
+
+def _results(recorded: fx.Graph) -> Any:
+    return next(node.args[0] for node in recorded.nodes if node.op == "output")
 
 
 def _refuse_all(walk: Walk) -> None:

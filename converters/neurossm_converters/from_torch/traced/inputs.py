@@ -18,7 +18,8 @@ from neurossm.errors import InputError
 from neurossm.fixed import Fixed, Scaling
 from neurossm_converters.from_torch.traced.signals import Atom, Dim, simplified
 
-MOST_SAMPLES = 4  # of the example are run
+MOST_SAMPLES = 4  # of the example are run, of long sequences fewer
+MANY_STEPS = 4096
 BITS = 12  # magnitude bits of integers, where nobody says it
 Reals = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -149,7 +150,8 @@ def _one(name: str, value: Any, layout: str | None, scale: Any, bits: int | None
     if tensor.is_complex() or not numbers.size or not np.all(np.isfinite(numbers)):
         raise InputError(where, expected="finite real numbers", got="none, or others")
     shape = numbers.shape[2:]
-    flat = numbers.reshape(*numbers.shape[:2], -1)[:MOST_SAMPLES]
+    most = max(2, min(MOST_SAMPLES, MANY_STEPS // max(numbers.shape[1], 1)))
+    flat = numbers.reshape(*numbers.shape[:2], -1)[:most]
     if len(flat) == 1:
         flat = np.concatenate([flat, flat[:, ::-1]])  # batch and time are told apart by two
     if flat.shape[1] < 2:

@@ -23,7 +23,7 @@ from neurossm_converters.from_torch.traced.signals import (
     reshaped,
     shown,
 )
-from neurossm_converters.from_torch.traced.walk import Walk, layer, operation
+from neurossm_converters.from_torch.traced.walk import Walk, layer, operation, refusing
 
 
 @layer(nn.Linear)
@@ -190,16 +190,23 @@ def _leaky_relu(walk: Walk, node: fx.Node, module: nn.LeakyReLU, signal: Signal)
     return arithmetic.leaky_relu(walk, node, signal, module.negative_slope)
 
 
+@layer(nn.PReLU)
+def _prelu(walk: Walk, node: fx.Node, module: nn.PReLU, signal: Signal) -> Signal:
+    return arithmetic.leaky_relu(walk, node, signal, module.weight)
+
+
 @layer(nn.Hardtanh)
 def _hardtanh(walk: Walk, node: fx.Node, module: nn.Hardtanh, signal: Signal) -> Signal:
     return arithmetic.clamp(walk, node, signal, module.min_val, module.max_val)
 
 
+@refusing
 @layer(nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.RMSNorm)
 def _refused_norm(walk: Walk, node: fx.Node, module: nn.Module, *_: Any) -> Signal:
     raise Unfollowed("a norm by constants", type(module).__name__, arithmetic.NORM)
 
 
+@refusing
 @layer(nn.Softmax, nn.LogSoftmax)
 def _softmax(walk: Walk, node: fx.Node, module: nn.Module, *_: Any) -> Signal:
     raise Unfollowed("the logits", type(module).__name__, arithmetic.LOGITS)

@@ -11,6 +11,7 @@ import numpy as np
 from torch import fx
 
 from neurossm_converters.from_torch.traced.arithmetic import (
+    added,
     constant,
     forced,
     multiply,
@@ -61,6 +62,14 @@ def matmul(walk: Walk, node: fx.Node, left: Any, right: Any) -> Signal:
     if signal is left:
         return affine(walk, node, signal, -1, matrix.T, None)
     return affine(walk, node, signal, -2, matrix, None)
+
+
+@operation("addmm", "baddbmm")
+def addmm(walk: Walk, node: fx.Node, bias: Any, left: Any, right: Any, *, beta: float = 1,
+          alpha: float = 1) -> Any:  # fmt: skip
+    """Multiply by a constant matrix and add."""
+    product = scaled(walk, matmul(walk, node, left, right), alpha)
+    return added(walk, node, product, scaled(walk, bias, beta))
 
 
 @operation("einsum")

@@ -52,7 +52,10 @@ def prove(
     values = {name: np.asarray(found, np.float64) for name, found in trace.values.items()}
     exact = _Exact(graph, walk, values)
     known: dict[fx.Node, Any] = {}
+    done = _unneeded(recorded)
     for node in recorded.nodes:
+        for old in done.get(node, ()):
+            known.pop(old, None)
         if node.op == "placeholder":
             known[node] = tensors[str(node.target)]
             continue
@@ -90,7 +93,10 @@ def replayed(
 ) -> Any:  # fmt: skip
     """Return the results of the recorded calls on other data."""
     known: dict[fx.Node, Any] = {}
+    done = _unneeded(recorded)
     for node in recorded.nodes:
+        for old in done.get(node, ()):
+            known.pop(old, None)
         if node.op == "placeholder":
             known[node] = tensors[str(node.target)]
         elif node.op == "get_attr":
@@ -100,6 +106,18 @@ def replayed(
         else:
             known[node] = call(node, known, modules)
     raise AssertionError("a graph without results")
+
+
+def _unneeded(recorded: fx.Graph) -> dict[fx.Node, list[fx.Node]]:
+    """Return for each node those that nothing from it on needs, to let their values go."""
+    last: dict[fx.Node, fx.Node] = {}
+    for node in recorded.nodes:
+        for source in node.all_input_nodes:
+            last[source] = node
+    found: dict[fx.Node, list[fx.Node]] = {}
+    for source, node in last.items():
+        found.setdefault(node.next, []).append(source)
+    return found
 
 
 class _Exact:

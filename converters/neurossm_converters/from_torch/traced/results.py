@@ -35,7 +35,8 @@ def add_outputs(walk: Walk, results: Any, wanted: str) -> dict[str, str]:
     for name, held in named(results):
         if isinstance(held, Poisoned):
             continue
-        free = walk.wiring.free(name if name not in walk.builder.nodes else f"output.{name}")
+        taken = name in walk.builder.nodes  # by an input
+        free = walk.wiring.free(f"output.{name}") if taken else name
         try:
             found[free] = _add(walk, free, held, wanted)
         except Unfollowed as error:

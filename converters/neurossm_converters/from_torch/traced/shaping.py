@@ -105,6 +105,27 @@ def expand(walk: Walk, node: fx.Node, signal: Signal, *_: Any, **__: Any) -> Sig
     return replace(signal, dims=tuple(dims), rows=signal.rows.select(rows))
 
 
+@operation("repeat", "tile", "repeat_interleave")
+def repeated(walk: Walk, node: fx.Node, signal: Signal, *args: Any, **kwargs: Any) -> Signal:
+    """Repeat features."""
+    shape = tuple(node.meta["shape"])
+    own = ((),) * (len(shape) - len(signal.dims)) + signal.dims
+    sizes = [size_of(dim, walk.extent) for dim in own]
+    for dim, before, after in zip(own, sizes, shape, strict=True):
+        if before != after and not is_feature(dim):
+            raise Unfollowed("features to repeat", shown(dim))
+    # any sample and step will do: what is repeated is not them
+    ids = torch.arange(signal.rows.size).reshape(feature_shape(own))
+    found = getattr(ids.expand(sizes), walk.name(node))(*args, **kwargs)
+    for place, dim in enumerate(own):
+        found = found if is_feature(dim) else found.narrow(place, 0, 1)
+    dims = tuple(
+        dim if not is_feature(dim) else ((size,) if size > 1 else ())
+        for dim, size in zip(own, shape, strict=True)
+    )
+    return _picked(signal, found.numpy(), dims)
+
+
 @operation("flip", "roll", "index_select")
 def moved_features(walk: Walk, node: fx.Node, signal: Signal, *args: Any, **kwargs: Any) -> Signal:
     """Reverse, roll or pick features."""

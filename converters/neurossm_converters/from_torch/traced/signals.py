@@ -254,6 +254,10 @@ def aligned(signals: Sequence[Signal], constants: Sequence[NDArray[np.generic]])
         if not dim and max(sizes, default=1) > 1:
             dim = (max(sizes),)
         dims.append(dim)
+    for atom, word in (("b", "batch"), ("t", "time")):
+        if sum(atom in dim for dim in dims) > 1:
+            raise Unfollowed("the same axis at the same place in both operands",
+                             f"{word} at two places", "transpose one of them")  # fmt: skip
     return tuple(dims)
 
 

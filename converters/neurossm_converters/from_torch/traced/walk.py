@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import permutations
 from typing import Any, TypeVar
 
@@ -27,6 +27,8 @@ Handler = Callable[..., Any]
 Entered = TypeVar("Entered", bound=Handler)
 OPERATIONS: dict[str, Handler] = {}  # of functions and methods of tensors, by name
 MODULES: dict[type[nn.Module], Handler] = {}  # of PyTorch's layers
+# which refuse whatever they are given
+REFUSING: set[Handler] = set()
 UNKNOWN = "write it with supported operations, or put it in a module and give its converter"
 
 
@@ -50,6 +52,12 @@ def layer(*types: type[nn.Module]) -> Callable[[Entered], Entered]:
     return entered
 
 
+def refusing(handler: Entered) -> Entered:
+    """Mark a function that refuses whatever it is given: also behind what is refused already."""
+    REFUSING.add(handler)
+    return handler
+
+
 @dataclass(frozen=True)
 class State:
     """What a cell returns beside its output at a step: only to be passed back to it."""
@@ -57,6 +65,10 @@ class State:
     path: str
     key: bytes
     at: int
+    place: int = field(default=0, compare=False)  # among the results
+    shape: Any = field(default=None, compare=False)
+    last: bool = field(default=False, compare=False)  # of the results
+    signal: Signal | None = field(default=None, compare=False, repr=False)  # that the cell took
 
 
 @dataclass(frozen=True)
@@ -85,6 +97,8 @@ class Walk:
         Name to tensor.
     converters
         Module type to converter; before the table of layers.
+    membranes
+        Module type to the converter of its last result, where somebody uses that as values.
     extent
         Sizes of batch and time.
     values
@@ -100,12 +114,12 @@ class Walk:
     modules: Mapping[str, nn.Module]
     constants: Mapping[str, torch.Tensor]
     converters: Mapping[type[nn.Module], Callable[..., Any]]
+    membranes: Mapping[type[nn.Module], Callable[..., Any]]
     extent: dict[str, int]
     own: frozenset[type[nn.Module]] = frozenset()
     values: dict[fx.Node, Any] = field(default_factory=dict)
     created: dict[fx.Node, tuple[str, ...]] = field(default_factory=dict)
     problems: dict[str, GraphError] = field(default_factory=dict)
-    _calls: dict[tuple[str, bytes], int] = field(default_factory=dict)
 
     @property
     def steps(self) -> int:
@@ -120,7 +134,7 @@ class Walk:
         """Return how the nodes of a call are to be named."""
         path = str(node.meta["path"])
         if node.op == "call_module":
-            return path
+            return path or type(self.modules[path]).__name__.lower()
         name = self.name(node)
         return f"{path}.{name}" if path else name
 
@@ -141,7 +155,7 @@ class Walk:
             elif node.op == "get_attr":
                 self.values[node] = self.constants[node.target]
             elif node.op == "output":
-                return self._known(node.args[0])
+                return pytree.tree_map(self._valued, self._known(node.args[0]))
             else:
                 self.values[node] = self._called(node)
             self.created[node] = tuple(self.builder.nodes)[before:]
@@ -149,7 +163,8 @@ class Walk:
 
     def refuse(self, where: str, error: GraphError) -> None:
         """Collect a refusal."""
-        self.problems.setdefault(f"{where} {error}", error)
+        # the same operation at every step of a loop is one problem
+        self.problems.setdefault(f"{where} {error.expected} {error.remedy}", error)
 
     def _known(self, item: Any) -> Any:
         return fx.node.map_arg(item, lambda node: self.values[node])
@@ -157,10 +172,12 @@ class Walk:
     def _called(self, node: fx.Node) -> Any:
         args, kwargs = self._known(node.args), self._known(node.kwargs)
         leaves = pytree.tree_leaves((args, kwargs, _slices((args, kwargs))))
-        if any(isinstance(leaf, Poisoned) for leaf in leaves):
-            return Poisoned()
+        poisoned = any(isinstance(leaf, Poisoned) for leaf in leaves)
         where = self.where(node)
         try:
+            if poisoned:
+                self._alone(node)
+                return Poisoned()
             piece = node.op == "call_function" and isinstance(args[0] if args else 0, tuple)
             for leaf in leaves:
                 if isinstance(leaf, Useless) and not piece:
@@ -175,14 +192,44 @@ class Walk:
             self.refuse(error.where, error)
         return Poisoned()
 
+    def _alone(self, node: fx.Node) -> None:
+        """Refuse a call that would be refused whatever it is given."""
+        if node.op == "call_module":
+            module = self.modules[str(node.target)]
+            kind = type(module)
+            handler = MODULES.get(kind) if kind not in self.own else None
+            if handler is None:
+                self._converter(module)
+            elif handler in REFUSING:
+                handler(self, node, module)
+        elif self._handler(self.name(node)) in REFUSING:
+            self._handler(self.name(node))(self, node)
+
+    def _handler(self, name: str) -> Handler:
+        handler = OPERATIONS.get(name)
+        if handler is None:
+            raise Unfollowed("an operation that a graph has", name, UNKNOWN)
+        return handler
+
+    def _converter(self, module: nn.Module) -> Callable[..., Any]:
+        converter = self.converters.get(type(module))
+        if converter is None:
+            known = self.builder.remedy(module)
+            raise Unfollowed("a module that a graph has", kind_of(module, type(module).__name__),
+                             remedy_for(module) or known or UNKNOWN)  # fmt: skip
+        return converter
+
     def _function(self, node: fx.Node, args: Any, kwargs: Any, leaves: list[Any]) -> Any:
         if not any(isinstance(leaf, Signal | State) for leaf in leaves):
             with in_double():
                 return node.target(*args, **kwargs)  # type: ignore[operator]
         name = self.name(node)
-        handler = OPERATIONS.get(name)
-        if handler is None:
-            raise Unfollowed("an operation that a graph has", name, UNKNOWN)
+        if isinstance(args[0], State) and name in ("detach", "clone", "contiguous"):
+            return args[0]
+        args, kwargs = pytree.tree_map(self._valued, (args, kwargs)) if (
+            name != "getitem"
+        ) else (tuple(map(self._valued, args)), kwargs)  # fmt: skip
+        handler = self._handler(name)
         args, kwargs = _positional(args, kwargs)
         _check_arguments(handler, self, node, args, kwargs)
         return handler(self, node, *args, **kwargs)
@@ -194,11 +241,8 @@ class Walk:
             handler = MODULES[kind]
             _check_arguments(handler, self, node, (module, *args), kwargs)
             return handler(self, node, module, *args, **kwargs)
-        converter = self.converters.get(kind)
-        if converter is None:
-            known = self.builder.remedy(module)
-            raise Unfollowed("a module that a graph has", kind_of(module, kind.__name__),
-                             remedy_for(module) or known or UNKNOWN)  # fmt: skip
+        converter = self._converter(module)
+        args = (*map(self._valued, args[:1]), *args[1:])
         if not args or not isinstance(args[0], Signal):
             raise Unfollowed("an input that depends on the input of the network",
                              "a constant, or one by name only")  # fmt: skip
@@ -214,8 +258,8 @@ class Walk:
         self._check_states(path, signal, pytree.tree_leaves((args[1:], kwargs)))
 
         def make() -> Any:
-            source = self.wiring.node(signal.rows, f"{path}.in")
-            found = converter(self.builder, self.wiring.free(path), module, source)
+            source = self.wiring.node(signal.rows, f"{self.hint(node)}.in")
+            found = converter(self.builder, self.wiring.free(self.hint(node)), module, source)
             return found if isinstance(found, tuple) else (found,)
 
         names = self.wiring.once(("module", path, signal.rows.key), make)
@@ -233,13 +277,33 @@ class Walk:
             if name is not None:
                 results.append(self._sent(signal, name, shape))
             else:
-                state = State(path, signal.rows.key, last)
-                results.append(pytree.tree_map(lambda _, s=state: s, shape, is_leaf=_is_shape))
+                results.append(pytree.tree_map(
+                    lambda size, n=place: State(path, signal.rows.key, last, n, size,
+                                                n == len(shapes) - 1, signal),
+                    shape, is_leaf=_is_shape,
+                ))  # fmt: skip
         return tuple(results)
 
+    def _valued(self, item: Any) -> Any:
+        """Return a state as the values that its cell sends, where they can be had."""
+        if not isinstance(item, State) or not item.last or item.signal is None:
+            return item
+        module, signal = self.modules[item.path], item.signal
+        converter = self.membranes.get(type(module))
+        if converter is None or type(module) in self.own:
+            return item
+
+        def make() -> Any:
+            source = self.wiring.node(signal.rows, f"{item.path}.in")
+            return converter(self.builder, item.path, module, source)
+
+        name = self.wiring.once(("membrane", item.path, item.key), make)
+        found = self._sent(signal, name, item.shape)
+        return found if signal.at is not None else replace(found, at=None)
+
     def _check_states(self, path: str, signal: Signal, states: list[Any]) -> None:
-        """Check that a cell is called at every step, with its own state of the step before."""
-        key, found = (path, signal.rows.key), [s for s in states if isinstance(s, Signal | State)]
+        """Check that a cell is given its own state of the step before, or at first none of ours."""
+        found = [state for state in states if isinstance(state, Signal | State)]
         if any(isinstance(state, Signal) for state in found):
             raise Unfollowed("one input, and states", "two inputs that depend on the data",
                              "concatenate them, or write the module without a converter"
@@ -249,9 +313,6 @@ class Walk:
         if any(state != expected for state in found) or (found and at == 0):
             raise Unfollowed("its own state of the step before", "another",
                              "pass back what the cell returned last")  # fmt: skip
-        if at not in (0, self._calls.get(key, 0)):
-            raise Unfollowed("a call at every step from the first", f"one at step {at}")
-        self._calls[key] = at + 1
 
     def _sent(self, signal: Signal, name: str, shape: Any) -> Signal:
         """Return what a node sends as a tensor of this shape."""

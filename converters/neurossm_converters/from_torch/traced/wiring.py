@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
@@ -33,16 +33,18 @@ class Wiring:
         What the nodes are added to.
     steps
         Length T of a sequence.
+    reserved
+        Names that are kept for outputs.
     """
 
-    def __init__(self, builder: Builder, steps: int) -> None:
-        self.builder, self.steps = builder, steps
+    def __init__(self, builder: Builder, steps: int, reserved: Iterable[str] = ()) -> None:
+        self.builder, self.steps, self._reserved = builder, steps, frozenset(reserved)
         self._made: dict[Any, Any] = {}
 
     def free(self, hint: str) -> str:
         """Return a name that is not taken yet."""
         hint, name, count = hint[:180], hint[:180], 1
-        while name in self.builder.nodes:
+        while name in self.builder.nodes or name in self._reserved:
             count += 1
             name = f"{hint}.{count}"
         return name
