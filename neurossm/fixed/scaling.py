@@ -94,8 +94,9 @@ class Scaling:
         if np.issubdtype(array.dtype, np.integer) and self.is_identity:
             return array.astype(np.int64)
         units = array.astype(np.float64)
-        units -= self.offset
-        units /= self.unit
+        with np.errstate(over="ignore"):  # refused below
+            units -= self.offset
+            units /= self.unit
         np.rint(units, out=units)
         if not np.all(np.isfinite(units)):
             got = f"{int(np.count_nonzero(~np.isfinite(units)))} that are not"

@@ -58,7 +58,7 @@ WRONG = [
     (("export", "{run}", "-o", "{tmp}/x", "--nir", "maybe"), "expected strict | auto | off"),
     (("export", "{tmp}/none", "-o", "{tmp}/x"), "expected a run folder or the name"),
     # diff
-    (("diff", "{floating}", "{integer}"), "expected --data NAME:SPLIT:N to run them on"),
+    (("diff", "{floating}", "{integer}"), "expected --data NAME:SPLIT:N or PATH"),
     ((*DIFF, "--tolerance", "-1"), "got -1"),
     ((*DIFF, "--tolerance", "nan"), "got nan"),
     # training

@@ -4,6 +4,7 @@ import warnings
 import wave
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -30,6 +31,11 @@ def whole(name: str) -> bytes:
         np.savez(name, inputs=X, labels=Y)
     elif name == "a.npy":
         np.save(name, X)
+    elif name == "a.h5":
+        with h5py.File(name, "w") as file:
+            file.create_dataset("inputs", data=X, chunks=(2, 4, 2), compression="gzip")
+            file["labels"] = Y
+            file["class_names"] = np.array(["a", "b"]).astype(h5py.string_dtype())
     elif name.endswith("wav"):
         Path(name).parent.mkdir(parents=True)
         with wave.open(name, "wb") as clip:
@@ -42,7 +48,7 @@ def whole(name: str) -> bytes:
     return Path(name).read_bytes()
 
 
-@pytest.mark.parametrize("name", ["a.npz", "a.npy", "w/train/a/1.wav", *TEXTS])
+@pytest.mark.parametrize("name", ["a.npz", "a.npy", "a.h5", "w/train/a/1.wav", *TEXTS])
 def test_changed_bytes(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     if name == "a.arff":

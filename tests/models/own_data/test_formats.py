@@ -2,6 +2,7 @@
 
 import gzip
 import struct
+import sys
 import wave
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 
+from neurossm.extras import MissingExtra
 from neurossm_models.data import learn, load
 
 # three sequences of two channels; the second is shorter
@@ -215,6 +217,14 @@ def test_the_arff_of_the_archives_with_one_and_with_more_channels():
                               "'1,2,3\\n4,5,6',x\n'7,8,9\\n1,1,1',y\n")  # fmt: skip
     values, *_ = real("b.arff")
     assert values.tolist() == [[[1, 4], [2, 5], [3, 6]], [[7, 1], [8, 1], [9, 1]]]
+
+
+def test_arff_without_scipy_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy.io", None)
+    with pytest.raises(
+        MissingExtra, match=r"package scipy, got none; pip install 'neurossm\[data\]'"
+    ):
+        learn("a.arff")
 
 
 def write_wav(path: Path, samples, rate=8000, width=2):

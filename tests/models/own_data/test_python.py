@@ -189,8 +189,20 @@ def test_events_of_tonic_are_counted_in_bins_of_4_ms(monkeypatch, tmp_path):
         def __getitem__(self, index):
             return self.items[index]
 
+    class Cochlea(Cam):
+        sensor_size = (3, 1, 1)
+
+        def __init__(self, save_to, split):
+            heard = np.zeros(2, [("t", np.int64), ("x", np.int64), ("p", np.int64)])
+            heard["t"], heard["x"], heard["p"] = [50_000, 54_000], [2, 0], 1
+            self.items = [(heard, np.int64(label)) for label in (0, 1)]
+
+    class Pictures(Cam):
+        def __init__(self, save_to, train=True):
+            self.items = [(np.ones((2, 2)), 0)]
+
     datasets = types.ModuleType("tonic.datasets")
-    datasets.Cam = Cam
+    datasets.Cam, datasets.Cochlea, datasets.Pictures = Cam, Cochlea, Pictures
     monkeypatch.setitem(sys.modules, "tonic", types.ModuleType("tonic"))
     monkeypatch.setitem(sys.modules, "tonic.datasets", datasets)
     facts = learn("tonic:Cam", valid=0.0, root=tmp_path)
@@ -200,5 +212,9 @@ def test_events_of_tonic_are_counted_in_bins_of_4_ms(monkeypatch, tmp_path):
                for step, channel in np.argwhere(data.inputs[0])}  # fmt: skip
     # channel = (y * 3 + x) * 2 + p
     assert counted == {(0, 2): 2, (1, 11): 1, (5, 1): 1}
-    with pytest.raises(InputError, match="expected one of Cam, got 'Other'"):
+    data = load("tonic:Cochlea:valid", tmp_path, facts=learn("tonic:Cochlea", root=tmp_path))
+    assert data.inputs[0].tolist() == [[0, 0, 1], [1, 0, 0]]
+    with pytest.raises(InputError, match="t, x, p, and a class, got ndarray with none"):
+        learn("tonic:Pictures", root=tmp_path)
+    with pytest.raises(InputError, match="expected one of Cam, Cochlea, Pictures, got 'Other'"):
         learn("tonic:Other", root=tmp_path)

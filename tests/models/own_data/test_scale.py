@@ -128,6 +128,17 @@ def test_a_number_that_is_not_finite_is_found_where_it_is(bad):
     learn(from_arrays(x, LABELS, lengths=[2] * 8), **WHOLE)  # behind the sequence nobody asks
 
 
+def test_numbers_that_are_too_large_are_refused():
+    x = np.random.default_rng(0).normal(size=(8, 4))
+    facts = facts_of(x)
+    x[3, 1] = 1e200
+    with pytest.raises(FormatError, match=r"can be squared, got 1e\+200; give values in"):
+        facts_of(x)
+    x[3, 1] = 1.7e308
+    with pytest.raises(InputError, match="expected finite numbers"):
+        load(from_arrays(x, LABELS), facts=facts).take(slice(None))
+
+
 def test_targets_of_a_regression_are_scaled_to_mean_and_deviation():
     y = np.array([[10.0, 1], [14, 1], [10, 1], [14, np.nan]])
     facts = learn(from_arrays(np.ones((4, 3)), y), **WHOLE)

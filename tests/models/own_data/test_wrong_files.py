@@ -162,6 +162,12 @@ def test_what_is_no_such_file():
     refused("g.h5", FormatError, "inputs: expected a data set, got a group")
 
 
+def test_more_than_a_file_can_hold():
+    with h5py.File("a.h5", "w") as file:
+        file.create_dataset("inputs", (10**9, 10), float, chunks=(100, 10))
+    refused("a.h5", FormatError, "bytes in this file, got float64 of shape (1000000000, 10)")
+
+
 def test_a_packed_array_that_is_too_large_is_refused_and_the_remedy_works(monkeypatch):
     from neurossm_models.data.own import npz, stored
 

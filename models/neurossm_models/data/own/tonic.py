@@ -1,7 +1,7 @@
 """``tonic:NAME``: recordings of event cameras and spiking cochleas through the package tonic.
 
-Events are counted in bins of `BIN` seconds, one channel a place and polarity. Other bins, crops and
-pooling: a function of one's own with tonic's transforms, as ``py:file.py:function``.
+Events are counted in bins of `BIN` seconds from the first on, one channel a place and polarity.
+Other bins, crops and pooling: a function of one's own with tonic's transforms (`py:file.py:name`).
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from neurossm_models.data.rows import Index, Rows, positions_of
 
 BIN = 4e-3  # seconds
 _MICROSECONDS = 1e-6  # tonic's unit of time
+_OTHERS = "write a function that returns arrays: py:file.py:function"
 
 
 class Events(Rows):
@@ -98,26 +99,36 @@ def _parts(where: str, maker: Any, folder: str) -> dict[str, Any]:
 
 
 def _part(where: str, items: Any, maker: Any) -> Part:
-    sensor = tuple(int(size) for size in getattr(items, "sensor_size", None) or maker.sensor_size)
+    sensor = getattr(items, "sensor_size", None) or getattr(maker, "sensor_size", None)
+    if sensor is None:
+        raise InputError(where, expected="recordings of one size", got="several", remedy=_OTHERS)
     lengths, labels = np.zeros(len(items), np.int64), []
     for index in range(len(items)):
         events, label = items[index][0], items[index][1]
-        if not len(events):
-            raise InputError(f"{where}: sample {index}", expected="events", got="none")
+        names = getattr(getattr(events, "dtype", None), "names", None) or ()
+        if not {"t", "x", "p"} <= set(names) or not len(events) or np.ndim(label):
+            got = f"{type(events).__name__} with {', '.join(names) or 'none'}, {label!r}"
+            expected = "events with t, x, p, and a class"
+            raise InputError(f"{where}: sample {index}", expected=expected, got=got, remedy=_OTHERS)
         lengths[index] = int(_bins(events).max()) + 1
         labels.append(label)
-    return Part(Events(items, lengths, sensor), np.array(labels), lengths)
+    return Part(Events(items, lengths, tuple(map(int, sensor))), np.array(labels), lengths)
 
 
 def _bins(events: Any) -> NDArray[np.int64]:
-    return np.asarray(events["t"] * (_MICROSECONDS / BIN), dtype=np.float64).astype(np.int64)
+    """Return the bin of each event, from the first one on, as tonic's ``ToFrame`` counts."""
+    times = np.asarray(events["t"], dtype=np.float64)
+    return np.asarray((times - times.min()) * (_MICROSECONDS / BIN)).astype(np.int64)
 
 
 def _channels(events: Any, sensor: tuple[int, ...]) -> NDArray[np.int64]:
-    """Return the channel of each event: place by place, polarities together."""
-    axes = [axis for axis in ("y", "x", "p") if axis in events.dtype.names]
+    """Return the channel of each event: place by place, polarities together.
+
+    An axis of size 1 is none: the cochleas' polarity is always 1 there.
+    """
     sizes = dict(zip(("x", "y", "p"), sensor, strict=True))
     found = np.zeros(len(events), np.int64)
-    for axis in axes:
-        found = found * sizes[axis] + np.asarray(events[axis], np.int64)
+    for axis in ("y", "x", "p"):
+        if sizes[axis] > 1:
+            found = found * sizes[axis] + np.asarray(events[axis], np.int64)
     return found
