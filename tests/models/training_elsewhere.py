@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pretend_device
+import small_sets
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-import small_sets
 from neurossm_models.train import Trainer, load_recipe
 from neurossm_models.train.own_data import facts_for
 from neurossm_models.train.parallel import Group

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from neurossm.errors import FormatError
 
 ACCURACY, MSE, R2, PERPLEXITY, MACRO_F1 = "accuracy", "mse", "r2", "perplexity", "macro_f1"
+MAIN_VALUES = (ACCURACY, MSE, R2, PERPLEXITY, MACRO_F1)
 LOWER_IS_BETTER = (MSE, PERPLEXITY)
 _PERCENT = (ACCURACY, "balanced_accuracy", "subset_accuracy")
 _NAMES = {

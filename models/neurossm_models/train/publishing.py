@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+import math
 from pathlib import Path
 
 from neurossm.errors import FormatError, InputError
 from neurossm_models.config import NetworkConfig
 from neurossm_models.network import BLOCKS
-from neurossm_models.tasks.scores import ACCURACY, better, named
+from neurossm_models.tasks.scores import ACCURACY, MAIN_VALUES, better, named
 from neurossm_models.train.checkpoint import replace_file
 from neurossm_models.train.evaluation import CHECKPOINTS, evaluate, load_model
 from neurossm_models.train.finetune_config import BEFORE
@@ -92,8 +93,9 @@ def _before(folder: Path, main: str) -> float | None:
 
 def measured_by(log: Log) -> str:
     """Return the name of the value that chose the best epoch of a log."""
-    names = [name for line in log for name in line if name.startswith("held_out_")]
-    return next((n.removeprefix("held_out_") for n in names if n != "held_out_loss"), ACCURACY)
+    known = [f"held_out_{name}" for name in MAIN_VALUES]
+    names = [name for line in log for name in line if name in known]
+    return names[0].removeprefix("held_out_") if names else ACCURACY
 
 
 def _best(log: Log, main: str, ties: bool) -> dict[str, float]:
@@ -101,10 +103,14 @@ def _best(log: Log, main: str, ties: bool) -> dict[str, float]:
     found = log[0]
     for line in log[1:]:
         value, before = line[f"held_out_{main}"], found[f"held_out_{main}"]
-        less = ties and value == before and line["held_out_loss"] < found["held_out_loss"]
+        less = ties and value == before and _loss(line) < _loss(found)
         if better(main, value, before) or less:
             found = line
     return found
+
+
+def _loss(line: dict[str, float]) -> float:
+    return line.get("held_out_loss", math.inf)
 
 
 def model_card(
@@ -295,4 +301,8 @@ def read_history(folder: Path) -> Log:
 
 def read_log(path: Path) -> Log:
     """Return the lines of ``log.jsonl``; raises as `read_rows`."""
-    return [record for _, record in read_rows(path, _LOG)]
+    records = [record for _, record in read_rows(path, _LOG)]
+    kinds: dict[str, type] = {**_LOG, f"held_out_{measured_by(records)}": float}
+    if any("held_out_loss" in record for record in records):
+        kinds["held_out_loss"] = float
+    return [record for _, record in read_rows(path, kinds)]

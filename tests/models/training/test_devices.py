@@ -79,7 +79,9 @@ def test_only_products_are_of_the_narrow_type():
 
 def test_bfloat16_is_refused_where_it_is_not(monkeypatch):
     check_precision_of(torch.device("cpu"), "float32")
-    with pytest.raises(InputError, match=r"precision: expected float32 on cpu, got bfloat16; --set"):
+    with pytest.raises(
+        InputError, match=r"precision: expected float32 on cpu, got bfloat16; --set"
+    ):
         check_precision_of(torch.device("cpu"), "bfloat16")
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
     with pytest.raises(InputError, match="expected a GPU that has bfloat16"):
