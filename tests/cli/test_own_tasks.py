@@ -281,6 +281,18 @@ def test_axes_weights_and_steps_of_a_module(here, neurossm):
                  f"{graph}.csv")  # fmt: skip
     assert rows("m.csv") == rows("f.csv")
     assert load("m.nssm").dt == 0.02 and load("f.nssm").dt == 0.01
+    # a module that takes values less their mean over their deviation, as training feeds its own
+    made = neurossm("export", "first.py:build", "--data", "imu.npz", "--layout", "tbf",
+                    "--weights", "w.pt", "--normalize", "standard", "-o", "s.nssm")  # fmt: skip
+    assert made.status == 0
+    neurossm(
+        "run", "s.nssm", "--engine", "float", "--data", "imu.npz:all", "--predictions", "s.npz"
+    )
+    scaling, (values, _, lengths) = Interface.of(load("s.nssm")).scaling, recordings()
+    seen = (values - scaling.offset) / scaling.unit * scaling.scale
+    means = np.stack([v[:n].mean(axis=0) for v, n in zip(seen, lengths, strict=True)])
+    answered = np.load("s.npz")["answers"]
+    np.testing.assert_allclose(answered, means + np.array([-9.8, 0, 0.5]), atol=5e-3)
 
 
 def test_what_a_file_is_taken_for(here, neurossm):
