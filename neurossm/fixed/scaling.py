@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from neurossm.errors import InputError
 
 Reals = NDArray[np.float64]
+_IN_CACHE = 2**15  # values that become integers in one piece
 MOST_BITS = 23  # magnitude bits: a graded message has 24 with its sign
 
 
@@ -69,9 +70,19 @@ class Scaling:
         InputError
             For another number of channels, and for values that are not finite.
         """
-        units = self._units(values)
-        clipped = int(np.count_nonzero(np.abs(units) > self.largest))
-        return np.clip(units, -self.largest, self.largest).astype(np.int32), clipped
+        array = np.asarray(values)
+        _check_channels("values", array, len(self.unit))
+        channels, clipped = len(self.unit), 0
+        found = np.empty(array.shape, dtype=np.int32)
+        rows, into = array.reshape(-1, channels), found.reshape(-1, channels)
+        size = max(1, _IN_CACHE // channels)
+        for first in range(0, len(rows), size):
+            units = self._units(rows[first : first + size])
+            if units.size and max(-units.min(), units.max()) > self.largest:
+                clipped += int(np.count_nonzero(np.abs(units) > self.largest))
+                units = np.clip(units, -self.largest, self.largest)
+            into[first : first + size] = units
+        return found, clipped
 
     def beyond(self, values: ArrayLike) -> NDArray[np.bool_]:
         """Tell which real values ``(..., F)`` are clipped; raises as `to_integers`."""
@@ -82,10 +93,13 @@ class Scaling:
         _check_channels("values", array, len(self.unit))
         if np.issubdtype(array.dtype, np.integer) and self.is_identity:
             return array.astype(np.int64)
-        units = np.rint((array.astype(np.float64) - self.offset) / self.unit)
-        wrong = int(np.count_nonzero(~np.isfinite(units)))
-        if wrong:
-            got = f"{wrong} that are not"
+        units = array.astype(np.float64)
+        with np.errstate(over="ignore"):  # refused below
+            units -= self.offset
+            units /= self.unit
+        np.rint(units, out=units)
+        if not np.all(np.isfinite(units)):
+            got = f"{int(np.count_nonzero(~np.isfinite(units)))} that are not"
             raise InputError("values", expected="finite numbers", got=got)
         return np.asarray(units)
 

@@ -172,7 +172,7 @@ SPIKES = np.ones((3, 4, 2), bool)
         ("own.npz", {"inputs": SPIKES[0, 0]}, InputError, "samples x steps x channels"),
         ("own.npz", {"inputs": SPIKES / 2}, InputError, "got 0.5 among float64; divide by"),
         ("own.npz", {"inputs": np.array([None])}, FormatError, "plain arrays"),
-        ("own.npz", {"inputs": SPIKES, "labels": [1, 2]}, InputError, "labels: expected shape (3, "),
+        ("own.npz", {"inputs": SPIKES, "labels": [1, 2]}, InputError, "labels: expected shape (3,"),
         ("own.npz", {"inputs": SPIKES, "lengths": [1, 2, 5]}, InputError, "1 to 4 steps"),
         ("own.npz", {"inputs": SPIKES, "dt": [1, 2]}, FormatError, "dt: expected one number"),
         ("own.npz", {"inputs": SPIKES, "dt": 0.0}, InputError, "dt: expected a finite number"),

@@ -2,7 +2,14 @@
 
 from neurossm_models.data.dataset import Dataset, data_root
 from neurossm_models.data.download import fetch
-from neurossm_models.data.own import is_own, learn, task_from_json, task_to_json
+from neurossm_models.data.own import (
+    from_arrays,
+    from_torch_dataset,
+    is_own,
+    learn,
+    task_from_json,
+    task_to_json,
+)
 from neurossm_models.data.registry import Entry, load, registry, splits
 from neurossm_models.data.task import Task, task
 
@@ -12,6 +19,8 @@ __all__ = [
     "Task",
     "data_root",
     "fetch",
+    "from_arrays",
+    "from_torch_dataset",
     "is_own",
     "learn",
     "load",

@@ -207,7 +207,7 @@ class Dataset:
         last[:, -1] = True
         following = np.roll(inputs, -1, axis=1)
         if self.vocabulary:
-            return np.where(last, NOTHING, following[:, :, 0])
+            return np.where(last, NOTHING, following[:, :, 0].astype(np.int64))
         return np.where(last[:, :, None], np.nan, following * self.factors)
 
     def trimmed(self) -> Dataset:

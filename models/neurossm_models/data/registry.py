@@ -115,7 +115,7 @@ def load(
         If a file is damaged.
     """
     if isinstance(spec, OwnSource) or is_own(spec):
-        return load_own(spec, unit, vocabulary, facts=facts, split=split)
+        return load_own(spec, unit, vocabulary, root=root, facts=facts, split=split)
     check_path("data", spec)
     name, part, count = parse(os.fspath(spec))
     dataset = _held_out(name, root) if part == HELD_OUT else _load(name, part, root, count)

@@ -100,7 +100,9 @@ class Integers(Rows):
     def counted(self, index: Index) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
         """Return the samples of an index, and which of their values were clipped."""
         values = self._rows[index]
-        return self._scaling.to_integers(values)[0], self._scaling.beyond(values)
+        integers, clipped = self._scaling.to_integers(values)
+        beyond = self._scaling.beyond(values) if clipped else np.zeros(integers.shape, np.bool_)
+        return integers, beyond
 
     def selected(self, positions: NDArray[np.int64]) -> Integers:
         """Return some of the samples, by their positions."""

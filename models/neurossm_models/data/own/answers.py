@@ -160,7 +160,7 @@ def _indices(
     if labels.dtype.kind != "U":
         got = str(labels.dtype)
         raise InputError(f"{where}: labels", expected="integers, real numbers or texts", got=got)
-    return _by_name(where, _clean(labels), names, remedy, positions)
+    return _by_name(where, np.char.strip(labels), names, remedy, positions)
 
 
 def _by_name(
@@ -170,13 +170,15 @@ def _by_name(
     known = {name: index for index, name in enumerate(names)}
     known.update(dict.fromkeys(NO_LABEL, NOTHING))
     found, inverse = np.unique(labels, return_inverse=True)
-    for name in found:
-        if str(name) not in known:
+    plain = [str(name) for name in found]
+    plain = [name if name in known else _whole(name) for name in plain]
+    for name, meant in zip(found, plain, strict=True):
+        if meant not in known:
             at = positions[int(np.argwhere(labels == name)[0][0])]
             shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
             raise InputError(f"{where}: label of sample {at}", expected=f"one of {shown or 'none'}",
                              got=repr(str(name)), remedy=remedy)  # fmt: skip
-    places = np.array([known[str(name)] for name in found], dtype=np.int64)
+    places = np.array([known[name] for name in plain], dtype=np.int64)
     return places[inverse].reshape(labels.shape)
 
 
@@ -204,8 +206,16 @@ def _clean(labels: NDArray[Any]) -> NDArray[Any]:
     stripped = np.char.strip(labels)
     if _numbers(stripped) != "i":
         return stripped
-    whole = [text if text in NO_LABEL else str(int(float(text))) for text in stripped.ravel()]
-    return np.array(whole, dtype=str).reshape(labels.shape)
+    return np.array([_whole(text) for text in stripped.ravel()], dtype=str).reshape(labels.shape)
+
+
+def _whole(text: str) -> str:
+    """Return ``1`` of ``1.0``, and any other text as it is."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return str(int(number)) if np.isfinite(number) and number == int(number) else text
 
 
 def _numbers(labels: NDArray[Any]) -> str:

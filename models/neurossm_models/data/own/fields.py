@@ -27,7 +27,8 @@ def check_keys(where: str, keys: list[str]) -> None:
     inputs = [key for key in keys if split_key(key)[1] == "inputs"]
     mixed = "inputs" in keys and len(inputs) > 1
     if unknown or not inputs or mixed:
-        got = f"{unknown[0]!r}" if unknown else f"inputs and {inputs[-1]}" if mixed else "no inputs"
+        other = next((key for key in inputs if key != "inputs"), "")
+        got = f"{unknown[0]!r}" if unknown else f"inputs and {other}" if mixed else "no inputs"
         expected = f"arrays named {', '.join(KNOWN)}"
         expected += f"; or {', '.join(ARRAYS)} of each part with {' | '.join(_PREFIXES)} in front"
         raise FormatError(where, expected=expected, got=got)

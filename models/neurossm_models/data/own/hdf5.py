@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,9 @@ from neurossm_models.data.own.fields import assembled, check_keys, split_key
 from neurossm_models.data.own.source import OwnSource
 from neurossm_models.data.rows import Index, Rows, positions_of
 
+LARGEST = 2**33  # bytes of what is read at once: labels and the like
+EXPANDS = 1100  # times that deflate makes of zeros: more was never written
+
 
 class SlicedRows(Rows):
     """Samples of a data set of an HDF5 file; ``(n, L)`` is one channel."""
@@ -23,8 +25,6 @@ class SlicedRows(Rows):
     def __init__(self, path: Path, key: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self._path, self._key, self.dtype = path, key, dtype
         self._shape = (*shape, 1) if len(shape) == 2 else shape
-        self._file: h5py.File | None = None
-        self._process = 0
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -36,25 +36,18 @@ class SlicedRows(Rows):
         positions = positions_of(index, len(self))
         wanted, place = np.unique(positions, return_inverse=True)
         found = np.empty((len(wanted), *self._shape[1:]), self.dtype)
-        data = self._data()
         try:
-            for first, last in stored.runs(wanted):
-                start = int(wanted[first])
-                piece = data[start : start + last - first]
-                found[first:last] = piece.reshape(last - first, *self._shape[1:])
-        except OSError as error:
+            with h5py.File(self._path, "r") as file:
+                data = file[self._key]
+                for first, last in stored.runs(wanted):
+                    start = int(wanted[first])
+                    piece = data[start : start + last - first]
+                    found[first:last] = piece.reshape(last - first, *self._shape[1:])
+        except (OSError, KeyError, ValueError) as error:
             got = str(error)
             where = f"{self._path}: {self._key}"
             raise FormatError(where, expected="an HDF5 file that is whole", got=got) from None
         return found if len(wanted) == len(positions) and _rising(place) else found[place]
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None}
-
-    def _data(self) -> h5py.Dataset:
-        if self._file is None or self._process != os.getpid():
-            self._file, self._process = h5py.File(self._path, "r"), os.getpid()
-        return self._file[self._key]
 
 
 def read(path: Path) -> OwnSource:
@@ -72,12 +65,13 @@ def read(path: Path) -> OwnSource:
         raise InputError(f"data {str(path)!r}", expected="an HDF5 file", got=got)
     try:
         with h5py.File(path, "r") as file:
-            check_keys(str(path), list(file))
+            check_keys(str(path), [str(key) for key in file])  # bytes where it is no text
             found = {key: _array(path, key, item) for key, item in file.items()}
-    except (OSError, RuntimeError, KeyError) as error:
-        raise FormatError(
-            str(path), expected="an HDF5 file that is whole", got=str(error)
-        ) from None
+    except (FormatError, InputError):
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+        got = str(error)
+        raise FormatError(str(path), expected="an HDF5 file that is whole", got=got) from None
     return assembled(path.name, str(path), found)
 
 
@@ -85,14 +79,20 @@ def _array(path: Path, key: str, item: Any) -> Any:
     where = f"{path}: {key}"
     if not isinstance(item, h5py.Dataset) or item.shape is None:
         raise FormatError(where, expected="a data set", got="a group")
+    size = item.size * item.dtype.itemsize
+    most = EXPANDS * path.stat().st_size
+    if split_key(key)[1] != "inputs":
+        most = min(most, LARGEST)
+    if size > most:
+        expected = f"at most {most:,} bytes in this file"
+        raise FormatError(where, expected=expected, got=f"{item.dtype} of shape {item.shape}")
     if h5py.check_string_dtype(item.dtype) is not None:
         texts = item.asstr()[()]
         return np.asarray(texts, dtype=str)
     if item.dtype.kind == "O":
         raise FormatError(where, expected="a plain array", got="rows of unlike lengths",
                           remedy=stored.RAGGED)  # fmt: skip
-    large = item.size * item.dtype.itemsize > stored.IN_MEMORY
-    if split_key(key)[1] == "inputs" and len(item.shape) in (2, 3) and large:
+    if split_key(key)[1] == "inputs" and len(item.shape) in (2, 3) and size > stored.IN_MEMORY:
         return SlicedRows(path, key, item.shape, item.dtype)
     return np.asarray(item[()])
 

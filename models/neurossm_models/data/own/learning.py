@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from neurossm_models.data.own.answers import CLASSES, class_names_of, encoded, k
 from neurossm_models.data.own.opening import opened
 from neurossm_models.data.own.parts import resolved, samples_of
 from neurossm_models.data.own.scale import AUTO, NORMALIZE, PER_CHANNEL, STANDARD, scaling_of
-from neurossm_models.data.own.source import OwnSource, Part
+from neurossm_models.data.own.source import OwnSource
 from neurossm_models.data.own.spec import TRAIN
 from neurossm_models.data.own.split import SplitRule
 from neurossm_models.data.own.statistics import Statistics, statistics_of
@@ -42,8 +43,11 @@ def learn(
     seed: int = 0,
     by: str = "",
     limit: int = 0,
+    root: str | Path | None = None,
 ) -> Task:
     """Return the facts of data of one's own, from one pass over its training part.
+
+    Only the steps of the longest sequence are those of all parts.
 
     Parameters
     ----------
@@ -62,6 +66,8 @@ def learn(
         How parts are cut that the data do not have; see `SplitRule`.
     limit
         Look at no more than so many samples, evenly spread; 0: all of the training part.
+    root
+        Data root, where packages keep their data sets.
 
     Raises
     ------
@@ -76,22 +82,26 @@ def learn(
     check_whole("limit", limit, 0)
     if bits > MOST_BITS:
         raise InputError("bits", expected=f"1 to {MOST_BITS}", got=str(bits))
-    source, asked = opened(spec)
+    source, asked = opened(spec, root)
     if asked.split not in ("", TRAIN):
         raise InputError(f"data {asked.text!r}", expected="the training part to learn from",
                          got=asked.split)  # fmt: skip
-    kind = kind_of_labels(source.where, source.training, task)
+    kind = kind_of_labels(source.where, source.training, task or source.task)
     rule = resolved(source, SplitRule(valid, test, seed, by), kind)
     part, positions = samples_of(source, TRAIN, rule, kind)
+    if asked.count is not None and asked.count > len(positions):
+        got, expected = str(asked.count), f"at most {len(positions)} for training"
+        raise InputError(f"data {asked.text!r}", expected=expected, got=got)
     positions = positions[: asked.count]
     names = class_names_of(kind, part.labels, source.class_names)
-    labels = encoded(source.where, kind, part, names, len(names), source.remedy, positions)
+    every = np.arange(len(part))  # labels say what is asked, whichever sample has them
+    labels = encoded(source.where, kind, part, names, len(names), source.remedy, every)
     looked = positions if not limit else positions[:: -(-len(positions) // limit)]
     found = statistics_of(source.where, part.inputs, looked, part.lengths)
     scaling = None if source.vocabulary else scaling_of(found, bits, per_channel, normalize)
     _check_tokens(source, found)
     return Task(
-        steps=_longest(part, positions),
+        steps=_longest(source),
         scale=common_scale(scaling),
         classes=_classes(source, kind, labels, names),
         vocabulary=source.vocabulary,
@@ -102,7 +112,7 @@ def learn(
         kind=kind,
         features=source.features,
         scaling=scaling,
-        target=_target(kind, labels, None if part.lengths is None else part.lengths[positions]),
+        target=_target(kind, labels, part.lengths, positions),
         class_names=names,
         channel_names=source.channel_names,
         split=rule.text,
@@ -120,10 +130,12 @@ def _pairs(source: OwnSource) -> bool:
     return source.vocabulary > 0 and source.features == 2
 
 
-def _longest(part: Part, positions: NDArray[np.int64]) -> int:
-    if part.lengths is None:
-        return int(part.inputs.shape[1])
-    return int(part.lengths[positions].max())
+def _longest(source: OwnSource) -> int:
+    """Return the steps of the longest sequence of all parts: a shape, not learned."""
+    return max(
+        int(part.inputs.shape[1] if part.lengths is None else part.lengths.max())
+        for part in source.parts.values()
+    )
 
 
 def _check_tokens(source: OwnSource, found: Statistics) -> None:
@@ -149,20 +161,25 @@ def _classes(
     if kind in CLASSES:
         found = int(labels.max()) + 1
         if found < 2:
-            got = "labels of none" if not found else "one in the training part"
+            got = "labels of none" if not found else "one"
             raise InputError(f"data {source.where!r}", expected="at least 2 classes", got=got)
         return found
     return int(labels.shape[-1])
 
 
 def _target(
-    kind: str, labels: NDArray[Any] | None, lengths: NDArray[np.int64] | None
+    kind: str,
+    labels: NDArray[Any] | None,
+    lengths: NDArray[np.int64] | None,
+    positions: NDArray[np.int64],
 ) -> TargetScaling | None:
     """Return mean and deviation of the answers of a regression, at the steps that count."""
     if labels is None or kind not in (REGRESSION, STEP_REGRESSION):
         return None
-    counts = inside(lengths, labels.shape[1]) if kind == STEP_REGRESSION else None
-    values = labels if counts is None else np.where(counts[:, :, None], labels, np.nan)
+    values = labels[positions]
+    counts = inside(None if lengths is None else lengths[positions], labels.shape[1])
+    if kind == STEP_REGRESSION and counts is not None:
+        values = np.where(counts[:, :, None], values, np.nan)
     values = values.reshape(-1, values.shape[-1])
     if np.any(np.all(np.isnan(values), axis=0)):
         raise InputError("labels of a regression", expected="numbers", got="none of an output")

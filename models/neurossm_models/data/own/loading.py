@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ def load_own(
     unit: float | None = None,
     vocabulary: int = 0,
     *,
+    root: str | Path | None = None,
     facts: Task | None = None,
     split: str = "",
 ) -> Dataset:
@@ -50,6 +52,8 @@ def load_own(
         unit already (or in their own ``scale``); others are divided by it and rounded.
     vocabulary
         Without facts: the tokens of the network's input, where the data do not say theirs.
+    root
+        Data root, where packages keep their data sets.
     facts
         What was learned from the training part: scale, classes, task, split.
     split
@@ -62,9 +66,9 @@ def load_own(
     FormatError
         If a file is damaged.
     """
-    source, asked = opened(spec)
+    source, asked = opened(spec, root)
     split = asked.split or split
-    task = "" if facts is None else facts.kind
+    task = source.task if facts is None else facts.kind
     kind = kind_of_labels(source.where, next(iter(source.parts.values())), task)
     part, positions = _chosen(source, asked.text, split, facts, kind)
     if asked.count is not None:

@@ -6,15 +6,11 @@ packed ones (`numpy.savez_compressed`) cannot be, and are read at once.
 
 from __future__ import annotations
 
-import io
 import struct
 import zipfile
 import zlib
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from neurossm.errors import FormatError, InputError
 from neurossm_models.data.own import stored
@@ -71,17 +67,7 @@ def _array(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Any:
             got=f"one of {info.file_size / 2**30:.1f} GiB",
             remedy="save it as it is with np.savez, or as .npy or .h5: these are read in pieces",
         )  # fmt: skip
-    return _unpacked(where, archive.read(info))
-
-
-def _unpacked(where: str, content: bytes) -> NDArray[Any]:
-    try:
-        return np.asarray(np.load(io.BytesIO(content), allow_pickle=False))
-    except ValueError as error:
-        if "Object arrays" not in str(error):
-            raise
-        raise FormatError(where, expected="a NumPy .npz file of plain arrays", got="objects",
-                          remedy=stored.RAGGED) from None  # fmt: skip
+    return stored.unpacked_array(archive.read(info), where)
 
 
 def _begin(path: Path, info: zipfile.ZipInfo) -> int:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-from neurossm.errors import InputError
+from neurossm.errors import FormatError, InputError
+from neurossm_models.data.own import folder
 from neurossm_models.data.own.source import OwnSource
 from neurossm_models.data.own.spec import PYTHON, SUFFIXES, TONIC, Spec, parse_own
 
@@ -17,13 +18,25 @@ _READERS = {
     ".npy": "npy",
     ".h5": "hdf5",
     ".hdf5": "hdf5",
+    ".csv": "tables",
+    ".tsv": "ucr",
+    ".ts": "ts",
+    ".arff": "arff",
+    ".txt": "text",
 }
 
 Named = str | os.PathLike[str] | OwnSource
 
 
-def opened(spec: Named) -> tuple[OwnSource, Spec]:
+def opened(spec: Named, root: str | Path | None = None) -> tuple[OwnSource, Spec]:
     """Return the source of data of one's own, and which part of it is asked for.
+
+    Parameters
+    ----------
+    spec
+        What `is_own`, or a source.
+    root
+        Data root, where packages keep their data sets.
 
     Raises
     ------
@@ -35,15 +48,27 @@ def opened(spec: Named) -> tuple[OwnSource, Spec]:
     if isinstance(spec, OwnSource):
         return spec, Spec(spec.name, "", spec.where)
     parsed = parse_own(spec)
-    return _source(parsed), parsed
+    try:
+        return _source(parsed, root), parsed
+    except OSError as error:
+        got = error.strerror or type(error).__name__
+        where = str(error.filename or parsed.source)
+        raise FormatError(where, expected="something that can be read", got=got) from None
 
 
-def _source(spec: Spec) -> OwnSource:
-    if spec.scheme in (PYTHON, TONIC):
-        raise InputError(f"data {spec.text!r}", expected="a path")
+def _source(spec: Spec, root: str | Path | None) -> OwnSource:
+    if spec.scheme == PYTHON:
+        return import_module("neurossm_models.data.own.function").read(spec.source)  # type: ignore[no-any-return]
+    if spec.scheme == TONIC:
+        return import_module("neurossm_models.data.own.tonic").read(spec.source, root)  # type: ignore[no-any-return]
     path = Path(spec.source).expanduser()
     if path.suffix.lower() in SUFFIXES and not path.is_dir():
         return _reader(path.suffix.lower())(path)
+    if path.is_dir():
+        return folder.read(path, _reader)
+    pair = folder.read_pair(path, _reader)
+    if pair is not None:
+        return pair
     expected = f"a file that ends in {', '.join(SUFFIXES)}, or a folder"
     got = "no such file or folder" if not path.exists() else f"{path.suffix or 'no ending'}"
     raise InputError(f"data {spec.text!r}", expected=expected, got=got)

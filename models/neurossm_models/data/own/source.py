@@ -64,6 +64,8 @@ class OwnSource:
         As of a `Dataset`; None, 0 and empty where nothing is said.
     channel_names, class_names
         Empty where they have none.
+    task
+        The kind of task, where the format says it.
     remedy
         How labels that the training part does not hold are made known, in a file of this format.
     """
@@ -78,6 +80,7 @@ class OwnSource:
     provenance: str = ""
     channel_names: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
+    task: str = ""
     remedy: str = field(default="leave these samples out", kw_only=True)
 
     def __post_init__(self) -> None:
@@ -147,6 +150,12 @@ def _check_counts(where: str, part: Part) -> None:
         if not array.ndim or len(array) != len(part):
             raise InputError(f"{where}: {name}", expected=f"shape ({len(part)}, ...), one a sample",
                              got=f"shape {array.shape}")  # fmt: skip
-    if part.lengths is not None and part.lengths.dtype.kind not in "iu":
+    if part.lengths is None:
+        return
+    if part.lengths.dtype.kind not in "iu":
         got = str(part.lengths.dtype)
         raise FormatError(f"{where}: lengths", expected="integers", got=got)
+    low, high, steps = int(part.lengths.min()), int(part.lengths.max()), part.inputs.shape[1]
+    if low < 1 or high > steps:
+        got = f"{low} to {high}"
+        raise InputError(f"{where}: lengths", expected=f"1 to {steps} steps", got=got)

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurossm.errors import FormatError
 from neurossm_models.data.own.values import check_finite, inside, pieces
 from neurossm_models.data.rows import Rows
 
 Reals = NDArray[np.float64]
+LARGEST = 1e300  # of a sum of squares
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +71,15 @@ def statistics_of(
         flat = _counting(where, values, some, lengths)
         whole = whole and (not real or bool(np.all(flat == np.trunc(flat))))
         size = len(flat)
-        own = flat.mean(axis=0, dtype=np.float64)
-        spread = np.square(flat - own).sum(axis=0)
-        shift, total = own - mean, count + size
-        squares += spread + shift**2 * (count * size / total)
+        with np.errstate(over="ignore", invalid="ignore"):
+            own = flat.mean(axis=0, dtype=np.float64)
+            spread = np.square(flat - own).sum(axis=0)
+            shift, total = own - mean, count + size
+            squares += spread + shift**2 * (count * size / total)
+        if not np.all(squares < LARGEST):
+            got = f"{float(np.abs(flat).max()):g}"
+            raise FormatError(f"{where}: inputs", expected="numbers that can be squared", got=got,
+                              remedy="give values in another unit")  # fmt: skip
         mean += shift * (size / total)
         low = np.minimum(low, flat.min(axis=0))
         high = np.maximum(high, flat.max(axis=0))

@@ -5,9 +5,11 @@ Read, not mapped: pages of a memory map stay in the process, and a file that was
 
 from __future__ import annotations
 
+import io
 import itertools
 import math
-import os
+from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,8 +31,6 @@ class StoredRows(Rows):
         self._path, self._offset, self.dtype = path, offset, dtype
         self._shape = (*shape, 1) if len(shape) == 2 else shape
         self._bytes = math.prod(self._shape[1:]) * dtype.itemsize
-        self._file: BinaryIO | None = None
-        self._process = 0
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -45,22 +45,22 @@ class StoredRows(Rows):
         in_order = bool(np.all(order == np.arange(len(order))))
         into = found if in_order else np.empty_like(found)
         flat = into.reshape(len(positions), -1).view(np.uint8) if found.size else into
-        for first, last in runs(positions[order]):
-            self._read(flat[first:last], int(positions[order[first]]))
+        try:
+            with self._path.open("rb", buffering=0) as file:
+                for first, last in runs(positions[order]):
+                    self._read(file, flat[first:last], int(positions[order[first]]))
+        except OSError as error:
+            got = error.strerror or type(error).__name__
+            raise FormatError(str(self._path), expected="a readable file", got=got) from None
         if not in_order:
             found[order] = into
         return found
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_file": None}
-
-    def _read(self, into: NDArray[np.uint8], first: int) -> None:
-        if self._file is None or self._process != os.getpid():
-            self._file, self._process = self._path.open("rb", buffering=0), os.getpid()
-        start, view, done = self._offset + first * self._bytes, memoryview(into).cast("B")  # type: ignore[arg-type], 0
-        self._file.seek(start)
+    def _read(self, file: FileIO, into: NDArray[np.uint8], first: int) -> None:
+        start, view, done = self._offset + first * self._bytes, memoryview(into.data).cast("B"), 0
+        file.seek(start)
         while done < len(view):
-            count = self._file.readinto(view[done:])  # type: ignore[attr-defined]
+            count = file.readinto(view[done:])
             if not count:
                 got = f"its end in sample {first + done // self._bytes}"
                 expected = f"{self._bytes} bytes a sample"
@@ -75,6 +75,61 @@ def runs(positions: NDArray[np.int64]) -> list[tuple[int, int]]:
     breaks = np.flatnonzero(np.diff(positions) != 1) + 1
     edges = [0, *breaks.tolist(), len(positions)]
     return list(itertools.pairwise(edges))
+
+
+@dataclass(frozen=True)
+class Head:
+    """What stands in front of an array of the NumPy format, and where its values begin."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype[Any]
+    begin: int
+
+    @property
+    def size(self) -> int:
+        """Bytes of the values."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def shaped(self, flat: NDArray[Any]) -> NDArray[Any]:
+        """Return values that lie one behind the other as the array."""
+        if self.fortran:
+            return flat.reshape(self.shape[::-1]).transpose()
+        return flat.reshape(self.shape)
+
+
+def head_of(file: BinaryIO, size: int, where: str) -> Head:
+    """Return what an array says that begins where a file stands and has so many bytes.
+
+    Raises
+    ------
+    FormatError
+        If it is no such array, holds objects, or has not the bytes that it says.
+    """
+    start, form = file.tell(), np.lib.format
+    try:
+        read: Any = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}
+        shape, fortran, dtype = read[form.read_magic(file)](file)  # type: ignore[no-untyped-call]
+    except Exception as error:  # the header is a Python literal: anything may be wrong with it
+        got = str(error) or type(error).__name__
+        raise FormatError(where, expected="an array as NumPy saves it", got=got) from None
+    if dtype.hasobject:
+        raise FormatError(where, expected="plain arrays of numbers or texts", got="objects",
+                          remedy=RAGGED)  # fmt: skip
+    head = Head(shape, fortran, dtype, file.tell())
+    there = size - (head.begin - start)
+    if head.size != there:
+        expected = f"{head.size} bytes for {dtype} of shape {shape}"
+        raise FormatError(where, expected=expected, got=f"{there} bytes")
+    return head
+
+
+def unpacked_array(content: bytes, where: str) -> NDArray[Any]:
+    """Return the array of the NumPy format that bytes are; `FormatError` as of `head_of`."""
+    head = head_of(io.BytesIO(content), len(content), where)
+    if not head.size:
+        return np.empty(head.shape, head.dtype)
+    return head.shaped(np.frombuffer(content, head.dtype, offset=head.begin))
 
 
 def stored_array(
@@ -94,36 +149,17 @@ def stored_array(
     Raises
     ------
     FormatError
-        If it is no such array, holds objects, or has not the bytes that it says.
+        As of `head_of`.
     """
     with path.open("rb") as file:
         file.seek(offset)
-        try:
-            shape, fortran, dtype = _header(file)
-        except (ValueError, KeyError) as error:
-            got = str(error)
-            raise FormatError(where, expected="an array as NumPy saves it", got=got) from None
-        if dtype.hasobject:
-            raise FormatError(where, expected="a plain array of numbers or texts", got="objects",
-                              remedy=RAGGED)  # fmt: skip
-        begin = file.tell()
-        wanted = math.prod(shape) * dtype.itemsize
-        if wanted != size - (begin - offset):
-            expected = f"{wanted} bytes for {dtype} of shape {shape}"
-            raise FormatError(where, expected=expected, got=f"{size - (begin - offset)} bytes")
-        values = len(shape) in (2, 3) and not fortran and dtype.kind in "biuf"
-        if not (lazy and values and wanted > IN_MEMORY):
-            flat = np.fromfile(file, dtype=dtype, count=math.prod(shape))
-            return flat.reshape(shape[::-1]).transpose() if fortran else flat.reshape(shape)
-    return StoredRows(path, begin, dtype, shape)
-
-
-def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Return shape, order (whether Fortran's) and type that stand in front of an array."""
-    form: Any = np.lib.format  # its functions have no types
-    readers = {(1, 0): form.read_array_header_1_0, (2, 0): form.read_array_header_2_0}
-    shape, fortran, dtype = readers[form.read_magic(file)](file)
-    return shape, fortran, dtype
+        head = head_of(file, size, where)
+        values = len(head.shape) in (2, 3) and not head.fortran and head.dtype.kind in "biuf"
+        if lazy and values and head.size > IN_MEMORY:
+            return StoredRows(path, head.begin, head.dtype, head.shape)
+        if not head.size:
+            return np.empty(head.shape, head.dtype)
+        return head.shaped(np.fromfile(file, head.dtype, math.prod(head.shape)))
 
 
 RAGGED = (

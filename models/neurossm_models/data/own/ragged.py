@@ -1,0 +1,93 @@
+"""Sequences of unlike lengths as one array, and what the readers of texts have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.errors import FormatError, InputError
+
+
+def padded(
+    where: str, sequences: Sequence[NDArray[Any]]
+) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
+    """Return sequences ``(L_i, F)`` as ``(n, L, F)`` padded with 0, and their lengths if unlike.
+
+    Raises
+    ------
+    FormatError
+        For none, an empty one, and unlike numbers of channels.
+    """
+    if not len(sequences):
+        raise FormatError(where, expected="samples", got="none")
+    channels = sequences[0].shape[1]
+    for index, sequence in enumerate(sequences):
+        if sequence.shape[1] != channels:
+            raise FormatError(f"{where}: sample {index}", expected=f"{channels} channels",
+                              got=str(sequence.shape[1]))  # fmt: skip
+        if not len(sequence):
+            raise FormatError(f"{where}: sample {index}", expected="steps", got="none")
+    lengths = np.array([len(sequence) for sequence in sequences], np.int64)
+    if np.all(lengths == lengths[0]):
+        return np.stack(sequences), None
+    found = np.zeros((len(sequences), int(lengths.max()), channels), sequences[0].dtype)
+    for row, sequence in zip(found, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    return found, lengths
+
+
+def text_lines(path: Path, kind: str) -> Iterator[tuple[int, str]]:
+    """Yield number, from 1, and text of the lines of a file.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    FormatError
+        If it is not UTF-8.
+    """
+    if not path.is_file():
+        got = "a folder" if path.is_dir() else "no such file"
+        raise InputError(f"data {str(path)!r}", expected=kind, got=got)
+    try:
+        with path.open(encoding="utf-8-sig", newline=None) as file:
+            yield from enumerate((line.rstrip("\n") for line in file), start=1)
+    except UnicodeDecodeError as error:
+        got = f"byte {error.object[error.start]:#04x} at {error.start}"
+        raise FormatError(str(path), expected=f"{kind} in UTF-8", got=got) from None
+    except OSError as error:
+        got = error.strerror or type(error).__name__
+        raise FormatError(str(path), expected="a readable file", got=got) from None
+
+
+def numbers_of(where: str, cells: Sequence[str], first_column: int = 1) -> NDArray[np.float64]:
+    """Return the numbers that cells are, nan where there is none (empty, ``?``, ``NaN``).
+
+    Raises
+    ------
+    FormatError
+        That names the column of the first cell that is no number.
+    """
+    try:
+        return np.array(cells, dtype=np.float64)
+    except ValueError:
+        found = []
+        for column, cell in enumerate(cells, start=first_column):
+            text = cell.strip()
+            try:
+                found.append(np.nan if text in ("", "?") else float(text))
+            except ValueError:
+                raise FormatError(f"{where}, column {column}", expected="a number",
+                                  got=repr(cell)) from None  # fmt: skip
+        return np.array(found)
+
+
+def without_end(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a sequence ``(L,)`` or ``(L, F)`` without the nan at its end, which is padding."""
+    there = ~np.isnan(values) if values.ndim == 1 else ~np.all(np.isnan(values), axis=1)
+    found = np.flatnonzero(there)
+    return values[: int(found[-1]) + 1] if len(found) else values[:0]

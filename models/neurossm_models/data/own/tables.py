@@ -1,0 +1,168 @@
+"""Comma-separated files, wide (a sequence a row) or long (a step a row).
+
+Cells are separated by the one of ``, ; TAB`` that the first line has most of. A first line with a
+cell that is no number is a header.
+
+Wide: the column headed ``label``, or else ``class``, ``target`` or ``y`` (not beside ``x``), is the
+label; ``group`` or ``subject`` is the group. Without such a heading a first or last column of texts
+is the label; else there are none. Empty cells at the end of a row are padding.
+
+Long: there is a column ``sample``. ``time`` (seconds, evenly spaced) or ``step`` orders the steps
+of a sample; the rest are channels, but for ``label`` and ``group`` as above. A label that changes
+within a sample is one at every step.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.errors import FormatError, InputError
+from neurossm_models.data.own.long_table import read_long
+from neurossm_models.data.own.ragged import numbers_of, padded, text_lines, without_end
+from neurossm_models.data.own.source import WHOLE, OwnSource, Part
+
+AXIS = "y"  # beside x it is a channel
+LABELS = ("label", "class", "target", AXIS)
+GROUPS = ("group", "subject")
+SAMPLES = ("sample",)
+_REMEDY = "add a first line that names the columns, with one called label"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file as cells.
+
+    Attributes
+    ----------
+    path
+        Of the file.
+    header
+        Names of the columns in lower case; empty where it has none.
+    rows, lines
+        Cells of each row, and the line that it stands in.
+    """
+
+    path: Path
+    header: list[str]
+    rows: list[list[str]]
+    lines: list[int]
+
+    def column(self, names: Sequence[str]) -> int | None:
+        """Return which column has the first of these names that is there, None if none is."""
+        for name in names:
+            if self.header.count(name) > 1:
+                got = str(self.header.count(name))
+                raise FormatError(f"{self.path}: line 1", expected=f"one column {name}", got=got)
+            if name in self.header and not (name == AXIS and "x" in self.header):
+                return self.header.index(name)
+        return None
+
+    def texts(self, column: int | None) -> NDArray[np.str_] | None:
+        """Return the cells of a column."""
+        if column is None:
+            return None
+        return np.array([row[column].strip() for row in self.rows], dtype=str)
+
+    def where(self, row: int) -> str:
+        """Return how errors call a row."""
+        return f"{self.path}: line {self.lines[row]}"
+
+
+def read(path: Path) -> OwnSource:
+    """Return the source of a ``.csv`` file.
+
+    Raises
+    ------
+    InputError
+        If there is no such file.
+    FormatError
+        For a cell that is no number, with line and column, and rows that do not fit.
+    """
+    table = _table(path)
+    if table.column(SAMPLES) is not None:
+        return read_long(table, SAMPLES, LABELS, GROUPS)
+    label, group = table.column(LABELS), table.column(GROUPS)
+    if label is None:
+        label = _column_of_texts(table, group)
+    channels = [index for index in range(len(table.rows[0])) if index not in (label, group)]
+    if not channels:
+        raise FormatError(str(path), expected="columns of values", got="none")
+    sequences = []
+    for row, cells in enumerate(table.rows):
+        values = _row(table.where(row), cells, channels)
+        if not len(values):
+            raise FormatError(table.where(row), expected="values", got="none")
+        gaps = np.flatnonzero(np.isnan(values))
+        if len(gaps):
+            where = f"{table.where(row)}, column {channels[int(gaps[0])] + 1}"
+            raise FormatError(where, expected="a number", got=repr(cells[channels[int(gaps[0])]]))
+        sequences.append(values[:, None])
+    inputs, lengths = padded(str(path), sequences)
+    part = Part(inputs, table.texts(label), lengths, table.texts(group))
+    return OwnSource(path.name, str(path), {WHOLE: part}, provenance=str(path))
+
+
+def _row(where: str, cells: list[str], channels: list[int]) -> NDArray[np.float64]:
+    try:
+        found = np.array([cells[index] for index in channels], dtype=np.float64)
+    except ValueError:
+        found = np.array([numbers_of(where, [cells[index]], index + 1)[0] for index in channels])
+    return without_end(found)
+
+
+def _table(path: Path) -> Table:
+    lines = list(text_lines(path, "a .csv file"))
+    numbered = [(number, line) for number, line in lines if line.strip()]
+    if not numbered:
+        raise FormatError(str(path), expected="rows", got="an empty file")
+    first = numbered[0][1]
+    delimiter = max(",;\t", key=first.count)
+    try:
+        rows = list(csv.reader((line for _, line in numbered), delimiter=delimiter))
+    except csv.Error as error:
+        raise FormatError(str(path), expected="cells", got=str(error)) from None
+    if len(rows) != len(numbered):
+        raise FormatError(str(path), expected="cells of one line", got="a cell over several lines")
+    header = [cell.strip().lower() for cell in rows[0]]
+    named = len(rows) > 1 and _is_header(rows[0], rows[1])
+    rows, numbers = rows[named:], [number for number, _ in numbered][named:]
+    width = len(rows[0])
+    for cells, number in zip(rows, numbers, strict=True):
+        if len(cells) != width or (named and len(cells) != len(header)):
+            wanted = len(header) if named else width
+            raise FormatError(f"{path}: line {number}", expected=f"{wanted} cells",
+                              got=str(len(cells)))  # fmt: skip
+    return Table(path, header if named else [], rows, numbers)
+
+
+def _is_header(first: list[str], second: list[str]) -> bool:
+    """Tell whether a row names the columns: a text stands where the next row has a number."""
+    pairs = zip(first, second, strict=False)
+    return any(a.strip() and not is_number(a) and is_number(b) for a, b in pairs)
+
+
+def is_number(cell: str) -> bool:
+    """Tell whether a cell is a number."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _column_of_texts(table: Table, group: int | None) -> int | None:
+    """Return the first or last column if it holds texts; refuse both."""
+    last = len(table.rows[0]) - 1
+    found = [index for index in dict.fromkeys((0, last)) if index != group
+             and not any(is_number(row[index]) for row in table.rows[:1])
+             and table.rows[0][index].strip()]  # fmt: skip
+    if len(found) == 2:
+        raise InputError(f"data {str(table.path)!r}", expected="one column of labels",
+                         got="texts in the first and the last column", remedy=_REMEDY)  # fmt: skip
+    return found[0] if found else None
