@@ -34,6 +34,7 @@ from neurossm.passes import Quantize, Ranges, calibrate
 from neurossm.trace import Trace
 from neurossm_converters.from_torch import from_torch
 from neurossm_converters.from_torch.network import from_checked
+from neurossm_converters.from_torch.readouts import Scale
 from neurossm_models.network import Network
 from neurossm_models.twin import IntegerRun
 
@@ -61,7 +62,7 @@ class IntegerTwin:
         samples: NDArray[np.integer[Any]],
         *,
         steps: int,
-        scale: float,
+        scale: Scale,
         bits: int,
         lengths: NDArray[np.int64] | None = None,
     ) -> None:

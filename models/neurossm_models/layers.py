@@ -18,7 +18,7 @@ def mix(linear: nn.Linear, x: Tensor) -> Tensor:
     """Apply a Linear over the features of (H, B, L)."""
     if not is_plain(linear) or linear.bias is None:
         y: Tensor = linear(x.permute(1, 2, 0))
-        return y.permute(2, 0, 1).contiguous()
+        return y.permute(2, 0, 1).to(x.dtype).contiguous()
     return affine(x, linear.weight, linear.bias)
 
 
@@ -34,9 +34,12 @@ def is_plain(module: nn.Module) -> bool:
 
 
 def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Return ``weight x + bias`` over the features of (H, B, L)."""
+    """Return ``weight x + bias`` over the features of (H, B, L), in the type of x.
+
+    In `torch.autocast` the product is of the narrow type, and nothing else is.
+    """
     y = bias[:, None].addmm(weight, x.reshape(len(x), -1))
-    return y.view(len(weight), *x.shape[1:])
+    return y.to(x.dtype).view(len(weight), *x.shape[1:])
 
 
 def make_norm(kind: str, width: int) -> nn.Module:

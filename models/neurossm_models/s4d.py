@@ -245,7 +245,8 @@ class S4D(nn.Module):
         coarse = coarse * (2 * torch.view_as_complex(self.c if c is None else c) * bbar)[..., None]
         left = torch.cat([coarse.real, -coarse.imag], dim=1)
         right = torch.cat([fine.real, fine.imag], dim=1)
-        return (left.mT @ right).flatten(1)[:, :length]
+        with torch.autocast(left.device.type, enabled=False):  # a kernel is no place to round
+            return (left.mT @ right).flatten(1)[:, :length]
 
     @torch.no_grad()
     def discretized(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from importlib import metadata
 from typing import Annotated, NoReturn
 
@@ -136,8 +136,7 @@ def _status(argv: list[str], came: list[int] | None = None) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return _interrupted(argv, came)
     except (BrokenPipeError, SystemExit):  # inside a command, typer makes the one the other
-        # the reader of our output has gone; Python would complain again while it closes stdout
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up_stdout()  # its reader has gone
         return 141
     except ImportError as error:
         found = missing(error)
@@ -165,6 +164,16 @@ def _usage(error: typer.TyperException) -> str:
 def _fail(message: str, argv: list[str], status: int) -> int:
     line = " ".join(message.split())
     print(f"neurossm: {line}", file=sys.stderr)
-    if "--json" in argv:
-        print(json.dumps({"error": line}))
+    try:
+        if "--json" in argv:
+            print(json.dumps({"error": line}))
+        sys.stdout.flush()
+    except OSError:  # what is wrong may be stdout itself
+        _give_up_stdout()
     return status
+
+
+def _give_up_stdout() -> None:
+    """Lead stdout to nowhere: Python would complain again while it closes it."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

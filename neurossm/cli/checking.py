@@ -65,7 +65,7 @@ def _spikes(found: Check) -> str:
     spiking = [e for e in found.end_to_end.values() if e.spikes and not e.output]
     sending = [end for end in spiking if end.expected.any() or end.found.any()]
     if not sending:
-        return ""
+        return "no neuron spikes on these data, in neither graph" if spiking else ""
     changed = [(end, end.loudest) for end in sending]
     end, channel = max(
         changed, key=lambda one: abs(math.log((one[0].found[one[1]] + 1)

@@ -24,13 +24,13 @@ OtherDataOption = Annotated[
         help="Feed data of another order, scale or name than the graph was made for, with a note.",
     ),
 ]
-DATA = typer.Option(
-    help="NAME:SPLIT[:N], such as mnist:test:256, or FILE.npz[:N] of your own: inputs (samples,"
-    " steps, channels), integers; labels (samples,), if known."
+GRAMMAR = (
+    "NAME:SPLIT[:N] of a registered data set, such as mnist:test:256; or your own: PATH[:SPLIT[:N]]"
+    " (.npz .h5 .npy .csv .tsv .ts .arff, a folder), py:FILE.py:FUNCTION, tonic:NAME; SPLIT is"
+    " train | valid | test | all. 'neurossm data show PATH' says what a file is taken for."
 )
-CALIBRATION = typer.Option(
-    help="Data that sets the ranges: NAME:SPLIT:N, such as mnist:train:512, or FILE.npz[:N]."
-)
+DATA = typer.Option(help=GRAMMAR)
+CALIBRATION = typer.Option(help=f"Data that sets the ranges: {GRAMMAR}")
 SECONDS_BETWEEN_LINES = 10.0
 
 

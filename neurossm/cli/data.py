@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from neurossm.cli.console import Console, DataDirOption, JsonOption
-from neurossm.cli.paths import Commands
+from neurossm.cli.console import DATA, Console, DataDirOption, JsonOption
+from neurossm.cli.paths import READS_DATA, Commands
 
-app = Commands(help="Data sets: list them, fetch them.", rich_markup_mode=None)
+app = Commands(help="Data: what there is, what a file is taken for.", rich_markup_mode=None)
 
 
 @app.command("list")
@@ -39,3 +39,32 @@ def fetch(
     folder = fetch_files(name, data_dir or None)
     console.document({"name": name, "folder": str(folder)})
     console.say(f"{name}: complete, checksums verified, in {folder}")
+
+
+@app.command()
+def show(
+    data: Annotated[str, typer.Argument(metavar="DATA", help=DATA.help), READS_DATA],
+    task: Annotated[
+        str,
+        typer.Option(
+            help="What is asked of it, where its labels could be of two tasks: classification |"
+            " multilabel | regression | step-classification | step-regression | next-step."
+        ),
+    ] = "",
+    samples: Annotated[int, typer.Option(min=0, help="First samples to list.")] = 5,
+    data_dir: DataDirOption = "",
+    json: JsonOption = False,
+) -> None:
+    """Say what data are taken for: task, parts, channels, lengths, classes, scale; first samples.
+
+    What is learned comes from the training part alone, as `neurossm train` learns it.
+    """
+    from neurossm.cli.showing import shown_data, shown_document
+
+    console = Console(json)
+    found = shown_data(data, task, samples, data_dir or None)
+    console.document(shown_document(found))
+    for line in found.lines():
+        console.say(line)
+    if found.rows:
+        console.table(found.columns, found.rows, title=f"First samples of {found.listed!r}")

@@ -45,13 +45,17 @@ def demo(
     json: JsonOption = False,
 ) -> int:  # fmt: skip
     """Take a trained checkpoint to integers, Lava and an energy report, on real MNIST."""
-    from neurossm.cli.executing import execute, labeled, load_data
+    import numpy as np
+
+    from neurossm.cli.executing import execute
     from neurossm.cli.export import load_run, write_graph
     from neurossm.cli.golden import golden_vectors
+    from neurossm.cli.loading import load_data
     from neurossm.cli.profile import print_profile
     from neurossm.cli.profiling import baseline_accuracies, recorded
     from neurossm.cli.quantize import quantized
-    from neurossm.cli.reporting import make_report
+    from neurossm.cli.reporting import answers_of, make_report
+    from neurossm.cli.scoring import labeled
     from neurossm.energy import estimate
     from neurossm.hardware import load_hardware
     from neurossm.metrics import measure, multiplications
@@ -79,8 +83,17 @@ def demo(
     integer = load(out / "model.int.nssm")  # what runs is what the file holds
 
     console.note(f"[3/6] the integers on the fast engine, {samples} images")
-    fast = execute(integer, test, "fast", "outputs", console)
-    predictions = fast.trace.values[integer.outputs[0]][:, -1].argmax(axis=1)
+    predicted: list[NDArray[np.intp]] = []
+    fast = execute(
+        integer,
+        test,
+        "fast",
+        "outputs",
+        console,
+        watchers=[lambda at, part, found: predicted.append(found.argmax(axis=1))],
+    )
+    scores = labeled(fast.scores, "MNIST")
+    equal = np.mean(np.concatenate(predicted) == float_predictions)
 
     console.note(f"[4/6] reference, fast and Lava on {lava_samples} images, every node and step")
     parity = check_parity(integer, test.take(slice(lava_samples)), console)
@@ -91,10 +104,10 @@ def demo(
     energy = estimate(metrics, integer, load_hardware("loihi2"))
 
     console.note("[6/6] report")
-    integer_accuracy = labeled(fast.accuracy, "MNIST")
+    integer_accuracy = scores.values["accuracy"]
     accuracy = Accuracy(
         data="MNIST test images", samples=samples, integer=integer_accuracy,
-        float_graph=accuracy_float, agreement=float((predictions == float_predictions).mean()),
+        float_graph=accuracy_float, agreement=float(equal),
     )  # fmt: skip
     energy = energy.with_accuracies(baseline_accuracies(integer, test, None, accuracy, console))
     said = (
@@ -105,6 +118,7 @@ def demo(
     report_file = out / "report.html"
     write_html(report_file, make_report(
         f"{checkpoint} on sequential MNIST", integer, metrics, energy, accuracy, test,
+        answers=answers_of(scores, None, accuracy.data, None),
         file_name="model.int.nssm", recorded=counted, measured=said if lava_samples else said[1:],
     ))  # fmt: skip
 

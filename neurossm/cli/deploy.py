@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neurossm.cli.console import Console, DataDirOption, JsonOption, OtherDataOption
+from neurossm.cli.console import GRAMMAR, Console, DataDirOption, JsonOption, OtherDataOption
 from neurossm.cli.mapping import MappingOption, deployed_mapping
 from neurossm.cli.paths import READS, READS_DATA, writes_into
 from neurossm.errors import InputError
@@ -39,7 +39,7 @@ def deploy(
     data: Annotated[
         str,
         typer.Option(
-            help="Data that the bundle carries, with our answers: NAME:SPLIT:N or FILE.npz[:N]."
+            help="Data that the bundle carries, with our answers: a few samples. " + GRAMMAR
         ),
         READS_DATA,
     ] = "",
@@ -111,7 +111,7 @@ def _data(
     graph: Path, spec: str, data_dir: str, folder: Path | None, console: Console
 ) -> BundleData:
     """Return the data that a bundle carries, with the answers of the fast engine."""
-    from neurossm.cli.executing import load_data
+    from neurossm.cli.loading import load_data
     from neurossm.cli.made_for import check_task
     from neurossm.store import graph_digest, load
     from neurossm_converters.loihi2 import BundleData

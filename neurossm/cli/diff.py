@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neurossm.cli.console import Console, DataDirOption, JsonOption, OtherDataOption
+from neurossm.cli.console import GRAMMAR, Console, DataDirOption, JsonOption, OtherDataOption
 from neurossm.cli.differing import Difference, document, print_difference
 from neurossm.cli.paths import READS, READS_DATA
 from neurossm.errors import InputError
@@ -26,7 +26,7 @@ def diff(
     right: Annotated[Path, typer.Argument(help="Another trace, or another graph."), READS],
     data: Annotated[
         str,
-        typer.Option(help="For two graphs: NAME:SPLIT:N or FILE.npz[:N] to run them on."),
+        typer.Option(help=f"For two graphs, what to run them on: {GRAMMAR}"),
         READS_DATA,
     ] = "",
     tolerance: Annotated[
@@ -90,13 +90,13 @@ def _traces(left: Path, right: Path) -> Difference:
 def _graphs(
     left: Path, right: Path, spec: str, data_dir: str, console: Console, tolerance: float | None
 ) -> Difference:
-    from neurossm.cli.executing import load_data
+    from neurossm.cli.loading import load_data
     from neurossm.cli.made_for import check_task
     from neurossm.store import load
 
     if not spec:
         raise InputError("diff of two graphs", got="no data",
-                         expected="--data NAME:SPLIT:N to run them on, or FILE.npz")  # fmt: skip
+                         expected="--data NAME:SPLIT:N or PATH[:SPLIT[:N]] to run on")  # fmt: skip
     a, b = load(left), load(right)
     if b.is_integer < a.is_integer:
         a, b = b, a
@@ -110,7 +110,10 @@ def difference(
     left: Graph, right: Graph, data: Dataset, console: Console, tolerance: float | None = None
 ) -> Difference:
     """Compare two graphs on data; of a float and an integer graph, the float one is the left."""
+    from neurossm.cli.executing import note_clipped
+    from neurossm.cli.scoring import scored, scorer_for
     from neurossm.engine import run
+    from neurossm.metrics import answers
     from neurossm.metrics.check import Checker, samples_a_part
     from neurossm.metrics.per_layer import TOLERANCE
     from neurossm.trace import compare, joined, units
@@ -122,20 +125,30 @@ def difference(
     of_right = units(right) if checker or unlike else None
     of_left = units(left) if unlike else None
     parts, left_counts, right_counts = [], [], []
-    size = samples_a_part(right, data.inputs.shape[1])
+    scorers = [scorer_for(graph, data) for graph in (left, right)]
+    clipped = data.clipped
+    data = data.trimmed()
+    size = samples_a_part(right, data.shape[1])
     with console.progress(" and ".join(engines), 2 * len(data)) as progress:
         for start in range(0, len(data), size):
             part = data.take(slice(start, start + size))
             a, b = (run(graph, part.inputs, engine, "all", progress, lengths=part.lengths)
                     for graph, engine in zip((left, right), engines, strict=True))  # fmt: skip
             parts.append((start, compare(a, b, left.order, of_right, of_left)))
+            for graph, scorer, trace in zip((left, right), scorers, (a, b), strict=True):
+                if scorer is not None:
+                    scorer.add(answers(graph, trace), part.labels, part.lengths)
+            clipped += part.clipped
             left_counts.append(a.counts)
             right_counts.append(b.counts)
             if checker:
                 checker.add(a, b)
     limit = TOLERANCE if tolerance is None else tolerance
     found = checker.result(limit) if checker else None
-    return Difference(joined(parts), _totals(left_counts), _totals(right_counts), found)
+    note_clipped(console, clipped, data)
+    scores = tuple(scored(scorer) for scorer in scorers)
+    totals = _totals(left_counts), _totals(right_counts)
+    return Difference(joined(parts), *totals, found, scores)
 
 
 def same_units(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:

@@ -13,6 +13,7 @@ from neurossm.cli.console import Console
 if TYPE_CHECKING:
     from neurossm.metrics.check import Check
     from neurossm.trace import Comparison, Counts, NodeDifference
+    from neurossm_models.tasks import Scores
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Difference:
     left_counts: Mapping[str, Counts]
     right_counts: Mapping[str, Counts]
     check: Check | None = None
+    scores: tuple[Scores | None, ...] = (None, None)
 
     @property
     def exact(self) -> bool:
@@ -49,6 +51,8 @@ class Difference:
 
 def document(found: Difference, over: tuple[str, ...], given: float | None) -> dict[str, Any]:
     """Return everything that was found, as plain values."""
+    from neurossm.cli.scoring import scores_document
+
     compared = found.compared
     return {
         "exact": found.exact,
@@ -57,6 +61,10 @@ def document(found: Difference, over: tuple[str, ...], given: float | None) -> d
         "mismatches": compared.mismatches,
         "first": str(compared.first) if compared.first else None,
         "over_tolerance": list(over),
+        "scores": {
+            side: scores_document(scores)
+            for side, scores in zip(("left", "right"), found.scores, strict=True)
+        },
         "check": check_document(found.check) if found.check is not None else None,
         "nodes": [_node(found, row) for row in compared.rows],
     }
@@ -67,27 +75,36 @@ def print_difference(
 ) -> None:
     """Print a row for each node, and which is the first over the tolerance."""
     columns = ["node", "range", "mean error", "largest error"]
-    columns += ["equal"] if found.check is None else ["per-layer error", "channel",
-                                                      "spikes", "lost or gained"]  # fmt: skip
+    columns += (
+        ["equal"]
+        if found.check is None
+        else ["per-layer error", "of allowed", "channel", "spikes", "lost or gained"]
+    )
     rows = [_row(found, row) for row in found.compared.rows]
     console.table((*columns, "saturations"), rows)
     console.say()
     first, limit = found.compared.first, found.tolerance(given)
+    names = ("left", "right") if found.check is None else ("float", "integer")
     if found.check is not None:
         console.say(
-            "per-layer error: the float node on what the integer node received, worst"
-            " channel, share of its range or of its spikes; all else end to end"
+            "per-layer error: the float node on what the integer node received, share of the"
+            " range or of the spikes of one channel: that which is nearest to what is allowed for"
+            " its kind, or furthest over it (above 100%); all else end to end"
         )
         for finding in found.check.findings:
             console.say(f"over: {finding}")
         console.say(verdict(found.check))
     else:
         console.say(f"first divergence: {first}" if first else "no divergence")
+    for name, scores in zip(names, found.scores, strict=True):
+        if scores is not None:
+            console.say(f"{name}: {scores.text()}")
     if over:
         console.say(f"first over tolerance ({limit:g}): {over[0]}"
                     + (f", and {len(over) - 1} more" if over[1:] else ""))  # fmt: skip
     elif first:
-        console.say(f"no node is over the tolerance ({limit:g})")
+        exact = found.check is None
+        console.say(f"no node is over the tolerance ({limit:g})" if exact else _allowed(limit))
 
 
 def _row(found: Difference, row: NodeDifference) -> tuple[object, ...]:
@@ -104,10 +121,21 @@ def _row(found: Difference, row: NodeDifference) -> tuple[object, ...]:
     return (
         *cells,
         shown,
+        "" if error.exact else _percent(float(error.excess(found.check.tolerance)[channel])),
         "" if shown == "exact" else str(channel),
         counts,
         _percent(end.moved) if end.spikes else "",
         _saturations(found, row.node),
+    )
+
+
+def _allowed(limit: float) -> str:
+    from neurossm.metrics.per_layer import COMPARED, MIXED
+
+    return (
+        f"no node is over what is allowed: {limit:g} of a node's range (--tolerance), and of a"
+        f" channel's own {COMPARED[0] * limit:g} where a neuron compares it with its threshold,"
+        f" {MIXED[0] * limit:g} where it is mixed with others"
     )
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm.cli.console import Console, JsonOption
-from neurossm.cli.paths import READS_RUN, WRITES
+from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.describing import interface_document, interface_lines
+from neurossm.cli.paths import READS, READS_DATA, READS_RUN, WRITES
 from neurossm.errors import CheckFailed, GraphError, InputError
 
 if TYPE_CHECKING:
@@ -20,26 +21,64 @@ NIR_MODES = ("strict", "auto", "off")
 
 
 def export(
-    run: Annotated[str, typer.Argument(help="A run folder or the name of a checkpoint."),
-                   READS_RUN],
+    run: Annotated[str, typer.Argument(
+        metavar="RUN|FILE.py:FUNCTION",
+        help="A run folder or the name of a checkpoint; or the function of a file that builds an"
+        " nn.Module of your own."), READS_RUN],
     output: Annotated[Path, typer.Option("-o", "--output", help="The .nssm file to write."),
                       WRITES],
+    weights: Annotated[Path | None, typer.Option(
+        help="Of a module: its state_dict (torch.save or .safetensors)."), READS] = None,
+    data: Annotated[str, typer.Option(
+        help="Of a module: what it was trained on; see 'neurossm data'. Scale, length and classes"
+        " are learned from the training part."), READS_DATA] = "",
+    steps: Annotated[int | None, typer.Option(
+        min=2, help="Of a module: steps of a sequence (default: the longest of the data).")] = None,
+    task: Annotated[str, typer.Option(
+        help="Of a module: classification | multilabel | regression | step-classification |"
+        " step-regression | next-step (default: what the labels look like).")] = "",
+    readout: Annotated[str, typer.Option(
+        help="Of a module that returns every step: mean | last | max | sum | every-step.")] = "",
+    layout: Annotated[str, typer.Option(
+        help="Of a module: axes that forward takes: b samples, t steps, f channels.")] = "",
+    normalize: Annotated[str, typer.Option(
+        help="Of a module: none, it takes the values of the data (default); standard, values less"
+        " their mean over their deviation, as neurossm train feeds its own.")] = "",
     nir: Annotated[str, typer.Option(help="strict: fail unless NIR can express the whole graph;"
                                      " auto: write NIR where it can; off.")] = "auto",
     dt: Annotated[float | None, typer.Option(
         help="Seconds of a step of the data, where they do not say it themselves.")] = None,
+    data_dir: DataDirOption = "",
     json: JsonOption = False,
 ) -> None:  # fmt: skip
-    """Export a trained model to a float graph; batch norms fold, nothing is dropped."""
+    """Export a trained model to a float graph; batch norms fold, nothing is dropped.
+
+    A run brings its data with it. A module of your own is built by a function without arguments,
+    gets its weights, and is followed operation by operation on samples of the data; graph and
+    module must agree there, or nothing is written.
+    """
+    from neurossm.cli.exporting import ModuleOptions, export_module, is_module
+
     console = Console(json)
-    graph = load_run(run)
+    options = ModuleOptions(weights, data, data_dir, steps, dt, task, readout, layout, normalize)
+    if is_module(run):
+        graph = export_module(run, options)
+    elif options.said():
+        raise InputError(options.said()[0], expected="FILE.py:FUNCTION with it", got=f"run {run!r}",
+                         remedy="a run says all that itself")  # fmt: skip
+    else:
+        graph = load_run(run)
     if dt is not None:
         graph = replace(graph, dt=dt)
     wrote_nir, reasons = write_graph(graph, output, nir)
+    about = interface_document(graph)
     console.document(
-        {"file": str(output), "nodes": len(graph.nodes), "nir": wrote_nir, "nir_reasons": reasons}
-    )
+        {"file": str(output), "nodes": len(graph.nodes), "nir": wrote_nir, "nir_reasons": reasons,
+         "interface": about}
+    )  # fmt: skip
     console.say(f"{output}: {len(graph.nodes)} nodes, {len(graph.edges)} edges")
+    for line in interface_lines(graph):
+        console.say(line)
     if wrote_nir:
         console.say("NIR: written to /node" + _fastest_turn(graph))
     elif nir != "off":
@@ -70,28 +109,40 @@ def _fastest_turn(graph: Graph) -> str:
 def load_run(run: str) -> Graph:
     """Return the float graph of a trained run."""
     from neurossm.cli.made_for import RECORDED
-    from neurossm_converters.from_torch import from_torch
-    from neurossm_models.data import task
-    from neurossm_models.train import load_model
+    from neurossm_converters.from_torch.runs import graph_of
+    from neurossm_models.train import load_facts, load_model
 
     model, recipe = load_model(run)
-    if recipe.model.bidirectional:
+    if getattr(recipe.model, "bidirectional", False):
         raise GraphError(
             f"run {run!r}",
             expected="a causal network",
             got="a bidirectional one",
             remedy=f"train its causal counterpart: {causal_counterpart(recipe)}",
         )
-    facts = task(recipe.data.name)
-    graph = from_torch(model, steps=facts.steps, scale=facts.scale, bits=facts.bits, dt=facts.dt)
+    facts = load_facts(run)
+    graph = graph_of(model, recipe, facts)
     meta = {
         **graph.meta,
         "run": Path(run).name,
-        "data": recipe.data.name,
+        "data": recipe.data.name or called(recipe.data.path),
         "data_order": facts.order or RECORDED,
         "seed": recipe.train.seed,
     }
     return replace(graph, meta=meta)
+
+
+def called(spec: str) -> str:
+    """Return what data of one's own are called: by their file, folder or function."""
+    from neurossm_models.data.own import parse_own
+
+    found = parse_own(spec)
+    if found.scheme == "py":
+        return found.source.replace(":", "/")
+    if found.scheme:
+        return f"{found.scheme}/{found.source}"
+    path = Path(found.source)
+    return path.name + "/" * path.is_dir()
 
 
 def causal_counterpart(recipe: Recipe) -> str:
@@ -101,7 +152,7 @@ def causal_counterpart(recipe: Recipe) -> str:
     for name in recipe_names():
         if name.endswith("-causal"):
             other = load_recipe(name)
-            if (other.data.name, other.model.family) == (recipe.data.name, recipe.model.family):
+            if (other.data.name, other.network.family) == (recipe.data.name, recipe.network.family):
                 return f"recipe {name!r}"
     return "the same recipe with model.bidirectional = false"
 

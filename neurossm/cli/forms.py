@@ -64,11 +64,12 @@ def torch_forms(model: str, graph: Graph, data: Dataset) -> Sequence[Form]:
     """Return the PyTorch network of a checkpoint, step by step and over whole sequences."""
     import torch
 
+    from neurossm.cli.export import called
     from neurossm_models.train import load_model
 
     network, recipe = load_model(model)
     for what, mine, theirs in (
-        ("data", recipe.data.name, data.name),
+        ("data", recipe.data.name or called(recipe.data.path), data.name),
         ("classes", network.config.classes, graph.nodes[graph.outputs[0]].out_channels),
         ("run", Path(model).name, graph.meta.get("run", Path(model).name)),
     ):
@@ -76,7 +77,8 @@ def torch_forms(model: str, graph: Graph, data: Dataset) -> Sequence[Form]:
             raise InputError(f"--model {model!r}", expected=f"{what}: {theirs}", got=str(mine),
                              remedy="name the checkpoint that the graph was made of")  # fmt: skip
     inputs = torch.from_numpy(data.inputs.copy())
-    inputs = inputs[..., 0].long() if data.vocabulary else inputs.float() * data.scale
+    factors = torch.tensor(data.factors).float()
+    inputs = inputs[..., 0].long() if data.vocabulary else inputs.float() * factors
     hold_discretization(network)
 
     def longest(batch: int) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm.cli.console import Console, DataDirOption, JsonOption, OtherDataOption
+from neurossm.cli.console import GRAMMAR, Console, DataDirOption, JsonOption, OtherDataOption
 from neurossm.cli.paths import READS, READS_DATA, WRITES
 from neurossm.errors import InputError
 
@@ -32,10 +32,7 @@ def golden(
     ],
     data: Annotated[
         str,
-        typer.Option(
-            help="Inputs: NAME:SPLIT[:N] or FILE.npz[:N]. By default random ones in the range of"
-            " the input."
-        ),
+        typer.Option(help="Inputs; by default random ones in the range of the input. " + GRAMMAR),
         READS_DATA,
     ] = "",
     samples: Annotated[
@@ -53,7 +50,7 @@ def golden(
     One more vector has only the smallest and the largest value of the input. Vectors that the file
     had are left out. `neurossm quantize` writes vectors by itself.
     """
-    from neurossm.cli.executing import load_data
+    from neurossm.cli.loading import load_data
     from neurossm.cli.made_for import check_task
     from neurossm.store import load, save
 
@@ -88,11 +85,10 @@ def golden_vectors(
 
     name = graph.inputs[0]
     # the middle of what is no padding, where something happens; then only the ends of the range
-    length = data.inputs.shape[1]
-    if data.lengths is not None:
-        length = int(data.lengths[:samples].min())
+    part = data.take(slice(samples))
+    length = part.shape[1] if part.lengths is None else int(part.lengths.min())
     start = max(0, (length - steps) // 2)
-    real = data.inputs[:samples, start : min(start + steps, length)].astype(np.int64)
+    real = part.inputs[:, start : min(start + steps, length)].astype(np.int64)
     ends = _ends(graph, name, real.shape[1], seed)
     return _made(graph, {name: np.concatenate([real, ends])})
 

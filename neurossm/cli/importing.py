@@ -81,6 +81,16 @@ def import_(
     layers: Annotated[
         str | None, typer.Option(help="Only layers FIRST:STOP of a netx file.")
     ] = None,
+    task: Annotated[
+        str,
+        typer.Option(help="What it answers: classification (default) | multilabel | regression |"
+                          " step-classification | step-regression | next-step."),
+    ] = "",
+    readout: Annotated[
+        str,
+        typer.Option(help="How a sequence is answered: last (default; spikes are counted) | max |"
+                          " sum | leaky | every-step."),
+    ] = "",
     json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Import a network of another tool; what has no counterpart is refused by name."""
@@ -96,6 +106,7 @@ def import_(
         raise InputError("--from", expected=" | ".join(READERS), got=repr(format))
     options = Options(dt, convention, tau_unit, reset, compare, input, steps, layers)
     graph, how = READERS[format](source, options)
+    graph = _answering(graph, task, readout)
     save(output, graph)
     rows = node_table(graph)
     console.document(
@@ -107,6 +118,24 @@ def import_(
                   [(r.name, r.type, graph.nodes[r.name].out_channels) for r in rows])  # fmt: skip
     console.say(how)
     console.say(f"{output}: {len(graph.nodes)} nodes, {len(graph.edges)} edges")
+
+
+def _answering(graph: Graph, task: str, readout: str) -> Graph:
+    """Return the graph that says what it answers, where the user said it."""
+    from dataclasses import replace
+
+    from neurossm.interface import EVERY_STEP, READOUTS, TASKS, Interface
+
+    known = tuple(name for name in READOUTS if name != "mean")  # a file does not say its steps
+    for option, value, names in (("--task", task, TASKS), ("--readout", readout, known)):
+        if value and value not in names:
+            raise InputError(option, expected=" | ".join(names), got=repr(value))
+    if task in EVERY_STEP and readout not in ("", "every-step"):
+        raise InputError("--readout", expected=f"every-step for a {task}", got=repr(readout))
+    if not task and not readout:
+        return graph
+    about = Interface.of(graph)
+    return replace(about, task=task or about.task, readout=readout or about.readout).applied(graph)
 
 
 def _from_nir(source: Path, options: Options) -> tuple[Graph, str]:

@@ -99,6 +99,7 @@ def measure_cpu(
     """
     from neurossm.energy.powercap import Powercap
 
+    data = data.take(slice(max(BATCHES))).trimmed()
     floats = torch_forms(model, graph, data) if model else float_forms(graph, data)
     counters = Powercap.find()
     idle = counters.idle_watts(IDLE_SECONDS) if counters.domains else {}
@@ -142,7 +143,7 @@ def _repeat(
         form.name,
         form.threads,
         batch,
-        data.inputs.shape[1] if data.lengths is None else float(data.lengths[:batch].mean()),
+        data.shape[1] if data.lengths is None else float(data.lengths[:batch].mean()),
         len(seconds),
         min(seconds),
         statistics.median(seconds),

@@ -24,6 +24,7 @@ from neurossm.errors import InputError, NeurossmError
 Arguments = Mapping[str, Any]
 # no command of ours leaves anything else in a folder of data
 OURS = (".nssm", ".html", ".svg", ".csv", ".json", ".pdf", ".safetensors")
+NO_DATA = tuple(suffix for suffix in OURS if suffix != ".csv")  # of one's own
 
 
 @dataclass(frozen=True)
@@ -115,18 +116,22 @@ def _run(given: str, output: Path, arguments: Arguments) -> Path | None:
     except ImportError:
         return None
     folders = (Path(given), CHECKPOINTS / given)
+    if (module := Path(given.rpartition(":")[0])).suffix == ".py":  # FILE.py:FUNCTION
+        return _among([module], output)
     return _among((folder / name for folder in folders for name in RUN_FILES), output)
 
 
 def _data(given: str, output: Path, arguments: Arguments) -> Path | None:
-    """Return the output if it is there, lies in the data set's folder and is not one of ours."""
+    """Return what an output would replace: a file of the data, or one beside it in its folder."""
     try:
-        from neurossm_models.data import registry
+        from neurossm_models.data import is_own, registry
 
         parts = given.split(":")
         named = [Path(":".join(parts[: k + 1])) for k in range(len(parts))]
         if found := _among((file for file in named if file.is_file()), output):
             return found
+        if is_own(given):
+            return _own_data(given, output)
         places = [entry.found for entry in registry(arguments.get("data_dir") or None)
                   if entry.name == parts[0]]  # fmt: skip
         file = output.resolve()
@@ -134,6 +139,21 @@ def _data(given: str, output: Path, arguments: Arguments) -> Path | None:
         return output if inside and file.is_file() and file.suffix not in OURS else None
     except (ImportError, NeurossmError, OSError, RuntimeError, ValueError):
         return None
+
+
+def _own_data(given: str, output: Path) -> Path | None:
+    """Return the output if it is there and may be part of data of one's own."""
+    from neurossm_models.data.own import parse_own
+
+    spec = parse_own(given)
+    path = Path(spec.source.partition(":")[0] if spec.scheme else spec.source)
+    if path.is_file() and same_file(path, output):
+        return path
+    # a folder of recordings, or arrays that lie beside each other
+    folder = path if path.is_dir() else path.parent if path.suffix == ".npy" else None
+    file = output.resolve()
+    inside = folder is not None and file.is_relative_to(folder.resolve())
+    return output if inside and file.is_file() and file.suffix not in NO_DATA else None
 
 
 READS = Reads(_itself)

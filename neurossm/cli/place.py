@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.cli.check import ChipsOption, HardwareOption
-from neurossm.cli.console import Console, DataDirOption, JsonOption, OtherDataOption
+from neurossm.cli.console import GRAMMAR, Console, DataDirOption, JsonOption, OtherDataOption
 from neurossm.cli.mapping import MappingOption, chosen_mapping
 from neurossm.cli.paths import READS, READS_DATA, READS_RECIPE, WRITES
 from neurossm.errors import InputError
@@ -35,9 +35,7 @@ def place(
     ssm_mapping: MappingOption = None,
     data: Annotated[
         str,
-        typer.Option(
-            help="Measure activity on NAME:SPLIT:N, such as mnist:test:16, or FILE.npz[:N]."
-        ),
+        typer.Option(help="Measure activity on a few samples, such as mnist:test:16. " + GRAMMAR),
         READS_DATA,
     ] = "",
     svg: Annotated[
@@ -105,14 +103,25 @@ def measured(
     graph: Graph, placed: Placement, data: str, data_dir: str, console: Console
 ) -> CoreActivity:
     """Return the activity of each core on real data."""
-    from neurossm.cli.executing import execute, load_data
-    from neurossm.metrics.per_core import per_core
+    from neurossm.cli.executing import note_clipped
+    from neurossm.cli.loading import load_data
+    from neurossm.cli.made_for import check_task
+    from neurossm.cli.parts import in_parts, samples_with_all_values
+    from neurossm.engine import run
+    from neurossm.metrics.per_core import CoreCounter
 
     if not graph.is_integer:
         raise InputError("--data", expected="an integer graph", got="a float one",
                          remedy="run 'neurossm quantize' first")  # fmt: skip
-    result = execute(graph, load_data(data, data_dir, graph), "fast", "all", console)
-    return per_core(placed, graph, result.trace)
+    samples = load_data(data, data_dir, graph)
+    check_task(graph, samples, console, labels=False)
+    counter, clipped = CoreCounter(placed, graph), samples.clipped
+    with console.progress("fast engine", len(samples)) as progress:
+        for _, part in in_parts(samples, samples_with_all_values(graph, samples.shape[1])):
+            counter.add(run(graph, part.inputs, "fast", "all", progress, lengths=part.lengths))
+            clipped += part.clipped
+    note_clipped(console, clipped, samples)
+    return counter.result()
 
 
 def print_placement(console: Console, placed: Placement, title: str) -> None:

@@ -34,7 +34,7 @@ def shape_like(recipe: str, overrides: list[str]) -> tuple[Shape, tuple[str, ...
     from neurossm_models import Network
     from neurossm_models.train import load_recipe
 
-    config = load_recipe(recipe, overrides).model
+    config = load_recipe(recipe, overrides).network
     deployable, said = _deployable(config, recipe)
     features = SMALL["in_features"]
     small = replace(

@@ -14,9 +14,12 @@ from neurossm.cli.paths import READS, READS_CHIP, READS_DATA, READS_RUN, WRITES
 from neurossm.errors import InputError
 
 if TYPE_CHECKING:
+    from neurossm.cli.beside import FloatBeside
+    from neurossm.cli.executing import Watcher
     from neurossm.energy import Energy, Interval
     from neurossm.graph import Graph
     from neurossm.metrics import Metrics, Recorded
+    from neurossm_models.tasks import Scores
 
 
 def profile(
@@ -61,9 +64,12 @@ def profile(
 ) -> None:
     """Count operations over a run and estimate energy as an interval: modelled, not measured."""
     from neurossm.cli import profiling
-    from neurossm.cli.executing import execute, load_data, predictions
+    from neurossm.cli.beside import FloatBeside, Points
+    from neurossm.cli.executing import execute
+    from neurossm.cli.loading import load_data
     from neurossm.cli.measuring import measure_cpu as time_here
-    from neurossm.cli.reporting import compare_with_float, make_report, timings_of
+    from neurossm.cli.reporting import answers_of, make_report, timings_of
+    from neurossm.cli.scoring import accuracy_of, scores_document
     from neurossm.hardware import load_hardware
     from neurossm.metrics import measure, multiplications
     from neurossm.report import Accuracy, write_html
@@ -79,19 +85,24 @@ def profile(
                          remedy=f"neurossm diff {float_} {graph} --data {data}")  # fmt: skip
     placements, problem = profiling.placed(loaded, chip, ssm_mapping, chips)
     one = placements.fit[0] if placements and ssm_mapping else None
-    result = execute(loaded, samples, "fast", "outputs", console)
-    right = result.accuracy
-    known = int((samples.labels >= 0).sum())
-    accuracy = None if right is None else Accuracy(data=data, samples=known, integer=right)
-    if float_ and accuracy:
-        predicted = predictions(loaded, result.trace)
-        accuracy = compare_with_float(float_, accuracy, predicted, samples, console)
+    points = Points(loaded)
+    beside = FloatBeside(float_, samples, console) if float_ else None
+    watchers: list[Watcher] = [points, *([beside] if beside is not None else [])]
+    result = execute(loaded, samples, "fast", "outputs", console, watchers=watchers)
+    floats, scores = beside.scores if beside is not None else None, result.scores
+    accuracy = None
+    if scores is not None and result.accuracy is not None:
+        accuracy = Accuracy(
+            data=data, samples=scores.count, integer=result.accuracy,
+            float_graph=accuracy_of(floats),
+            agreement=beside.agreement if beside is not None else None,
+        )  # fmt: skip
     metrics = measure(loaded, result.trace)
     recorded = profiling.recorded(loaded, samples)
     asked = ssm_mapping is not None or chips is not None
     energy, why = profiling.estimated(metrics, loaded, chip, placements, asked)
     case = profiling.real_time(energy, loaded, steps_per_second)
-    if energy is not None and accuracy:
+    if energy is not None and accuracy and samples.kind == "classification":
         measured = profiling.baseline_accuracies(
             loaded, samples, baseline_samples, accuracy, console
         )
@@ -104,7 +115,8 @@ def profile(
     if html:
         report = make_report(
             f"{loaded.meta.get('run', graph.name)} on {data}", loaded, metrics, energy, accuracy,
-            samples, file_name=graph.name, recorded=recorded, placement_problem=problem,
+            samples, answers=answers_of(scores, floats, data, points.points),
+            file_name=graph.name, recorded=recorded, placement_problem=problem,
             rates=rates, steps_per_second=steps_per_second,
             timings=timings_of(timings) if timings else None,
         )  # fmt: skip
@@ -112,7 +124,9 @@ def profile(
     console.document(
         {"engine": "fast", "samples": len(samples), "accuracy": result.accuracy,
          "accuracy_float": accuracy.float_graph if accuracy else None,
-         "agreement": accuracy.agreement if accuracy else None,
+         "agreement": beside.agreement if beside is not None else None,
+         "scores": scores_document(scores), "scores_float": scores_document(floats),
+         "clipped_inputs": result.clipped,
          "counts": counts_document(metrics), "metrics": metrics.as_json(),
          "multiplications": multiplications(loaded, metrics).as_json(),
          "recorded": recorded.as_json(),
@@ -124,9 +138,7 @@ def profile(
          "neurobench": str(neurobench) if neurobench else None,
          "report": str(html) if html else None}
     )  # fmt: skip
-    if accuracy and accuracy.float_graph is not None:
-        console.say(f"accuracy: float {accuracy.float_graph:.2%}, integer {accuracy.integer:.2%},"
-                    f" {accuracy.agreement:.2%} equal predictions")  # fmt: skip
+    _say_scores(console, scores, beside)
     print_profile(console, loaded, metrics, energy, recorded)
     profiling.print_placement(console, energy, problem or why, cores)
     console.say()
@@ -137,6 +149,15 @@ def profile(
     for name, file in (("NeuroBench metrics", neurobench), ("report", html)):
         if file:
             console.say(f"{name}: {file}")
+
+
+def _say_scores(console: Console, scores: Scores | None, beside: FloatBeside | None) -> None:
+    if scores is None:
+        return
+    floats = beside.scores if beside is not None else None
+    console.say(f"integer: {scores.text()}" + (f"; float: {floats.text()}" if floats else ""))
+    if beside is not None and beside.agreement is not None:
+        console.say(f"equal predictions: {beside.agreement:.2%}")
 
 
 def write_neurobench(file: Path, metrics: Metrics, accuracy: float | None) -> None:
@@ -186,7 +207,7 @@ def print_profile(
         [(r.name, round(r.syn_ops), round(r.synaptic_multiplies), round(r.dendrite_updates),
           round(r.spikes_in), round(r.axon_out), r.saturations,
           "" if r.spike_rate is None else f"{r.spike_rate:.1%}") for r in rows],
-        title=f"Counts, mean of {metrics.samples} samples of {metrics.steps:,.10g} steps"
+        title=f"Counts, mean of {metrics.samples} samples of {round(metrics.steps, 2):,.10g} steps"
         " (saturations: all samples)",
     )  # fmt: skip
     found = multiplications(graph, metrics)

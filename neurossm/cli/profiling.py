@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from neurossm.metrics import Metrics, Recorded
     from neurossm.placement import Placement, Placements
     from neurossm.report import Accuracy
+    from neurossm.trace import Trace
     from neurossm_models.data import Dataset
 
 TRACE_BYTES = 128 * 2**20
@@ -69,10 +70,10 @@ def recorded(graph: Graph, data: Dataset) -> Recorded:
     from neurossm.metrics import check_multiplications
 
     width = sum(node.in_channels for node in graph.nodes.values())
-    length = data.inputs.shape[1] if data.lengths is None else int(data.lengths[0])
+    length = data.shape[1] if data.lengths is None else int(data.lengths[0])
     steps = min(MOST_RECORDED_STEPS, length, max(1, RECORDED_WIDTH // width))
     start = (length - steps) // 2
-    part = data.inputs[:1, start : start + steps]
+    part = data.take(slice(1)).inputs[:, start : start + steps]
     return check_multiplications(graph, check_inputs(graph, part))
 
 
@@ -85,8 +86,6 @@ def baseline_accuracies(
     simulated (`neurossm.engine.narrow`) on the first sequences, by default on as many as take some
     seconds.
     """
-    from neurossm.cli.executing import accuracy as accuracy_of
-    from neurossm.cli.executing import labeled
     from neurossm.energy.digital import RECURRENCES
     from neurossm.engine import padded_inputs, run
     from neurossm.engine.narrow import run_narrow
@@ -95,7 +94,7 @@ def baseline_accuracies(
 
     ssms = [node for node in graph.nodes.values() if isinstance(node, DiagonalSSM)]
     data = data.trimmed()
-    updates = sum(node.updates for node in ssms) * data.inputs.shape[1]
+    updates = sum(node.updates for node in ssms) * data.shape[1]
     if samples is None:
         samples = min(MOST_SIMULATED, max(1, SIMULATED_UPDATES // max(1, updates)))
     if samples < 0:
@@ -112,15 +111,26 @@ def baseline_accuracies(
         return found
     inputs, ends = padded_inputs(graph, part.inputs, part.lengths)
     trace = run(graph, part.inputs, "fast", "outputs", lengths=part.lengths)
-    own = labeled(accuracy_of(graph, trace, part), "--data")
+    own = _right(graph, trace, part)
     for bits in RECURRENCES[1:]:
         console.note(f"simulating a recurrence of {bits} bits on {len(part)} sequences")
         values = run_narrow(graph, inputs, bits, ends)
         samples, steps = part.inputs.shape[:2]
         trace = Trace(f"{bits}-bit recurrence", values, samples, steps, lengths=ends)
-        right = labeled(accuracy_of(graph, trace, part), "--data")
+        right = _right(graph, trace, part)
         found[f"ann_int8_recurrence{bits}"] = (right, own, f"of {len(part)}, simulated")
     return found
+
+
+def _right(graph: Graph, trace: Trace, part: Dataset) -> float:
+    """Return the share of right answers."""
+    from neurossm.cli.scoring import labeled, scored, scorer_of
+    from neurossm.metrics import answers
+
+    scorer = scorer_of(graph, part)
+    if scorer is not None:
+        scorer.add(answers(graph, trace), part.labels, part.lengths)
+    return labeled(scored(scorer), "--data").values["accuracy"]
 
 
 def per_core_document(
@@ -138,7 +148,7 @@ def per_core_document(
     from neurossm.metrics.step_time import step_time
 
     channels = sum(node.out_channels for node in graph.nodes.values())
-    samples = TRACE_BYTES // (8 * channels * data.trimmed().inputs.shape[1])
+    samples = TRACE_BYTES // (8 * channels * data.trimmed().shape[1])
     part = data.take(slice(min(max(samples, 1), MOST_SAMPLES))).trimmed()
     trace = run(graph, part.inputs, "fast", "all", lengths=part.lengths)
     activity = per_core(placement, graph, trace)

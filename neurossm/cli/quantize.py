@@ -90,9 +90,10 @@ def quantize(
     `check.passed` of --json, or the status of `neurossm diff`.
     """
     from neurossm.cli.checking import check_document, verdict
-    from neurossm.cli.executing import load_data
+    from neurossm.cli.executing import note_clipped
+    from neurossm.cli.loading import load_data
     from neurossm.cli.made_for import remembering
-    from neurossm.engine import run
+    from neurossm.cli.parts import run_counted
     from neurossm.passes import Quantize
     from neurossm.store import graph_digest, load, save
 
@@ -108,15 +109,16 @@ def quantize(
     floating = remembering(floating, data)
     made = settings.explained(floating, seen)
     integer = made.graph
-    with console.progress("counting saturations", len(data)) as progress:
-        counts = dict(run(integer, data.inputs, "fast", (), progress, lengths=data.lengths).counts)
+    counted, clipped = run_counted(integer, data, "fast", console, "counting saturations")
+    note_clipped(console, clipped, data)
+    counts = dict(counted.counts)
     checked = checked_on(floating, integer, data, console)
     made = replace(made, losses=(*made.losses, *spikes_lost(floating, checked, data)))
     golden = golden_vectors(integer, data)
     save(output, integer, golden)
     document = {
         "file": str(output), "sha256": graph_digest(integer), "calibration": calibrate,
-        "calibration_samples": len(data), "golden_vectors": len(golden),
+        "calibration_samples": len(data), "clipped_inputs": clipped, "golden_vectors": len(golden),
         "formats": {name: str(node.out) for name, node in integer.nodes.items()},
         "percentile": percentile if settings.uses("percentile") else None,
         **report_document(made, settings, counts),
@@ -145,7 +147,7 @@ def calibrated(
 ) -> Ranges:
     """Return the ranges of a float run on the data, with percentiles where the settings ask."""
     from neurossm.cli.made_for import check_task
-    from neurossm.engine import run
+    from neurossm.cli.parts import run_counted
     from neurossm.errors import InputError
     from neurossm.passes import calibrate
 
@@ -160,8 +162,7 @@ def calibrated(
     if settings.uses("percentile"):
         kept = percentiles(graph, data, percent, console)
         found = (kept.result(), kept.states())
-    with console.progress("calibrating", len(data)) as progress:
-        trace = run(graph, data.inputs, "float", "outputs", progress, lengths=data.lengths)
+    trace, _ = run_counted(graph, data, "float", console, "calibrating")
     return calibrate(graph, trace, *found)
 
 
@@ -169,18 +170,17 @@ def checked_on(floating: Graph, integer: Graph, data: Dataset, console: Console)
     """Return the check of an integer graph on the first samples of the calibration data."""
     from neurossm.metrics.check import check
 
-    inputs = data.inputs[:CHECK_SAMPLES]
-    lengths = None if data.lengths is None else data.lengths[:CHECK_SAMPLES]
-    with console.progress("checking", 2 * len(inputs)) as progress:
-        return check(floating, integer, inputs, lengths, progress=progress)
+    part = data.take(slice(CHECK_SAMPLES))
+    with console.progress("checking", 2 * len(part)) as progress:
+        return check(floating, integer, part.inputs, part.lengths, progress=progress)
 
 
 def spikes_lost(floating: Graph, checked: Check, data: Dataset) -> tuple[Loss, ...]:
     """Return the neurons whose spikes a check found to be more or fewer."""
     from neurossm.metrics.spike_losses import spike_losses
 
-    lengths = None if data.lengths is None else data.lengths[:CHECK_SAMPLES]
-    return spike_losses(floating, checked.end_to_end, data.inputs[:CHECK_SAMPLES], lengths)
+    part = data.take(slice(CHECK_SAMPLES))
+    return spike_losses(floating, checked.end_to_end, part.inputs, part.lengths)
 
 
 def percentiles(graph: Graph, data: Dataset, percent: float, console: Console) -> Percentiles:
@@ -188,7 +188,7 @@ def percentiles(graph: Graph, data: Dataset, percent: float, console: Console) -
     from neurossm.engine import run
     from neurossm.passes import Percentiles
 
-    samples, steps = data.inputs.shape[:2]
+    samples, steps, _ = data.shape
     moments = samples * steps if data.lengths is None else int(data.lengths.sum())
     kept = Percentiles(graph, graph.order, percent, moments)
     with console.progress("percentiles", samples) as progress:

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import replace
 from datetime import date
 from importlib import metadata
 from typing import TYPE_CHECKING
 
 from neurossm.engine import run
-from neurossm.errors import InputError
-from neurossm.report import Accuracy, Report, TimingRow, Timings
+from neurossm.report import Accuracy, Answers, Report, TimingRow, Timings
 from neurossm.store import graph_digest
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from typing import Any
 
     import numpy as np
     from numpy.typing import NDArray
 
-    from neurossm.cli.console import Console
     from neurossm.energy import Energy, RateRow
     from neurossm.graph import Graph
     from neurossm.metrics import Metrics, Recorded
     from neurossm.trace import Trace
     from neurossm_models.data import Dataset
+    from neurossm_models.tasks import Scores
 
 PACKAGES = ("neurossm", "numpy", "numba", "h5py", "torch", "lava-nc")
 
@@ -38,6 +35,7 @@ def make_report(
     accuracy: Accuracy | None,
     data: Dataset,
     *,
+    answers: Answers | None = None,
     file_name: str,
     measured: tuple[str, ...] = (),
     recorded: Recorded | None = None,
@@ -61,6 +59,7 @@ def make_report(
         steps_per_second=steps_per_second,
         timings=timings,
         accuracy=accuracy,
+        answers=answers,
         sample=first_sample(graph, data),
         file_name=file_name,
         file_hash=graph_digest(graph),
@@ -105,33 +104,21 @@ def timings_of(found: dict[str, Any]) -> Timings:
     )
 
 
-def compare_with_float(
-    path: Path, accuracy: Accuracy, predicted: NDArray[np.intp], data: Dataset, console: Console
-) -> Accuracy:
-    """Return the accuracy with that of the float graph on the same data beside it.
-
-    Parameters
-    ----------
-    path
-        The float `.nssm` file that the integer one was made from.
-    predicted
-        What the integer graph predicts for each sequence.
-
-    Raises
-    ------
-    InputError
-        If the file holds an integer graph, or the data are not what it takes.
-    """
-    from neurossm.cli.executing import execute, predictions
-    from neurossm.store import load
-
-    graph = load(path)
-    if graph.is_integer:
-        raise InputError(f"--float {path}", expected="a float graph", got="an integer one",
-                         remedy="give the file that `quantize` read")  # fmt: skip
-    found = execute(graph, data, "float", "outputs", console)
-    alike = float((predictions(graph, found.trace) == predicted).mean())
-    return replace(accuracy, float_graph=found.accuracy, agreement=alike)
+def answers_of(
+    scores: Scores | None, beside: Scores | None, data: str, points: NDArray[np.float64] | None
+) -> Answers | None:
+    """Return scores as the report shows them; None without labels."""
+    if scores is None:
+        return None
+    return Answers(
+        integer=scores.text(),
+        float_graph=beside.text() if beside is not None else "",
+        count=scores.count,
+        data=data,
+        confusion=scores.confusion,
+        class_names=scores.class_names,
+        points=points,
+    )
 
 
 def _versions() -> dict[str, str]:

@@ -62,9 +62,11 @@ def results(
 
 def measure_checkpoint(folder: Path, limit: int, data_dir: str, console: Console) -> Result:
     """Return what a checkpoint reaches: exported, quantized by default, on the fast engine."""
-    from neurossm.cli.executing import execute, labeled, load_data
+    from neurossm.cli.executing import execute
     from neurossm.cli.export import load_run
+    from neurossm.cli.loading import load_data
     from neurossm.cli.quantize import quantized
+    from neurossm.cli.scoring import labeled
     from neurossm.energy import estimate
     from neurossm.hardware import load_hardware
     from neurossm.metrics import measure
@@ -84,7 +86,7 @@ def measure_checkpoint(folder: Path, limit: int, data_dir: str, console: Console
         checkpoint=folder.name,
         task=known.task,
         accuracy_float=known.accuracy_float,
-        accuracy_int=labeled(run.accuracy, known.task),
+        accuracy_int=labeled(run.scores, known.task).values["accuracy"],
         test_sequences_int=len(test),
         parameters=known.parameters,
         spike_rates=tuple(metrics.spike_rates.values()),

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from neurossm.cli.executing import Execution
     from neurossm.trace import Trace
     from neurossm_converters.dask_backend import DaskOptions
-    from neurossm_models.data import Dataset
 
 
 def run(
@@ -27,6 +26,14 @@ def run(
     ] = "fast",
     trace: Annotated[
         Path | None, typer.Option(help="Write the values of every node to this file."), WRITES
+    ] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv|FILE.npz",
+            help="Write the answer to each sample (each step) here, with its label.",
+        ),
+        WRITES,
     ] = None,
     dask: Annotated[
         str,
@@ -54,8 +61,17 @@ def run(
     other_data: OtherDataOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Run a graph on data and print its accuracy, where the data have labels."""
-    from neurossm.cli.executing import execute, lava_options, load_data
+    """Run a graph on data and print how good its answers are, where the data have labels.
+
+    Data are gone through part by part: memory does not grow with the number of samples, unless
+    --trace keeps the values of every node. --predictions writes a line a sample, or a step: its
+    number, what is answered (the name of a class, or numbers in the units of the labels), the
+    label, and the output's value for each class.
+    """
+    from neurossm.cli.executing import execute, lava_options
+    from neurossm.cli.loading import load_data
+    from neurossm.cli.predicting import writer_of
+    from neurossm.cli.scoring import said, scores_document
     from neurossm.store import load, save_trace
 
     console = Console(json, other_data)
@@ -63,36 +79,33 @@ def run(
     loaded = load(graph)
     samples = load_data(data, data_dir, loaded)
     lava = lava_options(engine, fuse, stacked, len(samples))
-    if options:
-        from neurossm.cli.sharding import execute_on_dask
+    with writer_of(predictions, loaded) as watchers:
+        if options:
+            from neurossm.cli.sharding import execute_on_dask
 
-        result: Execution = execute_on_dask(loaded, samples, engine, options, console)
-    else:
-        result = execute(loaded, samples, engine, "all" if trace else "outputs", console, lava)
+            result: Execution = execute_on_dask(loaded, samples, engine, options, console, watchers)
+        else:
+            record = "all" if trace else "outputs"
+            result = execute(loaded, samples, engine, record, console, lava, watchers)
     if trace:
         save_trace(trace, result.trace)
     console.document(
         {"engine": engine, "samples": result.trace.samples, "steps": result.trace.mean_steps,
-         "accuracy": result.accuracy, "seconds": result.seconds,
+         "accuracy": result.accuracy, "scores": scores_document(result.scores),
+         "clipped_inputs": result.clipped, "seconds": result.seconds,
          "steps_per_second": result.steps_per_second, "startup_seconds": result.startup_seconds,
          "saturations": result.trace.saturations(), "counts": total_counts(result.trace),
-         "trace": str(trace) if trace else None, "dask": where_it_ran(result)}
+         "trace": str(trace) if trace else None, "dask": where_it_ran(result),
+         "predictions": str(predictions) if predictions else None}
     )  # fmt: skip
     console.say(
-        f"{engine}: {said(result.accuracy, samples)} on {result.trace.samples} samples,"
+        f"{engine}: {said(result.scores, samples)} on {result.trace.samples} samples,"
         f" {result.steps_per_second:,.0f} steps/s ({result.seconds:.2f} s),"
         f" {result.trace.saturations()} saturations"
     )
-    if trace:
-        console.say(f"trace: {trace}")
-
-
-def said(accuracy: float | None, data: Dataset) -> str:
-    """Return an accuracy as a sentence says it."""
-    if accuracy is None:
-        return "no labels"
-    known = int((data.labels >= 0).sum())
-    return f"accuracy {accuracy:.2%}" + (f" of {known} labeled" if known < len(data) else "")
+    for what, file in (("trace", trace), ("predictions", predictions)):
+        if file:
+            console.say(f"{what}: {file}")
 
 
 def dask_options(address: str, workers: int, trace: Path | None) -> DaskOptions | None:

@@ -12,6 +12,7 @@ import typer
 
 from neurossm.cli.console import (
     CALIBRATION,
+    GRAMMAR,
     Console,
     DataDirOption,
     JsonOption,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 CHOOSING = (
     "note: this is test data. Widths that are chosen on it make its accuracy look better than it"
-    " is: choose on data held out of training (such as mnist:held-out), then test once"
+    " is: choose on data held out of training (mnist:held-out, my.npz:valid), then test once"
 )
 
 
@@ -41,7 +42,7 @@ def sweep(
         str,
         typer.Option(
             help="Data to choose by, such as mnist:held-out:2000 (what the recipes hold out of"
-            " training), or FILE.npz[:N]."
+            f" training), or my.npz:valid. {GRAMMAR}"
         ),
         READS_DATA,
     ],
@@ -69,13 +70,13 @@ def sweep(
     other_data: OtherDataOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Quantize at many widths; accuracy and modelled energy of each.
+    """Quantize at many widths; score and modelled energy of each.
 
     All combinations of the widths that are given; a width that is not keeps its default (poles 16,
     weights 8, state 24, messages 24 bits). Calibrates once. Each point is written as soon as it is
     measured, so a sweep that was stopped goes on where it was.
     """
-    from neurossm.cli.executing import load_data
+    from neurossm.cli.loading import load_data
     from neurossm.cli.made_for import check_task
     from neurossm.cli.quantize import calibrated
     from neurossm.hardware import load_hardware
@@ -137,9 +138,9 @@ def measure_point(
     console: Console,
 ) -> SweepRow:  # fmt: skip
     """Return the row with what these widths reach; where they cannot be had, with the reason."""
-    from neurossm.cli.executing import accuracy
+    from neurossm.cli.executing import execute
+    from neurossm.cli.scoring import labeled
     from neurossm.energy import estimate
-    from neurossm.engine import run
     from neurossm.metrics import measure
 
     started = time.perf_counter()
@@ -147,14 +148,15 @@ def measure_point(
         integer = settings(graph, ranges)
     except (GraphError, RangeError) as error:
         return replace(row, problem=str(error), seconds=time.perf_counter() - started)
-    with console.progress(str(row.point), len(data)) as progress:
-        trace = run(integer, data.inputs, "fast", "outputs", progress, lengths=data.lengths)
-    metrics = measure(integer, trace)
+    done = execute(integer, data, "fast", "outputs", console, label=str(row.point))
+    scores, metrics = labeled(done.scores, "--data of a sweep"), measure(integer, done.trace)
     energy = estimate(metrics, integer, chip)
     rates = tuple(metrics.spike_rates.values())
     return replace(
         row,
-        accuracy=accuracy(integer, trace, data),
+        accuracy=done.accuracy,
+        score=scores.main,
+        value=scores.value,
         energy_low_j=energy.total.low,
         energy_high_j=energy.total.high,
         spikes_per_neuron=sum(rates) / len(rates) if rates else None,
@@ -164,15 +166,16 @@ def measure_point(
 
 
 def measure_float(row: SweepRow, graph: Graph, data: Dataset, console: Console) -> SweepRow:
-    """Return the row with the accuracy of the float graph; it has no energy on the chip."""
-    from neurossm.cli.executing import accuracy, labeled
-    from neurossm.engine import run
+    """Return the row with the score of the float graph; it has no energy on the chip."""
+    from neurossm.cli.executing import execute
+    from neurossm.cli.scoring import labeled
 
     started = time.perf_counter()
-    with console.progress("float", len(data)) as progress:
-        trace = run(graph, data.inputs, "float", "outputs", progress, lengths=data.lengths)
-    right = labeled(accuracy(graph, trace, data), "--data of a sweep")
-    return replace(row, accuracy=right, seconds=time.perf_counter() - started)
+    done = execute(graph, data, "float", "outputs", console, label="float")
+    scores, seconds = labeled(done.scores, "--data of a sweep"), time.perf_counter() - started
+    return replace(
+        row, accuracy=done.accuracy, score=scores.main, value=scores.value, seconds=seconds
+    )
 
 
 def _settings(point: Point) -> Quantize:
@@ -196,9 +199,15 @@ def _widths(name: str, text: str) -> list[int]:
 
 
 def _said(row: SweepRow) -> str:
-    if row.accuracy is None:
-        return row.problem
-    return f"{row.accuracy:.2%}, {row.seconds:.1f} s"
+    return row.problem or f"{_scored(row)}, {row.seconds:.1f} s"
+
+
+def _scored(row: SweepRow) -> str:
+    from neurossm_models.tasks.scores import shown
+
+    if row.value is None:  # a row of before there were other scores
+        return "" if row.accuracy is None else f"accuracy {100 * row.accuracy:.2f} %"
+    return shown(row.score, row.value)
 
 
 def _print(console: Console, rows: Sequence[SweepRow]) -> None:
@@ -214,12 +223,12 @@ def _print(console: Console, rows: Sequence[SweepRow]) -> None:
         return "" if value is None else f"{value:.2%}"
 
     console.table(
-        ("poles", "weights", "state", "messages", "accuracy", "energy (modelled)", "spikes",
+        ("poles", "weights", "state", "messages", "score", "energy (modelled)", "spikes",
          "saturations", "seconds", "problem"),
-        [("float", "", "", "", share(row.accuracy), "", "", "", f"{row.seconds:.1f}", "")
+        [("float", "", "", "", _scored(row), "", "", "", f"{row.seconds:.1f}", "")
          if row.point == FLOAT else
          (str(row.poles), str(row.weights), str(row.state), str(row.messages),
-          share(row.accuracy), energy(row), share(row.spikes_per_neuron),
+          _scored(row), energy(row), share(row.spikes_per_neuron),
           "" if row.saturations is None else f"{row.saturations:,}", f"{row.seconds:.1f}",
           row.problem) for row in rows],
         keys=4,

@@ -56,6 +56,8 @@ class SweepRow:
         What the point took.
     problem
         Why these widths cannot be had; the numbers are empty then.
+    score, value
+        Name and value of what the task is judged by; `accuracy` is empty where it has none.
     """
 
     graph: str
@@ -74,6 +76,8 @@ class SweepRow:
     saturations: int | None = None
     seconds: float | None = None
     problem: str = ""
+    score: str = ""
+    value: float | None = None
 
     @property
     def point(self) -> Point:
@@ -87,9 +91,11 @@ class SweepRow:
 
 
 COLUMNS = tuple(field.name for field in fields(SweepRow))
+BEFORE = COLUMNS[: COLUMNS.index("score")]  # of tables from before there were other tasks
 NUMBERS: Mapping[str, type[int] | type[float]] = {
     **dict.fromkeys((*WIDTHS, "samples", "saturations"), int),
-    **dict.fromkeys(("accuracy", "energy_low_j", "energy_high_j", "spikes_per_neuron", "seconds"),
+    **dict.fromkeys(("accuracy", "energy_low_j", "energy_high_j", "spikes_per_neuron", "seconds",
+                     "value"),
                     float),
 }  # fmt: skip
 
@@ -162,13 +168,18 @@ class SweepFile:
             replace_file(path, _line(COLUMNS), "-o")
             return []
         lines = list(csv.reader(whole.split("\n")[:-1]))
-        if not lines or tuple(lines[0]) != COLUMNS:
+        old = bool(lines) and tuple(lines[0]) == BEFORE
+        if not lines or (not old and tuple(lines[0]) != COLUMNS):
             raise InputError(
                 str(path), expected=f"a table of a sweep ({COLUMNS[0]}, {COLUMNS[1]}, ...)",
                 got="another file", remedy="give -o a new name",
             )  # fmt: skip
-        rows = [_row(path, number, line) for number, line in enumerate(lines[1:], start=2)]
-        if whole != text:  # killed in the middle of a line
+        columns = BEFORE if old else COLUMNS
+        rows = [_row(path, n, line, columns) for n, line in enumerate(lines[1:], start=2)]
+        if old:
+            table = [_line(COLUMNS), *(_line(asdict(row).values()) for row in rows)]
+            replace_file(path, b"".join(table), "-o")
+        elif whole != text:  # killed in the middle of a line
             replace_file(path, whole.encode(), "-o")
         return rows
 
@@ -179,9 +190,9 @@ def _line(cells: Iterable[object]) -> bytes:
     return text.getvalue().encode()
 
 
-def _row(path: Path, number: int, cells: list[str]) -> SweepRow:
+def _row(path: Path, number: int, cells: list[str], columns: Sequence[str]) -> SweepRow:
     try:
-        given = dict(zip(COLUMNS, cells, strict=True))
+        given = dict(zip(columns, cells, strict=True))
         values = {
             name: NUMBERS[name](cell) if cell else None
             for name, cell in given.items()
@@ -189,6 +200,6 @@ def _row(path: Path, number: int, cells: list[str]) -> SweepRow:
         }
     except ValueError:
         raise InputError(
-            f"{path}, line {number}", expected=f"{len(COLUMNS)} cells of a sweep", got=repr(cells)
+            f"{path}, line {number}", expected=f"{len(columns)} cells of a sweep", got=repr(cells)
         ) from None
     return SweepRow(**{**given, **values})  # type: ignore[arg-type]  # by the names of its columns

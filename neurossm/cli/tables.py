@@ -46,12 +46,13 @@ def lay_out(
         for k in range(len(columns))
     ]
     cells = [[cell(value) for value in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(columns, *cells, strict=True)]
+    texts = list(zip(columns, *cells, strict=True))
+    widths = [max(map(len, column)) for column in texts]
     if width is not None:
         fixed = [k < keys or numeric[k] for k in range(len(columns))]
         least = [
-            w if stays else max(len(name), min(w, NARROWEST))
-            for name, w, stays in zip(columns, widths, fixed, strict=True)
+            w if stays else max(min(w, NARROWEST), max(map(_longest_word, column)))
+            for w, stays, column in zip(widths, fixed, texts, strict=True)
         ]
         room = width - GAP * (len(columns) - 1)
         if sum(least) > room:
@@ -92,7 +93,12 @@ def _blocks(
     return lines
 
 
+def _longest_word(text: str) -> int:
+    """Return the letters of the longest word: a path or an address is never broken."""
+    return max(map(len, text.split()), default=0)
+
+
 def _folded(text: str, width: int) -> list[str]:
     if len(text) <= width:
         return [text]
-    return textwrap.wrap(text, width, break_on_hyphens=False) or [""]
+    return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False) or [""]

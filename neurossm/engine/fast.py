@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from neurossm.engine.aligned import aligned
 from neurossm.engine.cores import usable_cores
 from neurossm.engine.operations import Operation, prepare
 from neurossm.engine.reference import State, initial_state
+from neurossm.engine.stopping import stopping
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.lengths import Lengths, parts
@@ -111,9 +113,13 @@ def run(
     tasks = parts(lengths, samples, steps, SAMPLES_A_TASK)
     workers = min(threads or usable_cores(), max(1, len(tasks)))
 
+    stop = Event()  # set by what ends the run: a worker ends after its task, not after all
+
     def work(worker: int) -> Iterator[tuple[int, dict[str, Counts]]]:
         space: Workspace | None = None
         for part, size, length in tasks[worker::workers]:
+            if stop.is_set():
+                return
             if space is None:
                 space = Workspace.of(graph, min(SAMPLES_A_TASK, samples), steps)
             used = space.part(size, length)
@@ -138,7 +144,7 @@ def run(
                 progress(size)
         return sums
 
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(workers) as pool, stopping(stop):
         for sums in pool.map(drain, range(workers)):
             totals = {name: totals[name] + sums[name] for name in totals}
     final = {

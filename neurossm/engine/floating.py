@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.engine import kernels, ssm_kernels
 from neurossm.engine.cores import usable_cores
+from neurossm.engine.stopping import stopping
 from neurossm.fixed import Quantized
 from neurossm.graph import Graph
 from neurossm.lengths import Lengths, parts
@@ -54,7 +56,11 @@ def run(
     samples, steps = next(iter(inputs.values())).shape[:2]
     values = {name: np.zeros((samples, steps, graph.nodes[name].out_channels)) for name in record}
 
+    stop = Event()
+
     def work(block: tuple[slice | NDArray[np.int64], int, int]) -> Peaks:
+        if stop.is_set():
+            return {}
         part, size, length = block
         peaks: Peaks = {}
         sent: dict[str, Reals] = {}
@@ -79,7 +85,7 @@ def run(
         return peaks
 
     totals: Peaks = {}
-    with ThreadPoolExecutor(usable_cores()) as pool:
+    with ThreadPoolExecutor(usable_cores()) as pool, stopping(stop):
         for peaks in pool.map(work, parts(lengths, samples, steps, SAMPLES_A_BLOCK)):
             totals = {name: np.maximum(totals.get(name, 0.0), peak) for name, peak in peaks.items()}
     return Trace("float", values, samples, steps, peaks=totals, lengths=lengths)

@@ -30,10 +30,10 @@ def whole_numbers(where: str, given: object, remedy: str = "") -> NDArray[np.int
         return array.astype(np.uint8)
     got = str(array.dtype)
     if np.issubdtype(array.dtype, np.floating):
-        array = array.astype(np.float64)  # half precision cannot be compared with 2**53
-        odd = array[~(np.abs(array) <= EXACT) | (array != np.trunc(array))]
+        real = array.astype(np.float64)  # half precision cannot be compared with 2**53
+        odd = real[~(np.abs(real) <= EXACT) | (real != np.trunc(real))]
         if not odd.size:
-            return array.astype(np.int64)
+            return real.astype(np.int64)
         got = f"{float(odd[0]):g} among {array.dtype}"
     expected = "integers, or whole numbers in another type"
     raise InputError(where, expected=expected, got=got, remedy=remedy)

@@ -1,6 +1,7 @@
 """Counts of what a run really did, and of what a dense network of the same shape would do."""
 
 from neurossm.metrics.activity import Activity, ActivityTable, activity
+from neurossm.metrics.answers import answers
 from neurossm.metrics.dense import DenseOperations, dense_operations
 from neurossm.metrics.measure import Metrics, measure
 from neurossm.metrics.multiplications import (
@@ -20,6 +21,7 @@ __all__ = [
     "Multiplications",
     "Recorded",
     "activity",
+    "answers",
     "check_multiplications",
     "dense_operations",
     "measure",

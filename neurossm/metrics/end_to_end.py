@@ -8,17 +8,16 @@ layer by layer, and graded values are gated at the outputs only.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.graph import Graph
+from neurossm.interface import Interface
 from neurossm.lengths import without_padding
-from neurossm.nodes import LIF, Output, TernaryThreshold, Threshold, format_of
+from neurossm.metrics.answers import answers, chosen
+from neurossm.nodes import Output, format_of
 from neurossm.trace import Trace, units
-
-SPIKING = (LIF, Threshold, TernaryThreshold)
 
 Reals = NDArray[np.float64]
 NEURON = 4.0  # a neuron may have so many times as many spikes, or as few
@@ -128,9 +127,9 @@ class Predictions:
     Attributes
     ----------
     samples, equal
-        Sequences, and those with the same prediction.
+        Sequences (or steps, or labels, where each is answered), and those with the same prediction.
     decided
-        Sequences with another prediction although the float run's two largest values are further
+        Those with another prediction although the float run's two largest values are further
         apart than a tenth of the output's range: no near tie.
     """
 
@@ -177,33 +176,24 @@ def end_to_end(integer: Graph, left: Trace, right: Trace) -> tuple[EndToEnd, ...
     return tuple(found)
 
 
-def answers(graph: Graph, trace: Trace) -> NDArray[Any]:
-    """Return what each sequence is answered by at the first output, ``(S, C)``.
-
-    Spikes are counted from the first step to the sequence's last; a graded output (a readout,
-    which sums or leaks itself) is read at its last step. The largest is the prediction.
-    """
-    name = graph.outputs[0]
-    if all(isinstance(graph.nodes[source], SPIKING) for source in graph.sources[name]):
-        return np.asarray(trace.values[name].sum(axis=1))  # past its end a sequence has none
-    return np.asarray(trace.last(name))
-
-
 def predictions(integer: Graph, left: Trace, right: Trace) -> Predictions | None:
-    """Return the predictions at the first output; None where it has one channel."""
-    name = integer.outputs[0]
-    if left.values[name].shape[2] < 2:
+    """Return the predictions at the first output; None where it predicts no classes.
+
+    Of a task at every step each step of each sequence counts, of several labels each label.
+    """
+    task = Interface.of(integer).task
+    scores = [answers(integer, trace) for trace in (left, right)]
+    wanted, got = (chosen(task, score) for score in scores)
+    if wanted is None or got is None:
         return None
-    valid = left.inside
-    scores = []
-    for trace, unit in ((left, 1.0), (right, units(integer)[name])):
-        values = np.asarray(trace.values[name], dtype=np.float64) * unit * valid
-        if format_of(integer.nodes[name]).is_spike:
-            scores.append(values.sum(axis=1))
-        else:
-            scores.append(values[np.arange(len(values)), valid[:, :, 0].sum(axis=1) - 1])
-    wanted, got = (score.argmax(axis=1) for score in scores)
-    ranked = np.sort(scores[0], axis=1)
-    clear = ranked[:, -1] - ranked[:, -2] > NEAR_TIE * np.abs(scores[0]).max()
+    largest = np.abs(scores[0]).max(initial=0.0)
+    if task == "multilabel":
+        margin = np.abs(scores[0])
+    else:
+        ranked = np.sort(scores[0], axis=-1)
+        margin = ranked[..., -1] - ranked[..., -2]
+    clear = margin > NEAR_TIE * largest
+    if scores[0].ndim == 3:
+        wanted, got, clear = (without_padding(a, left.lengths) for a in (wanted, got, clear))
     other = wanted != got
-    return Predictions(len(other), int(np.sum(~other)), int(np.sum(other & clear)))
+    return Predictions(other.size, int(np.sum(~other)), int(np.sum(other & clear)))

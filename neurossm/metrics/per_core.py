@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,33 +96,72 @@ def per_core(placement: Placement, graph: Graph, trace: Trace) -> CoreActivity:
     InputError
         If the trace lacks the values of a node.
     """
-    missing = [name for name in graph.nodes if name not in trace.values]
-    if missing:
-        raise InputError(
-            "trace", expected="values of every node", got=f"none of {missing[0]!r}",
-            remedy='record="all"',
-        )  # fmt: skip
-    runs, outside = trace.real_steps, _axons_from_outside(placement)
-    sent: dict[str, tuple[Floats, Floats]] = {}
-    for name in graph.inputs:
+    counter = CoreCounter(placement, graph)
+    counter.add(trace)
+    return counter.result()
+
+
+class CoreCounter:
+    """Counts the messages of every neuron over several runs; `per_core` of all of them together.
+
+    Parameters
+    ----------
+    placement
+        Of `graph`.
+    graph
+        Integer graph.
+    """
+
+    def __init__(self, placement: Placement, graph: Graph) -> None:
+        self._placement, self._graph = placement, graph
+        self._outside = _axons_from_outside(placement)
+        self._counted: dict[str, NDArray[np.int64]] = {}
+        self._samples, self._runs, self._engine = 0, 0, ""
+
+    def add(self, trace: Trace) -> None:
+        """Add a run, with the values of every node; raises as `per_core`."""
+        missing = [name for name in self._graph.nodes if name not in trace.values]
+        if missing:
+            raise InputError(
+                "trace", expected="values of every node", got=f"none of {missing[0]!r}",
+                remedy='record="all"',
+            )  # fmt: skip
+        self._samples += trace.samples
+        self._runs += trace.real_steps
+        self._engine = trace.engine
+        for name in self._graph.inputs:
+            self._count(name, self._from_outside(name, trace))
+        for population in self._placement.populations.values():
+            if population.kind == "states":
+                counted = state_messages(self._graph, population.nodes[0], trace)
+            elif population.kind != "part":
+                counted = np.count_nonzero(trace.values[population.name], axis=(0, 1))
+            else:
+                continue
+            self._count(population.name, counted)
+
+    def result(self) -> CoreActivity:
+        """Return the work of each core, a mean over the steps of all runs."""
+        sent = {name: (count / self._runs,) * 2 for name, count in self._counted.items()}
+        for population in self._placement.populations.values():
+            if population.kind == "part":
+                sent[population.name] = _part(population, self._outside)
+        whole, rest = divmod(self._runs, self._samples)
+        steps = self._runs / self._samples if rest else whole
+        basis = f"{self._samples} samples of {round(steps, 2):,.10g} steps, {self._engine} engine"
+        return _activity(self._placement, sent, lambda c, low: _dense_of(self._graph, c, low),
+                         basis)  # fmt: skip
+
+    def _from_outside(self, name: str, trace: Trace) -> NDArray[np.int64]:
         values = trace.values[name]
-        if name in graph.vocabularies:
-            tokens = without_padding(values, trace.lengths).ravel().astype(np.int64)
-            counted = np.bincount(tokens, minlength=outside.get(name, 0))
-        else:
-            counted = np.count_nonzero(values, axis=(0, 1))
-        sent[name] = (counted / runs, counted / runs)
-    for population in placement.populations.values():
-        if population.kind == "part":
-            sent[population.name] = _part(population, outside)
-            continue
-        if population.kind == "states":
-            counted = state_messages(graph, population.nodes[0], trace)
-        else:
-            counted = np.count_nonzero(trace.values[population.name], axis=(0, 1))
-        sent[population.name] = (counted / runs, counted / runs)
-    basis = f"{trace.samples} samples of {trace.mean_steps:,.10g} steps, {trace.engine} engine"
-    return _activity(placement, sent, lambda c, low: _dense_of(graph, c, low), basis)
+        if name not in self._graph.vocabularies:
+            return np.asarray(np.count_nonzero(values, axis=(0, 1)))
+        tokens = without_padding(values, trace.lengths).ravel().astype(np.int64)
+        return np.bincount(tokens, minlength=max(self._outside.get(name, 0),
+                                                 self._graph.vocabularies[name]))  # fmt: skip
+
+    def _count(self, name: str, counted: NDArray[Any]) -> None:
+        self._counted[name] = self._counted.get(name, 0) + counted
 
 
 def per_core_at_most(placement: Placement) -> CoreActivity:

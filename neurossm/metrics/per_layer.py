@@ -16,7 +16,7 @@ from neurossm.errors import InputError
 from neurossm.graph import Graph
 from neurossm.lengths import without_padding
 from neurossm.nodes import (
-    LIF,
+    SPIKING,
     BatchNorm,
     Input,
     Node,
@@ -33,7 +33,6 @@ TOLERANCE = 0.1  # of a node's range; what the other tolerances follow from, see
 # times the tolerance: what a single channel's largest and mean error may be of its own range, where
 # a neuron compares it with its threshold, and where it is added to others first
 COMPARED, MIXED = (2.5, 1.0), (7.5, 2.0)
-COMPARE = (LIF, Threshold, TernaryThreshold)
 SPIKES_ALLOWED = 2  # a neuron may lose or gain so many, however few it has: single flips
 
 
@@ -215,7 +214,7 @@ def per_layer_error(
         lag if spikes else nothing,
         spikes,
         isinstance(node, Input | Output | Threshold | TernaryThreshold),
-        any(isinstance(integer.nodes[to], COMPARE) for to in integer.targets[name]),
+        any(isinstance(integer.nodes[to], SPIKING) for to in integer.targets[name]),
     )
 
 

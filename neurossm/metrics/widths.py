@@ -6,13 +6,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from neurossm.fixed import MESSAGE_BITS, Quantized
+from neurossm.fixed import MESSAGE_BITS, POLE_BITS, WEIGHT_BITS, WIDEST_LEAK_FRAC, Quantized
 from neurossm.graph import Graph
 from neurossm.nodes import LIF, Affine, DiagonalSSM, Embedding, Node
+from neurossm.passes.membranes import LEAK_ERROR
 
-POLES, WEIGHTS, LEAKS = 16, 8, 20  # bits at most, as the contract has them
 SYNAPSES = 16  # what goes to synapses has fewer than 24 bits, so that their sums fit; about so many
-LEAK_ERROR = 0.002  # of what a leak loses at a step
 
 
 def narrow_widths(floating: Graph, integer: Graph) -> tuple[str, ...]:
@@ -44,12 +43,12 @@ def narrow_widths(floating: Graph, integer: Graph) -> tuple[str, ...]:
 def _narrow(node: Node, before: Node | None) -> Iterator[str]:
     match node:
         case Affine():
-            yield from _below("weights", node.weight, WEIGHTS)
+            yield from _below("weights", node.weight, WEIGHT_BITS)
         case Embedding():
-            yield from _below("weights", node.table, WEIGHTS)
+            yield from _below("weights", node.table, WEIGHT_BITS)
         case DiagonalSSM():
-            yield from _below("poles", node.a_re, POLES)
-            yield from _below("weights", node.b_re, WEIGHTS)
+            yield from _below("poles", node.a_re, POLE_BITS)
+            yield from _below("weights", node.b_re, WEIGHT_BITS)
             yield from _below("state", node.drive_re, MESSAGE_BITS)
             if node.out is not None and node.out.bits < SYNAPSES:
                 yield "messages"
@@ -58,7 +57,8 @@ def _narrow(node: Node, before: Node | None) -> Iterator[str]:
             if isinstance(before, LIF) and isinstance(node.tau, Quantized):
                 real = np.asarray(before.tau, dtype=np.float64)
                 error = np.abs(node.tau.dequantize() - real)
-                if np.max(node.tau.frac) < LEAKS and np.any(error > LEAK_ERROR * (1 - real)):
+                coarse = np.any(error > LEAK_ERROR * (1 - real))
+                if np.max(node.tau.frac) < WIDEST_LEAK_FRAC and coarse:
                     yield "leaks"
 
 

@@ -26,9 +26,12 @@ NODE_TYPES: dict[str, type[Node]] = {
     )
 }  # fmt: skip
 
+SPIKING = (LIF, Threshold, TernaryThreshold)  # they compare, and send spikes
+
 __all__ = [
     "LIF",
     "NODE_TYPES",
+    "SPIKING",
     "Accumulate",
     "Affine",
     "Array",

@@ -129,9 +129,8 @@ def membrane_fit(
         return _fit(np.where(reached, largest, MARGIN * upward), bits)
 
     slowest = np.maximum(_memory(tau), _memory(rho) if node.has_trace else 1.0)
-    part, exponent = np.frexp(
-        slowest / np.maximum(theta, LEAST)
-    )  # the next power of two: 2**exponent, or half of it
+    # the next power of two: 2**exponent, or half of it
+    part, exponent = np.frexp(slowest / np.maximum(theta, LEAST))
     needed = exponent.astype(np.int64) - (part == 0.5) + PRECISE
     return Fit(
         safe=fits(safe, trace, holds),

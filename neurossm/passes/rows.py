@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from neurossm.errors import RangeError
 from neurossm.fixed import MESSAGE_BITS, Quantized, fit_frac, round_to
 from neurossm.graph import Graph
-from neurossm.nodes import LIF, Affine, TernaryThreshold, Threshold
+from neurossm.nodes import SPIKING, Affine
 
 Frac = int | NDArray[np.int64]
 Arriving = tuple[int, int]  # the largest integer, and its fraction bits
@@ -89,8 +89,7 @@ def may_differ(graph: Graph, name: str) -> bool:
     """Tell whether all that receives a node compares each channel with nothing but itself."""
     targets = graph.targets[name]
     return bool(targets) and all(
-        isinstance(graph.nodes[target], LIF | Threshold | TernaryThreshold)
-        and len(graph.sources[target]) == 1
+        isinstance(graph.nodes[target], SPIKING) and len(graph.sources[target]) == 1
         for target in targets
     )
 

@@ -1,6 +1,6 @@
 """The report: one HTML file, the graph as SVG, and the tables of the terminal as data."""
 
-from neurossm.report.document import Accuracy, Report, TimingRow, Timings
+from neurossm.report.document import Accuracy, Answers, Report, TimingRow, Timings
 from neurossm.report.drawing import graph_svg
 from neurossm.report.multiplied import multiplication_rows, multiplication_sentences
 from neurossm.report.page import html_of, write_html
@@ -15,6 +15,7 @@ from neurossm.report.tables import (
 
 __all__ = [
     "Accuracy",
+    "Answers",
     "CountsRow",
     "EnergyRow",
     "NodeRow",

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+import numpy as np
+from numpy.typing import NDArray
+
 from neurossm.energy import Energy, RateRow
 from neurossm.errors import InputError
 from neurossm.graph import Graph
@@ -57,6 +60,35 @@ class Accuracy:
         center = (p + z * z / (2 * n)) / (1 + z * z / n)
         half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
         return max(0.0, center - half), min(1.0, center + half)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Answers:
+    """Measured scores of any task.
+
+    Attributes
+    ----------
+    integer, float_graph
+        Scores in a line, the main one first; empty where the float graph was not run.
+    count
+        Answers that were asked for.
+    data
+        Which samples.
+    confusion
+        Right class (row) by answered class (column), ``(K, K)``; None for tasks without.
+    class_names
+        Of its rows; empty: numbers.
+    points
+        Right numbers and answers ``(m, 2)``; None for tasks without.
+    """
+
+    integer: str
+    count: int
+    float_graph: str = ""
+    data: str = ""
+    confusion: NDArray[np.int64] | None = None
+    class_names: tuple[str, ...] = ()
+    points: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,7 +171,9 @@ class Report:
     timings
         Of the CPU that made the report.
     accuracy
-        Measured.
+        Measured, of a task that has one.
+    answers
+        Measured scores of any task, with what is confused with what.
     sample
         A recorded trace; its first sample is drawn.
     file_name, file_hash
@@ -163,6 +197,7 @@ class Report:
     steps_per_second: float | None = None
     timings: Timings | None = None
     accuracy: Accuracy | None = None
+    answers: Answers | None = None
     sample: Trace | None = None
     file_name: str = ""
     file_hash: str = ""

@@ -199,7 +199,8 @@ def _rate(report: Report) -> str:
 def _accuracy(report: Report) -> tuple[str, ...]:
     accuracy = report.accuracy
     if accuracy is None:
-        return ()
+        found = report.answers
+        return () if found is None else (f"Scores of the integer graph: {found.integer}.",)
     where = f" of {accuracy.data}" if accuracy.data else ""
     number = count(accuracy.samples)
     low, high = (percent(end) for end in accuracy.interval)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from importlib import resources
 from pathlib import Path
 
-from neurossm.report import energy_section, machine_section, placement_section, sections
+from neurossm.report import (
+    answers_section,
+    energy_section,
+    machine_section,
+    placement_section,
+    sections,
+)
 from neurossm.report.document import Report
 from neurossm.report.markup import element, text
 from neurossm.store import write_text
@@ -36,6 +42,7 @@ def html_of(report: Report) -> str:
     main = element(
         "main",
         sections.header(report),
+        answers_section.answers(report),
         sections.network(report),
         sections.activity(report),
         sections.operations(report),

@@ -153,6 +153,15 @@ def _key_figures(report: Report) -> list[tuple[str, str, str]]:
             same = accuracy.agreement
             note = f"measured, {percent(same)} predicted alike" if same is not None else "measured"
             figures.append(("Accuracy, float", percent(accuracy.float_graph), note))
+    elif report.answers is not None:
+        note = f"measured, {count(report.answers.count)} answers"
+        for kind, said in (
+            ("integer", report.answers.integer),
+            ("float", report.answers.float_graph),
+        ):
+            name, _, value = said.partition(" (")[0].rpartition(" ")
+            if said:
+                figures.append((f"{name}, {kind}", value, note))
     if metrics is not None:
         mean, most = metrics.mean_spike_rate, metrics.max_spike_rate
         if mean is not None:

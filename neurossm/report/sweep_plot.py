@@ -1,4 +1,4 @@
-"""Accuracy and modelled energy against widths, drawn with matplotlib."""
+"""Score and modelled energy against widths, drawn with matplotlib."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def draw_sweep(path: Path, rows: Sequence[Row], title: str) -> None:
 
     Of a whole grid the width of the most values is the horizontal axis, the next one the lines, and
     there is a column for each value of the others. Else there is a column for each width that
-    varies, the others as most rows have them. Rows without an accuracy are left out; a row of
+    varies, the others as most rows have them. Rows without a score are left out; a row of
     widths 0, the float graph, is a dashed line.
 
     Parameters
@@ -41,7 +41,8 @@ def draw_sweep(path: Path, rows: Sequence[Row], title: str) -> None:
     path
         ``.svg``, ``.png`` or ``.pdf``.
     rows
-        With the widths, ``accuracy``, ``energy_low_j`` and ``energy_high_j``.
+        With the widths, ``accuracy`` (or ``score`` and ``value``), ``energy_low_j`` and
+        ``energy_high_j``.
     title
         Above it.
 
@@ -51,7 +52,8 @@ def draw_sweep(path: Path, rows: Sequence[Row], title: str) -> None:
         If there is no row to draw, or no such kind of file.
     """
     check_plot(path)
-    found = [row for row in rows if row["accuracy"] is not None and row["poles"]]
+    rows = [{**row, "shown": _shown(row)} for row in rows]
+    found = [row for row in rows if row["shown"] is not None and row["poles"]]
     if not found:
         raise InputError("plot of a sweep", expected="a point that was measured", got="none")
     with explained():
@@ -60,13 +62,14 @@ def draw_sweep(path: Path, rows: Sequence[Row], title: str) -> None:
     panels = _panels(found)
     figure = Figure(figsize=(2.2 + 2.9 * len(panels), 5.4), layout="constrained")
     axes = figure.subplots(2, len(panels), sharex="col", sharey="row", squeeze=False)
-    floats = [row["accuracy"] for row in rows if not row["poles"] and row["accuracy"] is not None]
+    floats = [row["shown"] for row in rows if not row["poles"] and row["shown"] is not None]
     for (above, below), panel in zip(axes.T, panels, strict=True):
-        _accuracies(above, panel, floats)
+        _scores(above, panel, floats)
         _energies(below, panel)
         above.set_title(panel.title)
         below.set_xlabel(f"{panel.along}, bits")
-    axes[0][0].set_ylabel("accuracy, %")
+    score = found[0].get("score") or "accuracy"
+    axes[0][0].set_ylabel("accuracy, %" if score == "accuracy" else score)
     axes[1][0].set_ylabel("modelled energy\nof an inference, J")
     axes[0][-1].legend(fontsize="small")
     figure.suptitle(title)
@@ -107,17 +110,23 @@ def _panels(rows: Sequence[Row]) -> list[Panel]:
     ]  # fmt: skip
 
 
-def _accuracies(axis: Any, panel: Panel, floats: list[float]) -> None:
+def _shown(row: Row) -> float | None:
+    """Return what is drawn of a row: an accuracy in percent, another score as it is."""
+    if row["accuracy"] is not None:
+        return 100 * float(row["accuracy"])
+    value = row.get("value")
+    return None if value is None else float(value)
+
+
+def _scores(axis: Any, panel: Panel, floats: list[float]) -> None:
     for index, value in enumerate(sorted({row[panel.line] for row in panel.rows})):
         own = sorted(
-            (row[panel.along], 100 * row["accuracy"])
-            for row in panel.rows
-            if row[panel.line] == value
+            (row[panel.along], row["shown"]) for row in panel.rows if row[panel.line] == value
         )
         label = f"{panel.line} {value} bits"
         axis.plot(*zip(*own, strict=True), "o-", color=f"C{index}", label=label)
-    for accuracy in floats:
-        axis.axhline(100 * accuracy, color="black", linestyle="--", linewidth=1, label="float")
+    for value in floats:
+        axis.axhline(value, color="black", linestyle="--", linewidth=1, label="float")
     axis.set_xticks(sorted({row[panel.along] for row in panel.rows}))
     axis.grid(alpha=0.3)
 

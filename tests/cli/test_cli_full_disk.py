@@ -10,6 +10,8 @@ COMMANDS = {
                  "--report", "{out}/r.json"),
     "export": ("export", "{run}", "-o", "{out}/f.nssm"),
     "run": ("run", "{integer}", "--data", "digits:test:1", "--trace", "{out}/t.nssm"),
+    "predictions": ("run", "{integer}", "--data", "digits:test:1", "--predictions",
+                    "{out}/p.csv"),
     "show": ("show", "{integer}", "--svg", "{out}/g.svg"),
     "place": ("place", "{integer}", "--svg", "{out}/c.svg"),
 }  # fmt: skip

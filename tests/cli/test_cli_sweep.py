@@ -60,8 +60,8 @@ def test_a_line_cut_by_a_kill_is_measured_again(tmp_path):
     [
         (b"a,b\n1,2\n", "expected a table of a sweep"),
         (b"\xff\xfe\n", "expected a table of a sweep, got no text"),
-        ((",".join(COLUMNS) + "\n1,2\n").encode(), "line 2: expected 16 cells"),
-        ((",".join(COLUMNS) + "\n" + ",".join("x" * 16) + "\n").encode(), "line 2"),
+        ((",".join(COLUMNS) + "\n1,2\n").encode(), "line 2: expected 18 cells"),
+        ((",".join(COLUMNS) + "\n" + ",".join("x" * 18) + "\n").encode(), "line 2"),
     ],
 )
 def test_another_file_is_left_alone(tmp_path, text, said):

@@ -58,11 +58,11 @@ WRONG = [
     (("export", "{run}", "-o", "{tmp}/x", "--nir", "maybe"), "expected strict | auto | off"),
     (("export", "{tmp}/none", "-o", "{tmp}/x"), "expected a run folder or the name"),
     # diff
-    (("diff", "{floating}", "{integer}"), "expected --data NAME:SPLIT:N to run them on"),
+    (("diff", "{floating}", "{integer}"), "expected --data NAME:SPLIT:N or PATH"),
     ((*DIFF, "--tolerance", "-1"), "got -1"),
     ((*DIFF, "--tolerance", "nan"), "got nan"),
     # training
-    (("train", "binary"), "expected a file, or one of binary-s4d-digits"),
+    (("train", "binary"), "expected a file, a family (binary-s4d, gsu"),
     (("train", "binary-s4d-digits", "--set", "epochs"), "expected section.key=value"),
     (("train", "binary-s4d-digits", "--set", "train.epoch=1"), "did you mean 'epochs'?"),
     (("train", "binary-s4d-digits", "--set", "train.epochs=x"), "expected a whole number, got 'x'"),

@@ -86,12 +86,19 @@ def test_commands_see_no_padding():
 
 
 @pytest.mark.parametrize(
-    "change", [{"vocabulary": 0}, {"labels": np.zeros((SAMPLES, STEPS), int), "kind": ""}]
+    ("change", "said"),
+    [
+        ({"vocabulary": 0}, "expected tokens, got values"),
+        (
+            {"labels": np.zeros((SAMPLES, STEPS), int), "kind": ""},
+            "expected those of a classification, the task of this graph, got those of a step-class",
+        ),
+    ],
 )
-def test_data_of_another_kind_are_refused(change):
+def test_data_of_another_kind_are_refused(change, said):
     graph = from_torch(network("spikingssm", vocabulary=TOKENS), steps=STEPS, scale=1)
     check_task(graph, texts())
-    with pytest.raises(InputError, match="expected inputs of its kind and one label a sequence"):
+    with pytest.raises(InputError, match=said):
         check_task(graph, replace(texts(), **change))
     with pytest.raises(InputError, match=r"in units of 0\.00392157, got 1"):
         pixels = Dataset(

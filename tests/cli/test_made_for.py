@@ -71,7 +71,7 @@ def test_others_are_refused_unless_one_insists(meta, fed, message, capsys):
         ({"rows": np.zeros((4, 8, 2), np.uint8)}, "expected 1 channel, got 2"),
         ({"rows": np.zeros((4, 785, 1), np.uint8)}, "expected at most 784 steps, got 785"),
         ({"labels": np.array([0, 10, 2, 3])}, "expected 0 to 9, a channel of the output"),
-        ({"vocabulary": 9}, "expected inputs of its kind and one label a sequence, got tokens"),
+        ({"vocabulary": 9}, "expected values, got tokens"),
     ],
 )
 def test_what_it_cannot_take_is_refused_even_then(changes, message):
@@ -89,8 +89,9 @@ def test_the_same_under_another_name_is_a_note(capsys):
     check_task(graph(**PSMNIST), data("my.npz", order="bit-reversed"), Console(as_json=False))
     capsys.readouterr()
     check_task(graph(**MNIST), data(), Console(as_json=False))
-    check_task(graph(), data("anything"), Console(as_json=False))  # it knows nothing
-    check_task(graph(data="a set of long ago"), data("a set of long ago"), Console(as_json=False))
+    check_task(graph(), data("anything", scale=1.0), Console(as_json=False))  # it knows nothing
+    old = data("a set of long ago", scale=1.0)
+    check_task(graph(data="a set of long ago"), old, Console(as_json=False))
     assert capsys.readouterr().err == ""
 
 

@@ -106,7 +106,7 @@ def test_a_network_with_two_inputs_is_calibrated_run_and_profiled(here, neurossm
     assert profiled["accuracy"] == profiled["accuracy_float"] == 0.75
     assert profiled["agreement"] == 1 and profiled["counts"]["input"]["spikes_out"] == 4
     shown = neurossm("run", "q.nssm", "--data", "own.npz")
-    assert "accuracy 75.00% on 4 samples" in shown.out
+    assert "accuracy 75.00 % (balanced 83.3 %, macro F1 0.733) on 4 samples" in shown.out
 
 
 def test_a_network_with_784_inputs_and_no_labels(here, neurossm):
@@ -155,6 +155,8 @@ def test_data_in_the_unit_of_the_network(here, neurossm, files):
     mine("wrong.npz", digits.inputs, labels=digits.labels, scale=1 / 8)
     refused = neurossm("run", files.integer, "--data", "wrong.npz")
     assert "expected inputs in units of 0.0625, got 0.125; leave scale out" in refused.err
+    insisted = neurossm("run", files.integer, "--data", "wrong.npz", "--other-data")
+    assert insisted.status == 0 and "you insist" in insisted.err
 
 
 SPIKES = np.ones((3, 4, 2), bool)

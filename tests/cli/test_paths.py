@@ -19,9 +19,9 @@ from neurossm.errors import InputError
 # in its command or belongs here.
 NO_FILES = {
     "checkpoints", "compare", "convention", "dask", "data_dir", "engine", "format", "fuse",
-    "input", "layers", "loihi_gen", "messages", "models", "name", "nir", "poles", "processes",
-    "range_of", "ranges", "reset", "set_", "slurm_board", "slurm_partition", "ssm_mapping",
-    "state", "target", "tau_unit", "weights",
+    "input", "layers", "layout", "loihi_gen", "messages", "models", "name", "nir", "normalize",
+    "poles", "processes", "range_of", "ranges", "readout", "reset", "set_", "slurm_board",
+    "slurm_partition", "ssm_mapping", "state", "target", "task", "tau_unit", "weights",
 }  # fmt: skip
 RUN = ("recipe.toml", "weights.safetensors", "log.jsonl", "last/state.safetensors", "test.json")
 

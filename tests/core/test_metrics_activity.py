@@ -56,8 +56,8 @@ def _tokens(case: Case) -> int:
 def checkpoint() -> tuple[Graph, np.ndarray]:
     """The small trained network as integers, and two of its images."""
     from neurossm.cli.console import Console
-    from neurossm.cli.executing import load_data
     from neurossm.cli.export import load_run
+    from neurossm.cli.loading import load_data
     from neurossm.cli.quantize import quantized
     from neurossm.passes import Quantize
 

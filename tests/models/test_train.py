@@ -78,7 +78,7 @@ def test_a_run_killed_after_a_checkpoint_logs_no_epoch_twice(straight, tmp_path)
 
 def test_a_checkpoint_is_never_taken_between_an_epoch_and_its_evaluation(tmp_path):
     recipe = load_recipe("binary-s4d-digits", [*TINY, "train.save_every=8"])
-    run = trainer.Trainer(recipe, tmp_path)
+    run = trainer.RecipeTrainer(recipe, tmp_path)
     due = []
     for run.step in range(1, 25):
         due.append(run._save_is_due())
@@ -118,7 +118,7 @@ def test_a_short_run_on_the_digits_learns(tmp_path):
 def test_the_trainer_never_reads_the_test_set(straight, tmp_path, monkeypatch):
     asked = []
     real = trainer.load
-    monkeypatch.setattr(trainer, "load", lambda spec: asked.append(spec) or real(spec))
+    monkeypatch.setattr(trainer, "load", lambda spec, facts: asked.append(spec) or real(spec))
     train("binary-s4d-digits", TINY, tmp_path, stop_after=2)
     assert asked == ["digits:train:160"]
 
@@ -141,14 +141,14 @@ def test_a_new_run_does_not_overwrite_and_a_resumed_one_does_not_change(straight
 
 
 def test_ctrl_c_stops_after_the_step_at_hand_and_saves(tmp_path, monkeypatch):
-    real = trainer.Trainer._train_step
+    real = trainer.RecipeTrainer._train_step
 
     def step_and_interrupt(self, batch):
         real(self, batch)
         if self.step == 4:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(trainer.Trainer, "_train_step", step_and_interrupt)
+    monkeypatch.setattr(trainer.RecipeTrainer, "_train_step", step_and_interrupt)
     result = train("binary-s4d-digits", TINY, tmp_path)
     assert not result.finished and result.step == 4
     _, meta = load_tensors(tmp_path / "last" / "state.safetensors")
@@ -167,7 +167,7 @@ def test_only_a_b_and_dt_learn_slowly_and_without_decay():
     recipe = load_recipe("binary-s4d-digits")
     model = Network(recipe.model)
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    ssm, rest = parameter_groups(model, recipe)
+    ssm, rest = parameter_groups(model, recipe.train)
     slow = {names[id(parameter)] for parameter in ssm["params"]}
     leaves = ("log_dt", "log_a_real", "a_imag", "b")
     assert slow == {f"blocks.{i}.ssm.{leaf}" for i in (0, 1) for leaf in leaves}

@@ -12,7 +12,7 @@ from neurossm_models.train import load_recipe, train
 from neurossm_models.train.checkpoint import load_tensors
 from neurossm_models.train.parallel import Group
 from neurossm_models.train.start import _check_share
-from neurossm_models.train.trainer import Trainer
+from neurossm_models.train.trainer import RecipeTrainer
 
 # 96 training sequences: 6 steps an epoch. Dropout on; 33 held out, which two cannot share evenly.
 TINY = [
@@ -75,7 +75,7 @@ def test_a_batch_that_cannot_be_shared_evenly_is_refused():
 
 
 def test_only_the_first_process_writes(tmp_path, monkeypatch):
-    monkeypatch.setattr("neurossm_models.train.trainer.spread_over", lambda model, group: model)
-    run = Trainer(load_recipe("binary-s4d-digits", TINY), tmp_path, Group(1, 2))
+    monkeypatch.setattr("neurossm_models.train.loop.spread_over", lambda model, group: model)
+    run = RecipeTrainer(load_recipe("binary-s4d-digits", TINY), tmp_path, Group(1, 2))
     run.save()
     assert not list(tmp_path.iterdir())

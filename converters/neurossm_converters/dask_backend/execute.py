@@ -19,9 +19,10 @@ from neurossm.extras import explained
 from neurossm.graph import Graph
 from neurossm.lengths import checked_lengths
 from neurossm.trace import Counts, Trace
-from neurossm_converters.dask_backend.options import DaskOptions, shard_size
+from neurossm_converters.dask_backend.options import DaskOptions, Inputs, shard_size
 
 ENGINES = ("fast", "reference")
+Receiver = Callable[[slice, NDArray[np.float64]], None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +34,8 @@ class DaskRun:
     trace
         Counters of all samples; no values were kept.
     answers
-        Of each sequence, ``(B, C)``, see `neurossm.metrics.end_to_end.answers`.
+        Of each sequence, ``(B, K)`` or ``(B, T, K)``, see `neurossm.metrics.answers`; None where
+        somebody received them.
     seconds
         From the first shard sent to the last result; the workers load the graph in that time.
     workers, shards
@@ -41,7 +43,7 @@ class DaskRun:
     """
 
     trace: Trace
-    answers: NDArray[np.generic]
+    answers: NDArray[np.float64] | None
     seconds: float
     workers: int
     shards: int
@@ -49,18 +51,19 @@ class DaskRun:
 
 def run(
     graph: Graph,
-    inputs: NDArray[np.integer],
+    inputs: NDArray[np.integer] | Inputs,
     lengths: NDArray[np.integer] | None = None,
     engine: str = "fast",
     options: DaskOptions | None = None,
     progress: Callable[[int], None] | None = None,
+    receive: Receiver | None = None,
 ) -> DaskRun:
     """Run all sequences of a data set on an integer graph with one `Input`.
 
     Parameters
     ----------
     inputs
-        Integers ``(B, T, C)``.
+        Integers ``(B, T, C)``: an array, or what reads a slice of samples when it is sent.
     lengths
         Steps of each sequence, ``(B,)``, 1 to T; None: all have T. What comes behind is neither run
         nor counted, and the answer is the one of the last step.
@@ -68,6 +71,9 @@ def run(
         ``fast`` or ``reference``, one thread a shard.
     progress
         Called with the number of samples done since the last call.
+    receive
+        Called with a slice of samples and their answers, in the order of samples; then none are
+        kept.
 
     Raises
     ------
@@ -97,18 +103,28 @@ def run(
         size = options.shard or shard_size(graph, inputs, len(client.nthreads()))
         parts = [slice(i, min(i + size, len(inputs))) for i in range(0, len(inputs), size)]
         shards = Shards(client, options.address, plugin, engine, inputs, own)
-        answers: dict[int, NDArray[np.generic]] = {}
+        answers: dict[int, NDArray[np.float64]] = {}
+        waiting = list(parts)
         totals = {node: Counts() for node in graph.nodes}
         started = time.perf_counter()
         for part, result in shards.results(parts):
-            answers[part.start] = result.answers
+            answers[part.start] = _padded(result.answers, inputs.shape[1])
+            while receive and waiting and waiting[0].start in answers:
+                receive(waiting[0], answers.pop(waiting.pop(0).start))
             totals = {node: totals[node] + result.counts[node] for node in totals}
             if progress:
                 progress(part.stop - part.start)
         return DaskRun(
             trace=Trace(engine, {}, len(inputs), inputs.shape[1], counts=totals, lengths=own),
-            answers=np.concatenate([answers[part.start] for part in parts]),
+            answers=None if receive else np.concatenate([answers[p.start] for p in parts]),
             seconds=time.perf_counter() - started,
             workers=len(client.nthreads()),
             shards=len(parts),
         )
+
+
+def _padded(found: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
+    """Return answers at every step as long as the inputs; the padding did not travel."""
+    if found.ndim < 3 or found.shape[1] == steps:
+        return found
+    return np.pad(found, ((0, 0), (0, steps - found.shape[1]), (0, 0)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,19 @@ class DaskOptions:
                 raise InputError(name, expected="0 or more", got=str(getattr(self, name)))
 
 
-def shard_size(graph: Graph, inputs: NDArray[np.integer], workers: int) -> int:
+class Inputs(Protocol):
+    """Inputs that are read when they are sent: a slice of samples ``(S, T, C)`` at a time."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(B, T, C)``."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, part: slice, /) -> NDArray[np.integer]: ...
+
+
+def shard_size(graph: Graph, inputs: NDArray[np.integer] | Inputs, workers: int) -> int:
     """Return samples a shard: bounded in memory, and several shards for each worker.
 
     Parameters
@@ -64,6 +77,6 @@ def shard_size(graph: Graph, inputs: NDArray[np.integer], workers: int) -> int:
     """
     channels = sum(graph.nodes[name].out_channels for name in graph.outputs)
     recorded = 8 * channels * inputs.shape[1]
-    fitting: int = min(BYTES_SENT // inputs[0].nbytes, BYTES_RECORDED // recorded)
+    fitting: int = min(BYTES_SENT // inputs[:1].nbytes, BYTES_RECORDED // recorded)
     several = len(inputs) // (SHARDS_A_WORKER * workers)
     return max(1, min(LARGEST_SHARD, fitting, several))

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from neurossm.errors import TargetError
 from neurossm_converters.dask_backend.cluster import no_workers
+from neurossm_converters.dask_backend.options import Inputs
 from neurossm_converters.dask_backend.worker import ShardResult, run_shard
 
 IN_FLIGHT = 2  # shards a thread: one that runs, one that waits beside it
@@ -46,7 +47,7 @@ class Shards:
     address: str
     plugin: str
     engine: str
-    inputs: NDArray[np.integer]
+    inputs: NDArray[np.integer] | Inputs
     lengths: NDArray[np.int64] | None
 
     def results(self, parts: list[slice]) -> Iterator[tuple[slice, ShardResult]]:
@@ -81,7 +82,7 @@ class Shards:
         key = f"{self.plugin}-{part.start}-{secrets.token_hex(4)}"
         lengths = None if self.lengths is None else self.lengths[part]
         # no padding travels that the shard does not need
-        inputs = self.inputs[part, : None if lengths is None else int(lengths.max())]
+        inputs = self.inputs[part][:, : None if lengths is None else int(lengths.max())]
         return self.client.submit(run_shard, self.plugin, self.engine, inputs, lengths, key=key)
 
     def _ended(self, running: Mapping[Future[ShardResult], object]) -> list[Future[ShardResult]]:

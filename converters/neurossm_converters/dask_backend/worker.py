@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from neurossm.engine import run
 from neurossm.errors import TargetError
 from neurossm.graph import Graph
-from neurossm.metrics.end_to_end import answers
+from neurossm.metrics.answers import answers
 from neurossm.store import load, save
 from neurossm.temporary import temporary_folder
 from neurossm.trace import Counts
@@ -23,9 +23,9 @@ from neurossm.trace import Counts
 
 @dataclass(frozen=True, eq=False)
 class ShardResult:
-    """What is left of a shard: answers ``(S, C)`` of its sequences, and counters."""
+    """What is left of a shard: answers ``(S, K)`` of its sequences, and counters."""
 
-    answers: NDArray[np.generic]
+    answers: NDArray[np.float64]
     counts: Mapping[str, Counts]
 
 

@@ -132,7 +132,7 @@ def scale_of(facts: Task) -> Scale:
     return facts.scale if facts.scaling is None else facts.scaling.scale
 
 
-def described(graph: Graph, facts: Task, readout: str = "") -> Graph:
+def described(graph: Graph, facts: Task, readout: str | None = None) -> Graph:
     """Return the graph that says what of a run's data goes in and what comes out.
 
     Parameters
@@ -142,10 +142,12 @@ def described(graph: Graph, facts: Task, readout: str = "") -> Graph:
     facts
         Of its data.
     readout
-        Of the network; empty: nobody said it. The mean of a network on a registered data set is
+        Of the network; None: what the graph says. The mean of a network on a registered data set is
         what is taken for granted, and is not said.
     """
     own = facts.scaling is not None or bool(facts.split)
+    if readout is None:
+        readout = Interface.of(graph).readout
     about = Interface(
         task=facts.kind,
         readout="" if readout == MEAN and not own else readout,

@@ -14,6 +14,7 @@ from string import Template
 from typing import Any
 
 from neurossm.errors import InputError
+from neurossm.files import FULL
 from neurossm.store import Golden, graph_digest, load, load_golden, missing_golden
 from neurossm_converters.loihi2.data import DATA, BundleData
 from neurossm_converters.loihi2.script import FILES
@@ -74,9 +75,7 @@ def write_bundle(
         return names
     except OSError as error:
         _remove(part, was_there)
-        raise InputError(f"--bundle {folder}", expected="a folder that can be written",
-                         got=_reason(error), remedy="name another one",
-                         ) from None  # fmt: skip
+        raise _unwritable(folder, error) from None
     except BaseException:  # Ctrl-C: half a bundle would look like a whole one
         _remove(part, was_there)
         raise
@@ -131,10 +130,15 @@ def _write(
     )
 
 
-def _reason(error: OSError) -> str:
-    # copytree collects what failed, file by file
+def _unwritable(folder: Path, error: OSError) -> InputError:
+    # copytree collects what failed, file by file, as text
     first = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror
-    return str(first or error)
+    got = str(first or error)
+    full = error.errno in FULL or any(os.strerror(number) in got for number in FULL)
+    remedy = f"make room in {folder.parent}" if full else "name another one"
+    return InputError(
+        f"--bundle {folder}", expected="a folder that can be written", got=got, remedy=remedy
+    )
 
 
 def _remove(folder: Path, was_there: bool) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from neurossm.errors import InputError
+from neurossm.fixed.scaling import MOST_BITS
 from neurossm_models.arguments import check_path
 from neurossm_models.config import check_choice
 from neurossm_models.data import (
@@ -92,6 +93,10 @@ def load(
     unit: float | None = None,
     vocabulary: int = 0,
     split: str = "",
+    bits: int = MOST_BITS,
+    kind: str = "",
+    class_names: tuple[str, ...] = (),
+    say: Callable[[str], object] | None = None,
 ) -> Dataset:
     """Return the data set named by `spec`.
 
@@ -104,7 +109,7 @@ def load(
         ``PATH[:SPLIT[:N]]`` and the like (`neurossm_models.data.own`), or an `OwnSource`.
     root
         Folder to look in; see `data_root`.
-    facts, unit, vocabulary, split
+    facts, unit, vocabulary, split, bits, kind, class_names, say
         Of data of one's own, as of `load_own`; registered data sets have theirs.
 
     Raises
@@ -115,7 +120,8 @@ def load(
         If a file is damaged.
     """
     if isinstance(spec, OwnSource) or is_own(spec):
-        return load_own(spec, unit, vocabulary, root=root, facts=facts, split=split)
+        return load_own(spec, unit, vocabulary, root=root, facts=facts, split=split, bits=bits,
+                        kind=kind, class_names=class_names, say=say)  # fmt: skip
     check_path("data", spec)
     name, part, count = parse(os.fspath(spec))
     dataset = _held_out(name, root) if part == HELD_OUT else _load(name, part, root, count)

@@ -8,11 +8,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from neurossm.errors import InputError
 from neurossm_models.block import Block
+from neurossm_models.config import LAST, MEAN, SUM
 from neurossm_models.network import Network
 from neurossm_models.shadow.blocks import block_nodes, block_shadow
 from neurossm_models.shadow.operations import affine, straight
 from neurossm_models.twin import IntegerRun
+
+READOUTS = (MEAN, LAST, SUM)  # that have a shadow
 
 
 def recorded(model: Network) -> tuple[str, ...]:
@@ -40,8 +44,8 @@ def shadow(model: Network, x: Tensor, run: IntegerRun, lengths: Tensor | None = 
     Returns
     -------
     Tensor
-        Shape (B, C). Where all steps count they are `run.logits` bit for bit; else these times
-        ``run.steps / lengths``, so that every sequence has the mean over its own steps.
+        Shape (B, C). They are `run.logits` bit for bit, but for a mean where not all steps count:
+        these times ``run.steps / lengths``, so that every sequence has the mean over its own steps.
     """
     r = _encoded(model, x, run)
     for name, block in _blocks(model):
@@ -58,14 +62,20 @@ def _encoded(model: Network, x: Tensor, run: IntegerRun) -> Tensor:
 
 
 def _logits(model: Network, r: Tensor, run: IntegerRun, lengths: Tensor | None) -> Tensor:
-    """Return the readout of the residual stream: a sum over time of an affine map."""
-    weight, bias = model.decoder.weight / run.steps, model.decoder.bias / run.steps
+    """Return the readout of the residual stream: a sum over time of an affine map, or its end."""
+    kind = model.config.readout
+    if kind not in READOUTS:
+        raise InputError("shadow", expected=f"readout {', '.join(READOUTS)}", got=repr(kind))
+    parts = run.steps if kind == MEAN else 1
+    weight, bias = model.decoder.weight / parts, model.decoder.bias / parts
     count = torch.full((r.shape[1],), r.shape[2]) if lengths is None else lengths
+    weight = straight(weight, run.parameters["decoder.weight"])
+    if kind == LAST:
+        return straight(r[:, torch.arange(r.shape[1]), count - 1].T @ weight.T + bias, run.logits)
     if lengths is not None:
         r = r * (torch.arange(r.shape[2]) < lengths[:, None])
-    weight = straight(weight, run.parameters["decoder.weight"])
-    sums = r.sum(-1).T @ weight.T + count[:, None] * bias
-    return straight(sums, run.logits) * (run.steps / count)[:, None]
+    sums = straight(r.sum(-1).T @ weight.T + count[:, None] * bias, run.logits)
+    return sums * (run.steps / count)[:, None] if kind == MEAN else sums
 
 
 def _blocks(model: Network) -> list[tuple[str, Block]]:

@@ -70,34 +70,58 @@ class Loss:
             With weights the second is their sum: means of parts weighted by it make that of all.
             Where nothing is asked for, the mean of none is not a number.
         """
-        if lengths is not None and self.kind in EVERY_STEP:
-            labels = _without_padding(labels, lengths)
+        labels = self.masked(labels, lengths)
         if labels.is_floating_point():
-            return self._square(answers, labels)
-        if self.kind == MULTILABEL:
-            return self._each_label(answers, labels)
-        weights = self._weights(answers)
-        flat, truth = answers.flatten(0, -2), labels.flatten()
-        mean = cross_entropy(flat, truth, weight=weights, ignore_index=NOTHING)
-        asked = truth != NOTHING
-        if weights is None:
-            return mean, int(asked.sum())
-        return mean, float(weights[truth[asked]].sum())
+            mean = self._square(answers, labels)
+        elif self.kind == MULTILABEL:
+            asked = (labels != NOTHING).all(1)
+            given, truth = answers[asked], labels[asked].to(answers.dtype)
+            weights = self._weights(answers)
+            mean = binary_cross_entropy_with_logits(given, truth, pos_weight=weights)
+        else:
+            flat, truth = answers.flatten(0, -2), labels.flatten()
+            weights = self._weights(answers)
+            mean = cross_entropy(flat, truth, weight=weights, ignore_index=NOTHING)
+        return mean, self.weight(labels)
 
-    def _square(self, answers: Tensor, labels: Tensor) -> tuple[Tensor, float]:
+    def masked(self, labels: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return the labels with `NOTHING` (or nan) behind the end of each sequence."""
+        if lengths is None or self.kind not in EVERY_STEP:
+            return labels
+        steps = torch.arange(labels.shape[1], device=labels.device)
+        inside = steps < lengths[:, None]
+        if labels.ndim == 3:
+            inside = inside[:, :, None]
+        return torch.where(inside, labels, torch.nan if labels.is_floating_point() else NOTHING)
+
+    def weight(self, labels: Tensor) -> float:
+        """Return over how many answers the loss is a mean; with weights, their sum."""
+        if labels.is_floating_point():
+            return int((~labels.isnan()).sum())
+        if self.kind == MULTILABEL or self.weights is None:
+            return self.asked(labels)
+        return float(self.weights[labels[labels != NOTHING].cpu().numpy()].sum())
+
+    def asked(self, labels: Tensor) -> int:
+        """Return how many answers masked labels ask for."""
+        if labels.is_floating_point():
+            return int((~labels.isnan()).any(-1).sum())
+        asked = labels != NOTHING
+        return int((asked.all(1) if self.kind == MULTILABEL else asked).sum())
+
+    def right(self, answers: Tensor, labels: Tensor) -> int:
+        """Return how many answers are right of those that masked labels ask for; 0 of numbers."""
+        if labels.is_floating_point() or self.kind == MULTILABEL:
+            return 0
+        return int((answers.argmax(-1) == labels).sum())
+
+    def _square(self, answers: Tensor, labels: Tensor) -> Tensor:
         if self.target is not None and self.kind != NEXT_STEP:
             unit, offset = (_like(part, labels) for part in (self.target.unit, self.target.offset))
             labels = (labels - offset) / unit
         asked = ~labels.isnan()
         off = torch.where(asked, answers - torch.where(asked, labels, 0).to(answers.dtype), 0)
-        count = asked.sum()
-        return off.square().sum() / count, int(count)
-
-    def _each_label(self, answers: Tensor, labels: Tensor) -> tuple[Tensor, float]:
-        asked = (labels != NOTHING).all(1)
-        given, truth = answers[asked], labels[asked].to(answers.dtype)
-        mean = binary_cross_entropy_with_logits(given, truth, pos_weight=self._weights(answers))
-        return mean, int(asked.sum())
+        return off.square().sum() / asked.sum()
 
     def _weights(self, like: Tensor) -> Tensor | None:
         return None if self.weights is None else _like(self.weights, like)
@@ -136,12 +160,3 @@ def balanced_weights(kind: str, labels: NDArray[Any], classes: int) -> NDArray[n
 
 def _like(values: NDArray[np.float64], tensor: Tensor) -> Tensor:
     return torch.tensor(values, dtype=tensor.dtype, device=tensor.device)
-
-
-def _without_padding(labels: Tensor, lengths: Tensor) -> Tensor:
-    steps = torch.arange(labels.shape[1], device=labels.device)
-    inside = steps < lengths[:, None]
-    if labels.ndim == 3:
-        inside = inside[:, :, None]
-    nothing = torch.nan if labels.is_floating_point() else NOTHING
-    return torch.where(inside, labels, nothing)

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurossm.errors import FormatError
+
 ACCURACY, MSE, R2, PERPLEXITY, MACRO_F1 = "accuracy", "mse", "r2", "perplexity", "macro_f1"
+MAIN_VALUES = (ACCURACY, MSE, R2, PERPLEXITY, MACRO_F1)
 LOWER_IS_BETTER = (MSE, PERPLEXITY)
 _PERCENT = (ACCURACY, "balanced_accuracy", "subset_accuracy")
 _NAMES = {
@@ -90,6 +93,46 @@ class Scores:
             "confusion": None if self.confusion is None else self.confusion.tolist(),
         }
 
+    @classmethod
+    def from_json(cls, given: Any, where: str = "scores") -> Scores:
+        """Return what `as_json` gave; `FormatError` for anything else."""
+        kinds: dict[str, tuple[type, ...]] = {
+            "kind": (str,), "main": (str,), "value": (float, int, type(None)), "values": (dict,),
+            "count": (int,), "class_names": (list,), "confusion": (list, type(None)),
+        }  # fmt: skip
+        if not isinstance(given, dict) or set(given) != set(kinds):
+            raise FormatError(where, expected=f"the keys {', '.join(kinds)}", got="others")
+        for name, allowed in kinds.items():
+            if not isinstance(given[name], allowed):
+                raise FormatError(f"{where} {name}", expected=allowed[0].__name__, got="another")
+        if given["main"] not in _NAMES or not set(given["values"]) <= set(_NAMES):
+            raise FormatError(where, expected=f"some of {', '.join(_NAMES)}", got="others")
+        numbers = {k: v for k, v in given["values"].items() if isinstance(v, int | float)}
+        try:
+            table = given["confusion"]
+            confusion = None if table is None else np.array(table, dtype=np.int64)
+        except (TypeError, ValueError, OverflowError):
+            raise FormatError(f"{where} confusion", expected="rows of integers") from None
+        return cls(given["kind"], given["main"], given["value"], numbers, confusion,
+                   given["count"], tuple(map(str, given["class_names"])))  # fmt: skip
+
+
+def main_of(kind: str, real: bool, outputs: int = 1) -> str:
+    """Return the name of the value that chooses the best epoch; see `Scores`.
+
+    Parameters
+    ----------
+    kind
+        The task.
+    real
+        Whether answers are real numbers.
+    outputs
+        Then, how many an answer has.
+    """
+    if real:
+        return R2 if outputs > 1 else MSE
+    return {"multilabel": MACRO_F1, "next-step": PERPLEXITY}.get(kind, ACCURACY)
+
 
 def better(main: str, value: float | None, than: float | None) -> bool:
     """Tell whether a value is better than another one of the same name; see `Scores`."""
@@ -103,6 +146,11 @@ def better(main: str, value: float | None, than: float | None) -> bool:
 def shown(name: str, value: float | None) -> str:
     """Return a value with its name, as `Scores.text` begins."""
     return f"{_NAMES[name]} unknown" if value is None else _shown(name, value, main=True)
+
+
+def named(name: str) -> str:
+    """Return what a value is called."""
+    return _NAMES[name]
 
 
 def _shown(name: str, value: float, main: bool = False) -> str:

@@ -33,7 +33,13 @@ _MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW keeps of a parameter
 
 def save_tensors(path: Path, tensors: Tensors, meta: dict[str, Any], remedy: str = AGAIN) -> None:
     """Write tensors and a JSON-able dictionary to one file; raises as `replace_file`."""
-    packed = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+    packed: Tensors = {}
+    seen: set[int] = set()
+    for name, tensor in tensors.items():
+        plain = tensor.detach().cpu().contiguous()
+        shared = plain.untyped_storage().data_ptr() in seen and plain.numel() > 0
+        packed[name] = plain.clone() if shared else plain  # tied weights lie in the file twice
+        seen.add(plain.untyped_storage().data_ptr())
     replace_file(path, save(packed, {META: json.dumps(meta)}), remedy)
 
 
@@ -156,7 +162,9 @@ def restore_optimizer(
             if got != expected:
                 place = f"{where} optimizer/{name}/{key}"
                 raise FormatError(place, expected=expected, got=got)
-        optimizer.state[parameter] = {key: state.pop(full) for key, full in keys.items()}
+        found = {key: state.pop(full) for key, full in keys.items()}
+        moments = {key: t if key == "step" else t.to(parameter.device) for key, t in found.items()}
+        optimizer.state[parameter] = moments
     if state:
         got = repr(min(state))
         raise FormatError(f"{where} optimizer", expected="moments of parameters", got=got)

@@ -3,57 +3,55 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch.nn.functional import cross_entropy
+from torch import nn
 
 from neurossm.errors import FormatError, InputError
 from neurossm_models.arguments import check_path, check_whole
-from neurossm_models.config import EVERY_STEP, NetworkConfig, nearest
+from neurossm_models.config import EVERY_STEP, PAIR, NetworkConfig, nearest
 from neurossm_models.data.dataset import Dataset
-from neurossm_models.data.labels import NOTHING
+from neurossm_models.data.labels import CLASSIFICATION, NEXT_STEP, STEP_CLASSIFICATION
+from neurossm_models.data.labels import EVERY_STEP as EVERY_STEP_KINDS
+from neurossm_models.data.own import task_from_json
 from neurossm_models.data.registry import load
+from neurossm_models.data.task import Task, task
 from neurossm_models.network import Network
+from neurossm_models.tasks import Scorer
+from neurossm_models.tasks.losses import Loss
+from neurossm_models.train.batches import ahead, batch_of, tensors
 from neurossm_models.train.checkpoint import load_tensors, load_weights
+from neurossm_models.train.measuring import Evaluation, Tally, tallied
+from neurossm_models.train.modules import ModuleConfig, built
 from neurossm_models.train.recipe import Recipe, load_recipe
+from neurossm_models.train.records import FACTS, read_text
+
+__all__ = ["CHECKPOINTS", "Evaluation", "evaluate", "load_facts", "load_model", "measure", "score",
+           "tensors"]  # fmt: skip
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 STEPS_AT_ONCE = 200_000  # of all sequences of a batch, so that long ones fit in memory
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """What a network reaches on one data set.
-
-    Attributes
-    ----------
-    data
-        What was measured on.
-    count, correct
-        Answers that were asked for, one a sequence, a pair or a step, and how many were right.
-    accuracy
-        ``correct / count``.
-    loss
-        Mean cross entropy, in nats.
-    spike_rates
-        Spikes per neuron and step, for each block.
-    """
-
-    data: str
-    count: int
-    correct: int
-    accuracy: float
-    loss: float
-    spike_rates: tuple[float, ...]
-
-
-@torch.no_grad()
-def measure(model: Network, dataset: Dataset, batch: int = 250) -> Evaluation:
-    """Return loss, accuracy and spike rates of a model in eval mode on a whole data set.
+def measure(
+    model: nn.Module, dataset: Dataset, batch: int = 250, *, facts: Task | None = None
+) -> Evaluation:
+    """Return loss, scores and spike rates of a model in eval mode on a whole data set.
 
     At most `batch` sequences at once; fewer if they are long.
+
+    Parameters
+    ----------
+    model
+        A `Network`, or another module for which facts are given; on the device it is on.
+    dataset
+        What is read part by part.
+    batch
+        Sequences at once.
+    facts
+        Of the data; a regression is measured in units of its labels by their `target`.
 
     Raises
     ------
@@ -61,70 +59,70 @@ def measure(model: Network, dataset: Dataset, batch: int = 250) -> Evaluation:
         For data without labels, with labels that are no classes of the model, or at every step
         where the model answers once (or the reverse); for inputs that the model does not take.
     """
-    _check_measured(model, dataset)
     check_whole("measure batch", batch, 1)
-    was_training = model.training
-    model.eval()
-    loss, correct = 0.0, 0
-    rates = torch.zeros(model.config.layers, dtype=torch.float64)
-    count = 0
-    batch = max(1, min(batch, STEPS_AT_ONCE // dataset.inputs.shape[1]))
-    for start in range(0, len(dataset), batch):
-        part = dataset.take(slice(start, start + batch))
-        x, lengths, labels = tensors(part)
-        recording = model.record(x, lengths)
-        mean, right, asked = score(recording.logits, labels)
-        loss += float(mean) * asked if asked else 0.0  # the mean over none is no number
-        correct, count = correct + right, count + asked
-        rates += len(part) * torch.tensor(recording.rates, dtype=torch.float64)
-    model.train(was_training)
-    name = f"{dataset.name}:{dataset.split}"
-    spikes = tuple((rates / len(dataset)).tolist())
-    return Evaluation(name, count, correct, correct / count, loss / count, spikes)
+    tally = tally_of(model, dataset, facts, batch)
+    return tally.result(f"{dataset.name}:{dataset.split}")
 
 
-def _check_measured(model: Network, dataset: Dataset) -> None:
+def tally_of(
+    model: nn.Module,
+    dataset: Dataset,
+    facts: Task | None = None,
+    batch: int = 250,
+    workers: int = 0,
+) -> Tally:
+    """Return the sums of `measure`."""
+    outputs = _check_measured(model, dataset, facts)
+    loss, scorer = judged(dataset, outputs, facts)
+    size = max(1, min(batch, STEPS_AT_ONCE // dataset.shape[1]))
+    starts = range(0, len(dataset), size)
+    batches = ahead(lambda k: batch_of(dataset.take(slice(k, k + size))), starts, workers)
+    return tallied(model, batches, loss, scorer)
+
+
+def judged(dataset: Dataset, outputs: int, facts: Task | None) -> tuple[Loss, Scorer]:
+    """Return loss and scorer of a data set whose answers have so many numbers."""
+    target = None if facts is None else facts.target
+    scorer = Scorer(dataset.kind, outputs, dataset.class_names, target)
+    return Loss(dataset.kind, target=target), scorer
+
+
+def _check_measured(model: nn.Module, dataset: Dataset, facts: Task | None) -> int:
+    """Return how many numbers an answer has; raise where the data do not fit the model."""
     where = f"data set {dataset.name}:{dataset.split}"
+    if not dataset.labeled:
+        raise InputError(f"{where} labels", expected="a class for one sample at least", got="none")
     config: NetworkConfig | None = getattr(model, "config", None)  # also of a compiled network
-    if config is None:
-        raise InputError("measure model", expected="a Network", got=type(model).__name__)
+    if not isinstance(config, NetworkConfig):
+        if facts is None:
+            raise InputError("measure model", expected="a Network", got=type(model).__name__)
+        return facts.classes
     if bool(dataset.vocabulary) != bool(config.vocabulary) or dataset.vocabulary > max(
         config.vocabulary, 0
     ):
         expected = f"{config.vocabulary} tokens" if config.vocabulary else "quantities, not tokens"
         got = f"{dataset.vocabulary} tokens" if dataset.vocabulary else "quantities"
         raise InputError(where, expected=expected, got=got)
-    if dataset.pairs != (config.readout == "pair"):
-        expected = "pairs" if config.readout == "pair" else "single sequences"
+    if dataset.pairs != (config.readout == PAIR):
+        expected = "pairs" if config.readout == PAIR else "single sequences"
         raise InputError(where, expected=expected, got="pairs" if dataset.pairs else "single ones")
-    if not dataset.labeled:
-        raise InputError(f"{where} labels", expected="a class for one sample at least", got="none")
-    steps = dataset.labels.ndim == 2
+    steps = dataset.kind in EVERY_STEP_KINDS
     if steps != (config.readout == EVERY_STEP):
         kinds = ("a label a sample", "a label at every step")
         raise InputError(f"{where} labels", expected=kinds[not steps], got=kinds[steps])
-    most = int(dataset.labels.max())
-    if most >= config.classes:
-        expected = f"classes 0 to {config.classes - 1}"
-        raise InputError(f"{where} labels", expected=expected, got=str(most))
+    _check_labels(f"{where} labels", dataset, config.classes)
+    return config.classes
 
 
-def tensors(dataset: Dataset) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]:
-    """Return what `Network` takes, the lengths (None: all steps count), and the labels.
-
-    Values are (n, L, F), tokens (n, L); pairs are 2 n rows, those of a pair one after the other.
-    Padding that no sequence needs is cut off.
-    """
-    inputs, labels = dataset.inputs, torch.tensor(dataset.labels, dtype=torch.int64)
-    lengths = None
-    if dataset.lengths is not None:
-        lengths = torch.tensor(dataset.lengths.reshape(-1))
-        longest = int(lengths.max())
-        inputs, labels = inputs[:, :longest], labels[:, :longest] if labels.ndim == 2 else labels
-    if not dataset.vocabulary:
-        return torch.tensor(inputs) * dataset.scale, lengths, labels
-    tokens = torch.tensor(inputs, dtype=torch.int64).transpose(1, 2)
-    return tokens.reshape(-1, tokens.shape[2]), lengths, labels
+def _check_labels(where: str, dataset: Dataset, outputs: int) -> None:
+    if dataset.kind in (CLASSIFICATION, STEP_CLASSIFICATION):
+        most = int(dataset.labels.max())
+        if most >= outputs:
+            expected = f"classes 0 to {outputs - 1}"
+            raise InputError(where, expected=expected, got=str(most))
+    elif dataset.kind != NEXT_STEP and dataset.labels.shape[-1] != outputs:
+        got = str(dataset.labels.shape[-1])
+        raise InputError(where, expected=f"{outputs} numbers each", got=got)
 
 
 def score(logits: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, int, int]:
@@ -132,10 +130,8 @@ def score(logits: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, int
 
     Logits are (..., C) and labels (...); a label `NOTHING` asks for no answer.
     """
-    logits, labels = logits.flatten(0, -2), labels.flatten()
-    loss = cross_entropy(logits, labels, ignore_index=NOTHING)
-    right = int((logits.argmax(1) == labels).sum())
-    return loss, right, int((labels != NOTHING).sum())
+    loss = Loss(CLASSIFICATION)
+    return loss(logits, labels)[0], loss.right(logits, labels), loss.asked(labels)
 
 
 def evaluate(
@@ -157,11 +153,49 @@ def evaluate(
     """
     model, recipe = load_model(run)
     count = "" if limit is None else f":{limit}"
-    return measure(model, load(f"{recipe.data.name}:{split}{count}", root))
+    facts = load_facts(run)
+    dataset = load(f"{recipe.data.title}:{split}{count}", root, facts=own_facts(recipe, facts))
+    return measure(model, dataset, facts=facts)
 
 
-def load_model(run: str | Path) -> tuple[Network, Recipe]:
+def load_facts(run: str | Path) -> Task:
+    """Return the facts of the data that a run was trained on.
+
+    Raises
+    ------
+    InputError
+        If there is no such run.
+    FormatError
+        If the facts of data of one's own are missing or damaged.
+    """
+    folder = run_folder(run)
+    return facts_of(load_recipe(folder / "recipe.toml"), folder)
+
+
+def facts_of(recipe: Recipe, folder: Path) -> Task:
+    """Return the facts of the data of a recipe; those of one's own lie in the run's folder."""
+    if recipe.data.name:
+        return task(recipe.data.name)
+    path = folder / FACTS
+    try:
+        return task_from_json(read_text(path))
+    except FormatError as error:
+        where = f"{path} {error.where}" if str(path) not in error.where else error.where
+        remedy = "it belongs to the run, beside recipe.toml"
+        expected, got = error.expected, error.got
+        raise FormatError(where, expected=expected, got=got, remedy=remedy) from None
+
+
+def own_facts(recipe: Recipe, facts: Task) -> Task | None:
+    """Return the facts that `load` takes: those of data of one's own."""
+    return facts if recipe.data.path else None
+
+
+def load_model(run: str | Path) -> tuple[Any, Recipe]:
     """Return the best network of a run, in eval mode, and its recipe.
+
+    The network is a `Network`, or what the function of a recipe's ``[model] module`` makes: then
+    its file runs.
 
     Parameters
     ----------
@@ -179,6 +213,10 @@ def load_model(run: str | Path) -> tuple[Network, Recipe]:
     recipe = load_recipe(folder / "recipe.toml")
     path = folder / "weights.safetensors"
     weights, _ = load_tensors(path, bare=True)
+    if isinstance(recipe.model, ModuleConfig):
+        model = built(recipe.model, facts_of(recipe, folder))
+        load_weights(model, weights, str(path))
+        return model.eval(), recipe
     found, least = sum(tensor.numel() for tensor in weights.values()), recipe.model.least_parameters
     if found < least:  # before a network is made that takes all memory
         remedy = "the weights and the recipe beside them do not belong together"
@@ -202,6 +240,9 @@ def load_same(run: str | Path, config: NetworkConfig) -> Network:
         If its weights are damaged or do not belong to its recipe.
     """
     model, trained = load_model(run)
+    if not isinstance(model, Network):
+        got = f"the module of {str(run)!r}"
+        raise InputError("recipe [model]", expected="a network of a family", got=got)
     for field in dataclasses.fields(config):
         if field.name == "dropout":
             continue

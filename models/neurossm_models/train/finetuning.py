@@ -20,20 +20,25 @@ from torch import Tensor
 
 from neurossm.errors import InputError
 from neurossm_models.block import Restraint
+from neurossm_models.config import MEAN
 from neurossm_models.data.dataset import Dataset
+from neurossm_models.data.task import Task
 from neurossm_models.network import Network
-from neurossm_models.shadow import recorded, shadow
+from neurossm_models.shadow import READOUTS, recorded, shadow
 from neurossm_models.train import checkpoint as ck
-from neurossm_models.train.evaluation import STEPS_AT_ONCE, Evaluation, load_same, score, tensors
+from neurossm_models.train.batches import Batch, batch_of
+from neurossm_models.train.evaluation import STEPS_AT_ONCE, judged, load_same
 from neurossm_models.train.finetune_config import BEFORE
+from neurossm_models.train.measuring import Evaluation, Tally, as_json
 from neurossm_models.train.recipe import Recipe
-from neurossm_models.train.trainer import BEGIN, Trainer
+from neurossm_models.train.resuming import BEGIN
+from neurossm_models.train.trainer import RecipeTrainer
 from neurossm_models.twin import IntegerRun, Twin
 
-MakeTwin = Callable[[Recipe], Twin]
+MakeTwin = Callable[[Recipe, Task], Twin]
 
 
-class Finetuner(Trainer):
+class Finetuner(RecipeTrainer):
     """A training run whose forward pass is the integer engine.
 
     The ranges of messages and states are chosen by a float run of the calibration data before the
@@ -52,10 +57,16 @@ class Finetuner(Trainer):
         What it starts from, see `starting_network`.
     twin
         Turns the network into integers.
+    facts
+        Of data of one's own: those of the run that it starts from.
     """
 
-    def __init__(self, recipe: Recipe, folder: Path, model: Network, twin: Twin) -> None:
-        super().__init__(recipe, folder)
+    model: Network
+
+    def __init__(
+        self, recipe: Recipe, folder: Path, model: Network, twin: Twin, facts: Task | None = None
+    ) -> None:
+        super().__init__(recipe, folder, facts=facts)
         self.model.load_state_dict(model.state_dict())
         self.model.eval()
         self.twin, self.record = twin, recorded(self.model)
@@ -69,8 +80,8 @@ class Finetuner(Trainer):
         The network it starts from is the best until an epoch is better: as epoch 0.
         """
         self._calibrate()
-        before = measure_integers(self.twin, self.model, self.held_out)
-        text = json.dumps(dataclasses.asdict(before), indent=1) + "\n"
+        before = self._integers()
+        text = json.dumps(as_json(before), indent=1) + "\n"
         ck.replace_file(self.folder / BEFORE, text.encode(), BEGIN)
         self._keep_if_best(before, 0)
         self.save()
@@ -85,20 +96,23 @@ class Finetuner(Trainer):
     def _state(self) -> ck.Tensors:
         return {**super()._state(), **ck.with_prefix("calibrated", self.calibrated)}
 
-    def _answers(self, batch: Dataset) -> tuple[Tensor, Tensor]:
-        x, lengths, labels = tensors(batch)
-        run = self.twin.run(self.model, *integers(batch), self.record)
+    def _answers(self, batch: Batch) -> Tensor:
+        assert batch.data is not None
+        run = self.twin.run(self.model, *integers(batch.data), self.record)
         self.sums["saturations"] += run.saturations
-        return shadow(self.model, x, run, lengths), labels
+        return shadow(self.model, batch.x, run, batch.lengths)
 
     def _measure(self) -> Evaluation:
         self._calibrate()
-        return measure_integers(self.twin, self.model, self.held_out)
+        return self._integers()
+
+    def _integers(self) -> Evaluation:
+        return measure_integers(self.twin, self.model, self.held_out, facts=self.facts)
 
     def _log_line(self, epoch: int, held_out: Evaluation) -> dict[str, Any]:
         return {**super()._log_line(epoch, held_out), "saturations": self.sums["saturations"]}
 
-    def _train_step(self, batch: Dataset) -> None:
+    def _train_step(self, batch: Batch) -> None:
         super()._train_step(batch)
         for restraint in self.restraints:
             restraint()
@@ -125,43 +139,57 @@ def starting_network(recipe: Recipe, twin: Twin) -> Network:
         got, remedy = repr(recipe.train.start), "give one of the two"
         expected = "nothing beside [finetune] run"
         raise InputError("recipe [train] start", expected=expected, got=got, remedy=remedy)
-    model = load_same(recipe.finetune.run, recipe.model)
+    for name, value, only in (("device", recipe.train.device, ("auto", "cpu")),
+                              ("precision", recipe.train.precision, ("float32",)),
+                              ("accumulate", recipe.train.accumulate, (1,))):  # fmt: skip
+        if value not in only:
+            raise InputError(f"recipe [train] {name}", got=repr(value), remedy="leave it out",
+                             expected=f"{only[-1]!r} for fine-tuning on the integers")  # fmt: skip
+    model = load_same(recipe.finetune.run, recipe.network)
+    readout = model.config.readout
+    if readout not in READOUTS:
+        raise InputError("fine-tuning on the integers", expected=f"readout {', '.join(READOUTS)}",
+                         got=repr(readout),
+                         remedy=f"train the network with --set model.readout={READOUTS[0]}"
+                         )  # fmt: skip
     twin.check(model)
     return model
 
 
 @torch.no_grad()
-def measure_integers(twin: Twin, model: Network, dataset: Dataset, batch: int = 250) -> Evaluation:
+def measure_integers(
+    twin: Twin, model: Network, dataset: Dataset, batch: int = 250, *, facts: Task | None = None
+) -> Evaluation:
     """Return what the integers reach on a whole data set, with the ranges chosen last.
 
     At most `batch` sequences at once; fewer if they are long.
     """
-    loss, right, steps = 0.0, 0, 0
+    loss, scorer = judged(dataset, model.config.classes, facts)
+    tally, steps = Tally(scorer), 0
     rates: NDArray[np.float64] = np.zeros(model.config.layers)
-    batch = max(1, min(batch, STEPS_AT_ONCE // dataset.inputs.shape[1]))
+    batch = max(1, min(batch, STEPS_AT_ONCE // dataset.shape[1]))
     for start in range(0, len(dataset), batch):
-        part = dataset.take(slice(start, start + batch))
-        _, lengths, labels = tensors(part)
-        run = twin.run(model, *integers(part))
-        loss += float(score(means(run, lengths), labels)[0]) * len(part)
-        # of equal logits the first one counts, as for `neurossm run`
-        right += int((run.logits.numpy().argmax(1) == part.labels).sum())
-        own = len(part) * dataset.inputs.shape[1] if lengths is None else int(lengths.sum())
+        data = dataset.take(slice(start, start + batch))
+        part = batch_of(data)
+        run = twin.run(model, *integers(data))
+        tally.add(part, answered(model, run, part.lengths), loss)
+        own = len(part) * dataset.shape[1] if part.lengths is None else int(part.lengths.sum())
         rates += own * np.array(list(run.rates.values()))
         steps += own
-    count = len(dataset)
-    name = f"{dataset.name}:{dataset.split}"
-    spikes = tuple((rates / steps).tolist())
-    return Evaluation(name, count, right, right / count, loss / count, spikes)
+    found = tally.result(f"{dataset.name}:{dataset.split}")
+    return dataclasses.replace(found, spike_rates=tuple((rates / steps).tolist()))
 
 
-def means(run: IntegerRun, lengths: Tensor | None) -> Tensor:
-    """Return the logits as means over the steps of each sequence."""
-    return run.logits if lengths is None else run.logits * (run.steps / lengths)[:, None]
+def answered(model: Network, run: IntegerRun, lengths: Tensor | None) -> Tensor:
+    """Return the answers; those of a mean are sums over the steps that the graph was made for."""
+    if lengths is None or model.config.readout != MEAN:
+        return run.logits
+    return run.logits * (run.steps / lengths)[:, None]
 
 
 def integers(batch: Dataset) -> tuple[NDArray[np.integer[Any]], NDArray[np.int64] | None]:
     """Return the integers of a batch without padding that no sequence needs, and the lengths."""
+    inputs = batch.inputs
     if batch.lengths is None:
-        return batch.inputs, None
-    return batch.inputs[:, : int(batch.lengths.max())], batch.lengths
+        return inputs, None
+    return inputs[:, : int(batch.lengths.max())], batch.lengths

@@ -10,19 +10,20 @@ from typing import Any
 
 from torch import nn
 
-from neurossm_models.train.recipe import Recipe
+from neurossm_models.s4d import S4D
+from neurossm_models.train.sections import TrainConfig
 
 _SSM_PARAMETERS = ("log_dt", "log_a_real", "a_imag", "b")
 
 
-def parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:
+def parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
     """Return two groups for AdamW: A, B and dt without weight decay, and everything else."""
-    config = recipe.train
+    layers = [module for module in model.modules() if isinstance(module, S4D)]
+    slow = {id(getattr(layer, name)) for layer in layers for name in _SSM_PARAMETERS}
     ssm: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
-    for name, parameter in model.named_parameters():
-        *_, owner, leaf = ("", *name.split("."))
-        (ssm if owner == "ssm" and leaf in _SSM_PARAMETERS else rest).append(parameter)
+    for parameter in model.parameters():
+        (ssm if id(parameter) in slow else rest).append(parameter)
     return [
         {"params": ssm, "lr": 0.0, "base_lr": config.ssm_lr, "weight_decay": 0.0},
         {"params": rest, "lr": 0.0, "base_lr": config.lr, "weight_decay": config.weight_decay},

@@ -12,8 +12,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.parallel import DistributedDataParallel
 
-from neurossm_models.data.dataset import Dataset
-from neurossm_models.network import Network
-from neurossm_models.train.evaluation import Evaluation, measure
+from neurossm_models.train.devices import device_of
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,13 @@ class Group:
         Which of them this is; 0 writes the files.
     size
         How many they are.
+    device
+        Where this one computes.
     """
 
     rank: int = 0
     size: int = 1
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @property
     def first(self) -> bool:
@@ -55,9 +58,17 @@ class Group:
         """Return the sums over all processes."""
         if self.size == 1:
             return values
-        total = torch.tensor(values, dtype=torch.float64)
+        total = torch.tensor(values, dtype=torch.float64, device=self.device)
         dist.all_reduce(total)
         return tuple(total.tolist())
+
+    def gathered(self, value: T) -> list[T]:
+        """Return the values of all processes, in their order."""
+        if self.size == 1:
+            return [value]
+        found: list[Any] = [None] * self.size
+        dist.all_gather_object(found, value)
+        return found
 
     def any(self, value: bool) -> bool:
         """Say whether a value is true in some process."""
@@ -65,14 +76,23 @@ class Group:
 
 
 @contextmanager
-def processes() -> Iterator[Group]:
-    """Join the processes that torchrun started, if it did, while the block runs."""
+def processes(device: str | torch.device = "cpu") -> Iterator[Group]:
+    """Join the processes that torchrun started, if it did, while the block runs.
+
+    Parameters
+    ----------
+    device
+        Name of the device that each computes on, as `device_of` takes it.
+    """
+    place = device_of(device)
     if not dist.is_torchelastic_launched():
-        yield Group()
+        yield Group(device=place)
         return
-    dist.init_process_group("gloo")
+    if place.type == "cuda":
+        torch.cuda.set_device(place)
+    dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
     try:
-        yield Group(dist.get_rank(), dist.get_world_size())
+        yield Group(dist.get_rank(), dist.get_world_size(), place)
     finally:
         dist.destroy_process_group()
 
@@ -123,30 +143,40 @@ class GlobalBatchNorm1d(nn.BatchNorm1d):
     @classmethod
     def of(cls, norm: nn.BatchNorm1d) -> GlobalBatchNorm1d:
         """Return the norm that shares the parameters of a plain one."""
-        made = cls(norm.num_features, norm.eps, norm.momentum)
+        made = cls(norm.num_features, norm.eps, norm.momentum, norm.affine,
+                   norm.track_running_stats)  # fmt: skip
         made.load_state_dict(norm.state_dict())
         made.weight, made.bias = norm.weight, norm.bias
         return made.train(norm.training)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the normalized x; while training its shape is (1, H, R)."""
+        """Return the normalized x, (1, H, R) in our networks, or (B, H), or (B, H, R)."""
         if not self.training:
             return super().forward(x)
-        count = dist.get_world_size()
-        mean: Tensor = _Sum.apply(x.mean((0, 2)) / count)  # type: ignore[no-untyped-call]
-        centered = x - mean[:, None]
-        own = centered.square().mean((0, 2)) / count
+        count, others = dist.get_world_size(), (0, 2) if x.ndim == 3 else (0,)
+        mean: Tensor = _Sum.apply(x.mean(others) / count)  # type: ignore[no-untyped-call]
+        centered = x - _across(mean, x)
+        own = centered.square().mean(others) / count
         variance: Tensor = _Sum.apply(own)  # type: ignore[no-untyped-call]
-        self._track(mean.detach(), variance.detach(), count * x.shape[2])
-        gain = self.weight / (variance + self.eps).sqrt()
-        return centered * gain[:, None] + self.bias[:, None]
+        self._track(mean.detach(), variance.detach(), count * x.numel() // x.shape[1])
+        gain = (variance + self.eps).rsqrt() if self.weight is None else (
+            self.weight / (variance + self.eps).sqrt()
+        )  # fmt: skip
+        normed = centered * _across(gain, x)
+        return normed if self.bias is None else normed + _across(self.bias, x)
 
     def _track(self, mean: Tensor, variance: Tensor, values: int) -> None:
-        assert self.running_mean is not None and self.running_var is not None
+        if self.running_mean is None or self.running_var is None:
+            return
         assert self.momentum is not None and self.num_batches_tracked is not None
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance * (values / max(values - 1, 1)), self.momentum)
         self.num_batches_tracked += 1
+
+
+def _across(values: Tensor, x: Tensor) -> Tensor:
+    """Return one value a feature in a shape that goes with (B, H) or (B, H, R)."""
+    return values[:, None] if x.ndim == 3 else values
 
 
 class GlobalDropout1d(nn.Dropout1d):
@@ -162,24 +192,3 @@ class GlobalDropout1d(nn.Dropout1d):
             return x
         whole = super().forward(x.new_ones(len(x), x.shape[1] * self.group.size, 1))
         return x * self.group.share(whole.transpose(0, 1)).transpose(0, 1)
-
-
-def measure_together(model: Network, dataset: Dataset, group: Group) -> Evaluation:
-    """Return what `measure` does; each process measures its share of the sequences."""
-    if group.size == 1:
-        return measure(model, dataset)
-    part = dataset.take(slice(group.rank, None, group.size))
-    own = [0.0] * (3 + model.config.layers)
-    if len(part):
-        found = measure(model, part)
-        rates = [rate * len(part) for rate in found.spike_rates]
-        own = [found.count, found.correct, found.loss * found.count, *rates]
-    count, correct, loss, *rates = group.sums(*own)
-    return Evaluation(
-        f"{dataset.name}:{dataset.split}",
-        int(count),
-        int(correct),
-        correct / count,
-        loss / count,
-        tuple(rate / len(dataset) for rate in rates),
-    )

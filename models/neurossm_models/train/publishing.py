@@ -5,23 +5,25 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import json
+import math
 from pathlib import Path
 
 from neurossm.errors import FormatError, InputError
 from neurossm_models.config import NetworkConfig
 from neurossm_models.network import BLOCKS
+from neurossm_models.tasks.scores import ACCURACY, MAIN_VALUES, better, named
 from neurossm_models.train.checkpoint import replace_file
-from neurossm_models.train.evaluation import CHECKPOINTS, Evaluation, evaluate, load_model
+from neurossm_models.train.evaluation import CHECKPOINTS, evaluate, load_model
 from neurossm_models.train.finetune_config import BEFORE
 from neurossm_models.train.logs import read_rows
+from neurossm_models.train.measuring import Evaluation, as_json, from_json
+from neurossm_models.train.modules import ModuleConfig
 from neurossm_models.train.recipe import Recipe
-from neurossm_models.train.records import Kinds, check_record, parse, read_text
+from neurossm_models.train.records import FACTS, Kinds, check_record, parse, read_text
 
 Log = list[dict[str, float]]
 _FILES = ("recipe.toml", "weights.safetensors", "log.jsonl")
-_EVALUATION: Kinds = {"data": str, "count": int, "correct": int, "accuracy": float, "loss": float,
-                      "spike_rates": tuple}  # fmt: skip
-_LOG: Kinds = {"epoch": int, "step": int, "held_out_accuracy": float, "seconds": float}
+_LOG: Kinds = {"epoch": int, "step": int, "seconds": float}
 
 
 def publish(run: str | Path, name: str, *, into: Path = CHECKPOINTS) -> Path:
@@ -54,7 +56,11 @@ def publish(run: str | Path, name: str, *, into: Path = CHECKPOINTS) -> Path:
     model, recipe = load_model(folder)
     log = read_log(folder / "log.jsonl")
     epochs = recipe.train.whole_epochs(int(log[0]["step"])) if log else recipe.train.epochs
-    if len(log) != epochs:
+    main = measured_by(log)
+    ties = bool(recipe.data.path)
+    waited = len(log) - int(_best(log, main, ties)["epoch"]) if log else 0
+    ended_early = recipe.train.patience and waited >= recipe.train.patience
+    if len(log) != epochs and not ended_early:
         got = f"{len(log)} of {epochs} epochs"
         remedy = "resume it to its end first"
         raise InputError(str(folder), expected="a finished run", got=got, remedy=remedy)
@@ -64,21 +70,47 @@ def publish(run: str | Path, name: str, *, into: Path = CHECKPOINTS) -> Path:
     for file in _FILES:
         replace_file(target / file, (folder / file).read_bytes())
     replace_file(target / "test.json", (folder / "test.json").read_bytes())
+    if recipe.data.path:
+        replace_file(target / FACTS, (folder / FACTS).read_bytes())
     history = read_history(folder)
     if history:
         replace_file(target / "start.jsonl", (folder / "start.jsonl").read_bytes())
-    card = model_card(name, recipe, log, test, parameters, history, _before(folder))
+    card = model_card(name, recipe, log, test, parameters, history, _before(folder, main))
     replace_file(target / "MODEL_CARD.md", card.encode())
     return target
 
 
-def _before(folder: Path) -> float | None:
+def _before(folder: Path, main: str) -> float | None:
     path = folder / BEFORE
     if not path.exists():
         return None
     where = str(path)
-    record = check_record(parse(read_text(path), where, "JSON"), {"accuracy": float}, where)
-    return float(record["accuracy"])
+    record = check_record(parse(read_text(path), where, "JSON"), {"count": int}, where)
+    if main == ACCURACY:
+        return float(check_record(record, {main: float}, where)[main])
+    return from_json(record, where).value
+
+
+def measured_by(log: Log) -> str:
+    """Return the name of the value that chose the best epoch of a log."""
+    known = [f"held_out_{name}" for name in MAIN_VALUES]
+    names = [name for line in log for name in line if name in known]
+    return names[0].removeprefix("held_out_") if names else ACCURACY
+
+
+def _best(log: Log, main: str, ties: bool) -> dict[str, float]:
+    """Return the line of the best epoch; of equal ones that of the least loss, or the first."""
+    found = log[0]
+    for line in log[1:]:
+        value, before = line[f"held_out_{main}"], found[f"held_out_{main}"]
+        less = ties and value == before and _loss(line) < _loss(found)
+        if better(main, value, before) or less:
+            found = line
+    return found
+
+
+def _loss(line: dict[str, float]) -> float:
+    return line.get("held_out_loss", math.inf)
 
 
 def model_card(
@@ -95,47 +127,89 @@ def model_card(
     `history` is the log of what the run started from, if it did; `before` is what the integers
     reached on the held-out part before the first step of fine-tuning on them.
     """
-    best = max(log, key=lambda line: line["held_out_accuracy"])
-    if before is not None and before >= best["held_out_accuracy"]:
-        best = {"held_out_accuracy": before, "epoch": 0}
-    model, data, config = recipe.model, recipe.data, recipe.train
+    main = test.main
+    best = _best(log, main, bool(recipe.data.path))
+    key = f"held_out_{main}"
+    if before is not None and not better(main, best[key], before):
+        best = {key: before, "epoch": 0}
+    data, config = recipe.data, recipe.train
     minutes = train_minutes(log)
-    rates = ", ".join(f"{rate:.1%}" for rate in test.spike_rates)
-    about = _about(model.family)
-    direction = "bidirectional (not causal, not deployable)" if model.bidirectional else "causal"
+    about, network = _network(recipe)
+    spikes = ", ".join(f"{rate:.1%}" for rate in test.spike_rates)
+    rates = f"| spikes per neuron and step | {spikes} (blocks in order, on the test set) |\n"
     return f"""# {name}
 
 {about["title"]}
 
-A sequence classifier, {direction}, trained by neurossm from `recipe.toml`.
+{network["what"]}, trained by neurossm from `recipe.toml`.
 
 | | |
 |---|---|
-| data | {data.name}; {_held_out(data.held_out)} |
-| network | {model.family}: {model.layers} layers, width {model.width}, {model.state} real states, \
-S4D-{model.init}, {model.discretization} |
-| settings | {_settings(model)} |
-| parameters | {parameters:,} |
-| test accuracy | {test.accuracy:.2%} ({test.correct} of {test.count}), measured once, afterwards |
-| test loss | {test.loss:.4f} nats |
-| held-out accuracy | {best["held_out_accuracy"]:.2%}, epoch {best["epoch"]} of {len(log)} |
-| spikes per neuron and step | {rates} (blocks in order, on the test set) |
-| training | {len(log)} epochs, {log[-1]["step"]} steps of {config.batch} sequences, \
-{minutes:.0f} min in training steps |
+| data | {Path(data.title).name}; {_held_out(recipe)} |
+{network["rows"]}| parameters | {parameters:,} |
+{_reached(test)}| held-out {named(main)} | {_value(main, best[key])}, epoch \
+{best["epoch"]:.0f} of {len(log)} |
+{rates if spikes else ""}| training | {len(log)} epochs, {log[-1]["step"]} steps of \
+{config.batch} sequences, {minutes:.0f} min in training steps |
 {_started(recipe, history or [])}{_finetuned(recipe)}
-One run with one seed ({config.seed}). The state space layers and the residual stream are
-real-valued. Precision: 32-bit floating point.
+One run with one seed ({config.seed}). {network["numbers"]}\
+Precision: {_precision(config.precision)}.
 
-Source: {about["Source"]}
-
-Deviations from the paper: {about["Deviations"]}
-
-    from neurossm_models.train import load_model
+{about["more"]}    from neurossm_models.train import load_model
     model, recipe = load_model("{name}")
 
 Files: `weights.safetensors` (best epoch), `recipe.toml` (every setting), `log.jsonl` (one line
 an epoch), `test.json` (the measurement above).
 """
+
+
+def _network(recipe: Recipe) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what the card says about the family, and about this network."""
+    model = recipe.model
+    if isinstance(model, ModuleConfig):
+        given = ", ".join(f"{key} {value}" for key, value in model.arguments.items()) or "none"
+        rows = f"| network | the module `{model.module}`; arguments: {given} |\n"
+        about = {"title": "A module of one's own.", "more": ""}
+        return about, {"what": "A network", "rows": rows, "numbers": ""}
+    about = _about(model.family)
+    about["more"] = (
+        f"Source: {about['Source']}\n\nDeviations from the paper: {about['Deviations']}\n\n"
+    )
+    direction = "bidirectional (not causal, not deployable)" if model.bidirectional else "causal"
+    return about, {
+        "what": f"A sequence {_doing(recipe)}, {direction}",
+        "rows": f"| network | {model.family}: {model.layers} layers, width {model.width}, "
+        f"{model.state} real states, S4D-{model.init}, {model.discretization} |\n"
+        f"| settings | {_settings(model)} |\n",
+        "numbers": "The state space layers and the residual stream are\nreal-valued. ",
+    }
+
+
+def _doing(recipe: Recipe) -> str:
+    kind = recipe.data.task
+    return "model" if "regression" in kind or kind == "next-step" else "classifier"
+
+
+def _reached(test: Evaluation) -> str:
+    """Return the rows of the card that say what was measured on the test part."""
+    if test.main == ACCURACY and test.accuracy is not None:
+        first = f"test accuracy | {test.accuracy:.2%} ({test.correct} of {test.count})"
+        unit = "nats"
+    else:
+        assert test.scores is not None
+        first = f"test scores | {test.scores.text()} on {test.count} answers"
+        unit = "nats" if test.scores.kind == "multilabel" else "(squared deviations)"
+        unit = "nats" if test.main == "perplexity" else unit
+    return f"| {first}, measured once, afterwards |\n| test loss | {test.loss:.4f} {unit} |\n"
+
+
+def _value(main: str, value: float) -> str:
+    return f"{value:.2%}" if main == ACCURACY else f"{value:.4g}"
+
+
+def _precision(name: str) -> str:
+    products = ", matrix products in bfloat16" if name != "float32" else ""
+    return f"32-bit floating point{products}"
 
 
 def train_minutes(log: Log) -> float:
@@ -158,10 +232,16 @@ def _about(family: str) -> dict[str, str]:
     return about
 
 
-def _held_out(count: int) -> str:
-    if not count:
+def _held_out(recipe: Recipe) -> str:
+    data = recipe.data
+    if data.path:
+        cut = f"cut off by {data.split_by}" if data.split_by else "cut off where it has none"
+        return (
+            f"a validation part, {cut} ({data.valid:.0%}, seed {data.split_seed}), chose the epoch"
+        )
+    if not data.held_out:
         return "its own validation part chose the epoch"
-    return f"{count} training sequences held out to choose the epoch"
+    return f"{data.held_out} training sequences held out to choose the epoch"
 
 
 def _started(recipe: Recipe, history: Log) -> str:
@@ -203,16 +283,14 @@ def measured_once(folder: Path) -> Evaluation:
     """Return what a run reached on the test part, from ``test.json``; measured if there is none."""
     kept = folder / "test.json"
     if not kept.exists():
-        measured = dataclasses.asdict(evaluate(folder, "test"))
+        measured = as_json(evaluate(folder, "test"))
         replace_file(kept, (json.dumps(measured, indent=1) + "\n").encode())
     try:
-        values = parse(read_text(kept), str(kept), "an evaluation")
-        record = check_record(values, _EVALUATION, str(kept), closed=True)
+        return from_json(parse(read_text(kept), str(kept), "an evaluation"), str(kept))
     except FormatError as error:
         remedy = "remove it to measure again"
         expected, got = error.expected, error.got
         raise FormatError(error.where, expected=expected, got=got, remedy=remedy) from None
-    return Evaluation(**{**record, "spike_rates": tuple(record["spike_rates"])})
 
 
 def read_history(folder: Path) -> Log:
@@ -223,4 +301,8 @@ def read_history(folder: Path) -> Log:
 
 def read_log(path: Path) -> Log:
     """Return the lines of ``log.jsonl``; raises as `read_rows`."""
-    return [record for _, record in read_rows(path, _LOG)]
+    records = [record for _, record in read_rows(path, _LOG)]
+    kinds: dict[str, type] = {**_LOG, f"held_out_{measured_by(records)}": float}
+    if any("held_out_loss" in record for record in records):
+        kinds["held_out_loss"] = float
+    return [record for _, record in read_rows(path, kinds)]

@@ -8,22 +8,17 @@ import math
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from neurossm.errors import InputError
 from neurossm_models.arguments import check_path
-from neurossm_models.config import (
-    EVERY_STEP,
-    FAMILIES,
-    NetworkConfig,
-    check_choice,
-    check_neuron_form,
-    nearest,
-)
+from neurossm_models.config import FAMILIES, NetworkConfig, check_choice, nearest
 from neurossm_models.data.dataset import Dataset
-from neurossm_models.data.registry import names, splits
-from neurossm_models.data.task import task
+from neurossm_models.data.task import Task, task
 from neurossm_models.train.finetune_config import FinetuneConfig
+from neurossm_models.train.fitting import asked_of_network, check_facts
+from neurossm_models.train.modules import ModuleConfig
+from neurossm_models.train.sections import DataConfig, TrainConfig
 
 _RECIPES = Path(__file__).parent.parent / "recipes"
 _MOST_BYTES = 100_000
@@ -33,132 +28,50 @@ _LARGEST_FLOAT = 3.4e38
 
 
 @dataclass(frozen=True)
-class DataConfig:
-    """Which data set is learned, and how much of its training part is held out.
-
-    Attributes
-    ----------
-    name
-        As in `neurossm_models.data.registry`.
-    held_out
-        Training sequences kept aside to choose the best epoch; 0: the data set's own validation
-        part serves for that.
-    split_seed
-        Seed of the permutation that decides which.
-    limit
-        Use the first so many training sequences only; 0: all.
-    """
-
-    name: str
-    held_out: int
-    split_seed: int = 0
-    limit: int = 0
-
-    def __post_init__(self) -> None:
-        check_choice("data name", self.name, names())
-        least = 0 if "valid" in splits(self.name) else 1
-        _at_least("data held_out", self.held_out, least)
-        _at_least("data limit", self.limit, 0)
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """How a network is trained.
-
-    Attributes
-    ----------
-    epochs, batch
-        Passes over the training part (at most, see `steps`), sequences a step.
-    lr, ssm_lr
-        Largest learning rates: of everything, and of A, B and dt of the state space layers.
-    weight_decay
-        Of everything except A, B and dt.
-    warmup
-        In which part of the steps the learning rate rises linearly; a cosine to 0 follows. Below
-        1: a fraction; from 1: steps.
-    steps
-        Length of the schedule of the learning rate; training ends with the epoch in which it ends,
-        or after `epochs` if they are fewer. 0: as long as the epochs.
-    clip
-        Largest norm of the gradient; 0: not clipped.
-    seed
-        Decides initialization, order of the data and dropout.
-    threads
-        PyTorch threads; 0 leaves PyTorch's own choice. The sums, hence the bits, depend on it.
-    save_every
-        Steps between two checkpoints.
-    start
-        Run folder, or name of a checkpoint, whose weights it starts from; empty: fresh weights.
-    ssm, neuron
-        How sequences are computed; see `Network.use`. The forms agree within rounding, except for
-        neuron ``"sdn"`` (or ``"sdn:FILE"``), whose spikes while training are those of a network.
-    """
-
-    epochs: int
-    batch: int
-    lr: float
-    ssm_lr: float
-    weight_decay: float = 0.0
-    warmup: float = 0.1
-    steps: int = 0
-    clip: float = 0.0
-    seed: int = 0
-    threads: int = 1
-    save_every: int = 200
-    start: str = ""
-    ssm: str = "auto"
-    neuron: str = "auto"
-
-    def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "save_every"):
-            _at_least(f"train {name}", getattr(self, name), 1)
-        for name in ("lr", "ssm_lr", "weight_decay", "warmup", "steps", "clip", "seed", "threads"):
-            _at_least(f"train {name}", getattr(self, name), 0)
-        check_neuron_form("train neuron", self.neuron)
-        if self.warmup >= 1 and self.warmup != int(self.warmup):
-            expected = "a fraction below 1, or a whole number of steps"
-            raise InputError("train warmup", expected=expected, got=str(self.warmup))
-
-    def whole_epochs(self, steps_per_epoch: int) -> int:
-        """Return how many epochs are trained."""
-        if not self.steps:
-            return self.epochs
-        return min(self.epochs, -(-self.steps // steps_per_epoch))
-
-
-@dataclass(frozen=True)
 class Recipe:
     """Everything about one training run: data, network, training; what it fine-tunes, if it does.
 
     Raises
     ------
     InputError
-        If the network does not fit the data set: tokens or values, readout, classes.
+        If the network does not fit a registered data set: tokens or values, readout, classes.
     """
 
     data: DataConfig
-    model: NetworkConfig
+    model: NetworkConfig | ModuleConfig
     train: TrainConfig
     finetune: FinetuneConfig | None = None
 
     def __post_init__(self) -> None:
-        facts, model = task(self.data.name), self.model
-        _for_data(self, "readout", facts.readout == model.readout, repr(facts.readout))
-        tokens = "more than 0 (tokens)" if facts.vocabulary else "0 (values)"
-        right = bool(facts.vocabulary) == bool(model.vocabulary)
-        _for_data(self, "vocabulary", right, tokens)
-        if not facts.vocabulary:
-            _for_data(self, "in_features", model.in_features == 1, "1")
-        if facts.readout != EVERY_STEP:
-            right = model.classes >= facts.classes
-            _for_data(self, "classes", right, f"at least {facts.classes}")
+        if self.data.name:
+            check_facts(self, task(self.data.name))
+
+    @property
+    def network(self) -> NetworkConfig:
+        """The configuration of a network of ours; `InputError` where the module is another one."""
+        if isinstance(self.model, ModuleConfig):
+            got = f"the module {self.model.module!r}"
+            raise InputError("recipe [model]", expected="a network of a family", got=got)
+        return self.model
 
 
 _DEFAULT_FAMILY = "binary-s4d"
 
 
-def load_recipe(name_or_path: str | Path, overrides: list[str] | None = None) -> Recipe:
+def load_recipe(
+    name_or_path: str | Path, overrides: list[str] | None = None, facts: Task | None = None
+) -> Recipe:
     """Return a recipe from a file, or one of ours by its name, with ``section.key=value`` changes.
+
+    Parameters
+    ----------
+    name_or_path
+        A TOML file; the name of a recipe; or a family, whose recipe is for data of one's own.
+    overrides
+        The changes.
+    facts
+        Of data of one's own: inputs, classes, vocabulary and readout of the network are theirs
+        where the recipe leaves them out, and must fit. None: they are not known yet.
 
     Raises
     ------
@@ -179,13 +92,20 @@ def load_recipe(name_or_path: str | Path, overrides: list[str] | None = None) ->
     sections = _sections(str(path), tables)
     for section in tables:
         _check_key(str(path), section, list(sections), kind="section")
+    data = _section(f"{path} [data]", DataConfig, tables.get("data", {}))
+    facts = task(data.name) if data.name else facts
+    if facts is not None and "module" not in tables.get("model", {}):
+        tables["model"] = {**asked_of_network(facts), **tables.get("model", {})}
     parts: dict[str, Any] = {
         section: _section(f"{path} [{section}]", kind, tables.get(section, {}))
         for section, kind in sections.items()
         if section != "finetune" or section in tables
     }
     try:
-        return Recipe(**parts)
+        recipe = Recipe(**parts)
+        if facts is not None:
+            check_facts(recipe, facts)
+        return recipe
     except InputError as error:
         where = f"{path} {error.where}"
         raise InputError(where, expected=error.expected, got=error.got) from None
@@ -193,6 +113,8 @@ def load_recipe(name_or_path: str | Path, overrides: list[str] | None = None) ->
 
 def check_fits(recipe: Recipe, dataset: Dataset) -> None:
     """Raise `InputError` if this copy of the data has tokens or labels that the network lacks."""
+    if isinstance(recipe.model, ModuleConfig) or dataset.labels.dtype.kind == "f":
+        return
     needed = {"vocabulary": dataset.vocabulary, "classes": int(dataset.labels.max()) + 1}
     for key, least in needed.items():
         have = getattr(recipe.model, key)
@@ -213,8 +135,10 @@ def recipe_path(name_or_path: str | Path) -> Path:
     known = recipe_names()
     if name in known:
         return _RECIPES / f"{name}.toml"
-    remedy = nearest(name, known)
-    expected = "a file, or one of " + ", ".join(known)
+    if name in FAMILIES:
+        return _RECIPES / "own" / f"{name}.toml"
+    remedy = nearest(name, [*known, *FAMILIES])
+    expected = "a file, a family (" + ", ".join(FAMILIES) + "), or one of " + ", ".join(known)
     raise InputError("recipe", expected=expected, got=repr(str(name_or_path)), remedy=remedy)
 
 
@@ -224,15 +148,20 @@ def recipe_names() -> list[str]:
 
 
 def to_toml(recipe: Recipe) -> str:
-    """Return the recipe as TOML with every key written out."""
+    """Return the recipe as TOML with every key written out that applies to its data."""
     lines = []
     for section, table in dataclasses.asdict(recipe).items():
         if table is None:
             continue
+        table = recipe.data.applying() if section == "data" else table
         lines.append(f"[{section}]")
+        nested = {key: value for key, value in table.items() if isinstance(value, dict)}
         for key, value in table.items():
-            lines.append(f"{key} = {_toml(value)}")
+            if key not in nested:
+                lines.append(f"{key} = {_toml(value)}")
         lines.append("")
+        for key, inner in nested.items():
+            lines += [f"[{section}.{key}]", *(f"{k} = {_toml(v)}" for k, v in inner.items()), ""]
     return "\n".join(lines)
 
 
@@ -256,6 +185,8 @@ def _tables(path: Path) -> dict[str, Any]:
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
     # a JSON string is a TOML one, with the same escapes
     return json.dumps(value) if isinstance(value, str) else repr(value)
 
@@ -283,9 +214,11 @@ def _override(tables: dict[str, Any], override: str) -> None:
 
 def _sections(where: str, tables: dict[str, Any]) -> dict[str, type]:
     """Return what each section becomes; the family decides which keys [model] has."""
-    family = tables.get("model", {}).get("family", _DEFAULT_FAMILY)
+    model = tables.get("model", {})
+    family = model.get("family", _DEFAULT_FAMILY)
     check_choice(f"{where} [model] family", family, sorted(FAMILIES))
-    parts: dict[str, type] = {"data": DataConfig, "model": FAMILIES[family], "train": TrainConfig}
+    kind: type = ModuleConfig if "module" in model else FAMILIES[family]
+    parts: dict[str, type] = {"data": DataConfig, "model": kind, "train": TrainConfig}
     return {**parts, "finetune": FinetuneConfig}
 
 
@@ -295,7 +228,8 @@ def _section(where: str, kind: type, table: dict[str, Any]) -> Any:
     for key in table:
         _check_key(where, key, list(fields))
     for name, field in fields.items():
-        if field.default is dataclasses.MISSING and name not in table:
+        optional = (field.default, field.default_factory) != (dataclasses.MISSING,) * 2
+        if not optional and name not in table:
             raise InputError(where, expected=f"key {name!r}", got="none")
     values = {key: _typed(f"{where} {key}", value, hints[key]) for key, value in table.items()}
     try:
@@ -314,6 +248,10 @@ def _typed(where: str, value: Any, kind: type) -> Any:
         raise InputError(where, expected="a number of 64 bits", got="a larger one")
     if kind is float and type(value) is int:
         return float(value)
+    if get_origin(kind) is dict:
+        if not isinstance(value, dict):
+            raise InputError(where, expected="a table", got=_shown(value))
+        return value
     if type(value) is not kind:
         wanted = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
         raise InputError(where, expected=wanted[kind], got=_shown(value))
@@ -335,15 +273,3 @@ def _check_key(where: str, key: str, known: list[str], kind: str = "key") -> Non
     if key not in known:
         expected = f"a {kind} of " + ", ".join(known)
         raise InputError(where, expected=expected, got=repr(key), remedy=nearest(key, known))
-
-
-def _for_data(recipe: Recipe, key: str, right: bool, expected: str) -> None:
-    if not right:
-        got = repr(getattr(recipe.model, key))
-        expected = f"{expected} for data {recipe.data.name!r}"
-        raise InputError(f"[model] {key}", expected=expected, got=got)
-
-
-def _at_least(where: str, value: float, low: float) -> None:
-    if not value >= low:
-        raise InputError(where, expected=f"at least {low}", got=str(value))

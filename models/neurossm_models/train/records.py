@@ -13,7 +13,8 @@ from neurossm_models.data.copies import unreadable
 
 # what lies in the folder of a run, or of a published checkpoint
 CHECKPOINT = "last/state.safetensors"
-RUN_FILES = ("recipe.toml", "weights.safetensors", CHECKPOINT, "log.jsonl", "steps.jsonl",
+FACTS = "facts.json"  # of data of one's own
+RUN_FILES = ("recipe.toml", FACTS, "weights.safetensors", CHECKPOINT, "log.jsonl", "steps.jsonl",
              "start.jsonl", "before.json", "test.json", "MODEL_CARD.md")  # fmt: skip
 MOST_BYTES = 100_000_000
 _LARGEST = 2**63

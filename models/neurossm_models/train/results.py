@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_origin, get_type_hints
 
-from neurossm.errors import FormatError
+from neurossm.errors import FormatError, InputError
 from neurossm_models.train.checkpoint import replace_file
 from neurossm_models.train.evaluation import load_model, run_folder
 from neurossm_models.train.publishing import (
@@ -83,9 +83,13 @@ def training(run: str | Path) -> Training:
     """
     folder = run_folder(run)
     model, recipe = load_model(folder)
+    accuracy = measured_once(folder).accuracy
+    if accuracy is None:
+        got = "one that is measured otherwise"
+        raise InputError(f"run {str(run)!r}", expected="a classification", got=got)
     return Training(
-        recipe.data.name,
-        measured_once(folder).accuracy,
+        recipe.data.title,
+        accuracy,
         sum(parameter.numel() for parameter in model.parameters()),
         train_minutes(read_history(folder) + read_log(folder / "log.jsonl")),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +11,21 @@ import torch
 
 from neurossm.errors import InputError, NeurossmError
 from neurossm_models.arguments import check_path, check_whole
+from neurossm_models.data.own import task_to_json
+from neurossm_models.data.task import Task, task
 from neurossm_models.train.checkpoint import replace_file
 from neurossm_models.train.evaluation import run_folder
 from neurossm_models.train.finetuning import Finetuner, MakeTwin, starting_network
 from neurossm_models.train.logs import LOGS
+from neurossm_models.train.loop import TrainResult
 from neurossm_models.train.memory import keep_freed_memory
+from neurossm_models.train.modules import ModuleConfig
+from neurossm_models.train.own_data import check_same_facts, described, facts_for
 from neurossm_models.train.parallel import Group, processes
 from neurossm_models.train.recipe import Recipe, load_recipe, recipe_path, to_toml
-from neurossm_models.train.records import CHECKPOINT
-from neurossm_models.train.trainer import BEGIN, Trainer, TrainResult
+from neurossm_models.train.records import CHECKPOINT, FACTS
+from neurossm_models.train.resuming import BEGIN
+from neurossm_models.train.trainer import RecipeTrainer
 
 
 def train(
@@ -28,6 +35,7 @@ def train(
     resume: bool = False,
     stop_after: int | None = None,
     make_twin: MakeTwin | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> TrainResult:
     """Train a network as a recipe says, and return what it reached.
 
@@ -37,7 +45,8 @@ def train(
     Parameters
     ----------
     recipe_name_or_path
-        A TOML file, or the name of a recipe of this package.
+        A TOML file, or the name of a recipe of this package, or of a family: a recipe for data of
+        one's own, which `overrides` name as ``data.path=...`` (see `data_changes`).
     overrides
         Changes, each ``section.key=value``.
     out
@@ -48,7 +57,10 @@ def train(
     stop_after
         Stop with a checkpoint once this many steps in all are done. None: train to the end.
     make_twin
-        From a recipe with a section [finetune] to what runs its integers.
+        From a recipe with a section [finetune], and the facts of its data, to what runs its
+        integers.
+    tell
+        Is called with a few lines that say what was learned of data of one's own; None: nobody.
 
     Returns
     -------
@@ -71,6 +83,9 @@ def train(
     if stop_after is not None:
         check_whole("train stop_after", stop_after, 0)
     folder = Path("runs") / Path(recipe_name_or_path).stem if out is None else Path(out)
+    facts = facts_for(recipe)
+    if facts is not None:
+        recipe = load_recipe(recipe_name_or_path, overrides, facts)
     if resume:
         _check_resumed(folder, recipe)
     else:
@@ -79,13 +94,19 @@ def train(
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
     keep_freed_memory()
-    with processes() as group:
+    with processes(recipe.train.device) as group:
         _check_share(recipe, group)
-        trainer = _trainer(recipe, folder, group, make_twin)
+        if resume and facts is not None:
+            check_same_facts(folder, facts)
+        trainer = _trainer(recipe, folder, group, make_twin, facts)
+        if tell is not None and facts is not None and group.first:
+            tell(described(facts, *trainer.samples))
         if resume:
             trainer.restore()
         elif group.first:
             replace_file(folder / "recipe.toml", to_toml(recipe).encode(), BEGIN)
+            if facts is not None:
+                replace_file(folder / FACTS, task_to_json(facts).encode(), BEGIN)
             _keep_history(recipe, folder)
             trainer.prepare()
         return trainer.run(stop_after)
@@ -100,23 +121,29 @@ def _keep_history(recipe: Recipe, folder: Path) -> None:
         replace_file(folder / "start.jsonl", text, BEGIN)
 
 
-def _trainer(recipe: Recipe, folder: Path, group: Group, make_twin: MakeTwin | None) -> Trainer:
+def _trainer(
+    recipe: Recipe, folder: Path, group: Group, make_twin: MakeTwin | None, facts: Task | None
+) -> RecipeTrainer:
     if recipe.finetune is None:
-        return Trainer(recipe, folder, group)
+        return RecipeTrainer(recipe, folder, group, facts)
     if make_twin is None:
         remedy = "use `neurossm train`, or pass make_twin"
         raise InputError("recipe [finetune]", expected="what runs the integers", remedy=remedy)
     if group.size > 1:
         got = f"{group.size}"
         raise InputError("fine-tuning on the integers", expected="one process", got=got)
-    twin = make_twin(recipe)
-    return Finetuner(recipe, folder, starting_network(recipe, twin), twin)
+    twin = make_twin(recipe, task(recipe.data.name) if facts is None else facts)
+    return Finetuner(recipe, folder, starting_network(recipe, twin), twin, facts)
 
 
 def _check_share(recipe: Recipe, group: Group) -> None:
-    if recipe.train.batch % group.size:
+    train = recipe.train
+    if train.batch % group.size:
         expected = f"a multiple of the {group.size} processes"
-        raise InputError("recipe [train] batch", expected=expected, got=str(recipe.train.batch))
+        raise InputError("recipe [train] batch", expected=expected, got=str(train.batch))
+    if train.batch % (group.size * train.accumulate):
+        expected = f"a divisor of {train.batch // group.size}, what a process has of a batch"
+        raise InputError("recipe [train] accumulate", expected=expected, got=str(train.accumulate))
 
 
 def _check_new(folder: Path, recipe: Path) -> None:
@@ -152,6 +179,10 @@ def _check_resumed(folder: Path, recipe: Recipe) -> None:
         remedy = "train without --resume"
         raise InputError(str(folder), expected="a run to resume", got="none", remedy=remedy)
     before = load_recipe(written)
+    if isinstance(before.model, ModuleConfig) != isinstance(recipe.model, ModuleConfig):
+        remedy = "resume with the settings the run was started with"
+        expected = "a module" if isinstance(before.model, ModuleConfig) else "a family"
+        raise InputError(f"{written} [model]", expected=expected, got="the other", remedy=remedy)
     for section in dataclasses.fields(Recipe):
         was, now = (_settings(getattr(one, section.name)) for one in (before, recipe))
         for key in was | now:

@@ -64,10 +64,10 @@ class _Resumed:
         self._trainer: Any = None
 
     def trainer(self, folder: Path) -> Any:
-        from neurossm_models.train import Trainer
+        from neurossm_models.train import RecipeTrainer
 
         if self._trainer is None:
-            self._trainer = Trainer(_recipe(), folder)
+            self._trainer = RecipeTrainer(_recipe(), folder)
         self._trainer.folder = folder
         return self._trainer
 

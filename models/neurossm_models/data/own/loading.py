@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,10 @@ def load_own(
     root: str | Path | None = None,
     facts: Task | None = None,
     split: str = "",
+    bits: int = MOST_BITS,
+    kind: str = "",
+    class_names: tuple[str, ...] = (),
+    say: Callable[[str], object] | None = None,
 ) -> Dataset:
     """Return a part of data of one's own.
 
@@ -58,6 +63,12 @@ def load_own(
         What was learned from the training part: scale, classes, task, split.
     split
         Which part, where the spec says none.
+    bits
+        Without facts: magnitude bits of the network's input, at which real numbers saturate.
+    kind, class_names
+        Without facts: the task and its classes, where they are known; else what the labels say.
+    say
+        Is told what was assumed where numbers may mean two things.
 
     Raises
     ------
@@ -68,7 +79,7 @@ def load_own(
     """
     source, asked = opened(spec, root)
     split = asked.split or split
-    task = source.task if facts is None else facts.kind
+    task = kind or source.task if facts is None else facts.kind
     kind = kind_of_labels(source.where, next(iter(source.parts.values())), task)
     part, positions = _chosen(source, asked.text, split, facts, kind)
     if asked.count is not None:
@@ -79,9 +90,9 @@ def load_own(
     scale = source.scale if source.scale is not None else 1.0 if unit is None else unit
     check_number("unit", scale)
     if facts is None:
-        names, classes = _all_names(source, kind), 0
+        names, classes = class_names or _all_names(source, kind), 0
         tokens = source.vocabulary or vocabulary
-        rows, scaling = _without_facts(source, part, unit, scale, tokens), None
+        rows, scaling = _without_facts(source, part, unit, scale, tokens, bits, say), None
     else:
         _check_fit(source, facts)
         names, classes, tokens = facts.class_names, facts.classes, facts.vocabulary
@@ -143,16 +154,23 @@ def _by_facts(source: OwnSource, part: Part, facts: Task) -> NDArray[Any] | Rows
 
 
 def _without_facts(
-    source: OwnSource, part: Part, unit: float | None, scale: float, tokens: int
-) -> NDArray[Any] | Rows:
+    source: OwnSource, part: Part, unit: float | None, scale: float, tokens: int, bits: int,
+    say: Callable[[str], object] | None,
+) -> NDArray[Any] | Rows:  # fmt: skip
     """Return whole numbers as they are; others in units, where there is one."""
     kind = _dtype(part).kind
     if tokens or unit is None or kind != "f" or _all_whole(source, part):
+        if say and kind == "f" and not tokens and unit not in (None, 1.0):
+            say(f"data {source.name!r}: all its real numbers are whole: taken as integers in units"
+                f" of {scale:g}, not divided by it")  # fmt: skip
         return _whole(source, part)
+    if say and unit != 1.0:
+        say(f"data {source.name!r}: real numbers, divided by {unit:g}, the unit of the input, and"
+            " rounded")  # fmt: skip
     channels = source.features
     every = np.full(channels, unit)
     checked = Valid(part.inputs, part.lengths, np.zeros(channels), source.where)
-    return Integers(checked, Scaling(every, np.zeros(channels), every, MOST_BITS))
+    return Integers(checked, Scaling(every, np.zeros(channels), every, bits))
 
 
 def _whole(source: OwnSource, part: Part) -> NDArray[Any] | Rows:

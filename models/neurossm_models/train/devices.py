@@ -1,0 +1,65 @@
+"""Where a network is trained, and how precisely its matrix products are computed there."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from neurossm.errors import InputError
+
+AUTO, FLOAT32, BFLOAT16 = "auto", "float32", "bfloat16"
+PRECISIONS = (FLOAT32, BFLOAT16)
+
+
+def check_device(where: str, name: str) -> None:
+    """Raise `InputError` unless this is ``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
+    kind, colon, number = name.partition(":")
+    numbered = kind == "cuda" and number.isascii() and number.isdigit()
+    if not (numbered if colon else kind in (AUTO, "cpu", "cuda")):
+        raise InputError(where, expected="auto, cpu, cuda or cuda:N", got=repr(name))
+
+
+def device_of(name: str | torch.device) -> torch.device:
+    """Return the device of a name; ``auto`` is a GPU where there is one.
+
+    Under torchrun ``auto`` and ``cuda`` are the GPU of the process: that of its local rank.
+
+    Raises
+    ------
+    InputError
+        If there is no such device.
+    """
+    if isinstance(name, torch.device):
+        return name
+    check_device("train device", name)
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "cpu" or (name == AUTO and not there):
+        return torch.device("cpu")
+    rank = int(os.environ.get("LOCAL_RANK", "0"))
+    index = int(name.partition(":")[2]) if ":" in name else rank % max(there, 1)
+    if index >= there:
+        got = f"{there} GPUs that PyTorch sees" if there else "no GPU that PyTorch sees"
+        raise InputError("train device", expected=name, got=got, remedy="--set train.device=cpu")
+    return torch.device("cuda", index)
+
+
+def check_precision_of(device: torch.device, precision: str) -> None:
+    """Raise `InputError` unless the device computes products so."""
+    if precision == FLOAT32:
+        return
+    if device.type != "cuda":
+        raise InputError("train precision", expected=f"float32 on {device}", got=precision,
+                         remedy="--set train.precision=float32")  # fmt: skip
+    if not torch.cuda.is_bf16_supported():
+        got = "a GPU without it"
+        raise InputError("train precision", expected=f"a GPU that has {precision}", got=got,
+                         remedy="--set train.precision=float32")  # fmt: skip
+
+
+def products(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """Return the context in which matrix products have this precision, where they can."""
+    if precision == FLOAT32:
+        return nullcontext()
+    return torch.autocast(device.type, dtype=torch.bfloat16)

@@ -1,0 +1,290 @@
+"""The training loop: AdamW, warm-up and cosine, the best epoch on validation data.
+
+One loop for all: who has a recipe and data sets (`trainer.RecipeTrainer`), who has a module and
+loaders (`fit.Trainer`), who runs integers forward (`finetuning.Finetuner`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from neurossm_models.tasks.losses import Loss
+from neurossm_models.tasks.scores import ACCURACY, better, shown
+from neurossm_models.train.batches import Batch
+from neurossm_models.train.devices import check_precision_of, products
+from neurossm_models.train.interrupt import interrupts
+from neurossm_models.train.logs import EPOCHS, STEPS
+from neurossm_models.train.measuring import Evaluation, answers_of
+from neurossm_models.train.optimization import lr_factor, parameter_groups
+from neurossm_models.train.parallel import Group, spread_over
+from neurossm_models.train.progress import Progress
+from neurossm_models.train.resuming import Resumable
+from neurossm_models.train.sections import TrainConfig
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training run reached so far.
+
+    Attributes
+    ----------
+    run
+        Run folder.
+    finished
+        False if it was stopped early and can be resumed.
+    step, epoch
+        Steps and whole epochs done.
+    held_out_accuracy
+        Of the best epoch so far; 0 before the first one ends; None where answers are no classes.
+    best_epoch
+        Which epoch that was, counted from 1; 0 before the first one ends.
+    spike_rates
+        Of the best epoch on the held-out part, for each block.
+    metric, held_out
+        Name of the value that chose the best epoch, and that value; None before the first one ends.
+    """
+
+    run: str
+    finished: bool
+    step: int
+    epoch: int
+    held_out_accuracy: float | None
+    best_epoch: int
+    spike_rates: tuple[float, ...]
+    metric: str = ACCURACY
+    held_out: float | None = None
+
+    def text(self) -> str:
+        """Return the best value with its name."""
+        return shown(self.metric, self.held_out)
+
+
+class Loop(Resumable):
+    """One training run.
+
+    All randomness that matters after the start is either PyTorch's generators, whose states a
+    checkpoint holds, or the order of the data, which is a function of the seed and the epoch.
+
+    Parameters
+    ----------
+    model
+        What is trained; it is moved to the device of the group.
+    config
+        How.
+    loss
+        What is made small.
+    main
+        Name of the value that chooses the best epoch.
+    steps_per_epoch
+        Batches of an epoch.
+    folder
+        Run folder.
+    group
+        The processes that train together, and where this one computes.
+    ties
+        Whether the held-out loss chooses among epochs of the same value; else the first stays.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        config: TrainConfig,
+        loss: Loss,
+        main: str,
+        steps_per_epoch: int,
+        folder: Path,
+        group: Group,
+        ties: bool = True,
+    ) -> None:
+        check_precision_of(group.device, config.precision)
+        self.config, self.loss = config, loss
+        model.to(group.device)
+        self.whole = spread_over(model, group)
+        groups = parameter_groups(model, config)
+        optimizer = torch.optim.AdamW(groups, betas=(0.9, 0.999))
+        super().__init__(model, optimizer, folder, group, main, ties)
+        self.steps_per_epoch = steps_per_epoch
+        self.epochs = config.whole_epochs(steps_per_epoch)
+        self.total_steps = self.epochs * steps_per_epoch
+
+    @abstractmethod
+    def _rest_of_epoch(self) -> Iterator[Batch]:
+        """Yield the batches of the epoch at hand that are still to come."""
+
+    @abstractmethod
+    def _measure(self) -> Evaluation:
+        """Return what the network reaches on the held-out part."""
+
+    def prepare(self) -> None:
+        """Do what is to be done once, before the first step of a new run; nothing here."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether all steps are done, or no epoch was better for as long as patience lasts."""
+        done = self.step // self.steps_per_epoch
+        patience = self.config.patience
+        waited = bool(patience) and done - self.best["epoch"] >= patience
+        at_end = self.step % self.steps_per_epoch == 0
+        return self.step >= self.total_steps or (at_end and waited)
+
+    def run(self, stop_after: int | None = None) -> TrainResult:
+        """Train to the end, or to step `stop_after`, or until interrupted."""
+        last = self.total_steps if stop_after is None else min(stop_after, self.total_steps)
+        quiet = not self.group.first
+        with Progress(self.total_steps, self.step, quiet) as progress, interrupts() as interrupted:
+            while self.step < last and not self.ended and not self.group.any(interrupted.is_set()):
+                for batch in self._rest_of_epoch():
+                    self._train_step(batch)
+                    progress.update(self.step, self._means())
+                    if self.step >= last or self.group.any(interrupted.is_set()):
+                        break
+                    if self._save_is_due():
+                        self.save()
+                if self.step % self.steps_per_epoch == 0:
+                    progress.say(self._end_epoch())
+                self.save()
+        best = None if self.best[self.main] == self.worst else float(self.best[self.main])
+        return TrainResult(
+            str(self.folder),
+            self.ended,
+            self.step,
+            self.step // self.steps_per_epoch,
+            max(self.best[ACCURACY], 0.0) if self.main == ACCURACY else None,
+            self.best["epoch"],
+            tuple(self.best["spike_rates"]),
+            self.main,
+            best,
+        )
+
+    def _save_is_due(self) -> bool:
+        # Never between the last step of an epoch and its evaluation: that would be lost.
+        at_end = self.step % self.steps_per_epoch == 0
+        return not at_end and self.step % self.config.save_every == 0
+
+    def _train_step(self, batch: Batch) -> None:
+        started = time.perf_counter()
+        config = self.config
+        factor = lr_factor(self.step, config.steps or self.total_steps, config.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["base_lr"] * factor
+        self.optimizer.zero_grad()
+        loss, right, asked, weight = self._backward(batch)
+        if config.clip:
+            nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
+        self.optimizer.step()
+        self.step += 1
+        mean = loss / weight if weight else 0.0
+        self.added[STEPS].append(json.dumps({"step": self.step, "loss": mean}))
+        self.sums["loss"] += loss * (asked / weight) if weight else 0.0
+        self.sums["correct"] += right
+        self.sums["count"] += asked
+        self.sums["seconds"] += time.perf_counter() - started
+
+    def _backward(self, batch: Batch) -> tuple[float, float, float, float]:
+        """Add the gradients of a batch; return loss, right answers, answers and weight of all."""
+        share = len(batch) // self.group.size
+        own = batch.rows(self.group.rank * share, (self.group.rank + 1) * share)
+        parts = [part.to(self.group.device) for part in own.parts(self.config.accumulate)]
+        labels = [self.loss.masked(part.labels, part.lengths) for part in parts]
+        (weight,) = self.group.sums(sum(self.loss.weight(one) for one in labels))
+        loss, right, asked = 0.0, 0, 0
+        for part, wanted in zip(parts, labels, strict=True):
+            with self._gradients(last=part is parts[-1]):
+                answers = self._answers(part)
+                mean, count = self.loss(answers, wanted)
+                if not count:  # the mean over none is no number
+                    mean = answers.sum() * 0
+                # The gradients become means over processes and parts, which may be asked for
+                # unequal numbers.
+                scale = count * self.group.size / weight if weight else 0.0
+                (mean * scale).backward()  # type: ignore[no-untyped-call]
+            loss += float(mean.detach()) * count
+            right += self.loss.right(answers, wanted)
+            asked += self.loss.asked(wanted)
+        total = self.group.sums(loss, right, asked)
+        return total[0], total[1], total[2], weight
+
+    def _gradients(self, last: bool) -> AbstractContextManager[object]:
+        """Return the context in which gradients are added up; processes meet at the last part."""
+        if isinstance(self.whole, DistributedDataParallel) and not last:
+            return self.whole.no_sync()
+        return nullcontext()
+
+    def _answers(self, batch: Batch) -> Tensor:
+        """Return the answers to a part of a batch."""
+        with products(self.group.device, self.config.precision):
+            answers = self._call(batch)
+        return answers if answers.dtype == torch.float64 else answers.float()
+
+    def _call(self, batch: Batch) -> Tensor:
+        return answers_of(self.whole, batch)
+
+    def _end_epoch(self) -> str:
+        epoch = self.step // self.steps_per_epoch
+        held_out = self._measure()
+        self._keep_if_best(held_out, epoch)
+        line = self._log_line(epoch, held_out)
+        self.added[EPOCHS].append(json.dumps(line))
+        self.sums = dict.fromkeys(self.sums, 0)
+        rates = " ".join(f"{rate:.1%}" for rate in held_out.spike_rates)
+        accuracy = f" acc {line['train_accuracy']:.2%}" if "train_accuracy" in line else ""
+        reached = f" acc {held_out.accuracy:.2%}" if self.main == ACCURACY else (
+            f" {shown(self.main, held_out.value)}"
+        )  # fmt: skip
+        return (
+            f"epoch {epoch}/{self.epochs}"
+            f"  train loss {line['train_loss']:.4f}{accuracy}"
+            f"  held-out loss {held_out.loss:.4f}{reached}"
+            + (f"  spikes {rates}" if rates else "")
+            + f"  {line['seconds']:.0f} s"
+        )
+
+    def _keep_if_best(self, held_out: Evaluation, epoch: int) -> None:
+        before, value = self.best[self.main], held_out.value
+        value = self.worst if value is None or not math.isfinite(value) else value
+        tie = value == before and held_out.loss < self.best.get("loss", -math.inf)
+        if before != self.worst and not better(self.main, value, before) and not tie:
+            return
+        rates = list(held_out.spike_rates)
+        best = {self.main: value, "epoch": epoch, "spike_rates": rates}
+        if "loss" in self.best:
+            best["loss"] = held_out.loss if math.isfinite(held_out.loss) else sys.float_info.max
+        self.best = best
+        self.better = True
+
+    def _log_line(self, epoch: int, held_out: Evaluation) -> dict[str, Any]:
+        means = self._means()
+        scores = None if held_out.scores is None else held_out.scores.as_json()
+        value = held_out.value
+        finite = value is not None and math.isfinite(value)
+        return {
+            "epoch": epoch,
+            "step": self.step,
+            **{f"train_{name}": value for name, value in means.items()},
+            "held_out_loss": held_out.loss,
+            f"held_out_{self.main}": value if finite else self.worst,
+            "spike_rates": list(held_out.spike_rates),
+            "lr": self.optimizer.param_groups[-1]["lr"],
+            "seconds": self.sums["seconds"],
+            **({} if scores is None else {"scores": scores["values"]}),
+        }
+
+    def _means(self) -> dict[str, float]:
+        count = max(self.sums["count"], 1)
+        means = {"loss": self.sums["loss"] / count}
+        if self.main == ACCURACY:
+            means["accuracy"] = self.sums["correct"] / count
+        return means

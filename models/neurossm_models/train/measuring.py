@@ -1,0 +1,180 @@
+"""What a model reaches on batches: loss, scores by the task, spikes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from neurossm.errors import FormatError
+from neurossm_models.network import Network, Recording
+from neurossm_models.tasks import Scorer, Scores
+from neurossm_models.tasks.losses import Loss
+from neurossm_models.tasks.scores import ACCURACY
+from neurossm_models.train.batches import Batch, takes_lengths
+from neurossm_models.train.records import Kinds, check_record
+
+_KINDS: Kinds = {"data": str, "count": int, "loss": float, "spike_rates": tuple}
+_OPTIONAL = ("correct", "accuracy", "scores")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a network reaches on one data set.
+
+    Attributes
+    ----------
+    data
+        What was measured on.
+    count, correct
+        Answers that were asked for, one a sequence, a pair or a step, and how many were right; None
+        where answers are no classes.
+    accuracy
+        ``correct / count``, or None.
+    loss
+        Mean of the task's loss: cross entropy in nats, or squares of errors in standard deviations.
+    spike_rates
+        Spikes per neuron and step, for each block; none of a network that is not a `Network`.
+    scores
+        All scores of the task.
+    """
+
+    data: str
+    count: int
+    correct: int | None
+    accuracy: float | None
+    loss: float
+    spike_rates: tuple[float, ...]
+    scores: Scores | None = field(default=None, compare=False)
+
+    @property
+    def main(self) -> str:
+        """Name of the value that chooses the best epoch."""
+        return ACCURACY if self.scores is None else self.scores.main
+
+    @property
+    def value(self) -> float | None:
+        """That value."""
+        return self.accuracy if self.scores is None else self.scores.value
+
+
+def as_json(found: Evaluation) -> dict[str, Any]:
+    """Return plain values, which `from_json` takes."""
+    plain = {
+        name: getattr(found, name) for name in ("data", "count", "correct", "accuracy", "loss")
+    }
+    scores = None if found.scores is None else found.scores.as_json()
+    return {**plain, "spike_rates": list(found.spike_rates), "scores": scores}
+
+
+def from_json(given: object, where: str) -> Evaluation:
+    """Return what `as_json` gave, also without scores, as older releases wrote it.
+
+    Raises
+    ------
+    FormatError
+        For anything else.
+    """
+    record = check_record(given, _KINDS, where)
+    extra = sorted(set(record) - {*_KINDS, *_OPTIONAL})
+    if extra:
+        known = ", ".join((*_KINDS, *_OPTIONAL))
+        raise FormatError(where, expected=f"only {known}", got=repr(extra[0]))
+    scores = record.get("scores")
+    classes = {"correct": int, "accuracy": float}
+    if scores is None or record.get("accuracy") is not None:
+        check_record(record, classes, where)
+    rates = tuple(record["spike_rates"])
+    found = None if scores is None else Scores.from_json(scores, f"{where} scores")
+    return Evaluation(record["data"], record["count"], record.get("correct"),
+                      record.get("accuracy"), record["loss"], rates, found)  # fmt: skip
+
+
+class Tally:
+    """Sums over batches; those of several processes can be put together.
+
+    Parameters
+    ----------
+    scorer
+        Of the task.
+    """
+
+    def __init__(self, scorer: Scorer) -> None:
+        self.scorer = scorer
+        self.loss, self.weight, self.rows = 0.0, 0.0, 0
+        self.rates: NDArray[np.float64] | None = None
+
+    def add(self, batch: Batch, answers: Tensor, loss: Loss, rates: tuple[float, ...] = ()) -> None:
+        """Take up the answers to a batch."""
+        mean, weight = loss(answers, batch.labels, batch.lengths)
+        self.loss += float(mean) * weight if weight else 0.0  # the mean over none is no number
+        self.weight += weight
+        self.rows += len(batch)
+        more = len(batch) * np.array(rates, dtype=np.float64)
+        self.rates = more if self.rates is None else self.rates + more
+        lengths = None if batch.lengths is None else batch.lengths.cpu().numpy()
+        self.scorer.add(answers.float().cpu().numpy(), batch.labels.cpu().numpy(), lengths)
+
+    def merge(self, other: Tally) -> None:
+        """Take up what another one was given."""
+        self.scorer.merge(other.scorer)
+        self.loss += other.loss
+        self.weight += other.weight
+        self.rows += other.rows
+        if self.rates is None or other.rates is None:
+            self.rates = other.rates if self.rates is None else self.rates
+        else:
+            self.rates = self.rates + other.rates
+
+    def result(self, data: str) -> Evaluation:
+        """Return what all of it amounts to."""
+        scores = self.scorer.result()
+        accuracy = scores.values.get(ACCURACY)
+        correct = None if accuracy is None else round(accuracy * scores.count)
+        loss = self.loss / self.weight if self.weight else 0.0
+        rates = () if self.rates is None else tuple((self.rates / self.rows).tolist())
+        return Evaluation(data, scores.count, correct, accuracy, loss, rates, scores)
+
+
+@torch.no_grad()
+def tallied(model: nn.Module, batches: Iterable[Batch], loss: Loss, scorer: Scorer) -> Tally:
+    """Return the sums over batches for a model in eval mode, on the device that it is on."""
+    was_training = model.training
+    model.eval()
+    tally, device = Tally(scorer), device_at(model)
+    for given in batches:
+        batch = given.to(device)
+        if records(model):
+            recording: Recording = cast(Any, model).record(batch.x, batch.lengths)
+            tally.add(batch, recording.logits, loss, recording.rates)
+        else:
+            tally.add(batch, answers_of(model, batch), loss)
+    model.train(was_training)
+    return tally
+
+
+def answers_of(model: nn.Module, batch: Batch) -> Tensor:
+    """Return what a model answers to a batch; its lengths are given to a forward that takes them.
+
+    A single number a sequence (or step) may come without an axis of its own.
+    """
+    more = (batch.lengths,) if batch.lengths is not None and takes_lengths(model) else ()
+    answers: Tensor = model(batch.x, *more)
+    real = batch.labels.is_floating_point()
+    return answers[..., None] if real and answers.ndim == batch.labels.ndim - 1 else answers
+
+
+def records(model: nn.Module) -> bool:
+    """Say whether this is a `Network`, also a compiled one."""
+    return isinstance(getattr(model, "_orig_mod", model), Network)
+
+
+def device_at(model: nn.Module) -> torch.device:
+    """Return where the parameters of a model are."""
+    first = next(model.parameters(), None)
+    return torch.device("cpu") if first is None else first.device

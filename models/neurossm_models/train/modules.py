@@ -1,0 +1,134 @@
+"""Modules of one's own in a recipe: ``[model] module = "my_model.py:build"``."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from neurossm.errors import InputError
+from neurossm_models.data.task import Task
+
+# what a function may ask for by the name of its argument: facts of the data
+FACTS = ("in_features", "classes", "vocabulary", "steps")
+
+
+@dataclass(frozen=True)
+class ModuleConfig:
+    """A module of one's own: what makes it, and with which arguments.
+
+    Attributes
+    ----------
+    module
+        ``file.py:function`` or ``package.module:function``: what returns an `nn.Module` that takes
+        (B, L, F), or tokens (B, L), and answers as the task wants. If its forward has an argument
+        ``lengths``, it is given the steps of each sequence that count.
+    arguments
+        Of the function; of ``in_features``, ``classes``, ``vocabulary`` and ``steps`` those that it
+        has and that are not given here are what the data say.
+    """
+
+    module: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        file, colon, function = self.module.rpartition(":")
+        if not (colon and file and function.isidentifier()):
+            expected = "'file.py:function' or 'package.module:function'"
+            raise InputError("model module", expected=expected, got=repr(self.module))
+        for key, value in self.arguments.items():
+            if not _is_plain(value):
+                raise InputError(f"model arguments {key}", expected="numbers, texts, lists of them",
+                                 got=repr(value))  # fmt: skip
+
+
+def built(config: ModuleConfig, facts: Task) -> nn.Module:
+    """Return a module of one's own for data of these facts.
+
+    Raises
+    ------
+    InputError
+        If there is no such function, it takes other arguments, or what it returns is no module.
+    """
+    function = function_of("model module", config.module)
+    given = dict(config.arguments)
+    known = {"in_features": facts.features, "classes": facts.classes,
+             "vocabulary": facts.vocabulary, "steps": facts.steps}  # fmt: skip
+    try:
+        parameters: Mapping[str, inspect.Parameter] = inspect.signature(function).parameters
+        given |= {name: known[name] for name in FACTS if name in parameters and name not in given}
+        inspect.signature(function).bind(**given)
+    except (TypeError, ValueError) as error:
+        where = f"recipe [model.arguments] of {config.module}"
+        raise InputError(where, expected="what it takes", got=str(error)) from None
+    module = function(**given)
+    if not isinstance(module, nn.Module):
+        expected, got = "a torch.nn.Module", type(module).__name__
+        raise InputError(f"model module {config.module!r}", expected=expected, got=got)
+    return module
+
+
+def function_of(where: str, name: str) -> Callable[..., Any]:
+    """Return the function of ``file.py:function`` or ``package.module:function``.
+
+    Its file runs, and may import what lies beside it.
+
+    Raises
+    ------
+    InputError
+        If there is no such file or module, it cannot be imported, or has no such function.
+    """
+    place, _, function = name.rpartition(":")
+    where = f"{where} {name!r}"
+    if place.endswith(".py"):
+        if not Path(place).is_file():
+            remedy = "give its path from the folder that you are in"
+            raise InputError(where, expected="a file of Python", got="none there", remedy=remedy)
+        module = _of_file(where, Path(place))
+    else:
+        try:
+            module = importlib.import_module(place)
+        except Exception as error:  # whatever its code raises
+            got = f"{type(error).__name__}: {error}"
+            raise InputError(where, expected="a module that can be imported", got=got) from None
+    found = getattr(module, function, None)
+    if not callable(found):
+        names = sorted(key for key, value in vars(module).items()
+                       if callable(value) and not key.startswith("_"))  # fmt: skip
+        got = f"{', '.join(names[:8])}" if names else "no function"
+        raise InputError(where, expected=f"a function {function!r}", got=got)
+    return found  # type: ignore[no-any-return]
+
+
+def _of_file(where: str, path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    folder = str(path.resolve().parent)
+    before = sys.modules.get(path.stem)
+    sys.path.insert(0, folder)
+    sys.modules[path.stem] = module  # dataclasses look themselves up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever its code raises
+        got = f"{type(error).__name__}: {error}"
+        raise InputError(where, expected="a file that can be run", got=got) from None
+    finally:
+        sys.path.remove(folder)
+        if before is not None:
+            sys.modules[path.stem] = before
+    return module
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, list):
+        return all(_is_plain(item) for item in value)
+    return isinstance(value, bool | int | float | str)

@@ -1,0 +1,184 @@
+"""The sections [data] and [train] of a recipe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neurossm.errors import InputError
+from neurossm_models.config import check_choice, check_neuron_form
+from neurossm_models.data.registry import names, splits
+from neurossm_models.tasks.losses import WEIGHTS
+from neurossm_models.train.devices import PRECISIONS, check_device
+
+_REGISTERED = ("name", "held_out", "split_seed", "limit")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which data are learned, and what chooses the best epoch.
+
+    Attributes
+    ----------
+    name
+        A registered data set, as in `neurossm_models.data.registry`.
+    held_out
+        Training sequences of it kept aside to choose the best epoch; 0: the data set's own
+        validation part serves for that.
+    split_seed
+        Seed of the permutation that decides which; of data of one's own, of the parts that are cut.
+    limit
+        Use the first so many training sequences only; 0: all.
+    path
+        Data of one's own instead of a name (`neurossm_models.data.own`), without a part.
+    valid, test, split_by
+        Fractions that are cut from data without such parts, and how: ``"label"`` (stratified),
+        ``"group"``, ``"none"``; empty: what the data suggest.
+    task
+        One of `neurossm_models.data.labels.KINDS`; empty: what the labels look like.
+    bits, per_channel, normalize
+        How real values become integers; see `neurossm_models.data.learn`.
+    """
+
+    name: str = ""
+    held_out: int = 0
+    split_seed: int = 0
+    limit: int = 0
+    path: str = ""
+    valid: float = 0.15
+    test: float = 0.15
+    split_by: str = ""
+    task: str = ""
+    bits: int = 12
+    per_channel: str = "auto"
+    normalize: str = "standard"
+
+    def __post_init__(self) -> None:
+        if bool(self.name) == bool(self.path):
+            got = "both" if self.name else "neither"
+            remedy = "--data FILE, or [data] path = ... in the recipe"
+            raise InputError("data", expected="a name or a path", got=got, remedy=remedy)
+        at_least("data limit", self.limit, 0)
+        if self.path:
+            if self.held_out:
+                remedy, got = "say valid, the fraction to cut off", str(self.held_out)
+                raise InputError("data held_out", expected="0 for a path", got=got, remedy=remedy)
+            return
+        check_choice("data name", self.name, names())
+        at_least("data held_out", self.held_out, 0 if "valid" in splits(self.name) else 1)
+        for key in type(self).__dataclass_fields__:
+            default = type(self).__dataclass_fields__[key].default
+            if key not in _REGISTERED and getattr(self, key) != default:
+                raise InputError(f"data {key}", expected=f"none for data {self.name!r}",
+                                 got=repr(getattr(self, key)),
+                                 remedy="say it beside a path")  # fmt: skip
+
+    @property
+    def title(self) -> str:
+        """What is learned, in a word."""
+        return self.name or self.path
+
+    def applying(self) -> dict[str, object]:
+        """Return the keys that mean something for these data, with their values."""
+        own = ("name", "held_out") if self.path else ()
+        return {
+            key: value
+            for key, value in vars(self).items()
+            if (key not in own if self.path else key in _REGISTERED)
+        }
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a network is trained.
+
+    Attributes
+    ----------
+    epochs, batch
+        Passes over the training part (at most, see `steps`), sequences a step.
+    lr, ssm_lr
+        Largest learning rates: of everything, and of A, B and dt of the state space layers.
+    weight_decay
+        Of everything except A, B and dt.
+    warmup
+        In which part of the steps the learning rate rises linearly; a cosine to 0 follows. Below
+        1: a fraction; from 1: steps.
+    steps
+        Length of the schedule of the learning rate; training ends with the epoch in which it ends,
+        or after `epochs` if they are fewer. 0: as long as the epochs.
+    clip
+        Largest norm of the gradient; 0: not clipped.
+    seed
+        Decides initialization, order of the data and dropout.
+    threads
+        PyTorch threads; 0 leaves PyTorch's own choice. The sums, hence the bits, depend on it.
+    save_every
+        Steps between two checkpoints.
+    start
+        Run folder, or name of a checkpoint, whose weights it starts from; empty: fresh weights.
+    ssm, neuron
+        How sequences are computed; see `Network.use`. The forms agree within rounding, except for
+        neuron ``"sdn"`` (or ``"sdn:FILE"``), whose spikes while training are those of a network.
+    device
+        ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
+    precision
+        Of matrix products: ``"float32"``, or ``"bfloat16"`` on a GPU that has it.
+    accumulate
+        In how many parts, one after the other, a batch goes through the network: less memory, the
+        same step but for batch norms, which see a part at a time.
+    workers
+        Background threads that load batches; 0: none. The bits are the same.
+    class_weights
+        ``"none"``, or ``"balanced"``: rare classes count as much as common ones.
+    patience
+        End after so many epochs without a better one; 0: never.
+    """
+
+    epochs: int
+    batch: int
+    lr: float
+    ssm_lr: float
+    weight_decay: float = 0.0
+    warmup: float = 0.1
+    steps: int = 0
+    clip: float = 0.0
+    seed: int = 0
+    threads: int = 1
+    save_every: int = 200
+    start: str = ""
+    ssm: str = "auto"
+    neuron: str = "auto"
+    device: str = "auto"
+    precision: str = "float32"
+    accumulate: int = 1
+    workers: int = 0
+    class_weights: str = "none"
+    patience: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch", "save_every", "accumulate"):
+            at_least(f"train {name}", getattr(self, name), 1)
+        for name in ("lr", "ssm_lr", "weight_decay", "warmup", "steps", "clip", "seed", "threads",
+                     "workers", "patience"):  # fmt: skip
+            at_least(f"train {name}", getattr(self, name), 0)
+        check_neuron_form("train neuron", self.neuron)
+        check_device("train device", self.device)
+        check_choice("train precision", self.precision, PRECISIONS)
+        check_choice("train class_weights", self.class_weights, WEIGHTS)
+        if self.warmup >= 1 and self.warmup != int(self.warmup):
+            expected = "a fraction below 1, or a whole number of steps"
+            raise InputError("train warmup", expected=expected, got=str(self.warmup))
+        if self.accumulate > self.batch:
+            expected = f"at most {self.batch}, the batch"
+            raise InputError("train accumulate", expected=expected, got=str(self.accumulate))
+
+    def whole_epochs(self, steps_per_epoch: int) -> int:
+        """Return how many epochs are trained, at most."""
+        if not self.steps:
+            return self.epochs
+        return min(self.epochs, -(-self.steps // steps_per_epoch))
+
+
+def at_least(where: str, value: float, low: float) -> None:
+    """Raise `InputError` unless ``value >= low``."""
+    if not value >= low:
+        raise InputError(where, expected=f"at least {low}", got=str(value))

@@ -1,0 +1,230 @@
+"""``neurossm export FILE.py:FUNCTION``: a module of one's own, with the data that it was made for.
+
+Shape letters: ``B`` samples, ``T`` steps, ``F`` channels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neurossm.errors import GraphError, InputError
+from neurossm.fixed import Fixed, Scaling
+from neurossm.fixed.scaling import MOST_BITS
+from neurossm.interface import EVERY_STEP, READOUTS, TASKS, Interface
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from neurossm.graph import Graph
+    from neurossm.nodes import Node
+    from neurossm_models.data import Dataset, Task
+
+SUFFIX = ".py"
+SAMPLES = 4  # of the data, on which module and graph are compared
+NORMALIZE = ("none", "standard")
+STEP_READOUT = "every-step"
+
+
+@dataclass(frozen=True)
+class ModuleOptions:
+    """What the user said of a module; empty and None where nothing.
+
+    Attributes
+    ----------
+    weights
+        A state dict or safetensors.
+    data
+        What it was trained on: shape, scale, classes and example come from there.
+    steps, dt
+        Of a sequence; seconds of a step.
+    task, readout
+        Of the interface; else what the labels look like, and what forward says.
+    layout
+        Axes of what forward takes, such as ``btf``.
+    normalize
+        ``none``: forward takes the values of the data; ``standard``: those less their mean over
+        their deviation, as `neurossm train` feeds its networks, and answers of mean 0 and
+        deviation 1.
+    """
+
+    weights: Path | None = None
+    data: str = ""
+    data_dir: str = ""
+    steps: int | None = None
+    dt: float | None = None
+    task: str = ""
+    readout: str = ""
+    layout: str = ""
+    normalize: str = ""
+
+    def said(self) -> list[str]:
+        """Return the options that were given, as they are typed."""
+        ours = ("data_dir", "dt")  # of runs, too
+        return [f"--{name}" for name, value in vars(self).items() if value and name not in ours]
+
+
+def is_module(spec: str) -> bool:
+    """Tell whether this names a function in a file of Python, and no run."""
+    path, colon, name = spec.rpartition(":")
+    return bool(colon and name) and path.endswith(SUFFIX)
+
+
+def export_module(spec: str, options: ModuleOptions) -> Graph:
+    """Return the float graph of a module, proven on samples of the data.
+
+    Raises
+    ------
+    InputError
+        If the options, the data or the weights do not fit.
+    GraphError
+        For what cannot be expressed, by the path of the module; as `from_torch`.
+    """
+    from neurossm_converters.from_torch import from_torch
+    from neurossm_converters.from_torch.loading import build_module
+
+    _check(options)
+    module = build_module(spec, options.weights)
+    facts = facts_for(options)
+    data = _training(options, facts)
+    example, layout = _example(data, facts, options)
+    said = facts.scaling is not None or facts.vocabulary
+    graph = from_torch(
+        module, example, layout=layout, dt=options.dt or facts.dt, readout=options.readout,
+        scaling=_wide(facts), scale=None if said else facts.scale,
+        bits=None if said else facts.bits,
+    )  # fmt: skip
+    graph = _described(graph, facts, data, spec)
+    return graph if facts.scaling is None else _less_offset(graph, facts.scaling)
+
+
+def _wide(facts: Task) -> Scaling | None:
+    """Return a scaling without offset, in which all values of the data have room."""
+    found = facts.scaling
+    if found is None or not found.offset.any():
+        return found
+    return Scaling(found.unit, 0 * found.offset, found.scale, MOST_BITS)
+
+
+def _less_offset(graph: Graph, scaling: Scaling) -> Graph:
+    """Return the graph of a module that takes values, for integers less an offset.
+
+    The offset goes into the biases of the synapses behind the input: ``W (m s + o) + b``.
+    """
+    from neurossm.nodes import Affine, Input
+
+    name = graph.inputs[0]
+    node, behind = graph.nodes[name], graph.targets[name]
+    if not scaling.offset.any():
+        return graph
+    assert isinstance(node, Input) and node.out is not None
+    added = scaling.offset / (scaling.scale * 2.0**node.out.frac)
+    changed: dict[str, Node] = {name: replace(node, out=Fixed(scaling.bits + 1, node.out.frac))}
+    for target in behind:
+        affine = graph.nodes[target]
+        if not isinstance(affine, Affine) or len(graph.sources[target]) > 1:
+            raise GraphError(f"node {target!r} behind the input", got=type(affine).__name__,
+                             expected="synapses, which take the mean of the data away",
+                             remedy="give data without an offset")  # fmt: skip
+        weight, bias = np.asarray(affine.weight), np.asarray(affine.bias)
+        changed[target] = replace(affine, bias=bias + weight @ added)
+    return graph.with_nodes(changed)
+
+
+def facts_for(options: ModuleOptions) -> Task:
+    """Return what the training part of the data says, as the module takes it."""
+    from neurossm_models.data import is_own, learn, task
+
+    if not is_own(options.data):
+        name = options.data.partition(":")[0]
+        return task(name)
+    standard = options.normalize == "standard"
+    facts = learn(options.data, options.task)
+    if standard or facts.scaling is None:
+        return facts
+    found = facts.scaling  # forward takes the values themselves
+    raw = Scaling(found.unit, found.offset, found.unit, found.bits)
+    return replace(facts, scaling=raw, target=None)
+
+
+def _check(options: ModuleOptions) -> None:
+    if not options.data:
+        raise InputError("export of a module", expected="--data beside it, what it was trained on",
+                         got="none", remedy="--data FILE.npz: its training part says the scale, the"
+                         " length and the classes, and gives the example")  # fmt: skip
+    for option, value, known in (("--task", options.task, TASKS),
+                                 ("--readout", options.readout, READOUTS),
+                                 ("--normalize", options.normalize, NORMALIZE)):  # fmt: skip
+        if value and value not in known:
+            raise InputError(option, expected=" | ".join(known), got=repr(value))
+
+
+def _training(options: ModuleOptions, facts: Task) -> Dataset:
+    from neurossm_models.data import is_own, load
+
+    root = options.data_dir or None
+    if is_own(options.data):
+        return load(options.data, root, facts=facts, split="train")
+    return load(options.data, root)
+
+
+def _example(data: Dataset, facts: Task, options: ModuleOptions) -> tuple[Any, str | None]:
+    """Return what forward takes of a few of the longest samples, and its axes."""
+    import torch
+
+    order = np.arange(min(len(data), 4096))
+    if data.lengths is not None:
+        order = np.argsort(-data.lengths, kind="stable")
+    part = data.take(np.sort(order[:SAMPLES])).trimmed()
+    values: NDArray[Any] = part.inputs
+    steps = options.steps or values.shape[1]
+    if steps > values.shape[1]:
+        raise InputError("--steps", expected=f"at most {values.shape[1]}, those of the data",
+                         got=str(steps))  # fmt: skip
+    values = values[:, :steps]
+    if facts.vocabulary:
+        return torch.from_numpy(values[:, :, 0].astype(np.int64)), options.layout or None
+    scaling = facts.scaling
+    values = values * data.factors if scaling is None else scaling.to_values(values)
+    layout = options.layout or "btf"
+    if layout in ("bt", "tb") and values.shape[2] == 1:
+        values, axes = values[:, :, 0], "bt"
+    else:
+        axes = "btf"
+        if sorted(layout) != sorted(axes):
+            raise InputError("--layout", expected="the letters b, t and f in the order of the axes,"
+                             " or bt for a single channel", got=repr(layout))  # fmt: skip
+    values = np.transpose(values, [axes.index(letter) for letter in layout])
+    return torch.from_numpy(np.ascontiguousarray(values)), layout
+
+
+def _described(graph: Graph, facts: Task, data: Dataset, spec: str) -> Graph:
+    """Return the graph that says what goes in and comes out; refuse answers that are no such."""
+    about = Interface.of(graph)
+    by_step, answered = facts.kind in EVERY_STEP, about.readout == STEP_READOUT
+    if len(graph.outputs) == 1 and by_step != answered:
+        got = "results of every step" if answered else f"one a sequence ({about.readout})"
+        remedy = "say --readout mean, last, max or sum" if answered else "return every step"
+        raise GraphError(f"module {spec!r}", got=got, remedy=remedy,
+                         expected=f"answers of a {facts.kind}, the task of its data")  # fmt: skip
+    channels = graph.nodes[graph.outputs[0]].out_channels
+    if channels < facts.classes:
+        raise GraphError(f"module {spec!r}", expected=f"{facts.classes} numbers an answer, as its"
+                         " data ask for", got=str(channels))  # fmt: skip
+    known = replace(
+        about,
+        task=facts.kind,
+        scaling=facts.scaling,
+        target=facts.target,
+        class_names=facts.class_names,
+        channel_names=facts.channel_names,
+        split=facts.split,
+    )
+    meta: dict[str, str | int | float] = {"run": spec, "data": data.name}
+    if facts.scaling is None:
+        meta["input_scale"] = facts.scale
+    made = known.applied(graph)
+    return replace(made, meta={**made.meta, **meta})

@@ -1,0 +1,122 @@
+"""The data that a command is told to use, as the integers that a graph takes."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neurossm.errors import InputError
+from neurossm.fixed.scaling import MOST_BITS
+from neurossm.interface import Interface
+
+if TYPE_CHECKING:
+    from neurossm.graph import Graph
+    from neurossm_models.data import Dataset, Task
+
+SPIKES = (
+    "for real numbers import the network with --input BITS:FRAC, such as --input 12:10; or make"
+    " spikes of them"
+)
+
+
+def load_data(spec: str, data_dir: str, graph: Graph | None = None) -> Dataset:
+    """Return the data of a specification, without padding; what is large is read on demand.
+
+    Data of one's own become integers, classes and parts as the graph says: by what training
+    learned, where it was trained on data of one's own; else integers are in the unit of the
+    graph's input, and real numbers are divided by it.
+    """
+    from neurossm_models.data import is_own, load
+
+    root = data_dir or None
+    if graph is None or not is_own(spec):
+        return _with_labels_that_fit(load(spec, root).trimmed(), graph)
+    about = Interface.of(graph)
+    facts = facts_of(graph)
+    if facts is not None:
+        return load(spec, root, facts=facts).trimmed()
+    unit, tokens = unit_of(graph)
+    out = graph.nodes[graph.inputs[0]].out if graph.inputs else None
+    spikes = out is not None and out.is_spike
+    try:
+        return load(
+            spec, root, unit=None if spikes else unit, vocabulary=tokens,
+            bits=MOST_BITS if out is None or spikes else out.bits - 1,
+            kind=about.task if "task" in graph.meta else "", class_names=about.class_names,
+            say=note,
+        ).trimmed()  # fmt: skip
+    except InputError as error:
+        if spikes and error.where.endswith(": inputs"):
+            raise InputError(error.where, expected=f"{error.expected} for an input of spikes",
+                             got=error.got, remedy=SPIKES) from None  # fmt: skip
+        raise
+
+
+def note(text: str) -> None:
+    """Say on stderr what was assumed of data."""
+    print(f"note: {text}", file=sys.stderr)
+
+
+def facts_of(graph: Graph) -> Task | None:
+    """Return what a graph learned of data of one's own in training; None where it did not."""
+    from neurossm_models.data import Task
+
+    about = Interface.of(graph)
+    if not graph.inputs or (about.scaling is None and not (graph.vocabularies and about.split)):
+        return None
+    name, output = graph.inputs[0], graph.outputs[0]
+    out, steps = graph.nodes[name].out, graph.meta.get("steps")
+    unit, tokens = unit_of(graph)
+    return Task(
+        steps=steps if isinstance(steps, int) else 0,
+        scale=unit,
+        classes=graph.nodes[output].out_channels,
+        vocabulary=tokens,
+        bits=about.scaling.bits if about.scaling else out.bits - 1 if out is not None else 8,
+        order=_order(graph),
+        dt=graph.dt,
+        kind=about.task,
+        features=graph.nodes[name].out_channels,
+        scaling=about.scaling,
+        target=about.target,
+        class_names=about.class_names,
+        channel_names=about.channel_names,
+        split=about.split,
+    )
+
+
+def _order(graph: Graph) -> str:
+    from neurossm.cli.made_for import RECORDED
+
+    order = graph.meta.get("data_order", "")
+    return "" if order == RECORDED else str(order)
+
+
+def unit_of(graph: Graph) -> tuple[float, int]:
+    """Return the real value of one unit of a graph's input, and its tokens (0: quantities)."""
+    if not graph.inputs:
+        return 1.0, 0
+    name = graph.inputs[0]
+    out, said = graph.nodes[name].out, graph.meta.get("input_scale")
+    tokens = graph.vocabularies.get(name, 0)
+    if tokens or out is None:
+        return 1.0, tokens
+    return float(said) if isinstance(said, int | float) else 2.0**-out.frac, 0
+
+
+def _with_labels_that_fit(data: Dataset, graph: Graph | None) -> Dataset:
+    """Return data without labels, and say so, where the output has fewer channels than classes.
+
+    Inputs of a built-in task serve a network of another task too: its spikes can be counted.
+    """
+    if graph is None or data.labels.ndim != 1 or not graph.outputs:
+        return data
+    classes, most = graph.nodes[graph.outputs[0]].out_channels, int(data.labels.max())
+    if most < classes:
+        return data
+    note(f"labels of data {data.name!r} go to {most}, the output has {classes}"
+         f" channel{'s' * (classes > 1)}: used without labels")  # fmt: skip
+    return replace(data, labels=np.full(len(data), -1))

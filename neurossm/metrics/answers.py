@@ -1,0 +1,78 @@
+"""The answer to each sequence, made of what an output sends over time: one rule for all.
+
+Shape letters: ``B`` samples, ``T`` steps, ``K`` channels of the output.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.graph import Graph
+from neurossm.interface import EVERY_STEP, Interface
+from neurossm.nodes import SPIKING, message_frac
+from neurossm.trace import Trace
+
+Reals = NDArray[np.float64]
+
+
+def answers(graph: Graph, trace: Trace) -> Reals:
+    """Return the answers of the first output in real numbers, ``(B, K)``, or ``(B, T, K)``.
+
+    The readout that the graph says (`neurossm.interface.Interface`) tells how they are made.
+    ``mean``: the value at a sequence's own last step, times steps over its length, as the graph
+    adds up a mean over ``meta["steps"]`` steps; ``last``, ``sum``, ``leaky``: that value; ``max``:
+    the largest that each channel sent; ``every-step``: all, 0 behind a sequence's end. Spikes are
+    counted. A graph that says no readout is read at the last step.
+
+    Where the graph has a scaling of its targets, the answers are in their units.
+
+    Parameters
+    ----------
+    graph
+        What ran.
+    trace
+        With the values of the first output: integers in its format, or real numbers.
+    """
+    about, name = Interface.of(graph), graph.outputs[0]
+    values: NDArray[Any] = trace.values[name]
+    unit = _unit(graph, name, values)
+    if about.readout == "every-step" or about.task in EVERY_STEP:
+        found = np.where(trace.inside, values * unit, 0.0)
+    elif sends_spikes(graph, name):
+        found = np.where(trace.inside, values, 0).sum(axis=1) * unit
+    elif about.readout == "max":
+        found = np.where(trace.inside, values, -np.inf).max(axis=1) * unit
+    else:
+        found = values[np.arange(trace.samples), trace.ends - 1] * unit
+        steps = graph.meta.get("steps")
+        if about.readout == "mean" and isinstance(steps, int):
+            found = found * (steps / trace.ends)[:, None]
+    return found if about.target is None else about.target.to_values(found)
+
+
+def sends_spikes(graph: Graph, output: str) -> bool:
+    """Tell whether all that an output sends are spikes of neurons."""
+    return all(isinstance(graph.nodes[source], SPIKING) for source in graph.sources[output])
+
+
+def chosen(task: str, found: Reals) -> NDArray[Any] | None:
+    """Return what answers choose: classes ``(...)``, or yes and no ``(..., K)`` of several labels.
+
+    None where they choose nothing: numbers, and a single channel.
+    """
+    if task == "multilabel":
+        return np.asarray(found > 0)
+    if task in ("regression", "step-regression") or found.shape[-1] < 2:
+        return None
+    return np.asarray(np.argmax(found, axis=-1))
+
+
+def _unit(graph: Graph, name: str, values: NDArray[np.generic]) -> Reals:
+    """Return the real value of one unit of an output, ``()`` or ``(K,)``."""
+    node = graph.nodes[name]
+    if values.dtype.kind == "f" or node.out is None:
+        return np.float64(1.0)  # type: ignore[return-value]  # ()
+    return np.asarray(np.exp2(-np.asarray(message_frac(node), dtype=np.float64)))
