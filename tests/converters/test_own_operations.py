@@ -280,6 +280,12 @@ def test_constants_of_a_tensors_shape_are_constants():
     check(lambda m, x: m.l(x) + x.new_full((FEATURES,), 2.0) + x.new_zeros(1), l=one)
 
 
+def test_what_cancels_is_a_constant_and_needs_no_node():
+    graph = check(lambda m, x: m.l(x) + (x - x + 2).clamp(max=1) + (x - x > 0.5),
+                  l=nn.Linear(FEATURES, FEATURES))  # fmt: skip
+    assert kinds(graph) == ["Input", "Affine", "Output"]
+
+
 def test_batch_and_time_in_one_axis_and_back():
     norm = nn.BatchNorm1d(4)
     norm.running_mean.normal_()
