@@ -274,6 +274,18 @@ def test_the_larger_of_two_and_repeated_features():
           b=nn.Parameter(torch.randn(2)))  # fmt: skip
 
 
+def test_constants_of_a_tensors_shape_are_constants():
+    one = nn.Linear(FEATURES, FEATURES)
+    check(lambda m, x: m.l(x) + torch.full_like(x, 0.5) * torch.ones_like(x), l=one)
+    check(lambda m, x: m.l(x) + x.new_full((FEATURES,), 2.0) + x.new_zeros(1), l=one)
+
+
+def test_what_cancels_is_a_constant_and_needs_no_node():
+    graph = check(lambda m, x: m.l(x) + (x - x + 2).clamp(max=1) + (x - x > 0.5),
+                  l=nn.Linear(FEATURES, FEATURES))  # fmt: skip
+    assert kinds(graph) == ["Input", "Affine", "Output"]
+
+
 def test_batch_and_time_in_one_axis_and_back():
     norm = nn.BatchNorm1d(4)
     norm.running_mean.normal_()

@@ -26,17 +26,18 @@ from neurossm_converters.from_torch.foreign import (
 )
 from neurossm_converters.from_torch.layers import LAYERS, REMEDIES
 from neurossm_converters.from_torch.modules import plain
-from neurossm_converters.from_torch.traced import arithmetic, layers, linear, shaping
+from neurossm_converters.from_torch.traced import activations, arithmetic, layers, linear, shaping
 from neurossm_converters.from_torch.traced.doubles import fresh, in_double
 from neurossm_converters.from_torch.traced.inputs import Given
 from neurossm_converters.from_torch.traced.proof import TOLERANCE, prove, replayed
 from neurossm_converters.from_torch.traced.recorder import Recorder
 from neurossm_converters.from_torch.traced.results import add_outputs, differing, named, pruned
 from neurossm_converters.from_torch.traced.signals import Signal
-from neurossm_converters.from_torch.traced.walk import MODULES, Walk
+from neurossm_converters.from_torch.traced.tables import MODULES
+from neurossm_converters.from_torch.traced.walk import Walk
 from neurossm_converters.from_torch.traced.wiring import Wiring
 
-TABLES = (arithmetic, layers, linear, shaping)  # importing them fills the tables
+TABLES = (activations, arithmetic, layers, linear, shaping)  # importing them fills the tables
 STEPS_AT_ONCE = 24  # of a module that takes one step; it does the same at each
 
 Integers = dict[str, NDArray[np.int64]]
