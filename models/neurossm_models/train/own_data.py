@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from neurossm.errors import InputError
-from neurossm_models.data.own import is_own, learn, parse_own, task_from_json, task_to_json
+from neurossm_models.data.own import is_own, learn, parse_own, task_to_json
 from neurossm_models.data.registry import HELD_OUT_SAMPLES, names, splits
 from neurossm_models.data.task import Task
-from neurossm_models.train.evaluation import load_facts
+from neurossm_models.train.evaluation import load_facts, read_facts
 from neurossm_models.train.recipe import Recipe
-from neurossm_models.train.records import FACTS, read_text
+from neurossm_models.train.records import FACTS
 
 _MOST_NAMES = 8
 _SCALINGS = ("scale", "scaling", "target")
@@ -74,7 +74,7 @@ def facts_for(recipe: Recipe) -> Task | None:
 def check_same_facts(folder: Path, facts: Task) -> None:
     """Raise `InputError` if the data of a run are not what they were; names the fact."""
     path = folder / FACTS
-    before = json.loads(task_to_json(task_from_json(read_text(path))))
+    before = json.loads(task_to_json(read_facts(path)))
     now = json.loads(task_to_json(facts))
     for name in sorted(now, key=lambda name: name in _SCALINGS):  # which follow from the others
         value = now[name]
