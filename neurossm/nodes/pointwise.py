@@ -125,7 +125,8 @@ class PiecewiseLinear(Node):
     Parameters
     ----------
     function
-        What it stands for: ``relu`` (exact), ``sigmoid``, ``gelu``.
+        What it stands for, such as ``relu`` (exact), ``sigmoid``, ``gelu``; see
+        `neurossm.piecewise`.
     max_error
         Largest distance to that function over all real inputs, as real segments.
     channels

@@ -6,6 +6,7 @@ from family_networks import SCALE, STEPS, WIDTH, network
 from torch import nn
 
 from neurossm.errors import GraphError, InputError
+from neurossm.piecewise import piecewise
 from neurossm_converters.from_torch import from_torch
 from neurossm_models.config import FAMILIES
 from neurossm_models.neurons import LIF
@@ -55,6 +56,17 @@ def test_a_module_nobody_knows_is_refused_by_path_and_type():
     model = network("binary-s4d")
     model.blocks[1].spike = nn.Tanh()
     refused(model.eval(), r"module 'blocks\.1\.spike'.*got Tanh")
+
+
+def test_a_converter_of_ones_own_takes_a_module_in_a_network():
+    model = network("binary-s4d")
+    model.blocks[1].spike = nn.Tanh()
+
+    def tanh(builder, path, module, source):
+        return builder.add(path, piecewise("tanh", WIDTH), source)
+
+    graph = from_torch(model.eval(), steps=STEPS, scale=SCALE, converters={nn.Tanh: tanh})
+    assert graph.nodes["blocks.1.spike"].function == "tanh"
 
 
 class Louder(nn.Linear):

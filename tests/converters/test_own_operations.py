@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from own_networks import CELLS, Looping, Own, Stepping, example
+from own_networks import CELLS, Diagonal, Looping, Own, Stepping, convert_diagonal, example
 from own_networks import module as own
 from random_modules import FEATURES, STEPS, Program
 from torch import Tensor, nn
@@ -81,6 +81,51 @@ def test_their_integers_are_the_same_on_both_engines(seed):
     traces = [run(integer, inputs, engine, "all") for engine in ("reference", "fast")]
     for name in integer.nodes:
         np.testing.assert_array_equal(traces[0].values[name], traces[1].values[name])
+
+
+class Permuted(nn.Module):
+    """A program on an input whose axes are in another order."""
+
+    def __init__(self, seed: int, order: list[int]) -> None:
+        super().__init__()
+        self.program, self.back = Program(seed), np.argsort(order).tolist()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.program(x.permute(self.back))
+
+
+class Stepwise(nn.Module):
+    """A program that is run at each step by itself."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.program = Program(seed)
+        self.program.readout = "every"
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.program(x[:, t : t + 1]) for t in range(x.shape[1])], dim=1)
+
+
+@settings(max_examples=15, deadline=None, derandomize=True, database=None)
+@given(st.integers(0, 250), st.permutations([0, 1, 2]))
+def test_neither_the_order_of_axes_nor_a_loop_changes_the_graph(seed, order):
+    x, layout = example(), "".join("btf"[place] for place in order)
+    inputs = example(seed=3)
+    plain = from_torch(Program(seed), x)
+    turned = from_torch(Permuted(seed, order).eval(), x.permute(order), layout=layout)
+    expected = run(plain, integers(inputs, plain), "float").values["output"]
+    found = run(turned, integers(inputs, turned), "float").values["output"]
+    np.testing.assert_array_equal(found, expected)
+    looped = Stepwise(seed).eval()
+    if any(kind == "running" for kind, *_ in looped.program.lines):
+        return  # over one step that is another program
+    whole = Program(seed)
+    whole.readout = "every"
+    expected, found = (
+        run(graph, integers(inputs, graph), "float").values["output"]
+        for graph in (from_torch(whole, x), from_torch(looped, x))
+    )
+    np.testing.assert_array_equal(found, expected)
 
 
 # -- what becomes of it --------------------------------------------------------
@@ -229,6 +274,18 @@ def test_the_larger_of_two_and_repeated_features():
           b=nn.Parameter(torch.randn(2)))  # fmt: skip
 
 
+def test_constants_of_a_tensors_shape_are_constants():
+    one = nn.Linear(FEATURES, FEATURES)
+    check(lambda m, x: m.l(x) + torch.full_like(x, 0.5) * torch.ones_like(x), l=one)
+    check(lambda m, x: m.l(x) + x.new_full((FEATURES,), 2.0) + x.new_zeros(1), l=one)
+
+
+def test_what_cancels_is_a_constant_and_needs_no_node():
+    graph = check(lambda m, x: m.l(x) + (x - x + 2).clamp(max=1) + (x - x > 0.5),
+                  l=nn.Linear(FEATURES, FEATURES))  # fmt: skip
+    assert kinds(graph) == ["Input", "Affine", "Output"]
+
+
 def test_batch_and_time_in_one_axis_and_back():
     norm = nn.BatchNorm1d(4)
     norm.running_mean.normal_()
@@ -271,6 +328,25 @@ def test_a_scale_a_channel_goes_into_the_weights_behind_the_input():
         linear.weight.detach().double().numpy() * scale, rtol=1e-12,
     )  # fmt: skip
     assert graph.nodes["input"].out.bits == 11
+
+
+@pytest.mark.parametrize("first", ["linear", "ssm"])
+def test_an_offset_of_the_data_goes_into_the_biases_behind_the_input(first):
+    offset, scale = np.array([100.0, -3.0, 0.5]), np.array([0.5, 0.25, 0.001])
+    model = own(lambda m, x: m.l(x) if first == "linear" else m.s(x.mT).mT,
+                l=nn.Linear(FEATURES, 2), s=Diagonal(FEATURES, 2))  # fmt: skip
+    whole = np.random.default_rng(0).integers(-99, 99, (3, STEPS, FEATURES))
+    x = torch.from_numpy(whole * scale + offset).float()
+    graph = from_torch(model, x, scale=scale, offset=offset,
+                       converters={Diagonal: convert_diagonal})  # fmt: skip
+    assert len(graph.nodes) == 3
+    with torch.no_grad():
+        expected = model(x).numpy()
+    found = run(graph, whole, "float").values["output"]
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+    scaling = Interface.of(graph).scaling
+    np.testing.assert_array_equal(scaling.unit, scale)
+    np.testing.assert_array_equal(scaling.offset, offset)
 
 
 def test_the_scaling_of_data_is_taken_and_kept():
@@ -349,6 +425,41 @@ def test_running_sums_of_a_loop_are_accumulated():
 
     graph = check(forward, l=nn.Linear(FEATURES, 2))
     assert kinds(graph) == ["Input", "Affine", "Accumulate", "Output"]
+
+
+def test_devices_and_types_that_forward_names_do_not_matter():
+    def forward(m, x):
+        h = m.l(x.cuda()) + torch.zeros(FEATURES, device="cuda:0", dtype=torch.float16)
+        return h.to(torch.device("cuda"), torch.bfloat16).half()
+
+    model, x = own(forward, l=nn.Linear(FEATURES, FEATURES)), example()
+    graph = from_torch(model, x)
+    weight = model.l.weight.detach().double().numpy()
+    np.testing.assert_array_equal(graph.nodes["l"].weight, weight)
+
+
+def test_wrappers_that_compute_the_same_are_taken_off():
+    model, x = own(lambda m, x: m.l(x), l=nn.Linear(FEATURES, 2)), example()
+    expected = from_torch(model, x)
+    for wrapped in (nn.DataParallel(model), torch.compile(model, backend="eager")):
+        assert from_torch(wrapped.eval(), x) == expected
+
+
+def test_computed_parameters_are_what_they_are_computed_to_be():
+    linear = nn.utils.parametrizations.weight_norm(nn.Linear(FEATURES, 2))
+    with torch.no_grad():
+        linear.parametrizations.weight.original0.mul_(3)
+    model = own(lambda m, x: m.l(x), l=linear)
+    graph = from_torch(model, example())
+    weight = model.l.weight.detach().double().numpy()
+    np.testing.assert_allclose(graph.nodes["l"].weight, weight, rtol=1e-6)
+
+
+def test_an_example_that_is_not_contiguous_is_the_same():
+    model, x = own(lambda m, x: m.l(x), l=nn.Linear(FEATURES, 2)), example()
+    strided = x.transpose(0, 1).contiguous().transpose(0, 1)
+    assert not strided.is_contiguous()
+    assert from_torch(model, strided) == from_torch(model, x) == from_torch(model, x.numpy())
 
 
 def test_results_written_in_place_are_followed():

@@ -228,6 +228,13 @@ def test_a_converter_that_is_off_by_little_is_found():
                    converters={Diagonal: wrong})  # fmt: skip
 
 
+def test_a_converter_that_fails_is_named():
+    torch.manual_seed(3)
+    with pytest.raises(GraphError, match=r"'one' \(Cell\): expected a converter that succeeds, got "
+                       "AttributeError: .*'missing'"):  # fmt: skip
+        from_torch(Looping().eval(), example(), converters={Cell: lambda b, p, m, s: m.missing})
+
+
 def test_a_converter_must_name_a_node_and_may_not_take_a_name_twice():
     torch.manual_seed(3)
     with pytest.raises(GraphError, match=r"'one' \(Cell\): expected the name of a node.*'nowhere'"):

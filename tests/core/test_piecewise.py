@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from neurossm.errors import InputError
-from neurossm.piecewise import gelu_error, piecewise, sigmoid_error
+from neurossm.piecewise import gelu_error, piecewise, ramp, sigmoid_error, silu_error
 
 
 def evaluate(node, x: np.ndarray) -> np.ndarray:
@@ -97,6 +97,43 @@ def test_the_error_of_any_segments_of_gelu_is_exact():
     raised = gelu_error(np.zeros(1), np.array([0.0, 1.0]), np.full(2, 0.5))
     assert raised == pytest.approx(0.66997, abs=1e-5)
     assert gelu_error(np.zeros(1), np.array([0.1, 1.0]), np.zeros(2)) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("function", "true", "stated"),
+    [("tanh", np.tanh(GRID), 0.01393), ("silu", GRID * SIGMOID, 0.02026)],
+)
+def test_the_stated_errors_of_tanh_and_silu_are_the_largest_on_a_fine_grid(function, true, stated):
+    node = piecewise(function, 1)
+    measured = np.abs(evaluate(node, GRID) - true).max()
+    # slopes are within [-0.1, 1.1]: between grid points they part by little
+    assert measured <= node.max_error <= measured + 2.5e-4 / 2 * 1.2
+    assert node.max_error == pytest.approx(stated, abs=1e-5)
+    assert len(node.slopes) == 8
+
+
+def test_the_error_of_any_segments_of_silu_is_exact():
+    # relu: the distance |x| sigmoid(-|x|) is extreme where x = 1 + exp(-x): x = 1.27846, 0.27846
+    relu = silu_error(np.zeros(1), np.array([0.0, 1.0]), np.zeros(2))
+    assert relu == pytest.approx(0.27846, abs=1e-5)
+    assert silu_error(np.zeros(1), np.array([0.1, 1.0]), np.zeros(2)) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("function", "true"),
+    [("abs", np.abs(GRID)), ("relu6", np.minimum(np.maximum(GRID, 0), 6)),
+     ("hardsigmoid", np.minimum(np.maximum(GRID / 6 + 0.5, 0), 1))],
+)  # fmt: skip
+def test_functions_of_straight_pieces_are_exact(function, true):
+    node = piecewise(function, 1)
+    np.testing.assert_allclose(evaluate(node, GRID), true, rtol=0, atol=1e-15)
+    assert node.max_error == 0
+
+
+def test_a_ramp_has_the_pieces_that_it_is_given():
+    node = ramp("clamp", 2, [-1, 2], [0, 1, 0], [-1, 0, 2])
+    np.testing.assert_array_equal(evaluate(node, GRID), np.minimum(np.maximum(GRID, -1), 2))
+    assert (node.function, node.max_error, node.channels) == ("clamp", 0.0, 2)
 
 
 def test_another_function_is_refused():

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -35,6 +34,7 @@ def from_torch(
     bits: int | None = None,
     dt: float | None = None,
     layout: Any = None,
+    offset: Any = 0.0,
     scaling: Any = None,
     step: bool = False,
     state: tuple[Any, ...] = (),
@@ -70,8 +70,11 @@ def from_torch(
     layout
         Axes of the example, a letter each: ``b`` samples, ``t`` steps, others features. None:
         ``btf``, or ``bt`` for two axes. For several inputs a tuple or mapping.
+    offset
+        Real value of the integer 0, or one a channel; it goes into the biases behind the input.
     scaling
-        Instead of scale and bits: how the data become integers, a `neurossm.fixed.Scaling`.
+        Instead of scale and bits: how the data become integers, a `neurossm.fixed.Scaling`. Forward
+        takes ``m * scale`` for an integer m, not the offset, unless `offset` says so.
     step
         True where forward takes one step, ``forward(x_t, *states)``, and returns ``y`` or
         ``(y, *states)``. The example is of sequences all the same.
@@ -112,7 +115,7 @@ def from_torch(
     if scaling is not None:
         scale, bits = scaling.scale, int(scaling.bits)
     export = Export(inner, dict(converters or {}), step, state)
-    found = given(example, export.arguments(), layout, scale, bits)
+    found = given(example, export.arguments(), layout, scale, bits, offset)
     own = found[0].integers.shape[1]
     if steps is not None and steps != own:
         raise InputError("from_torch steps", expected=f"{own}, as in the example", got=str(steps))
@@ -134,6 +137,8 @@ def _of_ours(
 def _said(graph: Graph, found: list[Given], scaling: Any) -> Graph:
     """Return the graph with what its first input is made of."""
     first = found[0]
-    if scaling is None and not first.tokens:
-        scaling = Scaling(first.scale, np.zeros_like(first.scale), first.scale, first.bits)
+    if scaling is not None:
+        scaling = Scaling(scaling.unit, scaling.offset, scaling.scale, scaling.bits)
+    elif not first.tokens:
+        scaling = Scaling(first.scale, first.offset, first.scale, first.bits)
     return replace(Interface.of(graph), scaling=scaling).applied(graph)

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from neurossm.errors import InputError
-from neurossm_converters.from_torch.traced.recorder import raised_at
+from neurossm_converters.from_torch.traced.frames import raised_at
 
 
 def build_module(spec: str, weights: str | Path | None = None) -> nn.Module:

@@ -22,28 +22,36 @@ WIDE = {
     torch.complex32: torch.complex128, torch.complex64: torch.complex128,
 }  # fmt: skip
 _NARROWING = ("float", "half", "bfloat16")
+_DEVICES = ("cuda", "mps", "xpu")
 
 
 class _Wide(TorchFunctionMode):
-    """Within this, what forward would convert to float32 or less becomes float64."""
+    """Within this, what forward would convert to float32 or less becomes float64, on the CPU."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         if getattr(func, "__name__", "") in _NARROWING and len(args) == 1:
             return args[0].double()
+        if getattr(func, "__name__", "") in _DEVICES:
+            return args[0]
         args = tuple(_widened(item) for item in args)
         kwargs = {key: _widened(item) for key, item in (kwargs or {}).items()}
         return func(*args, **kwargs)
 
 
 def _widened(item: Any) -> Any:
-    return WIDE.get(item, item) if isinstance(item, torch.dtype) else item
+    """Return a type or device that an argument names as the one that is meant here."""
+    if isinstance(item, torch.dtype):
+        return WIDE.get(item, item)
+    named = item.type if isinstance(item, torch.device) else item
+    elsewhere = isinstance(named, str) and named.partition(":")[0] in _DEVICES
+    return torch.device("cpu") if elsewhere else item
 
 
 @contextmanager
 def in_double() -> Iterator[None]:
-    """Within this, forward computes in float64 whatever types it names, and nothing is learned."""
+    """Within this, forward computes in float64 on the CPU, whatever types and devices it names."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:

@@ -26,17 +26,18 @@ from neurossm_converters.from_torch.foreign import (
 )
 from neurossm_converters.from_torch.layers import LAYERS, REMEDIES
 from neurossm_converters.from_torch.modules import plain
-from neurossm_converters.from_torch.traced import arithmetic, layers, linear, shaping
+from neurossm_converters.from_torch.traced import activations, arithmetic, layers, linear, shaping
 from neurossm_converters.from_torch.traced.doubles import fresh, in_double
 from neurossm_converters.from_torch.traced.inputs import Given
 from neurossm_converters.from_torch.traced.proof import TOLERANCE, prove, replayed
 from neurossm_converters.from_torch.traced.recorder import Recorder
 from neurossm_converters.from_torch.traced.results import add_outputs, differing, named, pruned
 from neurossm_converters.from_torch.traced.signals import Signal
-from neurossm_converters.from_torch.traced.walk import MODULES, Walk
+from neurossm_converters.from_torch.traced.tables import MODULES
+from neurossm_converters.from_torch.traced.walk import Walk
 from neurossm_converters.from_torch.traced.wiring import Wiring
 
-TABLES = (arithmetic, layers, linear, shaping)  # importing them fills the tables
+TABLES = (activations, arithmetic, layers, linear, shaping)  # importing them fills the tables
 STEPS_AT_ONCE = 24  # of a module that takes one step; it does the same at each
 
 Integers = dict[str, NDArray[np.int64]]
@@ -163,7 +164,8 @@ class Export:
         walk.builder.add(item.name, Input(channels=channels, out=item.format))
         rows = walk.wiring.rows_of(item.name)
         gain = item.scale * 2.0**item.frac
-        rows = rows if item.tokens or np.all(gain == 1) else rows.scaled(gain)
+        plain = np.all(gain == 1) and not np.any(item.offset)
+        rows = rows if item.tokens or plain else rows.scaled(gain, item.offset)
         return Signal(item.dims, rows, tokens=item.tokens)
 
     def _fit_tokens(self, walk: Walk, found: list[Given]) -> None:

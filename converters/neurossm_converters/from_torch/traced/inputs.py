@@ -39,8 +39,8 @@ class Given:
         Sizes of the feature axes.
     integers
         The example (B, T, C).
-    scale
-        What the network takes one unit of each channel for, ``(C,)``.
+    scale, offset
+        What the network takes one unit of each channel for, and the integer 0, ``(C,)``.
     bits
         Magnitude bits.
     tokens
@@ -54,6 +54,7 @@ class Given:
     shape: tuple[int, ...]
     integers: Integers
     scale: Reals
+    offset: Reals
     bits: int
     tokens: bool
     dtype: torch.dtype
@@ -77,7 +78,7 @@ class Given:
 
     def tensor(self, integers: Integers) -> torch.Tensor:
         """Return what forward takes for integers (B, T, C)."""
-        values = integers if self.tokens else integers * self.scale
+        values = integers if self.tokens else integers * self.scale + self.offset
         full = values.reshape(*values.shape[:2], *self.shape)
         features = iter(range(2, full.ndim))
         order = ["bt".index(c) if c in "bt" else next(features) for c in self.layout]
@@ -89,7 +90,9 @@ class Given:
         return replace(self, integers=self.integers[:, :steps])
 
 
-def given(example: Any, names: list[str], layout: Any, scale: Any, bits: int | None) -> list[Given]:
+def given(
+    example: Any, names: list[str], layout: Any, scale: Any, bits: int | None, offset: Any = 0.0
+) -> list[Given]:
     """Return the inputs of an example.
 
     Parameters
@@ -98,7 +101,7 @@ def given(example: Any, names: list[str], layout: Any, scale: Any, bits: int | N
         A tensor or array; a tuple or list of them, or a mapping from arguments of forward.
     names
         Arguments of forward, in order.
-    layout, scale
+    layout, scale, offset
         One for all, or a tuple or mapping as the example is.
     bits
         Magnitude bits; None for 12.
@@ -120,7 +123,7 @@ def given(example: Any, names: list[str], layout: Any, scale: Any, bits: int | N
     single = not isinstance(example, Mapping | tuple | list)
     found = [
         _one("input" if len(parts) == 1 and single else str(name), value,
-             _of(layout, name, place), _of(scale, name, place), bits)
+             _of(layout, name, place), _of(scale, name, place), bits, _of(offset, name, place))
         for place, (name, value) in enumerate(parts.items())
     ]  # fmt: skip
     if len({item.integers.shape[:2] for item in found}) != 1:
@@ -136,7 +139,9 @@ def _of(value: Any, name: str, place: int) -> Any:
     return value[place] if isinstance(value, tuple) else value
 
 
-def _one(name: str, value: Any, layout: str | None, scale: Any, bits: int | None) -> Given:
+def _one(
+    name: str, value: Any, layout: str | None, scale: Any, bits: int | None, offset: Any
+) -> Given:
     where = "from_torch example" if name == "input" else f"from_torch example {name!r}"
     if not isinstance(value, torch.Tensor | np.ndarray):
         raise InputError(where, expected="a tensor or an array", got=type(value).__name__)
@@ -158,12 +163,14 @@ def _one(name: str, value: Any, layout: str | None, scale: Any, bits: int | None
         raise InputError(where, expected="at least 2 steps", got=str(flat.shape[1]))
     if whole:
         width = max(1, int(np.abs(flat).max()).bit_length())
-        return Given(name, letters, shape, flat.astype(np.int64), np.ones(flat.shape[2]),
-                     bits or width, True, tensor.dtype)  # fmt: skip
+        ones = np.ones(flat.shape[2])
+        return Given(name, letters, shape, flat.astype(np.int64), ones, 0 * ones, bits or width,
+                     True, tensor.dtype)  # fmt: skip
     bits = BITS if bits is None else bits
-    factors = _scale(where, scale, flat, bits)
-    integers, _ = Scaling(factors, np.zeros_like(factors), factors, bits).to_integers(flat)
-    return Given(name, letters, shape, integers.astype(np.int64), factors, bits, False,
+    zero = _offset(where, offset, flat.shape[2])
+    factors = _scale(where, scale, flat - zero, bits)
+    integers, _ = Scaling(factors, zero, factors, bits).to_integers(flat)
+    return Given(name, letters, shape, integers.astype(np.int64), factors, zero, bits, False,
                  torch.float64)  # fmt: skip
 
 
@@ -181,6 +188,18 @@ def _layout(where: str, layout: str | None, tensor: torch.Tensor) -> str:
             remedy='say layout="btf", "tbf", "bft" or what the axes of the example are',
         )  # fmt: skip
     return letters
+
+
+def _offset(where: str, offset: Any, channels: int) -> Reals:
+    """Return what the integer 0 stands for, a channel ``(C,)``."""
+    try:
+        found = np.asarray(0.0 if offset is None else offset, dtype=np.float64)
+    except (TypeError, ValueError):
+        found = np.array(np.nan)
+    if found.size not in (1, channels) or not np.all(np.isfinite(found)):
+        raise InputError(f"{where} offset", expected="a finite number, or one a channel",
+                         got=repr(offset)[:80])  # fmt: skip
+    return np.broadcast_to(found.reshape(-1), (channels,)).copy()
 
 
 def _scale(where: str, scale: Any, values: Reals, bits: int) -> Reals:

@@ -10,8 +10,9 @@ from torch import fx, nn
 from neurossm.nodes import Embedding
 from neurossm.piecewise import piecewise
 from neurossm_converters.from_torch.builder import array
-from neurossm_converters.from_torch.traced import arithmetic
-from neurossm_converters.from_torch.traced.arithmetic import constant, multiply, pointwise
+from neurossm_converters.from_torch.traced import activations
+from neurossm_converters.from_torch.traced.activations import LOGITS, NORM, pointwise
+from neurossm_converters.from_torch.traced.arithmetic import multiply
 from neurossm_converters.from_torch.traced.linear import affine
 from neurossm_converters.from_torch.traced.shaping import axis, narrow
 from neurossm_converters.from_torch.traced.signals import (
@@ -23,7 +24,9 @@ from neurossm_converters.from_torch.traced.signals import (
     reshaped,
     shown,
 )
-from neurossm_converters.from_torch.traced.walk import Walk, layer, operation, refusing
+from neurossm_converters.from_torch.traced.tables import layer, operation, refusing
+from neurossm_converters.from_torch.traced.values import added, constant, forced, scaled
+from neurossm_converters.from_torch.traced.walk import Walk
 
 
 @layer(nn.Linear)
@@ -101,8 +104,7 @@ def _normalized(
                          "transpose to (batch, features, time) first, as BatchNorm1d wants it"
                          )  # fmt: skip
     shape = (-1,) + (1,) * (len(signal.dims) - place - 1)
-    scaled = arithmetic.scaled(walk, signal, gain.reshape(shape))
-    found = arithmetic.added(walk, node, scaled, offset.reshape(shape))
+    found = added(walk, node, scaled(walk, signal, gain.reshape(shape)), offset.reshape(shape))
     assert isinstance(found, Signal)
     return found
 
@@ -152,7 +154,7 @@ def glu(walk: Walk, node: fx.Node, signal: Signal, dim: int = -1) -> Any:
     """Gate the first half of the features by the sigmoid of the second."""
     place = axis(signal, dim)
     half = feature_shape(signal.dims)[place] // 2
-    signal = arithmetic.forced(walk, node, signal)
+    signal = forced(walk, node, signal)
     value, gate = (_half(walk, node, signal, place, start, half) for start in (0, half))
     opened = pointwise(walk, node, gate, "sigmoid", lambda channels: piecewise("sigmoid", channels))
     return multiply(walk, node, value, opened)
@@ -182,31 +184,31 @@ def _function(walk: Walk, node: fx.Node, module: nn.Module, signal: Signal) -> S
 
 @layer(nn.GELU)
 def _gelu(walk: Walk, node: fx.Node, module: nn.GELU, signal: Signal) -> Signal:
-    return arithmetic.gelu(walk, node, signal, approximate=module.approximate)
+    return activations.gelu(walk, node, signal, approximate=module.approximate)
 
 
 @layer(nn.LeakyReLU)
 def _leaky_relu(walk: Walk, node: fx.Node, module: nn.LeakyReLU, signal: Signal) -> Signal:
-    return arithmetic.leaky_relu(walk, node, signal, module.negative_slope)
+    return activations.leaky_relu(walk, node, signal, module.negative_slope)
 
 
 @layer(nn.PReLU)
 def _prelu(walk: Walk, node: fx.Node, module: nn.PReLU, signal: Signal) -> Signal:
-    return arithmetic.leaky_relu(walk, node, signal, module.weight)
+    return activations.leaky_relu(walk, node, signal, module.weight)
 
 
 @layer(nn.Hardtanh)
 def _hardtanh(walk: Walk, node: fx.Node, module: nn.Hardtanh, signal: Signal) -> Signal:
-    return arithmetic.clamp(walk, node, signal, module.min_val, module.max_val)
+    return activations.clamp(walk, node, signal, module.min_val, module.max_val)
 
 
 @refusing
 @layer(nn.LayerNorm, nn.GroupNorm, nn.InstanceNorm1d, nn.RMSNorm)
 def _refused_norm(walk: Walk, node: fx.Node, module: nn.Module, *_: Any) -> Signal:
-    raise Unfollowed("a norm by constants", type(module).__name__, arithmetic.NORM)
+    raise Unfollowed("a norm by constants", type(module).__name__, NORM)
 
 
 @refusing
 @layer(nn.Softmax, nn.LogSoftmax)
 def _softmax(walk: Walk, node: fx.Node, module: nn.Module, *_: Any) -> Signal:
-    raise Unfollowed("the logits", type(module).__name__, arithmetic.LOGITS)
+    raise Unfollowed("the logits", type(module).__name__, LOGITS)

@@ -10,13 +10,7 @@ from typing import Any
 import numpy as np
 from torch import fx
 
-from neurossm_converters.from_torch.traced.arithmetic import (
-    added,
-    constant,
-    forced,
-    multiply,
-    scaled,
-)
+from neurossm_converters.from_torch.traced.arithmetic import multiply
 from neurossm_converters.from_torch.traced.shaping import axis
 from neurossm_converters.from_torch.traced.signals import (
     Dim,
@@ -29,7 +23,9 @@ from neurossm_converters.from_torch.traced.signals import (
     shown,
     width,
 )
-from neurossm_converters.from_torch.traced.walk import Useless, Walk, operation
+from neurossm_converters.from_torch.traced.tables import Useless, operation
+from neurossm_converters.from_torch.traced.values import added, constant, forced, scaled
+from neurossm_converters.from_torch.traced.walk import Walk
 
 _SPARE = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

@@ -9,10 +9,8 @@ constant. Control flow that depends on values is refused where it stands.
 from __future__ import annotations
 
 import operator
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,8 +18,8 @@ from torch import fx, nn
 
 from neurossm.errors import GraphError, NeurossmError
 from neurossm_converters.from_torch.traced.doubles import in_double
+from neurossm_converters.from_torch.traced.frames import raised_at, user_frame
 
-_HERE, _TORCH = str(Path(__file__).parent), str(Path(torch.__file__).parent)
 # what is asked of a tensor without asking for its values
 _FACTS = {
     "size", "dim", "numel", "nelement", "element_size", "stride", "is_contiguous", "__len__",
@@ -295,28 +293,6 @@ def name_of(func: Any) -> str:
     """Return the name under which tables hold a function; of an attribute, the attribute's."""
     name = str(getattr(func, "__name__", type(func).__name__))
     return str(getattr(func.__self__, "__name__", name)) if name == "__get__" else name
-
-
-def user_frame() -> str:
-    """Return file and line of the innermost frame that is neither PyTorch's nor of here."""
-    frame = sys._getframe(1)
-    while frame is not None:
-        name = frame.f_code.co_filename
-        if not name.startswith((_HERE, _TORCH, "<")):
-            return f"{Path(name).name}:{frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]
-    return "an unknown place"
-
-
-def raised_at(error: BaseException) -> str:
-    """Return file and line of the innermost frame of an error outside PyTorch and this package."""
-    found, trace = "an unknown place", error.__traceback__
-    while trace is not None:
-        name = trace.tb_frame.f_code.co_filename
-        if not name.startswith((_HERE, _TORCH, "<")):
-            found = f"{Path(name).name}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return found
 
 
 def _writes(name: str) -> bool:

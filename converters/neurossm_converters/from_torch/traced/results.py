@@ -11,7 +11,8 @@ from neurossm.errors import GraphError
 from neurossm.graph import Graph
 from neurossm.nodes import Output
 from neurossm_converters.from_torch.traced.signals import Signal, Unfollowed
-from neurossm_converters.from_torch.traced.walk import Poisoned, Useless, Walk
+from neurossm_converters.from_torch.traced.tables import Poisoned, Useless
+from neurossm_converters.from_torch.traced.walk import Walk
 
 EVERY_STEP = "every-step"
 READOUTS = ("mean", "last", "max", "sum", EVERY_STEP)

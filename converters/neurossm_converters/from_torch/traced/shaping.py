@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import fx
 
-from neurossm_converters.from_torch.traced.arithmetic import constant, forced, running
 from neurossm_converters.from_torch.traced.signals import (
     Dim,
     Index,
@@ -25,7 +24,9 @@ from neurossm_converters.from_torch.traced.signals import (
     shown,
     size_of,
 )
-from neurossm_converters.from_torch.traced.walk import State, Walk, operation
+from neurossm_converters.from_torch.traced.tables import State, operation
+from neurossm_converters.from_torch.traced.values import constant, forced, running
+from neurossm_converters.from_torch.traced.walk import Walk
 
 LATER = "a network answers at its last step: take that one, the mean, the sum or the maximum"
 

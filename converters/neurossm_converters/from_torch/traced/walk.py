@@ -5,82 +5,38 @@ What cannot be expressed is collected, so that all of it is named at once.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import permutations
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import fx, nn
 from torch.utils import _pytree as pytree
 
-from neurossm.errors import GraphError
+from neurossm.errors import GraphError, NeurossmError
 from neurossm_converters.from_torch.builder import Builder
 from neurossm_converters.from_torch.modules import kind_of, remedy_for
+from neurossm_converters.from_torch.traced.calls import (
+    check_arguments,
+    dims_of,
+    in_slices,
+    is_shape,
+    positional,
+)
 from neurossm_converters.from_torch.traced.doubles import in_double
 from neurossm_converters.from_torch.traced.recorder import name_of
-from neurossm_converters.from_torch.traced.signals import Rows, Signal, Unfollowed, size_of
+from neurossm_converters.from_torch.traced.signals import Signal, Unfollowed
+from neurossm_converters.from_torch.traced.tables import (
+    MODULES,
+    OPERATIONS,
+    REFUSING,
+    UNKNOWN,
+    Handler,
+    Poisoned,
+    State,
+    Useless,
+)
 from neurossm_converters.from_torch.traced.wiring import Wiring
-
-Handler = Callable[..., Any]
-Entered = TypeVar("Entered", bound=Handler)
-OPERATIONS: dict[str, Handler] = {}  # of functions and methods of tensors, by name
-MODULES: dict[type[nn.Module], Handler] = {}  # of PyTorch's layers
-# which refuse whatever they are given
-REFUSING: set[Handler] = set()
-UNKNOWN = "write it with supported operations, or put it in a module and give its converter"
-
-
-def operation(*names: str) -> Callable[[Entered], Entered]:
-    """Enter a function in the table of operations under these names."""
-
-    def entered(handler: Entered) -> Entered:
-        OPERATIONS.update(dict.fromkeys(names, handler))
-        return handler
-
-    return entered
-
-
-def layer(*types: type[nn.Module]) -> Callable[[Entered], Entered]:
-    """Enter a function in the table of layers."""
-
-    def entered(handler: Entered) -> Entered:
-        MODULES.update(dict.fromkeys(types, handler))
-        return handler
-
-    return entered
-
-
-def refusing(handler: Entered) -> Entered:
-    """Mark a function that refuses whatever it is given: also behind what is refused already."""
-    REFUSING.add(handler)
-    return handler
-
-
-@dataclass(frozen=True)
-class State:
-    """What a cell returns beside its output at a step: only to be passed back to it."""
-
-    path: str
-    key: bytes
-    at: int
-    place: int = field(default=0, compare=False)  # among the results
-    shape: Any = field(default=None, compare=False)
-    last: bool = field(default=False, compare=False)  # of the results
-    signal: Signal | None = field(default=None, compare=False, repr=False)  # that the cell took
-
-
-@dataclass(frozen=True)
-class Useless:
-    """A result that cannot be expressed, with the reason; it may be left unused."""
-
-    reason: Unfollowed
-
-
-@dataclass(frozen=True)
-class Poisoned:
-    """What depends on something that is refused already."""
 
 
 @dataclass
@@ -171,7 +127,7 @@ class Walk:
 
     def _called(self, node: fx.Node) -> Any:
         args, kwargs = self._known(node.args), self._known(node.kwargs)
-        leaves = pytree.tree_leaves((args, kwargs, _slices((args, kwargs))))
+        leaves = pytree.tree_leaves((args, kwargs, in_slices((args, kwargs))))
         poisoned = any(isinstance(leaf, Poisoned) for leaf in leaves)
         where = self.where(node)
         try:
@@ -190,7 +146,18 @@ class Walk:
                                           remedy=error.remedy))  # fmt: skip
         except GraphError as error:
             self.refuse(error.where, error)
+        except NeurossmError as error:
+            self.refuse(where, GraphError(f"{where}: {error}"))
+        except Exception as error:  # of a converter, or of arguments that nobody thought of
+            found = GraphError(where, expected=f"a {'converter' if self._is_own(node) else 'call'}"
+                               " that succeeds", got=f"{type(error).__name__}: {error}",
+                               remedy=UNKNOWN if not self._is_own(node) else "")  # fmt: skip
+            found.__cause__ = error
+            self.refuse(where, found)
         return Poisoned()
+
+    def _is_own(self, node: fx.Node) -> bool:
+        return node.op == "call_module" and type(self.modules[str(node.target)]) in self.own
 
     def _alone(self, node: fx.Node) -> None:
         """Refuse a call that would be refused whatever it is given."""
@@ -230,8 +197,8 @@ class Walk:
             name != "getitem"
         ) else (tuple(map(self._valued, args)), kwargs)  # fmt: skip
         handler = self._handler(name)
-        args, kwargs = _positional(args, kwargs)
-        _check_arguments(handler, self, node, args, kwargs)
+        args, kwargs = positional(args, kwargs)
+        check_arguments(handler, self, node, args, kwargs)
         return handler(self, node, *args, **kwargs)
 
     def _module(self, node: fx.Node, args: Any, kwargs: Any) -> Any:
@@ -239,7 +206,7 @@ class Walk:
         kind = type(module)
         if kind in MODULES and kind not in self.own:
             handler = MODULES[kind]
-            _check_arguments(handler, self, node, (module, *args), kwargs)
+            check_arguments(handler, self, node, (module, *args), kwargs)
             return handler(self, node, module, *args, **kwargs)
         converter = self._converter(module)
         args = (*map(self._valued, args[:1]), *args[1:])
@@ -252,7 +219,7 @@ class Walk:
         self, node: fx.Node, path: str, module: nn.Module, converter: Callable[..., Any],
         args: Any, kwargs: Any,
     ) -> Any:  # fmt: skip
-        from neurossm_converters.from_torch.traced.arithmetic import forced
+        from neurossm_converters.from_torch.traced.values import forced
 
         signal = forced(self, node, args[0])
         self._check_states(path, signal, pytree.tree_leaves((args[1:], kwargs)))
@@ -280,7 +247,7 @@ class Walk:
                 results.append(pytree.tree_map(
                     lambda size, n=place: State(path, signal.rows.key, last, n, size,
                                                 n == len(shapes) - 1, signal),
-                    shape, is_leaf=_is_shape,
+                    shape, is_leaf=is_shape,
                 ))  # fmt: skip
         return tuple(results)
 
@@ -320,64 +287,3 @@ class Walk:
         if not isinstance(shape, tuple):
             raise Unfollowed("a tensor as its first result", type(shape).__name__)
         return Signal(dims_of(signal, rows, shape, self.extent), rows, signal.at)
-
-
-def dims_of(signal: Signal, rows: Rows, shape: tuple[int, ...], extent: dict[str, int]) -> Any:
-    """Return the axes of a module's result: those of its input, with features of another size.
-
-    Raises
-    ------
-    Unfollowed
-        If the shape leaves it open which axis is what.
-    """
-    kinds = [dim if any(isinstance(a, str) for a in dim) else None for dim in signal.dims]
-    fitting = []
-    for order in dict.fromkeys([tuple(kinds), *permutations(kinds)]):
-        dims = tuple(kind if kind is not None else (size,) if size != 1 else ()
-                     for kind, size in zip(order, shape, strict=False))  # fmt: skip
-        total = 1
-        for dim in dims:
-            for atom in dim:
-                total *= atom if isinstance(atom, int) else 1
-        sizes = tuple(size_of(dim, extent) for dim in dims)
-        if len(order) == len(shape) and sizes == shape and total == rows.size:
-            if order == tuple(kinds):
-                return dims
-            fitting.append(dims)
-    if len(fitting) != 1:
-        raise Unfollowed(f"batch, time and {rows.size} features, as its node sends them",
-                         f"a result of shape {shape}")  # fmt: skip
-    return fitting[0]
-
-
-def _is_shape(item: Any) -> bool:
-    return isinstance(item, tuple) and all(isinstance(size, int) for size in item)
-
-
-def _slices(item: Any) -> list[Any]:
-    """Return what stands in slices, which trees do not open."""
-    return [
-        part
-        for leaf in pytree.tree_leaves(item) if isinstance(leaf, slice)
-        for part in (leaf.start, leaf.stop, leaf.step)
-    ]  # fmt: skip
-
-
-def _positional(args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Return arguments with PyTorch's other names for them replaced."""
-    kwargs = {key: value for key, value in kwargs.items() if key != "inplace" or value}
-    for name in ("input", "self", "tensors"):
-        if name in kwargs:
-            args = (kwargs.pop(name), *args)
-    if "other" in kwargs and len(args) == 1:
-        args = (*args, kwargs.pop("other"))
-    names = {"axis": "dim", "axes": "dims", "keepdims": "keepdim"}
-    return tuple(args), {names.get(key, key): value for key, value in kwargs.items()}
-
-
-def _check_arguments(handler: Handler, *args: Any) -> None:
-    *before, given, named = args
-    try:
-        inspect.signature(handler).bind(*before, *given, **named)
-    except TypeError as error:
-        raise Unfollowed("its usual arguments", f"others ({error})") from None

@@ -1,0 +1,32 @@
+"""Where in the user's own files something happens."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+
+_HERE, _TORCH = str(Path(__file__).parent), str(Path(torch.__file__).parent)
+
+
+def user_frame() -> str:
+    """Return file and line of the innermost frame that is neither PyTorch's nor of here."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if not name.startswith((_HERE, _TORCH, "<")):
+            return f"{Path(name).name}:{frame.f_lineno}"
+        frame = frame.f_back  # type: ignore[assignment]
+    return "an unknown place"
+
+
+def raised_at(error: BaseException) -> str:
+    """Return file and line of the innermost frame of an error outside PyTorch and this package."""
+    found, trace = "an unknown place", error.__traceback__
+    while trace is not None:
+        name = trace.tb_frame.f_code.co_filename
+        if not name.startswith((_HERE, _TORCH, "<")):
+            found = f"{Path(name).name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return found
