@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurossm.errors import GraphError, InputError
-from neurossm.fixed import Fixed, Scaling
-from neurossm.fixed.scaling import MOST_BITS
+from neurossm.fixed import Scaling
 from neurossm.interface import EVERY_STEP, READOUTS, TASKS, Interface
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from neurossm.graph import Graph
-    from neurossm.nodes import Node
     from neurossm_models.data import Dataset, Task
 
 SUFFIX = ".py"
@@ -91,47 +89,14 @@ def export_module(spec: str, options: ModuleOptions) -> Graph:
     facts = facts_for(options)
     data = _training(options, facts)
     example, layout = _example(data, facts, options)
-    said = facts.scaling is not None or facts.vocabulary
+    found, standard = facts.scaling, options.normalize == "standard"
+    said = found is not None or facts.vocabulary
     graph = from_torch(
         module, example, layout=layout, dt=options.dt or facts.dt, readout=options.readout,
-        scaling=_wide(facts), scale=None if said else facts.scale,
-        bits=None if said else facts.bits,
+        scaling=found, scale=None if said else facts.scale, bits=None if said else facts.bits,
+        offset=0.0 if found is None or standard else found.offset,
     )  # fmt: skip
-    graph = _described(graph, facts, data, spec)
-    return graph if facts.scaling is None else _less_offset(graph, facts.scaling)
-
-
-def _wide(facts: Task) -> Scaling | None:
-    """Return a scaling without offset, in which all values of the data have room."""
-    found = facts.scaling
-    if found is None or not found.offset.any():
-        return found
-    return Scaling(found.unit, 0 * found.offset, found.scale, MOST_BITS)
-
-
-def _less_offset(graph: Graph, scaling: Scaling) -> Graph:
-    """Return the graph of a module that takes values, for integers less an offset.
-
-    The offset goes into the biases of the synapses behind the input: ``W (m s + o) + b``.
-    """
-    from neurossm.nodes import Affine, Input
-
-    name = graph.inputs[0]
-    node, behind = graph.nodes[name], graph.targets[name]
-    if not scaling.offset.any():
-        return graph
-    assert isinstance(node, Input) and node.out is not None
-    added = scaling.offset / (scaling.scale * 2.0**node.out.frac)
-    changed: dict[str, Node] = {name: replace(node, out=Fixed(scaling.bits + 1, node.out.frac))}
-    for target in behind:
-        affine = graph.nodes[target]
-        if not isinstance(affine, Affine) or len(graph.sources[target]) > 1:
-            raise GraphError(f"node {target!r} behind the input", got=type(affine).__name__,
-                             expected="synapses, which take the mean of the data away",
-                             remedy="give data without an offset")  # fmt: skip
-        weight, bias = np.asarray(affine.weight), np.asarray(affine.bias)
-        changed[target] = replace(affine, bias=bias + weight @ added)
-    return graph.with_nodes(changed)
+    return _described(graph, facts, data, spec)
 
 
 def facts_for(options: ModuleOptions) -> Task:
@@ -187,8 +152,8 @@ def _example(data: Dataset, facts: Task, options: ModuleOptions) -> tuple[Any, s
     values = values[:, :steps]
     if facts.vocabulary:
         return torch.from_numpy(values[:, :, 0].astype(np.int64)), options.layout or None
-    scaling = facts.scaling
-    values = values * data.factors if scaling is None else scaling.to_values(values)
+    raw = facts.scaling is not None and options.normalize != "standard"
+    values = data.scaling.to_values(values) if raw and data.scaling else values * data.factors
     layout = options.layout or "btf"
     if layout in ("bt", "tb") and values.shape[2] == 1:
         values, axes = values[:, :, 0], "bt"

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from neurossm.graph import Graph
     from neurossm_models.data import Dataset, Task
 
+LISTED = 10  # names of classes
 SPIKES = (
     "for real numbers import the network with --input BITS:FRAC, such as --input 12:10; or make"
     " spikes of them"
@@ -37,12 +38,12 @@ def load_data(spec: str, data_dir: str, graph: Graph | None = None) -> Dataset:
     about = Interface.of(graph)
     facts = facts_of(graph)
     if facts is not None:
-        return load(spec, root, facts=facts).trimmed()
+        return _all_parts_said(load(spec, root, facts=facts).trimmed(), graph)
     unit, tokens = unit_of(graph)
     out = graph.nodes[graph.inputs[0]].out if graph.inputs else None
     spikes = out is not None and out.is_spike
     try:
-        return load(
+        data = load(
             spec, root, unit=None if spikes else unit, vocabulary=tokens,
             bits=MOST_BITS if out is None or spikes else out.bits - 1,
             kind=about.task if "task" in graph.meta else "", class_names=about.class_names,
@@ -53,6 +54,18 @@ def load_data(spec: str, data_dir: str, graph: Graph | None = None) -> Dataset:
             raise InputError(error.where, expected=f"{error.expected} for an input of spikes",
                              got=error.got, remedy=SPIKES) from None  # fmt: skip
         raise
+    if data.class_names and not about.class_names and data.labeled:
+        note(f"labels of data {data.name!r} are texts: the channels of the output are taken for"
+             f" {', '.join(data.class_names[:LISTED])}, in this order")  # fmt: skip
+    return data
+
+
+def _all_parts_said(data: Dataset, graph: Graph) -> Dataset:
+    """Return the data; say where they are training and test part together."""
+    if not data.split and data.name == graph.meta.get("data") and Interface.of(graph).split:
+        note(f"data {data.name!r}: all of it, training part too; {data.name}:test is what training"
+             " never saw")  # fmt: skip
+    return data
 
 
 def note(text: str) -> None:

@@ -147,7 +147,7 @@ def _check_steps(graph: Graph, data: Dataset) -> None:
 
 def _others(graph: Graph, data: Dataset) -> list[tuple[str, str, str]]:
     """Return what is expected, what came, and what to do, for each thing in which they differ."""
-    found = list(_other_scales(graph, data))
+    found = [*_other_channels(graph, data), *_other_scales(graph, data)]
     order, name, given = order_of(graph), graph.meta.get("data"), _said_order(data)
     if order is not None and given is not None and order != given:
         found.append((f"steps in {order} order", f"{given} order", ""))
@@ -157,6 +157,12 @@ def _others(graph: Graph, data: Dataset) -> list[tuple[str, str, str]]:
     if not found and name in _ours() and data.name in _ours() and name != data.name:
         found.append((f"the data set {name!r}", repr(data.name), ""))
     return found
+
+
+def _other_channels(graph: Graph, data: Dataset) -> Iterator[tuple[str, str, str]]:
+    known, given = Interface.of(graph).channel_names, data.channel_names
+    if known and given and known != given:
+        yield f"channels {', '.join(known)}", ", ".join(given), ""
 
 
 def _other_scales(graph: Graph, data: Dataset) -> Iterator[tuple[str, str, str]]:

@@ -15,20 +15,22 @@ if TYPE_CHECKING:
     from neurossm_models.data import Dataset
 
 PART_BYTES = 64 * 2**20  # of inputs, what the outputs send, and states
+MOST_BYTES = 2**30  # of few samples that are very long, before cores are left idle
 WORD, VALUE = 8, 4  # bytes of a value at most, and of a recorded integer
 # what both engines run together: a part of so many times n samples is cut as the whole would be
 TOGETHER = 8
 
 
 def samples_of_a_part(graph: Graph, steps: int) -> int:
-    """Return how many samples run at once: at least as many as keep all cores busy."""
+    """Return how many samples run at once: as many as keep all cores busy, where there is room."""
     from neurossm.engine.cores import usable_cores
 
     ends = {*graph.inputs, *graph.outputs}
     values = steps * sum(graph.nodes[name].out_channels for name in ends)
     states = sum(node.states for node in graph.nodes.values())
-    fitting = PART_BYTES // (WORD * max(1, values + states))
-    return max(TOGETHER * usable_cores(), fitting // TOGETHER * TOGETHER)
+    a_sample = WORD * max(1, values + states)
+    fitting = PART_BYTES // a_sample // TOGETHER * TOGETHER
+    return max(fitting, min(TOGETHER * usable_cores(), MOST_BYTES // a_sample), 1)
 
 
 def samples_with_all_values(graph: Graph, steps: int) -> int:

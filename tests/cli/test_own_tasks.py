@@ -13,8 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neurossm.fixed import Fixed
+from neurossm.graph import Graph
 from neurossm.interface import Interface
-from neurossm.store import load
+from neurossm.nodes import Input, Output
+from neurossm.store import load, save
 
 MODULES = '''
 import torch
@@ -281,6 +284,18 @@ def test_axes_weights_and_steps_of_a_module(here, neurossm):
                  f"{graph}.csv")  # fmt: skip
     assert rows("m.csv") == rows("f.csv")
     assert load("m.nssm").dt == 0.02 and load("f.nssm").dt == 0.01
+    # a module that takes values less their mean over their deviation, as training feeds its own
+    made = neurossm("export", "first.py:build", "--data", "imu.npz", "--layout", "tbf",
+                    "--weights", "w.pt", "--normalize", "standard", "-o", "s.nssm")  # fmt: skip
+    assert made.status == 0
+    neurossm(
+        "run", "s.nssm", "--engine", "float", "--data", "imu.npz:all", "--predictions", "s.npz"
+    )
+    scaling, (values, _, lengths) = Interface.of(load("s.nssm")).scaling, recordings()
+    seen = (values - scaling.offset) / scaling.unit * scaling.scale
+    means = np.stack([v[:n].mean(axis=0) for v, n in zip(seen, lengths, strict=True)])
+    answered = np.load("s.npz")["answers"]
+    np.testing.assert_allclose(answered, means + np.array([-9.8, 0, 0.5]), atol=5e-3)
 
 
 def test_what_a_file_is_taken_for(here, neurossm):
@@ -300,6 +315,7 @@ def test_going_through_data_part_by_part_changes_nothing(here, neurossm, monkeyp
     from neurossm.cli import parts
 
     found = []
+    monkeypatch.setattr("neurossm.engine.cores.usable_cores", lambda: 1)
     for _ in range(2):
         made = neurossm("quantize", "f.nssm", "-o", "q.nssm", "--calibrate", "imu.npz:all",
                         "--json").document  # fmt: skip
@@ -310,8 +326,25 @@ def test_going_through_data_part_by_part_changes_nothing(here, neurossm, monkeyp
         kept = {k: v for k, v in ran.document.items() if "second" not in k}
         found.append((made["sha256"], kept, rows("p.csv"), placed, profiled))
         monkeypatch.setattr(parts, "PART_BYTES", 1)
-        monkeypatch.setattr("neurossm.engine.cores.usable_cores", lambda: 1)
         graph = load("q.nssm")
         assert parts.samples_of_a_part(graph, STEPS) == parts.TOGETHER < SAMPLES
         assert parts.samples_with_all_values(graph, STEPS) == 1
     assert found[0] == found[1]
+
+
+def test_what_data_may_be_mistaken_for_is_said(here, neurossm):
+    """The whole file, channels in another order, names in the order of the alphabet."""
+    ran = neurossm("run", "q.nssm", "--data", "imu.npz")
+    assert "note: data 'imu.npz': all of it, training part too; imu.npz:test is what" in ran.err
+    assert neurossm("run", "q.nssm", "--data", "imu.npz:test").err == ""
+    given = dict(np.load("imu.npz"))
+    given["channel_names"] = given["channel_names"][::-1]
+    np.savez("turned.npz", **given)
+    refused = neurossm("run", "q.nssm", "--data", "turned.npz")
+    assert refused.status == 2
+    assert "expected channels up, left, ahead, got ahead, left, up" in refused.err
+    assert neurossm("run", "q.nssm", "--data", "turned.npz", "--other-data").status == 0
+    nodes = {"in": Input(channels=3, out=Fixed(12, 4)), "out": Output(channels=3)}
+    save("plain.nssm", Graph(nodes, (("in", "out"),)))
+    ran = neurossm("run", "plain.nssm", "--engine", "float", "--data", "imu.npz")
+    assert "are taken for run, stand still, walk, in this order" in ran.err

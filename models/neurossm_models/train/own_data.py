@@ -61,6 +61,7 @@ def facts_for(recipe: Recipe) -> Task | None:
     data = recipe.data
     if not data.path:
         return None
+    _check_path(data.path)
     if recipe.finetune is not None:
         return load_facts(recipe.finetune.run)
     count = f":{data.limit}" if data.limit else ""
@@ -69,6 +70,19 @@ def facts_for(recipe: Recipe) -> Task | None:
         normalize=data.normalize, valid=data.valid, test=data.test, seed=data.split_seed,
         by=data.split_by,
     )  # fmt: skip
+
+
+def _check_path(path: str) -> None:
+    """Raise `InputError` unless this names data of one's own, without a part of them."""
+    where = "recipe [data] path"
+    if not is_own(path):
+        name = path.partition(":")[0]
+        remedy = f"data.name={name} for a registered one" if name in names() else ""
+        raise InputError(where, expected="a file or a folder", got=repr(path), remedy=remedy)
+    found = parse_own(path)
+    if found.split or found.count:
+        remedy = "leave it out; data.limit says how many to train on"
+        raise InputError(where, expected="data without a part", got=repr(path), remedy=remedy)
 
 
 def check_same_facts(folder: Path, facts: Task) -> None:
