@@ -93,12 +93,6 @@ def _deployable(config: NetworkConfig, recipe: str) -> tuple[NetworkConfig, tupl
             "The recipe's layer norm cannot be deployed (export refuses it): this plan is for a"
             " batch norm in its place, which folds and needs no neuron."
         )
-    if config.readout != "mean":
-        config = replace(config, readout="mean")
-        said.append(
-            "The recipe's readout at every step is refused at export: this plan has a running sum"
-            " in its place, one neuron a class either way."
-        )
     if config.bidirectional:
         config = replace(config, bidirectional=False)
         said.append(

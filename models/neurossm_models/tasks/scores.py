@@ -107,13 +107,20 @@ class Scores:
                 raise FormatError(f"{where} {name}", expected=allowed[0].__name__, got="another")
         if given["main"] not in _NAMES or not set(given["values"]) <= set(_NAMES):
             raise FormatError(where, expected=f"some of {', '.join(_NAMES)}", got="others")
-        numbers = {k: v for k, v in given["values"].items() if isinstance(v, int | float)}
+        said = {"value": given["value"], **given["values"]}
+        for name, value in said.items():
+            if value is not None and not _is_number(value):
+                raise FormatError(f"{where} {name}", expected="a finite number", got="another")
+        numbers = {
+            name: float(value) for name, value in given["values"].items() if value is not None
+        }
+        main = None if given["value"] is None else float(given["value"])
         try:
             table = given["confusion"]
             confusion = None if table is None else np.array(table, dtype=np.int64)
         except (TypeError, ValueError, OverflowError):
             raise FormatError(f"{where} confusion", expected="rows of integers") from None
-        return cls(given["kind"], given["main"], given["value"], numbers, confusion,
+        return cls(given["kind"], given["main"], main, numbers, confusion,
                    given["count"], tuple(map(str, given["class_names"])))  # fmt: skip
 
 
@@ -159,6 +166,12 @@ def _shown(name: str, value: float, main: bool = False) -> str:
     if name in (MACRO_F1, "micro_f1", "mean_average_precision", R2):
         return f"{_NAMES[name]} {value:.3f}"
     return f"{_NAMES[name]} {value:.4g}"
+
+
+def _is_number(value: object) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return abs(value) < 2**63 and math.isfinite(value)
 
 
 def _plain(value: float | None) -> float | None:

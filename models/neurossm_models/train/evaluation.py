@@ -176,7 +176,11 @@ def facts_of(recipe: Recipe, folder: Path) -> Task:
     """Return the facts of the data of a recipe; those of one's own lie in the run's folder."""
     if recipe.data.name:
         return task(recipe.data.name)
-    path = folder / FACTS
+    return read_facts(folder / FACTS)
+
+
+def read_facts(path: Path) -> Task:
+    """Return the facts in a file that a run wrote; `FormatError` with its name if it holds none."""
     try:
         return task_from_json(read_text(path))
     except FormatError as error:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from neurossm.errors import InputError
-from neurossm_models.data.own import is_own, learn, parse_own, task_from_json, task_to_json
+from neurossm_models.data.own import is_own, learn, parse_own, task_to_json
 from neurossm_models.data.registry import HELD_OUT_SAMPLES, names, splits
 from neurossm_models.data.task import Task
-from neurossm_models.train.evaluation import load_facts
+from neurossm_models.train.evaluation import load_facts, read_facts
 from neurossm_models.train.recipe import Recipe
-from neurossm_models.train.records import FACTS, read_text
+from neurossm_models.train.records import FACTS
 
 _MOST_NAMES = 8
 _SCALINGS = ("scale", "scaling", "target")
@@ -61,6 +61,7 @@ def facts_for(recipe: Recipe) -> Task | None:
     data = recipe.data
     if not data.path:
         return None
+    _check_path(data.path)
     if recipe.finetune is not None:
         return load_facts(recipe.finetune.run)
     count = f":{data.limit}" if data.limit else ""
@@ -71,10 +72,23 @@ def facts_for(recipe: Recipe) -> Task | None:
     )  # fmt: skip
 
 
+def _check_path(path: str) -> None:
+    """Raise `InputError` unless this names data of one's own, without a part of them."""
+    where = "recipe [data] path"
+    if not is_own(path):
+        name = path.partition(":")[0]
+        remedy = f"data.name={name} for a registered one" if name in names() else ""
+        raise InputError(where, expected="a file or a folder", got=repr(path), remedy=remedy)
+    found = parse_own(path)
+    if found.split or found.count:
+        remedy = "leave it out; data.limit says how many to train on"
+        raise InputError(where, expected="data without a part", got=repr(path), remedy=remedy)
+
+
 def check_same_facts(folder: Path, facts: Task) -> None:
     """Raise `InputError` if the data of a run are not what they were; names the fact."""
     path = folder / FACTS
-    before = json.loads(task_to_json(task_from_json(read_text(path))))
+    before = json.loads(task_to_json(read_facts(path)))
     now = json.loads(task_to_json(facts))
     for name in sorted(now, key=lambda name: name in _SCALINGS):  # which follow from the others
         value = now[name]

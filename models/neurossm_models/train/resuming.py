@@ -173,14 +173,16 @@ class Resumable(ABC):
         if not 0 <= self.step <= self.total_steps:
             expected = f"0 to {self.total_steps}"
             raise FormatError(f"{where} step", expected=expected, got=str(self.step))
-        samples = meta.get("samples", self.samples)
+        if "samples" not in meta:  # an older release, or a loader
+            return
+        samples = check_record(meta, {"samples": tuple}, where)["samples"]
         if samples != self.samples:
-            shown = " and ".join(map(str, samples)) if isinstance(samples, list) else "others"
             raise InputError(
-                "the data of the run", expected=f"{shown} sequences to train and to choose by",
+                f"{where}: the data",
+                expected=f"{' and '.join(map(str, samples))} sequences to train and to choose by",
                 got=" and ".join(map(str, self.samples)),
                 remedy="resume with the data it was started with, or start another run",
-            )  # fmt: skip
+            )
 
 
 def _worst(main: str) -> float:

@@ -101,6 +101,8 @@ def train(
         trainer = _trainer(recipe, folder, group, make_twin, facts)
         if tell is not None and facts is not None and group.first:
             tell(described(facts, *trainer.samples))
+            if trainer.pads:
+                tell("the module has no argument lengths: it sees what pads shorter sequences")
         if resume:
             trainer.restore()
         elif group.first:

@@ -10,12 +10,13 @@ from torch import nn
 
 from neurossm.errors import InputError
 from neurossm_models.data.dataset import Dataset
+from neurossm_models.data.labels import EVERY_STEP
 from neurossm_models.data.registry import load
 from neurossm_models.data.task import Task, task
 from neurossm_models.network import Network
 from neurossm_models.tasks.losses import Loss, balanced_weights
 from neurossm_models.tasks.scores import main_of
-from neurossm_models.train.batches import Batch, ahead, batch_of
+from neurossm_models.train.batches import Batch, ahead, batch_of, takes_lengths
 from neurossm_models.train.evaluation import load_model, load_same, tally_of
 from neurossm_models.train.loop import Loop
 from neurossm_models.train.measuring import Evaluation, Tally
@@ -65,6 +66,12 @@ class RecipeTrainer(Loop):
     def samples(self) -> list[int]:
         """Sequences of the training and of the validation part."""
         return [len(self.data), len(self.held_out)]
+
+    @property
+    def pads(self) -> bool:
+        """Whether answers to a sequence are made by a module that is not told where it ends."""
+        padded = self.data.lengths is not None and self.data.kind not in EVERY_STEP
+        return padded and not takes_lengths(self.model)
 
     def _rest_of_epoch(self) -> Iterator[Batch]:
         epoch, start = divmod(self.step, self.steps_per_epoch)

@@ -98,6 +98,14 @@ def load_after(result):
     return load_model(result.run)
 
 
+def test_padding_that_a_module_sees_is_said(here):
+    Path("my_model.py").write_text(MODEL.replace("lengths=None", "ends=None").replace(
+        "lengths is not", "ends is not"))  # fmt: skip
+    said = []
+    train(recipe(), ["train.epochs=1"], here / "run", tell=said.append)
+    assert said[1:] == ["the module has no argument lengths: it sees what pads shorter sequences"]
+
+
 @pytest.mark.parametrize(
     ("module", "arguments", "says"),
     [

@@ -198,6 +198,13 @@ def test_what_does_not_go_together_is_said_in_a_line(data, tmp_path, changes, sa
     assert not (tmp_path / "run").exists()
 
 
+def test_a_path_names_no_part_and_no_registered_data(tmp_path):
+    for path, says in (("mine.npz:train", "expected data without a part, got 'mine.npz:train'"),
+                       ("digits", "got 'digits'; data.name=digits for a regis")):  # fmt: skip
+        with pytest.raises(InputError, match=re.escape(says)):
+            train("binary-s4d", [f"data.path={path}"], tmp_path / "run")
+
+
 def test_no_data_are_asked_for(tmp_path):
     with pytest.raises(InputError, match=r"expected a name or a path, got neither; --data FILE"):
         train("binary-s4d", [], tmp_path)
