@@ -138,10 +138,11 @@ def run(
 
     def drain(worker: int) -> dict[str, Counts]:
         sums = {name: Counts() for name in graph.nodes}
-        for size, counts in work(worker):
-            sums = {name: sums[name] + counts[name] for name in sums}
-            if progress:
-                progress(size)
+        with stopping(stop):
+            for size, counts in work(worker):
+                sums = {name: sums[name] + counts[name] for name in sums}
+                if progress:
+                    progress(size)
         return sums
 
     with ThreadPoolExecutor(workers) as pool, stopping(stop):
