@@ -32,7 +32,8 @@ def interface_lines(graph: Graph) -> list[str]:
     from neurossm.interface import Interface
 
     about = Interface.of(graph)
-    if about.scaling is None and about.task == "classification" and not about.class_names:
+    plain = about.task == "classification" and not about.class_names and not about.split
+    if about.scaling is None and plain:
         return []
     channels = graph.nodes[graph.inputs[0]].out_channels
     tokens = graph.vocabularies.get(graph.inputs[0], 0)

@@ -104,8 +104,11 @@ def facts_for(options: ModuleOptions) -> Task:
     from neurossm_models.data import is_own, learn, task
 
     if not is_own(options.data):
-        name = options.data.partition(":")[0]
-        return task(name)
+        for option, value in (("--task", options.task), ("--normalize", options.normalize)):
+            if value:
+                raise InputError(option, expected="data of your own with it", got=options.data,
+                                 remedy="a registered data set says that itself")  # fmt: skip
+        return task(options.data.partition(":")[0])
     standard = options.normalize == "standard"
     facts = learn(options.data, options.task)
     if standard or facts.scaling is None:
@@ -191,5 +194,7 @@ def _described(graph: Graph, facts: Task, data: Dataset, spec: str) -> Graph:
     meta: dict[str, str | int | float] = {"run": spec, "data": data.name}
     if facts.scaling is None:
         meta["input_scale"] = facts.scale
+    if facts.order:
+        meta["data_order"] = facts.order
     made = known.applied(graph)
     return replace(made, meta={**made.meta, **meta})

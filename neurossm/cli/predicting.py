@@ -128,6 +128,8 @@ class _Table:
         if picked is None:
             yield from numbers
             labels = np.atleast_1d(label)
+            if labels.dtype.kind == "f" and len(labels) < len(answer):  # none at all
+                labels = np.repeat(labels, len(answer))
             nothing = np.isnan(labels) if labels.dtype.kind == "f" else labels < 0
             yield from ("" if n else f"{v:.9g}" for v, n in zip(labels, nothing, strict=True))
             return

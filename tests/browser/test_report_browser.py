@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from spiking_block import model_graph, model_input
 
@@ -16,11 +17,11 @@ from neurossm.energy import FACTORS, RateRow, at_spike_rate, estimate
 from neurossm.engine import run
 from neurossm.hardware import load_hardware
 from neurossm.metrics import measure
-from neurossm.report import Accuracy, Report, TimingRow, Timings, html_of
+from neurossm.report import Accuracy, Answers, Report, TimingRow, Timings, html_of
 
 WIDTHS = (390, 1280)  # a phone, a desk
-HEADINGS = ["Network", "Activity", "Operations", "Energy", "Placement", "Measured on this machine",
-            "Measured and modelled", "Provenance"]  # fmt: skip
+HEADINGS = ["Answers", "Network", "Activity", "Operations", "Energy", "Placement",
+            "Measured on this machine", "Measured and modelled", "Provenance"]  # fmt: skip
 CONSOLE = re.compile(r"CONSOLE[:(]\d+\)?\] (.*)")
 # Chromium's own requests (updates, the time) carry other annotations; this one: what a page loads
 REQUEST = re.compile(r'"traffic_annotation":101845102,"url":"([^"]*)"')
@@ -67,6 +68,13 @@ def page() -> str:
     return html_of(Report(
         title="A report", graph=graph, metrics=metrics, energy=estimate(metrics, graph, chip),
         accuracy=Accuracy(data="a set", samples=8, integer=0.75, float_graph=1.0, agreement=0.75),
+        answers=Answers(
+            integer="accuracy 75.00 % (balanced 75.0 %, macro F1 0.750)", count=8,
+            float_graph="accuracy 100.00 %", data="a set",
+            confusion=np.arange(144).reshape(12, 12) * 1000,  # wider than a phone
+            class_names=tuple(f"class of a long name {k}" for k in range(12)),
+            points=np.array([[-1234.5, 0.1], [2345.6, 1.5], [0.0, -1.0]]),
+        ),
         sample=trace, file_name="m.int.nssm", file_hash="ab" * 32, versions={"neurossm": "0.1.0"},
         rates=tuple(rates), timings=timings,
     ))  # fmt: skip

@@ -177,6 +177,26 @@ def test_numbers_are_answered_in_the_units_of_the_labels(here, neurossm):
     assert coarse["value"] > fine["value"] > 0 and Path("s.svg").exists()
 
 
+def test_each_line_of_a_table_of_predictions_has_all_columns(here, neurossm):
+    values, _, lengths = recordings()
+    labels = values[:, 0, :2].copy()
+    labels[::3] = np.nan
+    np.savez("two.npz", inputs=values, labels=labels, lengths=lengths)
+    Path("pair.py").write_text(MODULES + "def pair(): return nn.Sequential(nn.Linear(3, 2))\n")
+    made = neurossm("export", "pair.py:pair", "--data", "two.npz", "--readout", "last", "-o",
+                    "m.nssm")  # fmt: skip
+    assert made.status == 0, made.err
+    np.savez("none.npz", inputs=values, lengths=lengths)
+    for data, known in (("two.npz", True), ("none.npz", False)):
+        ran = neurossm("run", "m.nssm", "--engine", "float", "--data", data, "--predictions",
+                       "p.csv")  # fmt: skip
+        assert ran.status == 0 and ("no labels" in ran.out) != known
+        head, *lines = rows("p.csv")
+        assert head == ["sample", "predicted 0", "predicted 1", "label 0", "label 1"]
+        assert {len(line) for line in lines} == {5}
+        assert lines[0][3:] == ["", ""] and bool(lines[1][3]) == known
+
+
 def test_every_step_is_answered_to_the_end_of_its_sequence(here, neurossm):
     assert neurossm("export", "mine.py:steps", "--data", "steps.npz", "-o", "m.nssm").status == 0
     neurossm("quantize", "m.nssm", "-o", "q.nssm", "--calibrate", "steps.npz:train")
@@ -241,6 +261,10 @@ def test_what_is_beyond_the_input_is_counted_and_said(here, neurossm):
         ("export mine.py:build --data imu.npz -o mine.py", "expected a file of its own"),
         ("export binary-s4d-digits --task regression -o m.nssm", "a run says all that itself"),
         ("export mine.py:build --weights no.pt --data imu.npz -o m.nssm", "weights 'no.pt'"),
+        (
+            "export mine.py:build --data digits:train --task regression -o m.nssm",
+            "says that itself",
+        ),
         ("run q.nssm --data steps.npz", "labels: expected 1 axes for the task classification"),
         ("run q.nssm --data imu.npz:test --predictions p.txt", "expected a .csv or .npz file"),
         ("run q.nssm --data imu.npz:test --predictions imu.npz", "expected a file of its own"),
