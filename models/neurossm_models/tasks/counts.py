@@ -18,6 +18,7 @@ from neurossm_models.data.labels import NOTHING
 from neurossm_models.tasks.scores import ACCURACY, MACRO_F1, MSE, PERPLEXITY, R2
 
 MOST_CONFUSED = 256  # classes of a confusion matrix that is kept
+AT_ONCE = 2**22  # numbers of which copies are made
 MOST_RANKED = 2**22  # answers x labels that are kept to rank them at the end: 16 MiB
 Reals = NDArray[np.floating[Any]]
 Values = dict[str, float]
@@ -103,11 +104,16 @@ class TokenCounts:
 
     def add(self, answers: Reals, labels: NDArray[Any]) -> None:
         """Take up logits (m, K) and labels (m,), `NOTHING` where none is asked for."""
-        asked = labels != NOTHING
-        truth, logits = labels[asked].astype(np.int64), answers[asked].astype(np.float64)
+        asked = np.flatnonzero(labels != NOTHING)
+        size = max(1, AT_ONCE // answers.shape[1])
+        for start in range(0, len(asked), size):
+            rows = asked[start : start + size]
+            self._add(answers[rows].astype(np.float64), labels[rows].astype(np.int64))
+
+    def _add(self, logits: NDArray[np.float64], truth: NDArray[np.int64]) -> None:
         self.count += len(truth)
         self._right += int(np.count_nonzero(logits.argmax(1) == truth))
-        top = logits.max(1) if len(logits) else np.zeros(0)
+        top = logits.max(1)
         norm = top + np.log(np.exp(logits - top[:, None]).sum(1))
         self._nats += float((norm - logits[np.arange(len(truth)), truth]).sum())
 

@@ -102,8 +102,10 @@ class Scorer:
         if not real:
             self._check_classes(found, truth)
         if by_step:
-            inside = _inside(lengths, *found.shape[:2])
-            found, truth = found[inside], truth[inside]
+            truth = _without_padding(truth, lengths)
+            # views, no copies: the logits of all steps may be gigabytes
+            found = found.reshape(-1, found.shape[-1])
+            truth = truth.reshape(len(found), -1) if real else truth.reshape(-1)
         if self._counts is None:
             self._counts = self._begin(real)
         if real and self.kind == NEXT_STEP and self._target is not None:
@@ -154,11 +156,14 @@ class Scorer:
             raise InputError("labels", expected=expected, got=f"{low} to {high}")
 
 
-def _inside(lengths: NDArray[np.int64] | None, samples: int, steps: int) -> NDArray[np.bool_]:
+def _without_padding(labels: NDArray[Any], lengths: NDArray[np.int64] | None) -> NDArray[Any]:
+    """Return labels (n, L) or (n, L, K) that ask for nothing behind the end of a sequence."""
     if lengths is None:
-        return np.ones((samples, steps), dtype=bool)
-    if np.shape(lengths) != (samples,):
-        raise InputError(
-            "lengths", expected=f"shape ({samples},)", got=f"shape {np.shape(lengths)}"
-        )
-    return np.asarray(np.arange(steps) < np.asarray(lengths)[:, None])
+        return labels
+    if np.shape(lengths) != labels.shape[:1]:
+        got = f"shape {np.shape(lengths)}"
+        raise InputError("lengths", expected=f"shape ({len(labels)},)", got=got)
+    inside = np.arange(labels.shape[1]) < np.asarray(lengths)[:, None]
+    if labels.ndim == 3:
+        inside = inside[:, :, None]
+    return np.where(inside, labels, np.nan if labels.dtype.kind == "f" else NOTHING)

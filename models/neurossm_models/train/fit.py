@@ -25,7 +25,7 @@ from neurossm_models.tasks.scores import main_of
 from neurossm_models.train import checkpoint as ck
 from neurossm_models.train.batches import Batch, taken
 from neurossm_models.train.loop import Loop, TrainResult
-from neurossm_models.train.measuring import Evaluation, Tally, answers_of, tallied
+from neurossm_models.train.measuring import Evaluation, Tally, answers_of_first, tallied
 from neurossm_models.train.parallel import Group, processes
 from neurossm_models.train.records import CHECKPOINT, parse, read_text
 from neurossm_models.train.resuming import BEGIN
@@ -182,25 +182,13 @@ class Trainer:
             lambda: Scorer(self._kind, outputs, self._names, self._target),
         )  # fmt: skip
 
-    @torch.no_grad()
     def _outputs(self, loader: Loader) -> tuple[int, bool]:
         """Return how many numbers an answer has, and whether real ones are asked for."""
         first = next(iter(stream(loader, self._kind, (self.config.seed, 0))), None)
         if first is None:
             raise InputError("loader", expected="a batch at least", got="none")
-        parameter = next(self.model.parameters(), None)
-        batch = first.rows(0, 1)
-        if parameter is not None:
-            batch = batch.to(parameter.device)
-        was = self.model.training
-        answers = answers_of(self.model.eval(), batch)
-        self.model.train(was)
-        by_step = 3 if self._kind in ("step-classification", "step-regression", "next-step") else 2
-        if answers.ndim != by_step:
-            expected = "answers (batch, steps, K)" if by_step == 3 else "answers (batch, K)"
-            got = f"shape {tuple(answers.shape)}"
-            raise InputError(f"model of a {self._kind}", expected=expected, got=got)
-        return int(answers.shape[-1]), batch.labels.is_floating_point()
+        outputs = answers_of_first(self.model, first, self._kind)
+        return outputs, first.labels.is_floating_point()
 
     def _class_weights(self, outputs: int) -> NDArray[np.float64] | None:
         given = self._weights

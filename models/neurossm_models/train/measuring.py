@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from neurossm.errors import FormatError
+from neurossm.errors import FormatError, InputError
+from neurossm_models.data.labels import EVERY_STEP
 from neurossm_models.network import Network, Recording
 from neurossm_models.tasks import Scorer, Scores
 from neurossm_models.tasks.losses import Loss
@@ -167,6 +168,34 @@ def answers_of(model: nn.Module, batch: Batch) -> Tensor:
     answers: Tensor = model(batch.x, *more)
     real = batch.labels.is_floating_point()
     return answers[..., None] if real and answers.ndim == batch.labels.ndim - 1 else answers
+
+
+@torch.no_grad()
+def answers_of_first(model: nn.Module, batch: Batch, kind: str) -> int:
+    """Return how many numbers a model answers; one sequence in eval mode is tried, where it is.
+
+    Raises
+    ------
+    InputError
+        If it fails, or its answers are not (batch, K), or (batch, steps, K) at every step.
+    """
+    where, axes = f"module {type(model).__name__}", 3 if kind in EVERY_STEP else 2
+    first = batch.rows(0, 1).to(device_at(model))
+    was_training = model.training
+    try:
+        answers = answers_of(model.eval(), first)
+    except Exception as error:  # whatever its code raises
+        expected = f"a forward that takes {tuple(first.x.shape)}"
+        got = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        raise InputError(where, expected=expected, got=got) from error
+    finally:
+        model.train(was_training)
+    shape = getattr(answers, "shape", None)
+    if shape is None or len(shape) != axes or (axes == 3 and shape[1] != first.labels.shape[1]):
+        expected = "answers (batch, steps, K)" if axes == 3 else "answers (batch, K)"
+        got = type(answers).__name__ if shape is None else f"shape {tuple(shape)}"
+        raise InputError(f"{where} for a {kind}", expected=expected, got=got)
+    return int(shape[-1])
 
 
 def records(model: nn.Module) -> bool:

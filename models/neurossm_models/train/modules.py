@@ -69,7 +69,12 @@ def built(config: ModuleConfig, facts: Task) -> nn.Module:
     except (TypeError, ValueError) as error:
         where = f"recipe [model.arguments] of {config.module}"
         raise InputError(where, expected="what it takes", got=str(error)) from None
-    module = function(**given)
+    try:
+        module = function(**given)
+    except Exception as error:  # whatever its code raises
+        got = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        where = f"model module {config.module!r}"
+        raise InputError(where, expected="a function that makes the module", got=got) from error
     if not isinstance(module, nn.Module):
         expected, got = "a torch.nn.Module", type(module).__name__
         raise InputError(f"model module {config.module!r}", expected=expected, got=got)

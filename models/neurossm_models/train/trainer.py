@@ -10,7 +10,7 @@ from torch import nn
 
 from neurossm.errors import InputError
 from neurossm_models.data.dataset import Dataset
-from neurossm_models.data.labels import EVERY_STEP
+from neurossm_models.data.labels import CLASSIFICATION, EVERY_STEP, STEP_CLASSIFICATION
 from neurossm_models.data.registry import load
 from neurossm_models.data.task import Task, task
 from neurossm_models.network import Network
@@ -19,7 +19,7 @@ from neurossm_models.tasks.scores import main_of
 from neurossm_models.train.batches import Batch, ahead, batch_of, takes_lengths
 from neurossm_models.train.evaluation import load_model, load_same, tally_of
 from neurossm_models.train.loop import Loop
-from neurossm_models.train.measuring import Evaluation, Tally
+from neurossm_models.train.measuring import Evaluation, Tally, answers_of_first
 from neurossm_models.train.modules import ModuleConfig, built
 from neurossm_models.train.parallel import Group
 from neurossm_models.train.recipe import Recipe, check_fits
@@ -51,6 +51,8 @@ class RecipeTrainer(Loop):
         self.facts = task(recipe.data.name) if facts is None else facts
         self.data, self.held_out = split_data(recipe, facts)
         model = network_of(recipe, self.facts)
+        if isinstance(recipe.model, ModuleConfig):
+            _check_answers(model, self.data, self.facts)
         config, data = recipe.train, self.data
         weights = None
         if config.class_weights == "balanced":
@@ -100,6 +102,14 @@ class RecipeTrainer(Loop):
                 return None
             part = part.select(own)
         return tally_of(self.model, part, self.facts, workers=self.config.workers)
+
+
+def _check_answers(model: nn.Module, data: Dataset, facts: Task) -> None:
+    outputs = answers_of_first(model, batch_of(data.take(slice(1))), data.kind)
+    more = data.kind in (CLASSIFICATION, STEP_CLASSIFICATION) and outputs > facts.classes
+    if outputs != facts.classes and not more:
+        where = f"module {type(model).__name__} for a {data.kind}"
+        raise InputError(where, expected=f"{facts.classes} numbers an answer", got=str(outputs))
 
 
 def network_of(recipe: Recipe, facts: Task) -> nn.Module:

@@ -44,6 +44,18 @@ def build(in_features, classes, width=8):
 
 def wrong(in_features):
     return "no module"
+
+
+def broken():
+    return {}["x"]
+
+
+def narrow():
+    return Levels(1, 3, 4)
+
+
+def fewer():
+    return Levels(2, 1, 4)
 '''
 
 
@@ -110,11 +122,14 @@ def test_padding_that_a_module_sees_is_said(here):
     ("module", "arguments", "says"),
     [
         ("none.py:build", "", "'none.py:build': expected a file of Python, got none there; give"),
-        ("my_model.py:biuld", "", "expected a function 'biuld', got Levels, build, wrong"),
+        ("my_model.py:biuld", "", "expected a function 'biuld', got Levels, broken, build, fewer"),
         ("my_model.py", "", "expected 'file.py:function' or 'package.module:function'"),
         ("my_model.py:wrong", "", "expected a torch.nn.Module, got str"),
         ("my_model.py:build", "wdith = 3", "expected what it takes, got got an unexpected keyword"),
         ("no.such.module:build", "", "expected a module that can be imported, got ModuleNotFound"),
+        ("my_model.py:broken", "", "expected a function that makes the module, got KeyError: 'x'"),
+        ("my_model.py:narrow", "", "forward that takes (1, 9, 2), got RuntimeError: mat1 and mat2"),
+        ("my_model.py:fewer", "", "module Levels for a classification: expected 3 numbers an answ"),
     ],
 )
 def test_a_module_that_cannot_be_made_is_said_in_a_line(here, module, arguments, says):
