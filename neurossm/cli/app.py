@@ -35,6 +35,7 @@ from neurossm.cli import (
     train,
     verify,
 )
+from neurossm.cli.console import Stopped, documents_alone
 from neurossm.cli.paths import Commands
 from neurossm.errors import NeurossmError
 from neurossm.extras import missing
@@ -124,11 +125,14 @@ def _terminated_cleanly() -> Iterator[list[int]]:
 def _status(argv: list[str], came: list[int] | None = None) -> int:
     """Run a command and return its exit status; `came` tells whether SIGTERM did."""
     try:
-        status = int(app(args=argv, prog_name="neurossm", standalone_mode=False) or 0)
+        with documents_alone("--json" in argv):
+            status = int(app(args=argv, prog_name="neurossm", standalone_mode=False) or 0)
         if status == 130:  # what typer makes of Ctrl-C, without a word
             return _interrupted(argv, came)
         sys.stdout.flush()  # a reader that has gone is noticed here, not at exit
         return status
+    except Stopped:
+        return 128 + signal.SIGTERM if came else 130
     except NeurossmError as error:
         return _fail(str(error), argv, error.exit_status)
     except typer.TyperException as error:

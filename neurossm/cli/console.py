@@ -6,8 +6,8 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Annotated, Any
+from contextlib import contextmanager, redirect_stdout
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -32,6 +32,33 @@ GRAMMAR = (
 DATA = typer.Option(help=GRAMMAR)
 CALIBRATION = typer.Option(help=f"Data that sets the ranges: {GRAMMAR}")
 SECONDS_BETWEEN_LINES = 10.0
+_alone: list[TextIO] = []  # where documents go while everything else is kept off stdout
+
+
+class Stopped(Exception):
+    """A command was interrupted, has kept what it did, and said so."""
+
+
+@contextmanager
+def documents_alone(asked: bool) -> Iterator[None]:
+    """Within this, stdout has the document alone: what else is printed goes to stderr.
+
+    Data and networks of the user's are code, which may print.
+    """
+    if not asked:
+        yield
+        return
+    _alone.append(sys.stdout)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _alone.pop()
+
+
+def print_document(document: dict[str, Any]) -> None:
+    """Print a JSON document on stdout."""
+    print(json.dumps(document, indent=2, allow_nan=False), file=_alone[-1] if _alone else None)
 
 
 class Console:
@@ -71,7 +98,7 @@ class Console:
     def document(self, document: dict[str, Any]) -> None:
         """Print the JSON document, where it was asked for."""
         if self.as_json:
-            print(json.dumps(document, indent=2, allow_nan=False))
+            print_document(document)
 
     def table(
         self,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm.cli.console import Console, JsonOption
+from neurossm.cli.console import Console, JsonOption, Stopped
 from neurossm.cli.finetuning import CALIBRATION_SAMPLES, finetune_changes, make_twin
 from neurossm.cli.paths import READS_DATA, READS_RECIPE, READS_RUN, Arguments, Writes
 from neurossm.cli.quantizing import pole_width
@@ -92,6 +92,8 @@ def train(
         + (", the network it started from" if tuned and not result.best_epoch else "")
     )
     console.say(f"run folder: {result.run}")
+    if not result.finished:
+        raise Stopped
 
 
 def _reached(result: TrainResult) -> str:

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from neurossm.errors import InputError
-from neurossm_converters.from_torch.traced.frames import raised_at
+from neurossm.foreign import running
+from neurossm_converters.from_torch.traced.frames import UNKNOWN, raised_at
 
 
 def build_module(spec: str, weights: str | Path | None = None) -> nn.Module:
@@ -50,10 +51,10 @@ def build_module(spec: str, weights: str | Path | None = None) -> nn.Module:
                          remedy=f"there are: {', '.join(names)}" if names else "")  # fmt: skip
     try:
         model = function()
-    except Exception as error:
-        raise InputError(f"module {spec!r} at {raised_at(error)}", expected="a function without"
-                         " arguments that builds the module",
-                         got=f"{type(error).__name__}: {error}") from error  # fmt: skip
+    except (Exception, SystemExit) as error:
+        with running(f"module {spec!r}{_place(error)}",
+                     "a function without arguments that builds the module"):  # fmt: skip
+            raise
     if not isinstance(model, nn.Module):
         raise InputError(f"module {spec!r}", expected="an nn.Module", got=type(model).__name__,
                          remedy="return the module from the function")  # fmt: skip
@@ -95,14 +96,20 @@ def _loaded(path: Path) -> ModuleType:
     sys.modules[path.stem] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise InputError(f"file {str(path)!r} at {raised_at(error)}", expected="Python that runs",
-                         got=f"{type(error).__name__}: {error}") from error  # fmt: skip
+    except (Exception, SystemExit) as error:
+        with running(f"file {str(path)!r}{_place(error)}", "Python that runs"):
+            raise
     finally:
         sys.path.remove(folder)
         if before is not None:
             sys.modules[path.stem] = before
     return module
+
+
+def _place(error: BaseException) -> str:
+    """Return where in the user's files an error was raised; empty where in none."""
+    place = raised_at(error)
+    return "" if place == UNKNOWN else f" at {place}"
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:

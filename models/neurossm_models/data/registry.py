@@ -128,7 +128,8 @@ def load(
     if count is None:
         return dataset
     if count > len(dataset):
-        raise InputError(f"data {spec!r}", expected=f"at most {len(dataset)}", got=str(count))
+        raise InputError(f"data {spec!r}", expected=f"at most {len(dataset)}", got=str(count),
+                         remedy="leave the count out to take them all")  # fmt: skip
     return dataset.take(slice(count))
 
 

@@ -40,7 +40,7 @@ def border_values(rows: int, length: int, refractory: bool) -> int:
     return -(-rows // LANES) * -(-length // BLOCK) * states * LANES
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")  # a threshold that training drove to 0
 def _begin(work, first, rows, theta, tau, rho, kappa):
     batch = rows // len(theta)
     work[:] = _ZERO

@@ -15,6 +15,7 @@ from typing import Any
 from torch import nn
 
 from neurossm.errors import InputError
+from neurossm.foreign import running
 from neurossm_models.data.task import Task
 
 # what a function may ask for by the name of its argument: facts of the data
@@ -69,12 +70,8 @@ def built(config: ModuleConfig, facts: Task) -> nn.Module:
     except (TypeError, ValueError) as error:
         where = f"recipe [model.arguments] of {config.module}"
         raise InputError(where, expected="what it takes", got=str(error)) from None
-    try:
+    with running(f"model module {config.module!r}", "a function that makes the module"):
         module = function(**given)
-    except Exception as error:  # whatever its code raises
-        got = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        where = f"model module {config.module!r}"
-        raise InputError(where, expected="a function that makes the module", got=got) from error
     if not isinstance(module, nn.Module):
         expected, got = "a torch.nn.Module", type(module).__name__
         raise InputError(f"model module {config.module!r}", expected=expected, got=got)
@@ -99,11 +96,8 @@ def function_of(where: str, name: str) -> Callable[..., Any]:
             raise InputError(where, expected="a file of Python", got="none there", remedy=remedy)
         module = _of_file(where, Path(place))
     else:
-        try:
+        with running(where, "a module that can be imported"):
             module = importlib.import_module(place)
-        except Exception as error:  # whatever its code raises
-            got = f"{type(error).__name__}: {error}"
-            raise InputError(where, expected="a module that can be imported", got=got) from None
     found = getattr(module, function, None)
     if not callable(found):
         names = sorted(key for key, value in vars(module).items()
@@ -122,10 +116,8 @@ def _of_file(where: str, path: Path) -> ModuleType:
     sys.path.insert(0, folder)
     sys.modules[path.stem] = module  # dataclasses look themselves up there
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever its code raises
-        got = f"{type(error).__name__}: {error}"
-        raise InputError(where, expected="a file that can be run", got=got) from None
+        with running(where, "a file that can be run"):
+            spec.loader.exec_module(module)
     finally:
         sys.path.remove(folder)
         if before is not None:

@@ -14,6 +14,7 @@ from neurossm.errors import InputError
 from neurossm_models.arguments import check_path
 from neurossm_models.config import FAMILIES, NetworkConfig, check_choice, nearest
 from neurossm_models.data.dataset import Dataset
+from neurossm_models.data.labels import MULTILABEL
 from neurossm_models.data.task import Task, task
 from neurossm_models.train.finetune_config import FinetuneConfig
 from neurossm_models.train.fitting import asked_of_network, check_facts
@@ -115,7 +116,9 @@ def check_fits(recipe: Recipe, dataset: Dataset) -> None:
     """Raise `InputError` if this copy of the data has tokens or labels that the network lacks."""
     if isinstance(recipe.model, ModuleConfig) or dataset.labels.dtype.kind == "f":
         return
-    needed = {"vocabulary": dataset.vocabulary, "classes": int(dataset.labels.max()) + 1}
+    several = dataset.kind == MULTILABEL
+    classes = dataset.labels.shape[-1] if several else int(dataset.labels.max()) + 1
+    needed = {"vocabulary": dataset.vocabulary, "classes": classes}
     for key, least in needed.items():
         have = getattr(recipe.model, key)
         if have < least:

@@ -87,7 +87,7 @@ def test_what_cannot_be_cut_is_refused():
         learn(from_arrays(X, np.arange(20) % 2), by="group")
     with pytest.raises(InputError, match="by=none or by=group"):
         learn(from_arrays(X, np.zeros(20)), by="label")
-    with pytest.raises(InputError, match="at least 3 groups, got 2"):
+    with pytest.raises(InputError, match="at least 3 groups, one a part, got 2"):
         learn(from_arrays(X, np.arange(20) % 2, groups=np.arange(20) % 2))
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-_HERE, _TORCH = str(Path(__file__).parent), str(Path(torch.__file__).parent)
+UNKNOWN = "an unknown place"
+_HERE, _TORCH = str(Path(__file__).parents[2]), str(Path(torch.__file__).parent)
 
 
 def user_frame() -> str:
@@ -23,7 +24,7 @@ def user_frame() -> str:
 
 def raised_at(error: BaseException) -> str:
     """Return file and line of the innermost frame of an error outside PyTorch and this package."""
-    found, trace = "an unknown place", error.__traceback__
+    found, trace = UNKNOWN, error.__traceback__
     while trace is not None:
         name = trace.tb_frame.f_code.co_filename
         if not name.startswith((_HERE, _TORCH, "<")):

@@ -156,7 +156,8 @@ def _one(
         raise InputError(where, expected="finite real numbers", got="none, or others")
     shape = numbers.shape[2:]
     most = max(2, min(MOST_SAMPLES, MANY_STEPS // max(numbers.shape[1], 1)))
-    flat = numbers.reshape(*numbers.shape[:2], -1)[:most]
+    every = numbers.reshape(*numbers.shape[:2], -1)
+    flat = every[:most]
     if len(flat) == 1:
         flat = np.concatenate([flat, flat[:, ::-1]])  # batch and time are told apart by two
     if flat.shape[1] < 2:
@@ -168,7 +169,7 @@ def _one(
                      True, tensor.dtype)  # fmt: skip
     bits = BITS if bits is None else bits
     zero = _offset(where, offset, flat.shape[2])
-    factors = _scale(where, scale, flat - zero, bits)
+    factors = _scale(where, scale, every - zero, bits)  # all of the example has to fit
     integers, _ = Scaling(factors, zero, factors, bits).to_integers(flat)
     return Given(name, letters, shape, integers.astype(np.int64), factors, zero, bits, False,
                  torch.float64)  # fmt: skip

@@ -97,7 +97,7 @@ class Recorder:
                 result = forward(**followed) if by_name else forward(*followed.values())
         except NeurossmError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise GraphError(
                 f"model at {raised_at(error)}",
                 expected="a forward that runs on the example",

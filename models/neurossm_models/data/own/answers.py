@@ -22,6 +22,7 @@ from neurossm_models.data.labels import (
     STEP_CLASSIFICATION,
     STEP_REGRESSION,
 )
+from neurossm_models.data.own.ragged import numbers
 from neurossm_models.data.own.source import Part
 
 NO_LABEL = ("", "?", "nan", "NaN")
@@ -123,21 +124,46 @@ def encoded(
     found = _indices(where, labels, names, remedy, positions)
     if kind == STEP_CLASSIFICATION and found.ndim == 3 and found.shape[2] == 1:
         found = found[:, :, 0]
+    if kind == MULTILABEL and found.ndim == 1:
+        found = found[:, None]
     wanted = {CLASSIFICATION: 1, STEP_CLASSIFICATION: 2, MULTILABEL: 2}[kind]
     if found.ndim != wanted:
-        expected = f"{wanted} axes for the task {kind}"
+        axes = ("(samples,)", "(samples, steps or labels)")[wanted - 1]
+        expected = f"shape {axes} for the task {kind}"
         raise InputError(f"{where}: labels", expected=expected, got=f"shape {labels.shape}")
     if kind == MULTILABEL:
         if classes and found.shape[1] != classes:
             raise InputError(f"{where}: labels", expected=f"{classes} labels a sequence",
                              got=str(found.shape[1]))  # fmt: skip
         return found
-    beyond = np.argwhere(found >= classes) if classes else np.empty((0, 1), int)
-    if len(beyond):
-        at = tuple(int(index) for index in beyond[0])
+    wrong = np.argwhere((found < NOTHING) | (found >= classes) if classes else found < NOTHING)
+    if len(wrong):
+        at = tuple(int(index) for index in wrong[0])
         label = f"{where}: label of sample {positions[at[0]]}"
-        raise InputError(label, expected=f"0 to {classes - 1}", got=str(found[at]), remedy=remedy)
+        expected = f"0 to {classes - 1}" if classes else "0 or more"
+        below = found[at] < NOTHING
+        raise InputError(label, expected=f"{expected} (-1: none)" if below else expected,
+                         got=str(found[at]), remedy="" if below else remedy)  # fmt: skip
     return found
+
+
+def check_classes(where: str, labels: NDArray[Any] | None) -> None:
+    """Raise `InputError` for real numbers that are not all whole: no classes."""
+    if labels is None or labels.dtype.kind != "f":
+        return
+    odd = labels[~np.isnan(labels) & ((labels != np.trunc(labels)) | np.isinf(labels))]
+    if len(odd):
+        got = f"{float(odd[0]):g}" if np.isfinite(odd[0]) else "infinity"
+        raise InputError(f"{where}: labels", expected="classes as integers or texts", got=got,
+                         remedy="say the task regression if these are quantities")  # fmt: skip
+
+
+def _native(where: str, labels: NDArray[Any]) -> NDArray[np.int64]:
+    """Return integers of any width and byte order as one type, which PyTorch takes as well."""
+    if labels.dtype.kind == "u" and labels.size and int(labels.max()) > np.iinfo(np.int64).max:
+        expected = f"at most {np.iinfo(np.int64).max}"
+        raise InputError(f"{where}: labels", expected=expected, got=str(labels.max()))
+    return labels.astype(np.int64)
 
 
 def _indices(
@@ -147,16 +173,10 @@ def _indices(
     if labels.dtype.kind == "b":
         return labels.view(np.uint8)
     if labels.dtype.kind in "iu":
-        return labels
+        return _native(where, labels)
     if labels.dtype.kind == "f":
-        none = np.isnan(labels)
-        whole = np.where(none, NOTHING, labels)
-        if np.any(whole != np.trunc(whole)) or np.any(np.isinf(whole)):
-            odd = whole[whole != np.trunc(whole)]
-            got = f"{float(odd[0]):g}" if len(odd) else "infinity"
-            raise InputError(f"{where}: labels", expected="classes as integers or texts", got=got,
-                             remedy="say the task regression if these are quantities")  # fmt: skip
-        return whole.astype(np.int64)
+        check_classes(where, labels)
+        return np.where(np.isnan(labels), NOTHING, labels).astype(np.int64)
     if labels.dtype.kind != "U":
         got = str(labels.dtype)
         raise InputError(f"{where}: labels", expected="integers, real numbers or texts", got=got)
@@ -212,7 +232,7 @@ def _clean(labels: NDArray[Any]) -> NDArray[Any]:
 def _whole(text: str) -> str:
     """Return ``1`` of ``1.0``, and any other text as it is."""
     try:
-        number = float(text)
+        number = float(numbers([text])[0])
     except ValueError:
         return text
     return str(int(number)) if np.isfinite(number) and number == int(number) else text
@@ -225,7 +245,7 @@ def _numbers(labels: NDArray[Any]) -> str:
         if text in NO_LABEL:
             continue
         try:
-            number = float(text)
+            number = float(numbers([str(text)])[0])
         except ValueError:
             return ""
         if not np.isfinite(number):

@@ -42,7 +42,8 @@ def read(path: Path) -> OwnSource:
         with path.open(encoding="utf-8") as file:
             rows, meta = arff.loadarff(file)
     except (arff.ArffError, ValueError, StopIteration, OSError, IndexError, KeyError) as error:
-        got = str(error) or type(error).__name__
+        ended = isinstance(error, StopIteration)  # SciPy's way to say that no line is left
+        got = "no line @data" if ended else str(error) or type(error).__name__
         raise FormatError(str(path), expected="an .arff file", got=got) from None
     names, types = meta.names(), meta.types()
     if not names or not len(rows):

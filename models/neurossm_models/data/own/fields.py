@@ -73,7 +73,7 @@ def assembled(name: str, where: str, found: Mapping[str, Any]) -> OwnSource:
         parts[part] = Part(with_channels(where, inputs), **more)
     order = [part for part in (WHOLE, *PARTS) if part in parts]
     vocabulary = _number(where, found, "vocabulary")
-    if vocabulary is not None and (vocabulary < 0 or vocabulary != int(vocabulary)):
+    if vocabulary is not None and not (vocabulary >= 0 and vocabulary.is_integer()):
         raise FormatError(
             f"{where}: vocabulary", expected="a number of tokens", got=f"{vocabulary:g}"
         )
@@ -94,7 +94,10 @@ def _number(where: str, found: Mapping[str, Any], name: str) -> float | None:
     if value.ndim or value.dtype.kind not in "iuf":
         got = f"{value.dtype} of shape {value.shape}"
         raise FormatError(f"{where}: {name}", expected="one number", got=got)
-    return float(value)
+    number = float(value)
+    if name != "vocabulary" and not 0 < number < float("inf"):
+        raise FormatError(f"{where}: {name}", expected="a finite number above 0", got=f"{number:g}")
+    return number
 
 
 def _text(where: str, found: Mapping[str, Any], name: str) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from neurossm.errors import InputError
+from neurossm.foreign import running
 from neurossm_models.data.own.fields import assembled
 from neurossm_models.data.own.folder import combined
 from neurossm_models.data.own.memory import from_arrays, from_torch_dataset, plain_array
@@ -54,13 +55,8 @@ def _name(where: str) -> str:
 
 
 def _function(where: str, module: str, name: str) -> Callable[..., Any]:
-    try:
+    with running(where, "a module that can be imported"):
         loaded = _from_file(Path(module)) if module.endswith(".py") else _imported(module)
-    except InputError:
-        raise
-    except Exception as error:
-        got = f"{type(error).__name__}: {error}"
-        raise InputError(where, expected="a module that can be imported", got=got) from error
     function = getattr(loaded, name, None)
     if not callable(function):
         known = [key for key, value in vars(loaded).items() if inspect.isfunction(value)]
@@ -99,11 +95,8 @@ def _arguments(function: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def _called(where: str, function: Callable[..., Any], **arguments: str) -> Any:
-    try:
+    with running(where, "a function that returns data"):
         return function(**arguments)
-    except Exception as error:
-        got = f"{type(error).__name__}: {error}"
-        raise InputError(where, expected="a function that returns data", got=got) from error
 
 
 def _source(where: str, value: Any) -> OwnSource:

@@ -25,11 +25,14 @@ from neurossm_models.data.own.opening import opened
 from neurossm_models.data.own.parts import resolved, samples_of
 from neurossm_models.data.own.scale import AUTO, NORMALIZE, PER_CHANNEL, STANDARD, scaling_of
 from neurossm_models.data.own.source import OwnSource
-from neurossm_models.data.own.spec import TRAIN
+from neurossm_models.data.own.spec import ALL_OF_THEM, TRAIN
 from neurossm_models.data.own.split import SplitRule
 from neurossm_models.data.own.statistics import Statistics, statistics_of
 from neurossm_models.data.own.values import inside
 from neurossm_models.data.task import Task
+
+FEW_CLASSES = 256  # as many outputs cost little, used or not
+SPARSE = 8  # times as many numbers as classes that occur are no numbering
 
 
 def learn(
@@ -91,7 +94,7 @@ def learn(
     part, positions = samples_of(source, TRAIN, rule, kind)
     if asked.count is not None and asked.count > len(positions):
         got, expected = str(asked.count), f"at most {len(positions)} for training"
-        raise InputError(f"data {asked.text!r}", expected=expected, got=got)
+        raise InputError(f"data {asked.text!r}", expected=expected, got=got, remedy=ALL_OF_THEM)
     positions = positions[: asked.count]
     names = class_names_of(kind, part.labels, source.class_names)
     every = np.arange(len(part))  # labels say what is asked, whichever sample has them
@@ -153,18 +156,34 @@ def _classes(
     """Return how many channels an answer has."""
     if kind == NEXT_STEP:
         return source.vocabulary or source.features
-    if names:
+    if names and kind not in CLASSES:
         return len(names)
     if labels is None:
         raise InputError(f"data {source.where!r}", expected="labels", got="none",
-                         remedy="add labels, or say the task next-step")  # fmt: skip
+                         remedy="add labels (to a table a column that is called label), or say the"
+                         " task next-step")  # fmt: skip
     if kind in CLASSES:
-        found = int(labels.max()) + 1
+        found = len(names) or int(labels.max()) + 1
         if found < 2:
             got = "labels of none" if not found else "one"
             raise InputError(f"data {source.where!r}", expected="at least 2 classes", got=got)
+        if not names:
+            _check_numbered(source, labels, found)
         return found
     return int(labels.shape[-1])
+
+
+def _check_numbered(source: OwnSource, labels: NDArray[Any], classes: int) -> None:
+    """Refuse numbers that name something (years, keys): each up to the largest is an output."""
+    if classes <= FEW_CLASSES:
+        return
+    there = np.count_nonzero(np.unique(labels) >= 0)
+    if SPARSE * there < classes:
+        raise InputError(
+            f"data {source.where!r}: labels", expected="classes that are numbered from 0",
+            got=f"{there} of 0 to {classes - 1}",
+            remedy="number them anew, or give them as texts: labels.astype(str)",
+        )  # fmt: skip
 
 
 def _target(

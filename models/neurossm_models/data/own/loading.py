@@ -16,18 +16,19 @@ from neurossm.fixed import Scaling, whole_numbers
 from neurossm.fixed.scaling import MOST_BITS
 from neurossm_models.arguments import check_number
 from neurossm_models.data.dataset import Dataset
-from neurossm_models.data.own.answers import class_names_of, encoded, kind_of_labels
+from neurossm_models.data.own.answers import CLASSES, check_classes, class_names_of, encoded, kind_of_labels
 from neurossm_models.data.own.joined import joined
 from neurossm_models.data.own.learning import common_scale
 from neurossm_models.data.own.opening import opened
 from neurossm_models.data.own.parts import samples_of
-from neurossm_models.data.own.source import OwnSource, Part
-from neurossm_models.data.own.spec import ALL, PARTS
+from neurossm_models.data.own.source import WHOLE, OwnSource, Part
+from neurossm_models.data.own.spec import ALL, ALL_OF_THEM, PARTS, TRAIN
 from neurossm_models.data.own.split import SplitRule, parse_split
 from neurossm_models.data.own.values import Valid, pieces
 from neurossm_models.data.rows import Integers, Rows
 from neurossm_models.data.task import Task
 
+AS_TRAINED = "and train on it, or give these samples no label (-1, an empty text)"
 IN_UNITS = (
     "divide by the unit of the network's input and round: numpy.rint(values / unit).astype(int)"
 )
@@ -85,7 +86,8 @@ def load_own(
     if asked.count is not None:
         if asked.count > len(positions):
             expected = f"at most {len(positions)}"
-            raise InputError(f"data {asked.text!r}", expected=expected, got=str(asked.count))
+            raise InputError(f"data {asked.text!r}", expected=expected, got=str(asked.count),
+                             remedy=ALL_OF_THEM)  # fmt: skip
         positions = positions[: asked.count]
     scale = source.scale if source.scale is not None else 1.0 if unit is None else unit
     check_number("unit", scale)
@@ -98,7 +100,9 @@ def load_own(
         names, classes, tokens = facts.class_names, facts.classes, facts.vocabulary
         rows, scaling = _by_facts(source, part, facts), facts.scaling
         scale = common_scale(scaling) if scaling is not None else facts.scale
-    labels = encoded(source.where, kind, part, names, classes, source.remedy, positions)
+    named = facts is not None and "class_names" in source.remedy
+    remedy = f"{source.remedy} {AS_TRAINED}" if named else source.remedy
+    labels = encoded(source.where, kind, part, names, classes, remedy, positions)
     whole = Dataset(
         name=source.name, split=split, rows=rows, scale=scale,
         labels=None,  # type: ignore[arg-type]
@@ -126,6 +130,9 @@ def _chosen(
     if split not in PARTS:
         raise InputError(f"data {text!r}", expected=" | ".join((*PARTS, ALL)), got=repr(split))
     said = "" if facts is None else facts.split
+    base = source.parts.get(WHOLE) or source.parts.get(TRAIN)
+    if kind in CLASSES and base is not None:
+        check_classes(source.where, base.labels)  # before they say how parts are cut
     return samples_of(source, split, parse_split(said) if said else SplitRule(), kind)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import FormatError, InputError
-from neurossm_models.data.own.ragged import numbers_of, padded
+from neurossm_models.data.own.ragged import numbers, numbers_of, padded
 from neurossm_models.data.own.source import WHOLE, OwnSource, Part
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def read_long(
 def _numbers(table: Table, column: int) -> NDArray[np.float64]:
     cells = [row[column] for row in table.rows]
     try:
-        found = np.array(cells, dtype=np.float64)
+        found = numbers(cells)
     except ValueError:
         found = np.array([numbers_of(table.where(row), [cell], column + 1)[0]
                           for row, cell in enumerate(cells)])  # fmt: skip

@@ -43,6 +43,16 @@ def resolved(source: OwnSource, rule: SplitRule, kind: str) -> SplitRule:
     )
 
 
+def _remedy(split: str, rule: SplitRule) -> str:
+    """Return what gives a part samples: its share, or cutting without regard to classes."""
+    if split == TRAIN:
+        return "lower the fractions of valid and test"
+    raised = f"raise the fraction of {split}, in a recipe data.{split}"
+    if rule.by == BY_LABEL and getattr(rule, split):
+        return f"{raised}, or where classes have one sample cut by none, data.split_by=none"
+    return raised
+
+
 def samples_of(source: OwnSource, split: str, rule: SplitRule, kind: str) -> tuple[Part, Positions]:
     """Return the part that holds the samples of a split, and where they are in it.
 
@@ -73,7 +83,7 @@ def samples_of(source: OwnSource, split: str, rule: SplitRule, kind: str) -> tup
     positions = cut(own, len(base), labels, base.groups)[split]
     if not len(positions):
         got = f"none of {len(base)} by the rule {own.text}"
-        remedy = f"raise the fraction of {split}" if split != TRAIN else ""
+        remedy = _remedy(split, own)
         where = f"part {split!r} of data {source.where!r}"
         raise InputError(where, expected="samples", got=got, remedy=remedy)
     return base, positions

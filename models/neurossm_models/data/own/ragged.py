@@ -64,6 +64,13 @@ def text_lines(path: Path, kind: str) -> Iterator[tuple[int, str]]:
         raise FormatError(str(path), expected="a readable file", got=got) from None
 
 
+def numbers(cells: Sequence[str]) -> NDArray[np.float64]:
+    """Return the numbers that cells are; `ValueError` where one is none, such as ``1_0``."""
+    if any("_" in cell for cell in cells):  # which Python and NumPy allow among digits
+        raise ValueError("an underscore")
+    return np.array(cells, dtype=np.float64)
+
+
 def numbers_of(where: str, cells: Sequence[str], first_column: int = 1) -> NDArray[np.float64]:
     """Return the numbers that cells are, nan where there is none (empty, ``?``, ``NaN``).
 
@@ -73,13 +80,13 @@ def numbers_of(where: str, cells: Sequence[str], first_column: int = 1) -> NDArr
         That names the column of the first cell that is no number.
     """
     try:
-        return np.array(cells, dtype=np.float64)
+        return numbers(cells)
     except ValueError:
         found = []
         for column, cell in enumerate(cells, start=first_column):
             text = cell.strip()
             try:
-                found.append(np.nan if text in ("", "?") else float(text))
+                found.append(np.nan if text in ("", "?") else float(numbers([text])[0]))
             except ValueError:
                 raise FormatError(f"{where}, column {column}", expected="a number",
                                   got=repr(cell)) from None  # fmt: skip

@@ -32,7 +32,8 @@ class Part:
     inputs
         Values ``(n, L, F)``: an array, or `Rows` that read them when they are asked for.
     labels
-        As they stand there: integers, real numbers, or texts; None: none.
+        As they stand there: integers, real numbers, or texts; None: none. A column ``(n, 1)`` of
+        integers or texts is ``(n,)``, unless sequences have one step.
     lengths
         Steps of each sequence that count; None: all L.
     groups
@@ -43,6 +44,12 @@ class Part:
     labels: NDArray[Any] | None = None
     lengths: NDArray[np.int64] | None = None
     groups: NDArray[Any] | None = None
+
+    def __post_init__(self) -> None:
+        labels = self.labels
+        column = labels is not None and labels.shape[1:] == (1,) and labels.dtype.kind in "biuU"
+        if labels is not None and column and self.inputs.shape[1] > 1:
+            object.__setattr__(self, "labels", labels[:, 0])
 
     def __len__(self) -> int:
         return int(self.inputs.shape[0])

@@ -15,6 +15,7 @@ PARTS = (TRAIN, VALID, TEST)
 SPLITS = (*PARTS, ALL)
 SUFFIXES = (".npz", ".h5", ".hdf5", ".npy", ".csv", ".tsv", ".ts", ".arff", ".txt")
 PYTHON, TONIC = "py", "tonic"
+ALL_OF_THEM = "leave the count out to take them all"
 _ENDING = "|".join(re.escape(suffix) for suffix in SUFFIXES)
 _FILE = re.compile(rf"(?P<path>.*?(?:{_ENDING}))(?::(?P<rest>.*))?", re.IGNORECASE | re.DOTALL)
 
@@ -48,7 +49,7 @@ def is_own(spec: object) -> bool:
     """Tell whether this names data of one's own rather than a registered data set.
 
     A path has a folder in it, an ending, or is there; a registered name alone is never a path, so
-    a folder of that name is written ``./NAME``.
+    a folder of that name is written ``./NAME``. An empty text names neither.
     """
     text = os.fspath(spec) if isinstance(spec, os.PathLike) else spec
     if not isinstance(text, str):
@@ -58,7 +59,10 @@ def is_own(spec: object) -> bool:
         return False
     if head in (PYTHON, TONIC) and ":" in text:
         return True
-    return "/" in head or os.sep in head or "." in head or Path(head).is_dir()
+    if "/" in head or os.sep in head or "." in head or Path(head).is_dir():
+        return True
+    path = _path_of(text)[0]
+    return ":" in path and Path(path).exists()  # a colon is part of its name
 
 
 def parse_own(spec: str | os.PathLike[str]) -> Spec:
@@ -83,7 +87,7 @@ def parse_own(spec: str | os.PathLike[str]) -> Spec:
 
 def _path_of(text: str) -> tuple[str, list[str]]:
     """Return the path in front, and what stands behind it."""
-    if Path(text).exists():
+    if text and Path(text).exists():
         return text, []
     found = _FILE.fullmatch(text)
     if found:

@@ -146,8 +146,9 @@ def _by_group(
     names, own, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     wanted = [(mark, part) for mark, part in ((1, rule.test), (2, rule.valid)) if part]
     if len(names) <= len(wanted):
-        raise InputError("split by group", expected=f"at least {len(wanted) + 1} groups",
-                         got=str(len(names)))  # fmt: skip
+        raise InputError("split by group", expected=f"at least {len(wanted) + 1} groups, one a"
+                         " part", got=str(len(names)), remedy="cut by label or none (in a recipe"
+                         " data.split_by=none), or fewer parts (data.test=0)")  # fmt: skip
     marks = np.zeros(len(names), np.int8)
     left = list(generator.permutation(len(names)))
     for index, (mark, fraction) in enumerate(wanted):

@@ -84,6 +84,10 @@ def statistics_of(
         low = np.minimum(low, flat.min(axis=0))
         high = np.maximum(high, flat.max(axis=0))
         count = total
+    if np.any((squares == 0) & (low < high)):
+        got = f"{float(np.abs(high[squares == 0]).max()):g}"
+        raise FormatError(f"{where}: inputs", expected="numbers that can be squared", got=got,
+                          remedy="give values in another unit")  # fmt: skip
     return Statistics(count, mean, np.sqrt(squares / count), low, high, whole)
 
 
