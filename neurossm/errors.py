@@ -23,8 +23,8 @@ class NeurossmError(ValueError):
 
     def __init__(self, where: str, *, expected: str = "", got: str = "", remedy: str = "") -> None:
         self.where, self.expected, self.got, self.remedy = where, expected, got, remedy
-        where, expected, remedy = (_line(part, _LONGEST) for part in (where, expected, remedy))
-        got = _line(got, _LONGEST_GOT)
+        where, expected, remedy = (one_line(part, _LONGEST) for part in (where, expected, remedy))
+        got = one_line(got, _LONGEST_GOT)
         parts = [f"expected {expected}" if expected else "", f"got {got}" if got else ""]
         body = ", ".join(part for part in parts if part)
         line = f"{where}: {body}" if body else where
@@ -57,8 +57,16 @@ class CheckFailed(NeurossmError):
     exit_status = 1
 
 
-def _line(text: str, longest: int) -> str:
-    """Return foreign text as one line that a terminal prints, and does not obey."""
+def one_line(text: str, longest: int = _LONGEST) -> str:
+    """Return foreign text as one line that a terminal prints, and does not obey.
+
+    Parameters
+    ----------
+    text
+        Of a file, a name, another program.
+    longest
+        Characters; what is longer ends in dots.
+    """
     line = " ".join(text[: 2 * longest].split())
     if not line.isprintable():
         line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)

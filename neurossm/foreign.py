@@ -29,7 +29,7 @@ def running(where: str, expected: str, remedy: str = "") -> Iterator[None]:
     except NeurossmError:
         raise
     except SystemExit as error:
-        got = f"sys.exit({'' if error.code is None else error.code!r})"
+        got = "sys.exit()" if error.code is None else f"sys.exit({error.code!r})"
         remedy = remedy or "keep a program under 'if __name__ == \"__main__\":'"
         raise InputError(where, expected=expected, got=got, remedy=remedy) from error
     except Exception as error:

@@ -12,7 +12,7 @@ from neurossm.cli.scoring import scored, scorer_of
 from neurossm.errors import InputError
 from neurossm.interface import Interface
 from neurossm.lengths import without_padding
-from neurossm.metrics.answers import answers, chosen
+from neurossm.metrics.answers import answers, chosen, task_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +50,7 @@ class FloatBeside:
                              remedy="give the file that `quantize` read")  # fmt: skip
         check_task(self._graph, data, console)
         self._scorer = scorer_of(self._graph, data)
-        self._task = Interface.of(self._graph).task
+        self._task = task_of(self._graph)
         self._equal = self._of = 0
 
     def __call__(self, start: int, part: Dataset, found: NDArray[np.float64]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from neurossm.errors import one_line
+
 if TYPE_CHECKING:
     from neurossm.fixed import Scaling
     from neurossm.graph import Graph
@@ -64,4 +66,4 @@ def names_text(names: tuple[str, ...]) -> str:
     if not names:
         return ""
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return f" ({', '.join(names[:LISTED])}{more})"
+    return f" ({', '.join(one_line(name) for name in names[:LISTED])}{more})"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neurossm.errors import InputError
+from neurossm.errors import InputError, one_line
 from neurossm.fixed.scaling import MOST_BITS
 from neurossm.interface import Interface
 
@@ -55,8 +55,9 @@ def load_data(spec: str, data_dir: str, graph: Graph | None = None) -> Dataset:
                              got=error.got, remedy=SPIKES) from None  # fmt: skip
         raise
     if data.class_names and not about.class_names and data.labeled:
+        names = ", ".join(one_line(name) for name in data.class_names[:LISTED])
         note(f"labels of data {data.name!r} are texts: the channels of the output are taken for"
-             f" {', '.join(data.class_names[:LISTED])}, in this order")  # fmt: skip
+             f" {names}, in this order")  # fmt: skip
     return data
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from neurossm.errors import InputError
 from neurossm.files import replacing, unwritable
 from neurossm.interface import EVERY_STEP, Interface
-from neurossm.metrics.answers import chosen
+from neurossm.metrics.answers import chosen, task_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,7 +46,7 @@ def writer_of(path: Path | None, graph: Graph) -> Iterator[Sequence[Watcher]]:
     try:
         with replacing(path, OPTION) as unfinished:
             if path.suffix == ".npz":
-                kept = _Kept(Interface.of(graph))
+                kept = _Kept(graph)
                 with _elsewhere():
                     yield (kept.take,)
                 kept.save(unfinished)
@@ -83,7 +83,7 @@ class _Table:
     begun: bool = False
 
     def __post_init__(self) -> None:
-        self._about = Interface.of(self.graph)
+        self._about, self._task = Interface.of(self.graph), task_of(self.graph)
         self._lines = csv.writer(self.file, lineterminator="\n")
 
     def write(self, start: int, part: Dataset, found: NDArray[np.float64]) -> None:
@@ -110,7 +110,7 @@ class _Table:
     def _rows(
         self, start: int, part: Dataset, found: NDArray[np.float64]
     ) -> Iterator[Iterable[object]]:
-        picked = chosen(self._about.task, found)
+        picked = chosen(self._task, found)
         for index, answer in enumerate(found):
             label = part.labels[index]
             if not self._by_step:
@@ -152,14 +152,14 @@ class _Table:
         return self._about.task in EVERY_STEP or self._about.readout == "every-step"
 
     def _chooses(self, channels: int) -> bool:
-        return chosen(self._about.task, np.zeros((1, channels))) is not None
+        return chosen(self._task, np.zeros((1, channels))) is not None
 
 
 class _Kept:
     """Arrays of an ``.npz`` file: they are in memory until all is done."""
 
-    def __init__(self, about: Interface) -> None:
-        self._about = about
+    def __init__(self, graph: Graph) -> None:
+        self._about, self._task = Interface.of(graph), task_of(graph)
         self._parts: list[tuple[NDArray[np.float64], NDArray[Any], NDArray[np.int64] | None]] = []
 
     def take(self, start: int, part: Dataset, found: NDArray[np.float64]) -> None:
@@ -172,7 +172,7 @@ class _Kept:
         arrays: dict[str, NDArray[Any]] = {
             "answers": found, "labels": np.concatenate([part[1] for part in self._parts]),
         }  # fmt: skip
-        picked = chosen(self._about.task, found)
+        picked = chosen(self._task, found)
         if picked is not None:
             arrays["predicted"] = picked
         lengths = [part[2] for part in self._parts if part[2] is not None]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurossm.cli.describing import names_text, scaling_text
-from neurossm.errors import InputError
+from neurossm.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from neurossm_models.data import Dataset, Task
@@ -27,6 +27,8 @@ class ShownData:
         What training would learn.
     parts
         Name of each part to its samples, as long as they need to be; none is in memory.
+    missing
+        Name of each other part to why there is none.
     listed
         Name of the part whose first samples are listed.
     columns, rows
@@ -35,6 +37,7 @@ class ShownData:
 
     facts: Task
     parts: dict[str, Dataset]
+    missing: dict[str, str]
     listed: str
     columns: tuple[str, ...]
     rows: tuple[tuple[object, ...], ...]
@@ -55,6 +58,7 @@ class ShownData:
         said = [f"{first.name}: {facts.kind}, {what}; {first.provenance}"]
         said += [f"{name}: {_extent(part)}{_classes(part, facts)}"
                  for name, part in self.parts.items()]  # fmt: skip
+        said += [f"{name}: none; {why}" for name, why in self.missing.items()]
         if facts.scaling is not None:
             said.append(f"scale: {scaling_text(facts.scaling)}")
         if facts.target is not None:
@@ -75,16 +79,16 @@ def shown_data(spec: str, task: str, samples: int, root: str | Path | None) -> S
     if not is_own(spec):
         data = load(spec, root)
         parts = {data.split: data}
-        return _listed(task_of(data.name), parts, samples)
+        return _listed(task_of(data.name), parts, {}, samples)
     source = _base(spec)
     facts = learn(source, task)
-    parts = {}
-    for name in ("train", "valid", "test"):
+    parts, missing = {"train": load(source, root, facts=facts, split="train")}, {}
+    for name in ("valid", "test"):
         try:
             parts[name] = load(source, root, facts=facts, split=name)
-        except InputError:  # a rule that cuts none, or nothing to cut it from
-            continue
-    return _listed(facts, parts, samples)
+        except InputError as error:  # a rule that cuts none, or samples that do not fit
+            missing[name] = str(error)
+    return _listed(facts, parts, missing, samples)
 
 
 def _base(spec: str) -> str:
@@ -95,12 +99,14 @@ def _base(spec: str) -> str:
     return f"{found.scheme}:{found.source}" if found.scheme else found.source
 
 
-def _listed(facts: Task, parts: dict[str, Dataset], samples: int) -> ShownData:
+def _listed(
+    facts: Task, parts: dict[str, Dataset], missing: dict[str, str], samples: int
+) -> ShownData:
     name, data = next(iter(parts.items()))
     part = data.take(slice(samples)) if samples else None
     rows = [] if part is None else [_row(part, k, facts) for k in range(len(part))]
     columns = ("sample", "steps", "label", "lowest", "highest", "first values")
-    return ShownData(facts, parts, name, columns, tuple(rows))
+    return ShownData(facts, parts, missing, name, columns, tuple(rows))
 
 
 def _row(part: Dataset, index: int, facts: Task) -> tuple[object, ...]:
@@ -126,10 +132,10 @@ def _label(label: Any, facts: Task) -> str:
 
 
 def _extent(part: Dataset) -> str:
-    if part.lengths is None:
-        return f"{len(part):,} samples of {part.shape[1]:,} steps"
-    low, high = int(part.lengths.min()), int(part.lengths.max())
-    return f"{len(part):,} samples of {low:,} to {high:,} steps"
+    lengths = [part.shape[1]] if part.lengths is None else part.lengths
+    low, high = int(np.min(lengths)), int(np.max(lengths))
+    steps = f"{low:,} step{'s' * (low != 1)}" if low == high else f"{low:,} to {high:,} steps"
+    return f"{len(part):,} sample{'s' * (len(part) != 1)} of {steps}"
 
 
 def _classes(part: Dataset, facts: Task) -> str:
@@ -142,7 +148,8 @@ def _classes(part: Dataset, facts: Task) -> str:
     if len(counts) > MOST_CLASSES:
         return f", {np.count_nonzero(counts)} of {len(counts)} classes"
     names = facts.class_names or [str(k) for k in range(len(counts))]
-    return "; " + ", ".join(f"{name} {n}" for name, n in zip(names, counts, strict=False))
+    shown = (f"{one_line(name)} {n}" for name, n in zip(names, counts, strict=False))
+    return "; " + ", ".join(shown)
 
 
 def shown_document(found: ShownData) -> dict[str, Any]:
@@ -164,5 +171,6 @@ def shown_document(found: ShownData) -> dict[str, Any]:
         "target": None if facts.target is None else facts.target.as_json(),
         "parts": {name: {"samples": len(part), "steps": part.shape[1]}
                   for name, part in found.parts.items()},
+        "missing": found.missing,
         "first": [dict(zip(found.columns, row, strict=True)) for row in found.rows],
     }  # fmt: skip

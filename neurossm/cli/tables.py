@@ -10,6 +10,8 @@ import textwrap
 from collections.abc import Sequence
 from itertools import zip_longest
 
+from neurossm.errors import one_line
+
 GAP = 2  # spaces between columns
 NARROWEST = 14  # characters, below which prose is not folded
 
@@ -22,7 +24,7 @@ def cell(value: object) -> str:
         return f"{value:.4g}"
     if isinstance(value, int):
         return f"{value:,}"
-    return str(value)
+    return one_line(str(value))
 
 
 def lay_out(

@@ -53,6 +53,12 @@ def answers(graph: Graph, trace: Trace) -> Reals:
     return found if about.target is None else about.target.to_values(found)
 
 
+def task_of(graph: Graph) -> str:
+    """Return what answers are of a graph's task: the next step of values is a regression."""
+    task = Interface.of(graph).task
+    return "step-regression" if task == "next-step" and not graph.vocabularies else task
+
+
 def sends_spikes(graph: Graph, output: str) -> bool:
     """Tell whether all that an output sends are spikes of neurons."""
     return all(isinstance(graph.nodes[source], SPIKING) for source in graph.sources[output])
@@ -61,7 +67,7 @@ def sends_spikes(graph: Graph, output: str) -> bool:
 def chosen(task: str, found: Reals) -> NDArray[Any] | None:
     """Return what answers choose: classes ``(...)``, or yes and no ``(..., K)`` of several labels.
 
-    None where they choose nothing: numbers, and a single channel.
+    None where they choose nothing: numbers, and a single channel. The task is that of `task_of`.
     """
     if task == "multilabel":
         return np.asarray(found > 0)

@@ -13,9 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.graph import Graph
-from neurossm.interface import Interface
 from neurossm.lengths import without_padding
-from neurossm.metrics.answers import answers, chosen
+from neurossm.metrics.answers import answers, chosen, task_of
 from neurossm.nodes import Output, format_of
 from neurossm.trace import Trace, units
 
@@ -181,7 +180,7 @@ def predictions(integer: Graph, left: Trace, right: Trace) -> Predictions | None
 
     Of a task at every step each step of each sequence counts, of several labels each label.
     """
-    task = Interface.of(integer).task
+    task = task_of(integer)
     scores = [answers(integer, trace) for trace in (left, right)]
     wanted, got = (chosen(task, score) for score in scores)
     if wanted is None or got is None:

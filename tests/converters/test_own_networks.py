@@ -162,3 +162,11 @@ def test_what_goes_in_is_said_and_kept_in_the_file(tmp_path):
     largest = float(example.abs().max())
     assert largest / 2 <= scaling.unit[0] * 2**11 <= largest or largest <= scaling.unit[0] * 2**12
     np.testing.assert_array_equal(scaling.unit, 2.0 ** -graph.nodes["input"].out.frac)
+
+
+def test_the_unit_holds_every_sample_of_a_long_example():
+    torch.manual_seed(0)
+    example = 2 * torch.rand(64, 20, 3) - 1
+    example[50, 7, 2] = 6.5  # behind the samples on which module and graph are compared
+    fmt = from_torch(nn.Linear(3, 2).eval(), example).nodes["input"].out
+    assert 6.5 <= (2**12 - 1) * 2.0**-fmt.frac < 13

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from neurossm.errors import InputError
+from neurossm.errors import InputError, one_line
 from neurossm_models.data.own import is_own, learn, parse_own, task_to_json
 from neurossm_models.data.registry import HELD_OUT_SAMPLES, names, splits
 from neurossm_models.data.task import Task
@@ -141,7 +141,7 @@ def _scaling(facts: Task) -> list[str]:
 
 def _named(all_names: tuple[str, ...]) -> str:
     more = ", ..." if len(all_names) > _MOST_NAMES else ""
-    return ", ".join(all_names[:_MOST_NAMES]) + more
+    return ", ".join(one_line(name) for name in all_names[:_MOST_NAMES]) + more
 
 
 def _short(value: Any) -> str:

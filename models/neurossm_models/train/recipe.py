@@ -15,6 +15,7 @@ from neurossm_models.arguments import check_path
 from neurossm_models.config import FAMILIES, NetworkConfig, check_choice, nearest
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.labels import MULTILABEL
+from neurossm_models.data.own import SUFFIXES
 from neurossm_models.data.task import Task, task
 from neurossm_models.train.finetune_config import FinetuneConfig
 from neurossm_models.train.fitting import asked_of_network, check_facts
@@ -182,7 +183,9 @@ def _tables(path: Path) -> dict[str, Any]:
         got = "values nested too deep"
     except (ValueError, OSError) as error:  # also a number of thousands of digits
         got = str(error)
-    raise InputError(str(path), expected="a TOML recipe", got=got)
+    data = path.suffix.lower() in SUFFIXES
+    remedy = f"to train on these data: neurossm train FAMILY --data {path}" if data else ""
+    raise InputError(str(path), expected="a TOML recipe", got=got, remedy=remedy)
 
 
 def _toml(value: Any) -> str:

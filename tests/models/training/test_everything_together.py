@@ -104,8 +104,8 @@ def test_what_the_page_shows_runs(tmp_path, monkeypatch):
     for name, block in blocks.items():
         Path(name).write_text("".join(line[4:] if line.strip() else "\n"
                                       for line in block.splitlines(keepends=True)))  # fmt: skip
-    assert set(blocks) >= {"mine.toml", "module.toml", "my_model.py"}
+    assert set(blocks) >= {"recordings.toml", "module.toml", "my_model.py"}
     small_sets.write(Path("recordings.npz"), "regression")
     small_sets.write(Path("mine.npz"), "classification")
-    for name in ("mine.toml", "module.toml"):
+    for name in ("recordings.toml", "module.toml"):
         assert train(name, ["train.epochs=1"], Path(name).with_suffix("")).finished

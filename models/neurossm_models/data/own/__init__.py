@@ -5,10 +5,11 @@ from neurossm_models.data.own.learning import learn
 from neurossm_models.data.own.loading import load_own
 from neurossm_models.data.own.memory import from_arrays, from_torch_dataset
 from neurossm_models.data.own.source import OwnSource, Part
-from neurossm_models.data.own.spec import Spec, is_own, parse_own
+from neurossm_models.data.own.spec import SUFFIXES, Spec, is_own, parse_own
 from neurossm_models.data.own.split import SplitRule, parse_split
 
 __all__ = [
+    "SUFFIXES",
     "OwnSource",
     "Part",
     "Spec",

@@ -135,6 +135,9 @@ def encoded(
         if classes and found.shape[1] != classes:
             raise InputError(f"{where}: labels", expected=f"{classes} labels a sequence",
                              got=str(found.shape[1]))  # fmt: skip
+        if np.any(found > 1):
+            raise InputError(f"{where}: labels", expected="0 and 1 for several labels",
+                             got=str(found.max()))  # fmt: skip
         return found
     wrong = np.argwhere((found < NOTHING) | (found >= classes) if classes else found < NOTHING)
     if len(wrong):

@@ -16,7 +16,13 @@ from neurossm.fixed import Scaling, whole_numbers
 from neurossm.fixed.scaling import MOST_BITS
 from neurossm_models.arguments import check_number
 from neurossm_models.data.dataset import Dataset
-from neurossm_models.data.own.answers import CLASSES, check_classes, class_names_of, encoded, kind_of_labels
+from neurossm_models.data.own.answers import (
+    CLASSES,
+    check_classes,
+    class_names_of,
+    encoded,
+    kind_of_labels,
+)
 from neurossm_models.data.own.joined import joined
 from neurossm_models.data.own.learning import common_scale
 from neurossm_models.data.own.opening import opened

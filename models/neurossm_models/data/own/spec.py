@@ -52,7 +52,7 @@ def is_own(spec: object) -> bool:
     a folder of that name is written ``./NAME``. An empty text names neither.
     """
     text = os.fspath(spec) if isinstance(spec, os.PathLike) else spec
-    if not isinstance(text, str):
+    if not isinstance(text, str) or text[:1] in ("", ":"):
         return False
     head = text.partition(":")[0]
     if is_registered(head):
