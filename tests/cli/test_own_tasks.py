@@ -265,7 +265,10 @@ def test_what_is_beyond_the_input_is_counted_and_said(here, neurossm):
             "export mine.py:build --data digits:train --task regression -o m.nssm",
             "says that itself",
         ),
-        ("run q.nssm --data steps.npz", "labels: expected 1 axes for the task classification"),
+        (
+            "run q.nssm --data steps.npz",
+            "labels: expected shape (samples,) for the task classification",
+        ),
         ("run q.nssm --data imu.npz:test --predictions p.txt", "expected a .csv or .npz file"),
         ("run q.nssm --data imu.npz:test --predictions imu.npz", "expected a file of its own"),
         ("run q.nssm --data imu.npz:all:5 --predictions imu.npz", "expected a file of its own"),

@@ -15,6 +15,7 @@ from neurossm.interface import Interface
 from neurossm.passes import Quantize, calibrate
 from neurossm.store import load, save
 from neurossm.trace import compare
+from neurossm_converters.from_torch import from_torch
 from neurossm_converters.lava_backend import LavaOptions, run_timed
 
 LAVA = ("stepping", "convolutional")
@@ -168,5 +169,5 @@ def test_the_unit_holds_every_sample_of_a_long_example():
     torch.manual_seed(0)
     example = 2 * torch.rand(64, 20, 3) - 1
     example[50, 7, 2] = 6.5  # behind the samples on which module and graph are compared
-    fmt = from_torch(nn.Linear(3, 2).eval(), example).nodes["input"].out
+    fmt = from_torch(torch.nn.Linear(3, 2).eval(), example).nodes["input"].out
     assert 6.5 <= (2**12 - 1) * 2.0**-fmt.frac < 13

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.errors import FormatError
+from neurossm.errors import FormatError, InputError
 from neurossm_models.data.own.source import WHOLE, OwnSource, Part, with_channels
 from neurossm_models.data.own.spec import PARTS
 
@@ -96,7 +96,7 @@ def _number(where: str, found: Mapping[str, Any], name: str) -> float | None:
         raise FormatError(f"{where}: {name}", expected="one number", got=got)
     number = float(value)
     if name != "vocabulary" and not 0 < number < float("inf"):
-        raise FormatError(f"{where}: {name}", expected="a finite number above 0", got=f"{number:g}")
+        raise InputError(f"{where}: {name}", expected="a finite number above 0", got=f"{number:g}")
     return number
 
 
