@@ -38,7 +38,7 @@ def load_data(spec: str, data_dir: str, graph: Graph | None = None) -> Dataset:
     about = Interface.of(graph)
     facts = facts_of(graph)
     if facts is not None:
-        return _all_parts_said(load(spec, root, facts=facts).trimmed(), graph)
+        return _all_parts_said(load(spec, root, facts=facts, say=note).trimmed(), graph)
     unit, tokens = unit_of(graph)
     out = graph.nodes[graph.inputs[0]].out if graph.inputs else None
     spikes = out is not None and out.is_spike

@@ -35,6 +35,8 @@ class BundleData:
         Of the task; None where there are none.
     digest
         Hash of the graph that answered.
+    class_names
+        Of the graph: labels are places in them.
     """
 
     inputs: NDArray[np.integer[Any]]
@@ -42,6 +44,7 @@ class BundleData:
     answers: NDArray[np.int64]
     labels: NDArray[Any] | None
     digest: str
+    class_names: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -54,7 +57,8 @@ class BundleData:
     ) -> BundleData:
         """Run the fast engine and keep its answers; raises as `neurossm.run`."""
         trace = run(graph, inputs, "fast", "outputs", lengths=lengths)
-        return cls(inputs, trace.ends, answers_under(graph, trace), labels, digest)
+        names = Interface.of(graph).class_names
+        return cls(inputs, trace.ends, answers_under(graph, trace), labels, digest, names)
 
     def write(self, folder: Path) -> None:
         """Write the file."""
@@ -62,6 +66,8 @@ class BundleData:
                   "graph_sha256": np.array(self.digest)}  # fmt: skip
         if self.labels is not None:
             arrays["labels"] = self.labels
+            if self.class_names:
+                arrays["class_names"] = np.array(self.class_names)
         with (folder / DATA).open("wb") as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # names are not options
 
