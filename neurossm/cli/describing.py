@@ -54,9 +54,9 @@ def scaling_text(scaling: Scaling) -> str:
     if scaling.is_identity:
         return f"integers as they are, of {scaling.bits} bits"
     low, high = float(scaling.unit.min()), float(scaling.unit.max())
-    unit = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}, by channel"
-    less = "" if not scaling.offset.any() else "less an offset, "
-    return f"values become integers of {scaling.bits} bits: {less}in units of {unit}"
+    unit = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g} by channel"
+    less = "" if not scaling.offset.any() else ", less an offset"
+    return f"integers of {scaling.bits} bits in units of {unit}{less}"
 
 
 def names_text(names: tuple[str, ...]) -> str:

@@ -82,7 +82,8 @@ def export(
     if wrote_nir:
         console.say("NIR: written to /node" + _fastest_turn(graph))
     elif nir != "off":
-        more = f" (and {len(reasons) - 1} more nodes)" if reasons[1:] else ""
+        others = len(reasons) - 1
+        more = f" (and {others} more node{'s' * (others > 1)})" if others else ""
         console.say(f"NIR: not written; {reasons[0]}{more}")
 
 

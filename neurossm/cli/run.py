@@ -99,9 +99,10 @@ def run(
          "predictions": str(predictions) if predictions else None}
     )  # fmt: skip
     console.say(
-        f"{engine}: {said(result.scores, samples)} on {result.trace.samples} samples,"
-        f" {result.steps_per_second:,.0f} steps/s ({result.seconds:.2f} s),"
-        f" {result.trace.saturations()} saturations"
+        f"{engine}: {said(result.scores, samples)} on {result.trace.samples:,} samples,"
+        f" {result.steps_per_second:,.0f} steps/s ({result.seconds:.2f} s)"
+        # real numbers have no range
+        + (f", {result.trace.saturations():,} saturations" if loaded.is_integer else "")
     )
     for what, file in (("trace", trace), ("predictions", predictions)):
         if file:

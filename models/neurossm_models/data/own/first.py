@@ -37,6 +37,8 @@ def first_classes(part: Part, kind: str, positions: NDArray[np.int64], count: in
         return ""
     labels = part.labels[positions]
     classes, places, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if count < len(classes):  # could not be of all
+        return ""
     seen = len(np.unique(places[:count]))
     shuffled = (len(labels) - 1) * (1 - float(np.sum((counts / len(labels)) ** 2)))
     changes = int(np.count_nonzero(np.diff(places)))

@@ -91,7 +91,8 @@ def learn(
     part, positions = samples_of(source, TRAIN, rule, kind)
     if asked.count is not None and asked.count > len(positions):
         got, expected = str(asked.count), f"at most {len(positions)} for training"
-        raise InputError(f"data {asked.text!r}", expected=expected, got=got)
+        raise InputError(f"data {asked.text!r}", expected=expected, got=got,
+                         remedy=f"without :{got} all are taken")  # fmt: skip
     positions = positions[: asked.count]
     names = class_names_of(kind, part.labels, source.class_names)
     every = np.arange(len(part))  # labels say what is asked, whichever sample has them

@@ -93,7 +93,8 @@ def load_own(
     if asked.count is not None:
         if asked.count > len(positions):
             expected = f"at most {len(positions)}"
-            raise InputError(f"data {asked.text!r}", expected=expected, got=str(asked.count))
+            raise InputError(f"data {asked.text!r}", expected=expected, got=str(asked.count),
+                             remedy=f"without :{asked.count} all are taken")  # fmt: skip
         if say and (text := first_classes(part, kind, positions, asked.count)):
             say(f"data {source.name!r}: {text}")
         positions = positions[: asked.count]
