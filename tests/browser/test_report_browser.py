@@ -69,7 +69,8 @@ def page() -> str:
                       boundary="this process", energy="not available", rows=(timing,))  # fmt: skip
     return html_of(Report(
         title="A report", graph=graph, metrics=metrics, energy=estimate(metrics, graph, chip),
-        accuracy=Accuracy(data="/a/long/path/of/a/set:test:64", samples=8, integer=0.75, float_graph=1.0, agreement=0.75),
+        accuracy=Accuracy(data="/a/long/path/of/a/set:test:64", samples=8, integer=0.75,
+                          float_graph=1.0, agreement=0.75),
         answers=Answers(
             integer="accuracy 75.00 % (balanced 75.0 %, macro F1 0.750)", count=8,
             float_graph="accuracy 100.00 %", data="a set",
