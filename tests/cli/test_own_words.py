@@ -52,7 +52,7 @@ def test_more_samples_than_there_are_can_be_had_by_the_remedy(here, neurossm):
 def test_a_float_run_counts_no_saturations_and_a_comparison_its_values(here, neurossm):
     nodes = {
         "in": Input(channels=3, out=Fixed(12, 4)),
-        "mix": Affine(np.eye(3), np.zeros(3)),
+        "mix": Affine(weight=np.eye(3), bias=np.zeros(3)),
         "out": Output(channels=3),
     }
     save("f.nssm", Graph(nodes, (("in", "mix"), ("mix", "out"))))
