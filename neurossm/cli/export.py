@@ -109,7 +109,7 @@ def _fastest_turn(graph: Graph) -> str:
 
 def load_run(run: str) -> Graph:
     """Return the float graph of a trained run."""
-    from neurossm.cli.made_for import RECORDED
+    from neurossm.cli.loading import RECORDED
     from neurossm_converters.from_torch.runs import graph_of
     from neurossm_models.train import load_facts, load_model
 

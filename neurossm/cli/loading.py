@@ -22,6 +22,8 @@ SPIKES = (
     " spikes of them"
 )
 
+RECORDED = "recorded"  # the order in which the steps were recorded
+
 
 def load_data(spec: str, data_dir: str, graph: Graph | None = None) -> Dataset:
     """Return the data of a specification, without padding; what is large is read on demand.
@@ -102,7 +104,6 @@ def facts_of(graph: Graph) -> Task | None:
 
 
 def _order(graph: Graph) -> str:
-    from neurossm.cli.made_for import RECORDED
 
     order = graph.meta.get("data_order", "")
     return "" if order == RECORDED else str(order)

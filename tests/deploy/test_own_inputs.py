@@ -20,10 +20,10 @@ from neurossm.engine import run as run_engine
 from neurossm.fixed import Fixed, Scaling, TargetScaling
 from neurossm.graph import Graph
 from neurossm.interface import Interface
+from neurossm.metrics.answers import answers_sent
 from neurossm.nodes import Input, Output, Threshold
 from neurossm.store import Golden, load, save
 from neurossm_converters.lava_backend import status
-from neurossm_converters.loihi2.data import answers_under
 from neurossm_converters.loihi2.script import FILES
 
 LENGTHS = np.array([9, 4, 12, 12, 1])
@@ -178,7 +178,7 @@ def test_the_answer_follows_the_readout_here_and_in_the_bundle(chip, readout, ki
         values={"out": SENT}, inside=(np.arange(3) < lengths[:, None])[:, :, None],
         last=lambda name: SENT[[0, 1], lengths - 1],
     )  # fmt: skip
-    assert answers_under(graph, trace).tolist() == answer
+    assert answers_sent(graph, trace).tolist() == answer
 
 
 def test_the_first_output_is_that_of_the_graph_and_not_the_first_to_be_reached(chip, tmp_path):

@@ -153,6 +153,8 @@ def _scaling(file: File, node: Node) -> Any:
         if said is not None:
             scaling = json.loads(said)
             unit, offset = (np.array(scaling[key], float) for key in ("unit", "offset"))
+            every = np.ones(node.channels)  # a number stands for all channels
+            unit, offset = (part * every if part.ndim == 0 else part for part in (unit, offset))
             if unit.shape != (node.channels,) or offset.shape != unit.shape or not np.all(unit > 0):
                 raise ValueError("units")
             return unit, offset, 2 ** int(scaling["bits"]) - 1
