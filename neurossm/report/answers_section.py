@@ -70,8 +70,8 @@ def _round_range(points: NDArray[np.float64]) -> tuple[float, float, float]:
     """Return round ends that hold all numbers, and the round step between them."""
     low, high = float(points.min()), float(points.max())
     step = nice_step((high - low) or abs(high) or 1.0)
-    first, last = np.floor(low / step), np.ceil(high / step)
-    return float(first * step), float(max(last, first + 1) * step), step
+    first, last = low // step, -(-high // step)
+    return first * step, max(last, first + 1) * step, step
 
 
 def _scatter(points: NDArray[np.float64]) -> str:
