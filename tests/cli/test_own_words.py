@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from neurossm.cli.describing import split_lines
+from neurossm.cli.predicting import writer_of
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
+from neurossm.interface import Interface
 from neurossm.nodes import Affine, Input, Output
 from neurossm.store import save
 
@@ -62,3 +67,22 @@ def test_a_float_run_counts_no_saturations_and_a_comparison_its_values(here, neu
         assert "2 samples" in ran.out and "saturations" not in ran.out
     said = neurossm("diff", "a", "b").out
     assert "585 values of 3 nodes compared, 0 mismatches" in said  # 65 steps, 9 channels
+
+
+@pytest.mark.parametrize(("channels", "scores"), [(64, 64), (65, 1)])
+def test_a_line_a_step_of_very_many_classes_has_the_score_of_the_answer(tmp_path, channels, scores):
+    graph = Graph(
+        {"in": Input(channels=channels, out=Fixed(12, 4)), "out": Output(channels=channels)},
+        (("in", "out"),),
+    )
+    found = np.arange(2 * channels, dtype=float).reshape(1, 2, channels) / 4
+    part = SimpleNamespace(labels=np.array([[7, -1]]), lengths=None)
+    about = Interface(task="step-classification", readout="every-step")
+    with writer_of(tmp_path / "p.csv", about.applied(graph)) as (write,):
+        write(0, part, found)
+    head, first, second = csv.reader((tmp_path / "p.csv").read_text().splitlines())
+    last = channels - 1
+    assert first[:4] == ["0", "0", str(last), "7"] and second[:4] == ["0", "1", str(last), ""]
+    assert len(head) == len(first) == len(second) == 4 + scores
+    assert float(first[-1]) == last / 4 and float(second[-1]) == (2 * channels - 1) / 4
+    assert (head[-1] == "score predicted") == (scores == 1)
