@@ -154,12 +154,15 @@ def score(meaning: Meaning, predictions: Any, labels: Any, lengths: Any) -> Scor
 
 
 def write_csv(path: str, meaning: Meaning, predictions: Any, labels: Any, lengths: Any) -> None:
-    """Write a row for each answer: sample, step where there is one at each, prediction, label."""
+    """Write a row for each answer: sample, step where there is one at each, predicted, label.
+
+    The columns are named as those of ``neurossm run --predictions``.
+    """
     single = predictions.ndim == (2 if meaning.every_step else 1)
     width = 1 if single else predictions.shape[-1]
-    numbers = [""] if single else [f"_{k}" for k in range(width)]
+    numbers = [""] if width == 1 else [f" {k}" for k in range(width)]
     heads = ["sample"] + (["step"] if meaning.every_step else [])
-    heads += [f"prediction{k}" for k in numbers]
+    heads += [f"predicted{k}" for k in numbers]
     heads += [f"label{k}" for k in numbers] if labels is not None else []
     with open(path, "w", newline="", encoding="utf-8") as text:
         table = csv.writer(text)
