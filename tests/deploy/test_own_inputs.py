@@ -234,7 +234,7 @@ def test_labels_may_be_the_names_of_classes(chip, tmp_path):
     assert text == ["sample,predicted,label", "0,dog,dog", "1,dog,cat"]
     every = meaning(chip, "every-step")
     chip.answers.write_csv(str(tmp_path / "p.csv"), every, labels[:, None], None, np.array([1, 1]))
-    assert (tmp_path / "p.csv").read_text().splitlines() == ["sample,step,prediction", "0,0,1",
+    assert (tmp_path / "p.csv").read_text().splitlines() == ["sample,step,predicted", "0,0,1",
                                                               "1,0,0"]  # fmt: skip
 
 
