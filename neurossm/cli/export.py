@@ -44,6 +44,9 @@ def export(
     normalize: Annotated[str, typer.Option(
         help="Of a module: none, it takes the values of the data (default); standard, values less"
         " their mean over their deviation, as neurossm train feeds its own.")] = "",
+    converters: Annotated[str, typer.Option(
+        metavar="NAME", help="Of a module: a dictionary in its file, of module types to converters"
+        " of your own (docs/own-networks.md).")] = "",
     nir: Annotated[str, typer.Option(help="strict: fail unless NIR can express the whole graph;"
                                      " auto: write NIR where it can; off.")] = "auto",
     dt: Annotated[float | None, typer.Option(
@@ -60,9 +63,12 @@ def export(
     from neurossm.cli.exporting import ModuleOptions, export_module, is_module
 
     console = Console(json)
-    options = ModuleOptions(weights, data, data_dir, steps, dt, task, readout, layout, normalize)
+    options = ModuleOptions(weights, data, data_dir, steps, dt, task, readout, layout, normalize,
+                            converters)  # fmt: skip
+    notes: list[str] = []
     if is_module(run):
-        graph = export_module(run, options)
+        with console.warnings_noted() as notes:
+            graph = export_module(run, options)
     elif options.said():
         raise InputError(options.said()[0], expected="FILE.py:FUNCTION with it", got=f"run {run!r}",
                          remedy="a run says all that itself")  # fmt: skip
@@ -74,11 +80,14 @@ def export(
     about = interface_document(graph)
     console.document(
         {"file": str(output), "nodes": len(graph.nodes), "nir": wrote_nir, "nir_reasons": reasons,
-         "interface": about}
+         "interface": about, "integer": graph.is_integer, "notes": notes}
     )  # fmt: skip
     console.say(f"{output}: {len(graph.nodes)} nodes, {len(graph.edges)} edges")
     for line in interface_lines(graph):
         console.say(line)
+    if graph.is_integer:
+        console.say("an integer graph, of the integers that SLAYER computes: ready to run, nothing to"
+                    " quantize")  # fmt: skip
     if wrote_nir:
         console.say("NIR: written to /node" + _fastest_turn(graph))
     elif nir != "off":

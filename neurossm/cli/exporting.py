@@ -47,6 +47,8 @@ class ModuleOptions:
         ``none``: forward takes the values of the data; ``standard``: those less their mean over
         their deviation, as `neurossm train` feeds its networks, and answers of mean 0 and
         deviation 1.
+    converters
+        Name of a dictionary beside the function: module type to converter.
     """
 
     weights: Path | None = None
@@ -58,6 +60,7 @@ class ModuleOptions:
     readout: str = ""
     layout: str = ""
     normalize: str = ""
+    converters: str = ""
 
     def said(self) -> list[str]:
         """Return the options that were given, as they are typed."""
@@ -82,10 +85,15 @@ def export_module(spec: str, options: ModuleOptions) -> Graph:
         For what cannot be expressed, by the path of the module; as `from_torch`.
     """
     from neurossm_converters.from_torch import from_torch
-    from neurossm_converters.from_torch.loading import build_module
+    from neurossm_converters.from_torch.foreign.slayer_module import LAYOUT, slayer_blocks
+    from neurossm_converters.from_torch.loading import build_with
+    from neurossm_converters.from_torch.modules import unwrapped
 
     _check(options)
-    module = build_module(spec, options.weights)
+    module, converters = build_with(spec, options.weights, options.converters)
+    blocks = slayer_blocks(unwrapped(module))
+    if blocks and not options.layout:
+        options = replace(options, layout=LAYOUT)
     facts = facts_for(options)
     data = _training(options, facts)
     example, layout = _example(data, facts, options)
@@ -93,6 +101,7 @@ def export_module(spec: str, options: ModuleOptions) -> Graph:
     said = found is not None or facts.vocabulary
     graph = from_torch(
         module, example, layout=layout, dt=options.dt or facts.dt, readout=options.readout,
+        converters=converters,
         scaling=found, scale=None if said else facts.scale, bits=None if said else facts.bits,
         offset=0.0 if found is None or standard else found.offset,
     )  # fmt: skip
@@ -185,7 +194,7 @@ def _described(graph: Graph, facts: Task, data: Dataset, spec: str) -> Graph:
     known = replace(
         about,
         task=facts.kind,
-        scaling=facts.scaling,
+        scaling=_of_spikes(facts.scaling) if graph.is_integer else facts.scaling,
         target=facts.target,
         class_names=facts.class_names,
         channel_names=facts.channel_names,
@@ -198,3 +207,8 @@ def _described(graph: Graph, facts: Task, data: Dataset, spec: str) -> Graph:
         meta["data_order"] = facts.order
     made = known.applied(graph)
     return replace(made, meta={**made.meta, **meta})
+
+
+def _of_spikes(scaling: Scaling | None) -> Scaling | None:
+    """Return how data become the spikes of a SLAYER network: as they are, of one bit."""
+    return None if scaling is None else replace(scaling, bits=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from neurossm.errors import GraphError, InputError
+from neurossm.errors import GraphError, InputError, NeurossmWarning
 from neurossm.fixed import Scaling
 from neurossm.graph import Graph
 from neurossm.interface import Interface
 from neurossm_converters.from_torch import network
 from neurossm_converters.from_torch.builder import Converter
+from neurossm_converters.from_torch.foreign.slayer_module import from_slayer_module, slayer_blocks
 from neurossm_converters.from_torch.modules import kind_of, unwrapped
 from neurossm_converters.from_torch.traced.export import Export
 from neurossm_converters.from_torch.traced.inputs import Given, given
@@ -87,8 +89,10 @@ def from_torch(
     Returns
     -------
     Graph
-        An `Input` for each input, ``input`` or as forward names them; an `Output` for each result,
-        ``output``, ``output.0`` or the keys of a dictionary.
+        Of real numbers; of integers for a module of SLAYER's blocks, which compute in them
+        (`from_slayer`; its example is of spikes, with SLAYER's layout ``bft``). An `Input` for each input, ``input`` or as forward names them; an `Output` for each result,
+        ``output``, ``output.0`` or the keys of a dictionary. States of cells that forward returns
+        beside its results, as Norse's and snnTorch's networks do, are left out with a warning.
 
     Raises
     ------
@@ -109,6 +113,9 @@ def from_torch(
         raise InputError("from_torch", expected="an example of the input", got="none",
                          remedy="from_torch(model, example): a tensor (samples, steps, features)"
                          )  # fmt: skip
+    blocks = slayer_blocks(inner)
+    if blocks and not any(type(block) in (converters or {}) for block in blocks):
+        return from_slayer_module(inner, example, layout=layout, readout=readout, dt=dt)
     if readout not in ("", *READOUTS):
         expected = " | ".join(READOUTS)
         raise InputError("from_torch readout", expected=expected, got=repr(readout))
@@ -120,6 +127,10 @@ def from_torch(
     if steps is not None and steps != own:
         raise InputError("from_torch steps", expected=f"{own}, as in the example", got=str(steps))
     graph = export.graph(found, isinstance(example, Mapping), readout)
+    if export.left_out:
+        cells = ", ".join(map(repr, export.left_out))
+        warnings.warn(f"forward returns states beside its results: those of {cells} are left out, as"
+                      " a graph keeps them to itself", NeurossmWarning, stacklevel=2)  # fmt: skip
     return replace(_said(graph, found, scaling), dt=dt)
 
 

@@ -31,7 +31,13 @@ from neurossm_converters.from_torch.traced.doubles import fresh, in_double
 from neurossm_converters.from_torch.traced.inputs import Given
 from neurossm_converters.from_torch.traced.proof import TOLERANCE, prove, replayed
 from neurossm_converters.from_torch.traced.recorder import Recorder
-from neurossm_converters.from_torch.traced.results import add_outputs, differing, named, pruned
+from neurossm_converters.from_torch.traced.results import (
+    add_outputs,
+    differing,
+    named,
+    pruned,
+    without_states,
+)
 from neurossm_converters.from_torch.traced.signals import Signal
 from neurossm_converters.from_torch.traced.tables import MODULES
 from neurossm_converters.from_torch.traced.walk import Walk
@@ -66,6 +72,7 @@ class Export:
         }  # fmt: skip
         self.model, self.step, self.state = plain(model, self.is_leaf), step, state
         self._given: list[Given] = []
+        self.left_out: tuple[str, ...] = ()  # cells whose states forward returns
 
     def is_leaf(self, module: nn.Module) -> bool:
         """Tell whether a module becomes one node: it is in a table, or PyTorch's own."""
@@ -98,9 +105,10 @@ class Export:
         recorder = Recorder(self._copied(), self.is_leaf)
         tensors = {name: item.tensor(example[item.name]) for name, item in placed.items()}
         recorded = recorder.record(tensors, self._forward(recorder.model), by_name)
-        walk = self._walk(recorder, found, steps, [name for name, _ in named(_results(recorded))])
+        walk = self._walk(recorder, found, steps, ["output", *(name for name, _ in named(_results(recorded)))])
         inputs = {name: self._input(walk, item) for name, item in placed.items()}
-        reads = add_outputs(walk, walk.run(recorded, inputs), readout)
+        results, self.left_out = without_states(walk.run(recorded, inputs))
+        reads = add_outputs(walk, results, readout)
         _refuse_all(walk)
         self._fit_tokens(walk, found)
         whole = Graph(
