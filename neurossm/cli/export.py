@@ -117,8 +117,10 @@ def _fastest_turn(graph: Graph) -> str:
 
 def load_run(run: str) -> Graph:
     """Return the float graph of a trained run."""
+    from neurossm.cli.exporting import reading_padding
     from neurossm.cli.made_for import RECORDED
     from neurossm_converters.from_torch.runs import graph_of
+    from neurossm_models.network import Network
     from neurossm_models.train import load_facts, load_model
 
     model, recipe = load_model(run)
@@ -131,6 +133,8 @@ def load_run(run: str) -> Graph:
         )
     facts = load_facts(run)
     graph = graph_of(model, recipe, facts)
+    if not isinstance(model, Network):
+        graph = reading_padding(graph, model)
     meta = {
         **graph.meta,
         "run": Path(run).name,

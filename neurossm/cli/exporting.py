@@ -5,13 +5,14 @@ Shape letters: ``B`` samples, ``T`` steps, ``F`` channels.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurossm.errors import GraphError, InputError
+from neurossm.errors import GraphError, InputError, NeurossmWarning
 from neurossm.fixed import Scaling
 from neurossm.interface import EVERY_STEP, READOUTS, TASKS, Interface
 
@@ -105,7 +106,21 @@ def export_module(spec: str, options: ModuleOptions) -> Graph:
         scaling=found, scale=None if said else facts.scale, bits=None if said else facts.bits,
         offset=0.0 if found is None or standard else found.offset,
     )  # fmt: skip
-    return _described(graph, facts, data, spec)
+    return reading_padding(described(graph, facts, data.name, spec), module, data)
+
+
+def reading_padding(graph: Graph, module: Any, data: Dataset | None = None) -> Graph:
+    """Return the graph that remembers whether its module knew where sequences end; say it."""
+    import inspect
+
+    from neurossm.cli.made_for import READS_PADDING, padding_text
+
+    by_end = Interface.of(graph).readout not in ("", STEP_READOUT)
+    if not by_end or "lengths" in inspect.signature(module.forward).parameters:
+        return graph
+    if data is not None and data.lengths is not None and len({*data.lengths}) > 1:
+        warnings.warn(padding_text(data), NeurossmWarning, stacklevel=2)
+    return replace(graph, meta={**graph.meta, READS_PADDING: 1})
 
 
 def facts_for(options: ModuleOptions) -> Task:
@@ -178,8 +193,14 @@ def _example(data: Dataset, facts: Task, options: ModuleOptions) -> tuple[Any, s
     return torch.from_numpy(np.ascontiguousarray(values)), layout
 
 
-def _described(graph: Graph, facts: Task, data: Dataset, spec: str) -> Graph:
-    """Return the graph that says what goes in and comes out; refuse answers that are no such."""
+def described(graph: Graph, facts: Task, data: str, spec: str) -> Graph:
+    """Return the graph that says what goes in and comes out, and what its data are called.
+
+    Raises
+    ------
+    GraphError
+        If what it answers is not what its data ask for.
+    """
     about = Interface.of(graph)
     by_step, answered = facts.kind in EVERY_STEP, about.readout == STEP_READOUT
     if len(graph.outputs) == 1 and by_step != answered:
@@ -200,7 +221,7 @@ def _described(graph: Graph, facts: Task, data: Dataset, spec: str) -> Graph:
         channel_names=facts.channel_names,
         split=facts.split,
     )
-    meta: dict[str, str | int | float] = {"run": spec, "data": data.name}
+    meta: dict[str, str | int | float] = {"run": spec, "data": data}
     if facts.scaling is None:
         meta["input_scale"] = facts.scale
     if facts.order:

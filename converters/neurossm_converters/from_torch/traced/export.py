@@ -27,7 +27,7 @@ from neurossm_converters.from_torch.foreign import (
 from neurossm_converters.from_torch.layers import LAYERS, REMEDIES
 from neurossm_converters.from_torch.modules import plain
 from neurossm_converters.from_torch.traced import activations, arithmetic, layers, linear, shaping
-from neurossm_converters.from_torch.traced.doubles import fresh, in_double
+from neurossm_converters.from_torch.traced.doubles import changed_settings, fresh, in_double
 from neurossm_converters.from_torch.traced.inputs import Given
 from neurossm_converters.from_torch.traced.proof import TOLERANCE, prove, replayed
 from neurossm_converters.from_torch.traced.recorder import Recorder
@@ -72,6 +72,7 @@ class Export:
         }  # fmt: skip
         self.model, self.step, self.state = plain(model, self.is_leaf), step, state
         self._given: list[Given] = []
+        self._settings: dict[str, dict[str, Any]] = {}
         self.left_out: tuple[str, ...] = ()  # cells whose states forward returns
 
     def is_leaf(self, module: nn.Module) -> bool:
@@ -118,10 +119,16 @@ class Export:
         for data in (example, _random(whole, found)):
             tensors = {name: item.tensor(data[item.name]) for name, item in placed.items()}
             self._check_recorded(recorder, recorded, tensors, by_name)
-            modules = dict(fresh(self.model).named_modules())
-            prove(whole, walk, recorded, modules, data, tensors)
+            prove(whole, walk, recorded, self._modules(), data, tensors)
             _check_folded(whole, folded, data)
         return folded
+
+    def _modules(self) -> dict[str, nn.Module]:
+        """Return path to module, untouched but for what forward sets."""
+        modules = dict(fresh(self.model).named_modules())
+        for path, settings in self._settings.items():
+            vars(modules[path]).update(settings)
+        return modules
 
     def _copied(self) -> nn.Module:
         """Return a copy; where there is none, name the part for which there is a remedy."""
@@ -196,9 +203,15 @@ class Export:
         forward = self._forward(model)
         with in_double():
             result = forward(**tensors) if by_name else forward(*tensors.values())
-        modules = dict(fresh(self.model).named_modules())
-        again = replayed(recorded, recorder.constants, modules, tensors)
-        text = differing(result, again)
+        text = differing(
+            result, replayed(recorded, recorder.constants, self._modules(), tensors)
+        )
+        if text and not self._settings:
+            # forward may tell its modules something first, such as how large the batch is
+            self._settings = changed_settings(self.model, recorder.model)
+            text = differing(
+                result, replayed(recorded, recorder.constants, self._modules(), tensors)
+            )
         if text:
             raise GraphError(
                 "model", expected="a forward that does the same operations whatever the values",
