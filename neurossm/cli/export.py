@@ -65,15 +65,11 @@ def export(
     console = Console(json)
     options = ModuleOptions(weights, data, data_dir, steps, dt, task, readout, layout, normalize,
                             converters)  # fmt: skip
-    notes: list[str] = []
-    if is_module(run):
-        with console.warnings_noted() as notes:
-            graph = export_module(run, options)
-    elif options.said():
+    if not is_module(run) and options.said():
         raise InputError(options.said()[0], expected="FILE.py:FUNCTION with it", got=f"run {run!r}",
                          remedy="a run says all that itself")  # fmt: skip
-    else:
-        graph = load_run(run)
+    with console.warnings_noted() as notes:
+        graph = export_module(run, options) if is_module(run) else load_run(run)
     if dt is not None:
         graph = replace(graph, dt=dt)
     wrote_nir, reasons = write_graph(graph, output, nir)
@@ -86,8 +82,7 @@ def export(
     for line in interface_lines(graph):
         console.say(line)
     if graph.is_integer:
-        console.say("an integer graph, of the integers that SLAYER computes: ready to run, nothing to"
-                    " quantize")  # fmt: skip
+        console.say("an integer graph, as SLAYER computes it: ready to run, nothing to quantize")
     if wrote_nir:
         console.say("NIR: written to /node" + _fastest_turn(graph))
     elif nir != "off":
@@ -120,6 +115,7 @@ def load_run(run: str) -> Graph:
     from neurossm.cli.exporting import reading_padding
     from neurossm.cli.made_for import RECORDED
     from neurossm_converters.from_torch.runs import graph_of
+    from neurossm_models.data import load
     from neurossm_models.network import Network
     from neurossm_models.train import load_facts, load_model
 
@@ -134,7 +130,9 @@ def load_run(run: str) -> Graph:
     facts = load_facts(run)
     graph = graph_of(model, recipe, facts)
     if not isinstance(model, Network):
-        graph = reading_padding(graph, model)
+        own = facts if recipe.data.path else None
+        data = load(f"{recipe.data.title}:train", facts=own)
+        graph = reading_padding(graph, model, data)
     meta = {
         **graph.meta,
         "run": Path(run).name,

@@ -56,7 +56,8 @@ def import_(
     output: Annotated[Path, typer.Option("-o", "--output", help="The .nssm file to write."),
                       WRITES],
     format: Annotated[
-        str | None, typer.Option("--from", help="nir | netx | s4; by default what the file looks like.")
+        str | None,
+        typer.Option("--from", help="nir | netx | s4; by default what the file looks like."),
     ] = None,
     dt: Annotated[float | None, typer.Option(help="Duration of a step in seconds.")] = None,
     convention: Annotated[
@@ -85,8 +86,9 @@ def import_(
         str | None, typer.Option(help="Data of a NIR input: binary (default) or BITS:FRAC.")
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="Longest sequence, for the headroom of running sums; of s4: of"
-                                 " a sequence, over which its mean is.")
+        int | None,
+        typer.Option(help="Longest sequence, for the headroom of running sums; of s4: the length"
+                          " over which its mean is taken."),
     ] = None,
     layers: Annotated[
         str | None, typer.Option(help="Only layers FIRST:STOP of a netx file.")
@@ -98,8 +100,8 @@ def import_(
     ] = "",
     scale: Annotated[
         float | None,
-        typer.Option(help="Of s4 without --data: what one unit of the integer inputs is worth (0.00392"
-                          " for pixels of 0 to 255 that it took as 0 to 1)."),
+        typer.Option(help="Of s4 without --data: what one unit of the integer inputs is worth"
+                          " (0.00392157 for pixels of 0 to 255 that it took as 0 to 1)."),
     ] = None,
     prenorm: Annotated[
         bool, typer.Option("--prenorm", help="Of s4: batch norms stand in front of the layers.")
@@ -260,12 +262,17 @@ def _from_s4(source: Path, options: Options) -> tuple[Graph, str]:
             if getattr(options, name) is None:
                 raise InputError(f"--{name}", expected="it, or --data, from which it is learned",
                                  got="none")  # fmt: skip
-        graph = from_s4_checkpoint(source, steps=options.steps or 0, scale=options.scale,
-                                   prenorm=options.prenorm, method=method, dt=options.dt)  # fmt: skip
+        graph = from_s4_checkpoint(
+            source, steps=options.steps or 0, scale=options.scale, prenorm=options.prenorm,
+            method=method, dt=options.dt,
+        )  # fmt: skip
         return graph, how
     if options.scale is not None:
-        raise InputError("--scale", expected="none with --data, which say it", got=f"{options.scale}")
-    facts = facts_for(ModuleOptions(data=options.data, data_dir=options.data_dir, task=options.task))
+        raise InputError(
+            "--scale", expected="none with --data, which say it", got=str(options.scale)
+        )
+    known = ModuleOptions(data=options.data, data_dir=options.data_dir, task=options.task)
+    facts = facts_for(known)
     found = facts.scaling
     graph = from_s4_checkpoint(
         source, steps=options.steps or facts.steps, prenorm=options.prenorm, method=method,

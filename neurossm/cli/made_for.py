@@ -93,10 +93,11 @@ def padding_text(data: Dataset) -> str:
     """Return what becomes of sequences of unlike lengths whose module does not know them."""
     assert data.lengths is not None
     low, high = int(data.lengths.min()), int(data.lengths.max())
-    return (f"data {data.name!r}: sequences of {low} to {high} steps are answered at their own end, a mean"
-            " over their own steps; the module takes no lengths and answered behind their padding: give"
-            " its forward an argument lengths (docs/training.md), or compare its accuracy"
-            )  # fmt: skip
+    return (
+        f"data {data.name!r}: sequences of {low} to {high} steps are answered at their own end, a"
+        " mean over their own steps; the module takes no lengths and answered behind their padding:"
+        " give its forward an argument lengths (docs/training.md), or compare its accuracy"
+    )
 
 
 def labels_fit(graph: Graph, data: Dataset) -> bool:

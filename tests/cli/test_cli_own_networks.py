@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import own_s4d
 import pytest
@@ -13,7 +15,7 @@ from neurossm.interface import Interface
 from neurossm.store import load
 
 CHANNELS, STEPS = 4, 16
-SOURCE = '''
+SOURCE = """
 import numpy as np
 import torch
 from torch import nn
@@ -55,7 +57,7 @@ def leaky(builder, path, module, source):
 
 MINE = {Cell: leaky}
 WRONG = {"Cell": leaky}
-'''
+"""
 
 
 @pytest.fixture
@@ -192,9 +194,7 @@ def test_offset_and_units_of_channels_go_into_the_encoder(checkpoint):
         (("--steps", "16", "--scale", "0.01", "--prenorm", "--from", "nir"), "--.*with --from nir"),
     ],
 )
-def test_what_does_not_go_with_a_checkpoint_is_refused(neurossm, data, checkpoint, options, message):
-    import re
-
+def test_what_is_not_for_a_checkpoint_is_refused(neurossm, data, checkpoint, options, message):
     given = [str(data / o) if o.endswith(".npz") else o for o in options]
     done = neurossm("import", checkpoint[1], "-o", data / "m.nssm", *given)
     assert done.status == 2 and re.search(message, done.err), done.err

@@ -11,7 +11,8 @@ from torch import nn
 
 from neurossm.engine import run
 from neurossm.errors import GraphError, NeurossmWarning
-from neurossm.nodes import LIF
+from neurossm.nodes import LIF, Affine
+from neurossm.passes import Quantize, calibrate
 from neurossm_converters.from_torch import from_torch
 
 FEATURES, WIDTH, STEPS = 3, 5, 12
@@ -93,6 +94,45 @@ def test_what_is_computed_for_nothing_is_not_refused_nor_said():
 def test_a_result_that_is_made_of_states_is_refused(returned):
     with pytest.raises(GraphError, match=r"state of module 'cell' \(Cell\).*return the outputs"):
         exported(returned)
+
+
+class Shared(nn.Module):
+    """A cell that takes a part of its input."""
+
+    def forward(self, x, u):
+        u = 0.75 * u + 0.25 * x
+        spikes = (u >= 0.25).to(x.dtype)
+        return spikes, u * (1 - spikes)
+
+
+def shared(builder, path, module, source):
+    ones = np.ones(builder.nodes[source].out_channels)
+    weights = Affine(weight=0.25 * np.eye(len(ones)), bias=0 * ones)
+    part = builder.add(f"{path}.part", weights, source)
+    node = LIF(theta=0.25 * ones, tau=0.75 * ones, rho=0 * ones, kappa=0 * ones, reset="hard")
+    return builder.add(path, node, part)
+
+
+class Normed(Net):
+    def __init__(self, returned):
+        super().__init__(returned)
+        self.norm, self.cell = nn.BatchNorm1d(FEATURES), Shared()
+        self.norm.running_var.fill_(0.01)
+
+    def forward(self, x):
+        return super().forward(self.norm(x.flatten(0, 1)).view(x.shape))
+
+
+def test_synapses_of_a_converter_behind_synapses_lose_nothing():
+    net = Normed(lambda s, m, u: s).eval()
+    graph = from_torch(net, example(), converters={Shared: shared})
+    assert "first.neurons" in graph.nodes
+    integers = np.random.default_rng(0).integers(-900, 900, (8, STEPS, FEATURES))
+    trace = run(graph, integers, "float", "outputs")
+    found = run(Quantize()(graph, calibrate(graph, trace)), integers, "fast", "outputs")
+    assert found.saturations() == 0
+    expected = trace.values["output"]
+    assert np.mean(found.values["output"] != expected) < 0.02 < expected.mean()
 
 
 class Grouped(nn.Module):

@@ -89,10 +89,11 @@ def from_torch(
     Returns
     -------
     Graph
-        Of real numbers; of integers for a module of SLAYER's blocks, which compute in them
-        (`from_slayer`; its example is of spikes, with SLAYER's layout ``bft``). An `Input` for each input, ``input`` or as forward names them; an `Output` for each result,
-        ``output``, ``output.0`` or the keys of a dictionary. States of cells that forward returns
-        beside its results, as Norse's and snnTorch's networks do, are left out with a warning.
+        Of real numbers; of integers for a module of SLAYER's blocks, which compute in them (its
+        example is of spikes, with SLAYER's layout ``bft``). An `Input` for each input, ``input`` or
+        as forward names them; an `Output` for each result, ``output``, ``output.0`` or the keys of
+        a dictionary. States of cells that forward returns beside its results, as Norse's and
+        snnTorch's networks do, are left out with a warning.
 
     Raises
     ------
@@ -129,8 +130,8 @@ def from_torch(
     graph = export.graph(found, isinstance(example, Mapping), readout)
     if export.left_out:
         cells = ", ".join(map(repr, export.left_out))
-        warnings.warn(f"forward returns states beside its results: those of {cells} are left out, as"
-                      " a graph keeps them to itself", NeurossmWarning, stacklevel=2)  # fmt: skip
+        said = f"forward returns states beside its results: those of {cells} are left out"
+        warnings.warn(f"{said}, as a graph keeps them to itself", NeurossmWarning, stacklevel=2)
     return replace(_said(graph, found, scaling), dt=dt)
 
 

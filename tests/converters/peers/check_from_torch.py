@@ -139,7 +139,8 @@ def norse_at_once(lifted=False):
     p = norse.LIFBoxParameters(v_th=torch.tensor(0.4))
     if lifted:
         return norse.Lift(norse.SequentialState(
-            nn.Linear(CHANNELS, 20), norse.LIFBoxCell(p), nn.Linear(20, 5), norse.LICell()))  # fmt: skip
+            nn.Linear(CHANNELS, 20), norse.LIFBoxCell(p), nn.Linear(20, 5), norse.LICell(),
+        ))  # fmt: skip
     return norse.SequentialState(
         nn.Linear(CHANNELS, 20), norse.LIF(norse.LIFParameters(v_th=torch.tensor(0.4))),
         nn.Linear(20, 5), norse.LI(),

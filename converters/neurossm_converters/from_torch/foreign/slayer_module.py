@@ -14,6 +14,7 @@ from torch import nn
 
 from neurossm.engine import run
 from neurossm.errors import GraphError, InputError
+from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.interface import Interface
 from neurossm_converters.from_torch.foreign.slayer_integers import from_slayer
@@ -84,9 +85,14 @@ def from_slayer_module(
     random = np.random.default_rng(0).random(spikes.shape) < max(0.1, spikes.mean())
     for data in (spikes, random.astype(np.int64)):
         _prove(model, graph, data, letters, late)
-    spiking = graph.nodes["output"].out.is_spike
-    kind = "" if spiking and readout in COUNTED else readout or "every-step"
+    kind = "" if _format(graph).is_spike and readout in COUNTED else readout or "every-step"
     return replace(Interface.of(graph), readout=kind).applied(graph)
+
+
+def _format(graph: Graph) -> Fixed:
+    found = graph.nodes["output"].out
+    assert found is not None
+    return found
 
 
 def _spikes(example: Any, letters: str) -> Integers:
@@ -99,7 +105,7 @@ def _spikes(example: Any, letters: str) -> Integers:
                          got=f"{letters!r} for shape {tuple(example.shape)}")  # fmt: skip
     values = np.asarray(torch.as_tensor(example).detach().cpu().double().numpy())
     if not np.isin(values, (0, 1)).all():
-        raise InputError("from_torch example", expected="spikes, 0 and 1, which SLAYER's blocks take",
+        raise InputError("from_torch example", expected="spikes, 0 and 1, as SLAYER's blocks take",
                          got=f"values of {values.min():g} to {values.max():g}",
                          remedy="make spikes of the data first, and give those")  # fmt: skip
     return np.transpose(values, [letters.index(axis) for axis in AXES]).astype(np.int64)
@@ -129,7 +135,8 @@ def _prove(model: nn.Module, graph: Graph, data: Integers, letters: str, late: i
                          got=str(got), remedy=f"return what the last block returns; {REMEDY}"
                          )  # fmt: skip
     own = np.transpose(found.double().numpy(), [letters.index(axis) for axis in AXES])
-    wrong = own[:, late:] != sent[:, : sent.shape[1] - late] * 2.0 ** -graph.nodes["output"].out.frac
+    in_time = sent[:, : sent.shape[1] - late] * 2.0 ** -float(_format(graph).frac)
+    wrong = own[:, late:] != in_time
     if wrong.any():
         sample, step, channel = (int(i) for i in np.argwhere(wrong)[0])
         raise GraphError(

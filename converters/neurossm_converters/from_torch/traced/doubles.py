@@ -96,8 +96,11 @@ def changed_settings(before: nn.Module, after: nn.Module) -> dict[str, dict[str,
     runs, found = dict(after.named_modules()), {}
     for path, module in before.named_modules():
         kept = vars(module)
-        new = {name: value for name, value in vars(runs[path]).items()
-               if isinstance(value, bool | int | float | str) and kept.get(name) != value}  # fmt: skip
+        new = {
+            name: value
+            for name, value in vars(runs[path]).items()
+            if isinstance(value, bool | int | float | str) and kept.get(name) != value
+        }
         if new:
             found[path] = new
     return found

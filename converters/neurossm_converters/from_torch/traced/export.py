@@ -97,6 +97,7 @@ class Export:
     def graph(self, found: list[Given], by_name: bool, readout: str) -> Graph:
         """Return the folded graph, proven on the example and on random data."""
         steps = found[0].integers.shape[1]
+        self._check_given(found, by_name)
         if self.step:
             found = [item.first(STEPS_AT_ONCE) for item in found]
         self._given = found
@@ -106,7 +107,8 @@ class Export:
         recorder = Recorder(self._copied(), self.is_leaf)
         tensors = {name: item.tensor(example[item.name]) for name, item in placed.items()}
         recorded = recorder.record(tensors, self._forward(recorder.model), by_name)
-        walk = self._walk(recorder, found, steps, ["output", *(name for name, _ in named(_results(recorded)))])
+        reserved = ["output", *(name for name, _ in named(_results(recorded)))]
+        walk = self._walk(recorder, found, steps, reserved)
         inputs = {name: self._input(walk, item) for name, item in placed.items()}
         results, self.left_out = without_states(walk.run(recorded, inputs))
         reads = add_outputs(walk, results, readout)
@@ -123,11 +125,26 @@ class Export:
             _check_folded(whole, folded, data)
         return folded
 
+    def _check_given(self, found: list[Given], by_name: bool) -> None:
+        """Refuse an example without something that forward cannot do without."""
+        parameters = inspect.signature(self.model.forward).parameters.values()
+        kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        needed = [p.name for p in parameters if p.default is p.empty and p.kind not in kinds]
+        names = {item.name for item in found}
+        missing = [n for n in needed if n not in names] if by_name else needed[len(found) :]
+        if missing and not self.step:
+            raise GraphError(
+                "forward of model", expected="an example of all that it takes",
+                got=f"none for {', '.join(map(repr, missing))}",
+                remedy=f"give a default in forward ({missing[0]}=None), or a tuple of all inputs",
+            )  # fmt: skip
+
     def _modules(self) -> dict[str, nn.Module]:
         """Return path to module, untouched but for what forward sets."""
         modules = dict(fresh(self.model).named_modules())
         for path, settings in self._settings.items():
-            vars(modules[path]).update(settings)
+            for name, value in settings.items():
+                setattr(modules[path], name, value)
         return modules
 
     def _copied(self) -> nn.Module:
@@ -203,9 +220,7 @@ class Export:
         forward = self._forward(model)
         with in_double():
             result = forward(**tensors) if by_name else forward(*tensors.values())
-        text = differing(
-            result, replayed(recorded, recorder.constants, self._modules(), tensors)
-        )
+        text = differing(result, replayed(recorded, recorder.constants, self._modules(), tensors))
         if text and not self._settings:
             # forward may tell its modules something first, such as how large the batch is
             self._settings = changed_settings(self.model, recorder.model)

@@ -29,8 +29,8 @@ from neurossm_converters.from_torch.traced.values import added, constant, forced
 from neurossm_converters.from_torch.traced.walk import Walk
 
 PAST = (
-    "a graph sees past steps through recurrences alone: in place of padding and convolutions over time"
-    " train with a kernel of size 1 behind one, such as neurossm_models.s4d.S4D"
+    "a graph sees past steps through recurrences alone: in place of padding and convolutions over"
+    " time train with a kernel of size 1 behind one, such as neurossm_models.s4d.S4D"
 )
 
 

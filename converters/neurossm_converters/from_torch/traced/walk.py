@@ -244,7 +244,9 @@ class Walk:
 
         def make() -> Any:
             source = self.wiring.node(signal.rows, f"{self.hint(node)}.in")
+            first = len(self.builder.nodes)
             found = converter(self.builder, self.wiring.free(self.hint(node)), module, source)
+            self.wiring.space(first)
             return found if isinstance(found, tuple) else (found,)
 
         names = self.wiring.once(("module", path, signal.rows.key), make)
@@ -278,9 +280,12 @@ class Walk:
         if not isinstance(found, State):
             return found
         module = self.modules[found.path]
-        reason = GraphError(f"state of module {found.path!r} ({kind_of(module)})",
-                            expected="a tensor that depends on the input",
-                            got="the state of a cell", remedy="return the outputs only")  # fmt: skip
+        reason = GraphError(
+            f"state of module {found.path!r} ({kind_of(module)})",
+            expected="a tensor that depends on the input",
+            got="the state of a cell",
+            remedy="return the outputs only; for one step of a network, step=True",
+        )
         return Kept(found.path, reason)
 
     def _valued(self, item: Any) -> Any:
