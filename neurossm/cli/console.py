@@ -81,7 +81,7 @@ class Console:
 
         with warnings.catch_warnings():
             warnings.simplefilter("always", NeurossmWarning)
-            warnings.showwarning = show  # type: ignore[assignment]
+            warnings.showwarning = show
             yield said
 
     def say(self, text: str = "") -> None:
