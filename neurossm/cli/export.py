@@ -86,7 +86,8 @@ def export(
     if wrote_nir:
         console.say("NIR: written to /node" + _fastest_turn(graph))
     elif nir != "off":
-        more = f" (and {len(reasons) - 1} more nodes)" if reasons[1:] else ""
+        others = len(reasons) - 1
+        more = f" (and {others} more node{'s' * (others > 1)})" if others else ""
         console.say(f"NIR: not written; {reasons[0]}{more}")
 
 
@@ -113,7 +114,7 @@ def _fastest_turn(graph: Graph) -> str:
 def load_run(run: str) -> Graph:
     """Return the float graph of a trained run."""
     from neurossm.cli.exporting import reading_padding
-    from neurossm.cli.made_for import RECORDED
+    from neurossm.cli.loading import RECORDED
     from neurossm_converters.from_torch.runs import graph_of
     from neurossm_models.data import load
     from neurossm_models.network import Network

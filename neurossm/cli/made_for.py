@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from neurossm.cli.loading import unit_of
+from neurossm.cli.loading import RECORDED, unit_of
 from neurossm.errors import InputError
 from neurossm.interface import Interface
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 WITHOUT = "leave labels out of the file to run without"
 NEXT_STEP = "next-step"
 READS_PADDING = "reads_padding"  # 1: forward of the module had no argument lengths
-RECORDED = "recorded"  # the order in which the steps were recorded
 INSIST = "--other-data"
 OWN = "a file with inputs (samples, steps, channels) and, if known, labels (samples,)"
 LEAVE_OUT = "leave scale out of the file if they are in that unit"

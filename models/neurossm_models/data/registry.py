@@ -128,7 +128,8 @@ def load(
     if count is None:
         return dataset
     if count > len(dataset):
-        raise InputError(f"data {spec!r}", expected=f"at most {len(dataset)}", got=str(count))
+        raise InputError(f"data {spec!r}", expected=f"at most {len(dataset)}", got=str(count),
+                         remedy=f"without :{count} all are taken")  # fmt: skip
     return dataset.take(slice(count))
 
 

@@ -124,6 +124,18 @@ class Walk:
             self.created[node] = tuple(self.builder.nodes)[before:]
         raise AssertionError("a graph without results")
 
+    def forced(self, node: fx.Node, signal: Any) -> Signal:
+        """Return the rows themselves: a mean or sum as the running sum at its last step."""
+        if not isinstance(signal, Signal):
+            raise Unfollowed("a tensor that depends on the input", type(signal).__name__)
+        if not signal.reduce:
+            return signal
+        if signal.reduce == "max":
+            raise Unfollowed("the largest value over time as a result", "operations behind it",
+                             "apply them at every step, before the maximum")  # fmt: skip
+        rows = signal.rows.scaled(1 / self.steps) if signal.reduce == "mean" else signal.rows
+        return replace(signal, rows=self.wiring.summed(rows, f"{self.hint(node)}.sum"), reduce="")
+
     def refuse(self, where: str, error: GraphError) -> None:
         """Collect a refusal."""
         # the same operation at every step of a loop is one problem
@@ -237,9 +249,7 @@ class Walk:
         self, node: fx.Node, path: str, module: nn.Module, converter: Callable[..., Any],
         args: Any, kwargs: Any,
     ) -> Any:  # fmt: skip
-        from neurossm_converters.from_torch.traced.values import forced
-
-        signal = forced(self, node, args[0])
+        signal = self.forced(node, args[0])
         self._check_states(path, signal, pytree.tree_leaves((args[1:], kwargs)))
 
         def make() -> Any:

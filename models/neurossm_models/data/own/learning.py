@@ -91,7 +91,8 @@ def learn(
     part, positions = samples_of(source, TRAIN, rule, kind)
     if asked.count is not None and asked.count > len(positions):
         got, expected = str(asked.count), f"at most {len(positions)} for training"
-        raise InputError(f"data {asked.text!r}", expected=expected, got=got)
+        raise InputError(f"data {asked.text!r}", expected=expected, got=got,
+                         remedy=f"without :{got} all are taken")  # fmt: skip
     positions = positions[: asked.count]
     names = class_names_of(kind, part.labels, source.class_names)
     every = np.arange(len(part))  # labels say what is asked, whichever sample has them
@@ -112,7 +113,7 @@ def learn(
         kind=kind,
         features=source.features,
         scaling=scaling,
-        target=_target(kind, labels, part.lengths, positions),
+        target=_target(kind, labels, part.lengths, positions, scaling),
         class_names=names,
         channel_names=source.channel_names,
         split=rule.text,
@@ -172,8 +173,14 @@ def _target(
     labels: NDArray[Any] | None,
     lengths: NDArray[np.int64] | None,
     positions: NDArray[np.int64],
+    scaling: Scaling | None,
 ) -> TargetScaling | None:
-    """Return mean and deviation of the answers of a regression, at the steps that count."""
+    """Return mean and deviation of the answers of a regression, at the steps that count.
+
+    The next input is answered as the network sees inputs: in the units of their scaling.
+    """
+    if kind == NEXT_STEP and scaling is not None:
+        return TargetScaling(scaling.unit / scaling.scale, scaling.offset)
     if labels is None or kind not in (REGRESSION, STEP_REGRESSION):
         return None
     values = labels[positions]
