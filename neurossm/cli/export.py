@@ -47,6 +47,9 @@ def export(
     converters: Annotated[str, typer.Option(
         metavar="NAME", help="Of a module: a dictionary in its file, of module types to converters"
         " of your own (docs/own-networks.md).")] = "",
+    step: Annotated[bool, typer.Option(
+        "--step", help="Of a module: its forward takes one step, its layers remember the rest."
+    )] = False,
     nir: Annotated[str, typer.Option(help="strict: fail unless NIR can express the whole graph;"
                                      " auto: write NIR where it can; off.")] = "auto",
     dt: Annotated[float | None, typer.Option(
@@ -64,7 +67,7 @@ def export(
 
     console = Console(json)
     options = ModuleOptions(weights, data, data_dir, steps, dt, task, readout, layout, normalize,
-                            converters)  # fmt: skip
+                            converters, step)  # fmt: skip
     if not is_module(run) and options.said():
         raise InputError(options.said()[0], expected="FILE.py:FUNCTION with it", got=f"run {run!r}",
                          remedy="a run says all that itself")  # fmt: skip

@@ -50,6 +50,8 @@ class ModuleOptions:
         deviation 1.
     converters
         Name of a dictionary beside the function: module type to converter.
+    step
+        Whether forward takes one step, and remembers the rest itself.
     """
 
     weights: Path | None = None
@@ -62,6 +64,7 @@ class ModuleOptions:
     layout: str = ""
     normalize: str = ""
     converters: str = ""
+    step: bool = False
 
     def said(self) -> list[str]:
         """Return the options that were given, as they are typed."""
@@ -102,7 +105,7 @@ def export_module(spec: str, options: ModuleOptions) -> Graph:
     said = found is not None or facts.vocabulary
     graph = from_torch(
         module, example, layout=layout, dt=options.dt or facts.dt, readout=options.readout,
-        converters=converters,
+        converters=converters, step=options.step,
         scaling=found, scale=None if said else facts.scale, bits=None if said else facts.bits,
         offset=0.0 if found is None or standard else found.offset,
     )  # fmt: skip

@@ -50,12 +50,30 @@ class Unknowing(Knowing):
     def forward(self, x):
         return super().forward(x)
 
+class Remembering(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.u = None
+    def forward(self, x):
+        u = x if self.u is None else 0.75 * self.u + x
+        spikes = (u >= 1).to(x.dtype)
+        self.u = u * (1 - spikes)
+        return spikes
+
+class Stepping(nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.cell, self.head = nn.Linear(4, 6), Remembering(), nn.Linear(6, 2)
+    def forward(self, x):
+        return self.head(self.cell(self.first(x)))
+
 def leaky(builder, path, module, source):
     ones = np.ones(builder.nodes[source].out_channels)
     return builder.add(path, LIF(theta=ones, tau=0.75 * ones, rho=0 * ones, kappa=0 * ones,
                                  reset="hard"), source)
 
-MINE = {Cell: leaky}
+MINE = {Cell: leaky, Remembering: leaky}
 WRONG = {"Cell": leaky}
 """
 
@@ -88,6 +106,17 @@ def test_converters_stand_beside_the_module_and_states_are_said(neurossm, source
     assert "states beside its results: those of 'cell' are left out" in note and note in done.err
     assert type(load(target).nodes["cell"]).__name__ == "LIF"
     assert load(target).outputs == ("output",)
+
+
+def test_a_module_of_one_step_by_command(neurossm, source, data):
+    given = ("export", f"{source}:Stepping", "--data", data / "equal.npz", "-o", data / "m.nssm",
+             "--converters", "MINE", "--readout", "mean")  # fmt: skip
+    assert neurossm(*given).status == 2
+    done = neurossm(*given, "--step")
+    assert done.status == 0, done.err
+    graph = load(data / "m.nssm")
+    assert list(graph.nodes)[:4] == ["input", "first", "cell", "head"]
+    assert graph.meta["steps"] == STEPS and graph.meta["readout"] == "mean"
 
 
 @pytest.mark.parametrize(

@@ -283,6 +283,12 @@ def test_a_sequential_of_hidden_states_is_one_step(last):
     assert list(graph.nodes) == ["input", "0", "1", "2", "3", "output"]
 
 
+def test_a_network_of_one_step_that_is_given_all_steps_says_so():
+    net = loud(nn.Sequential(nn.Linear(CHANNELS, 20), snn.Leaky(beta=0.9, init_hidden=True)))
+    with pytest.raises(GraphError, match=r"module '1' \(Leaky\).*takes one step.*step=True"):
+        from_torch(net, example())
+
+
 @wired
 def test_a_membrane_that_is_never_reset_can_be_the_answer():
     graph = from_torch(loud(Explicit("none")), example())
