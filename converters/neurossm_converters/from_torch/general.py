@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -116,6 +117,7 @@ def from_torch(
                          )  # fmt: skip
     blocks = slayer_blocks(inner)
     if blocks and not any(type(block) in (converters or {}) for block in blocks):
+        _check_spikes(step, state, scale, offset)
         return from_slayer_module(inner, example, layout=layout, readout=readout, dt=dt)
     if readout not in ("", *READOUTS):
         expected = " | ".join(READOUTS)
@@ -144,6 +146,16 @@ def _of_ours(
                          remedy="from_torch(model, steps=..., scale=...)")  # fmt: skip
     return network.from_torch(model, steps=steps, scale=scale, bits=8 if bits is None else bits,
                               dt=dt, converters=converters)  # fmt: skip
+
+
+def _check_spikes(step: bool, state: tuple[Any, ...], scale: Any, offset: Any) -> None:
+    """Refuse what has no meaning for SLAYER's blocks, which take spikes of all steps."""
+    scaled = scale is not None and bool(np.any(np.asarray(scale) != 1))
+    given = {"step": step or bool(state), "scale": scaled, "offset": bool(np.any(offset))}
+    for name, wrong in given.items():
+        if wrong:
+            raise InputError(f"from_torch {name}", expected="none for a network of SLAYER's blocks,"
+                             " which take the spikes of all steps", got="one")  # fmt: skip
 
 
 def _said(graph: Graph, found: list[Given], scaling: Any) -> Graph:

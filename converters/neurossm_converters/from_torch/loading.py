@@ -170,7 +170,7 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
 
 def _renamed(found: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """Return keys without what wrappers put in front: DataParallel, torch.compile."""
-    for prefix in ("module.", "_orig_mod.", "model."):
+    for prefix in ("module.", "_orig_mod.", "model.") * 2:  # in whatever order they were put
         if found and not set(found) & set(own) and all(key.startswith(prefix) for key in found):
             found = {key.removeprefix(prefix): value for key, value in found.items()}
     return found

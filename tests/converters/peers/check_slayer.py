@@ -169,6 +169,14 @@ def test_a_network_of_blocks_is_exported_as_the_integers_that_it_computes():
     np.testing.assert_array_equal(run(again, inputs, "fast").values["output"], found)
 
 
+@pytest.mark.parametrize("options", [{"step": True}, {"scale": 0.5}, {"offset": 1.0}])
+def test_what_means_nothing_for_spikes_of_all_steps_is_refused(options):
+    (name,) = options
+    example = torch.tensor(spikes(6)).float().transpose(1, 2)
+    with pytest.raises(NeurossmError, match=f"from_torch {name}: expected none for a network of"):
+        from_torch(Network().eval(), example, **options)
+
+
 class Backward(Network):
     def forward(self, spike):
         return super().forward(spike).flip(1)
