@@ -52,7 +52,7 @@ def interface_lines(graph: Graph) -> list[str]:
 def scaling_text(scaling: Scaling) -> str:
     """Return in a sentence how real values become integers."""
     if scaling.is_identity:
-        return f"integers as they are, of {scaling.bits} bits"
+        return f"integers as they are, of {scaling.bits} bit{'s' * (scaling.bits > 1)}"
     low, high = float(scaling.unit.min()), float(scaling.unit.max())
     unit = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g} by channel"
     less = "" if not scaling.offset.any() else ", less an offset"

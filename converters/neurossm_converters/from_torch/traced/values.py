@@ -24,6 +24,10 @@ from neurossm_converters.from_torch.traced.walk import Walk
 def constant(value: Any) -> Any:
     """Return a constant as an array; `Unfollowed` where it is none."""
     if isinstance(value, torch.Tensor):
+        if value.is_complex():
+            raise Unfollowed("real numbers", "complex ones",
+                             "put what computes with them into a module of its own and give its"
+                             " converter")  # fmt: skip
         return numbers(value)
     if isinstance(value, bool | int | float | np.ndarray):
         return np.asarray(value, dtype=np.float64)
