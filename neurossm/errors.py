@@ -57,6 +57,10 @@ class CheckFailed(NeurossmError):
     exit_status = 1
 
 
+class NeurossmWarning(UserWarning):
+    """Something that was done, and that its user may want to know."""
+
+
 def one_line(text: str, longest: int = _LONGEST) -> str:
     """Return foreign text as one line that a terminal prints, and does not obey.
 

@@ -70,7 +70,8 @@ class Interface:
             If one of the keys holds something else.
         """
         meta = graph.meta
-        scaling, target = _json(meta, "input_scaling"), _json(meta, "target_scaling")
+        scaling = _expanded(_json(meta, "input_scaling"), graph, graph.inputs[0])
+        target = _expanded(_json(meta, "target_scaling"), graph, graph.outputs[0])
         try:
             found = cls(
                 task=_text(meta, "task", TASKS) or CLASSIFICATION,
@@ -88,7 +89,14 @@ class Interface:
         return found
 
     def applied(self, graph: Graph) -> Graph:
-        """Return the graph that says this of itself; what is empty here is taken out."""
+        """Return the graph that says this of itself; what is empty here is taken out.
+
+        Raises
+        ------
+        FormatError
+            If a scaling has other channels than the graph.
+        """
+        self._check_channels(graph)
         texts = {
             "task": "" if self.task == CLASSIFICATION else self.task,
             "readout": self.readout,
@@ -112,7 +120,25 @@ class Interface:
 
 
 def _dumped(scaling: Scaling | TargetScaling | None) -> str:
-    return "" if scaling is None else json.dumps(scaling.as_json())
+    """Return a scaling as JSON; what is the same in all channels stands there once."""
+    if scaling is None:
+        return ""
+    once = {
+        key: value[0] if isinstance(value, list) and len(set(value)) == 1 else value
+        for key, value in scaling.as_json().items()
+    }
+    return json.dumps(once)
+
+
+def _expanded(found: Any, graph: Graph, name: str) -> Any:
+    """Return a scaling as read, with a number a channel where one stands for all."""
+    if not isinstance(found, dict):
+        return found
+    channels = graph.nodes[name].out_channels
+    return {
+        key: [value] * channels if key != "bits" and isinstance(value, int | float) else value
+        for key, value in found.items()
+    }
 
 
 def _text(meta: Any, key: str, known: tuple[str, ...] = ()) -> str:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from neurossm.cli.tables import lay_out
+from neurossm.errors import NeurossmWarning
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 DataDirOption = Annotated[
@@ -89,6 +90,26 @@ class Console:
         if text not in self._noted:
             self._noted.add(text)
             self.note(text)
+
+    @contextmanager
+    def warnings_noted(self) -> Iterator[list[str]]:
+        """Within this, our own warnings are notes; gives their texts."""
+        import warnings
+
+        said: list[str] = []
+        shown = warnings.showwarning
+
+        def show(message: Any, category: type[Warning], *where: Any, **others: Any) -> None:
+            if issubclass(category, NeurossmWarning):
+                said.append(str(message))
+                self.note(str(message))
+            else:
+                shown(message, category, *where, **others)
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", NeurossmWarning)
+            warnings.showwarning = show
+            yield said
 
     def say(self, text: str = "") -> None:
         """Say something on stdout, for people only."""

@@ -67,4 +67,6 @@ def show(
     for line in found.lines():
         console.say(line)
     if found.rows:
-        console.table(found.columns, found.rows, title=f"First samples of {found.listed!r}")
+        scaling = found.facts.scaling
+        units = ", to the nearest unit" if scaling is not None and not scaling.is_identity else ""
+        console.table(found.columns, found.rows, title=f"First samples of {found.listed!r}{units}")

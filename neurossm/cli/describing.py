@@ -47,18 +47,31 @@ def interface_lines(graph: Graph) -> list[str]:
     answer = f"answer: {about.task}" + (f", readout {about.readout}" if about.readout else "")
     said.append(answer + names_text(about.class_names))
     if about.split:
-        said.append(f"parts that a file does not have are cut by {about.split}")
+        said += split_lines(about.split)
     return said
 
 
 def scaling_text(scaling: Scaling) -> str:
     """Return in a sentence how real values become integers."""
     if scaling.is_identity:
-        return f"integers as they are, of {scaling.bits} bits"
+        return f"integers as they are, of {scaling.bits} bit{'s' * (scaling.bits > 1)}"
     low, high = float(scaling.unit.min()), float(scaling.unit.max())
-    unit = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}, by channel"
-    less = "" if not scaling.offset.any() else "less an offset, "
-    return f"values become integers of {scaling.bits} bits: {less}in units of {unit}"
+    unit = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g} by channel"
+    less = "" if not scaling.offset.any() else ", less an offset"
+    return f"integers of {scaling.bits} bits in units of {unit}{less}"
+
+
+def split_lines(split: str) -> list[str]:
+    """Return in a sentence which parts are cut where data lack them; none where none are."""
+    from neurossm_models.data.own.split import parse_split
+
+    rule = parse_split(split)
+    cut = [f"{share:g} for {name}" for name, share in (("valid", rule.valid), ("test", rule.test))
+           if share]  # fmt: skip
+    if not cut:
+        return []
+    by = {"label": ", each class alike", "group": ", no group torn apart"}.get(rule.by, "")
+    return [f"missing parts are cut from the training part: {', '.join(cut)}; seed {rule.seed}{by}"]
 
 
 def names_text(names: tuple[str, ...]) -> str:

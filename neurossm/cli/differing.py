@@ -96,6 +96,9 @@ def print_difference(
         console.say(verdict(found.check))
     else:
         console.say(f"first divergence: {first}" if first else "no divergence")
+        compared = found.compared
+        console.say(f"{compared.compared:,} values of {len(compared.rows)} nodes compared,"
+                    f" {compared.mismatches:,} mismatches")  # fmt: skip
     for name, scores in zip(names, found.scores, strict=True):
         if scores is not None:
             console.say(f"{name}: {scores.text()}")

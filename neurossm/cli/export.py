@@ -44,6 +44,12 @@ def export(
     normalize: Annotated[str, typer.Option(
         help="Of a module: none, it takes the values of the data (default); standard, values less"
         " their mean over their deviation, as neurossm train feeds its own.")] = "",
+    converters: Annotated[str, typer.Option(
+        metavar="NAME", help="Of a module: a dictionary in its file, of module types to converters"
+        " of your own (docs/own-networks.md).")] = "",
+    step: Annotated[bool, typer.Option(
+        "--step", help="Of a module: its forward takes one step, its layers remember the rest."
+    )] = False,
     nir: Annotated[str, typer.Option(help="strict: fail unless NIR can express the whole graph;"
                                      " auto: write NIR where it can; off.")] = "auto",
     dt: Annotated[float | None, typer.Option(
@@ -60,29 +66,31 @@ def export(
     from neurossm.cli.exporting import ModuleOptions, export_module, is_module
 
     console = Console(json)
-    options = ModuleOptions(weights, data, data_dir, steps, dt, task, readout, layout, normalize)
-    if is_module(run):
-        graph = export_module(run, options)
-    elif options.said():
+    options = ModuleOptions(weights, data, data_dir, steps, dt, task, readout, layout, normalize,
+                            converters, step)  # fmt: skip
+    if not is_module(run) and options.said():
         raise InputError(options.said()[0], expected="FILE.py:FUNCTION with it", got=f"run {run!r}",
                          remedy="a run says all that itself")  # fmt: skip
-    else:
-        graph = load_run(run)
+    with console.warnings_noted() as notes:
+        graph = export_module(run, options) if is_module(run) else load_run(run)
     if dt is not None:
         graph = replace(graph, dt=dt)
     wrote_nir, reasons = write_graph(graph, output, nir)
     about = interface_document(graph)
     console.document(
         {"file": str(output), "nodes": len(graph.nodes), "nir": wrote_nir, "nir_reasons": reasons,
-         "interface": about}
+         "interface": about, "integer": graph.is_integer, "notes": notes}
     )  # fmt: skip
     console.say(f"{output}: {len(graph.nodes)} nodes, {len(graph.edges)} edges")
     for line in interface_lines(graph):
         console.say(line)
+    if graph.is_integer:
+        console.say("an integer graph, as SLAYER computes it: ready to run, nothing to quantize")
     if wrote_nir:
         console.say("NIR: written to /node" + _fastest_turn(graph))
     elif nir != "off":
-        more = f" (and {len(reasons) - 1} more nodes)" if reasons[1:] else ""
+        others = len(reasons) - 1
+        more = f" (and {others} more node{'s' * (others > 1)})" if others else ""
         console.say(f"NIR: not written; {reasons[0]}{more}")
 
 
@@ -108,8 +116,11 @@ def _fastest_turn(graph: Graph) -> str:
 
 def load_run(run: str) -> Graph:
     """Return the float graph of a trained run."""
-    from neurossm.cli.made_for import RECORDED
+    from neurossm.cli.exporting import reading_padding
+    from neurossm.cli.loading import RECORDED
     from neurossm_converters.from_torch.runs import graph_of
+    from neurossm_models.data import load
+    from neurossm_models.network import Network
     from neurossm_models.train import load_facts, load_model
 
     model, recipe = load_model(run)
@@ -122,6 +133,10 @@ def load_run(run: str) -> Graph:
         )
     facts = load_facts(run)
     graph = graph_of(model, recipe, facts)
+    if not isinstance(model, Network):
+        own = facts if recipe.data.path else None
+        data = load(f"{recipe.data.title}:train", facts=own)
+        graph = reading_padding(graph, model, data)
     meta = {
         **graph.meta,
         "run": Path(run).name,

@@ -5,13 +5,14 @@ Shape letters: ``B`` samples, ``T`` steps, ``F`` channels.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurossm.errors import GraphError, InputError
+from neurossm.errors import GraphError, InputError, NeurossmWarning
 from neurossm.fixed import Scaling
 from neurossm.interface import EVERY_STEP, READOUTS, TASKS, Interface
 
@@ -47,6 +48,10 @@ class ModuleOptions:
         ``none``: forward takes the values of the data; ``standard``: those less their mean over
         their deviation, as `neurossm train` feeds its networks, and answers of mean 0 and
         deviation 1.
+    converters
+        Name of a dictionary beside the function: module type to converter.
+    step
+        Whether forward takes one step, and remembers the rest itself.
     """
 
     weights: Path | None = None
@@ -58,6 +63,8 @@ class ModuleOptions:
     readout: str = ""
     layout: str = ""
     normalize: str = ""
+    converters: str = ""
+    step: bool = False
 
     def said(self) -> list[str]:
         """Return the options that were given, as they are typed."""
@@ -82,10 +89,15 @@ def export_module(spec: str, options: ModuleOptions) -> Graph:
         For what cannot be expressed, by the path of the module; as `from_torch`.
     """
     from neurossm_converters.from_torch import from_torch
-    from neurossm_converters.from_torch.loading import build_module
+    from neurossm_converters.from_torch.foreign.slayer_module import LAYOUT, slayer_blocks
+    from neurossm_converters.from_torch.loading import build_with
+    from neurossm_converters.from_torch.modules import unwrapped
 
     _check(options)
-    module = build_module(spec, options.weights)
+    module, converters = build_with(spec, options.weights, options.converters)
+    blocks = slayer_blocks(unwrapped(module))
+    if blocks and not options.layout:
+        options = replace(options, layout=LAYOUT)
     facts = facts_for(options)
     data = _training(options, facts)
     example, layout = _example(data, facts, options)
@@ -93,10 +105,25 @@ def export_module(spec: str, options: ModuleOptions) -> Graph:
     said = found is not None or facts.vocabulary
     graph = from_torch(
         module, example, layout=layout, dt=options.dt or facts.dt, readout=options.readout,
+        converters=converters, step=options.step,
         scaling=found, scale=None if said else facts.scale, bits=None if said else facts.bits,
         offset=0.0 if found is None or standard else found.offset,
     )  # fmt: skip
-    return _described(graph, facts, data, spec)
+    return reading_padding(described(graph, facts, data.name, spec), module, data)
+
+
+def reading_padding(graph: Graph, module: Any, data: Dataset | None = None) -> Graph:
+    """Return the graph that remembers whether its module knew where sequences end; say it."""
+    import inspect
+
+    from neurossm.cli.made_for import READS_PADDING, padding_text
+
+    by_end = Interface.of(graph).readout not in ("", STEP_READOUT)
+    if not by_end or "lengths" in inspect.signature(module.forward).parameters:
+        return graph
+    if data is not None and data.lengths is not None and len({*data.lengths}) > 1:
+        warnings.warn(padding_text(data), NeurossmWarning, stacklevel=2)
+    return replace(graph, meta={**graph.meta, READS_PADDING: 1})
 
 
 def facts_for(options: ModuleOptions) -> Task:
@@ -169,8 +196,14 @@ def _example(data: Dataset, facts: Task, options: ModuleOptions) -> tuple[Any, s
     return torch.from_numpy(np.ascontiguousarray(values)), layout
 
 
-def _described(graph: Graph, facts: Task, data: Dataset, spec: str) -> Graph:
-    """Return the graph that says what goes in and comes out; refuse answers that are no such."""
+def described(graph: Graph, facts: Task, data: str, spec: str) -> Graph:
+    """Return the graph that says what goes in and comes out, and what its data are called.
+
+    Raises
+    ------
+    GraphError
+        If what it answers is not what its data ask for.
+    """
     about = Interface.of(graph)
     by_step, answered = facts.kind in EVERY_STEP, about.readout == STEP_READOUT
     if len(graph.outputs) == 1 and by_step != answered:
@@ -185,16 +218,21 @@ def _described(graph: Graph, facts: Task, data: Dataset, spec: str) -> Graph:
     known = replace(
         about,
         task=facts.kind,
-        scaling=facts.scaling,
+        scaling=_of_spikes(facts.scaling) if graph.is_integer else facts.scaling,
         target=facts.target,
         class_names=facts.class_names,
         channel_names=facts.channel_names,
         split=facts.split,
     )
-    meta: dict[str, str | int | float] = {"run": spec, "data": data.name}
+    meta: dict[str, str | int | float] = {"run": spec, "data": data}
     if facts.scaling is None:
         meta["input_scale"] = facts.scale
     if facts.order:
         meta["data_order"] = facts.order
     made = known.applied(graph)
     return replace(made, meta={**made.meta, **meta})
+
+
+def _of_spikes(scaling: Scaling | None) -> Scaling | None:
+    """Return how data become the spikes of a SLAYER network: as they are, of one bit."""
+    return None if scaling is None else replace(scaling, bits=1)

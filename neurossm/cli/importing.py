@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm.cli.console import Console, JsonOption
-from neurossm.cli.paths import READS, WRITES
+from neurossm.cli.console import Console, DataDirOption, JsonOption
+from neurossm.cli.describing import interface_lines
+from neurossm.cli.paths import READS, READS_DATA, WRITES
 from neurossm.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,12 +31,20 @@ class Options:
     input: str | None
     steps: int | None
     layers: str | None
+    scale: float | None = None
+    prenorm: bool = False
+    method: str | None = None
+    data: str = ""
+    data_dir: str = ""
+    task: str = ""
 
     def allow(self, source: str, *names: str) -> None:
         """Refuse an option that has no meaning for a format."""
         for name, value in vars(self).items():
             if value and name not in names:
                 option, got = f"--{name.replace('_', '-')}", _shown(value)
+                if name in ("task", "data_dir"):
+                    continue
                 raise InputError(option, expected=f"none with --from {source}", got=got)
 
 
@@ -47,7 +56,8 @@ def import_(
     output: Annotated[Path, typer.Option("-o", "--output", help="The .nssm file to write."),
                       WRITES],
     format: Annotated[
-        str | None, typer.Option("--from", help="nir | netx; by default what the file looks like.")
+        str | None,
+        typer.Option("--from", help="nir | netx | s4; by default what the file looks like."),
     ] = None,
     dt: Annotated[float | None, typer.Option(help="Duration of a step in seconds.")] = None,
     convention: Annotated[
@@ -76,10 +86,28 @@ def import_(
         str | None, typer.Option(help="Data of a NIR input: binary (default) or BITS:FRAC.")
     ] = None,
     steps: Annotated[
-        int | None, typer.Option(help="Longest sequence, for the headroom of running sums.")
+        int | None,
+        typer.Option(help="Longest sequence, for the headroom of running sums; of s4: the length"
+                          " over which its mean is taken."),
     ] = None,
     layers: Annotated[
         str | None, typer.Option(help="Only layers FIRST:STOP of a netx file.")
+    ] = None,
+    data: Annotated[
+        str,
+        typer.Option(help="Of s4: what it was trained on; see 'neurossm data'. Scale, steps and"
+                          " classes are learned from the training part."), READS_DATA
+    ] = "",
+    scale: Annotated[
+        float | None,
+        typer.Option(help="Of s4 without --data: what one unit of the integer inputs is worth"
+                          " (0.00392157 for pixels of 0 to 255 that it took as 0 to 1)."),
+    ] = None,
+    prenorm: Annotated[
+        bool, typer.Option("--prenorm", help="Of s4: batch norms stand in front of the layers.")
+    ] = False,
+    method: Annotated[
+        str | None, typer.Option(help="Of s4: zoh (default) | bilinear, as it was built.")
     ] = None,
     task: Annotated[
         str,
@@ -91,6 +119,7 @@ def import_(
         typer.Option(help="How a sequence is answered: last (default; spikes are counted) | max |"
                           " sum | leaky | every-step."),
     ] = "",
+    data_dir: DataDirOption = "",
     json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Import a network of another tool; what has no counterpart is refused by name."""
@@ -102,11 +131,16 @@ def import_(
         from neurossm_converters.netx import looks_like_netx
 
         format = "netx" if looks_like_netx(source) else "nir"
+        format = "s4" if source.suffix in CHECKPOINTS else format
     if format not in READERS:
         raise InputError("--from", expected=" | ".join(READERS), got=repr(format))
-    options = Options(dt, convention, tau_unit, reset, compare, input, steps, layers)
+    options = Options(dt, convention, tau_unit, reset, compare, input, steps, layers,
+                      scale, prenorm, method, data, data_dir, task)  # fmt: skip
     graph, how = READERS[format](source, options)
-    graph = _answering(graph, task, readout)
+    if format == "s4":
+        _only_mean(readout)
+    else:
+        graph = _answering(graph, task, readout)
     save(output, graph)
     rows = node_table(graph)
     console.document(
@@ -117,7 +151,15 @@ def import_(
     console.table(("node", "type", "channels"),
                   [(r.name, r.type, graph.nodes[r.name].out_channels) for r in rows])  # fmt: skip
     console.say(how)
+    for line in interface_lines(graph):
+        console.say(line)
     console.say(f"{output}: {len(graph.nodes)} nodes, {len(graph.edges)} edges")
+
+
+def _only_mean(readout: str) -> None:
+    if readout not in ("", "mean"):
+        raise InputError("--readout", expected="mean, which is the S4Model's own",
+                         got=repr(readout))  # fmt: skip
 
 
 def _answering(graph: Graph, task: str, readout: str) -> Graph:
@@ -206,6 +248,41 @@ def _from_netx(source: Path, options: Options) -> tuple[Graph, str]:
     return graph, how
 
 
+def _from_s4(source: Path, options: Options) -> tuple[Graph, str]:
+    from neurossm.cli.export import called
+    from neurossm.cli.exporting import ModuleOptions, described, facts_for
+
+    options.allow("s4", "dt", "steps", "scale", "prenorm", "method", "data")
+    from neurossm_converters.from_torch.foreign import from_s4_checkpoint
+
+    method = options.method or "zoh"
+    how = f"s4: the S4Model of example.py, {method}, {'prenorm' if options.prenorm else 'no norms'}"
+    if not options.data:
+        for name in ("scale", "steps"):
+            if getattr(options, name) is None:
+                raise InputError(f"--{name}", expected="it, or --data, from which it is learned",
+                                 got="none")  # fmt: skip
+        graph = from_s4_checkpoint(
+            source, steps=options.steps or 0, scale=options.scale, prenorm=options.prenorm,
+            method=method, dt=options.dt,
+        )  # fmt: skip
+        return graph, how
+    if options.scale is not None:
+        raise InputError(
+            "--scale", expected="none with --data, which say it", got=str(options.scale)
+        )
+    known = ModuleOptions(data=options.data, data_dir=options.data_dir, task=options.task)
+    facts = facts_for(known)
+    found = facts.scaling
+    graph = from_s4_checkpoint(
+        source, steps=options.steps or facts.steps, prenorm=options.prenorm, method=method,
+        dt=options.dt or facts.dt, scale=facts.scale if found is None else found.scale,
+        offset=0.0 if found is None else found.offset,
+        bits=facts.bits if found is None else int(found.bits),
+    )  # fmt: skip
+    return described(graph, facts, called(options.data), str(source)), how
+
+
 def _format(text: str) -> Fixed:
     from neurossm.fixed import Fixed
 
@@ -237,4 +314,5 @@ RESETS = {
     "subtract-late": "by the threshold, one step later (not from the file)",
     "none": "never (not from the file)",
 }
-READERS: dict[str, Reader] = {"nir": _from_nir, "netx": _from_netx}
+CHECKPOINTS = (".pt", ".pth", ".ckpt")  # of PyTorch
+READERS: dict[str, Reader] = {"nir": _from_nir, "netx": _from_netx, "s4": _from_s4}

@@ -22,6 +22,8 @@ SPIKES = (
     " spikes of them"
 )
 
+RECORDED = "recorded"  # the order in which the steps were recorded
+
 
 def load_data(spec: str, data_dir: str, graph: Graph | None = None) -> Dataset:
     """Return the data of a specification, without padding; what is large is read on demand.
@@ -38,7 +40,7 @@ def load_data(spec: str, data_dir: str, graph: Graph | None = None) -> Dataset:
     about = Interface.of(graph)
     facts = facts_of(graph)
     if facts is not None:
-        return _all_parts_said(load(spec, root, facts=facts).trimmed(), graph)
+        return _all_parts_said(load(spec, root, facts=facts, say=note).trimmed(), graph)
     unit, tokens = unit_of(graph)
     out = graph.nodes[graph.inputs[0]].out if graph.inputs else None
     spikes = out is not None and out.is_spike
@@ -103,7 +105,6 @@ def facts_of(graph: Graph) -> Task | None:
 
 
 def _order(graph: Graph) -> str:
-    from neurossm.cli.made_for import RECORDED
 
     order = graph.meta.get("data_order", "")
     return "" if order == RECORDED else str(order)

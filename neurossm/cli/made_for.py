@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from neurossm.cli.loading import unit_of
+from neurossm.cli.loading import RECORDED, unit_of
 from neurossm.errors import InputError
 from neurossm.interface import Interface
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 WITHOUT = "leave labels out of the file to run without"
 NEXT_STEP = "next-step"
-RECORDED = "recorded"  # the order in which the steps were recorded
+READS_PADDING = "reads_padding"  # 1: forward of the module had no argument lengths
 INSIST = "--other-data"
 OWN = "a file with inputs (samples, steps, channels) and, if known, labels (samples,)"
 LEAVE_OUT = "leave scale out of the file if they are in that unit"
@@ -82,8 +82,21 @@ def check_task(
     if name is not None and name != data.name and not wrong:
         same = "channels, order and scale" if _said_order(data) else "channels and scale"
         console.note_once(f"note: {where}: it was made for {name!r}; {same} are the same")
+    if READS_PADDING in graph.meta and data.lengths is not None and len({*data.lengths}) > 1:
+        console.note_once(f"note: {padding_text(data)}")
     if graph.dt is not None and data.dt is not None and graph.dt != data.dt:
         console.note_once(f"note: {where}: steps of {data.dt:g} s, where it has {graph.dt:g} s")
+
+
+def padding_text(data: Dataset) -> str:
+    """Return what becomes of sequences of unlike lengths whose module does not know them."""
+    assert data.lengths is not None
+    low, high = int(data.lengths.min()), int(data.lengths.max())
+    return (
+        f"data {data.name!r}: sequences of {low} to {high} steps are answered at their own end, a"
+        " mean over their own steps; the module takes no lengths and answered behind their padding:"
+        " give its forward an argument lengths (docs/training.md), or compare its accuracy"
+    )
 
 
 def labels_fit(graph: Graph, data: Dataset) -> bool:

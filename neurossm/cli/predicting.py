@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from neurossm_models.data import Dataset
 
 OPTION = "--predictions"
+MOST_SCORES = 64  # columns of a line a step: of 256 tokens they would be a megabyte a text
 
 
 @contextmanager
@@ -100,6 +101,8 @@ class _Table:
     def _head(self, channels: int, part: Dataset) -> list[str]:
         places = ["sample", "step"] if self._by_step else ["sample"]
         if self._chooses(channels):
+            if self._short(channels):
+                return [*places, "predicted", "label", "score predicted"]
             names = [self._name(k) for k in range(channels)]
             return [*places, "predicted", "label", *(f"score {name}" for name in names)]
         each = [f" {k}" if channels > 1 else "" for k in range(channels)]
@@ -135,7 +138,7 @@ class _Table:
             return
         yield self._named(picked)
         yield self._named(label)
-        yield from numbers
+        yield from [f"{answer[picked]:.9g}"] if self._short(len(answer)) else numbers
 
     def _named(self, what: Any) -> str:
         if np.ndim(what):  # several labels
@@ -146,6 +149,10 @@ class _Table:
     def _name(self, channel: int) -> str:
         names = self._about.class_names
         return names[channel] if channel < len(names) else str(channel)
+
+    def _short(self, channels: int) -> bool:
+        """Tell whether only the score of what is answered is written, of very many."""
+        return self._by_step and channels > MOST_SCORES
 
     @property
     def _by_step(self) -> bool:

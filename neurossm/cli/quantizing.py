@@ -118,9 +118,9 @@ def _loss(loss: Loss) -> tuple[str, ...]:
 
 def _room(room: Headroom, counts: dict[str, Counts], samples: int) -> tuple[object, ...]:
     if room.proven:
-        said = "proven" if room.steps is None else f"proven for {room.steps} steps"
+        said = "proven" if room.steps is None else f"proven for {room.steps:,} steps"
     else:
         clipped = counts[room.node].saturations
-        said = f"not proven; its node clipped {clipped:,} values in {samples} samples"
+        said = f"not proven; its node clipped {clipped:,} values in {samples:,} samples"
     worst = "unbounded" if room.largest is None else f"{room.largest:,}"
     return (room.node, room.register, room.bits, worst, f"{room.limit:,}", said)

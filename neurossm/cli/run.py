@@ -66,7 +66,8 @@ def run(
     Data are gone through part by part: memory does not grow with the number of samples, unless
     --trace keeps the values of every node. --predictions writes a line a sample, or a step: its
     number, what is answered (the name of a class, or numbers in the units of the labels), the
-    label, and the output's value for each class.
+    label, and the output's value for each class; a line a step of more than 64 classes, such as
+    tokens, has that of the answer only, and an .npz file has all.
     """
     from neurossm.cli.executing import execute, lava_options
     from neurossm.cli.loading import load_data
@@ -99,9 +100,10 @@ def run(
          "predictions": str(predictions) if predictions else None}
     )  # fmt: skip
     console.say(
-        f"{engine}: {said(result.scores, samples)} on {result.trace.samples} samples,"
-        f" {result.steps_per_second:,.0f} steps/s ({result.seconds:.2f} s),"
-        f" {result.trace.saturations()} saturations"
+        f"{engine}: {said(result.scores, samples)} on {result.trace.samples:,} samples,"
+        f" {result.steps_per_second:,.0f} steps/s ({result.seconds:.2f} s)"
+        # real numbers have no range
+        + (f", {result.trace.saturations():,} saturations" if loaded.is_integer else "")
     )
     for what, file in (("trace", trace), ("predictions", predictions)):
         if file:

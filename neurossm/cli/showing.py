@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurossm.cli.describing import names_text, scaling_text
+from neurossm.cli.describing import names_text, scaling_text, split_lines
 from neurossm.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from neurossm_models.data import Dataset, Task
 
+LABELS = 3  # of a sample that has more
 MOST_CLASSES = 30  # whose samples are counted
 
 
@@ -67,7 +68,7 @@ class ShownData:
                         " over the deviation")  # fmt: skip
         said.append(f"step: {'not known' if facts.dt is None else f'{facts.dt:g} s'}")
         if facts.split:
-            said.append(f"parts that are not there are cut by {facts.split}")
+            said += split_lines(facts.split)
         return said
 
 
@@ -113,7 +114,7 @@ def _row(part: Dataset, index: int, facts: Task) -> tuple[object, ...]:
     length = part.shape[1] if part.lengths is None else int(np.max(part.lengths[index]))
     values = part.inputs[index, :length]
     real = values if facts.scaling is None else facts.scaling.to_values(values)
-    first = ", ".join(f"{value:.4g}" for value in np.ravel(real)[:4])
+    first = ", ".join(f"{value:.4g}" for value in np.ravel(real)[:3])
     return (index, length, _label(part.labels[index], facts), f"{real.min():.4g}",
             f"{real.max():.4g}", first)  # fmt: skip
 
@@ -121,7 +122,7 @@ def _row(part: Dataset, index: int, facts: Task) -> tuple[object, ...]:
 def _label(label: Any, facts: Task) -> str:
     if facts.kind == "next-step":
         return "the next step"
-    values = np.ravel(label)[:4]
+    values = np.ravel(label)[:LABELS]
     if values.dtype.kind == "f":
         shown = ["none" if np.isnan(v) else f"{v:.4g}" for v in values]
     elif facts.class_names and facts.kind != "multilabel":

@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import numpy.ma  # Numba looks for it at a call, and threads that import it at once fail
 from numba import njit
 
 from neurossm.fixed.compiled import clip, clip_int, clipped, multiply_shift, shift_int

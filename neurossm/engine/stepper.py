@@ -108,6 +108,10 @@ class Stepper:
         spiking = [name for name in graph.outputs if format_of(graph.nodes[name]).is_spike]
         largest = [first] if meaning.readout == "max" and first not in spiking else []
         self._graph, self._target = graph, meaning.target
+        steps = graph.meta.get("steps")
+        means = meaning.readout == "mean" and first not in spiking
+        # over how many steps the graph takes a mean; 0: none
+        self._mean_over = steps if means and isinstance(steps, int) else 0
         self._flat = Flat.of(graph, samples, scaling, largest, spiking)
         self._units = units(graph)
         self._ports = {name: self._port(name, scaling is not None) for name in graph.inputs}
@@ -169,7 +173,10 @@ class Stepper:
 
         Spikes of an output are counted; under the readout ``max`` the first output answers by the
         largest that each channel sent; otherwise an answer is what was sent at the last step, as a
-        running sum or leak is in the graph itself. Shapes and numbers as from `step`.
+        running sum or leak is in the graph itself. The graph adds up a mean over ``meta["steps"]``
+        steps: real answers under the readout ``mean`` are the mean of the steps so far (integers
+        stay what the node sent). Shapes and numbers as from `step`; the same as
+        `neurossm.metrics.answers.answers` of a run of these steps.
 
         Raises
         ------
@@ -178,7 +185,8 @@ class Stepper:
         """
         if not self.steps:
             raise InputError("answer", expected="at least one step before", got="none")
-        return self._outputs({name: self._flat.view(at) for name, at in self._flat.tallies.items()})
+        tallies = {name: self._flat.view(at) for name, at in self._flat.tallies.items()}
+        return self._outputs(tallies, self._mean_over / self.steps if self._mean_over else 1.0)
 
     @property
     def clipped(self) -> int:
@@ -257,19 +265,23 @@ class Stepper:
         odd = port.given[port.given != port.given.astype(np.int64)]
         return InputError(where, expected="integers", got=f"{odd[0]:g}", remedy=remedy)
 
-    def _outputs(self, tallies: Mapping[str, Values]) -> Answer:
-        """Return what the outputs sent, or what was made of it over time."""
-        found = {n: self._read(n, tallies.get(n, self._sent[n])) for n in self._graph.outputs}
+    def _outputs(self, tallies: Mapping[str, Values], factor: float = 1.0) -> Answer:
+        """Return what the outputs sent, or what was made of it over time; the first one scaled."""
+        found = {
+            name: self._read(name, tallies.get(name, self._sent[name]), factor)
+            for name in self._graph.outputs
+        }
         return found if len(found) > 1 else found[self._graph.outputs[0]]
 
-    def _read(self, name: str, integers: Values) -> Values:
+    def _read(self, name: str, integers: Values, factor: float = 1.0) -> Values:
         """Return a copy of what a node sent, as real numbers where they are asked for."""
         if not self._real:
             return integers.copy()
         real = np.multiply(integers, self._units[name])
-        if self._target is not None and name == self._graph.outputs[0]:
-            return self._target.to_values(real)
-        return real
+        if name != self._graph.outputs[0]:
+            return real
+        real = real * factor
+        return real if self._target is None else self._target.to_values(real)
 
 
 def scaling_of(graph: Graph) -> Scaling | None:

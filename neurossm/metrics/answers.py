@@ -37,19 +37,10 @@ def answers(graph: Graph, trace: Trace) -> Reals:
         With the values of the first output: integers in its format, or real numbers.
     """
     about, name = Interface.of(graph), graph.outputs[0]
-    values: NDArray[Any] = trace.values[name]
-    unit = _unit(graph, name, values)
-    if about.readout == "every-step" or about.task in EVERY_STEP:
-        found = np.where(trace.inside, values * unit, 0.0)
-    elif sends_spikes(graph, name):
-        found = np.where(trace.inside, values, 0).sum(axis=1) * unit
-    elif about.readout == "max":
-        found = np.where(trace.inside, values, -np.inf).max(axis=1) * unit
-    else:
-        found = values[np.arange(trace.samples), trace.ends - 1] * unit
-        steps = graph.meta.get("steps")
-        if about.readout == "mean" and isinstance(steps, int):
-            found = found * (steps / trace.ends)[:, None]
+    found = answers_sent(graph, trace) * _unit(graph, name, trace.values[name])
+    steps = graph.meta.get("steps")
+    if about.readout == "mean" and isinstance(steps, int) and _is_read_at_the_end(graph, about):
+        found = found * (steps / trace.ends)[:, None]
     return found if about.target is None else about.target.to_values(found)
 
 
@@ -59,8 +50,32 @@ def task_of(graph: Graph) -> str:
     return "step-regression" if task == "next-step" and not graph.vocabularies else task
 
 
+def answers_sent(graph: Graph, trace: Trace) -> NDArray[Any]:
+    """Return the answers of the first output as it sent them: integers of an integer run.
+
+    As `answers`, without units, the length of a mean, and the scaling of targets.
+    """
+    about, name = Interface.of(graph), graph.outputs[0]
+    values: NDArray[Any] = trace.values[name]
+    if about.readout == "every-step" or about.task in EVERY_STEP:
+        return np.where(trace.inside, values, values.dtype.type(0))
+    if sends_spikes(graph, name):
+        return np.asarray(np.where(trace.inside, values, 0).sum(axis=1))
+    if about.readout == "max":
+        least = -np.inf if values.dtype.kind == "f" else np.iinfo(values.dtype).min
+        return np.asarray(np.where(trace.inside, values, values.dtype.type(least)).max(axis=1))
+    return np.asarray(trace.last(name))
+
+
+def _is_read_at_the_end(graph: Graph, about: Interface) -> bool:
+    return about.task not in EVERY_STEP and not sends_spikes(graph, graph.outputs[0])
+
+
 def sends_spikes(graph: Graph, output: str) -> bool:
-    """Tell whether all that an output sends are spikes of neurons."""
+    """Tell whether all that an output sends are spikes."""
+    out = graph.nodes[output].out
+    if out is not None:
+        return out.is_spike
     return all(isinstance(graph.nodes[source], SPIKING) for source in graph.sources[output])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.report.charts import tick_marks
+from neurossm.report.charts import nice_step, tick_marks
 from neurossm.report.document import Answers, Report
 from neurossm.report.markup import element, table, text
 from neurossm.report.units import count, percent
@@ -66,10 +66,18 @@ def _share(row: NDArray[np.int64], own: int) -> str:
     return percent(row[own] / total) if total else ""
 
 
+def _round_range(points: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return round ends that hold all numbers, and the round step between them."""
+    low, high = float(points.min()), float(points.max())
+    step = nice_step((high - low) or abs(high) or 1.0)
+    first, last = low // step, -(-high // step)
+    return first * step, max(last, first + 1) * step, step
+
+
 def _scatter(points: NDArray[np.float64]) -> str:
     """Return right numbers (across) against answers (upward), over one range of both."""
-    low, high = float(points.min()), float(points.max())
-    span = (high - low) or 1.0
+    low, high, step = _round_range(points)
+    span = high - low
 
     def across(value: float) -> float:
         return _LEFT + (value - low) / span * _WIDE
@@ -83,7 +91,8 @@ def _scatter(points: NDArray[np.float64]) -> str:
     ]
     line = element("line", class_="rule", x1=f"{_LEFT}%", x2=f"{_LEFT + _WIDE}%", y1=down(low),
                    y2=down(high))  # fmt: skip
-    ticks = [(f"{value:.4g}", across(value)) for value in np.linspace(low, high, 5).tolist()]
+    values = [low + k * step for k in range(round(span / step) + 1)]
+    ticks = [(f"{round(value / step) * step:.4g}", across(value)) for value in values]
     drawing = element(
         "svg", element("title", "Right numbers against answers"), tick_marks(ticks, _HIGH), line,
         *marks, class_="chart", width="100%", height=_HIGH + 34, role="img",

@@ -58,7 +58,7 @@ def rate_chart(rates: Iterable[tuple[str, float]], title: str, axis_label: str) 
     """Return one bar a row from 0 over a linear axis."""
     found = list(rates)
     largest = max((rate for _, rate in found), default=0.0)
-    step = _nice_step(largest or 1.0)
+    step = nice_step(largest or 1.0)
     end = step * max(1, math.ceil(largest / step - 1e-9))
     rows = []
     for index, (label, rate) in enumerate(found):
@@ -137,7 +137,7 @@ def _log_place(value: float, first: int, last: int) -> float:
     return _LEFT + (math.log10(value) - first) / (last - first) * (_RIGHT - _LEFT)
 
 
-def _nice_step(largest: float) -> float:
+def nice_step(largest: float) -> float:
     """Return 1, 2 or 5 times a power of ten, so that 2 to 6 steps reach the largest value."""
     power = 10.0 ** math.floor(math.log10(largest / 2))
     return next(s * power for s in (1, 2, 5, 10) if largest / (s * power) <= 5)

@@ -70,11 +70,18 @@ def draw_sweep(path: Path, rows: Sequence[Row], title: str) -> None:
         below.set_xlabel(f"{panel.along}, bits")
     score = found[0].get("score") or "accuracy"
     axes[0][0].set_ylabel("accuracy, %" if score == "accuracy" else score)
+    if score == "accuracy":  # no tick above what there can be
+        axes[0][0].set_ylim(*_within_percent(*axes[0][0].get_ylim()))
     axes[1][0].set_ylabel("modelled energy\nof an inference, J")
     axes[0][-1].legend(fontsize="small")
     figure.suptitle(title)
     with replacing(path, "--plot") as unfinished:
         figure.savefig(unfinished, format=path.suffix[1:])
+
+
+def _within_percent(low: float, high: float) -> tuple[float, float]:
+    """Return the ends of an axis of per cents: it may show half a per cent beyond 0 and 100."""
+    return max(low, -0.5), min(high, 100.5)
 
 
 def check_plot(path: Path) -> None:

@@ -56,7 +56,7 @@ def test_what_neurossm_exported_comes_back_without_a_word_from_the_user(neurossm
     [
         ((SNNTORCH,), "--dt: expected the duration of a step in seconds"),
         ((SNNTORCH, "--convention", "brian"), "--convention: expected exact | euler | snntorch"),
-        ((SNNTORCH, "--from", "onnx"), "--from: expected nir | netx, got 'onnx'"),
+        ((SNNTORCH, "--from", "onnx"), "--from: expected nir | netx | s4, got 'onnx'"),
         ((SNNTORCH, "--dt", "1", "--input", "8"), "--input: expected binary or BITS:FRAC"),
         ((SNNTORCH, "--dt", "1", "--input", "99:0"), "--input: expected binary or BITS:FRAC"),
         ((SNNTORCH, "--dt", "1", "--layers", "0:1"), "--layers: expected none with --from nir"),

@@ -9,7 +9,7 @@ import pytest
 
 from neurossm.cli.sweeping import COLUMNS, FLOAT, Point, SweepFile, SweepRow, points
 from neurossm.errors import InputError
-from neurossm.report.sweep_plot import _panels, draw_sweep
+from neurossm.report.sweep_plot import _panels, _within_percent, draw_sweep
 
 SWEEP = ("sweep", "{floating}", "--data", "digits:test:20", "--calibrate", "digits:train:8")
 ROW = SweepRow("abc", "digits:test:20", "digits:train:8", "loihi2", 8, 8, 24, 24, 20, 0.5, 1e-6,
@@ -158,3 +158,10 @@ def test_a_sweep_on_test_data_says_what_that_does(split, neurossm, files):
                      "--calibrate", "digits:train:4", "--poles", "8")  # fmt: skip
     assert ended.status == 0
     assert ("note: this is test data" in ended.err) is (split == "test")
+
+
+@pytest.mark.parametrize(
+    ("ends", "found"), [((94.5, 105.5), (94.5, 100.5)), ((-3.0, 40.0), (-0.5, 40.0))]
+)
+def test_no_axis_shows_more_than_all_or_less_than_none(ends, found):
+    assert _within_percent(*ends) == found

@@ -70,8 +70,9 @@ def test_a_function_or_a_class_builds_it_in_evaluation_mode(source):
         lambda state: {"model_state_dict": state},
         lambda state: {f"module.{key}": value for key, value in state.items()},
         lambda state: {f"_orig_mod.{key}": value for key, value in state.items()},
+        lambda state: {"state_dict": {f"model.module.{key}": v for key, v in state.items()}},
     ],
-    ids=["plain", "state_dict", "model_state_dict", "DataParallel", "compiled"],
+    ids=["plain", "state_dict", "model_state_dict", "DataParallel", "compiled", "Lightning"],
 )
 def test_weights_are_loaded_as_people_save_them(source, state, wrap, tmp_path):
     torch.save(wrap(state), tmp_path / "w.pt")

@@ -1,5 +1,6 @@
 """What a graph says of its input and output survives a file, and nonsense is refused."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -40,6 +41,19 @@ def test_all_of_it_survives_a_file(tmp_path):
     assert back.target.as_json() == FULL.target.as_json()
 
 
+def test_what_is_the_same_in_all_channels_stands_there_once(tmp_path):
+    wide = {"input": Input(channels=700, out=Fixed(9, 4)), "output": Output(channels=700)}
+    plain = Graph(wide, (("input", "output"),))
+    rng = np.random.default_rng(0)
+    for unit in (np.full(700, 1 / 3), rng.random(700) + 0.1):
+        scaling = Scaling(unit, np.zeros(700), 3 * unit, 12)
+        told = Interface(scaling=scaling).applied(plain)
+        assert ("[" not in told.meta["input_scaling"]) == (len(set(unit)) == 1)
+        save(tmp_path / "g.nssm", told)
+        back = Interface.of(load(tmp_path / "g.nssm")).scaling
+        assert back.as_json() == scaling.as_json()
+
+
 def test_a_graph_that_says_nothing_classifies():
     assert Interface.of(graph()) == Interface()
     assert Interface().applied(graph()).meta == {"data": "mine"}
@@ -66,11 +80,18 @@ def test_another_content_is_refused(meta, message):
 
 
 def test_a_scaling_of_other_channels_is_refused():
-    three = Interface(scaling=Scaling([1] * 3, [0] * 3, [1] * 3, 8)).applied(graph())
-    with pytest.raises(FormatError, match=r"graph\.meta input_scaling: expected 2 channels, got 3"):
-        Interface.of(three)
-    target = Interface(target=TargetScaling([1, 1], [0, 0])).applied(graph())
-    with pytest.raises(
-        FormatError, match=r"graph\.meta target_scaling: expected 1 channels, got 2"
-    ):
-        Interface.of(target)
+    wrong = {
+        "input_scaling: expected 2 channels, got 3": Interface(
+            scaling=Scaling([1, 2, 3], [0] * 3, [1] * 3, 8)
+        ),
+        "target_scaling: expected 1 channels, got 2": Interface(
+            target=TargetScaling([1, 2], [0, 0])
+        ),
+    }
+    for message, about in wrong.items():
+        with pytest.raises(FormatError, match=message):
+            about.applied(graph())
+        key, scaling = message.split(":")[0], about.scaling or about.target
+        meta = {key: json.dumps(scaling.as_json())}
+        with pytest.raises(FormatError, match=message):
+            Interface.of(replace(graph(), meta=meta))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 import numpy as np
+import pytest
 from small_networks import network
 
 from neurossm.graph import Graph
 from neurossm.report import Answers, Report, html_of
+from neurossm.report.answers_section import _round_range
 from neurossm_converters.from_torch import from_torch
 
 GRAPH: Graph = from_torch(network(), steps=8, scale=1.0)
@@ -58,3 +60,17 @@ def test_numbers_are_drawn_against_numbers():
 
 def test_nothing_is_shown_where_there_are_no_labels():
     assert "Answers</h2>" not in html_of(Report(title="t", graph=GRAPH))
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "found"),
+    [
+        (0.0, 0.18, (0.0, 0.2, 0.05)),
+        (-3.4, 2.9, (-4.0, 4.0, 2.0)),
+        (5.0, 5.0, (5.0, 6.0, 1.0)),
+        (0.0, 0.0, (0.0, 0.2, 0.2)),
+    ],
+)
+def test_a_scatter_stands_between_round_numbers(low, high, found):
+    points = np.array([[low, high], [high, low]])
+    assert _round_range(points) == pytest.approx(found)

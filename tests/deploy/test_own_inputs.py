@@ -20,10 +20,10 @@ from neurossm.engine import run as run_engine
 from neurossm.fixed import Fixed, Scaling, TargetScaling
 from neurossm.graph import Graph
 from neurossm.interface import Interface
+from neurossm.metrics.answers import answers_sent
 from neurossm.nodes import Input, Output, Threshold
 from neurossm.store import Golden, load, save
 from neurossm_converters.lava_backend import status
-from neurossm_converters.loihi2.data import answers_under
 from neurossm_converters.loihi2.script import FILES
 
 LENGTHS = np.array([9, 4, 12, 12, 1])
@@ -92,7 +92,7 @@ def test_data_that_the_bundle_carries_are_answered_as_here(golden, deploy, tmp_p
     assert "10 integers of answers, all equal" in found.stdout
     with (tmp_path / "result/predictions.csv").open() as text:
         rows = list(csv.DictReader(text))
-    assert [int(row["prediction"]) for row in rows] == predicted.tolist()
+    assert [int(row["predicted"]) for row in rows] == predicted.tolist()
     assert [int(row["label"]) for row in rows] == labels.tolist()
     about = json.loads((tmp_path / "result/result.json").read_text())
     assert (about["metric"], about["predictions_equal"], about["value"]) == ("accuracy", 5, right)
@@ -138,7 +138,7 @@ def test_real_numbers_become_the_integers_of_the_graph_and_targets_real_ones(gol
     assert "mean squared error: 12.5 of 6 labels" in found.stdout
     with (tmp_path / "o/predictions.csv").open() as text:
         rows = list(csv.DictReader(text))
-    assert [[float(row[f"prediction_{k}"]) for k in (0, 1)] for row in rows] == expected.tolist()
+    assert [[float(row[f"predicted {k}"]) for k in (0, 1)] for row in rows] == expected.tolist()
 
 
 # -- answers -------------------------------------------------------------------
@@ -178,7 +178,7 @@ def test_the_answer_follows_the_readout_here_and_in_the_bundle(chip, readout, ki
         values={"out": SENT}, inside=(np.arange(3) < lengths[:, None])[:, :, None],
         last=lambda name: SENT[[0, 1], lengths - 1],
     )  # fmt: skip
-    assert answers_under(graph, trace).tolist() == answer
+    assert answers_sent(graph, trace).tolist() == answer
 
 
 def test_the_first_output_is_that_of_the_graph_and_not_the_first_to_be_reached(chip, tmp_path):
@@ -231,10 +231,10 @@ def test_labels_may_be_the_names_of_classes(chip, tmp_path):
     assert labels.tolist() == [1, 0]
     chip.answers.write_csv(str(tmp_path / "p.csv"), named, predictions, labels, lengths)
     text = (tmp_path / "p.csv").read_text().splitlines()
-    assert text == ["sample,prediction,label", "0,dog,dog", "1,dog,cat"]
+    assert text == ["sample,predicted,label", "0,dog,dog", "1,dog,cat"]
     every = meaning(chip, "every-step")
     chip.answers.write_csv(str(tmp_path / "p.csv"), every, labels[:, None], None, np.array([1, 1]))
-    assert (tmp_path / "p.csv").read_text().splitlines() == ["sample,step,prediction", "0,0,1",
+    assert (tmp_path / "p.csv").read_text().splitlines() == ["sample,step,predicted", "0,0,1",
                                                               "1,0,0"]  # fmt: skip
 
 

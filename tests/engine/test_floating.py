@@ -1,5 +1,8 @@
 """The float engine against plain NumPy recurrences, and the ranges that it leaves behind."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from spiking_block import integers, model_graph, model_input
@@ -163,3 +166,10 @@ def test_samples_do_not_mix_over_blocks():
     for k in range(S):
         one = run(graph, INPUTS[k : k + 1], "float").values["node"]
         np.testing.assert_array_equal(one[0], whole[k])
+
+
+def test_what_numba_imports_at_a_call_is_there_before_threads_call():
+    # two threads that import numpy.ma at once end in a RecursionError of NumPy's
+    code = "import sys, neurossm.engine.kernels; print('numpy.ma' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"

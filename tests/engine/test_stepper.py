@@ -15,6 +15,7 @@ from neurossm.engine import run
 from neurossm.errors import FormatError, GraphError, InputError, RangeError
 from neurossm.fixed import Fixed, Scaling, TargetScaling
 from neurossm.interface import Interface
+from neurossm.metrics.answers import answers
 from neurossm.nodes import Accumulate, Affine, Embedding, Input, Node, Output, Threshold
 
 NAN, INF = float("nan"), float("inf")
@@ -267,6 +268,19 @@ def test_the_answer_of_the_readout_max_is_the_largest_of_each_channel():
     stream.reset()
     stream.step([-3.0, -5.0])
     assert stream.answer().tolist() == [[-13.0, 3.0]]
+
+
+def test_a_mean_in_real_numbers_is_that_of_the_steps_so_far():
+    target = TargetScaling([10.0, 2.0], [1.0, -5.0])
+    graph = pair_graph(readout="mean", task="regression", target=target)
+    graph = replace(graph, meta={**graph.meta, "steps": 8})  # it adds up eighths
+    stream = Stepper(graph)
+    stream.step([3 / 16, 5 / 16])
+    stream.step([-1 / 16, -2 / 16])
+    # the node sends -5 and 1 sixteenths (no sum in this graph): of 2 of 8 steps that is four times
+    assert stream.answer().tolist() == [[-5 / 16 * 4 * 10 + 1, 1 / 16 * 4 * 2 - 5]]
+    trace = run(graph, np.array([[[3, 5], [-1, -2]]]), "fast")
+    np.testing.assert_array_equal(stream.answer(), answers(graph, trace))
 
 
 def test_there_is_no_answer_before_the_first_step():

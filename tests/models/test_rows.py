@@ -61,10 +61,10 @@ def test_samples_come_in_the_order_that_is_asked_for():
 def test_the_labels_of_the_next_step_are_the_following_inputs():
     asked = data(kind="next-step", labels=None, lengths=np.array([3, 2]))
     labels = asked.take(slice(None)).labels
-    # integers 18 -> 15 and 98 -> 15, times 0.5 and 0.25; none at the last real step
+    # integers 18 -> 15 and 98 -> 15, as real values; none at the last real step
     np.testing.assert_array_equal(
         labels,
-        [[[7.5, 0.25], [1.0, 3.75], [np.nan] * 2], [[2.0, 0.5], [np.nan] * 2, [np.nan] * 2]],
+        [[[7.5, 2.0], [1.0, 16.0], [np.nan] * 2], [[2.0, 3.0], [np.nan] * 2, [np.nan] * 2]],
     )
     tokens = Dataset("t", "", np.array([[[3], [1], [2]]]), 1.0, None, "", 9, kind="next-step")
     assert tokens.labeled and tokens.take(slice(1)).labels.tolist() == [[1, 2, -1]]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from neurossm.errors import GraphError, InputError
+from neurossm.errors import GraphError, InputError, NeurossmWarning
 from neurossm.fixed import Scaling
 from neurossm.graph import Graph
 from neurossm.interface import Interface
 from neurossm_converters.from_torch import network
 from neurossm_converters.from_torch.builder import Converter
+from neurossm_converters.from_torch.foreign.slayer_module import from_slayer_module, slayer_blocks
 from neurossm_converters.from_torch.modules import kind_of, unwrapped
 from neurossm_converters.from_torch.traced.export import Export
 from neurossm_converters.from_torch.traced.inputs import Given, given
@@ -87,8 +90,11 @@ def from_torch(
     Returns
     -------
     Graph
-        An `Input` for each input, ``input`` or as forward names them; an `Output` for each result,
-        ``output``, ``output.0`` or the keys of a dictionary.
+        Of real numbers; of integers for a module of SLAYER's blocks, which compute in them (its
+        example is of spikes, with SLAYER's layout ``bft``). An `Input` for each input, ``input`` or
+        as forward names them; an `Output` for each result, ``output``, ``output.0`` or the keys of
+        a dictionary. States of cells that forward returns beside its results, as Norse's and
+        snnTorch's networks do, are left out with a warning.
 
     Raises
     ------
@@ -109,6 +115,10 @@ def from_torch(
         raise InputError("from_torch", expected="an example of the input", got="none",
                          remedy="from_torch(model, example): a tensor (samples, steps, features)"
                          )  # fmt: skip
+    blocks = slayer_blocks(inner)
+    if blocks and not any(type(block) in (converters or {}) for block in blocks):
+        _check_spikes(step, state, scale, offset)
+        return from_slayer_module(inner, example, layout=layout, readout=readout, dt=dt)
     if readout not in ("", *READOUTS):
         expected = " | ".join(READOUTS)
         raise InputError("from_torch readout", expected=expected, got=repr(readout))
@@ -120,6 +130,10 @@ def from_torch(
     if steps is not None and steps != own:
         raise InputError("from_torch steps", expected=f"{own}, as in the example", got=str(steps))
     graph = export.graph(found, isinstance(example, Mapping), readout)
+    if export.left_out:
+        cells = ", ".join(map(repr, export.left_out))
+        said = f"forward returns states beside its results: those of {cells} are left out"
+        warnings.warn(f"{said}, as a graph keeps them to itself", NeurossmWarning, stacklevel=2)
     return replace(_said(graph, found, scaling), dt=dt)
 
 
@@ -132,6 +146,16 @@ def _of_ours(
                          remedy="from_torch(model, steps=..., scale=...)")  # fmt: skip
     return network.from_torch(model, steps=steps, scale=scale, bits=8 if bits is None else bits,
                               dt=dt, converters=converters)  # fmt: skip
+
+
+def _check_spikes(step: bool, state: tuple[Any, ...], scale: Any, offset: Any) -> None:
+    """Refuse what has no meaning for SLAYER's blocks, which take spikes of all steps."""
+    scaled = scale is not None and bool(np.any(np.asarray(scale) != 1))
+    given = {"step": step or bool(state), "scale": scaled, "offset": bool(np.any(offset))}
+    for name, wrong in given.items():
+        if wrong:
+            raise InputError(f"from_torch {name}", expected="none for a network of SLAYER's blocks,"
+                             " which take the spikes of all steps", got="one")  # fmt: skip
 
 
 def _said(graph: Graph, found: list[Given], scaling: Any) -> Graph:

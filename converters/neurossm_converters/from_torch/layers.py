@@ -135,7 +135,13 @@ LAYERS: dict[type[nn.Module], Converter] = {
 
 BIDIRECTIONAL = "train its causal counterpart: beside a bidirectional recipe NAME is NAME-causal"
 
+RECURRENT = (
+    "train with a recurrence that a graph has: neurossm_models.s4d.S4D, a spiking neuron, or one of"
+    " your own with a converter"
+)
 REMEDIES: dict[type[nn.Module], str] = {
     nn.LayerNorm: 'train with BatchNorm1d (model.norm = "batch"), which folds into constants',
     nn.Softmax: "take the largest logit instead",
+    **dict.fromkeys((nn.GRU, nn.LSTM, nn.RNN, nn.GRUCell, nn.LSTMCell, nn.RNNCell), RECURRENT),
+    nn.MultiheadAttention: RECURRENT,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +14,7 @@ from torch import nn
 
 from neurossm.errors import InputError
 from neurossm.foreign import running
+from neurossm_converters.from_torch.builder import Converter
 from neurossm_converters.from_torch.traced.frames import UNKNOWN, raised_at
 
 
@@ -38,6 +40,27 @@ def build_module(spec: str, weights: str | Path | None = None) -> nn.Module:
         For a file or function that is not there or fails, and for weights that do not fit: missing,
         unexpected, of another shape.
     """
+    return build_with(spec, weights)[0]
+
+
+def build_with(
+    spec: str, weights: str | Path | None = None, converters: str = ""
+) -> tuple[nn.Module, dict[type[nn.Module], Converter]]:
+    """Return the module as `build_module` does, and the converters that stand beside it.
+
+    Parameters
+    ----------
+    spec, weights
+        As of `build_module`.
+    converters
+        Name of a dictionary in the same file: module type to function, as `from_torch` takes it.
+        Empty: none.
+
+    Raises
+    ------
+    InputError
+        As `build_module`; if there is no such dictionary, or it holds something else.
+    """
     path, _, name = spec.rpartition(":")
     if not path or not name.isidentifier():
         raise InputError(f"module {spec!r}", expected="FILE.py:FUNCTION", got="something else")
@@ -60,7 +83,20 @@ def build_module(spec: str, weights: str | Path | None = None) -> nn.Module:
                          remedy="return the module from the function")  # fmt: skip
     if weights is not None:
         load_weights(model, Path(weights))
-    return model.eval()
+    return model.eval(), _converters(loaded, converters, path)
+
+
+def _converters(loaded: ModuleType, name: str, path: str) -> dict[type[nn.Module], Converter]:
+    found = getattr(loaded, name, None) if name else {}
+    if not isinstance(found, Mapping):
+        raise InputError(f"converters {name!r}", expected=f"a dictionary {name!r} in {path}",
+                         got="none" if found is None else type(found).__name__,
+                         remedy=f"{name} = {{MyLayer: my_converter}}")  # fmt: skip
+    for kind, function in found.items():
+        if not (isinstance(kind, type) and issubclass(kind, nn.Module) and callable(function)):
+            raise InputError(f"converters {name!r}", expected="module types to functions",
+                             got=f"{kind!r}: {function!r}")  # fmt: skip
+    return dict(found)
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
@@ -141,7 +177,7 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
 
 def _renamed(found: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     """Return keys without what wrappers put in front: DataParallel, torch.compile."""
-    for prefix in ("module.", "_orig_mod.", "model."):
+    for prefix in ("module.", "_orig_mod.", "model.") * 2:  # in whatever order they were put
         if found and not set(found) & set(own) and all(key.startswith(prefix) for key in found):
             found = {key.removeprefix(prefix): value for key, value in found.items()}
     return found

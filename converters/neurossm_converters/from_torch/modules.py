@@ -21,7 +21,7 @@ from torch.nn.utils import parametrize, prune, remove_spectral_norm, remove_weig
 from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
-from neurossm.errors import GraphError
+from neurossm.errors import GraphError, NeurossmWarning
 from neurossm_models.neurons import LIF
 
 _PRECISE = (torch.float32, torch.float64)
@@ -72,13 +72,13 @@ def plain(model: nn.Module, is_leaf: Callable[[nn.Module], bool] | None = None) 
         return model
     with torch.no_grad():
         for module in model.modules():
-            for hook in _computing(module):
-                hook(module, ())  # what it computed last may have a history, which has no copy
+            compute_parameters(module)  # what was computed last may have a history, without copy
         model = deepcopy(model)
         if half is not None:
             kind = str(half).removeprefix("torch.")
             warnings.warn(f"weights in {kind} are taken as the real numbers that they are: forward"
-                          " itself rounds more than the graph", stacklevel=3)  # fmt: skip
+                          " itself rounds more than the graph", NeurossmWarning,
+                          stacklevel=3)  # fmt: skip
             model = model.float()
         _unwrap_parts(model)
         for module in model.modules():
@@ -148,6 +148,13 @@ def _computing(module: nn.Module) -> list[Any]:
     """Return the hooks of PyTorch that compute a parameter before each call."""
     kinds = (WeightNorm, SpectralNorm, prune.BasePruningMethod)
     return [hook for hook in module._forward_pre_hooks.values() if isinstance(hook, kinds)]
+
+
+def compute_parameters(module: nn.Module) -> None:
+    """Compute what hooks of PyTorch (`weight_norm`, ...) compute before each call, without one."""
+    with torch.no_grad():
+        for hook in _computing(module):
+            hook(module, ())
 
 
 def _is_computed(module: nn.Module) -> bool:

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 
 from neurossm.engine import run
 from neurossm.graph import Graph
-from neurossm.interface import EVERY_STEP, Interface
-from neurossm.nodes import format_of
-from neurossm.trace import Trace
+from neurossm.interface import Interface
+from neurossm.metrics.answers import answers_sent
 
 DATA = "data.npz"
 
@@ -35,6 +34,8 @@ class BundleData:
         Of the task; None where there are none.
     digest
         Hash of the graph that answered.
+    class_names
+        Of the graph: labels are places in them.
     """
 
     inputs: NDArray[np.integer[Any]]
@@ -42,6 +43,7 @@ class BundleData:
     answers: NDArray[np.int64]
     labels: NDArray[Any] | None
     digest: str
+    class_names: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -54,7 +56,9 @@ class BundleData:
     ) -> BundleData:
         """Run the fast engine and keep its answers; raises as `neurossm.run`."""
         trace = run(graph, inputs, "fast", "outputs", lengths=lengths)
-        return cls(inputs, trace.ends, answers_under(graph, trace), labels, digest)
+        answers = answers_sent(graph, trace).astype(np.int64)
+        names = Interface.of(graph).class_names
+        return cls(inputs, trace.ends, answers, labels, digest, names)
 
     def write(self, folder: Path) -> None:
         """Write the file."""
@@ -62,18 +66,7 @@ class BundleData:
                   "graph_sha256": np.array(self.digest)}  # fmt: skip
         if self.labels is not None:
             arrays["labels"] = self.labels
+            if self.class_names:
+                arrays["class_names"] = np.array(self.class_names)
         with (folder / DATA).open("wb") as file:
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # names are not options
-
-
-def answers_under(graph: Graph, trace: Trace) -> NDArray[np.int64]:
-    """Return what each sequence is answered by at the first output, under the graph's readout."""
-    meaning, name = Interface.of(graph), graph.outputs[0]
-    sent = np.asarray(trace.values[name], np.int64)
-    if meaning.readout == "every-step" or meaning.task in EVERY_STEP:
-        return np.where(trace.inside, sent, 0)
-    if format_of(graph.nodes[name]).is_spike:
-        return np.asarray(np.where(trace.inside, sent, 0).sum(axis=1))
-    if meaning.readout == "max":
-        return np.asarray(np.where(trace.inside, sent, np.iinfo(np.int64).min).max(axis=1))
-    return np.asarray(trace.last(name), np.int64)

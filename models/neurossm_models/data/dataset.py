@@ -172,7 +172,7 @@ class Dataset:
         """Return the data set made of these samples only, in memory.
 
         Labels of the task ``"next-step"`` are made here: at each step the input of the next one,
-        as the network sees it; none at the last step of a sequence.
+        tokens or real values; none at the last step of a sequence.
         """
         part = self.select(indices)
         clipped, labels = 0, part.labels
@@ -208,6 +208,8 @@ class Dataset:
         following = np.roll(inputs, -1, axis=1)
         if self.vocabulary:
             return np.where(last, NOTHING, following[:, :, 0].astype(np.int64))
+        if self.scaling is not None:
+            return np.where(last[:, :, None], np.nan, self.scaling.to_values(following))
         return np.where(last[:, :, None], np.nan, following * self.factors)
 
     def trimmed(self) -> Dataset:

@@ -129,7 +129,7 @@ def load(
         return dataset
     if count > len(dataset):
         raise InputError(f"data {spec!r}", expected=f"at most {len(dataset)}", got=str(count),
-                         remedy="leave the count out to take them all")  # fmt: skip
+                         remedy=f"without :{count} all are taken")  # fmt: skip
     return dataset.take(slice(count))
 
 

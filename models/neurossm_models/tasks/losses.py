@@ -16,7 +16,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from neurossm.fixed import TargetScaling
 from neurossm_models.config import check_choice
-from neurossm_models.data.labels import EVERY_STEP, KINDS, MULTILABEL, NEXT_STEP, NOTHING
+from neurossm_models.data.labels import EVERY_STEP, KINDS, MULTILABEL, NOTHING
 
 WEIGHTS = ("none", "balanced")
 
@@ -116,7 +116,7 @@ class Loss:
         return int((answers.argmax(-1) == labels).sum())
 
     def _square(self, answers: Tensor, labels: Tensor) -> Tensor:
-        if self.target is not None and self.kind != NEXT_STEP:
+        if self.target is not None:
             unit, offset = (_like(part, labels) for part in (self.target.unit, self.target.offset))
             labels = (labels - offset) / unit
         asked = ~labels.isnan()

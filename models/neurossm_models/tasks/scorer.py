@@ -18,7 +18,6 @@ from neurossm_models.data.labels import (
     EVERY_STEP,
     KINDS,
     MULTILABEL,
-    NEXT_STEP,
     NOTHING,
     STEP_CLASSIFICATION,
 )
@@ -47,8 +46,7 @@ class Scorer:
     class_names
         Of the classes.
     target
-        From what a network sends to real values; None: it sends them. The labels of a regression
-        are real values; those of ``"next-step"`` are what the network is to send.
+        From what a network sends to real values, as labels are; None: it sends them.
 
     Raises
     ------
@@ -108,8 +106,6 @@ class Scorer:
             truth = truth.reshape(len(found), -1) if real else truth.reshape(-1)
         if self._counts is None:
             self._counts = self._begin(real)
-        if real and self.kind == NEXT_STEP and self._target is not None:
-            truth = self._target.to_values(truth)
         self._counts.add(found, truth)
 
     def merge(self, other: Scorer) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from neurossm.errors import InputError
 from neurossm_models.config import (
@@ -18,9 +18,6 @@ from neurossm_models.config import (
 )
 from neurossm_models.data.labels import CLASSIFICATION, STEP_CLASSIFICATION
 from neurossm_models.data.task import Task
-
-if TYPE_CHECKING:
-    from neurossm_models.train.recipe import Recipe
 
 OF_SEQUENCES = (MEAN, LAST, MAX, SUM, LEAKY)
 
@@ -38,29 +35,29 @@ def asked_of_network(facts: Task) -> dict[str, Any]:
     return {**asked, "in_features": facts.features}
 
 
-def check_facts(recipe: Recipe, facts: Task) -> None:
+def check_facts(model: object, data: str, facts: Task) -> None:
     """Raise `InputError` where the network of a recipe does not fit the data; names the key."""
-    if not isinstance(recipe.model, NetworkConfig):
+    if not isinstance(model, NetworkConfig):
         return
-    model, asked = recipe.model, readout_of(facts)
+    asked = readout_of(facts)
     right = model.readout == asked if asked in (EVERY_STEP, PAIR) else model.readout in OF_SEQUENCES
     more = "" if asked in (EVERY_STEP, PAIR) else " (or last, max, sum, leaky)"
-    _for_data(recipe, "readout", right, f"{asked!r}{more}")
+    _for_data(model, data, "readout", right, f"{asked!r}{more}")
     tokens = "more than 0 (tokens)" if facts.vocabulary else "0 (values)"
     right = bool(facts.vocabulary) == bool(model.vocabulary)
-    _for_data(recipe, "vocabulary", right, tokens)
+    _for_data(model, data, "vocabulary", right, tokens)
     if not facts.vocabulary:
         right = model.in_features == facts.features
-        _for_data(recipe, "in_features", right, str(facts.features))
+        _for_data(model, data, "in_features", right, str(facts.features))
     if facts.kind == CLASSIFICATION:
         right = model.classes >= facts.classes
-        _for_data(recipe, "classes", right, f"at least {facts.classes}")
+        _for_data(model, data, "classes", right, f"at least {facts.classes}")
     elif facts.kind != STEP_CLASSIFICATION:
-        _for_data(recipe, "classes", model.classes == facts.classes, str(facts.classes))
+        _for_data(model, data, "classes", model.classes == facts.classes, str(facts.classes))
 
 
-def _for_data(recipe: Recipe, key: str, right: bool, expected: str) -> None:
+def _for_data(model: NetworkConfig, data: str, key: str, right: bool, expected: str) -> None:
     if not right:
-        got = repr(getattr(recipe.model, key))
-        expected = f"{expected} for data {recipe.data.title!r}"
+        got = repr(getattr(model, key))
+        expected = f"{expected} for data {data!r}"
         raise InputError(f"[model] {key}", expected=expected, got=got)

@@ -234,7 +234,9 @@ class Loop(Resumable):
 
     def _end_epoch(self) -> str:
         epoch = self.step // self.steps_per_epoch
+        started = time.perf_counter()
         held_out = self._measure()
+        measuring = time.perf_counter() - started
         self._keep_if_best(held_out, epoch)
         line = self._log_line(epoch, held_out)
         self.added[EPOCHS].append(json.dumps(line))
@@ -249,7 +251,7 @@ class Loop(Resumable):
             f"  train loss {line['train_loss']:.4f}{accuracy}"
             f"  held-out loss {held_out.loss:.4f}{reached}"
             + (f"  spikes {rates}" if rates else "")
-            + f"  {line['seconds']:.0f} s"
+            + f"  {line['seconds'] + measuring:.0f} s"
         )
 
     def _keep_if_best(self, held_out: Evaluation, epoch: int) -> None:

@@ -104,8 +104,8 @@ def described(facts: Task, training: int, held_out: int) -> str:
     return "\n".join(
         [
             f"data: {facts.kind}, {_inputs(facts)}, {_answers(facts)}",
-            f"{training} sequences to train, {held_out} to choose the best epoch, of at most"
-            f" {facts.steps} steps" + (f"; split {facts.split}" if facts.split else ""),
+            f"{training:,} sequences to train, {held_out:,} to choose the best epoch, of at most"
+            f" {facts.steps:,} steps" + (f"; split {facts.split}" if facts.split else ""),
             *_scaling(facts),
         ]
     )

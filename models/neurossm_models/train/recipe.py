@@ -46,7 +46,7 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if self.data.name:
-            check_facts(self, task(self.data.name))
+            check_facts(self.model, self.data.title, task(self.data.name))
 
     @property
     def network(self) -> NetworkConfig:
@@ -106,7 +106,7 @@ def load_recipe(
     try:
         recipe = Recipe(**parts)
         if facts is not None:
-            check_facts(recipe, facts)
+            check_facts(recipe.model, recipe.data.title, facts)
         return recipe
     except InputError as error:
         where = f"{path} {error.where}"

@@ -20,7 +20,7 @@ from spikingjelly.activation_based import functional, layer, neuron
 from torch import nn
 
 from neurossm.engine import run
-from neurossm.errors import GraphError
+from neurossm.errors import GraphError, NeurossmWarning
 from neurossm.passes import Quantize, calibrate
 from neurossm_converters.from_torch import from_torch
 from neurossm_converters.from_torch.foreign import foreign_converters, reset_states
@@ -114,6 +114,37 @@ class JellyLoop(nn.Module):
         for t in range(x.shape[1]):
             total = total + self.net(x[:, t])
         return total / x.shape[1]
+
+
+class Tutorial(nn.Module):
+    """snnTorch's fifth tutorial: spikes and membranes of all steps are returned."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc1, self.lif1 = nn.Linear(CHANNELS, 20), snn.Leaky(beta=0.95)
+        self.fc2, self.lif2 = nn.Linear(20, 5), snn.Leaky(beta=0.95)
+
+    def forward(self, x):
+        mem1, mem2 = self.lif1.init_leaky(), self.lif2.init_leaky()
+        spk2_rec, mem2_rec = [], []
+        for step in range(x.size(1)):
+            spk1, mem1 = self.lif1(self.fc1(x[:, step]), mem1)
+            spk2, mem2 = self.lif2(self.fc2(spk1), mem2)
+            spk2_rec.append(spk2)
+            mem2_rec.append(mem2)
+        return torch.stack(spk2_rec, dim=1), torch.stack(mem2_rec, dim=1)
+
+
+def norse_at_once(lifted=False):
+    p = norse.LIFBoxParameters(v_th=torch.tensor(0.4))
+    if lifted:
+        return norse.Lift(norse.SequentialState(
+            nn.Linear(CHANNELS, 20), norse.LIFBoxCell(p), nn.Linear(20, 5), norse.LICell(),
+        ))  # fmt: skip
+    return norse.SequentialState(
+        nn.Linear(CHANNELS, 20), norse.LIF(norse.LIFParameters(v_th=torch.tensor(0.4))),
+        nn.Linear(20, 5), norse.LI(),
+    )  # fmt: skip
 
 
 def jelly_at_once():
@@ -212,6 +243,34 @@ def test_it_exports_proves_itself_and_runs_on_integers(name):
         np.testing.assert_array_equal(both[0][node], both[1][node])
 
 
+RETURN_STATES = {
+    "snnTorch, spikes and membranes": (Tutorial, {}, "'lif2'"),
+    "Norse, SequentialState over time": (norse_at_once, {"layout": "tbf"}, "'1', '3'"),
+    "Norse, lifted": (lambda: norse_at_once(True), {"layout": "tbf"}, "'lifted_module.1'"),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", RETURN_STATES)
+def test_states_that_networks_return_are_left_out_and_said(name):
+    make, options, cells = RETURN_STATES[name]
+    torch.manual_seed(0)
+    net, x = loud(make()), example()
+    given = x.transpose(0, 1).contiguous() if options else x
+    with pytest.warns(NeurossmWarning, match=f"those of {cells}"):
+        graph = from_torch(net, given, **options)
+    assert graph.outputs == ("output",)
+    frac = graph.nodes["input"].out.frac
+    ints = np.rint(x.double().numpy() * 2.0**frac).astype(np.int64)
+    found = run(graph, ints, "float", "outputs").values["output"]
+    reset_states(net)
+    with torch.no_grad():
+        expected = net(given)[0].double().numpy()
+    expected = np.swapaxes(expected, 0, 1) if options else expected
+    assert np.abs(expected).max() > 0
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4 * np.abs(expected).max())
+
+
 @pytest.mark.parametrize("last", [False, True])
 def test_a_sequential_of_hidden_states_is_one_step(last):
     net = loud(nn.Sequential(
@@ -222,6 +281,12 @@ def test_a_sequential_of_hidden_states_is_one_step(last):
         pytest.skip("from_torch takes what is returned beside the output for a state")
     graph = from_torch(net, example(), step=True, converters=foreign_converters())
     assert list(graph.nodes) == ["input", "0", "1", "2", "3", "output"]
+
+
+def test_a_network_of_one_step_that_is_given_all_steps_says_so():
+    net = loud(nn.Sequential(nn.Linear(CHANNELS, 20), snn.Leaky(beta=0.9, init_hidden=True)))
+    with pytest.raises(GraphError, match=r"module '1' \(Leaky\).*takes one step.*step=True"):
+        from_torch(net, example())
 
 
 @wired

@@ -10,7 +10,8 @@ from foreign_bench import CHANNELS, SAMPLES, STEPS, graph_of, note, refusal
 
 from neurossm import contract
 from neurossm.engine import run
-from neurossm.errors import GraphError
+from neurossm.errors import GraphError, NeurossmError
+from neurossm_converters.from_torch import from_torch
 from neurossm_converters.lava_backend import shim
 
 shim.ensure()
@@ -122,6 +123,83 @@ def test_decays_of_their_own_are_drawn_in_the_first_call():
     expected = answer([block], inputs)
     found = run(from_slayer([block]), inputs, "fast", "outputs").values["output"]
     np.testing.assert_array_equal(found, expected)
+
+
+class Network(torch.nn.Module):
+    """As in the tutorials of lava-dl: blocks in a list, called in their order."""
+
+    def __init__(self, **settings):
+        super().__init__()
+        self.blocks = torch.nn.ModuleList([
+            dense(20, weight_norm=True, delay_shift=True),
+            dense(5, ins=20, weight_norm=True, delay_shift=True),
+        ])  # fmt: skip
+
+    def forward(self, spike):
+        for block in self.blocks:
+            spike = block(spike)
+        return spike
+
+
+def loaded_network():
+    """A network whose weights were loaded and never called."""
+    other, net = Network(), Network()
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter += 0.3 * parameter.abs().mean() * torch.randn_like(parameter)
+    net.load_state_dict(other.state_dict())
+    return net.eval()
+
+
+def test_the_weights_that_were_loaded_count_also_before_the_first_call():
+    net, inputs = loaded_network(), spikes(5)
+    found = run(from_slayer(net.blocks), inputs, "fast", "outputs").values["output"]
+    np.testing.assert_array_equal(found, answer(net.blocks, inputs))
+    assert found.any()
+
+
+def test_a_network_of_blocks_is_exported_as_the_integers_that_it_computes():
+    net, inputs = loaded_network(), spikes(6)
+    example = torch.tensor(inputs).float()
+    graph = from_torch(net, example.transpose(1, 2))
+    assert graph.is_integer
+    found = run(graph, inputs, "fast", "outputs").values["output"]
+    np.testing.assert_array_equal(found, answer(net.blocks, inputs))
+    again = from_torch(torch.nn.Sequential(*net.blocks).eval(), example.transpose(1, 2))
+    np.testing.assert_array_equal(run(again, inputs, "fast").values["output"], found)
+
+
+@pytest.mark.parametrize("options", [{"step": True}, {"scale": 0.5}, {"offset": 1.0}])
+def test_what_means_nothing_for_spikes_of_all_steps_is_refused(options):
+    (name,) = options
+    example = torch.tensor(spikes(6)).float().transpose(1, 2)
+    with pytest.raises(NeurossmError, match=f"from_torch {name}: expected none for a network of"):
+        from_torch(Network().eval(), example, **options)
+
+
+class Backward(Network):
+    def forward(self, spike):
+        return super().forward(spike).flip(1)
+
+
+class Mean(Network):
+    def forward(self, spike):
+        return super().forward(spike).mean(-1)
+
+
+@pytest.mark.parametrize(
+    ("net", "change", "message"),
+    [
+        (Network, lambda x: x / 2, "expected spikes, 0 and 1"),
+        (Network, lambda x: x[:, :4], "expected 24 channels, got 4"),
+        (Backward, lambda x: x, "one behind the other.*values that differ.*from_slayer"),
+        (Mean, lambda x: x, r"the last block's output, of shape \(3, 5, 250\), got \(3, 5\)"),
+    ],
+)
+def test_a_network_that_is_no_row_of_blocks_is_refused(net, change, message):
+    example = torch.tensor(spikes(6)).float().transpose(1, 2)
+    with pytest.raises(NeurossmError, match=message):
+        from_torch(net().eval(), change(example))
 
 
 REFUSED = {

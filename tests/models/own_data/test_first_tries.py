@@ -151,7 +151,7 @@ def test_values_too_small_to_square_are_refused_without_a_warning(recwarn):
 
 def test_more_samples_than_there_are_can_be_had_as_the_refusal_says():
     np.savez("a.npz", inputs=X, labels=Y)
-    with pytest.raises(NeurossmError, match="at most 20, got 32; leave the count out"):
+    with pytest.raises(NeurossmError, match="at most 20, got 32; without :32 all are taken"):
         load("a.npz:32", unit=1.0)
 
 

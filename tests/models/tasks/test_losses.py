@@ -70,7 +70,7 @@ def test_means_of_parts_make_that_of_all():
     assert float(whole) == pytest.approx(mean)
 
 
-def test_the_next_value_is_what_the_network_is_to_send():
+def test_the_next_value_is_asked_for_in_real_units():
     loss = Loss("next-step", target=TargetScaling([2.0], [5.0]))
-    mean, _ = loss(torch.zeros(1, 2, 1), torch.tensor([[[3.0], [NAN]]]), torch.tensor([2]))
+    mean, _ = loss(torch.zeros(1, 2, 1), torch.tensor([[[11.0], [NAN]]]), torch.tensor([2]))
     assert float(mean) == 9

@@ -103,8 +103,9 @@ def test_the_perplexity_of_even_odds_is_their_number():
 
 def test_the_next_value_is_scored_in_real_units():
     target = TargetScaling([10.0], [100.0])
-    labels = np.array([[[0.0], [1.0]]])  # what the network is to send
-    scores = scored("next-step", labels + 0.5, labels, parts=1, target=target)
+    labels = np.array([[[100.0], [110.0]]])
+    sent = np.array([[[0.5], [1.5]]])  # 105 and 115
+    scores = scored("next-step", sent, labels, parts=1, target=target)
     assert scores.values["mae"] == pytest.approx(5.0)
 
 

@@ -110,8 +110,10 @@ class Place:
             elif np.any(keep == 1) or not np.all(taken >= 0):
                 self.refuse(
                     "reset", "membranes that leak, where what a spike subtracts is no reset"
-                    " to the threshold", f"a leak of 0, {taken.max():g} subtracted",
-                    "give every channel a leak, or reset to zero",
+                    " to the threshold", f"no leak in {np.sum(keep == 1)} of {len(keep)} channels,"
+                    f" {taken.max():g} subtracted",
+                    "give every channel a leak (hold what is kept in a step below 1 while training:"
+                    " beta.data.clamp_(max=0.99)), or reset to zero",
                 )  # fmt: skip
         node = membrane(
             keep, gain, bound, reset=reset, compare=compare, taken=taken,

@@ -145,8 +145,8 @@ def add_s4d(builder: Builder, path: str, state: State, source: str, method: str 
 
 
 def from_s4_checkpoint(
-    source: str | Path | State, *, steps: int, scale: float, prenorm: bool, bits: int = 8,
-    method: str = "zoh", eps: float = 1e-5, dt: float | None = None,
+    source: str | Path | State, *, steps: int, scale: Any, prenorm: bool, bits: int = 8,
+    method: str = "zoh", eps: float = 1e-5, dt: float | None = None, offset: Any = 0.0,
 ) -> Graph:  # fmt: skip
     """Return the float graph of the `S4Model` of the repository's example.py, from its tensors.
 
@@ -161,7 +161,7 @@ def from_s4_checkpoint(
     steps
         Length of a sequence: the mean is over it.
     scale
-        Real value of one unit of the integer inputs (1/255 for pixels).
+        Real value of one unit of the integer inputs (1/255 for pixels), or one a channel.
     prenorm
         As the model was built. Norms must be `BatchNorm1d`, in front of the layers; ``False`` is
         for a model without norms.
@@ -171,22 +171,26 @@ def from_s4_checkpoint(
         As of `add_s4d`; seconds of a step of the data.
     eps
         Of the batch norms; the file does not hold it.
+    offset
+        Real value of the integer 0, or one a channel; it goes into the encoder's bias.
 
     Raises
     ------
     GraphError
         For a norm or a layer that cannot be expressed, or unknown tensors, by their names.
     InputError, FormatError
-        As of `load_state`; for a scale that is not above 0 or bits beyond 1 to 23.
+        As of `load_state`; for a scale that is not above 0, bits beyond 1 to 23, and numbers that
+        are not one, or one a channel.
     """
     state = source if isinstance(source, Mapping) else load_state(source)
-    _check(state, scale, bits)
-    builder, frac = Builder({}, {}), -round(math.log2(scale))
-    weight = _one(state, "encoder", "encoder.weight")
+    _check(state, bits)
+    weight, bias = (_one(state, "encoder", f"encoder.{part}") for part in ("weight", "bias"))
+    units, zero = (_each(v, n, weight.shape[1]) for v, n in ((scale, "scale"), (offset, "offset")))
+    if not np.all(units > 0):
+        raise InputError("scale", expected="finite numbers above 0", got=repr(scale))
+    builder, frac = Builder({}, {}), -round(math.log2(units.max()))
     name = builder.add("input", Input(channels=weight.shape[1], out=Fixed(bits + 1, frac)))
-    encoder = Affine(
-        weight=weight * (scale * 2.0**frac), bias=_one(state, "encoder", "encoder.bias")
-    )
+    encoder = Affine(weight=weight * (units * 2.0**frac), bias=bias + weight @ zero)
     stream = builder.add("encoder", encoder, name)
     count = 1 + max((int(k.split(".")[1]) for k in state if k.startswith("s4_layers.")), default=-1)
     for index in range(count):
@@ -199,7 +203,9 @@ def from_s4_checkpoint(
     stream = builder.add("decoder", Affine(weight=weight / steps, bias=bias / steps), stream)
     stream = builder.add("readout", Accumulate(channels=len(bias), steps=steps), stream)
     builder.add("output", Output(channels=len(bias)), stream)
-    meta: dict[str, str | int | float] = {"steps": steps, "input_scale": scale}
+    meta: dict[str, str | int | float] = {"steps": steps, "readout": "mean"}
+    if np.all(units == units[0]):
+        meta["input_scale"] = float(units[0])
     graph = fold_batch_norm(Graph(builder.nodes, tuple(builder.edges), meta=meta))
     return graph if dt is None else replace(graph, dt=dt)
 
@@ -217,7 +223,8 @@ def _normed(
     if not prenorm:
         raise GraphError(where, expected="a norm in front of its layer",
                          got="one behind the residual sum, which it cannot fold into",
-                         remedy="train with prenorm=True")  # fmt: skip
+                         remedy="say prenorm=True (--prenorm) if the model was built so; else train"
+                         " it so")  # fmt: skip
     gain = 1 / np.sqrt(_one(norm, where, "running_var") + eps)
     gain = gain * array(norm["weight"]) if "weight" in norm else gain
     offset = -_one(norm, where, "running_mean") * gain
@@ -225,15 +232,26 @@ def _normed(
     return builder.add(where, BatchNorm(gain=gain, offset=offset), stream)
 
 
-def _check(state: State, scale: float, bits: int) -> None:
+def _each(value: Any, name: str, channels: int) -> Real:
+    """Return a number a channel."""
+    try:
+        found = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        found = np.array(np.nan)
+    if found.size not in (1, channels) or not np.all(np.isfinite(found)):
+        got = f"{found.size} numbers" if found.size != 1 else repr(value)[:80]
+        raise InputError(name, expected=f"a finite number, or one for each of {channels} channels",
+                         got=got)  # fmt: skip
+    return np.array(np.broadcast_to(found.reshape(-1), (channels,)))
+
+
+def _check(state: State, bits: int) -> None:
     unknown = [name for name in state if name.split(".")[0] not in PARTS]
     if unknown:
         raise GraphError(f"tensor {unknown[0]!r}", expected="those of example.py's S4Model: "
                          + ", ".join(sorted(PARTS)), got=f"{len(unknown)} others",
                          remedy="build the graph from its layers: s4d_layers and add_s4d"
                          )  # fmt: skip
-    if not 0 < scale < math.inf:
-        raise InputError("scale", expected="a finite number above 0", got=repr(scale))
     if not 1 <= bits <= MOST_BITS:
         raise InputError("bits", expected=f"1 to {MOST_BITS}", got=repr(bits))
 

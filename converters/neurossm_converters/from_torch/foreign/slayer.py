@@ -20,6 +20,7 @@ import torch
 from neurossm.nodes import Affine
 from neurossm_converters.from_torch.builder import Builder, Converter, array
 from neurossm_converters.from_torch.foreign.place import Place, Real
+from neurossm_converters.from_torch.modules import compute_parameters
 
 PART = 2**12  # of decays
 
@@ -102,6 +103,7 @@ def checked(builder: Builder, path: str, module: Any, source: str, shifts: bool 
 def weights(at: Place) -> torch.Tensor:
     """Return the weights as the block multiplies with them, ``(out, in)``."""
     synapse = at.module.synapse
+    compute_parameters(synapse)  # by weight_norm: after loading, what is there is of before
     weight: torch.Tensor = synapse.weight
     if at.module.mask is not None:
         weight = weight * at.module.mask

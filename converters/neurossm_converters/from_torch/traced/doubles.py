@@ -91,6 +91,21 @@ def fresh(model: nn.Module) -> nn.Module:
     return copy
 
 
+def changed_settings(before: nn.Module, after: nn.Module) -> dict[str, dict[str, Any]]:
+    """Return the numbers and texts that a run has set in modules, by path and name."""
+    runs, found = dict(after.named_modules()), {}
+    for path, module in before.named_modules():
+        kept = vars(module)
+        new = {
+            name: value
+            for name, value in vars(runs[path]).items()
+            if isinstance(value, bool | int | float | str) and kept.get(name) != value
+        }
+        if new:
+            found[path] = new
+    return found
+
+
 def _tensors(item: Any) -> Iterator[torch.Tensor]:
     if isinstance(item, torch.Tensor):
         yield item

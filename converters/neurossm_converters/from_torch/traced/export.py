@@ -27,11 +27,17 @@ from neurossm_converters.from_torch.foreign import (
 from neurossm_converters.from_torch.layers import LAYERS, REMEDIES
 from neurossm_converters.from_torch.modules import plain
 from neurossm_converters.from_torch.traced import activations, arithmetic, layers, linear, shaping
-from neurossm_converters.from_torch.traced.doubles import fresh, in_double
+from neurossm_converters.from_torch.traced.doubles import changed_settings, fresh, in_double
 from neurossm_converters.from_torch.traced.inputs import Given
 from neurossm_converters.from_torch.traced.proof import TOLERANCE, prove, replayed
 from neurossm_converters.from_torch.traced.recorder import Recorder
-from neurossm_converters.from_torch.traced.results import add_outputs, differing, named, pruned
+from neurossm_converters.from_torch.traced.results import (
+    add_outputs,
+    differing,
+    named,
+    pruned,
+    without_states,
+)
 from neurossm_converters.from_torch.traced.signals import Signal
 from neurossm_converters.from_torch.traced.tables import MODULES
 from neurossm_converters.from_torch.traced.walk import Walk
@@ -66,6 +72,8 @@ class Export:
         }  # fmt: skip
         self.model, self.step, self.state = plain(model, self.is_leaf), step, state
         self._given: list[Given] = []
+        self._settings: dict[str, dict[str, Any]] = {}
+        self.left_out: tuple[str, ...] = ()  # cells whose states forward returns
 
     def is_leaf(self, module: nn.Module) -> bool:
         """Tell whether a module becomes one node: it is in a table, or PyTorch's own."""
@@ -89,6 +97,7 @@ class Export:
     def graph(self, found: list[Given], by_name: bool, readout: str) -> Graph:
         """Return the folded graph, proven on the example and on random data."""
         steps = found[0].integers.shape[1]
+        self._check_given(found, by_name)
         if self.step:
             found = [item.first(STEPS_AT_ONCE) for item in found]
         self._given = found
@@ -98,9 +107,11 @@ class Export:
         recorder = Recorder(self._copied(), self.is_leaf)
         tensors = {name: item.tensor(example[item.name]) for name, item in placed.items()}
         recorded = recorder.record(tensors, self._forward(recorder.model), by_name)
-        walk = self._walk(recorder, found, steps, [name for name, _ in named(_results(recorded))])
+        reserved = ["output", *(name for name, _ in named(_results(recorded)))]
+        walk = self._walk(recorder, found, steps, reserved)
         inputs = {name: self._input(walk, item) for name, item in placed.items()}
-        reads = add_outputs(walk, walk.run(recorded, inputs), readout)
+        results, self.left_out = without_states(walk.run(recorded, inputs))
+        reads = add_outputs(walk, results, readout)
         _refuse_all(walk)
         self._fit_tokens(walk, found)
         whole = Graph(
@@ -110,10 +121,31 @@ class Export:
         for data in (example, _random(whole, found)):
             tensors = {name: item.tensor(data[item.name]) for name, item in placed.items()}
             self._check_recorded(recorder, recorded, tensors, by_name)
-            modules = dict(fresh(self.model).named_modules())
-            prove(whole, walk, recorded, modules, data, tensors)
+            prove(whole, walk, recorded, self._modules(), data, tensors)
             _check_folded(whole, folded, data)
         return folded
+
+    def _check_given(self, found: list[Given], by_name: bool) -> None:
+        """Refuse an example without something that forward cannot do without."""
+        parameters = inspect.signature(self.model.forward).parameters.values()
+        kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+        needed = [p.name for p in parameters if p.default is p.empty and p.kind not in kinds]
+        names = {item.name for item in found}
+        missing = [n for n in needed if n not in names] if by_name else needed[len(found) :]
+        if missing and not self.step:
+            raise GraphError(
+                "forward of model", expected="an example of all that it takes",
+                got=f"none for {', '.join(map(repr, missing))}",
+                remedy=f"give a default in forward ({missing[0]}=None), or a tuple of all inputs",
+            )  # fmt: skip
+
+    def _modules(self) -> dict[str, nn.Module]:
+        """Return path to module, untouched but for what forward sets."""
+        modules = dict(fresh(self.model).named_modules())
+        for path, settings in self._settings.items():
+            for name, value in settings.items():
+                setattr(modules[path], name, value)
+        return modules
 
     def _copied(self) -> nn.Module:
         """Return a copy; where there is none, name the part for which there is a remedy."""
@@ -188,9 +220,13 @@ class Export:
         forward = self._forward(model)
         with in_double():
             result = forward(**tensors) if by_name else forward(*tensors.values())
-        modules = dict(fresh(self.model).named_modules())
-        again = replayed(recorded, recorder.constants, modules, tensors)
-        text = differing(result, again)
+        text = differing(result, replayed(recorded, recorder.constants, self._modules(), tensors))
+        if text and not self._settings:
+            # forward may tell its modules something first, such as how large the batch is
+            self._settings = changed_settings(self.model, recorder.model)
+            text = differing(
+                result, replayed(recorded, recorder.constants, self._modules(), tensors)
+            )
         if text:
             raise GraphError(
                 "model", expected="a forward that does the same operations whatever the values",

@@ -28,11 +28,29 @@ from neurossm_converters.from_torch.traced.tables import layer, operation, refus
 from neurossm_converters.from_torch.traced.values import added, constant, forced, scaled
 from neurossm_converters.from_torch.traced.walk import Walk
 
+PAST = (
+    "a graph sees past steps through recurrences alone: in place of padding and convolutions over"
+    " time train with a kernel of size 1 behind one, such as neurossm_models.s4d.S4D"
+)
+
 
 @layer(nn.Linear)
 def _linear(walk: Walk, node: fx.Node, module: nn.Linear, signal: Any) -> Signal:
     bias = None if module.bias is None else array(module.bias)
     return affine(walk, node, signal, -1, array(module.weight), bias)
+
+
+@refusing
+@layer(nn.ConstantPad1d, nn.ZeroPad1d, nn.ReplicationPad1d, nn.ReflectionPad1d, nn.CircularPad1d)
+def _padding(walk: Walk, node: fx.Node, module: nn.Module, *_: Any) -> Signal:
+    raise Unfollowed("as many steps and features as before", type(module).__name__, PAST)
+
+
+@refusing
+@operation("pad")
+def pad(walk: Walk, node: fx.Node, *_: Any, **__: Any) -> Signal:
+    """Refuse padding, which stands in front of convolutions over time."""
+    raise Unfollowed("as many steps and features as before", "padding", PAST)
 
 
 @layer(nn.Conv1d)
@@ -60,7 +78,7 @@ def _pointwise_conv(
     if weight.shape[2] != 1 or not single:
         raise Unfollowed("a kernel of size 1, without stride and padding",
                          f"one of size {weight.shape[2]}, stride {stride}, padding {padding}",
-                         "replace it by a recurrence, such as DiagonalSSM")  # fmt: skip
+                         PAST)  # fmt: skip
     outs, ins = weight.shape[:2]
     full = np.zeros((outs, ins * groups))
     for group in range(groups):

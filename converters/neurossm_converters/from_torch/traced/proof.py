@@ -237,14 +237,25 @@ def _compare(walk: Walk, node: fx.Node, held: Signal, module: Reals, graph: Real
         return
     place = tuple(int(i) for i in np.argwhere(wrong)[0])
     count = f"{np.count_nonzero(wrong)} of {wrong.size} values"
-    own = type(walk.modules[str(node.target)]) in walk.own if node.op == "call_module" else False
     raise GraphError(
         walk.where(node),
         expected=f"what its forward computes, {expected[place]:.9g} at {_place(held, place)}",
         got=f"{graph[place]:.9g} ({count} differ)",
-        remedy=f"correct the converter of {type(walk.modules[str(node.target)]).__name__}"
-        if own else "give from_torch a converter that computes what this does",
+        remedy=_remedy(walk, node, held),
     )  # fmt: skip
+
+
+def _remedy(walk: Walk, node: fx.Node, held: Signal) -> str:
+    if node.op == "call_module":
+        kind = type(walk.modules[str(node.target)])
+        if kind in walk.own:
+            return f"correct the converter of {kind.__name__}"
+        if held.at is None and not kind.__module__.startswith(("torch.", "neurossm")):
+            return (
+                f"if a {kind.__name__} takes one step, it was given all at once: loop over them in"
+                " forward, or say step=True (--step) for a network that takes one step"
+            )
+    return "give from_torch a converter that computes what this does"
 
 
 def _place(signal: Signal, place: tuple[int, ...]) -> str:

@@ -105,6 +105,7 @@ class Recorder:
                 remedy="see that model(example) runs, and that layout says what its axes are",
             ) from error
         self.graph.output(self._argument(result))
+        self._forget_unused()
         return self.graph
 
     def function(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -146,6 +147,12 @@ class Recorder:
         if getattr(module, "inplace", False) and isinstance(args[0], Followed):
             args[0].node, node.meta["writes"] = node, True
         return self._wrapped(result, node)
+
+    def _forget_unused(self) -> None:
+        """Take out what no result needs; modules stay, which may remember what they were given."""
+        for node in reversed(list(self.graph.nodes)):
+            if node.op in ("call_function", "get_attr") and not node.users:
+                self.graph.erase_node(node)
 
     def _placeholder(self, name: str, value: torch.Tensor) -> Followed:
         node = self.graph.placeholder(name)

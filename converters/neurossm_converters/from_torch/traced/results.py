@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from torch.utils import _pytree as pytree
 
 from neurossm.errors import GraphError
 from neurossm.graph import Graph
 from neurossm.nodes import Output
 from neurossm_converters.from_torch.traced.signals import Signal, Unfollowed
-from neurossm_converters.from_torch.traced.tables import Poisoned, Useless
+from neurossm_converters.from_torch.traced.tables import Kept, Poisoned, Useless
 from neurossm_converters.from_torch.traced.walk import Walk
 
 EVERY_STEP = "every-step"
@@ -30,6 +31,32 @@ def named(item: Any, name: str = "output") -> Iterator[tuple[str, Any]]:
         yield name.replace("/", "."), item
 
 
+def without_states(results: Any) -> tuple[Any, tuple[str, ...]]:
+    """Return results without the states of cells beside them, and the paths of those cells.
+
+    Where there are states alone, they stay: there is nothing beside which they could be left out.
+    """
+    leaves = pytree.tree_leaves(results)
+    kept = [leaf.path for leaf in leaves if isinstance(leaf, Kept)]
+    if len(kept) == sum(leaf is not None for leaf in leaves):
+        return results, ()
+    return _stripped(results), tuple(dict.fromkeys(kept))
+
+
+def _stripped(item: Any) -> Any:
+    """Return the same without states; None for what held nothing else."""
+    if isinstance(item, Kept):
+        return None
+    if not isinstance(item, Mapping | tuple | list):
+        return item
+    if not any(isinstance(leaf, Kept) for leaf in pytree.tree_leaves(item)):
+        return item
+    if isinstance(item, Mapping):
+        found = {key: _stripped(part) for key, part in item.items()}
+        return {key: part for key, part in found.items() if part is not None} or None
+    return [part for part in map(_stripped, item) if part is not None] or None
+
+
 def add_outputs(walk: Walk, results: Any, wanted: str) -> dict[str, str]:
     """Add an `Output` for each result; return how each is read, by name."""
     found: dict[str, str] = {}
@@ -44,17 +71,18 @@ def add_outputs(walk: Walk, results: Any, wanted: str) -> dict[str, str]:
             where = f"result {name!r}"
             walk.refuse(where, GraphError(where, expected=error.expected, got=error.got,
                                           remedy=error.remedy))  # fmt: skip
+        except GraphError as error:  # of a state
+            walk.refuse(error.where, error)
     if not found and not walk.problems:
         raise GraphError("model", expected="a result that depends on the input", got="none")
     return found
 
 
 def _add(walk: Walk, name: str, held: Any, wanted: str) -> str:
-    if isinstance(held, Useless):
+    if isinstance(held, Useless | Kept):
         raise held.reason
     if not isinstance(held, Signal):
-        kind = "the state of a cell" if type(held).__name__ == "State" else "a constant"
-        raise Unfollowed("a tensor that depends on the input", kind,
+        raise Unfollowed("a tensor that depends on the input", "a constant",
                          "return the outputs only; for one step of a network, step=True"
                          )  # fmt: skip
     rows, kind = held.rows, _kind(walk, held, wanted)

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from torch import nn
 
+from neurossm.errors import GraphError
 from neurossm_converters.from_torch.traced.signals import Signal, Unfollowed
 
 Handler = Callable[..., Any]
@@ -63,6 +64,14 @@ class Useless:
     """A result that cannot be expressed, with the reason; it may be left unused."""
 
     reason: Unfollowed
+
+
+@dataclass(frozen=True)
+class Kept:
+    """States of a cell that no node sends, perhaps of many steps; to be returned or left unused."""
+
+    path: str
+    reason: GraphError
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,10 @@ from neurossm_converters.from_torch.traced.walk import Walk
 def constant(value: Any) -> Any:
     """Return a constant as an array; `Unfollowed` where it is none."""
     if isinstance(value, torch.Tensor):
+        if value.is_complex():
+            raise Unfollowed("real numbers", "complex ones",
+                             "put what computes with them into a module of its own and give its"
+                             " converter")  # fmt: skip
         return numbers(value)
     if isinstance(value, bool | int | float | np.ndarray):
         return np.asarray(value, dtype=np.float64)
@@ -91,17 +95,9 @@ def running(sum_so_far: Signal, following: Signal) -> Signal | None:
     return None
 
 
-def forced(walk: Walk, node: fx.Node, signal: Signal) -> Signal:
+def forced(walk: Walk, node: fx.Node, signal: Any) -> Signal:
     """Return the rows themselves: a mean or sum as the running sum at its last step."""
-    if not isinstance(signal, Signal):
-        raise Unfollowed("a tensor that depends on the input", type(signal).__name__)
-    if not signal.reduce:
-        return signal
-    if signal.reduce == "max":
-        raise Unfollowed("the largest value over time as a result", "operations behind it",
-                         "apply them at every step, before the maximum")  # fmt: skip
-    rows = signal.rows.scaled(1 / walk.steps) if signal.reduce == "mean" else signal.rows
-    return replace(signal, rows=walk.wiring.summed(rows, f"{walk.hint(node)}.sum"), reduce="")
+    return walk.forced(node, signal)
 
 
 def same_step(

@@ -32,11 +32,18 @@ from neurossm_converters.from_torch.traced.tables import (
     REFUSING,
     UNKNOWN,
     Handler,
+    Kept,
     Poisoned,
     State,
     Useless,
 )
 from neurossm_converters.from_torch.traced.wiring import Wiring
+
+# operations that hold the values of tensors as they are
+CARRYING = {
+    "stack", "cat", "concat", "concatenate", "getitem", "select", "permute", "transpose", "t", "T",
+    "mT", "movedim", "squeeze", "unsqueeze", "reshape", "view", "flatten", "unbind",
+}  # fmt: skip
 
 
 @dataclass
@@ -111,11 +118,23 @@ class Walk:
             elif node.op == "get_attr":
                 self.values[node] = self.constants[node.target]
             elif node.op == "output":
-                return pytree.tree_map(self._valued, self._known(node.args[0]))
+                return pytree.tree_map(self._result, self._known(node.args[0]))
             else:
                 self.values[node] = self._called(node)
             self.created[node] = tuple(self.builder.nodes)[before:]
         raise AssertionError("a graph without results")
+
+    def forced(self, node: fx.Node, signal: Any) -> Signal:
+        """Return the rows themselves: a mean or sum as the running sum at its last step."""
+        if not isinstance(signal, Signal):
+            raise Unfollowed("a tensor that depends on the input", type(signal).__name__)
+        if not signal.reduce:
+            return signal
+        if signal.reduce == "max":
+            raise Unfollowed("the largest value over time as a result", "operations behind it",
+                             "apply them at every step, before the maximum")  # fmt: skip
+        rows = signal.rows.scaled(1 / self.steps) if signal.reduce == "mean" else signal.rows
+        return replace(signal, rows=self.wiring.summed(rows, f"{self.hint(node)}.sum"), reduce="")
 
     def refuse(self, where: str, error: GraphError) -> None:
         """Collect a refusal."""
@@ -187,12 +206,20 @@ class Walk:
         return converter
 
     def _function(self, node: fx.Node, args: Any, kwargs: Any, leaves: list[Any]) -> Any:
-        if not any(isinstance(leaf, Signal | State) for leaf in leaves):
+        if not any(isinstance(leaf, Signal | State | Kept) for leaf in leaves):
             with in_double():
                 return node.target(*args, **kwargs)  # type: ignore[operator]
         name = self.name(node)
         if isinstance(args[0], State) and name in ("detach", "clone", "contiguous"):
             return args[0]
+        kept = [leaf for leaf in leaves if isinstance(leaf, Kept)]
+        if name in CARRYING and not any(isinstance(leaf, Signal) for leaf in leaves):
+            held = args[:1] if name == "getitem" else leaves
+            kept += [k for k in map(self._result, held) if isinstance(k, Kept) and k not in kept]
+            if kept:
+                return kept[0]
+        if kept:
+            raise kept[0].reason
         args, kwargs = pytree.tree_map(self._valued, (args, kwargs)) if (
             name != "getitem"
         ) else (tuple(map(self._valued, args)), kwargs)  # fmt: skip
@@ -203,6 +230,9 @@ class Walk:
 
     def _module(self, node: fx.Node, args: Any, kwargs: Any) -> Any:
         path, module = str(node.target), self.modules[str(node.target)]
+        for leaf in pytree.tree_leaves((args, kwargs)):
+            if isinstance(leaf, Kept):
+                raise leaf.reason
         kind = type(module)
         if kind in MODULES and kind not in self.own:
             handler = MODULES[kind]
@@ -219,14 +249,14 @@ class Walk:
         self, node: fx.Node, path: str, module: nn.Module, converter: Callable[..., Any],
         args: Any, kwargs: Any,
     ) -> Any:  # fmt: skip
-        from neurossm_converters.from_torch.traced.values import forced
-
-        signal = forced(self, node, args[0])
+        signal = self.forced(node, args[0])
         self._check_states(path, signal, pytree.tree_leaves((args[1:], kwargs)))
 
         def make() -> Any:
             source = self.wiring.node(signal.rows, f"{self.hint(node)}.in")
+            first = len(self.builder.nodes)
             found = converter(self.builder, self.wiring.free(self.hint(node)), module, source)
+            self.wiring.space(first)
             return found if isinstance(found, tuple) else (found,)
 
         names = self.wiring.once(("module", path, signal.rows.key), make)
@@ -250,6 +280,23 @@ class Walk:
                     shape, is_leaf=is_shape,
                 ))  # fmt: skip
         return tuple(results)
+
+    def _result(self, item: Any) -> Any:
+        """Return a state as values, or as what is kept where they cannot be had."""
+        try:
+            found = self._valued(item)
+        except GraphError as error:
+            return Kept(item.path, error)
+        if not isinstance(found, State):
+            return found
+        module = self.modules[found.path]
+        reason = GraphError(
+            f"state of module {found.path!r} ({kind_of(module)})",
+            expected="a tensor that depends on the input",
+            got="the state of a cell",
+            remedy="return the outputs only; for one step of a network, step=True",
+        )
+        return Kept(found.path, reason)
 
     def _valued(self, item: Any) -> Any:
         """Return a state as the values that its cell sends, where they can be had."""

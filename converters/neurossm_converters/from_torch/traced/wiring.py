@@ -192,15 +192,29 @@ class Wiring:
         What synapses add up, and running sums, have all their bits; a neuron in between sends as
         many as the synapses behind it have room for.
         """
-        node = self.builder.nodes[source]
-        if not isinstance(node, Affine | Accumulate):
+        if not self._adds_up(source):
             return source
 
         def make() -> str:
-            name = self.free(f"{source}.neurons")
-            return self.builder.add(name, Sum(channels=node.out_channels), source)
+            channels = self.builder.nodes[source].out_channels
+            return self.builder.add(self.free(f"{source}.neurons"), Sum(channels=channels), source)
 
         return str(self.once(("sent", source), make))
+
+    def _adds_up(self, source: str) -> bool:
+        """Tell whether what a node sends is what synapses add up, also once norms are folded."""
+        node = self.builder.nodes[source]
+        if isinstance(node, BatchNorm):
+            return any(self._adds_up(s) for s, target in self.builder.edges if target == source)
+        return isinstance(node, Affine | Accumulate)
+
+    def space(self, first: int) -> None:
+        """Put neurons between synapses of which one follows the other, from the node `first` on."""
+        for name in list(self.builder.nodes)[first:]:
+            if isinstance(self.builder.nodes[name], Affine):
+                for place, (source, target) in enumerate(list(self.builder.edges)):
+                    if target == name:
+                        self.builder.edges[place] = (self._sent(source), name)
 
     def _once_more(self, node: Node, hint: str, source: str) -> str:
         kind = "scaled" if isinstance(node, BatchNorm) else "select"

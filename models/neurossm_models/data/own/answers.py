@@ -92,7 +92,7 @@ def class_names_of(
 
 def encoded(
     where: str, kind: str, part: Part, names: tuple[str, ...], classes: int, remedy: str,
-    positions: NDArray[np.int64],
+    positions: NDArray[np.int64], elsewhere: bool = False,
 ) -> NDArray[Any] | None:  # fmt: skip
     """Return the labels of a part as a `Dataset` takes them.
 
@@ -110,6 +110,8 @@ def encoded(
         Said of a label that is none of them.
     positions
         Of the samples whose labels are wanted.
+    elsewhere
+        The names are those of other data: numbers are names where `names_are_numbers`.
 
     Raises
     ------
@@ -121,6 +123,8 @@ def encoded(
     labels = part.labels[positions]
     if kind in (REGRESSION, STEP_REGRESSION):
         return _real(where, kind, labels, part.inputs.shape[1])
+    if elsewhere and kind in CLASSES and labels.dtype.kind in "iuf" and names_are_numbers(names):
+        labels = _as_texts(labels, names)
     found = _indices(where, labels, names, remedy, positions)
     if kind == STEP_CLASSIFICATION and found.ndim == 3 and found.shape[2] == 1:
         found = found[:, :, 0]
@@ -167,6 +171,24 @@ def _native(where: str, labels: NDArray[Any]) -> NDArray[np.int64]:
         expected = f"at most {np.iinfo(np.int64).max}"
         raise InputError(f"{where}: labels", expected=expected, got=str(labels.max()))
     return labels.astype(np.int64)
+
+
+def names_are_numbers(names: tuple[str, ...]) -> bool:
+    """Tell whether classes are named by whole numbers that are not their places.
+
+    The archive of UCR counts classes from 1, or calls two of them -1 and 1: a label 1 of an array
+    then is the class with that name, not the second one.
+    """
+    whole = bool(names) and _numbers(np.array(names, dtype=str)) == "i"
+    return whole and list(names) != [str(place) for place in range(len(names))]
+
+
+def _as_texts(labels: NDArray[Any], names: tuple[str, ...]) -> NDArray[np.str_]:
+    texts = np.array([_whole(str(value)) for value in labels.ravel()], dtype=str)
+    none = str(NOTHING)
+    if none not in names:
+        texts[texts == none] = NO_LABEL[0]
+    return texts.reshape(labels.shape)
 
 
 def _indices(

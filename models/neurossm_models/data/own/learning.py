@@ -25,7 +25,7 @@ from neurossm_models.data.own.opening import opened
 from neurossm_models.data.own.parts import resolved, samples_of
 from neurossm_models.data.own.scale import AUTO, NORMALIZE, PER_CHANNEL, STANDARD, scaling_of
 from neurossm_models.data.own.source import OwnSource
-from neurossm_models.data.own.spec import ALL_OF_THEM, TRAIN
+from neurossm_models.data.own.spec import TRAIN
 from neurossm_models.data.own.split import SplitRule
 from neurossm_models.data.own.statistics import Statistics, statistics_of
 from neurossm_models.data.own.values import inside
@@ -94,7 +94,8 @@ def learn(
     part, positions = samples_of(source, TRAIN, rule, kind)
     if asked.count is not None and asked.count > len(positions):
         got, expected = str(asked.count), f"at most {len(positions)} for training"
-        raise InputError(f"data {asked.text!r}", expected=expected, got=got, remedy=ALL_OF_THEM)
+        raise InputError(f"data {asked.text!r}", expected=expected, got=got,
+                         remedy=f"without :{got} all are taken")  # fmt: skip
     positions = positions[: asked.count]
     names = class_names_of(kind, part.labels, source.class_names)
     every = np.arange(len(part))  # labels say what is asked, whichever sample has them
@@ -115,7 +116,7 @@ def learn(
         kind=kind,
         features=source.features,
         scaling=scaling,
-        target=_target(kind, labels, part.lengths, positions),
+        target=_target(kind, labels, part.lengths, positions, scaling),
         class_names=names,
         channel_names=source.channel_names,
         split=rule.text,
@@ -191,8 +192,14 @@ def _target(
     labels: NDArray[Any] | None,
     lengths: NDArray[np.int64] | None,
     positions: NDArray[np.int64],
+    scaling: Scaling | None,
 ) -> TargetScaling | None:
-    """Return mean and deviation of the answers of a regression, at the steps that count."""
+    """Return mean and deviation of the answers of a regression, at the steps that count.
+
+    The next input is answered as the network sees inputs: in the units of their scaling.
+    """
+    if kind == NEXT_STEP and scaling is not None:
+        return TargetScaling(scaling.unit / scaling.scale, scaling.offset)
     if labels is None or kind not in (REGRESSION, STEP_REGRESSION):
         return None
     values = labels[positions]

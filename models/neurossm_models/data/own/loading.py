@@ -22,19 +22,22 @@ from neurossm_models.data.own.answers import (
     class_names_of,
     encoded,
     kind_of_labels,
+    names_are_numbers,
 )
+from neurossm_models.data.own.first import first_classes
 from neurossm_models.data.own.joined import joined
 from neurossm_models.data.own.learning import common_scale
 from neurossm_models.data.own.opening import opened
 from neurossm_models.data.own.parts import samples_of
 from neurossm_models.data.own.source import WHOLE, OwnSource, Part
-from neurossm_models.data.own.spec import ALL, ALL_OF_THEM, PARTS, TRAIN
+from neurossm_models.data.own.spec import ALL, PARTS, TRAIN
 from neurossm_models.data.own.split import SplitRule, parse_split
 from neurossm_models.data.own.values import Valid, pieces
 from neurossm_models.data.rows import Integers, Rows
 from neurossm_models.data.task import Task
 
 AS_TRAINED = "and train on it, or give these samples no label (-1, an empty text)"
+LISTED = 10  # names of classes
 IN_UNITS = (
     "divide by the unit of the network's input and round: numpy.rint(values / unit).astype(int)"
 )
@@ -93,7 +96,9 @@ def load_own(
         if asked.count > len(positions):
             expected = f"at most {len(positions)}"
             raise InputError(f"data {asked.text!r}", expected=expected, got=str(asked.count),
-                             remedy=ALL_OF_THEM)  # fmt: skip
+                             remedy=f"without :{asked.count} all are taken")  # fmt: skip
+        if say and (text := first_classes(part, kind, positions, asked.count)):
+            say(f"data {source.name!r}: {text}")
         positions = positions[: asked.count]
     scale = source.scale if source.scale is not None else 1.0 if unit is None else unit
     check_number("unit", scale)
@@ -106,9 +111,13 @@ def load_own(
         names, classes, tokens = facts.class_names, facts.classes, facts.vocabulary
         rows, scaling = _by_facts(source, part, facts), facts.scaling
         scale = common_scale(scaling) if scaling is not None else facts.scale
-    named = facts is not None and "class_names" in source.remedy
-    remedy = f"{source.remedy} {AS_TRAINED}" if named else source.remedy
-    labels = encoded(source.where, kind, part, names, classes, remedy, positions)
+    remembered = facts is not None and "class_names" in source.remedy
+    remedy = f"{source.remedy} {AS_TRAINED}" if remembered else source.remedy
+    elsewhere = not source.class_names
+    labels = encoded(source.where, kind, part, names, classes, remedy, positions, elsewhere)
+    if say and elsewhere and labels is not None and _are_names(part, kind, names):
+        say(f"data {source.name!r}: labels are numbers, taken for the names of the classes"
+             f" ({_listed(names)}), not for their places from 0")  # fmt: skip
     whole = Dataset(
         name=source.name, split=split, rows=rows, scale=scale,
         labels=None,  # type: ignore[arg-type]
@@ -117,6 +126,15 @@ def load_own(
         class_names=names, channel_names=source.channel_names,
     )  # fmt: skip
     return _with_labels(whole if len(positions) == len(part) else whole.select(positions), labels)
+
+
+def _are_names(part: Part, kind: str, names: tuple[str, ...]) -> bool:
+    numbers = part.labels is not None and part.labels.dtype.kind in "iuf"
+    return numbers and kind in CLASSES and names_are_numbers(names)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names[:LISTED]) + (", ..." if len(names) > LISTED else "")
 
 
 def _with_labels(data: Dataset, labels: NDArray[Any] | None) -> Dataset:

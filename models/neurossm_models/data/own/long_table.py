@@ -13,7 +13,7 @@ from neurossm_models.data.own.ragged import numbers, numbers_of, padded
 from neurossm_models.data.own.source import WHOLE, OwnSource, Part
 
 if TYPE_CHECKING:
-    from neurossm_models.data.own.tables import Table
+    from neurossm_models.data.own.cells import Table
 
 TIME, STEP = "time", "step"
 EVEN = 1e-3  # part of a step that times may be off

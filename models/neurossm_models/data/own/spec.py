@@ -15,7 +15,6 @@ PARTS = (TRAIN, VALID, TEST)
 SPLITS = (*PARTS, ALL)
 SUFFIXES = (".npz", ".h5", ".hdf5", ".npy", ".csv", ".tsv", ".ts", ".arff", ".txt")
 PYTHON, TONIC = "py", "tonic"
-ALL_OF_THEM = "leave the count out to take them all"
 _ENDING = "|".join(re.escape(suffix) for suffix in SUFFIXES)
 _FILE = re.compile(rf"(?P<path>.*?(?:{_ENDING}))(?::(?P<rest>.*))?", re.IGNORECASE | re.DOTALL)
 

@@ -84,11 +84,38 @@ def predictions_of(meaning: Meaning, answers: Any) -> Any:
     return np.argmax(answers, axis=-1)
 
 
-def checked_labels(meaning: Meaning, labels: Any, predictions: Any, steps: int) -> Any:
-    """Return labels of the shape of the predictions; names of classes as their numbers."""
+def names_are_numbers(meaning: Meaning) -> bool:
+    """Tell whether classes are named by whole numbers that are not their places: 1, 2, 3."""
+    places = [str(place) for place in range(len(meaning.names))]
+    whole = [name[1:] if name[:1] == "-" else name for name in meaning.names]
+    return (
+        meaning.task not in (MULTILABEL, *REAL_TASKS)
+        and meaning.names != places
+        and bool(whole)
+        and all(name.isdecimal() for name in whole)
+    )
+
+
+def _as_names(labels: Any, meaning: Meaning) -> Any:
+    """Return numbers as texts; nan, and -1 where it is no class, are unknown: empty."""
+    unknown = ("nan",) if "-1" in meaning.names else ("nan", "-1")
+    texts = [str(int(v)) if v == v and v % 1 == 0 else str(v) for v in labels.ravel().tolist()]
+    return np.array(["" if t in unknown else t for t in texts]).reshape(labels.shape)
+
+
+def checked_labels(
+    meaning: Meaning, labels: Any, predictions: Any, steps: int, places: bool = True
+) -> Any:
+    """Return labels of the shape of the predictions; names of classes as their numbers.
+
+    `places`: integers count classes from 0, else they are names where `names_are_numbers`.
+    """
     labels = np.asarray(labels)
+    if not places and labels.dtype.kind in "iuf" and names_are_numbers(meaning):
+        labels = _as_names(labels, meaning)
     if labels.dtype.kind == "U" and meaning.names:
         numbers = {name: number for number, name in enumerate(meaning.names)}
+        numbers[""] = -1  # unknown
         unknown = sorted(set(labels.ravel().tolist()) - set(numbers))
         if unknown:
             raise Refusal(f"labels: expected {' | '.join(meaning.names)}, got {unknown[0]!r}")
@@ -127,12 +154,15 @@ def score(meaning: Meaning, predictions: Any, labels: Any, lengths: Any) -> Scor
 
 
 def write_csv(path: str, meaning: Meaning, predictions: Any, labels: Any, lengths: Any) -> None:
-    """Write a row for each answer: sample, step where there is one at each, prediction, label."""
+    """Write a row for each answer: sample, step where there is one at each, predicted, label.
+
+    The columns are named as those of ``neurossm run --predictions``.
+    """
     single = predictions.ndim == (2 if meaning.every_step else 1)
     width = 1 if single else predictions.shape[-1]
-    numbers = [""] if single else [f"_{k}" for k in range(width)]
+    numbers = [""] if width == 1 else [f" {k}" for k in range(width)]
     heads = ["sample"] + (["step"] if meaning.every_step else [])
-    heads += [f"prediction{k}" for k in numbers]
+    heads += [f"predicted{k}" for k in numbers]
     heads += [f"label{k}" for k in numbers] if labels is not None else []
     with open(path, "w", newline="", encoding="utf-8") as text:
         table = csv.writer(text)

@@ -14,7 +14,14 @@ from typing import Any
 import numpy as np
 
 from neurossm_chip import running, temporary
-from neurossm_chip.answers import answers_of, checked_labels, meaning_of, predictions_of, score
+from neurossm_chip.answers import (
+    answers_of,
+    checked_labels,
+    meaning_of,
+    names_are_numbers,
+    predictions_of,
+    score,
+)
 from neurossm_chip.comparing import Comparison, compare, joined
 from neurossm_chip.lava_nodes import DIFFERENCES, Choice, choose
 from neurossm_chip.nssm import File, read
@@ -124,7 +131,10 @@ def _own(file: File, own: Own, options: argparse.Namespace, choices: dict[str, C
     empty = predictions_of(meaning, answers_of(meaning, blank, own.lengths))
     labels = own.labels
     if labels is not None:
-        labels = checked_labels(meaning, labels, empty, steps)
+        labels = checked_labels(meaning, labels, empty, steps, own.places)
+        if not own.places and own.labels.dtype.kind in "iuf" and names_are_numbers(meaning):
+            names = ", ".join(meaning.names)
+            print(f"labels are numbers: taken for the names of the classes ({names})")
         score(meaning, empty, labels, own.lengths)
     vectors = own.vectors(nodes[0])
     groups = [(vector,) for vector in vectors] if choices else [vectors]

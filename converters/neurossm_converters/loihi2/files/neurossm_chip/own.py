@@ -12,20 +12,23 @@ from neurossm_chip.arithmetic import are_whole, to_units
 from neurossm_chip.nssm import File, Golden, Node
 from neurossm_chip.refusal import Refusal
 
-KEYS = ("inputs", "labels", "lengths", "answers", "graph_sha256")
+KEYS = ("inputs", "labels", "lengths", "class_names", "answers", "graph_sha256")
 # what files of neurossm may hold beside that and a run has no use for
-BESIDE = ("groups", "dt", "channel_names", "class_names", "scale", "order", "provenance",
-          "vocabulary")  # fmt: skip
+BESIDE = ("groups", "dt", "channel_names", "scale", "order", "provenance", "vocabulary")
 
 
 class Own(NamedTuple):
-    """Inputs (n, T, C), 0 behind the end of each; its steps (n,); labels and answers, or None."""
+    """Inputs (n, T, C), 0 behind the end of each; its steps (n,); labels and answers, or None.
+
+    `places`: the file of the labels names its classes, whose places the labels are.
+    """
 
     inputs: Any
     lengths: Any
     labels: Any
     answers: Any
     clipped: int
+    places: bool = False
 
     def vectors(self, name: str) -> tuple[Golden, ...]:
         """Return the inputs as vectors of which nothing is known that must come out."""
@@ -40,8 +43,10 @@ def read_own(file: File, inputs: str, labels: str, samples: int) -> Own:
     """
     node = _only_input(file)
     found = _read("--inputs", inputs)
+    named = found
     if labels:
-        found["labels"] = _read("--labels", labels, "labels").get("labels")
+        named = _read("--labels", labels, "labels")
+        found["labels"] = named.get("labels")
     where = "--inputs " + inputs
     array = _shaped(where, found["inputs"], node)
     count = min(samples or len(array), len(array))
@@ -56,7 +61,7 @@ def read_own(file: File, inputs: str, labels: str, samples: int) -> Own:
         raise Refusal(f"labels: expected {len(found['inputs'])}, one a sample, got {len(known)}")
     return Own(
         integers, lengths, None if known is None else known[:count],
-        _answers(where, found, file, count), clipped,
+        _answers(where, found, file, count), clipped, bool(len(named.get("class_names", ()))),
     )  # fmt: skip
 
 
@@ -148,6 +153,8 @@ def _scaling(file: File, node: Node) -> Any:
         if said is not None:
             scaling = json.loads(said)
             unit, offset = (np.array(scaling[key], float) for key in ("unit", "offset"))
+            every = np.ones(node.channels)  # a number stands for all channels
+            unit, offset = (part * every if part.ndim == 0 else part for part in (unit, offset))
             if unit.shape != (node.channels,) or offset.shape != unit.shape or not np.all(unit > 0):
                 raise ValueError("units")
             return unit, offset, 2 ** int(scaling["bits"]) - 1

@@ -31,7 +31,8 @@ def report_own(
     count = len(answers)
     about.update(samples=count, clipped=own.clipped, task=meaning.task, readout=meaning.readout)
     print(f"ran on: {about['ran_on']}")
-    print(f"{count} samples, {int(own.lengths.sum())} steps, {about['seconds']:.1f} s")
+    many = "" if count == 1 else "s"
+    print(f"{count} sample{many}, {int(own.lengths.sum())} steps, {about['seconds']:.1f} s")
     if own.clipped:
         print(f"{own.clipped} input values were beyond the range and clipped")
     if labels is not None:
