@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
+from neurossm.errors import InputError
 from neurossm.fixed import TargetScaling
 from neurossm_models.config import check_choice
 from neurossm_models.data.labels import EVERY_STEP, KINDS, MULTILABEL, NOTHING
@@ -80,6 +81,7 @@ class Loss:
             mean = binary_cross_entropy_with_logits(given, truth, pos_weight=weights)
         else:
             flat, truth = answers.flatten(0, -2), labels.flatten()
+            _check_beyond(truth, flat.shape[-1])
             weights = self._weights(answers)
             mean = cross_entropy(flat, truth, weight=weights, ignore_index=NOTHING)
         return mean, self.weight(labels)
@@ -160,3 +162,13 @@ def balanced_weights(kind: str, labels: NDArray[Any], classes: int) -> NDArray[n
 
 def _like(values: NDArray[np.float64], tensor: Tensor) -> Tensor:
     return torch.tensor(values, dtype=tensor.dtype, device=tensor.device)
+
+
+def _check_beyond(labels: Tensor, classes: int) -> None:
+    """Raise `InputError` for labels (N,) beyond the answers, which a GPU would fail at later."""
+    low, high = (int(value) for value in labels.aminmax()) if len(labels) else (0, 0)
+    if low < NOTHING or high >= classes:
+        got = str(low if low < NOTHING else high)
+        raise InputError("labels", expected=f"0 to {classes - 1}, an answer each (-1: none)",
+                         got=got, remedy="number classes from 0, or give the module as many"
+                         " answers as there are classes")  # fmt: skip

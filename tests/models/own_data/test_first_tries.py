@@ -162,3 +162,29 @@ def test_a_program_that_ends_is_an_error_of_its_file(body, where):
     table("few.py", text)
     with pytest.raises(NeurossmError, match=r"py:few.py:f: .* got sys.exit\(3?\); keep a program"):
         learn("py:few.py:f")
+
+
+def test_a_recording_of_another_format_is_not_left_out_silently(tmp_path):
+    import wave
+
+    for name in ("a", "b"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for number in range(3):
+            with wave.open(str(tmp_path / "set" / name / f"{number}.wav"), "wb") as file:
+                file.setnchannels(1)
+                file.setsampwidth(2)
+                file.setframerate(8000)
+                file.writeframes(bytes(range(20)))
+    (tmp_path / "set" / "a" / ".hidden.mp3").touch()
+    (tmp_path / "set" / "a" / "readme.txt").touch()
+    assert learn("set").classes == 2
+    (tmp_path / "set" / "b" / "3.MP3").touch()
+    with pytest.raises(
+        NeurossmError, match=r"3.MP3: expected \*.wav beside others, got .MP3; conv"
+    ):
+        learn("set")
+
+
+def test_arrays_in_place_of_a_name_are_told_their_function():
+    with pytest.raises(NeurossmError, match="got ndarray; arrays go through from_arrays"):
+        learn(X)

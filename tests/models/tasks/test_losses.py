@@ -7,6 +7,7 @@ import pytest
 import torch
 from sklearn.utils.class_weight import compute_class_weight
 
+from neurossm.errors import InputError
 from neurossm.fixed import TargetScaling
 from neurossm_models.data.labels import NOTHING
 from neurossm_models.tasks.losses import Loss, balanced_weights
@@ -74,3 +75,9 @@ def test_the_next_value_is_asked_for_in_real_units():
     loss = Loss("next-step", target=TargetScaling([2.0], [5.0]))
     mean, _ = loss(torch.zeros(1, 2, 1), torch.tensor([[[11.0], [NAN]]]), torch.tensor([2]))
     assert float(mean) == 9
+
+
+@pytest.mark.parametrize(("label", "got"), [(3, "got 3"), (-2, "got -2")])
+def test_a_label_beyond_the_answers_is_refused(label, got):
+    with pytest.raises(InputError, match=f"expected 0 to 2, an answer each.*{got}"):
+        Loss("classification")(torch.zeros(4, 3), torch.tensor([0, -1, label, 2]))

@@ -8,6 +8,7 @@ from neurossm.errors import FormatError
 from neurossm_models.data.own.source import WHOLE
 from neurossm_models.data.own.spec import PARTS
 
+SOUNDS = (".mp3", ".flac", ".ogg", ".opus", ".m4a", ".aac", ".aif", ".aiff", ".wma", ".au")
 REMEDY = "remove that folder, or put files of the class into the training part too"
 
 
@@ -51,6 +52,10 @@ def files_by_class(folder: Path, ending: str) -> tuple[list[Path], list[str]]:
         if not own:
             raise FormatError(str(path), expected=f"files of this class (*{ending})", got="none",
                               remedy="remove the folder, or put files into it")  # fmt: skip
+        other = next((p for p in sorted(path.iterdir()) if _is_unread(p, ending)), None)
+        if other is not None:
+            raise FormatError(str(other), expected=f"*{ending} beside others", got=other.suffix,
+                              remedy="convert it, or take it out of the folder")  # fmt: skip
         files += own
         labels += [path.name] * len(own)
     if not files:
@@ -60,8 +65,13 @@ def files_by_class(folder: Path, ending: str) -> tuple[list[Path], list[str]]:
 
 def files_in(folder: Path, ending: str) -> list[Path]:
     """Return the files of a folder that end so, in order."""
-    return sorted(path for path in folder.iterdir()
-                  if path.suffix.lower() == ending and path.name[0] != ".")  # fmt: skip
+    there = [path for path in sorted(folder.iterdir()) if path.name[0] != "."]
+    return [path for path in there if path.suffix.lower() == ending]
+
+
+def _is_unread(path: Path, ending: str) -> bool:
+    """Tell whether a file is a recording of another format, which would be missing silently."""
+    return ending == ".wav" and path.suffix.lower() in SOUNDS and path.name[0] != "."
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -66,6 +66,10 @@ def is_own(spec: object) -> bool:
 
 def parse_own(spec: str | os.PathLike[str]) -> Spec:
     """Return what a text says that `is_own`; `InputError` where split or count are wrong."""
+    if not isinstance(spec, str | os.PathLike):
+        raise InputError("data", expected="a text or a path", got=type(spec).__name__,
+                         remedy="arrays go through from_arrays, a torch Dataset through"
+                         " from_torch_dataset")  # fmt: skip
     text = os.fspath(spec)
     head, _, tail = text.partition(":")
     if head == PYTHON:
