@@ -142,7 +142,7 @@ def test_files_that_hold_no_weights_are_named(source, tmp_path, content, message
         ("{}:nothing", r"a function 'nothing' in .*there are: Net, broken, build, number"),
         ("{}:broken", r"at my_model\.py:17: expected a function without arguments.*no such thing"),
         ("{}:number", r"expected an nn\.Module, got int"),
-        ("{}x:build", "expected a file of Python, got none"),
+        ("{}x:build", "expected a file of Python, got none there"),
     ],
 )
 def test_a_file_or_function_that_does_not_do_is_named(source, spec, message):
@@ -153,8 +153,10 @@ def test_a_file_or_function_that_does_not_do_is_named(source, spec, message):
 def test_a_file_that_fails_is_named_with_its_line(tmp_path):
     path = tmp_path / "bad.py"
     path.write_text("x = 1\ny = x.z\n")
-    with pytest.raises(InputError, match=r"at bad\.py:2: expected Python that runs.*AttributeErr"):
+    with pytest.raises(
+        InputError, match=r"at bad\.py:2: expected a file of Python that runs.*AttributeErr"
+    ):
         build_module(f"{path}:build")
     path.write_text("def build(:\n")
-    with pytest.raises(InputError, match="expected Python that runs, got SyntaxError"):
+    with pytest.raises(InputError, match="expected a file of Python that runs, got SyntaxError"):
         build_module(f"{path}:build")

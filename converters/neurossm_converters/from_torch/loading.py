@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,7 +11,7 @@ import torch
 from torch import nn
 
 from neurossm.errors import InputError
-from neurossm.foreign import running
+from neurossm.foreign import run_file, running
 from neurossm_converters.from_torch.builder import Converter
 from neurossm_converters.from_torch.traced.frames import UNKNOWN, raised_at
 
@@ -64,7 +62,7 @@ def build_with(
     path, _, name = spec.rpartition(":")
     if not path or not name.isidentifier():
         raise InputError(f"module {spec!r}", expected="FILE.py:FUNCTION", got="something else")
-    loaded = _loaded(Path(path))
+    loaded = run_file(f"file {path!r}", Path(path))
     function = getattr(loaded, name, None)
     if not callable(function):
         own = (key for key, value in vars(loaded).items() if callable(value)
@@ -118,28 +116,6 @@ def load_weights(model: nn.Module, path: Path) -> None:
             remedy="build the module with the settings that it was trained with",
         )  # fmt: skip
     model.load_state_dict(found)
-
-
-def _loaded(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise InputError(f"file {str(path)!r}", expected="a file of Python", got="none")
-    spec = spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise InputError(f"file {str(path)!r}", expected="a file of Python, .py", got="another")
-    module = module_from_spec(spec)
-    folder, before = str(path.resolve().parent), sys.modules.get(path.stem)
-    sys.path.insert(0, folder)  # as python FILE does: it may import its neighbors
-    sys.modules[path.stem] = module
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        with running(f"file {str(path)!r}{_place(error)}", "Python that runs"):
-            raise
-    finally:
-        sys.path.remove(folder)
-        if before is not None:
-            sys.modules[path.stem] = before
-    return module
 
 
 def _place(error: BaseException) -> str:

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from torch import nn
 
 from neurossm.errors import InputError
-from neurossm.foreign import running
+from neurossm.foreign import run_file, running
 from neurossm_models.data.task import Task
 
 # what a function may ask for by the name of its argument: facts of the data
@@ -91,10 +88,7 @@ def function_of(where: str, name: str) -> Callable[..., Any]:
     place, _, function = name.rpartition(":")
     where = f"{where} {name!r}"
     if place.endswith(".py"):
-        if not Path(place).is_file():
-            remedy = "give its path from the folder that you are in"
-            raise InputError(where, expected="a file of Python", got="none there", remedy=remedy)
-        module = _of_file(where, Path(place))
+        module = run_file(where, Path(place))
     else:
         with running(where, "a module that can be imported"):
             module = importlib.import_module(place)
@@ -105,24 +99,6 @@ def function_of(where: str, name: str) -> Callable[..., Any]:
         got = f"{', '.join(names[:8])}" if names else "no function"
         raise InputError(where, expected=f"a function {function!r}", got=got)
     return found  # type: ignore[no-any-return]
-
-
-def _of_file(where: str, path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    folder = str(path.resolve().parent)
-    before = sys.modules.get(path.stem)
-    sys.path.insert(0, folder)
-    sys.modules[path.stem] = module  # dataclasses look themselves up there
-    try:
-        with running(where, "a file that can be run"):
-            spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(folder)
-        if before is not None:
-            sys.modules[path.stem] = before
-    return module
 
 
 def _is_plain(value: object) -> bool:

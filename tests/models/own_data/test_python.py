@@ -96,7 +96,10 @@ def test_a_function_with_an_argument_for_the_part(monkeypatch):
             "def other(): return 5",
             "expected a function make, got none of that name; there are other",
         ),
-        ("import nothing_of_that_name", "a module that can be imported, got ModuleNotFoundError"),
+        (
+            "import nothing_of_that_name",
+            "at mine.py:1: expected a file of Python that runs, got ModuleN",
+        ),
         ("def make(): return {'data': 5}", "expected arrays named inputs"),
         ("def make(): return [[1, 2], [3]], [0, 1]", "rows of unlike lengths"),
     ],
@@ -105,7 +108,7 @@ def test_a_function_that_does_not(body, said):
     Path("mine.py").write_text(body)
     with pytest.raises((InputError, FormatError), match=re.escape(said)):
         learn("py:mine.py:make")
-    with pytest.raises(InputError, match="expected a Python file, got no such file"):
+    with pytest.raises(InputError, match="expected a file of Python, got none there"):
         learn("py:gone.py:make")
 
 

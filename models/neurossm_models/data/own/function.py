@@ -9,7 +9,6 @@ does not have.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import os
 import sys
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from neurossm.errors import InputError
-from neurossm.foreign import running
+from neurossm.foreign import run_file, running
 from neurossm_models.data.own.fields import assembled
 from neurossm_models.data.own.folder import combined
 from neurossm_models.data.own.memory import from_arrays, from_torch_dataset, plain_array
@@ -55,8 +54,11 @@ def _name(where: str) -> str:
 
 
 def _function(where: str, module: str, name: str) -> Callable[..., Any]:
-    with running(where, "a module that can be imported"):
-        loaded = _from_file(Path(module)) if module.endswith(".py") else _imported(module)
+    if module.endswith(".py"):
+        loaded = run_file(where, Path(module))
+    else:
+        with running(where, "a module that can be imported"):
+            loaded = _imported(module)
     function = getattr(loaded, name, None)
     if not callable(function):
         known = [key for key, value in vars(loaded).items() if inspect.isfunction(value)]
@@ -74,17 +76,6 @@ def _imported(module: str) -> Any:
         return importlib.import_module(module)
     finally:
         sys.path.remove(here)
-
-
-def _from_file(path: Path) -> Any:
-    if not path.is_file():
-        raise InputError(f"py:{path}", expected="a Python file", got="no such file")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise InputError(f"py:{path}", expected="a Python file", got="another")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _arguments(function: Callable[..., Any]) -> tuple[str, ...]:
