@@ -3,7 +3,7 @@
 Makes files of 250 steps x 140 channels in float32, goes once through each in batches of 256 as
 training and calibration do, and removes them. Each row is a process of its own.
 
-    python benchmarks/reading.py /tmp/reading --samples 1000 10000 100000
+    python benchmarks/reading.py reading --samples 1000 10000 100000
 """
 
 from __future__ import annotations
