@@ -56,7 +56,8 @@ class ShownData:
         what = f"{channels} channel{'s' * (channels > 1)}{names}"
         if facts.vocabulary:
             what = f"{facts.vocabulary:,} tokens"
-        said = [f"{first.name}: {facts.kind}, {what}; {first.provenance}"]
+        source = "" if first.provenance == first.name else f"; {first.provenance}"
+        said = [f"{first.name}: {facts.kind}, {what}{source}"]
         said += [f"{name}: {_extent(part)}{_classes(part, facts)}"
                  for name, part in self.parts.items()]  # fmt: skip
         said += [f"{name}: none; {why}" for name, why in self.missing.items()]
