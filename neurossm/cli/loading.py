@@ -105,7 +105,6 @@ def facts_of(graph: Graph) -> Task | None:
 
 
 def _order(graph: Graph) -> str:
-
     order = graph.meta.get("data_order", "")
     return "" if order == RECORDED else str(order)
 

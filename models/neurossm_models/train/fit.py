@@ -61,7 +61,7 @@ class Trainer:
     precision, accumulate, patience, save_every
         As of a recipe's [train].
     out
-        Run folder.
+        Run folder; ``runs/CLASS``, by the class of the model, if None.
     epochs, lr, ssm_lr, weight_decay, warmup, clip, seed
         As of a recipe's [train]; `ssm_lr` is that of A, B and dt of `S4D` layers, `lr` if None.
     device
@@ -86,7 +86,7 @@ class Trainer:
         valid_loader: Loader,
         *,
         task: str = "classification",
-        out: str | Path,
+        out: str | Path | None = None,
         epochs: int = 10,
         lr: float = 1e-3,
         ssm_lr: float | None = None,
@@ -104,11 +104,13 @@ class Trainer:
         save_every: int = 200,
     ) -> None:
         check_choice("trainer task", task, KINDS)
-        check_path("trainer out", out)
+        if out is not None:
+            check_path("trainer out", out)
         if not isinstance(model, nn.Module):
             got = type(model).__name__
             raise InputError("trainer model", expected="a torch.nn.Module", got=got)
-        self.model, self.folder = model, Path(out)
+        folder = Path("runs") / type(model).__name__ if out is None else Path(out)
+        self.model, self.folder = model, folder
         self._train, self._valid = train_loader, valid_loader
         self._kind, self._target, self._names = task, target, tuple(class_names)
         self._weights, self._place = class_weights, device

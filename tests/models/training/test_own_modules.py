@@ -302,3 +302,12 @@ def test_numbers_that_are_no_numbers_are_kept_out_of_the_logs(tmp_path):
     losses = [json.loads(row)["loss"] for row in (tmp_path / "steps.jsonl").read_text().split()
               if row.startswith("{") and row.endswith("}")]  # fmt: skip
     assert all(np.isfinite(losses))
+
+
+def test_a_run_without_a_folder_lies_under_the_name_of_the_class(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = trainer(None, epochs=1).fit()
+    assert Path(result.run).parent == Path("runs")
+    assert (tmp_path / result.run / "weights.safetensors").is_file()
+    with pytest.raises(InputError, match="expected no run there yet"):
+        trainer(None, epochs=1).fit()
