@@ -17,7 +17,7 @@ from neurossm.errors import InputError
 
 # Options of type text that name no file that an output could be. A new one is either marked
 # in its command or belongs here.
-NO_FILES = {
+NO_FILES = {"converters", "method", 
     "checkpoints", "compare", "convention", "dask", "data_dir", "engine", "format", "fuse",
     "input", "layers", "layout", "loihi_gen", "messages", "models", "name", "nir", "normalize",
     "poles", "processes", "range_of", "ranges", "readout", "reset", "set_", "slurm_board",

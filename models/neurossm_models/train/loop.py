@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from neurossm.errors import InputError
 from neurossm_models.tasks.losses import Loss
 from neurossm_models.tasks.scores import ACCURACY, better, shown
 from neurossm_models.train.batches import Batch
@@ -182,6 +183,12 @@ class Loop(Resumable):
             group["lr"] = group["base_lr"] * factor
         self.optimizer.zero_grad()
         loss, right, asked, weight = self._backward(batch)
+        if not math.isfinite(loss):  # in all processes alike: it is their sum
+            raise InputError(
+                f"training at step {self.step + 1}", expected="a finite loss", got=f"{loss:g}",
+                remedy="look for nan in inputs and labels, else start anew with a smaller learning"
+                " rate; what the best epoch reached is kept",
+            )  # fmt: skip
         if config.clip:
             nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
         self.optimizer.step()

@@ -143,7 +143,12 @@ def split_data(recipe: Recipe, facts: Task | None = None) -> tuple[Dataset, Data
             expected = f"at most {len(dataset)}, the sequences of the training part"
             got, remedy = str(recipe.train.batch), f"--set train.batch={len(dataset)}"
             raise InputError("recipe [train] batch", expected=expected, got=got, remedy=remedy)
-        expected = f"at most {len(dataset) - recipe.train.batch} of {len(dataset)} held out"
+        room = len(dataset) - recipe.train.batch
+        if room < 0:
+            expected = f"a batch of {recipe.train.batch} sequences at least"
+            raise InputError("recipe [data] limit", expected=expected, got=str(len(dataset)),
+                             remedy="more data, or a smaller train.batch")  # fmt: skip
+        expected = f"at most {room} of {len(dataset)} held out"
         raise InputError("recipe [data] held_out", expected=expected, got=str(held_out))
     if not held_out:
         return dataset, load(f"{data.title}:valid", facts=facts)

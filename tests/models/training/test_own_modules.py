@@ -311,3 +311,13 @@ def test_a_run_without_a_folder_lies_under_the_name_of_the_class(tmp_path, monke
     assert (tmp_path / result.run / "weights.safetensors").is_file()
     with pytest.raises(InputError, match="expected no run there yet"):
         trainer(None, epochs=1).fit()
+
+
+def test_a_loss_that_is_no_number_ends_training_in_a_line(tmp_path):
+    x = torch.randn(32, 9, 1)
+    x[20, 3] = torch.nan
+    given = DataLoader(TensorDataset(x, torch.zeros(32).long()), 16)
+    with pytest.raises(
+        InputError, match=r"training at step 2: expected a finite loss, got nan; look"
+    ):
+        trainer(tmp_path, given=(given, given), clip=0.0).fit()
