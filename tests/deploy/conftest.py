@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,10 +20,12 @@ from neurossm.fixed import Fixed, Quantized
 from neurossm.graph import Graph
 from neurossm.nodes import LIF, Affine, DiagonalSSM, Input, Output, Threshold
 from neurossm.store import Golden, save
+from neurossm_converters.loihi2.script import FILES
 
 ROOT = Path(__file__).parents[2]
 FAKE = Path(__file__).with_name("fake_loihi")
 C, T = 2, 40
+CHIP = ("answers", "lava_nodes", "nssm", "own", "plan", "refusal")  # need no Lava
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,13 @@ class Done:
     @property
     def document(self) -> dict[str, Any]:
         return json.loads(self.out)
+
+
+@pytest.fixture
+def chip(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The modules of the bundle that need no Lava, imported as they lie in it."""
+    monkeypatch.syspath_prepend(str(FILES))
+    return SimpleNamespace(**{n: importlib.import_module(f"neurossm_chip.{n}") for n in CHIP})
 
 
 @pytest.fixture

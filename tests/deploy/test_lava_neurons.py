@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from neurossm.store import load, load_golden
 from neurossm_converters.lava_backend import status
 from neurossm_converters.loihi2 import Settings, run
-from neurossm_converters.loihi2.script import FILES
-
-
-@pytest.fixture
-def chip(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """The modules of the bundle that need no Lava, imported as they lie."""
-    monkeypatch.syspath_prepend(str(FILES))
-    names = ("nssm", "lava_nodes", "refusal", "plan")
-    return SimpleNamespace(**{n: importlib.import_module(f"neurossm_chip.{n}") for n in names})
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import json
 import re
 import shutil
@@ -35,14 +34,6 @@ sys.argv = sys.argv[1:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 with_lava = pytest.mark.skipif(not status().usable, reason="no Lava")
-
-
-@pytest.fixture
-def chip(monkeypatch):
-    """The modules of the bundle, imported as they stand in it."""
-    monkeypatch.syspath_prepend(str(FILES))
-    names = ("answers", "own", "nssm")
-    return SimpleNamespace(**{n: importlib.import_module(f"neurossm_chip.{n}") for n in names})
 
 
 def script(folder, *words, cwd="/"):
@@ -202,24 +193,27 @@ def test_metrics_by_hand(chip):
     one = meaning(chip)
     # classes 1 1; the first label is right
     answers = a.answers_of(one, SENT, lengths)
-    predictions = a.predictions_of(one, answers)
+    predictions = a.predictions_of(one, answers, lengths)
     assert predictions.tolist() == [1, 1]
     assert a.score(one, predictions, np.array([1, 0]), lengths) == ("accuracy", 0.5, 2)
     assert a.score(one, predictions, np.array([1, -1]), lengths) == ("accuracy", 1.0, 1)
     # every step: 0 1 1 and 0 1; ties are the first
     every = meaning(chip, task="step-classification")
-    found = a.predictions_of(every, a.answers_of(every, SENT, lengths))
+    found = a.predictions_of(every, a.answers_of(every, SENT, lengths), lengths)
     labels = np.array([[0, 1, 0], [1, 1, 1]])
     assert a.score(every, found, labels, lengths) == ("accuracy", 3 / 5, 5)
     # labels that are on: above 0
     many = meaning(chip, task="multilabel")
-    found = a.predictions_of(many, answers)
+    found = a.predictions_of(many, answers, lengths)
     assert found.tolist() == [[0, 1], [0, 1]]
     assert a.score(many, found, np.array([[0, 1], [1, -1]]), lengths) == ("accuracy", 2 / 3, 3)
     # halves: -4.5 1.5 0 1; nan is unknown
     real = meaning(chip, task="regression")
-    found = a.predictions_of(real, answers)
+    found = a.predictions_of(real, answers, lengths)
     assert found.tolist() == [[-4.5, 1.5], [0.0, 1.0]]
+    # a mean over 6 steps in the graph, of sequences of 3 and 2
+    found_mean = a.predictions_of(real._replace(mean_over=6), answers, lengths)
+    assert found_mean.tolist() == [[-9.0, 3.0], [0.0, 3.0]]
     labels = np.array([[-4.5, 3.5], [np.nan, 0.0]])
     assert a.score(real, found, labels, lengths) == ("mean squared error", 5 / 3, 3)
 

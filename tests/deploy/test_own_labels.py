@@ -11,17 +11,8 @@ import pytest
 from neurossm.interface import Interface
 from neurossm.store import load
 from neurossm_converters.loihi2.data import BundleData
-from neurossm_converters.loihi2.script import FILES
 
 PREDICTIONS = np.array([1, 0, 1])
-
-
-@pytest.fixture
-def chip(monkeypatch):
-    """The modules of the bundle, imported as they stand in it."""
-    monkeypatch.syspath_prepend(str(FILES))
-    names = ("answers", "own", "refusal")
-    return SimpleNamespace(**{n: importlib.import_module(f"neurossm_chip.{n}") for n in names})
 
 
 def meaning(chip, *names, task="classification"):

@@ -160,7 +160,9 @@ def test_more_samples_than_there_are_can_be_had_as_the_refusal_says():
 def test_a_program_that_ends_is_an_error_of_its_file(body, where):
     text = f"def f():\n    {body}\n" if where else f"{body}\ndef f(): pass\n"
     table("few.py", text)
-    with pytest.raises(NeurossmError, match=r"py:few.py:f.*: .* got sys.exit\(3?\); keep a program"):
+    with pytest.raises(
+        NeurossmError, match=r"py:few.py:f.*: .* got sys.exit\(3?\); keep a program"
+    ):
         learn("py:few.py:f")
 
 

@@ -17,7 +17,10 @@ MULTILABEL = "multilabel"
 
 
 class Meaning(NamedTuple):
-    """How a graph's first output is read: see FORMAT.md of neurossm, ``task`` and ``readout``."""
+    """How a graph's first output is read: see FORMAT.md of neurossm, ``task`` and ``readout``.
+
+    `mean_over` is the number of steps over which the graph takes a mean; 0: it takes none.
+    """
 
     output: Node
     task: str
@@ -25,6 +28,7 @@ class Meaning(NamedTuple):
     names: list[str]
     unit: Any
     offset: Any
+    mean_over: int = 0
 
     @property
     def every_step(self) -> bool:
@@ -53,7 +57,14 @@ def meaning_of(file: File) -> Meaning:
         unit, offset = np.array(unit, float), np.array(offset, float)
     except (ValueError, KeyError, TypeError):
         raise Refusal("what the graph says of its output is not readable") from None
-    return Meaning(output, str(task or "classification"), str(readout), names, unit, offset)
+    if task == "next-step" and not any(node.type == "Embedding" for node in file.nodes):
+        task = "step-regression"  # the next step of values, which are no tokens
+    steps = file.meta.get("steps")
+    mean = readout == "mean" and output.out.kind == "graded" and task not in STEP_TASKS
+    mean_over = int(steps) if mean and isinstance(steps, (int, np.integer)) else 0
+    return Meaning(
+        output, str(task or "classification"), str(readout), names, unit, offset, mean_over
+    )
 
 
 def answers_of(meaning: Meaning, sent: Any, lengths: Any) -> Any:
@@ -74,12 +85,17 @@ def answers_of(meaning: Meaning, sent: Any, lengths: Any) -> Any:
     return sent[np.arange(len(sent)), lengths - 1]
 
 
-def predictions_of(meaning: Meaning, answers: Any) -> Any:
-    """Return classes, the labels that are on (0 or 1), or real numbers."""
+def predictions_of(meaning: Meaning, answers: Any, lengths: Any) -> Any:
+    """Return classes, the labels that are on (0 or 1), or real numbers.
+
+    A mean is that over a sequence's own steps, (n,).
+    """
     if meaning.task == MULTILABEL:
         return (answers > 0).astype(np.int64)
     if meaning.task in REAL_TASKS:
         real = np.ldexp(answers.astype(float), -meaning.output.out.frac)
+        if meaning.mean_over:
+            real = real * (meaning.mean_over / np.asarray(lengths, float))[:, None]
         return real * meaning.unit + meaning.offset
     return np.argmax(answers, axis=-1)
 

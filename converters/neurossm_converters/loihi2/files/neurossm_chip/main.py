@@ -128,7 +128,7 @@ def _own(file: File, own: Own, options: argparse.Namespace, choices: dict[str, C
     nodes = [node.name for node in file.nodes if node.type == "Input"]
     # what is no answer is refused before anything runs
     blank = np.zeros((len(own.inputs), steps, meaning.output.channels), np.int64)
-    empty = predictions_of(meaning, answers_of(meaning, blank, own.lengths))
+    empty = predictions_of(meaning, answers_of(meaning, blank, own.lengths), own.lengths)
     labels = own.labels
     if labels is not None:
         labels = checked_labels(meaning, labels, empty, steps, own.places)

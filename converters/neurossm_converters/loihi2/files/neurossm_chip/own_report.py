@@ -27,7 +27,7 @@ def report_own(
 
     `inexact`: Lava's own neurons ran, whose integers are others.
     """
-    predictions = predictions_of(meaning, answers)
+    predictions = predictions_of(meaning, answers, own.lengths)
     count = len(answers)
     about.update(samples=count, clipped=own.clipped, task=meaning.task, readout=meaning.readout)
     print(f"ran on: {about['ran_on']}")
@@ -63,7 +63,7 @@ def _compared(
     steps = min(expected.shape[1], answers.shape[1]) if meaning.every_step else None
     expected, found = (a if steps is None else a[:, :steps] for a in (expected, answers))
     same = found == expected
-    mine, theirs = predictions_of(meaning, found), predictions_of(meaning, expected)
+    mine, theirs = (predictions_of(meaning, a, own.lengths) for a in (found, expected))
     alike = mine == theirs
     # a prediction is a sample, or a step of one, within its length
     if meaning.every_step:
