@@ -162,7 +162,7 @@ def _classes(
     if labels is None:
         raise InputError(f"data {source.where!r}", expected="labels", got="none",
                          remedy="add labels (to a table a column that is called label), or say the"
-                         " task next-step")  # fmt: skip
+                         " task next-step (in training: --set data.task=next-step)")  # fmt: skip
     if kind in CLASSES:
         found = len(names) or int(labels.max()) + 1
         if found < 2:
