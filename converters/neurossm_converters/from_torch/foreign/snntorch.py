@@ -23,7 +23,6 @@ from neurossm_converters.from_torch.foreign.place import STEP, Place, Real, is_s
 from neurossm_converters.nir.rates import least
 
 RESETS = {"_base_sub": "subtract", "_base_zero": "zero", "_base_int": "none"}
-LATE = 'use reset_mechanism="subtract" with reset_delay=True, or "none"'
 
 
 def leaky(builder: Builder, path: str, module: torch.nn.Module, source: str) -> str:

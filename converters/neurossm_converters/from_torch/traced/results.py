@@ -103,9 +103,7 @@ def _kind(walk: Walk, held: Signal, wanted: str) -> str:
     return held.reduce or "last"
 
 
-def needed(
-    graph_nodes: Mapping[str, Any], edges: list[tuple[str, str]], kept: set[str]
-) -> set[str]:
+def needed(edges: list[tuple[str, str]], kept: set[str]) -> set[str]:
     """Return the names of what the given nodes depend on, and their own."""
     sources: dict[str, list[str]] = {}
     for source, target in edges:
@@ -121,7 +119,7 @@ def needed(
 
 def pruned(graph: Graph) -> Graph:
     """Return the graph without nodes that no output depends on; inputs stay."""
-    keep = needed(graph.nodes, list(graph.edges), {*graph.outputs, *graph.inputs})
+    keep = needed(list(graph.edges), {*graph.outputs, *graph.inputs})
     nodes = {name: node for name, node in graph.nodes.items() if name in keep}
     edges = tuple(edge for edge in graph.edges if set(edge) <= keep)
     return Graph(nodes, edges, graph.dt, graph.meta)

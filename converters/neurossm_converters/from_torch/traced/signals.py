@@ -154,10 +154,6 @@ class Signal:
         """True where it has a time axis."""
         return any("t" in dim for dim in self.dims)
 
-    def with_rows(self, rows: Rows) -> Signal:
-        """Return it with other features of the same number."""
-        return replace(self, rows=rows, spikes=False, tokens=False)
-
 
 def simplified(dims: Sequence[Dim]) -> tuple[Dim, ...]:
     """Return dims without features of size 1, neighbors within an axis joined."""
