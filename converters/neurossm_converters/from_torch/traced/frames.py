@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import FrameType
 
 import torch
 
@@ -13,12 +14,12 @@ _HERE, _TORCH = str(Path(__file__).parents[2]), str(Path(torch.__file__).parent)
 
 def user_frame() -> str:
     """Return file and line of the innermost frame that is neither PyTorch's nor of here."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         name = frame.f_code.co_filename
         if not name.startswith((_HERE, _TORCH, "<")):
             return f"{Path(name).name}:{frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return "an unknown place"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from neurossm.nodes import (
 )
 from neurossm_converters.from_torch.builder import Builder
 from neurossm_converters.from_torch.traced.signals import Reals, Rows, Term, Unfollowed
+
+T = TypeVar("T")
 
 
 class Wiring:
@@ -50,11 +52,12 @@ class Wiring:
             name = f"{hint}.{count}"
         return name
 
-    def once(self, key: Any, make: Callable[[], Any]) -> Any:
+    def once(self, key: Any, make: Callable[[], T]) -> T:
         """Return what `make` returned the first time for this key."""
         if key not in self._made:
             self._made[key] = make()
-        return self._made[key]
+        made: T = self._made[key]
+        return made
 
     def rows_of(self, name: str) -> Rows:
         """Return the channels of a node as rows; those of a `BatchNorm` as scaled ones."""
@@ -86,7 +89,7 @@ class Wiring:
     def linear(self, rows: Rows, weight: Reals, bias: Reals, hint: str) -> Rows:
         """Return ``weight rows + bias``, as synapses from every node that has a part in it."""
         key = ("linear", rows.key, _digest(weight), _digest(bias))
-        return self.once(key, lambda: self._linear(rows, weight, bias, hint))  # type: ignore[no-any-return]
+        return self.once(key, lambda: self._linear(rows, weight, bias, hint))
 
     def product(self, left: Rows, right: Rows, hint: str) -> Rows:
         """Return the products of rows; of constants with rows where one side is constant."""
@@ -94,7 +97,7 @@ class Wiring:
             constant, other = (left, right) if left.is_constant else (right, left)
             return other.scaled(constant.bias)
         keys = tuple(sorted((left.key, right.key)))
-        return self.once(("product", *keys), lambda: self._product(left, right, hint))  # type: ignore[no-any-return]
+        return self.once(("product", *keys), lambda: self._product(left, right, hint))
 
     def pointwise(self, what: Any, rows: Rows, node: Callable[[int], Node], hint: str) -> Rows:
         """Return a function of each row by itself; `what` names it with its parameters."""
@@ -106,7 +109,7 @@ class Wiring:
                 return Rows((), evaluate(made, [rows.bias[None, None]])[0, 0])
             return self.add(hint, made, self.node(rows, f"{hint}.in"))
 
-        return self.once(("pointwise", what, rows.key), make)  # type: ignore[no-any-return]
+        return self.once(("pointwise", what, rows.key), make)
 
     def compared(self, rows: Rows, theta: Reals, hint: str) -> Rows:
         """Return 1 where rows are at least `theta`, 0 elsewhere."""

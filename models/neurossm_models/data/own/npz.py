@@ -17,9 +17,8 @@ from neurossm_models.data.own import stored
 from neurossm_models.data.own.fields import assembled, check_keys, split_key
 from neurossm_models.data.own.source import OwnSource
 
-LARGEST = (
-    2**33
-)  # bytes of a packed array: a file of some kilobytes can say that it holds any number
+# bytes of a packed array: a file of some kilobytes can say that it holds any number
+LARGEST = 2**33
 _ENDING = ".npy"
 
 
