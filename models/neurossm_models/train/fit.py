@@ -152,13 +152,17 @@ class Trainer:
         self._check_folder(resume)
         torch.manual_seed(self.config.seed)
         with processes(self._place) as group:
-            loop = self._loop(group)
-            if resume:
-                loop.restore()
-            elif group.first:
-                text = json.dumps(self._settings(), indent=1) + "\n"
-                ck.replace_file(self.folder / SETTINGS, text.encode(), BEGIN)
-            return loop.run(stop_after)
+            return self._fitted(group, resume, stop_after)
+
+    def _fitted(self, group: Group, resume: bool, stop_after: int | None) -> TrainResult:
+        # a function of its own: what holds the processes' group is gone before the group is
+        loop = self._loop(group)
+        if resume:
+            loop.restore()
+        elif group.first:
+            text = json.dumps(self._settings(), indent=1) + "\n"
+            ck.replace_file(self.folder / SETTINGS, text.encode(), BEGIN)
+        return loop.run(stop_after)
 
     def best(self) -> nn.Module:
         """Put the weights of the best epoch into the model, and return it in eval mode."""

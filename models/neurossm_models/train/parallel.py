@@ -9,6 +9,7 @@ Shape letters: ``H`` features, ``B`` sequences of a share, ``R`` values of a fea
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,6 +94,9 @@ def processes(device: str | torch.device = "cpu") -> Iterator[Group]:
     dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
     try:
         yield Group(dist.get_rank(), dist.get_world_size(), place)
+        # what still holds the group would outlive it, and could abort the process at its end
+        gc.collect()
+        dist.barrier()  # the first process writes files after the last step: nobody leaves before
     finally:
         dist.destroy_process_group()
 
