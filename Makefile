@@ -4,7 +4,6 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 PEERS := .peers/.complete
-PACKAGES := neurossm models/neurossm_models converters/neurossm_converters
 
 # every worker and every Lava process would start a pool of BLAS threads of its own
 export OPENBLAS_NUM_THREADS ?= 1

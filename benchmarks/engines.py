@@ -18,17 +18,17 @@ from pathlib import Path
 import numpy as np
 from ssm_limit import Share, measure_share
 
-from neurossm.cli.executing import warm_up
-from neurossm.cli.export import load_run
 from neurossm.engine import run
 from neurossm.engine.cores import usable_cores
 from neurossm.engine.fast import SAMPLES_A_TASK
 from neurossm.errors import NeurossmError
 from neurossm.graph import Graph
 from neurossm.nodes import DiagonalSSM
-from neurossm.passes import Quantize, calibrate
+from neurossm.quantization import Quantize, calibrate
 from neurossm.trace import Trace
-from neurossm_converters.lava_backend import LavaOptions, LavaRun, run_timed
+from neurossm_cli.executing import warm_up
+from neurossm_cli.export import load_run
+from neurossm_converters.backends.lava import LavaOptions, LavaRun, run_timed
 from neurossm_models.data import Dataset, load
 
 PACKAGES = ("neurossm", "numpy", "numba", "lava-nc")

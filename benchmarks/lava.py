@@ -20,14 +20,14 @@ from statistics import median
 
 import numpy as np
 
-from neurossm.cli.export import load_run
+from neurossm.comparison import compare
 from neurossm.engine import run
 from neurossm.engine.cores import usable_cores
 from neurossm.graph import Graph
-from neurossm.passes import Quantize, calibrate
+from neurossm.quantization import Quantize, calibrate
 from neurossm.store import load as load_graph
-from neurossm.trace import compare
-from neurossm_converters.lava_backend import LavaOptions, LavaRun, run_timed
+from neurossm_cli.export import load_run
+from neurossm_converters.backends.lava import LavaOptions, LavaRun, run_timed
 from neurossm_models.data import Dataset, load
 
 CHECKPOINT = "models/checkpoints/binary-s4d-digits"

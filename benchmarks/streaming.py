@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from ssm_limit import LANES, STATE_LIMIT, sweep_of
 
 from neurossm import Graph, Stepper
-from neurossm.cli.forms import hold_discretization
 from neurossm.engine import fast, run
 from neurossm.errors import NeurossmError
 from neurossm.nodes import DiagonalSSM, quantized
+from neurossm_cli.forms import hold_discretization
 from neurossm_models.data import load
 from neurossm_models.train import load_model
 

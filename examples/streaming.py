@@ -56,7 +56,7 @@ def main() -> int:
 
 def digits() -> neurossm.Graph:
     """Return a small network that comes with neurossm, as integers."""
-    from neurossm_converters.from_torch import from_torch
+    from neurossm_converters.formats.torch import from_torch
     from neurossm_models.data import load
     from neurossm_models.train import load_model
 

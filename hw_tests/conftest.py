@@ -13,8 +13,8 @@ import pytest
 from neurossm.graph import Graph
 from neurossm.store import Golden, load, load_golden
 from neurossm.trace import Trace
-from neurossm_converters.lava_backend import status
-from neurossm_converters.loihi2 import ChipRun
+from neurossm_converters.backends.lava import status
+from neurossm_converters.backends.loihi2 import ChipRun
 
 TARGETS = ("fast", "lava", "loihi2")
 MEASURING = "test_golden_replay.py::test_power"
@@ -107,7 +107,7 @@ def replay(request: pytest.FixtureRequest) -> Iterator[Replay]:
 def execute(target: str, graph: Graph, inputs: dict[str, np.ndarray]) -> Trace:
     """Run a graph on an engine of this machine."""
     if target == "lava":
-        from neurossm_converters.lava_backend import run as run_lava
+        from neurossm_converters.backends.lava import run as run_lava
 
         return run_lava(graph, inputs)
     from neurossm.engine import run
@@ -118,7 +118,7 @@ def execute(target: str, graph: Graph, inputs: dict[str, np.ndarray]) -> Trace:
 
 def run_on_chip(path: Path, config: pytest.Config) -> ChipRun:
     """Run a golden file on the board, or on what stands in for it; say which."""
-    from neurossm_converters.loihi2 import Settings, run
+    from neurossm_converters.backends.loihi2 import Settings, run
 
     models, probes = tuple(config.getoption("--nc-models")), bool(config.getoption("--probes"))
     found = run(path, Settings("loihi2", models=models, profile=probes))

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neurossm.comparison import compare
 from neurossm.engine import run
 from neurossm.nodes import NODE_TYPES
 from neurossm.store import load
-from neurossm.trace import Trace, compare
+from neurossm.trace import Trace
 
 FOLDER = Path(__file__).parent / "golden"
 MAKE = runpy.run_path(str(FOLDER / "make.py"))

@@ -9,27 +9,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from neurossm.comparison import compare
     from neurossm.engine.run import run
     from neurossm.engine.stepper import Stepper
     from neurossm.graph import Graph
-    from neurossm.passes.calibrate import calibrate
     from neurossm.passes.fold_batch_norm import fold_batch_norm
-    from neurossm.passes.quantize import Quantize
+    from neurossm.quantization.calibrate import calibrate
+    from neurossm.quantization.quantize import Quantize
     from neurossm.store import load, save
-    from neurossm.trace import Trace, compare
-    from neurossm_converters.from_torch import Builder as Builder
-    from neurossm_converters.from_torch import from_torch as from_torch
+    from neurossm.trace import Trace
+    from neurossm_converters.formats.torch import Builder as Builder
+    from neurossm_converters.formats.torch import from_torch as from_torch
 
 _HOMES = {
-    "Builder": "neurossm_converters.from_torch",  # needs PyTorch, so not in __all__
+    "Builder": "neurossm_converters.formats.torch",  # needs PyTorch, so not in __all__
     "Graph": "neurossm.graph",
-    "Quantize": "neurossm.passes",
+    "Quantize": "neurossm.quantization",
     "Stepper": "neurossm.engine.stepper",
     "Trace": "neurossm.trace",
-    "calibrate": "neurossm.passes",
-    "compare": "neurossm.trace",
+    "calibrate": "neurossm.quantization",
+    "compare": "neurossm.comparison",
     "fold_batch_norm": "neurossm.passes",
-    "from_torch": "neurossm_converters.from_torch",
+    "from_torch": "neurossm_converters.formats.torch",
     "load": "neurossm.store",
     "run": "neurossm.engine",
     "save": "neurossm.store",

@@ -128,7 +128,7 @@ class GatedSpikingUnit(nn.Module):
         """Return the largest ``|b1 / scale|``, the constant of the deployed ternary branch.
 
         Deployed, the scale moves into the other branch, so that the weights are -1, 0 and 1
-        (`neurossm_converters.from_torch`).
+        (`neurossm_converters.formats.torch`).
         """
         moved = self.scale != 0
         return float((self.bias_n / self.scale)[moved].abs().max()) if moved.any() else 0.0

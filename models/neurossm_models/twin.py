@@ -1,6 +1,6 @@
 """What a network asks of its integer twin: to be checked, calibrated and run.
 
-The PyTorch side knows no graph; who knows both sides (`neurossm_converters.twin`) provides the
+The PyTorch side knows no graph; who knows both sides (`neurossm_converters.qat`) provides the
 twin. Nodes carry the names that the exporter gives them, such as ``blocks.0.ssm``.
 
 Shape letters: ``B`` batch, ``L`` time steps, ``H`` features of a node, ``C`` classes.

@@ -17,8 +17,8 @@ from neurossm.fixed import WEIGHT_BITS, round_to
 from neurossm.graph import Graph
 from neurossm.metrics.end_to_end import EndToEnd
 from neurossm.nodes import SPIKING, Affine, Input, Node, Output
-from neurossm.passes import Loss
-from neurossm.passes.rows import spike_frac
+from neurossm.quantization import Loss
+from neurossm.quantization.rows import spike_frac
 
 Reals = NDArray[np.float64]
 SHARE = 0.04  # of a neuron's spikes: 5 % are meant, measured on other data

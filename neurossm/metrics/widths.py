@@ -9,7 +9,7 @@ import numpy as np
 from neurossm.fixed import MESSAGE_BITS, POLE_BITS, WEIGHT_BITS, WIDEST_LEAK_FRAC, Quantized
 from neurossm.graph import Graph
 from neurossm.nodes import LIF, Affine, DiagonalSSM, Embedding, Node
-from neurossm.passes.membranes import LEAK_ERROR
+from neurossm.quantization.membranes import LEAK_ERROR
 
 SYNAPSES = 16  # what goes to synapses has fewer than 24 bits, so that their sums fit; about so many
 

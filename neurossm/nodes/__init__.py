@@ -12,11 +12,20 @@ Edges that converge on a node add, as in NIR, and must then share one number for
 `Product` take each edge as an operand of its own.
 """
 
-from neurossm.nodes.boundary import Input, Output
+from neurossm.nodes.accumulate import Accumulate
+from neurossm.nodes.affine import Affine, message_frac
+from neurossm.nodes.batch_norm import BatchNorm
+from neurossm.nodes.diagonal_ssm import DiagonalSSM
+from neurossm.nodes.embedding import Embedding
+from neurossm.nodes.input import Input
+from neurossm.nodes.lif import LIF
 from neurossm.nodes.node import Array, Node, format_of, quantized
-from neurossm.nodes.pointwise import PiecewiseLinear, Product, Sum, TernaryThreshold, Threshold
-from neurossm.nodes.recurrent import LIF, Accumulate, DiagonalSSM
-from neurossm.nodes.synapses import Affine, BatchNorm, Embedding, message_frac
+from neurossm.nodes.output import Output
+from neurossm.nodes.piecewise_linear import PiecewiseLinear
+from neurossm.nodes.product import Product
+from neurossm.nodes.sum import Sum
+from neurossm.nodes.ternary_threshold import TernaryThreshold
+from neurossm.nodes.threshold import Threshold
 
 NODE_TYPES: dict[str, type[Node]] = {
     cls.__name__: cls

@@ -76,7 +76,7 @@ def _root(file: h5g.GroupID, path: Path) -> h5g.GroupID:
                 str(path),
                 expected="a neurossm graph",
                 got="a NIR file without one",
-                remedy="`neurossm import` makes a graph of it (neurossm_converters.nir)",
+                remedy="`neurossm import` makes a graph of it (neurossm_converters.formats.nir)",
             )
         raise FormatError(str(path), expected="the group /neurossm", got="an HDF5 file without it")
     if root.links.get_info(b"neurossm").type != h5l.TYPE_HARD:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from neurossm.cli import main
+from neurossm_cli import main
 
 TINY = (
     "train.epochs=1", "data.limit=96", "data.held_out=48", "train.batch=16",

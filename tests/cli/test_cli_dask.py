@@ -78,7 +78,7 @@ def test_wrong_use_is_one_line(neurossm, files, monkeypatch):
         ended = neurossm(*run, *options)
         assert ended.status == 2 and said in ended.err.splitlines()[-1], ended.err
 
-    from neurossm_converters.dask_backend import cluster
+    from neurossm_converters.backends.dask import cluster
 
     monkeypatch.setattr(cluster, "SECONDS_TO_ANSWER", 1)
     ended = neurossm(*run, "--dask", "127.0.0.1:9")

@@ -38,7 +38,7 @@ def test_help_takes_less_than_half_a_second_of_processor_time():
 def test_help_imports_nothing_heavy():
     program = f"""
 import sys
-from neurossm.cli import main
+from neurossm_cli import main
 try:
     main(["--help"])
 except SystemExit as ended:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from neurossm.cli.export import causal_counterpart
 from neurossm.store import load
+from neurossm_cli.export import causal_counterpart
 from neurossm_models.train import load_recipe, recipe_names
 
 TINY = (

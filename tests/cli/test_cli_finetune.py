@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from neurossm.cli.finetuning import make_twin
 from neurossm.store import load
+from neurossm_cli.finetuning import make_twin
 from neurossm_models.train import load_model
 
 TINY = tuple(

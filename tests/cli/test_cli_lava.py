@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from hostile.examples import golden_of, integer_graph
 
-from neurossm.cli import executing
 from neurossm.fixed import Quantized
 from neurossm.store import save
+from neurossm_cli import executing
 
 pytestmark = pytest.mark.lava
 

@@ -198,7 +198,7 @@ def test_a_checkpoint_of_s4_takes_scale_and_classes_from_its_data(neurossm, data
 
 
 def test_offset_and_units_of_channels_go_into_the_encoder(checkpoint):
-    from neurossm_converters.from_torch.foreign import from_s4_checkpoint
+    from neurossm_converters.formats.torch.foreign import from_s4_checkpoint
 
     model, path = checkpoint
     units, offset = np.array([0.5, 0.25, 0.01, 2.0]), np.array([1.0, -3.0, 0.0, 9.8])

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from neurossm.cli.planning import shape_like
 from neurossm.errors import InputError
 from neurossm.hardware import load_hardware
 from neurossm.placement import place, shape_of
 from neurossm.report.chip_drawing import cores_svg
 from neurossm.store import load
+from neurossm_cli.planning import shape_like
 
 SVG = "{http://www.w3.org/2000/svg}"
 FAMILIES = ("binary-s4d-digits", "gsu-digits", "spikingssm-digits", "spike-ssm-digits")
@@ -86,7 +86,7 @@ def test_a_system_of_many_chips_is_drawn_as_one_square_a_chip() -> None:
 
 @pytest.mark.parametrize("recipe", FAMILIES)
 def test_a_plan_has_the_shape_of_what_would_be_exported(recipe: str) -> None:
-    from neurossm_converters.from_torch import from_torch
+    from neurossm_converters.formats.torch import from_torch
     from neurossm_models import Network
     from neurossm_models.train import load_recipe
 

@@ -7,12 +7,12 @@ import json
 import numpy as np
 import pytest
 
-from neurossm.cli.quantizing import pole_width, range_rules
 from neurossm.errors import InputError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.nodes import LIF, Affine, Input, Output
 from neurossm.store import load, save
+from neurossm_cli.quantizing import pole_width, range_rules
 
 CALIBRATE = ("--calibrate", "digits:train:16")
 

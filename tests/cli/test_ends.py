@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurossm.cli.checking import verdict
-from neurossm.cli.sweeping import BEFORE, COLUMNS, SweepFile, SweepRow
 from neurossm.engine import fast, floating, run
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.metrics.check import check
 from neurossm.nodes import LIF, Affine, Input, Output
 from neurossm.store import load
+from neurossm_cli.checking import verdict
+from neurossm_cli.sweeping import BEFORE, COLUMNS, SweepFile, SweepRow
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
@@ -69,7 +69,7 @@ def test_a_check_without_a_spike_says_so():
     nodes = {"in": Input(channels=1, out=Fixed(9, 8)), "fc": Affine(weight=[[1.0]], bias=[0.0]),
              "lif": lif, "out": Output(channels=1)}  # fmt: skip
     floating = Graph(nodes, (("in", "fc"), ("fc", "lif"), ("lif", "out")))
-    from neurossm.passes import Quantize, calibrate
+    from neurossm.quantization import Quantize, calibrate
 
     inputs = np.full((2, 20, 1), 100)
     integer = Quantize()(floating, calibrate(floating, run(floating, inputs, "float")))

@@ -9,23 +9,23 @@ import pytest
 import torch
 from family_networks import FEATURES, SCALE, STEPS, network
 
-from neurossm.cli import profiling
-from neurossm.cli.checking import check_document
-from neurossm.cli.console import Console
-from neurossm.cli.diff import difference
-from neurossm.cli.executing import execute
-from neurossm.cli.made_for import check_task
-from neurossm.cli.quantize import calibrated, checked_on, golden_vectors, quantized
-from neurossm.cli.reporting import first_sample
 from neurossm.energy import estimate
 from neurossm.errors import InputError
 from neurossm.hardware import load_hardware
 from neurossm.metrics import measure
-from neurossm.passes import Quantize
 from neurossm.placement import place
+from neurossm.quantization import Quantize
 from neurossm.report import Accuracy
 from neurossm.store import graph_digest
-from neurossm_converters.from_torch import from_torch
+from neurossm_cli import profiling
+from neurossm_cli.checking import check_document
+from neurossm_cli.console import Console
+from neurossm_cli.diff import difference
+from neurossm_cli.executing import execute
+from neurossm_cli.made_for import check_task
+from neurossm_cli.quantize import calibrated, checked_on, golden_vectors, quantized
+from neurossm_cli.reporting import first_sample
+from neurossm_converters.formats.torch import from_torch
 from neurossm_models.data import Dataset
 
 TOKENS, SAMPLES = 5, 40

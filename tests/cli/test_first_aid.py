@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from neurossm.cli import measuring
 from neurossm.engine.cores import usable_cores
+from neurossm_cli import measuring
 
 ROOT = Path(__file__).parents[2]
 

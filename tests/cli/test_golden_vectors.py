@@ -7,12 +7,12 @@ import pytest
 from family_networks import STEPS, network
 from spiking_block import model_graph, tiny_graph
 
-from neurossm.cli.console import Console
-from neurossm.cli.golden import golden_vectors, random_vectors
-from neurossm.cli.quantize import quantized
 from neurossm.graph import Graph
-from neurossm.passes import Quantize
-from neurossm_converters.from_torch import from_torch
+from neurossm.quantization import Quantize
+from neurossm_cli.console import Console
+from neurossm_cli.golden import golden_vectors, random_vectors
+from neurossm_cli.quantize import quantized
+from neurossm_converters.formats.torch import from_torch
 from neurossm_models.data import Dataset
 
 TOKENS = 5

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from neurossm_converters.lava_backend import status
+from neurossm_converters.backends.lava import status
 
 ROOT = Path(__file__).parents[2]
 
 
-FAKE = ROOT / "tests/deploy/fake_loihi"
+FAKE = ROOT / "tests/backends/loihi2/fake_loihi"
 
 
 def replay(target: str, *more: str, path: str = "") -> list[str]:

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from neurossm import store
-from neurossm.cli.console import Console
-from neurossm.cli.export import load_run
-from neurossm.cli.made_for import check_task, order_of, remembering
 from neurossm.errors import InputError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.nodes import Affine, Input, Output
+from neurossm_cli.console import Console
+from neurossm_cli.export import load_run
+from neurossm_cli.made_for import check_task, order_of, remembering
 from neurossm_models.data import Dataset
 
 

@@ -8,13 +8,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from neurossm.cli.describing import split_lines
-from neurossm.cli.predicting import writer_of
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.interface import Interface
 from neurossm.nodes import Affine, Input, Output
 from neurossm.store import save
+from neurossm_cli.describing import split_lines
+from neurossm_cli.predicting import writer_of
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import nir
 import numpy as np
 import pytest
 
-from neurossm.cli import executing
+from neurossm_cli import executing
 
 WORDS = {"NEW": "new.nssm", "DATA": "digits:train:4"}
 

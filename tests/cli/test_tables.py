@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from neurossm.cli import console as console_module
-from neurossm.cli.tables import GAP, cell, lay_out
+from neurossm_cli import console as console_module
+from neurossm_cli.tables import GAP, cell, lay_out
 
 CLI = Path(console_module.__file__).parent
 NETX = Path(__file__).parents[1] / "fixtures/netx/slayer.net"
@@ -124,7 +124,7 @@ def test_data_list_on_a_terminal_names_them_all(columns):
     # a real terminal, as case 14 saw it
     parent, child = pty.openpty()
     environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm"}
-    line = [sys.executable, "-c", "from neurossm.cli import main; main(['data', 'list'])"]
+    line = [sys.executable, "-c", "from neurossm_cli import main; main(['data', 'list'])"]
     with subprocess.Popen(line, stdout=child, stderr=child, env=environment) as process:
         os.close(child)
         shown = b""

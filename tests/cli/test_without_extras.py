@@ -30,7 +30,7 @@ NEEDED = {
             "import neurossm_models; neurossm_models.LIF",
             "from neurossm_models.train import load_model",
             "from neurossm_models.neurons import LIF",
-            "from neurossm_converters.from_torch import from_torch",
+            "from neurossm_converters.formats.torch import from_torch",
             "from neurossm_models.shadow import shadow",
         ],
     ),
@@ -42,8 +42,8 @@ NEEDED = {
     "nir": (
         ["export {linear} -o {tmp}/m.nssm --nir auto"],
         [
-            f"{LOAD}; from neurossm_converters.nir import to_nir; to_nir(g)",
-            f"{LOAD}; from neurossm_converters.nir import write; write(g, '{{tmp}}/x.nir')",
+            f"{LOAD}; from neurossm_converters.formats.nir import to_nir; to_nir(g)",
+            f"{LOAD}; from neurossm_converters.formats.nir import write; write(g, '{{tmp}}/x.nir')",
         ],
     ),
     "plot": (
@@ -54,7 +54,7 @@ NEEDED = {
     ),
     "dask": (
         ["run {integer} --data digits:test:2 --dask local --workers 1"],
-        [f"{LOAD}; import numpy as np; from neurossm_converters.dask_backend import run;"
+        [f"{LOAD}; import numpy as np; from neurossm_converters.backends.dask import run;"
          " run(g, np.zeros((1, 2, 1), int), np.array([2]))"],
     ),
     "lava": (
@@ -63,7 +63,7 @@ NEEDED = {
             "verify {integer} --engine lava",
             "deploy {integer} --target lava",
         ],
-        [f"{LOAD}; import numpy as np; from neurossm_converters.lava_backend import run;"
+        [f"{LOAD}; import numpy as np; from neurossm_converters.backends.lava import run;"
          " run(g, np.zeros((1, 2, 1), int))"],
     ),
 }  # fmt: skip

@@ -39,7 +39,7 @@ sys.meta_path[sys.meta_path.index(PathFinder)] = Without
 
 
 def command(arguments):
-    from neurossm.cli import main
+    from neurossm_cli import main
 
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):

@@ -17,9 +17,9 @@ from neurossm.hardware import Hardware, load_hardware
 from neurossm.metrics import Metrics, measure
 from neurossm.metrics.check import check
 from neurossm.nodes import Affine, Input, Output, Threshold
-from neurossm.passes import Percentiles, Ranges, bounds
 from neurossm.placement import check as check_chip
 from neurossm.placement import place, place_each
+from neurossm.quantization import Percentiles, Ranges, bounds
 
 NAN, HUGE = float("nan"), 10**9
 

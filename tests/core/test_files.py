@@ -18,7 +18,6 @@ import pytest
 from failing_disk import Snapshots, disk, tree
 
 from neurossm import store
-from neurossm.cli.sweeping import SweepFile, SweepRow
 from neurossm.errors import InputError
 from neurossm.files import append, replace_file, replacing
 from neurossm.fixed import Fixed, Quantized
@@ -26,6 +25,7 @@ from neurossm.graph import Graph
 from neurossm.nodes import Affine, Input, Output
 from neurossm.report.sweep_plot import draw_sweep
 from neurossm.trace import Trace
+from neurossm_cli.sweeping import SweepFile, SweepRow
 
 
 def graph(size: int) -> Graph:

@@ -218,8 +218,8 @@ def test_a_network_of_each_family_multiplies_where_it_is_said_to(family: str) ->
     from small_networks import network
 
     from neurossm.engine import run
-    from neurossm.passes import Quantize, calibrate
-    from neurossm_converters.from_torch import from_torch
+    from neurossm.quantization import Quantize, calibrate
+    from neurossm_converters.formats.torch import from_torch
 
     pixels = np.random.default_rng(0).integers(0, 256, (2, 12, 2))
     graph = from_torch(network(family), steps=12, scale=1 / 255)

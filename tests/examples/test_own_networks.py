@@ -42,8 +42,8 @@ def test_the_programs_of_the_page_run(tmp_path, monkeypatch):
 
 
 def test_the_page_names_every_operation_and_layer():
-    from neurossm_converters.from_torch.traced import export
-    from neurossm_converters.from_torch.traced.tables import MODULES, REFUSING
+    from neurossm_converters.formats.torch.traced import export
+    from neurossm_converters.formats.torch.traced.tables import MODULES, REFUSING
 
     assert export.TABLES
     missing = [kind.__name__ for kind, handler in MODULES.items()

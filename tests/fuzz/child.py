@@ -58,6 +58,7 @@ if __name__ == "__main__":
     faulthandler.enable()
     # the default action of SIGVTALRM ends the process; the place is printed before
     faulthandler.register(signal.SIGVTALRM, all_threads=False, chain=True)
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    tests = Path(__file__).resolve().parents[1]
+    sys.path[:0] = [str(tests), str(tests / "support")]
     chosen, *numbers = sys.argv[1:5]
     main(chosen, *map(int, numbers), Path(sys.argv[5]) if sys.argv[5:] else None)

@@ -46,7 +46,8 @@ def main() -> None:
         sys.exit("atheris is not installed: pip install atheris")
     import atheris
 
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    tests = Path(__file__).resolve().parents[1]
+    sys.path[:0] = [str(tests), str(tests / "support")]
     warnings.simplefilter("error")
     folder = Path(tempfile.mkdtemp(prefix="neurossm-fuzz-"))
     corpus = (options.corpus or folder / "corpus").resolve()

@@ -148,7 +148,7 @@ def main() -> int:
     parser.add_argument("--only", type=int, help="read only the mutant of this number")
     parser.add_argument("--keep", type=Path, help="folder for the files that are findings")
     options = parser.parse_args()
-    sys.path.insert(0, str(TESTS))
+    sys.path[:0] = [str(TESTS), str(TESTS / "support")]
     from hostile.fuzzing.formats import by_name
 
     known = list(by_name())

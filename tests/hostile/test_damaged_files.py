@@ -139,5 +139,5 @@ def test_an_hdf5_file_without_our_group_is_refused(tmp_path):
 def test_a_nir_file_is_recognized(tmp_path):
     with h5py.File(tmp_path / "model.nir", "w") as file:
         file.create_group("node")["type"] = "NIRGraph"
-    with pytest.raises(FormatError, match=r"got a NIR file without one; .*neurossm_converters.nir"):
+    with pytest.raises(FormatError, match=r"got a NIR file without one; .*_converters.formats.nir"):
         store.load(tmp_path / "model.nir")

@@ -21,11 +21,11 @@ from hypothesis import strategies as st
 from safetensors.torch import load, save
 
 from neurossm import store
-from neurossm.cli import main
 from neurossm.errors import InputError, NeurossmError
 from neurossm.store.encode import encode_golden, encode_graph
 from neurossm.store.files import HEADER
 from neurossm.store.write import write_tree
+from neurossm_cli import main
 
 FORMATS = by_name()
 DEEP = 50_000

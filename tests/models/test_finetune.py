@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from neurossm.cli.finetuning import finetune_changes, make_twin
 from neurossm.engine import run as run_graph
 from neurossm.errors import GraphError, InputError
-from neurossm.passes import Quantize, calibrate
-from neurossm_converters.from_torch import from_torch
+from neurossm.quantization import Quantize, calibrate
+from neurossm_cli.finetuning import finetune_changes, make_twin
+from neurossm_converters.formats.torch import from_torch
 from neurossm_models.data import load
 from neurossm_models.train import (
     CHECKPOINTS,

@@ -8,11 +8,11 @@ from family_networks import PIXELS, SCALE, STEPS, use_segments
 from torch.nn.functional import cross_entropy
 
 from neurossm.engine import run as run_graph
-from neurossm.passes import Quantize, calibrate
+from neurossm.quantization import Quantize, calibrate
 from neurossm.store import load, save
 from neurossm.trace import units
-from neurossm_converters.from_torch import from_torch
-from neurossm_converters.twin import IntegerTwin
+from neurossm_converters.formats.torch import from_torch
+from neurossm_converters.qat import IntegerTwin
 from neurossm_models.gsu import ternary
 from neurossm_models.shadow import recorded, shadow
 from neurossm_models.shadow.folding import FoldedSSM, gain_of

@@ -6,8 +6,8 @@ from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
 
-from neurossm.cli import main
 from neurossm.errors import FormatError
+from neurossm_cli import main
 from neurossm_models.train import load_model, publish, train
 from neurossm_models.train.publishing import measured_once, model_card, read_log
 from neurossm_models.train.results import (

@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 
-from neurossm.cli import main
 from neurossm.errors import FormatError, InputError
+from neurossm_cli import main
 from neurossm_models import LIF, Network, SpikingSSMConfig
 from neurossm_models.neurons import lif_loop
 from neurossm_models.neurons.sdn import SDN, find_sdn, load_sdn, sdn_spikes, windows_of

@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from family_networks import PIXELS, SCALE, SPIKES, STEPS, in_parallel, network, pixels, some_input
 
+from neurossm.comparison import compare
 from neurossm.engine import run
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.nodes import LIF, Affine
-from neurossm.passes import Quantize, calibrate
-from neurossm.trace import Trace, compare
-from neurossm_converters.from_torch import from_torch
-from neurossm_converters.lava_backend import LavaOptions, run_timed
+from neurossm.quantization import Quantize, calibrate
+from neurossm.trace import Trace
+from neurossm_converters.backends.lava import LavaOptions, run_timed
+from neurossm_converters.formats.torch import from_torch
 from neurossm_models.config import FAMILIES
 
 LAVA_SAMPLES, LAVA_STEPS = 2, 12

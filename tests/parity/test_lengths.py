@@ -7,13 +7,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from float_model import C, float_ssm
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from passes.float_model import C, float_ssm
 from random_graphs import QUICK, Case, cases
 from spiking_block import integers
 
 from neurossm import store
+from neurossm.comparison import compare
 from neurossm.energy import estimate
 from neurossm.engine import padded_inputs, run
 from neurossm.engine.narrow import run_narrow
@@ -26,10 +27,10 @@ from neurossm.metrics.check import check
 from neurossm.metrics.per_core import per_core
 from neurossm.metrics.step_time import step_time
 from neurossm.nodes import LIF, Accumulate, Affine, Embedding, Input, Node, Output
-from neurossm.passes import Percentiles, Quantize, calibrate
 from neurossm.placement import place
+from neurossm.quantization import Percentiles, Quantize, calibrate
 from neurossm.store import Golden
-from neurossm.trace import Counts, Trace, compare
+from neurossm.trace import Counts, Trace
 
 LENGTHS = np.array([7, 20, 1, 20, 12])
 PADDED = 50

@@ -7,12 +7,13 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from neurossm.cli.export import load_run
+from neurossm.comparison import compare
 from neurossm.engine import run
 from neurossm.graph import Graph
-from neurossm.passes import Quantize, calibrate
-from neurossm.trace import Trace, compare
-from neurossm_converters.lava_backend import LavaOptions, run_timed
+from neurossm.quantization import Quantize, calibrate
+from neurossm.trace import Trace
+from neurossm_cli.export import load_run
+from neurossm_converters.backends.lava import LavaOptions, run_timed
 from neurossm_models.data import Dataset, load
 
 CHECKPOINT = "binary-s4d-smnist"

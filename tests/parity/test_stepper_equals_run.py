@@ -13,13 +13,13 @@ from random_graphs import QUICK, Case, cases
 from spiking_block import model_graph, model_input
 
 from neurossm import Stepper
-from neurossm.cli.export import load_run
 from neurossm.engine import run
 from neurossm.graph import Graph
 from neurossm.nodes import Input
-from neurossm.passes import Quantize, calibrate
+from neurossm.quantization import Quantize, calibrate
 from neurossm.store import load, load_golden
 from neurossm.trace import Trace
+from neurossm_cli.export import load_run
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = sorted((ROOT / "hw_tests" / "golden").glob("*.nssm"))

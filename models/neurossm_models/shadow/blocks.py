@@ -1,7 +1,7 @@
 """The blocks of the families: which nodes they become, and their derivatives.
 
 Shape letters: ``H`` features, ``B`` batch, ``L`` time steps. The names of nodes and parameters are
-those of `neurossm_converters.from_torch`.
+those of `neurossm_converters.formats.torch`.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def _nir() -> tuple[bytes, ...]:
 
 
 def _read_nir(path: Path) -> object:
-    from neurossm_converters.nir import Reading, read
+    from neurossm_converters.formats.nir import Reading, read
 
     return read(path, Reading("euler", 1e-3, "s", steps=16))
 
@@ -87,7 +87,7 @@ def _netx() -> tuple[bytes, ...]:
 
 
 def _read_netx(path: Path) -> object:
-    from neurossm_converters import netx
+    from neurossm_converters.formats import netx
 
     return netx.read(path, steps=16)
 

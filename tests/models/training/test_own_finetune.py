@@ -9,11 +9,11 @@ import pytest
 import small_sets
 import torch
 
-from neurossm.cli.finetuning import finetune_changes, make_twin
 from neurossm.engine import run as run_graph
 from neurossm.errors import InputError
-from neurossm.passes import Quantize, calibrate
-from neurossm_converters.from_torch.runs import graph_of
+from neurossm.quantization import Quantize, calibrate
+from neurossm_cli.finetuning import finetune_changes, make_twin
+from neurossm_converters.formats.torch.runs import graph_of
 from neurossm_models.data import load
 from neurossm_models.shadow import recorded, shadow
 from neurossm_models.tasks import Scorer

@@ -1,0 +1,183 @@
+"""The commands put together, and how they end: exit status, one clear line, no traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
+from importlib import metadata
+from typing import Annotated, NoReturn
+
+import typer
+
+from neurossm.errors import NeurossmError
+from neurossm.extras import missing
+from neurossm_cli import (
+    check,
+    data,
+    demo,
+    deploy,
+    diff,
+    doctor,
+    export,
+    golden,
+    importing,
+    place,
+    profile,
+    quantize,
+    results,
+    run,
+    sdn,
+    show,
+    sweep,
+    train,
+    verify,
+)
+from neurossm_cli.console import Stopped, documents_alone
+from neurossm_cli.paths import Commands
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"neurossm {metadata.version('neurossm')}")
+        raise typer.Exit
+
+
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Spiking state space models from PyTorch to Loihi 2."""
+
+
+app = Commands(
+    name="neurossm",
+    help="Spiking state space models from PyTorch to Loihi 2.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.callback()(options)
+for command in (
+    doctor.doctor,
+    train.train,
+    sdn.sdn,
+    export.export,
+    quantize.quantize,
+    golden.golden,
+    run.run,
+    verify.verify,
+    diff.diff,
+    sweep.sweep,
+    profile.profile,
+    check.check,
+    place.place,
+    deploy.deploy,
+    show.show,
+    results.results,
+    demo.demo,
+):
+    app.command()(command)
+app.command("import")(importing.import_)
+app.add_typer(data.app, name="data")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a command and exit: 0 done, 1 the check failed, 2 wrong use or bad input."""
+    argv = sys.argv[1:] if arguments is None else arguments
+    if not argv:
+        with redirect_stdout(sys.stderr):  # the help, but nothing was done
+            _status(["--help"])
+        sys.exit(2)
+    with _terminated_cleanly() as came:
+        status = _status(argv, came)
+    sys.exit(status)
+
+
+@contextmanager
+def _terminated_cleanly() -> Iterator[list[int]]:
+    """Let SIGTERM end a command as Ctrl-C does, so that it removes what it has not finished.
+
+    Gives the list of those that came.
+    """
+    came: list[int] = []
+
+    def end(number: int, _: object) -> NoReturn:
+        came.append(number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield came  # nobody else can be told
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield came
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _status(argv: list[str], came: list[int] | None = None) -> int:
+    """Run a command and return its exit status; `came` tells whether SIGTERM did."""
+    try:
+        with documents_alone("--json" in argv):
+            status = int(app(args=argv, prog_name="neurossm", standalone_mode=False) or 0)
+        if status == 130:  # what typer makes of Ctrl-C, without a word
+            return _interrupted(argv, came)
+        sys.stdout.flush()  # a reader that has gone is noticed here, not at exit
+        return status
+    except Stopped:
+        return 128 + signal.SIGTERM if came else 130
+    except NeurossmError as error:
+        return _fail(str(error), argv, error.exit_status)
+    except typer.TyperException as error:
+        return _fail(_usage(error), argv, 2)
+    except (typer.Abort, KeyboardInterrupt):
+        return _interrupted(argv, came)
+    except (BrokenPipeError, SystemExit):  # inside a command, typer makes the one the other
+        _give_up_stdout()  # its reader has gone
+        return 141
+    except ImportError as error:
+        found = missing(error)
+        if found is None:
+            raise
+        return _fail(str(found), argv, found.exit_status)
+    except OSError as error:
+        # a folder that cannot be made, a full disk: what the commands do not name themselves
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}", argv, 2)
+
+
+def _interrupted(argv: list[str], came: list[int] | None) -> int:
+    if came:
+        return _fail("terminated", argv, 128 + signal.SIGTERM)
+    return _fail("interrupted", argv, 130)
+
+
+def _usage(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    hint = f"; see '{context.command_path} --help'" if context else ""
+    return error.format_message().rstrip(".") + hint
+
+
+def _fail(message: str, argv: list[str], status: int) -> int:
+    line = " ".join(message.split())
+    print(f"neurossm: {line}", file=sys.stderr)
+    try:
+        if "--json" in argv:
+            print(json.dumps({"error": line}))
+        sys.stdout.flush()
+    except OSError:  # what is wrong may be stdout itself
+        _give_up_stdout()
+    return status
+
+
+def _give_up_stdout() -> None:
+    """Lead stdout to nowhere: Python would complain again while it closes it."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,108 @@
+"""What is told of each part of a run beside its scores: the float graph, points of a drawing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neurossm.errors import InputError
+from neurossm.interface import Interface
+from neurossm.lengths import without_padding
+from neurossm.metrics.answers import answers, chosen, task_of
+from neurossm_cli.made_for import check_task
+from neurossm_cli.scoring import scored, scorer_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from neurossm.graph import Graph
+    from neurossm_cli.console import Console
+    from neurossm_models.data import Dataset
+    from neurossm_models.tasks import Scores
+
+MOST_POINTS = 1000
+
+
+class FloatBeside:
+    """Runs a float graph on each part that its integers ran on; scores it and compares answers.
+
+    Parameters
+    ----------
+    path
+        The float `.nssm` file that the integer one was made from.
+    data
+        What is run.
+
+    Raises
+    ------
+    InputError
+        If the file holds an integer graph, or the data are not what it takes.
+    """
+
+    def __init__(self, path: Path, data: Dataset, console: Console) -> None:
+        from neurossm.store import load
+
+        self._graph = load(path)
+        if self._graph.is_integer:
+            raise InputError(f"--float {path}", expected="a float graph", got="an integer one",
+                             remedy="give the file that `quantize` read")  # fmt: skip
+        check_task(self._graph, data, console)
+        self._scorer = scorer_of(self._graph, data)
+        self._task = task_of(self._graph)
+        self._equal = self._of = 0
+
+    def __call__(self, start: int, part: Dataset, found: NDArray[np.float64]) -> None:
+        """Run a part, of which the integers answered `found`."""
+        from neurossm.engine import run
+
+        trace = run(self._graph, part.inputs, "float", "outputs", lengths=part.lengths)
+        own = answers(self._graph, trace)
+        if self._scorer is not None:
+            self._scorer.add(own, part.labels, part.lengths)
+        mine, theirs = chosen(self._task, own), chosen(self._task, found)
+        if mine is None or theirs is None:
+            return
+        if own.ndim == 3:
+            mine, theirs = (without_padding(a, trace.lengths) for a in (mine, theirs))
+        self._equal += int(np.count_nonzero(mine == theirs))
+        self._of += mine.size
+
+    @property
+    def scores(self) -> Scores | None:
+        """Of the float graph."""
+        return scored(self._scorer)
+
+    @property
+    def agreement(self) -> float | None:
+        """Share of answers that choose the same; None where they choose nothing."""
+        return self._equal / self._of if self._of else None
+
+
+class Points:
+    """Keeps the first right numbers and answers of a task whose answers are numbers."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._task = Interface.of(graph).task
+        self._found: list[NDArray[np.float64]] = []
+        self._count = 0
+
+    def __call__(self, start: int, part: Dataset, found: NDArray[np.float64]) -> None:
+        """Keep points of a part, until there are enough."""
+        if part.labels.dtype.kind != "f" or self._count >= MOST_POINTS:
+            return
+        asked = part.labels if found.ndim == part.labels.ndim else part.labels[..., None]
+        if asked.shape != found.shape:
+            return
+        if found.ndim == 3:
+            asked, found = (without_padding(a, part.lengths) for a in (asked, found))
+        pairs = np.stack([asked.ravel(), found.ravel()], axis=1)
+        pairs = pairs[~np.isnan(pairs).any(axis=1)][: MOST_POINTS - self._count]
+        self._found.append(pairs)
+        self._count += len(pairs)
+
+    @property
+    def points(self) -> NDArray[np.float64] | None:
+        """Right numbers and answers, ``(m, 2)``; None where there are none."""
+        return np.concatenate(self._found) if self._count else None

@@ -1,0 +1,56 @@
+"""``neurossm check``: whether a chip can hold a graph, node by node and all together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neurossm_cli.console import Console, JsonOption
+from neurossm_cli.mapping import MappingOption, chosen_mapping
+from neurossm_cli.paths import READS, READS_CHIP
+
+HardwareOption = Annotated[str, typer.Option(help="A chip by name, or a TOML file."), READS_CHIP]
+ChipsOption = Annotated[
+    int | None, typer.Option(help="Chips that there are; no more are used than needed.")
+]
+
+
+def check(
+    graph: Annotated[Path, typer.Argument(help="An integer .nssm file."), READS],
+    hardware: HardwareOption = "loihi2",
+    chips: ChipsOption = None,
+    ssm_mapping: MappingOption = None,
+    json: JsonOption = False,
+) -> int:
+    """Check every node against a chip, and whether all fit: exit status 0 yes, 1 no."""
+    from neurossm.hardware import load_hardware
+    from neurossm.placement import check as check_graph
+    from neurossm.store import load
+
+    console, chip = Console(json), load_hardware(hardware)
+    mapping = chosen_mapping(ssm_mapping)
+    answer = check_graph(load(graph), chip, chips, mapping)
+    console.document({"file": str(graph), **answer.as_json()})
+    console.table(
+        ("node", "type", "verdict"),
+        [(node.name, node.type, "ok" if node.ok else "FAIL") for node in answer.nodes],
+        title=f"{graph} on {chip.title}",
+    )
+    for node in answer.nodes:
+        for finding in node.findings:
+            remedy = f"; {finding.remedy}" if finding.remedy else ""
+            console.say(f"FAIL {node.name} ({node.type}): {finding.reason}{remedy}")
+    failed = sum(not node.ok for node in answer.nodes)
+    console.say(f"{len(answer.nodes) - failed} of {len(answer.nodes)} nodes ok")
+    placed = answer.placement
+    if placed is not None:
+        console.say(
+            f"fits: cores {len(placed.cores):,}, chips {placed.chips:,}, fullest core"
+            f" {placed.largest_load:.1%} (ssm-mapping {mapping})"
+        )
+    else:
+        verdict = "not known whether it fits" if answer.fits is None else "does not fit"
+        console.say(f"{verdict}: {answer.why_not}")
+    return 0 if answer.ok else 1

@@ -1,0 +1,186 @@
+"""What `diff` found, as a table for people and a document for machines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from neurossm_cli.checking import check_document, verdict
+from neurossm_cli.console import Console
+
+if TYPE_CHECKING:
+    from neurossm.comparison import Comparison, NodeDifference
+    from neurossm.metrics.check import Check
+    from neurossm.trace import Counts
+    from neurossm_models.tasks import Scores
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A comparison with the counters of both runs; a check where one run was of real numbers."""
+
+    compared: Comparison
+    left_counts: Mapping[str, Counts]
+    right_counts: Mapping[str, Counts]
+    check: Check | None = None
+    scores: tuple[Scores | None, ...] = (None, None)
+
+    @property
+    def exact(self) -> bool:
+        """True where both runs are of one kind: without a tolerance they must be equal."""
+        return self.check is None
+
+    def tolerance(self, given: float | None) -> float:
+        """Return the tolerance that holds."""
+        return self.check.tolerance if self.check is not None else given or 0.0
+
+    def over(self, given: float | None) -> tuple[str, ...]:
+        """Return the nodes over the tolerance, the first to blame in front."""
+        if self.check is not None:
+            return self.check.over
+        limit = self.tolerance(given)
+        # written so that a nan is over
+        over = [r.node for r in self.compared.rows if not r.largest <= limit * r.range_left]
+        first = self.compared.first
+        if given is None and first:
+            # a node that stands before it in the order may have diverged later
+            over = [first.node, *(name for name in over if name != first.node)]
+        return tuple(over)
+
+
+def document(found: Difference, over: tuple[str, ...], given: float | None) -> dict[str, Any]:
+    """Return everything that was found, as plain values."""
+    from neurossm_cli.scoring import scores_document
+
+    compared = found.compared
+    return {
+        "exact": found.exact,
+        "tolerance": found.tolerance(given),
+        "values_compared": compared.compared,
+        "mismatches": compared.mismatches,
+        "first": str(compared.first) if compared.first else None,
+        "over_tolerance": list(over),
+        "scores": {
+            side: scores_document(scores)
+            for side, scores in zip(("left", "right"), found.scores, strict=True)
+        },
+        "check": check_document(found.check) if found.check is not None else None,
+        "nodes": [_node(found, row) for row in compared.rows],
+    }
+
+
+def print_difference(
+    console: Console, found: Difference, over: tuple[str, ...], given: float | None
+) -> None:
+    """Print a row for each node, and which is the first over the tolerance."""
+    columns = ["node", "range", "mean error", "largest error"]
+    columns += (
+        ["equal"]
+        if found.check is None
+        else ["per-layer error", "of allowed", "channel", "spikes", "lost or gained"]
+    )
+    rows = [_row(found, row) for row in found.compared.rows]
+    console.table((*columns, "saturations"), rows)
+    console.say()
+    first, limit = found.compared.first, found.tolerance(given)
+    names = ("left", "right") if found.check is None else ("float", "integer")
+    if found.check is not None:
+        console.say(
+            "per-layer error: the float node on what the integer node received, share of the"
+            " range or of the spikes of one channel: that which is nearest to what is allowed for"
+            " its kind, or furthest over it (above 100%); all else end to end"
+        )
+        for finding in found.check.findings:
+            console.say(f"over: {finding}")
+        console.say(verdict(found.check))
+    else:
+        console.say(f"first divergence: {first}" if first else "no divergence")
+        compared = found.compared
+        console.say(f"{compared.compared:,} values of {len(compared.rows)} nodes compared,"
+                    f" {compared.mismatches:,} mismatches")  # fmt: skip
+    for name, scores in zip(names, found.scores, strict=True):
+        if scores is not None:
+            console.say(f"{name}: {scores.text()}")
+    if over:
+        console.say(f"first over tolerance ({limit:g}): {over[0]}"
+                    + (f", and {len(over) - 1} more" if over[1:] else ""))  # fmt: skip
+    elif first:
+        exact = found.check is None
+        console.say(f"no node is over the tolerance ({limit:g})" if exact else _allowed(limit))
+
+
+def _row(found: Difference, row: NodeDifference) -> tuple[object, ...]:
+    cells: tuple[object, ...] = (row.node, row.range_left, row.mean, row.largest)
+    if found.check is None:
+        return (*cells, _share(row.agreement, row.mismatches), _saturations(found, row.node))
+    error, end = found.check.per_layer[row.node], found.check.end_to_end[row.node]
+    channel = error.worst(found.check.tolerance)
+    share = float(error.shares[channel]) if not error.exact else 0.0
+    shown = "exact" if error.exact and not error.unequal.any() else _percent(share)
+    if error.exact and error.unequal.any():
+        shown = f"{int(error.unequal.sum()):,} differ"
+    counts = f"{end.expected.sum():,.0f} -> {end.found.sum():,.0f}" if end.spikes else ""
+    return (
+        *cells,
+        shown,
+        "" if error.exact else _percent(float(error.excess(found.check.tolerance)[channel])),
+        "" if shown == "exact" else str(channel),
+        counts,
+        _percent(end.moved) if end.spikes else "",
+        _saturations(found, row.node),
+    )
+
+
+def _allowed(limit: float) -> str:
+    from neurossm.metrics.per_layer import COMPARED, MIXED
+
+    return (
+        f"no node is over what is allowed: {limit:g} of a node's range (--tolerance), and of a"
+        f" channel's own {COMPARED[0] * limit:g} where a neuron compares it with its threshold,"
+        f" {MIXED[0] * limit:g} where it is mixed with others"
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{share:.2%}" if math.isfinite(share) else "all"
+
+
+def _share(agreement: float, mismatches: int) -> str:
+    # never rounded up to all
+    return "all" if not mismatches else f"{min(agreement, 0.9999):.2%}"
+
+
+def _saturations(found: Difference, node: str) -> str:
+    sides = (found.left_counts.get(node), found.right_counts.get(node))
+    return " / ".join(f"{side.saturations:,}" for side in sides if side is not None)
+
+
+def _node(found: Difference, row: NodeDifference) -> dict[str, Any]:
+    left, right = found.left_counts.get(row.node), found.right_counts.get(row.node)
+    values: dict[str, Any] = {
+        **vars(row),
+        "agreement": row.agreement,
+        "saturations_left": left.saturations if left else None,
+        "saturations_right": right.saturations if right else None,
+    }
+    if found.check is not None:
+        error, end = found.check.per_layer[row.node], found.check.end_to_end[row.node]
+        worst = error.worst(found.check.tolerance)
+        excess = float(error.excess(found.check.tolerance)[worst])
+        values["per_layer"] = {
+            "worst_channel": worst,
+            "largest": float(error.largest[worst]),
+            "mean": float(error.total[worst] / error.values),
+            "range": float(error.range[worst]),
+            "agreement": 1 - int(error.unequal.sum()) / (error.values * len(error.unequal)),
+            "of_allowed": excess if math.isfinite(excess) else None,
+        }
+        if error.spikes:
+            values["per_layer"] |= {"spikes_float": float(error.expected[worst]),
+                                    "spikes_integer": float(error.found[worst])}  # fmt: skip
+            values["spikes"] = {"float": float(end.expected.sum()),
+                                "integer": float(end.found.sum()),
+                                "moved": end.moved}  # fmt: skip
+    return values

@@ -1,0 +1,120 @@
+"""``neurossm doctor``: what is installed and usable, with remedies."""
+
+from __future__ import annotations
+
+import sys
+from importlib import metadata
+from typing import Any
+
+from neurossm.extras import EXTRAS, LAVA, Extra
+from neurossm_cli.console import Console, JsonOption
+
+EVERYTHING = "everything"
+
+
+def doctor(json: JsonOption = False) -> int:
+    """Say what is installed and usable here: Python, packages, extras, Lava, data."""
+    console, parts = Console(json), [*_core(), *_lava(), *_data()]
+    extras = [_extra(extra) for extra in EXTRAS]
+    broken = [part for part in parts if not part["ok"] and part["needed_for"] == EVERYTHING]
+    checks = [*parts, *_optional({part["name"] for part in parts})]
+    console.document({"ok": not broken, "checks": checks, "extras": extras})
+    console.table(
+        ("", "part", "found", "needed for"),
+        [(_mark(part), part["name"], part["found"], part["needed_for"]) for part in parts],
+        keys=2,
+    )
+    console.say()
+    console.table(
+        ("", "extra", "installed", "missing", "needed for"),
+        [(_mark(extra), extra["name"], ", ".join(extra["installed"]), ", ".join(extra["missing"]),
+          extra["brings"]) for extra in extras],
+        keys=2,
+    )  # fmt: skip
+    remedies = [(one["name"], one["remedy"]) for one in (*parts, *extras) if one["remedy"]]
+    if remedies:
+        console.say()
+        console.say("What to do, where you need it:")
+        for name, remedy in remedies:
+            console.say(f"  {name}: {remedy}")
+    return 1 if broken else 0
+
+
+def _mark(one: dict[str, Any]) -> str:
+    return "ok" if one["ok"] else "--"
+
+
+def _part(name: str, ok: bool, found: str, needed_for: str, remedy: str) -> dict[str, Any]:
+    return {"name": name, "ok": ok, "found": found, "needed_for": needed_for,
+            "remedy": "" if ok else remedy}  # fmt: skip
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _core() -> list[dict[str, Any]]:
+    """Return Python and what every command needs."""
+    version = ".".join(map(str, sys.version_info[:3]))
+    found = [_part("python", sys.version_info >= (3, 11), version, EVERYTHING,
+                   "install 3.11 or newer")]  # fmt: skip
+    for name in ("numpy", "h5py", "networkx", "numba", "typer", "rich"):
+        held = _version(name)
+        found.append(_part(name, bool(held), held or "missing", EVERYTHING,
+                           "pip install neurossm"))  # fmt: skip
+    return found
+
+
+def _optional(known: set[str]) -> list[dict[str, Any]]:
+    """Return a check for each package that an extra brings, besides those that are known."""
+    return [
+        _part(package, bool(_version(package)), _version(package) or "missing", extra.brings,
+              extra.command)
+        for extra in EXTRAS for package in extra.packages if package not in known
+    ]  # fmt: skip
+
+
+def _lava() -> list[dict[str, Any]]:
+    """Return whether Lava can be used, and the closed package for the chip."""
+    from neurossm_converters.backends.lava import shim
+
+    lava = shim.status()
+    version = f"{lava.version}{' with shim' if lava.shim_needed else ''}"
+    here = lava.loihi_installed
+    return [
+        _part("lava-nc", lava.usable, lava.problem or version, LAVA.brings, lava.remedy),
+        _part("lava-loihi", here, "present" if here else "missing", "running on a Loihi 2",
+              "closed package, for members of Intel's Neuromorphic Research Community"),
+    ]  # fmt: skip
+
+
+def _data() -> list[dict[str, Any]]:
+    """Return where each data set was found; a remedy where there is a command that brings it."""
+    from neurossm_models.data import data_root, registry
+    from neurossm_models.data.download import FETCHED
+
+    found = []
+    for entry in registry():
+        if entry.name in FETCHED:
+            remedy = f"neurossm data fetch {FETCHED[entry.name]}"
+        elif entry.name == "digits":
+            remedy = next(extra.command for extra in EXTRAS if extra.name == "data")
+        else:
+            remedy = f"place a copy in {data_root()} by hand ({entry.provenance})"
+        found.append(_part(f"data: {entry.name}", entry.found is not None, entry.found or "missing",
+                           entry.task, remedy))  # fmt: skip
+    return found
+
+
+def _extra(extra: Extra) -> dict[str, Any]:
+    """Return what of an extra is installed, and the command for what is not."""
+    versions = {package: _version(package) for package in extra.packages}
+    missing = [package for package, version in versions.items() if not version]
+    return {
+        "name": extra.name, "ok": not missing,
+        "installed": [f"{package} {version}" for package, version in versions.items() if version],
+        "missing": missing, "brings": extra.brings, "remedy": extra.command if missing else "",
+    }  # fmt: skip

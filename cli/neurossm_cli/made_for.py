@@ -1,0 +1,205 @@
+"""The data that a graph was made for: kept in its `meta`, and held against the data it is fed.
+
+``data`` (name), ``data_order`` (``recorded``, or the name of an order of the steps),
+``input_scale`` and ``steps``; channels and tokens are those of its `Input`. FORMAT.md names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from neurossm.errors import InputError
+from neurossm.interface import Interface
+from neurossm_cli.loading import RECORDED, unit_of
+
+if TYPE_CHECKING:
+    from neurossm.graph import Graph
+    from neurossm_cli.console import Console
+    from neurossm_models.data import Dataset
+
+WITHOUT = "leave labels out of the file to run without"
+NEXT_STEP = "next-step"
+READS_PADDING = "reads_padding"  # 1: forward of the module had no argument lengths
+INSIST = "--other-data"
+OWN = "a file with inputs (samples, steps, channels) and, if known, labels (samples,)"
+LEAVE_OUT = "leave scale out of the file if they are in that unit"
+
+
+def remembering(graph: Graph, data: Dataset) -> Graph:
+    """Return the graph with what these data say and it did not know: name, order, scale, dt."""
+    known: dict[str, str | int | float] = {"data": data.name}
+    if data.scaling is None:
+        known["input_scale"] = data.scale
+    if order := _said_order(data):
+        known["data_order"] = order
+    if "data" in graph.meta and graph.meta["data"] != data.name:
+        known = {}  # what it was made for is not what it is calibrated on
+    dt = data.dt if graph.dt is None else graph.dt
+    return replace(graph, meta={**known, **graph.meta}, dt=dt)
+
+
+def order_of(graph: Graph) -> str | None:
+    """Return the order of steps that a graph was made for; None where it is not known.
+
+    Older files have only the name of the data; that of a data set of ours tells the order.
+    """
+    said = graph.meta.get("data_order")
+    if said is None and graph.meta.get("data") in _ours():
+        from neurossm_models.data import task
+
+        return task(str(graph.meta["data"])).order or RECORDED
+    return None if said is None else str(said)
+
+
+def check_task(
+    graph: Graph, data: Dataset, console: Console | None = None, *, labels: bool = True
+) -> None:
+    """Refuse data that the graph cannot take, and, unless the user insists, was not made for.
+
+    It cannot take other channels, tokens for values, labels of another task, labels without an
+    output, or more steps. It was not made for another scale or order, or another data set of ours.
+    A name that only the user knows is a note: it may be the same data under another name. Where
+    labels play no part they may be of another task.
+    """
+    _check_kind(graph, data)
+    if labels:
+        _check_labels(graph, data)
+    _check_steps(graph, data)
+    wrong = list(_others(graph, data))
+    where, name = f"data {data.name!r} on this graph", graph.meta.get("data")
+    if wrong and (console is None or not console.other_data):
+        expected, got, remedy = wrong[0]
+        remedy = remedy or f"use the data that it was made for ({name or 'unknown'})"
+        if console is not None:
+            remedy += f", or insist with {INSIST}"
+        raise InputError(where, expected=expected, got=got, remedy=remedy)
+    if console is None:
+        return
+    for expected, got, _ in wrong:
+        console.note_once(f"note: {where}: expected {expected}, got {got}; you insist")
+    if name is not None and name != data.name and not wrong:
+        same = "channels, order and scale" if _said_order(data) else "channels and scale"
+        console.note_once(f"note: {where}: it was made for {name!r}; {same} are the same")
+    if READS_PADDING in graph.meta and data.lengths is not None and len({*data.lengths}) > 1:
+        console.note_once(f"note: {padding_text(data)}")
+    if graph.dt is not None and data.dt is not None and graph.dt != data.dt:
+        console.note_once(f"note: {where}: steps of {data.dt:g} s, where it has {graph.dt:g} s")
+
+
+def padding_text(data: Dataset) -> str:
+    """Return what becomes of sequences of unlike lengths whose module does not know them."""
+    assert data.lengths is not None
+    low, high = int(data.lengths.min()), int(data.lengths.max())
+    return (
+        f"data {data.name!r}: sequences of {low} to {high} steps are answered at their own end, a"
+        " mean over their own steps; the module takes no lengths and answered behind their padding:"
+        " give its forward an argument lengths (docs/training.md), or compare its accuracy"
+    )
+
+
+def labels_fit(graph: Graph, data: Dataset) -> bool:
+    """Tell whether the labels are what this graph answers."""
+    try:
+        _check_labels(graph, data)
+    except InputError:
+        return False
+    return True
+
+
+def _check_kind(graph: Graph, data: Dataset) -> None:
+    where, made = f"data {data.name!r} on this graph", graph.meta.get("data")
+    remedy = _remedy(graph)
+    wide = [graph.nodes[name].out_channels for name in graph.inputs]
+    if len(wide) == 1 and data.shape[2] != wide[0]:
+        raise InputError(
+            where,
+            expected=f"{wide[0]} channel{'s' if wide[0] > 1 else ''}",
+            got=str(data.shape[2]),
+            remedy=f"{remedy}, or yours: {OWN}" if made else remedy,
+        )
+    if bool(data.vocabulary) != bool(graph.vocabularies):
+        expected, got = ("tokens", "values") if graph.vocabularies else ("values", "tokens")
+        raise InputError(where, expected=expected, got=got, remedy=remedy)
+
+
+def _check_labels(graph: Graph, data: Dataset) -> None:
+    if not data.labeled:
+        return
+    task, where = Interface.of(graph).task, f"labels of data {data.name!r}"
+    channels = sum(graph.nodes[name].out_channels for name in graph.outputs[:1])
+    if data.kind != task:
+        raise InputError(where, expected=f"those of a {task}, the task of this graph",
+                         got=f"those of a {data.kind}, shape {data.labels.shape}",
+                         remedy=WITHOUT)  # fmt: skip
+    if task == NEXT_STEP:
+        return
+    if data.labels.dtype.kind == "f" or task == "multilabel":
+        if data.labels.shape[-1] != channels:
+            raise InputError(where, expected=f"{channels} numbers each, as the output sends",
+                             got=str(data.labels.shape[-1]), remedy=WITHOUT)  # fmt: skip
+    elif int(data.labels.max()) >= channels:
+        raise InputError(where, expected=f"0 to {channels - 1}, a channel of the output (-1: none)",
+                         got=str(int(data.labels.max())), remedy=WITHOUT)  # fmt: skip
+
+
+def _remedy(graph: Graph) -> str:
+    made = graph.meta.get("data")
+    return f"use the data that it was made for ({made})" if made else f"give it yours: {OWN}"
+
+
+def _check_steps(graph: Graph, data: Dataset) -> None:
+    length, steps = data.trimmed().shape[1], graph.meta.get("steps")
+    if isinstance(steps, int) and length > steps:
+        raise InputError(
+            f"data {data.name!r} on this graph", expected=f"at most {steps} steps", got=str(length),
+            remedy=_remedy(graph),
+        )  # fmt: skip
+
+
+def _others(graph: Graph, data: Dataset) -> list[tuple[str, str, str]]:
+    """Return what is expected, what came, and what to do, for each thing in which they differ."""
+    found = [*_other_channels(graph, data), *_other_scales(graph, data)]
+    order, name, given = order_of(graph), graph.meta.get("data"), _said_order(data)
+    if order is not None and given is not None and order != given:
+        found.append((f"steps in {order} order", f"{given} order", ""))
+    if order not in (None, RECORDED) and given is None:  # a file of one's own: permuted or not?
+        found.append((f"steps in {order} order", f"a file that names none (order={order!r} in it)",
+                      ""))  # fmt: skip
+    if not found and name in _ours() and data.name in _ours() and name != data.name:
+        found.append((f"the data set {name!r}", repr(data.name), ""))
+    return found
+
+
+def _other_channels(graph: Graph, data: Dataset) -> Iterator[tuple[str, str, str]]:
+    known, given = Interface.of(graph).channel_names, data.channel_names
+    if known and given and known != given:
+        yield f"channels {', '.join(known)}", ", ".join(given), ""
+
+
+def _other_scales(graph: Graph, data: Dataset) -> Iterator[tuple[str, str, str]]:
+    learned = Interface.of(graph).scaling
+    if learned is not None:
+        if data.scaling is None or data.scaling.as_json() != learned.as_json():
+            got = f"units of {data.scale:g}" if data.scaling is None else "another scale"
+            yield "values by the scale that training learned", got, ""
+        return
+    if data.scaling is not None or graph.vocabularies:
+        return
+    scale = graph.meta.get("input_scale")
+    own = data.name not in _ours()
+    unit = scale if scale is not None else unit_of(graph)[0] if own else data.scale
+    if unit != data.scale:
+        yield f"inputs in units of {unit:g}", f"{data.scale:g}", LEAVE_OUT if own else ""
+
+
+def _said_order(data: Dataset) -> str | None:
+    """Return the order of the steps; None for data of one's own that do not say it."""
+    return data.order or (RECORDED if data.name in _ours() else None)
+
+
+def _ours() -> list[str]:
+    from neurossm_models.data.registry import names
+
+    return names()

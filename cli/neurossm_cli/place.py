@@ -1,0 +1,181 @@
+"""``neurossm place``: which core holds what, how full they are, how long a step takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from neurossm.errors import InputError
+from neurossm_cli.check import ChipsOption, HardwareOption
+from neurossm_cli.console import GRAMMAR, Console, DataDirOption, JsonOption, OtherDataOption
+from neurossm_cli.mapping import MappingOption, chosen_mapping
+from neurossm_cli.paths import READS, READS_DATA, READS_RECIPE, WRITES
+
+if TYPE_CHECKING:
+    from neurossm.graph import Graph
+    from neurossm.metrics.per_core import CoreActivity
+    from neurossm.metrics.step_time import StepTime
+    from neurossm.placement import Placement
+
+
+def place(
+    graph: Annotated[
+        Path | None, typer.Argument(help="An .nssm file, float or integer."), READS
+    ] = None,
+    like: Annotated[
+        str, typer.Option(help="Plan the network of a recipe: no weights yet."), READS_RECIPE
+    ] = "",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="With --like: a change, model.width=256.")
+    ] = None,
+    hardware: HardwareOption = "loihi2",
+    chips: ChipsOption = None,
+    ssm_mapping: MappingOption = None,
+    data: Annotated[
+        str,
+        typer.Option(help="Measure activity on a few samples, such as mnist:test:16. " + GRAMMAR),
+        READS_DATA,
+    ] = "",
+    svg: Annotated[
+        Path | None, typer.Option(help="Write a drawing of the chips here."), WRITES
+    ] = None,
+    data_dir: DataDirOption = "",
+    other_data: OtherDataOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Place a network on cores and chips: memory, axons, load, and the predicted time of a step."""
+    from neurossm.hardware import load_hardware
+    from neurossm.metrics.per_core import per_core_at_most
+    from neurossm.metrics.step_time import step_time
+    from neurossm.placement import place as place_network
+    from neurossm.store import write_text
+
+    console, chip = Console(json, other_data), load_hardware(hardware)
+    mapping = chosen_mapping(ssm_mapping)
+    check_what(graph, like, set_, data)
+    said: tuple[str, ...] = ()
+    if graph is not None:
+        from neurossm.store import load
+
+        loaded = load(graph)
+        placed = place_network(loaded, chip, chips, mapping)
+    else:
+        from neurossm_cli.planning import shape_like
+
+        shape, said = shape_like(like, set_ or [])
+        placed = place_network(shape, chip, chips, mapping)
+    if data and graph is not None:
+        activity = measured(loaded, placed, data, data_dir, console)
+    else:
+        activity = per_core_at_most(placed)
+    time = step_time(placed, activity, chip)
+    if svg:
+        from neurossm.report.chip_drawing import cores_svg
+
+        write_text(svg, cores_svg(placed, chip), "--svg")
+    console.document(
+        {"file": str(graph) if graph else None, "like": like or None, "not_in_the_plan": said,
+         **placed.as_json(), "activity": activity.as_json(), "step_time": time.as_json(),
+         "svg": str(svg) if svg else None}
+    )  # fmt: skip
+    print_placement(console, placed, chip.title)
+    print_activity(console, activity, time)
+    for sentence in (*said, *placed.assumptions):
+        console.say(f"- {sentence}")
+    if svg:
+        console.say(f"drawing: {svg}")
+
+
+def check_what(graph: Path | None, like: str, set_: list[str] | None, data: str) -> None:
+    """Refuse options that do not go together."""
+    if (graph is None) == (not like):
+        got = "neither" if graph is None else "both"
+        raise InputError("place", expected="a file, or --like RECIPE", got=got)
+    if graph is not None and set_:
+        raise InputError("--set", expected="--like RECIPE with it", got="a file")
+    if like and data:
+        raise InputError("--data", expected="a file with weights", got=f"--like {like}")
+
+
+def measured(
+    graph: Graph, placed: Placement, data: str, data_dir: str, console: Console
+) -> CoreActivity:
+    """Return the activity of each core on real data."""
+    from neurossm.engine import run
+    from neurossm.metrics.per_core import CoreCounter
+    from neurossm_cli.executing import note_clipped
+    from neurossm_cli.loading import load_data
+    from neurossm_cli.made_for import check_task
+    from neurossm_cli.parts import in_parts, samples_with_all_values
+
+    if not graph.is_integer:
+        raise InputError("--data", expected="an integer graph", got="a float one",
+                         remedy="run 'neurossm quantize' first")  # fmt: skip
+    samples = load_data(data, data_dir, graph)
+    check_task(graph, samples, console, labels=False)
+    counter, clipped = CoreCounter(placed, graph), samples.clipped
+    with console.progress("fast engine", len(samples)) as progress:
+        for _, part in in_parts(samples, samples_with_all_values(graph, samples.shape[1])):
+            counter.add(run(graph, part.inputs, "fast", "all", progress, lengths=part.lengths))
+            clipped += part.clipped
+    note_clipped(console, clipped, samples)
+    return counter.result()
+
+
+def print_placement(console: Console, placed: Placement, title: str) -> None:
+    """Print the populations and what they come to."""
+    from neurossm.placement.summary import summary
+
+    rows = []
+    for row in summary(placed):
+        low, high = row.words_per_neuron
+        each = str(high) if low == high else f"{low} to {high}"
+        rows.append(
+            (row.name, row.kind, row.neurons, each, row.words.neuron, row.words.axon_in,
+             row.words.synapse, row.words.axon_map, row.cores, f"{row.load:.1%}")
+        )  # fmt: skip
+    console.table(
+        ("population", "kind", "neurons", "words each", "neuron words", "axon-in", "synapse",
+         "axon-map", "cores", "fullest"),
+        rows,
+        title=f"On {title}, ssm-mapping {placed.ssm_mapping}",
+    )  # fmt: skip
+    total, budget = placed.total, placed.budget
+    mean = total.total / (len(placed.cores) * budget.total_words)
+    console.say(
+        f"cores {len(placed.cores):,}, chips {placed.chips:,} of {budget.cores} usable cores each,"
+        f" neurons {placed.neurons:,}; load {mean:.1%} mean, {placed.largest_load:.1%} fullest core"
+    )
+
+
+def print_activity(console: Console, activity: CoreActivity, time: StepTime) -> None:
+    """Print counters, totals and busiest core, and the terms of the step time."""
+    from neurossm.metrics.per_core import COUNTERS
+    from neurossm.metrics.step_time import NOT_MODELED
+    from neurossm.report.units import si
+
+    def shown(low: float, high: float) -> str:
+        return f"{high:,.1f}" if low == high else f"{low:,.1f} to {high:,.1f}"
+
+    rows = []
+    for name in COUNTERS:
+        values = getattr(activity, name)
+        rows.append((name, shown(*values.sum(axis=1)), shown(*values.max(axis=1))))
+    console.say(f"Activity: {activity.basis}")
+    console.table(("a step", "all cores", "busiest core"), rows)
+
+    def seconds(low: float, high: float) -> str:
+        return si(low, "s") if low == high else f"{si(low, 's')} to {si(high, 's')}"
+
+    console.say()
+    console.say("Predicted step time: the largest of these terms (modelled, not measured)")
+    for term in time.terms:
+        console.say(f"  {term.name}: {seconds(term.low, term.high)}, {term.where}; {term.source}")
+    console.say(
+        f"step: {seconds(time.low, time.high)}; the low end is {time.binds_low.name},"
+        f" the high end {time.binds_high.name}"
+    )
+    for sentence in NOT_MODELED:
+        console.say(f"- Not modelled: {sentence}.")

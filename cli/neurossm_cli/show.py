@@ -1,0 +1,45 @@
+"""``neurossm show``."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from neurossm_cli.console import Console, JsonOption
+from neurossm_cli.paths import READS, WRITES
+
+
+def show(
+    graph: Annotated[Path, typer.Argument(help="An .nssm file."), READS],
+    svg: Annotated[
+        Path | None, typer.Option(help="Write a drawing of the graph here."), WRITES
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """List the nodes of a graph: shapes, formats, parameter and state counts."""
+    from neurossm.report import graph_svg, node_table
+    from neurossm.store import describe, graph_digest, load, write_text
+
+    console = Console(json)
+    about, loaded = describe(graph), load(graph)
+    rows = node_table(loaded)
+    if svg:
+        write_text(svg, graph_svg(loaded), "--svg")
+    parameters = sum(node.parameters for node in loaded.nodes.values())
+    states = sum(node.states for node in loaded.nodes.values())
+    console.document(
+        {"file": str(graph), "integer": loaded.is_integer, "producer": about.producer,
+         "sha256": graph_digest(loaded), "dt": loaded.dt, "meta": dict(loaded.meta),
+         "parameters": parameters, "states": states, "nodes": [asdict(row) for row in rows],
+         "edges": [list(edge) for edge in loaded.edges], "svg": str(svg) if svg else None}
+    )  # fmt: skip
+    columns = [key for key in asdict(rows[0])]
+    console.table(columns, [tuple(asdict(row).values()) for row in rows])
+    kind = "integer" if loaded.is_integer else "float"
+    dt = "not known" if loaded.dt is None else f"{loaded.dt:g} s"
+    console.say(f"{kind} graph: {parameters:,} parameters, {states:,} real states, dt {dt}")
+    for key, value in loaded.meta.items():
+        console.say(f"  {key}: {value}")

@@ -1,0 +1,102 @@
+"""``neurossm train``: from scratch, or further on the integers that will run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from neurossm_cli.console import Console, JsonOption, Stopped
+from neurossm_cli.finetuning import CALIBRATION_SAMPLES, finetune_changes, make_twin
+from neurossm_cli.paths import READS_DATA, READS_RECIPE, READS_RUN, Arguments, Writes
+from neurossm_cli.quantizing import pole_width
+
+if TYPE_CHECKING:
+    from neurossm_models.train import TrainResult
+
+
+def _written(folder: Path, arguments: Arguments) -> list[Path]:
+    """Return what a run writes; resuming it keeps the recipe that is there."""
+    from neurossm_models.train import RUN_FILES
+
+    names = set(RUN_FILES) - ({"recipe.toml"} if arguments["resume"] else set())
+    return [folder / name for name in sorted(names)]
+
+
+RUN_FOLDER = Writes(_written)
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(
+        help="A recipe's name, a TOML file, or a family: binary-s4d, gsu, spikingssm, spike-ssm."),
+        READS_RECIPE],
+    data: Annotated[str, typer.Option(
+        help="Data of your own to learn: a file, a folder, py:file.py:function, tonic:NAME; or a"
+             " registered name."), READS_DATA] = "",
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="Override: section.key=value; repeatable.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder (default: runs/NAME, runs/NAME-finetuned)."),
+        RUN_FOLDER,
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the run stopped.")] = False,
+    finetune_from: Annotated[
+        str, typer.Option(help="Start from the weights of this run or checkpoint."), READS_RUN
+    ] = "",
+    quantized: Annotated[
+        bool, typer.Option("--quantized", help="Fine-tune on the integers that will run.")
+    ] = False,
+    calibrate: Annotated[
+        str, typer.Option(help="Data that sets the ranges, NAME:SPLIT:N"
+                               f" (default: the recipe's, train, {CALIBRATION_SAMPLES})."),
+        READS_DATA,
+    ] = "",
+    poles: Annotated[str, typer.Option(help="Width of a pole's parts: q15, q12 or bits.")] = "",
+    weights: Annotated[int | None, typer.Option(help="Width of weights and gains.")] = None,
+    state: Annotated[int | None, typer.Option(help="Width of states.")] = None,
+    messages: Annotated[int | None, typer.Option(help="Widest graded message.")] = None,
+    json: JsonOption = False,
+) -> None:  # fmt: skip
+    """Train a model by a recipe; resumable, held-out data choose the checkpoint.
+
+    With --data: channels, classes, lengths and scale are learned from the training part, parts that
+    are missing are cut off, and nothing touches the test part.
+
+    With --finetune-from RUN --quantized: train a finished run further, for one epoch at a tenth of
+    the learning rates unless --set says otherwise, with the integer engine as the forward pass.
+    Where no epoch is better on held-out data, the run keeps the network it started from.
+    """
+    from neurossm_models.train import data_changes, is_first_process
+    from neurossm_models.train import train as run_training
+
+    console = Console(json)
+    widths = {"pole_bits": pole_width(poles) if poles else None, "weight_bits": weights,
+              "state_bits": state, "message_bits": messages}  # fmt: skip
+    given = {key: value for key, value in widths.items() if value is not None}
+    learned = data_changes(data) if data else []
+    tuned = finetune_changes(recipe, finetune_from, quantized, calibrate, given, learned)
+    if tuned and out is None:
+        out = Path("runs") / f"{Path(recipe).stem}-finetuned"
+    changes = [*learned, *tuned, *(set_ or [])]
+    result = run_training(recipe, changes, out, resume, make_twin=make_twin, tell=console.note)
+    if not is_first_process():
+        return
+    console.document(asdict(result))
+    ended = "finished" if result.finished else "stopped, can be resumed"
+    console.say(
+        f"{ended} after {result.epoch} epochs ({result.step} steps); best held-out"
+        f" {_reached(result)} in epoch {result.best_epoch}"
+        + (", the network it started from" if tuned and not result.best_epoch else "")
+    )
+    console.say(f"run folder: {result.run}")
+    if not result.finished:
+        raise Stopped
+
+
+def _reached(result: TrainResult) -> str:
+    if result.held_out_accuracy is not None:
+        return f"accuracy {result.held_out_accuracy:.2%}"
+    return result.text()

@@ -1,0 +1,1 @@
+"""Back ends: what runs integer graphs elsewhere, one package each."""

@@ -1,0 +1,141 @@
+"""Clusters: one of this machine for a run, or a running one by address; the graph sent to it."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from multiprocessing import resource_tracker
+
+import dask
+from distributed import Client, LocalCluster
+
+from neurossm.engine.cores import usable_cores
+from neurossm.errors import TargetError
+from neurossm.graph import Graph
+from neurossm.temporary import temporary_folder
+from neurossm_converters.backends.dask.options import LOCAL, DaskOptions
+from neurossm_converters.backends.dask.worker import GraphOnWorkers
+
+SECONDS_TO_ANSWER, SECONDS_TO_START = 10, 60
+
+
+@contextmanager
+def connected(options: DaskOptions) -> Iterator[Client]:
+    """Give a client of the cluster asked for; a local one ends with the context.
+
+    Raises
+    ------
+    TargetError
+        If no scheduler answers at the address, or it has no workers.
+    """
+    if options.address != LOCAL:
+        with _joined(options.address) as client:
+            yield client
+        return
+    with ExitStack() as stack:
+        folder = str(stack.enter_context(temporary_folder("dask")).path)
+        stack.enter_context(dask.config.set({"temporary-directory": folder}))
+        with _ctrl_c_later():
+            cluster = LocalCluster(
+                n_workers=options.workers or usable_cores(),
+                threads_per_worker=1,
+                processes=True,
+                host="127.0.0.1",
+                dashboard_address=None,
+                worker_dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+                env={"TMPDIR": folder},  # of the workers
+            )
+            stack.enter_context(cluster)
+            client = stack.enter_context(Client(cluster, set_as_default=False))
+        yield client
+
+
+@contextmanager
+def graph_sent(client: Client, graph: Graph) -> Iterator[str]:
+    """Put a graph on every worker, and on those to come; give its name there.
+
+    Raises
+    ------
+    TargetError
+        If a worker has no neurossm, or another release.
+    """
+    name = f"neurossm-{secrets.token_hex(4)}"
+    try:
+        client.register_plugin(GraphOnWorkers(graph), name=name)
+        yield name
+    except ImportError as error:
+        raise TargetError(
+            "Dask workers",
+            expected="neurossm on each",
+            got=str(error),
+            remedy="pip install 'neurossm[dask]' on every machine",
+        ) from None
+    finally:
+        # Ctrl-C may have come before the scheduler knew the name
+        with suppress(ValueError, OSError):
+            if client.status == "running":
+                client.unregister_worker_plugin(name)
+
+
+def no_workers(address: str, seconds: int) -> TargetError:
+    """Return the error of a cluster that nobody works for."""
+    return TargetError(
+        f"--dask {address}",
+        expected="workers",
+        got=f"none for {seconds} s",
+        remedy="start some with `dask worker`",
+    )
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Put off Ctrl-C, which would leave a cluster half made; keep it from the workers for good.
+
+    SIGTERM, too, where it does not end the process at once.
+    A terminal sends it to them too, but the process that started them ends them. They inherit the
+    mask of the thread that makes them, which inherits that of this one.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    terminate = signal.getsignal(signal.SIGTERM)
+    if callable(terminate):
+        signal.signal(signal.SIGTERM, lambda number, _: came.append(number))
+    resource_tracker.ensure_running()  # at its start it takes the signal from the mask
+    handler = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.signal(signal.SIGINT, handler)
+        signal.signal(signal.SIGTERM, terminate)
+    if signal.SIGTERM in came:
+        signal.raise_signal(signal.SIGTERM)
+    if came:
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def _joined(address: str) -> Iterator[Client]:
+    try:
+        client = Client(address, timeout=SECONDS_TO_ANSWER, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise TargetError(
+            f"--dask {address}",
+            expected="a Dask scheduler that answers",
+            got=str(error).partition("\n")[0],
+            remedy="start one with `dask scheduler`",
+        ) from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=SECONDS_TO_START)
+        except TimeoutError:
+            raise no_workers(address, SECONDS_TO_START) from None
+        yield client

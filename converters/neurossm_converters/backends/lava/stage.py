@@ -1,0 +1,125 @@
+"""A stage: nodes that share a process, how they are wired, and their step. NumPy only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm_converters.backends.lava.cells import Cell, Words, recorder_of
+from neurossm_converters.backends.lava.record import Frame
+
+
+@dataclass(frozen=True)
+class Wire:
+    """Where the messages on an edge come from.
+
+    Attributes
+    ----------
+    port
+        True for an in-port, False for an earlier node of the stage.
+    index
+        Which one.
+    first, stop
+        Which channels of what arrives at the port.
+    """
+
+    port: bool
+    index: int
+    first: int = 0
+    stop: int | None = None
+
+
+@dataclass(frozen=True)
+class Member:
+    """A node of a stage.
+
+    Attributes
+    ----------
+    frame
+        Its place in the run.
+    kind
+        Its arithmetic.
+    variables
+        Its parameters.
+    wires
+        For each edge into it where the messages come from.
+    """
+
+    frame: Frame
+    kind: type[Cell]
+    variables: Mapping[str, NDArray[np.integer]]
+    wires: tuple[Wire, ...]
+
+
+@dataclass(frozen=True)
+class Outlet:
+    """An out-port: the members whose messages it carries side by side, and its shape."""
+
+    members: tuple[int, ...]
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """What a stage process is given.
+
+    Attributes
+    ----------
+    members
+        Nodes in graph order.
+    arriving
+        Shape of each in-port.
+    leaving
+        The out-ports.
+    stacked
+        Samples side by side.
+    """
+
+    members: tuple[Member, ...]
+    arriving: tuple[tuple[int, ...], ...]
+    leaving: tuple[Outlet, ...]
+    stacked: int
+
+    @property
+    def name(self) -> str:
+        """The node, or the first and the last of several."""
+        first, last = self.members[0].frame.node, self.members[-1].frame.node
+        return first if len(self.members) == 1 else f"{first} ... {last}"
+
+
+class StageAtWork:
+    """The cells of a stage during a run."""
+
+    def __init__(self, plan: StagePlan) -> None:
+        self._plan = plan
+        self._cells = [
+            member.kind(recorder_of(member.frame), member.variables) for member in plan.members
+        ]
+
+    def enter(self, network_step: int) -> None:
+        """Note that a network step begins."""
+        if network_step == 1:
+            for cell in self._cells:
+                cell.recorder.entered()
+
+    def advance(self, network_step: int, arriving: list[Words]) -> list[Words]:
+        """Make one network step: what arrived at each in-port in, each out-port's message out."""
+        sent: list[Words] = []
+        for member, cell in zip(self._plan.members, self._cells, strict=True):
+            operands = [
+                arriving[wire.index][:, wire.first : wire.stop] if wire.port else sent[wire.index]
+                for wire in member.wires
+            ]
+            sent.append(cell.advance(network_step, operands))
+        return [
+            np.concatenate([sent[index] for index in outlet.members], axis=1).reshape(outlet.shape)
+            for outlet in self._plan.leaving
+        ]
+
+    def finish(self) -> None:
+        """Write down what ends with the step just made."""
+        for cell in self._cells:
+            cell.finish()

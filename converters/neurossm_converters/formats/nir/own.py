@@ -1,0 +1,93 @@
+"""Reads back what neurossm wrote: exactly the graph, or a refusal."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from neurossm.errors import FormatError, NeurossmError
+from neurossm.graph import Graph
+from neurossm.nodes import Node, Sum
+from neurossm_converters.formats.nir.document import Part, one_number
+from neurossm_converters.formats.nir.nodes import FROM_NIR
+from neurossm_converters.formats.nir.writing import KIND, STRUCTURE_VERSION, edges_without_sums
+
+
+def is_own(document: Part) -> bool:
+    """Return whether neurossm wrote the graph."""
+    said = document.metadata
+    return said.get("neurossm_kind") == KIND and "neurossm_structure" in said
+
+
+def rebuild(document: Part) -> Graph:
+    """Return the graph that `to_nir` was given.
+
+    Raises
+    ------
+    FormatError
+        If the NIR graph is not one that neurossm wrote, or was edited.
+    GraphError, RangeError
+        If its nodes do not hold together.
+    """
+    structure = _read_structure(document)
+    try:
+        return _rebuilt(document, structure)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        if isinstance(error, NeurossmError):
+            raise
+        raise FormatError(
+            "NIR metadata", expected="what neurossm wrote", got=f"an edited one ({error!r})"
+        ) from None
+
+
+def _rebuilt(document: Part, structure: dict[str, Any]) -> Graph:
+    dt = one_number(document.metadata, "dt", "NIR")
+    nodes: dict[str, Node] = {}
+    for name, entry in structure["nodes"].items():
+        where, kind = f"NIR node {name!r}", entry["type"]
+        if kind == "Sum":
+            nodes[name] = Sum(channels=entry["channels"])
+        elif name not in document.nodes or kind not in FROM_NIR:
+            raise FormatError(where, expected=f"a node for {kind}", got="none")
+        else:
+            nodes[name] = FROM_NIR[kind](document.nodes[name], entry, dt, where)
+    for name in sorted(set(document.nodes) - set(nodes)):
+        raise FormatError(
+            f"NIR node {name!r}",
+            expected="only nodes that neurossm wrote",
+            got=document.nodes[name].kind[:80],
+        )
+    edges = tuple((source, target) for source, target in structure["edges"])
+    known = None if document.metadata.get("dt_known") == "no" else dt
+    graph = Graph(nodes, edges, known, structure["meta"])
+    if sorted(edges_without_sums(graph)) != sorted(document.edges):
+        raise FormatError("NIR edges", expected="those that neurossm wrote", got="others")
+    return graph
+
+
+def _read_structure(document: Part) -> dict[str, Any]:
+    if not is_own(document):
+        shown = ", ".join(f"{name!r} ({node.kind})" for name, node in document.nodes.items())
+        raise FormatError(
+            "NIR graph",
+            expected=f"one that neurossm wrote (metadata neurossm_kind = {KIND!r})",
+            got=f"nodes {shown[:400]}",
+            remedy="`neurossm import` reads the graphs of other tools",
+        )
+    try:
+        structure: dict[str, Any] = json.loads(str(document.metadata["neurossm_structure"]))
+        version = structure["version"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise FormatError(
+            "NIR metadata neurossm_structure",
+            expected="the JSON that neurossm wrote",
+            got="another",
+        ) from None
+    if version != STRUCTURE_VERSION:
+        raise FormatError(
+            "NIR metadata neurossm_structure",
+            expected=f"version {STRUCTURE_VERSION}",
+            got=str(version),
+            remedy="upgrade neurossm",
+        )
+    return structure

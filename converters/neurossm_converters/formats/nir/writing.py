@@ -1,0 +1,196 @@
+"""The Neuromorphic Intermediate Representation (NIR): float graphs out, and our own back in.
+
+NIR is continuous in time and has no number formats, so it takes the float graph, whole or not at
+all. What each node becomes:
+
+=============  =========================================================================
+`Input`        `Input`; its messages are the real values ``m * 2**-frac``
+`Affine`       `Affine`
+`DiagonalSSM`  a sub-graph of official primitives, see `neurossm_converters.formats.nir.ssm`
+`Threshold`    `Threshold`; NIR compares with ``>``, so the next smaller float64 is written
+`Sum`          no node: its operands' edges go on to its receivers, where edges add
+`Accumulate`   `I` with ``r = 1/dt``: over one step of held input it adds the input once
+`LIF`          `LIF`, where the reset is hard, there is no trace and no tau is 0; evaluated at the
+               end of a step, with input held during it: ``tau = exp(-dt / tau_nir)``; `IF` with
+               ``r = 1/dt`` where every tau is 1
+`Output`       `Output`
+=============  =========================================================================
+
+Everything else is refused by name. Times are milliseconds, as NIR documents them; ``dt`` in the
+metadata is in seconds. Where the graph has none, a step is written as 1 ms, as NIR has no steps,
+and ``dt_known`` says "no". What NIR has no place for (order of nodes, `Sum`, number formats of
+inputs) is kept in the metadata ``neurossm_structure`` as JSON; no reader needs it to run the graph.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from neurossm.errors import GraphError
+from neurossm.extras import explained
+from neurossm.files import replace_file
+from neurossm.fixed import Quantized
+from neurossm.graph import Edge, Graph
+from neurossm.nodes import (
+    LIF,
+    BatchNorm,
+    DiagonalSSM,
+    Embedding,
+    Input,
+    Node,
+    Output,
+    PiecewiseLinear,
+    Product,
+    Sum,
+    TernaryThreshold,
+)
+from neurossm_converters.formats.nir.nodes import TO_NIR, lif_problem, structure_entry
+from neurossm_converters.formats.nir.ssm import ssm_problem
+
+KIND = "graph"
+STRUCTURE_VERSION = 1
+NOMINAL_DT = 1e-3
+REASONS: dict[type[Node], str] = {
+    Product: "NIR has no product of two signals",
+    PiecewiseLinear: "NIR has no such function",
+    BatchNorm: "Scale has no bias; fold it first (pass fold_batch_norm)",
+    TernaryThreshold: "NIR has no signed spikes",
+    Embedding: "NIR has no look-up of tokens",
+}
+
+
+def expressible(graph: Graph) -> tuple[str, ...]:
+    """Return the reasons why NIR cannot express a graph, one a node; empty if it can."""
+    reasons = {name: reason for name in graph.order if (reason := _reason(graph, name))}
+    reasons |= {name: reason for name, reason in _repeated(graph).items() if name not in reasons}
+    return tuple(
+        f"node {name!r} ({type(graph.nodes[name]).__name__}): {reasons[name]}"
+        for name in graph.order
+        if name in reasons
+    )
+
+
+def to_nir(graph: Graph) -> Any:
+    """Return a float graph as a `nir.NIRGraph` of official primitives.
+
+    Raises
+    ------
+    GraphError
+        If a node cannot be expressed; names all of them.
+    """
+    with explained():
+        import nir
+
+    reasons = expressible(graph)
+    if reasons:
+        raise GraphError(
+            "NIR",
+            expected="nodes that NIR can express",
+            got="; ".join(reasons),
+            remedy="write the file without NIR",
+        )
+    dt = NOMINAL_DT if graph.dt is None else graph.dt
+    nodes = {
+        name: TO_NIR[type(node)](node, dt)
+        for name, node in graph.nodes.items()
+        if not isinstance(node, Sum)
+    }
+    metadata = {
+        "neurossm_kind": KIND,
+        "neurossm_structure": json.dumps(_structure(graph)),
+        "dt": dt,
+        "dt_unit": "s",
+        **({"dt_known": "no"} if graph.dt is None else {}),
+        "tau_unit": "ms",
+    }
+    return nir.NIRGraph(nodes=nodes, edges=edges_without_sums(graph), metadata=metadata)
+
+
+def write(graph: Graph, path: str | Path) -> None:
+    """Write a float graph as a NIR file; an existing one is replaced when the new one is complete.
+
+    Raises
+    ------
+    GraphError
+        If a node cannot be expressed.
+    InputError
+        If the file cannot be written.
+    """
+    with explained():
+        import nir
+
+    # in memory first: on a full disk the HDF5 library leaves half a file, or crashes
+    content = io.BytesIO()
+    nir.write(content, to_nir(graph))
+    replace_file(path, content.getvalue())
+
+
+def _reason(graph: Graph, name: str) -> str:
+    node = graph.nodes[name]
+    if type(node) in REASONS:
+        return REASONS[type(node)]
+    if type(node) not in TO_NIR and not isinstance(node, Sum):
+        return "NIR has no such node"
+    if _has_formats(node):
+        return "it is an integer node, and NIR has no number formats; give the float graph"
+    if not isinstance(node, Output) and not graph.targets[name]:
+        return "nothing follows it, and NIR would add an Output"
+    if name == ".":
+        return "HDF5 cannot hold this name"
+    if isinstance(node, DiagonalSSM):
+        return ssm_problem(node)
+    if isinstance(node, LIF):
+        return lif_problem(node)
+    return ""
+
+
+def _has_formats(node: Node) -> bool:
+    parameters = [getattr(node, field) for field in node.shapes]
+    named = node.out is not None and not isinstance(node, Input) and not node.out.is_spike
+    return named or any(isinstance(parameter, Quantized) for parameter in parameters)
+
+
+def _repeated(graph: Graph) -> dict[str, str]:
+    """Return for each node that receives another twice, directly or through a `Sum`, the reason."""
+    found = {}
+    for name, sources in _sources_without_sums(graph).items():
+        twice = [source for source, count in sources.items() if count > 1]
+        if twice:
+            found[name] = f"it receives {twice[0]!r} twice, and NIR has each edge once"
+    return found
+
+
+def _sources_without_sums(graph: Graph) -> dict[str, Counter[str]]:
+    """Return for each node what feeds it and how often, each `Sum` replaced by its operands."""
+    found: dict[str, Counter[str]] = {}
+    for name in graph.order:
+        found[name] = Counter()
+        for source in graph.sources[name]:
+            found[name] += (
+                found[source] if isinstance(graph.nodes[source], Sum) else Counter([source])
+            )
+    return found
+
+
+def edges_without_sums(graph: Graph) -> list[Edge]:
+    """Return the edges of a graph with each `Sum` replaced by its operands."""
+    sources = _sources_without_sums(graph)
+    return [
+        (source, name)
+        for name, node in graph.nodes.items()
+        if not isinstance(node, Sum)
+        for source in sources[name]
+    ]
+
+
+def _structure(graph: Graph) -> dict[str, Any]:
+    return {
+        "version": STRUCTURE_VERSION,
+        "nodes": {name: structure_entry(node) for name, node in graph.nodes.items()},
+        "edges": [list(edge) for edge in graph.edges],
+        "meta": dict(graph.meta),
+    }

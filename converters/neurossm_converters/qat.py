@@ -1,0 +1,186 @@
+"""A network's integer twin: exported, quantized, and run on the fast engine.
+
+What `neurossm export`, `neurossm quantize` and `neurossm run` do one after the other, for a network
+whose parameters change from batch to batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from neurossm.engine import fast, run
+from neurossm.errors import InputError
+from neurossm.graph import Graph
+from neurossm.lengths import checked_lengths
+from neurossm.nodes import (
+    LIF,
+    Affine,
+    DiagonalSSM,
+    Node,
+    PiecewiseLinear,
+    TernaryThreshold,
+    Threshold,
+    format_of,
+    message_frac,
+    quantized,
+)
+from neurossm.quantization import Quantize, Ranges, calibrate
+from neurossm.trace import Trace
+from neurossm_converters.formats.torch import from_torch
+from neurossm_converters.formats.torch.network import from_checked
+from neurossm_converters.formats.torch.readouts import Scale
+from neurossm_models.network import Network
+from neurossm_models.twin import IntegerRun
+
+Reals = dict[str, NDArray[Any]]
+
+
+class IntegerTwin:
+    """A `neurossm_models.twin.Twin`.
+
+    Parameters
+    ----------
+    settings
+        Widths.
+    samples
+        Integers (B, L, F) that set the ranges.
+    lengths
+        Steps of each of them, (B,); None: all have L.
+    steps, scale, bits
+        As of `from_torch`.
+    """
+
+    def __init__(
+        self,
+        settings: Quantize,
+        samples: NDArray[np.integer[Any]],
+        *,
+        steps: int,
+        scale: Scale,
+        bits: int,
+        lengths: NDArray[np.int64] | None = None,
+    ) -> None:
+        self._settings, self._samples, self._lengths = settings, samples, lengths
+        self._steps, self._scale, self._bits = steps, scale, bits
+        self._ranges: Ranges | None = None
+
+    def check(self, model: Network) -> None:
+        """Raise `GraphError` if the network cannot be deployed; names the module."""
+        from_torch(model, steps=self._steps, scale=self._scale, bits=self._bits)
+
+    def calibrate(self, model: Network) -> None:
+        """Choose the ranges by a float run of the samples on the network as it is now."""
+        graph = self.export(model)
+        trace = run(graph, self._samples, "float", "outputs", lengths=self._lengths)
+        self._ranges = calibrate(graph, trace)
+
+    def export(self, model: Network) -> Graph:
+        """Return the float graph of the network."""
+        return from_checked(model, steps=self._steps, scale=self._scale, bits=self._bits)
+
+    def quantize(self, model: Network) -> Graph:
+        """Return the integer graph of the network as it is now, with the ranges chosen last.
+
+        Raises
+        ------
+        InputError
+            If `calibrate` was not called before.
+        GraphError, RangeError
+            If the parameters of now fit no format; names the node.
+        """
+        if self._ranges is None:
+            remedy = "call calibrate first"
+            raise InputError("integer twin", expected="ranges", got="none", remedy=remedy)
+        return self._settings(self.export(model), self._ranges)
+
+    def run(
+        self,
+        model: Network,
+        inputs: NDArray[np.integer[Any]],
+        lengths: NDArray[np.int64] | None = None,
+        record: Sequence[str] = (),
+    ) -> IntegerRun:
+        """Quantize the network as it is now and run a batch; see `neurossm_models.twin.Twin`."""
+        graph = self.quantize(model)
+        (output,) = graph.outputs
+        arrays = {graph.inputs[0]: inputs.astype(np.int64)}
+        # as many threads as PyTorch has, not one for each core
+        names = (*record, output)
+        ends = checked_lengths(lengths, *inputs.shape[:2])
+        trace = fast.run(graph, arrays, names, threads=torch.get_num_threads(), lengths=ends)
+        return IntegerRun(
+            torch.from_numpy(trace.last(output)) * 2.0 ** -format_of(graph.nodes[output]).frac,
+            self._steps,
+            {name: _real(trace, graph, name) for name in record},
+            _parameters(graph),
+            _rates(trace, graph),
+            trace.saturations(),
+        )
+
+
+def _real(trace: Trace, graph: Graph, name: str) -> Tensor:
+    """Return the real values of a node, (H, B, L): exact, a message has at most 24 bits."""
+    values = torch.from_numpy(trace.values[name]).to(torch.float32)
+    samples, steps, channels = values.shape
+    turned = values.view(-1, channels).T.contiguous().view(channels, samples, steps)
+    if format_of(graph.nodes[name]).is_spike:
+        return turned
+    unit = np.exp2(-np.asarray(message_frac(graph.nodes[name]), dtype=np.float64))
+    return turned.mul_(torch.from_numpy(np.atleast_1d(unit)).to(torch.float32)[:, None, None])
+
+
+def _rates(trace: Trace, graph: Graph) -> dict[str, float]:
+    """Return the spikes per neuron and step of every node that spikes."""
+    size = trace.real_steps
+    return {
+        name: trace.counts[name].spikes_out / (size * node.out_channels)
+        for name, node in graph.nodes.items()
+        if isinstance(node, Threshold | TernaryThreshold | LIF)
+    }
+
+
+def _parameters(graph: Graph) -> dict[str, Tensor]:
+    found = {}
+    for name, node in graph.nodes.items():
+        read = PARAMETERS.get(type(node))
+        for part, values in (read(node) if read else {}).items():
+            kind = torch.complex64 if np.iscomplexobj(values) else torch.float32
+            found[f"{name}.{part}"] = torch.from_numpy(values).to(kind)
+    return found
+
+
+def _ssm(node: DiagonalSSM) -> Reals:
+    """Return what `neurossm_models.shadow.folding.FoldedSSM` holds."""
+
+    def complex_of(re: object, im: object) -> NDArray[np.complex128]:
+        return quantized(re).dequantize() + 1j * quantized(im).dequantize()
+
+    c = complex_of(node.c_re, node.c_im)
+    return {
+        "pole": complex_of(node.a_re, node.a_im),
+        "weight": c * complex_of(node.b_re, node.b_im),
+        "drive": c * complex_of(node.drive_re, node.drive_im),
+        "d": quantized(node.d).dequantize(),
+        "bias": quantized(node.bias).dequantize(),
+    }
+
+
+def _plain(*names: str) -> Callable[[Node], Reals]:
+    return lambda node: {name: quantized(getattr(node, name)).dequantize() for name in names}
+
+
+# which rounded parameters the shadow sees, and under which names
+PARAMETERS: dict[type[Node], Callable[..., Reals]] = {
+    DiagonalSSM: _ssm,
+    Affine: _plain("weight", "bias"),
+    Threshold: _plain("theta"),
+    TernaryThreshold: _plain("delta"),
+    LIF: _plain("tau", "rho", "kappa"),
+    PiecewiseLinear: _plain("knots", "slopes"),
+}

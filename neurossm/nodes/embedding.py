@@ -1,0 +1,50 @@
+"""Synapses of one-hot spikes: rows of a table, by token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from neurossm.nodes.node import Array, Node
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Embedding(Node):
+    """Look-up of tokens: ``y = table[u]``, one channel in, C out.
+
+    ``u`` is a token, a whole number from 0 to V - 1, straight from an `Input` that feeds nothing
+    but embeddings. A token is a name and no quantity: 0 is a message as any other. Anything outside
+    the table is refused before a run. On a chip this is the synapses of a one-hot spike, so every
+    token counts as C synaptic operations; nothing is multiplied.
+
+    Integer: 8-bit mantissas, sent as they are: ``out.frac = table.frac``.
+
+    Parameters
+    ----------
+    table
+        ``(V, C)``, a row a token; one exponent for the tensor.
+    """
+
+    table: Array
+
+    shapes: ClassVar[dict[str, str]] = {"table": "VC"}
+
+    @property
+    def in_channels(self) -> int:
+        """One, the token."""
+        return 1
+
+    @property
+    def out_channels(self) -> int:
+        """C, columns of the table."""
+        return self.table.shape[1]
+
+    @property
+    def tokens(self) -> int:
+        """V, rows of the table."""
+        return self.table.shape[0]
+
+    @property
+    def updates(self) -> int:
+        """None, as for `Affine`."""
+        return 0

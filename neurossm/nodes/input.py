@@ -1,0 +1,43 @@
+"""Where messages enter a graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from neurossm.errors import GraphError
+from neurossm.fixed import Fixed
+from neurossm.nodes.node import Node, check_channels
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Input(Node):
+    """Messages from outside: integers in the format `out`, at each step shape ``(C,)``.
+
+    The real value of an input integer ``m`` is ``m * 2**-out.frac``, in a float graph too; any
+    other scale of the data belongs into the weights behind it.
+    """
+
+    channels: int
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_channels(self, self.channels)
+        if self.out is None:
+            raise GraphError("Input.out", expected="the number format of the data", got="none")
+        if not isinstance(self.out, Fixed):
+            raise GraphError("Input.out", expected="Fixed", got=type(self.out).__name__)
+
+    @property
+    def in_channels(self) -> int:
+        """Nothing comes in through an edge."""
+        return 0
+
+    @property
+    def out_channels(self) -> int:
+        """C."""
+        return self.channels
+
+    @property
+    def updates(self) -> int:
+        """None: it is outside."""
+        return 0

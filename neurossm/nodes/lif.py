@@ -1,0 +1,115 @@
+"""Leaky integrate-and-fire neurons."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from neurossm.errors import GraphError
+from neurossm.fixed import Fixed, Quantized
+from neurossm.nodes.node import (
+    Array,
+    Node,
+    check_spikes,
+    mantissas,
+    quantized,
+)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LIF(Node):
+    """Leaky integrate-and-fire neurons, with a refractory trace where kappa is not zero.
+
+    At each step with input ``y``, in this order (all states start at zero)::
+
+        u'  = tau u + y                        the membrane leaks and integrates
+        s   = 1[u' - r >= theta]               it spikes at equality too; s is sent
+        u   = 0 where s else u'     (hard)     the membrane after the spike
+              u' - theta s          (soft)
+              u'                    (none)
+        r   = rho r + kappa s                  what the next step is compared with
+
+    The ``r`` that is stored is therefore ``r_{t+1} = rho r_t + kappa s_t``, with ``r_0 = 0``.
+
+    Integer: u and r have the format of theta, at most 24 bits, and saturate. Its exponent is its
+    own, one for all channels or one each: finer than that of the input where the membrane has room,
+    so that what a slow leak takes at a step is not lost to rounding. Leaks are fractions of k bits,
+    12 to 20. Each product is shifted toward zero, so in silence what leaks decays to exactly zero;
+    the input is brought to the membrane's exponent by a shift, to the left exactly::
+
+        u' = sat(tz(tau u, k) + tz(y, y.frac - theta.frac))     r = sat(tz(rho r, k) + kappa s)
+
+    theta is rounded up. The comparison is that of the exact difference. ``u' - theta`` after a
+    spike lies between r and u', so the reset cannot saturate.
+
+    Source: SpikingSSMs, arXiv 2408.14909, eq. 4, 8, 9 (hard reset, no trace); SPikE-SSM, arXiv
+    2410.17268 (soft reset and trace), known here by a reconstruction only, not by the paper's text.
+
+    Parameters
+    ----------
+    theta
+        Threshold, ``(C,)``, above 0.
+    tau, rho
+        What is left of membrane and trace after a step, ``(C,)``, at least 0; tau at most 1, an
+        integrate-and-fire neuron without leak, rho below 1 (as an integer it may round to 1).
+        Integer: mantissas of 12 to 20 fraction bits.
+    kappa
+        What a spike adds to the trace, ``(C,)``, at least 0. Where all are 0 no trace is kept.
+    reset
+        ``hard``, ``soft`` or ``none``.
+    """
+
+    theta: Array
+    tau: Array
+    rho: Array
+    kappa: Array
+    reset: str
+
+    shapes: ClassVar[dict[str, str]] = {"theta": "C", "tau": "C", "rho": "C", "kappa": "C"}
+    resets: ClassVar[tuple[str, ...]] = ("hard", "soft", "none")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_spikes(self, Fixed.binary())
+        if self.reset not in self.resets:
+            expected = " | ".join(self.resets)
+            raise GraphError("LIF.reset", expected=expected, got=repr(self.reset))
+        for name, leak in (("tau", self.tau), ("rho", self.rho)):
+            low, high = mantissas(leak).min(), mantissas(leak).max()
+            # leaks with several exponents do not keep the contract, which says so later
+            integer = isinstance(leak, Quantized)
+            one = 2 ** max(int(np.max(quantized(leak).frac)), 0) if integer else 1
+            below = name == "rho" and not integer  # as an integer it may round to one
+            if low < 0 or high > one or (below and high == one):
+                raise GraphError(
+                    f"LIF.{name}",
+                    expected=f"at least 0 and {'below' if below else 'at most'} {one}",
+                    got=f"{low:g} to {high:g}",
+                )
+        least, trace = mantissas(self.theta).min(), mantissas(self.kappa).min()
+        if not least > 0:
+            raise GraphError("LIF.theta", expected="above 0", got=f"{least:g}")
+        if trace < 0:
+            raise GraphError("LIF.kappa", expected="at least 0", got=f"{trace:g}")
+
+    @property
+    def in_channels(self) -> int:
+        """C."""
+        return self.theta.shape[0]
+
+    @property
+    def has_trace(self) -> bool:
+        """True where a spike leaves a refractory trace in some channel."""
+        return bool(np.any(mantissas(self.kappa) != 0))
+
+    @property
+    def states(self) -> int:
+        """The membranes, and the traces where there are any."""
+        return self.in_channels * (2 if self.has_trace else 1)
+
+    @property
+    def updates(self) -> int:
+        """One for each membrane and each trace."""
+        return self.states

@@ -1,0 +1,143 @@
+"""States that quantizing lost: leaks that moved, units too coarse, thresholds out of reach."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.fixed import MESSAGE_BITS, Quantized, round_leaks
+from neurossm.nodes import LIF, DiagonalSSM, TernaryThreshold, quantized
+from neurossm.quantization.headroom import moved_responses
+from neurossm.quantization.lost import DRIFT, SHARE, WIDEST, At, Loss, unit_of
+from neurossm.quantization.membranes import LEAK_ERROR, response_errors
+from neurossm.quantization.reach import summed
+from neurossm.quantization.response import LONGEST, real
+
+Reals = NDArray[np.float64]
+
+
+def leaks(at: At) -> Iterator[Loss]:
+    """Yield leaks whose response moved."""
+    assert isinstance(at.real, LIF) and isinstance(at.made, LIF)
+    pairs = (("tau", at.real.tau, at.made.tau), ("rho", at.real.rho, at.made.rho))
+    for what, before, after in pairs:
+        if what == "rho" and not at.real.has_trace:
+            continue
+        leaks, frac = np.asarray(before), int(np.max(quantized(after).frac))
+        errors = response_errors(leaks, frac, at.steps)
+        bad = errors > SHARE
+        if not bad.any():
+            continue
+        wider = range(frac + 1, WIDEST)
+        fits = (bits for bits in wider
+                if np.all(response_errors(leaks, bits, at.steps) <= LEAK_ERROR))  # fmt: skip
+        reason = leak_change(leaks, frac, at.steps)
+        yield at.loss(what, bad, reason, bits=next(fits, None), setting="leak_bits")
+
+
+def leak_change(leaks: Reals, frac: int, steps: int) -> str:
+    """Return what rounding does to the leak of the worst channel, in words."""
+    worst = int(np.argmax(response_errors(leaks, frac, steps)))
+    both = np.array([leaks[worst], round_leaks(leaks, frac)[worst] * 2.0**-frac])
+    before, after = (_time(float(leak)) for leak in both)
+    responses = summed(both, steps)
+    change = responses[1] / responses[0]
+    return (
+        f"time constant {before} -> {after} steps in channel {worst}:"
+        f" its response {change - 1:+.2%} in {steps:,} steps"
+    )
+
+
+def _time(leak: float) -> str:
+    """Return the time constant of a leak in steps: after it, 1/e is left."""
+    if leak <= 0:
+        return "0"
+    return f"{-1 / math.log(leak):,.4g}" if leak < 1 else "infinite"
+
+
+def membranes(at: At) -> Iterator[Loss]:
+    """Yield membranes whose unit is too coarse for their leak, beside their threshold."""
+    node, made = at.real, at.made
+    assert isinstance(node, LIF) and isinstance(made, LIF)
+    theta = quantized(made.theta)
+    unit, silent = np.exp2(-np.ravel(theta.frac_by_channel()).astype(float)), _silenced(at)
+    for what, leaks in (("membrane", made.tau), ("trace", made.rho)):
+        if what == "trace" and not node.has_trace:
+            continue
+        leak = real(leaks)
+        lost = np.where((leak > 0) & (leak < 1), 1 - leak, 1.0)
+        # a threshold below any unit ("above 0") is one unit, and no share of it says anything
+        fine = silent | (real(node.theta) < unit)
+        drift = np.where(fine, 0.0, unit / lost / np.maximum(real(node.theta), unit))
+        bad = drift > DRIFT
+        if bad.any():
+            worst = int(np.argmax(drift))
+            reason = (
+                f"what its shift drops adds up to {drift[worst]:.1%} of the threshold in channel"
+                f" {worst}; {unit_of(theta, worst)}"
+            )
+            bits = theta.bits + math.ceil(math.log2(drift[worst] / DRIFT))
+            yield at.loss(what, bad, reason, bits=bits, setting="state_bits")
+    gone = (real(node.kappa) > 0) & (quantized(made.kappa).values == 0) & ~silent
+    if gone.any():
+        worst = int(np.argmax(np.where(gone, real(node.kappa), 0.0)))
+        reason = f"up to {real(node.kappa)[worst]:.3g} became 0; {unit_of(theta, worst)}"
+        yield at.loss("kappa", gone, reason)
+
+
+def _silenced(at: At) -> NDArray[np.bool_]:
+    """Tell which thresholds are out of reach: another number stands for them, not just rounded."""
+    before, after = _thresholds(at)
+    unit = np.exp2(-after.frac_by_channel().astype(float))
+    return np.asarray(np.abs(before - after.dequantize()) > unit)
+
+
+def _thresholds(at: At) -> tuple[Reals, Quantized]:
+    name = "delta" if isinstance(at.real, TernaryThreshold) else "theta"
+    return real(getattr(at.real, name)), quantized(getattr(at.made, name))
+
+
+def out_of_reach(at: At) -> Iterator[Loss]:
+    """Yield thresholds that no input reaches."""
+    silent = _silenced(at)
+    if silent.any():
+        before, after = _thresholds(at)
+        first = int(np.flatnonzero(silent)[0])
+        reason = (
+            f"no input reaches {before[first]:.3g} in channel {first}:"
+            f" {after.dequantize()[first]:.3g} stands for it"
+        )
+        yield at.loss("threshold", silent, reason)
+
+
+def comparisons(at: At) -> Iterator[Loss]:
+    """Yield thresholds beside which a unit of what they are compared with is not small."""
+    before, after = _thresholds(at)
+    unit = np.exp2(-np.ravel(after.frac_by_channel()).astype(float))
+    share = np.divide(unit * at.terms, np.abs(before), out=np.zeros_like(unit), where=before != 0)
+    share = np.where(_silenced(at), 0.0, share)
+    coarse = share > DRIFT
+    if coarse.any():
+        worst = int(np.argmax(share))
+        reason = (
+            f"what arrives may be off by {share[worst]:.1%} of the threshold in channel {worst};"
+            f" {unit_of(after, worst)}"
+        )
+        bits = MESSAGE_BITS + math.ceil(math.log2(share[worst] / DRIFT))
+        yield at.loss("message", coarse, reason, bits=bits)
+
+
+def responses(at: At) -> Iterator[Loss]:
+    """Yield channels of a `DiagonalSSM` whose impulse response moved."""
+    node, made = at.real, at.made
+    assert isinstance(node, DiagonalSSM) and isinstance(made, DiagonalSSM)
+    away = moved_responses(node, made, min(at.steps, LONGEST))
+    bad = away > SHARE
+    if bad.any():
+        worst = int(np.argmax(away))
+        reason = f"the impulse response of channel {worst} is off by {away[worst]:.1%}"
+        bits = quantized(made.a_re).bits + math.ceil(math.log2(away[worst] / SHARE))
+        yield at.loss("poles and gains", bad, reason, bits=bits, setting="pole_bits")

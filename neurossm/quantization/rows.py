@@ -1,0 +1,122 @@
+"""Exponents of synapses: one for all, or one a row where what receives them can tell rows apart."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.errors import RangeError
+from neurossm.fixed import MESSAGE_BITS, Quantized, fit_frac, round_to
+from neurossm.graph import Graph
+from neurossm.nodes import SPIKING, Affine
+
+Frac = int | NDArray[np.int64]
+Arriving = tuple[int, int]  # the largest integer, and its fraction bits
+FINEST = 64  # fraction bits, of any format
+
+
+def weight_frac(node: Affine, bits: int, *, graded: bool) -> int:
+    """Return the fraction bits of synapses that share one exponent: their largest weight just fits.
+
+    Ternary weights that receive graded messages, all -s, 0 or s with a power of two s, become -1,
+    0 and 1: then messages are added and nothing is multiplied. Spikes are added in any case, and
+    the bias is finer the more fraction bits the weights have.
+    """
+    magnitudes = np.abs(np.asarray(node.weight))
+    largest = float(magnitudes.max())
+    mantissa, exponent = math.frexp(largest)
+    if graded and mantissa == 0.5 and np.all((magnitudes == 0) | (magnitudes == largest)):
+        return max(min(1 - exponent, FINEST), -FINEST)
+    return fit_frac(largest, bits)
+
+
+def graded_frac(node: Affine, bits: int, arriving: Arriving, by_row: bool) -> Frac:
+    """Return the fraction bits of synapses that receive graded messages.
+
+    One number, as `weight_frac`, or ``(C,)`` where rows may differ and a small row would be rounded
+    in the unit of a large one. No row is so fine that the largest messages there can be would
+    saturate its sum, with a bit to spare for the rounding of weights.
+
+    Parameters
+    ----------
+    node
+        Float synapses.
+    bits
+        Width of the weights.
+    arriving
+        The largest integer that can arrive over all edges, and the fraction bits it has.
+    by_row
+        Whether rows may differ.
+    """
+    shared, (high, frac) = weight_frac(node, bits, graded=True), arriving
+    magnitudes, biases = np.abs(np.asarray(node.weight)), np.abs(np.asarray(node.bias))
+    if not by_row or not magnitudes.any() or shared != fit_frac(float(magnitudes.max()), bits):
+        return shared  # ternary weights: messages are added, nothing is multiplied
+    fits = np.full(len(magnitudes), shared)
+    for row, (weights, bias) in enumerate(zip(magnitudes, biases, strict=True)):
+        sums = float(weights.sum()) * math.ldexp(high, -frac) + float(bias)
+        if weights.any() and sums > 0:
+            finest = min(fit_frac(float(weights.max()), bits),
+                         fit_frac(sums, MESSAGE_BITS - 1) - frac)  # fmt: skip
+            fits[row] = max(shared, min(finest, FINEST))
+    return fits if np.any(fits > shared) else shared
+
+
+def spike_frac(node: Affine, bits: int, by_row: bool) -> Frac:
+    """Return the fraction bits of synapses that receive spikes.
+
+    One number, or ``(C,)`` where rows may differ and one that holds the largest weight of all would
+    leave some row less than it could have. Biases have the same exponents, in 24 bits: they fit,
+    and where a row has no weights they alone decide.
+    """
+    weights, biases = np.abs(np.asarray(node.weight)).max(axis=1), np.abs(np.asarray(node.bias))
+    fits = np.array([
+        min(fit_frac(float(weight), bits) if weight else FINEST,
+            fit_frac(float(bias), MESSAGE_BITS) if bias else FINEST)
+        for weight, bias in zip(weights, biases, strict=True)
+    ])  # fmt: skip
+    used = (weights > 0) | (biases > 0)
+    if not used.any():
+        return 0
+    shared = int(fits[used].min())
+    fits = np.where(used, fits, shared)
+    return fits if by_row and np.any(fits > shared) else shared
+
+
+def may_differ(graph: Graph, name: str) -> bool:
+    """Tell whether all that receives a node compares each channel with nothing but itself."""
+    targets = graph.targets[name]
+    return bool(targets) and all(
+        isinstance(graph.nodes[target], SPIKING) and len(graph.sources[target]) == 1
+        for target in targets
+    )
+
+
+def rounded(values: object, frac: Frac, bits: int, what: str) -> Quantized:
+    """Return weights ``(C, ...)`` with one exponent, or one a row, to nearest.
+
+    Raises
+    ------
+    RangeError
+        If weights that are not 0 all become 0, in a row with an exponent of its own or everywhere,
+        because no exponent is small enough. What becomes 0 beside larger ones is counted, see
+        `neurossm.quantization.losses`.
+    """
+    real = np.asarray(values, dtype=np.float64)
+    shaped = np.asarray(frac).reshape(np.shape(frac) + (1,) * (real.ndim - 1) * np.ndim(frac))
+    made = Quantized(round_to(real, shaped, bits), frac, bits)
+    before, after = np.any(real != 0, axis=1), np.any(made.values != 0, axis=1)
+    gone = before & ~after if np.ndim(frac) else before & ~after.any()
+    gone &= np.asarray(frac) == FINEST
+    if gone.any():
+        row = int(np.flatnonzero(gone)[0])
+        raise RangeError(
+            what,
+            expected=f"weights of at least 2**-{FINEST + 1}, half of the smallest unit there is",
+            got=f"at most {np.abs(real[row]).max():g} in row {row}",
+            remedy="multiply the weights and biases of each row, and the threshold behind it, by"
+            " one power of two: it spikes as before",
+        )
+    return made

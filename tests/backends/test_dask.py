@@ -1,0 +1,146 @@
+"""A run over a Dask cluster: the bits of one process, also where a worker is killed on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+import dask
+import numpy as np
+import psutil
+import pytest
+from distributed import Client, LocalCluster
+from hostile.examples import integer_graph
+
+from neurossm import engine
+from neurossm.errors import InputError, RangeError, TargetError
+from neurossm.fixed import Fixed
+from neurossm.metrics import measure
+from neurossm_converters.backends.dask import DaskOptions, run, shards
+from neurossm_converters.backends.dask.options import shard_size
+
+SAMPLES, STEPS = 23, 60
+WIDE = integer_graph()
+# a narrow message: some saturate
+GRAPH = WIDE.with_nodes({"mix": replace(WIDE.nodes["mix"], out=Fixed(14, 13))})
+INPUTS = np.random.default_rng(8).integers(-127, 128, (SAMPLES, STEPS, 2))
+ENDS = np.random.default_rng(9).integers(1, STEPS + 1, SAMPLES)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """Two workers of somebody else's cluster; none is alive in the end."""
+    folder = tmp_path_factory.mktemp("dask")
+    with (
+        dask.config.set({"temporary-directory": folder}),
+        LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None)
+        as cluster,
+    ):  # fmt: skip
+        yield cluster
+        # not Python's own tracker of resources, which stays as long as Python
+        workers = [
+            child
+            for child in psutil.Process().children()
+            if any("spawn_main" in word for word in child.cmdline())
+        ]
+        assert workers
+    assert not psutil.wait_procs(workers, timeout=10)[1]
+
+
+@pytest.fixture(scope="module")
+def client(cluster: LocalCluster) -> Iterator[Client]:
+    with Client(cluster, set_as_default=False) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def alone() -> engine.Trace:
+    trace = engine.run(GRAPH, INPUTS, "reference", "outputs", lengths=ENDS)
+    rates = measure(GRAPH, trace).spike_rates
+    assert trace.saturations() and all(0 < rate < 1 for rate in rates.values()), "a dull run"
+    return trace
+
+
+def same(found, alone) -> None:
+    # the first output spikes: its spikes are counted to each end
+    sent = alone.values[GRAPH.outputs[0]]
+    spikes = [values[:end].sum(axis=0) for values, end in zip(sent, ENDS, strict=True)]
+    np.testing.assert_array_equal(found.answers, spikes)
+    assert dict(found.trace.counts) == dict(alone.counts)
+    assert measure(GRAPH, found.trace).spike_rates == measure(GRAPH, alone).spike_rates
+    assert (found.trace.samples, found.trace.steps) == (SAMPLES, STEPS)
+    assert found.trace.real_steps == ENDS.sum()
+
+
+@pytest.mark.parametrize("allowed_failures", [3, 0])
+def test_a_killed_worker_loses_nothing(cluster, client, alone, allowed_failures):
+    """Dask repeats the tasks of a dead worker; one that Dask gives up on, we send again."""
+    cluster.scheduler.allowed_failures = allowed_failures
+    client.wait_for_workers(2, timeout=60)
+    pids, killed, done = client.run(os.getpid), [], []
+
+    def kill_one_at_work(samples: int) -> None:
+        done.append(samples)
+        busy = [address for address, keys in client.processing().items() if keys]
+        if not killed and busy:
+            killed.append(pids[busy[0]])
+            os.kill(killed[0], signal.SIGKILL)
+
+    options = DaskOptions(cluster.scheduler_address, shard=2)
+    found = run(GRAPH, INPUTS, ENDS, "reference", options, kill_one_at_work)
+    same(found, alone)
+    assert killed and killed[0] not in client.run(os.getpid).values()
+    assert (sum(done), found.shards) == (SAMPLES, 12)
+    client.wait_for_workers(2, timeout=60)
+
+
+def test_the_fast_engine_on_workers_without_torch(cluster, client, alone):
+    same(run(GRAPH, INPUTS, ENDS, "fast", DaskOptions(cluster.scheduler_address)), alone)
+    loaded = client.run(lambda: sorted({"torch", "numba", "neurossm"} & set(sys.modules)))
+    assert set(map(tuple, loaded.values())) == {("neurossm", "numba")}
+
+    left = client.run(lambda dask_worker: [n for n in dask_worker.plugins if "neurossm" in n])
+    assert left and not any(left.values())
+
+
+def test_a_shard_that_kills_its_workers_is_named(cluster, client, monkeypatch):
+    def deadly(*_: object) -> None:
+        os._exit(1)
+
+    cluster.scheduler.allowed_failures = 0
+    monkeypatch.setattr(shards, "ATTEMPTS", 1)
+    monkeypatch.setattr(shards, "run_shard", deadly)
+    options = DaskOptions(cluster.scheduler_address, shard=SAMPLES)
+    with pytest.raises(TargetError, match=r"^samples 0 to 22: expected workers that survive"):
+        run(GRAPH, INPUTS, ENDS, "reference", options)
+
+
+def test_an_error_on_a_worker_is_our_error(cluster):
+    # what the range check says of the shard, not Dask's account of it
+    with pytest.raises(RangeError, match=r"^input 'pixel': expected"):
+        run(GRAPH, INPUTS * 10, ENDS, "fast", DaskOptions(cluster.scheduler_address))
+
+
+def test_what_cannot_be_the_same_bits_is_refused():
+    with pytest.raises(InputError, match="only integers are the same bits"):
+        run(GRAPH, INPUTS, ENDS, "float")
+
+
+@pytest.mark.parametrize("address", ["", "somewhere", "tcp://", "tcp://host", "ftp://host:21"])
+def test_addresses_that_are_none(address):
+    with pytest.raises(InputError, match="'local' or a scheduler"):
+        DaskOptions(address)
+
+
+def test_shards_are_bounded_and_shared_out():
+    bytes_ = INPUTS.astype(np.uint8)
+    assert shard_size(GRAPH, bytes_, workers=2) == 23 // 8
+    assert shard_size(GRAPH, bytes_[:3], workers=2) == 1
+    many = np.broadcast_to(bytes_[:1], (10**6, STEPS, 2))
+    assert shard_size(GRAPH, many, workers=2) == 64
+    # 2 MiB a sample, and at most 4 MiB are sent at once
+    long = np.broadcast_to(bytes_[:1, :1], (10**6, 2**20, 2))
+    assert shard_size(GRAPH, long, workers=2) == 2

@@ -1,0 +1,1 @@
+"""The steps of the pipeline as functions: the only place that composes the other packages."""
