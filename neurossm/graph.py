@@ -42,7 +42,8 @@ class Graph:
     Raises
     ------
     GraphError
-        For a dangling or repeated edge, channels that do not fit, a cycle, a node without input,
+        For a dangling or repeated edge, channels that do not fit, a cycle without a late node
+        (`Delay`), a node without input,
         a missing `Input` or `Output`, or arguments of another kind. The message names the edge,
         node or argument.
     """
@@ -66,20 +67,46 @@ class Graph:
 
     @cached_property
     def order(self) -> tuple[str, ...]:
-        """Names in an order in which each node comes after all that feed it; unique for a graph."""
+        """Names in an order in which each node comes after all that feed it; unique for a graph.
+
+        In a loop a node that is late comes before what feeds it there. The nodes of a loop are
+        neighbors.
+        """
+        return tuple(name for block in self.blocks for name in block)
+
+    @cached_property
+    def blocks(self) -> tuple[tuple[str, ...], ...]:
+        """The order in parts that can each run over a whole sequence: a node, or a loop."""
         net = nx.DiGraph()
         net.add_nodes_from(self.nodes)
         net.add_edges_from(self.edges)
-        try:
-            return tuple(nx.lexicographical_topological_sort(net, key=self._position.__getitem__))
-        except nx.NetworkXUnfeasible:
-            cycle = " -> ".join(a for a, _ in nx.find_cycle(net))
-            raise GraphError(
-                f"cycle {cycle}",
-                expected="recurrence inside nodes only",
-                got="edges that form a cycle",
-                remedy="use a node with state (DiagonalSSM, LIF, Accumulate)",
-            ) from None
+        position = self._position.__getitem__
+        parts = nx.condensation(net)
+        members = {part: data["members"] for part, data in parts.nodes(data=True)}
+        first = {part: min(map(position, names)) for part, names in members.items()}
+        found = []
+        for part in nx.lexicographical_topological_sort(parts, key=first.__getitem__):
+            loop = net.subgraph(members[part]).copy()
+            late = [edge for edge in loop.edges if self.nodes[edge[1]].late]
+            loop.remove_edges_from(late)
+            try:
+                found.append(tuple(nx.lexicographical_topological_sort(loop, key=position)))
+            except nx.NetworkXUnfeasible:
+                cycle = " -> ".join(a for a, _ in nx.find_cycle(loop))
+                raise GraphError(
+                    f"cycle {cycle}",
+                    expected="a node in it that sends before anything arrives (Delay)",
+                    got="none: each waits for the one before",
+                    remedy="put a Delay into the edge that comes from the step before",
+                ) from None
+        return tuple(found)
+
+    @cached_property
+    def loops(self) -> tuple[tuple[str, ...], ...]:
+        """The blocks whose nodes feed each other, or the one node itself."""
+        return tuple(
+            block for block in self.blocks if len(block) > 1 or block[0] in self.sources[block[0]]
+        )
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from neurossm.graph import Graph
 from neurossm.lengths import Lengths, parts
 from neurossm.nodes import LIF, DiagonalSSM, Evaluated, Node, Reals, Role
 from neurossm.nodes.node import reals
-from neurossm.nodes.step import added
+from neurossm.nodes.step import Carried, added
 from neurossm.trace import Trace
 
 Peaks = dict[str, Reals]
@@ -43,21 +43,25 @@ def run(
 
     stop = Event()
 
-    def work(block: tuple[slice | NDArray[np.int64], int, int]) -> Peaks:
+    def work(task: tuple[slice | NDArray[np.int64], int, int]) -> Peaks:
         if stop.is_set():
             return {}
-        part, size, length = block
+        part, size, length = task
         peaks: Peaks = {}
         sent: dict[str, Reals] = {}
-        for name in graph.order:
-            node = graph.nodes[name]
+        for block in graph.blocks:
+            name, node = block[0], graph.nodes[block[0]]
             if node.role is Role.INPUT:
                 assert node.out is not None
                 sent[name] = np.ldexp(inputs[name][part, :length].astype(float), -node.out.frac)
+            elif block in graph.loops:
+                found, inner = _loop(graph, block, sent)
+                sent, peaks = sent | found, peaks | inner
             else:
                 operands = [sent[source] for source in graph.sources[name]]
                 sent[name], inner = evaluate(node, operands)
                 peaks |= {f"{name}.{part_of}": peak for part_of, peak in inner.items()}
+        for name in graph.order:
             peaks[name] = np.abs(sent[name]).max(axis=(0, 1))
             if name in values:
                 values[name][part, :length] = sent[name]
@@ -72,29 +76,61 @@ def run(
     return Trace("float", values, samples, steps, peaks=totals, lengths=lengths)
 
 
-def evaluate(node: Node, operands: list[Reals]) -> Evaluated:
-    """Return what a node sends, ``(S, T, C)``, for what arrives on each of its edges."""
+def evaluate(node: Node, operands: list[Reals], state: Carried | None = None) -> Evaluated:
+    """Return what a node sends, ``(S, T, C)``, for what arrives on each of its edges.
+
+    `state` as in `neurossm.nodes.Node.evaluate`.
+    """
     faster = FASTER.get(type(node))
-    return node.evaluate(operands) if faster is None else faster(node, operands)
+    return node.evaluate(operands, state) if faster is None else faster(node, operands, state)
 
 
-def _ssm(node: DiagonalSSM, operands: list[Reals]) -> Evaluated:
+def _loop(graph: Graph, block: tuple[str, ...], outside: dict[str, Reals]) -> tuple[Peaks, Peaks]:
+    """Run nodes that feed each other, a step at a time; return what they send, and their peaks."""
+    around = {source for name in block for source in graph.sources[name]} - set(block)
+    samples, steps = next(iter(outside.values())).shape[:2]
+    nodes = {name: graph.nodes[name] for name in block}
+    states = {name: node.before(samples, None) for name, node in nodes.items()}
+    sent = {name: np.empty((samples, steps, node.out_channels)) for name, node in nodes.items()}
+    peaks: Peaks = {}
+    for t in range(steps):
+        here = {name: outside[name][:, t : t + 1] for name in around}
+        late = [name for name in block if nodes[name].late]
+        here |= {name: nodes[name].send(states[name])[:, None] for name in late}
+        for name in (*(name for name in block if name not in late), *late):
+            operands = [here[source] for source in graph.sources[name]]
+            made, inner = evaluate(nodes[name], operands, states[name])
+            here[name] = sent[name][:, t : t + 1] = made
+            for part, peak in inner.items():
+                key = f"{name}.{part}"
+                peaks[key] = np.maximum(peaks.get(key, 0.0), peak)
+    return sent, peaks
+
+
+def _ssm(node: DiagonalSSM, operands: list[Reals], state: Carried | None) -> Evaluated:
     rows = (node.a_re, node.a_im, node.b_re, node.drive_re, node.drive_im, node.c_re, node.c_im,
             node.b_im)  # fmt: skip
     parameters = np.stack([reals(row) for row in rows], axis=1).ravel()
     u = np.ascontiguousarray(added(operands))
     states, y = np.zeros((len(u), node.in_channels, 3, node.modes)), np.empty_like(u)
+    before = node.before(len(u), state)
+    states[:, :, 0], states[:, :, 1] = before["re"], before["im"]
     kernel = ssm_kernels.float_ssm(node.modes)
     kernel(u, y, states.reshape(-1), parameters, reals(node.d), reals(node.bias))
+    if state is not None:
+        state |= {"re": states[:, :, 0], "im": states[:, :, 1]}
     return Evaluated(y, {"state": np.sqrt(states[:, :, 2].max(axis=0))})
 
 
-def _lif(node: LIF, operands: list[Reals]) -> Evaluated:
-    u = np.ascontiguousarray(added(operands))
-    y, (membrane, trace) = np.empty_like(u), np.zeros((2, len(u), node.in_channels))
+def _lif(node: LIF, operands: list[Reals], state: Carried | None) -> Evaluated:
+    u, before = np.ascontiguousarray(added(operands)), node.before(len(operands[0]), state)
+    y, membrane = np.empty_like(u), before["u"]
+    trace = before.get("r", np.zeros_like(membrane))
     parameters = (reals(p) for p in (node.theta, node.tau, node.rho, node.kappa))
     peaks = np.zeros(node.in_channels)
     kernels.float_lif(node.reset)(u, y, membrane, trace, *parameters, peaks)
+    if state is not None:
+        state |= {"u": membrane, "r": trace} if node.has_trace else {"u": membrane}
     return Evaluated(y, {"state": peaks, "input": np.abs(u).max(axis=(0, 1))})
 
 

@@ -19,6 +19,7 @@ from importlib import import_module
 from neurossm.nodes.accumulate import Accumulate
 from neurossm.nodes.affine import Affine
 from neurossm.nodes.batch_norm import BatchNorm
+from neurossm.nodes.delay import Delay
 from neurossm.nodes.diagonal_ssm import DiagonalSSM
 from neurossm.nodes.embedding import Embedding
 from neurossm.nodes.input import Input
@@ -57,6 +58,7 @@ __all__ = [
     "Affine",
     "Array",
     "BatchNorm",
+    "Delay",
     "DiagonalSSM",
     "Embedding",
     "Evaluated",

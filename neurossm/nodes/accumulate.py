@@ -7,7 +7,7 @@ import numpy as np
 from neurossm.errors import GraphError
 from neurossm.fixed import shift
 from neurossm.nodes.node import Node, check_channels, format_of, node
-from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step, added
 
 
 @node
@@ -58,6 +58,10 @@ class Accumulate(Node):
         at.count(dendrite_updates=total.size)
         return total
 
-    def evaluate(self, operands: list[Reals]) -> Evaluated:
+    def evaluate(self, operands: list[Reals], state: Carried | None = None) -> Evaluated:
         """Add up over time."""
-        return Evaluated(np.asarray(np.cumsum(added(operands), axis=1)), {})
+        u = added(operands)
+        total = np.cumsum(u, axis=1) + self.before(len(u), state)["sum"][:, None]
+        if state is not None:
+            state["sum"] = total[:, -1]
+        return Evaluated(total, {})

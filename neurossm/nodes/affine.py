@@ -19,7 +19,7 @@ from neurossm.nodes.node import (
     reals,
 )
 from neurossm.nodes.parameter import parameter
-from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step, added
 
 
 @node
@@ -105,7 +105,7 @@ class Affine(Node):
                     at.count(synaptic_multiplies=len(here) * len(synapses))
         return at.saturate(acc + integers(self.bias), format_of(self).bits)
 
-    def evaluate(self, operands: list[Reals]) -> Evaluated:
+    def evaluate(self, operands: list[Reals], state: Carried | None = None) -> Evaluated:
         """Multiply by one matrix, not a stack of small ones: a single call of the BLAS."""
         u = added(operands)
         flat = u.reshape(-1, u.shape[-1]) @ reals(self.weight).T + reals(self.bias)

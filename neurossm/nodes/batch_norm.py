@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from neurossm.nodes.node import Array, Node, node, reals
 from neurossm.nodes.parameter import parameter
-from neurossm.nodes.step import Evaluated, Reals, added
+from neurossm.nodes.step import Carried, Evaluated, Reals, added
 
 
 @node
@@ -27,6 +27,6 @@ class BatchNorm(Node):
         """C."""
         return self.gain.shape[0]
 
-    def evaluate(self, operands: list[Reals]) -> Evaluated:
+    def evaluate(self, operands: list[Reals], state: Carried | None = None) -> Evaluated:
         """Scale and shift."""
         return Evaluated(added(operands) * reals(self.gain) + reals(self.offset), {})

@@ -18,7 +18,7 @@ from neurossm.nodes.node import (
     reals,
 )
 from neurossm.nodes.parameter import parameter
-from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step, added
 
 
 @node
@@ -148,7 +148,7 @@ class DiagonalSSM(Node):
         y = terms.sum(axis=2) + shift(d.values * u, d_shift) + integers(self.bias)
         return at.saturate(y, out.bits)
 
-    def evaluate(self, operands: list[Reals]) -> Evaluated:
+    def evaluate(self, operands: list[Reals], state: Carried | None = None) -> Evaluated:
         """Run the recurrence; the peaks of ``state`` are its largest moduli ``(C, N)``."""
         u = added(operands)
         a, b, c, drive = (
@@ -158,9 +158,12 @@ class DiagonalSSM(Node):
                 (self.c_re, self.c_im), (self.drive_re, self.drive_im),
             )
         )  # fmt: skip
-        x, y, peaks = np.zeros((len(u), *a.shape), complex), np.empty_like(u), np.zeros(a.shape)
+        before, y, peaks = self.before(len(u), state), np.empty_like(u), np.zeros(a.shape)
+        x = before["re"] + 1j * before["im"]
         for t in range(u.shape[1]):
             x = a * x + b * u[:, t, :, None] + drive
             peaks = np.maximum(peaks, np.abs(x).max(axis=0))
             y[:, t] = 2 * (c * x).real.sum(axis=2)
+        if state is not None:
+            state |= {"re": x.real, "im": x.imag}
         return Evaluated(y + reals(self.d) * u + reals(self.bias), {"state": peaks})

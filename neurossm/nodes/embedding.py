@@ -8,7 +8,7 @@ import numpy as np
 
 from neurossm.nodes.node import Array, Meets, Node, Role, integers, node, reals
 from neurossm.nodes.parameter import parameter
-from neurossm.nodes.step import Evaluated, Integers, Reals, Step
+from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step
 
 
 @node
@@ -61,6 +61,6 @@ class Embedding(Node):
         at.count(syn_ops=tokens.size * self.out_channels)
         return integers(self.table)[tokens[:, 0]]
 
-    def evaluate(self, operands: list[Reals]) -> Evaluated:
+    def evaluate(self, operands: list[Reals], state: Carried | None = None) -> Evaluated:
         """Look up the rows; tokens are whole, as an `Input` of them has no fraction bits."""
         return Evaluated(reals(self.table)[operands[0][:, :, 0].astype(np.int64)], {})

@@ -20,7 +20,7 @@ from neurossm.nodes.node import (
     reals,
 )
 from neurossm.nodes.parameter import parameter
-from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step, added
 
 
 @node
@@ -140,12 +140,13 @@ class LIF(Node):
         at.count(dendrite_updates=fires.size * len(state))
         return np.asarray(fires, dtype=np.int64)
 
-    def evaluate(self, operands: list[Reals]) -> Evaluated:
+    def evaluate(self, operands: list[Reals], state: Carried | None = None) -> Evaluated:
         """Run the membranes; peaks ``(C,)`` of the ``input``, and of ``state`` before its reset."""
         u = added(operands)
         theta, tau, rho, kappa = (reals(p) for p in (self.theta, self.tau, self.rho, self.kappa))
         sent, peaks = np.empty_like(u), np.zeros(self.in_channels)
-        membrane, trace = np.zeros((2, len(u), self.in_channels))
+        before = self.before(len(u), state)
+        membrane, trace = before["u"], before.get("r", np.zeros_like(before["u"]))
         for t in range(u.shape[1]):
             membrane = tau * membrane + u[:, t]
             peaks = np.maximum(peaks, np.abs(membrane).max(axis=0))
@@ -155,4 +156,6 @@ class LIF(Node):
                 membrane = np.where(fires > 0, 0.0, membrane)
             elif self.reset == "soft":
                 membrane = membrane - theta * fires
+        if state is not None:
+            state |= {"u": membrane, "r": trace} if self.has_trace else {"u": membrane}
         return Evaluated(sent, {"state": peaks, "input": np.abs(u).max(axis=(0, 1))})

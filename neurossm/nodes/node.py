@@ -15,7 +15,7 @@ One module in this package holds one class, found by itself (`neurossm.nodes.NOD
         @property
         def in_channels(self) -> int: ...
         def step(self, at: Step) -> Integers: ...   # the integers, one time step: the specification
-        def evaluate(self, operands: list[Reals]) -> Evaluated: ...   # on real numbers, sequences
+        def evaluate(self, operands, state=None) -> Evaluated: ...   # on real numbers, sequences
 
 ``state_parts`` says what a step remembers; traits (`role`, `meets`, `operands`, `compares`,
 `reads_tokens`, `late`) say what others may want to know, so that nobody has to ask for the type.
@@ -25,9 +25,10 @@ What a node leaves out is refused by name where it is needed.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import Enum
-from typing import ClassVar, TypeVar, dataclass_transform
+from typing import Any, ClassVar, TypeVar, dataclass_transform
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +36,7 @@ from numpy.typing import NDArray
 from neurossm.errors import GraphError
 from neurossm.fixed import Fixed, Quantized
 from neurossm.nodes.parameter import declared, parameter
-from neurossm.nodes.step import Evaluated, Integers, Reals, State, Step
+from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, State, Step
 
 Array = NDArray[np.float64] | Quantized
 T = TypeVar("T")
@@ -49,6 +50,7 @@ class Role(Enum):
     SYNAPSES = "synapses"
     NEURON = "neuron"  # sends graded messages
     SPIKING = "spiking"
+    DELAY = "delay"  # hands on, later: a property of synapses
 
 
 class Meets(Enum):
@@ -159,6 +161,13 @@ class Node(ABC):
         parts = self.state_parts().items()
         return {part: np.zeros((samples, *shape), np.int64) for part, shape in parts}
 
+    def before(self, samples: int, state: Carried | None) -> Carried:
+        """Return what `evaluate` begins with: a copy of the state, or zeros."""
+        if state:
+            return {part: array.copy() for part, array in state.items()}
+        parts = self.state_parts().items()
+        return {part: np.zeros((samples, *shape)) for part, shape in parts}
+
     @property
     def tokens(self) -> int:
         """How many tokens a node takes that reads them; else 0."""
@@ -197,16 +206,29 @@ class Node(ABC):
         self.take(at)
         return sent
 
-    def send(self, state: State) -> Integers:
-        """Return what a late node sends at a time step, ``(B, C)``, before anything arrives."""
+    def send(self, state: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+        """Return what a late node sends at a time step, ``(B, C)``, before anything arrives.
+
+        It says so of integers and of real numbers alike.
+        """
         raise self._refusal("send", "a way to send before anything arrives")
 
     def take(self, at: Step) -> None:
         """Put what arrives at a late node into its state, after it has sent."""
         raise self._refusal("take", "a way to take what arrives after it has sent")
 
-    def evaluate(self, operands: list[Reals]) -> Evaluated:
-        """Return what it sends on real numbers, for what arrives on each edge ``(S, T, C)``."""
+    def evaluate(self, operands: list[Reals], state: Carried | None = None) -> Evaluated:
+        """Return what it sends on real numbers, for what arrives on each edge ``(S, T, C)``.
+
+        Parameters
+        ----------
+        operands
+            What arrives, a part of the sequences or all of it.
+        state
+            What it remembers of the steps before, as `state_parts` names it, in real numbers
+            ``(S, ...)``; empty at the start. The new arrays are put in their place. None: the
+            sequences begin here, and nobody asks how they end.
+        """
         raise self._refusal("evaluate", "a float meaning")
 
     def _refusal(self, method: str, expected: str) -> GraphError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from neurossm.nodes.node import Meets, Node, Role, check_channels, node
-from neurossm.nodes.step import Evaluated, Integers, Reals, Step
+from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step
 
 
 @node
@@ -36,6 +36,6 @@ class Output(Node):
         """Return what came."""
         return at.operands[0]
 
-    def evaluate(self, operands: list[Reals]) -> Evaluated:
+    def evaluate(self, operands: list[Reals], state: Carried | None = None) -> Evaluated:
         """Return what came."""
         return Evaluated(operands[0], {})

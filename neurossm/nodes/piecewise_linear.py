@@ -19,7 +19,7 @@ from neurossm.nodes.node import (
     reals,
 )
 from neurossm.nodes.parameter import parameter
-from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step, added
 
 
 @node
@@ -81,7 +81,7 @@ class PiecewiseLinear(Node):
         right = int(slopes.frac) + at.frac - out.frac
         return at.saturate(shift(product, right) + integers(self.offsets)[segment], out.bits)
 
-    def evaluate(self, operands: list[Reals]) -> Evaluated:
+    def evaluate(self, operands: list[Reals], state: Carried | None = None) -> Evaluated:
         """Find the segment, multiply, add."""
         u = added(operands)
         segment = np.searchsorted(reals(self.knots), u, side="right")

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from neurossm.fixed import shift
 from neurossm.nodes.node import Meets, Node, check_channels, format_of, node
-from neurossm.nodes.step import Evaluated, Integers, Reals, Step
+from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step
 
 
 @node
@@ -37,6 +37,6 @@ class Product(Node):
         frac = at.formats[0].frac + at.formats[1].frac
         return at.saturate(shift(left * right, frac - out.frac), out.bits)
 
-    def evaluate(self, operands: list[Reals]) -> Evaluated:
+    def evaluate(self, operands: list[Reals], state: Carried | None = None) -> Evaluated:
         """Multiply the operands."""
         return Evaluated(operands[0] * operands[1], {})

@@ -15,6 +15,7 @@ from neurossm.fixed import MESSAGE_BITS, Fixed, saturate
 Integers = NDArray[np.int64]
 Reals = NDArray[np.float64]
 State = dict[str, Integers]
+Carried = dict[str, Reals]  # a state on real numbers
 
 
 @dataclass

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from neurossm.fixed import shift
 from neurossm.nodes.node import Meets, Node, check_channels, format_of, node
-from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added, sum_of
+from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step, added, sum_of
 
 
 @node
@@ -40,6 +40,6 @@ class Sum(Node):
         at.count(dendrite_updates=aligned[0].size)
         return at.saturate(sum_of(aligned), out.bits)
 
-    def evaluate(self, operands: list[Reals]) -> Evaluated:
+    def evaluate(self, operands: list[Reals], state: Carried | None = None) -> Evaluated:
         """Add the operands."""
         return Evaluated(added(operands), {})

@@ -10,7 +10,7 @@ from neurossm.errors import GraphError
 from neurossm.fixed import Fixed
 from neurossm.nodes.node import Array, Node, Role, check_spikes, integers, mantissas, node, reals
 from neurossm.nodes.parameter import parameter
-from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step, added
 
 
 @node
@@ -53,7 +53,7 @@ class TernaryThreshold(Node):
         up, down = u >= delta, u <= -delta
         return np.asarray(np.where(up, 1, np.where(down, -1, 0)), dtype=np.int64)
 
-    def evaluate(self, operands: list[Reals]) -> Evaluated:
+    def evaluate(self, operands: list[Reals], state: Carried | None = None) -> Evaluated:
         """Compare with both signs."""
         u = added(operands)
         return Evaluated(np.asarray(np.sign(u) * (np.abs(u) >= reals(self.delta))), {})

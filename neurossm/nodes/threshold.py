@@ -9,7 +9,7 @@ import numpy as np
 from neurossm.fixed import Fixed
 from neurossm.nodes.node import Array, Node, Role, check_spikes, integers, node, reals
 from neurossm.nodes.parameter import parameter
-from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step, added
 
 
 @node
@@ -44,6 +44,6 @@ class Threshold(Node):
         at.count(dendrite_updates=at.operands[0].size)
         return np.asarray(at.u >= integers(self.theta), dtype=np.int64)
 
-    def evaluate(self, operands: list[Reals]) -> Evaluated:
+    def evaluate(self, operands: list[Reals], state: Carried | None = None) -> Evaluated:
         """Compare."""
         return Evaluated((added(operands) >= reals(self.theta)).astype(np.float64), {})

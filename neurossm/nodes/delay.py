@@ -1,0 +1,100 @@
+"""Messages that arrive some steps later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.errors import GraphError
+from neurossm.fixed import shift
+from neurossm.nodes.node import Meets, Node, Role, check_channels, format_of, node
+from neurossm.nodes.step import Carried, Evaluated, Reals, Step
+
+
+@node
+class Delay(Node):
+    """Delay: ``y_t = u_{t-n}``, and 0 before the start, shape ``(C,)``.
+
+    What it sends at a step does not depend on what arrives at that step, so edges may form a cycle
+    through it: recurrent synapses are ``LIF -> Delay -> Affine -> LIF``.
+
+    Integer: ``y_t = sat(tz(u_{t-n}, u.frac - out.frac))``. Both formats are the same, and then it
+    is exact, but for a Delay that hands graded messages back in a cycle.
+
+    On Loihi 2 this is the delay of synapses, of at most 63 steps; in NIR it is a ``Delay``.
+
+    Parameters
+    ----------
+    channels
+        C.
+    steps
+        n, whole numbers from 1 to 63: ``(C,)``, or one for all channels.
+    """
+
+    channels: int
+    steps: NDArray[np.int64]
+
+    role: ClassVar[Role] = Role.DELAY
+    meets: ClassVar[Meets] = Meets.ONE
+    operands: ClassVar[int] = 1
+    late: ClassVar[bool] = True
+    longest: ClassVar[int] = 63
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_channels(self, self.channels)
+        given = np.asarray(self.steps)
+        fits = given.dtype.kind in "iuf" and given.shape in ((), (1,), (self.channels,))
+        if not fits or not np.all((given >= 1) & (given <= self.longest) & (given % 1 == 0)):
+            expected = f"whole numbers from 1 to {self.longest}, one or {self.channels}"
+            got = f"{given.min():g} to {given.max():g}" if fits else f"shape {given.shape}"
+            raise GraphError("Delay.steps", expected=expected, got=got)
+        steps = np.broadcast_to(given, (self.channels,)).astype(np.int64)
+        steps.setflags(write=False)
+        object.__setattr__(self, "steps", steps)
+
+    @property
+    def in_channels(self) -> int:
+        """C."""
+        return self.channels
+
+    @property
+    def updates(self) -> int:
+        """None: it is a property of synapses."""
+        return 0
+
+    def state_parts(self) -> dict[str, tuple[int, ...]]:
+        """Return what waits: row k is sent k steps later, rows from n on are 0."""
+        return {"waiting": (int(self.steps.max()), self.channels)}
+
+    def send(self, state: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+        """Return the messages that have waited long enough."""
+        sent: NDArray[Any] = state["waiting"][:, 0]
+        return sent
+
+    def take(self, at: Step) -> None:
+        """Let the others move up, and put what arrives behind them."""
+        (u,), out, waiting = at.operands, format_of(self), at.state["waiting"]
+        if at.formats[0] != out:
+            u = at.saturate(shift(u, at.frac - out.frac), out.bits)
+        moved = np.zeros_like(waiting)
+        moved[:, :-1] = waiting[:, 1:]
+        moved[:, self.steps - 1, np.arange(self.channels)] = u
+        at.state["waiting"] = moved
+
+    def evaluate(self, operands: list[Reals], state: Carried | None = None) -> Evaluated:
+        """Return the sequences moved by the delay of each channel."""
+        (u,) = operands
+        waiting = self.before(len(u), state)["waiting"]
+        sent, left = np.empty_like(u), np.zeros_like(waiting)
+        for n in np.unique(self.steps):
+            here = self.steps == n
+            all_of_them = np.concatenate([waiting[:, :n, here], u[:, :, here]], axis=1)
+            sent[:, :, here] = all_of_them[:, : u.shape[1]]
+            left[:, :n, here] = all_of_them[:, u.shape[1] :]
+        if state is not None:
+            state["waiting"] = left
+        return Evaluated(sent, {})
