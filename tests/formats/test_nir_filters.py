@@ -6,11 +6,11 @@ import h5py
 import nir
 import numpy as np
 import pytest
+from neurossm_converters.formats.nir.chunks import Budget
 
 from neurossm.errors import FormatError
 from neurossm_converters.formats import nir as neurossm_nir
 from neurossm_converters.formats.nir import Reading
-from neurossm_converters.formats.nir.chunks import Budget
 
 PACKED = {
     "lzf": dict(compression="lzf"),
