@@ -83,6 +83,12 @@ def read_tree(path: Path, kind: str, skip: tuple[str, ...] = ()) -> dict[str, Me
     return _group(header["group"], iter(arrays))
 
 
+def start() -> None:
+    """Start the process that reads, if none is running: the first file waits less."""
+    with _LOCK:
+        _READER.running()
+
+
 class _Reader:
     """The child process, started when it is first needed."""
 
@@ -92,7 +98,7 @@ class _Reader:
     def ask(self, path: Path, kind: str, skip: tuple[str, ...]) -> Answer:
         """Return the child's answer; `FormatError` where it gives none."""
         seconds = SECONDS + path.stat().st_size / BYTES_A_SECOND
-        process, late = self._running(), threading.Event()
+        process, late = self.running(), threading.Event()
 
         def end() -> None:
             late.set()
@@ -125,7 +131,8 @@ class _Reader:
                     pipe.close()
             self._process = None
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def running(self) -> subprocess.Popen[bytes]:
+        """Return the child, a new one where there is none."""
         if self._process is None or self._process.poll() is not None:
             self.close()
             self._process = subprocess.Popen(
