@@ -14,7 +14,7 @@ from neurossm.engine import run
 from neurossm.errors import GraphError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
-from neurossm.nodes import LIF, Affine, DiagonalSSM, Sum, Threshold
+from neurossm.nodes import LIF, Affine, Delay, DiagonalSSM, Sum, Threshold
 from neurossm_converters.formats import nir as neurossm_nir
 from neurossm_converters.formats.nir import Reading
 from neurossm_converters.formats.nir.rates import least
@@ -195,14 +195,40 @@ def test_a_flatten_passes_values_on_in_their_order():
     np.testing.assert_array_equal(outputs(found, inputs)[0], [0 + 3 + 4, 6 + 9 + 10])
 
 
-def test_a_delay_of_nothing_passes_and_any_other_is_refused():
-    def delayed(delay: float) -> nir.NIRGraph:
-        return network({"d": nir.Delay(np.array([0, delay, 0])), "w": synapses(3, 3, 1)},
-                       "in > d", "d > w", "w > out")  # fmt: skip
+def delayed(*delays: float) -> nir.NIRGraph:
+    return network({"d": nir.Delay(np.array(delays)), "w": synapses(3, 3, 1)},
+                   "in > d", "d > w", "w > out")  # fmt: skip
 
-    assert set(imported(delayed(0)).nodes) == {"in", "w", "out"}
-    with pytest.raises(GraphError, match=r"NIR node 'd' \(Delay\): expected no delay, got up to 2"):
-        imported(delayed(2))
+
+def test_delays_become_steps_and_none_at_all_nothing():
+    assert set(imported(delayed(0, 0, 0)).nodes) == {"in", "w", "out"}
+    # milliseconds, and a step of 1 ms
+    node = imported(delayed(2, 1, 63), dt=1e-3).nodes["d"]
+    assert isinstance(node, Delay) and node.steps.tolist() == [2, 1, 63]
+    assert imported(delayed(2, 1, 6), dt=0.5e-3).nodes["d"].steps.tolist() == [4, 2, 12]
+
+
+def test_a_long_delay_is_several_behind_each_other():
+    graph = imported(delayed(150, 64, 3), dt=1e-3)
+    parts = [graph.nodes[name].steps for name in ("d", "d.after1", "d.after2")]
+    assert {("in", "d"), ("d", "d.after1"), ("d.after1", "d.after2"), ("d.after2", "w")} <= set(
+        graph.edges
+    )
+    assert sum(parts).tolist() == [150, 64, 3] and max(map(max, parts)) <= 63
+
+
+@pytest.mark.parametrize(
+    ("delays", "message"),
+    [
+        ((0.0, 2.0, 0.0), r"'d' \(Delay\): expected delays of at least a step in each channel"),
+        ((1.0, 1.5, 1.0), "expected delays of whole steps .* got 1.5 steps; choose --dt"),
+        ((1.0, -2.0, 1.0), "expected delays of whole steps .* got"),
+        ((100.0, 1.0, 1.0), "at most 63 where one has none, got 1 to 100 steps"),
+    ],
+)
+def test_a_delay_that_is_no_number_of_steps_is_refused(delays, message):
+    with pytest.raises(GraphError, match=message):
+        imported(delayed(*delays), dt=1e-3)
 
 
 # -- steps -----------------------------------------------------------------------

@@ -12,7 +12,8 @@
 cycle of `LI`       `DiagonalSSM`, see `neurossm_converters.formats.nir.recurrence`
 converging edges    `Sum` (``NAME.sum``), except of spikes
 `Flatten`           nothing: signals are flat here
-`Delay`             nothing, where it is 0
+`Delay`             `Delay`; nothing where it is 0, several behind each other where it is long
+feedback            `Delay` of a step (``NAME.before``), see ``delays.py``
 sub-graph           its nodes, named ``GRAPH.NODE``
 ==================  ================================================================================
 """
@@ -23,7 +24,6 @@ import itertools
 from collections.abc import Callable
 from dataclasses import replace
 
-import networkx as nx
 import numpy as np
 
 from neurossm.errors import GraphError, NeurossmError
@@ -31,6 +31,13 @@ from neurossm.fixed import Fixed
 from neurossm.graph import Edge, Graph
 from neurossm.nodes import Affine, DiagonalSSM, Input, Node, Output, Sum, Threshold
 from neurossm_converters.formats.nir.convention import Real
+from neurossm_converters.formats.nir.delays import (
+    BEFORE,
+    before,
+    delay,
+    delay_feedback,
+    visiting_order,
+)
 from neurossm_converters.formats.nir.document import Part
 from neurossm_converters.formats.nir.leaky import (
     Chain,
@@ -62,6 +69,7 @@ FIELDS: dict[str, frozenset[str]] = {
     "Flatten": frozenset({"input_type", "start_dim", "end_dim"}),
     "Delay": frozenset({"delay"}),
     JUNCTION: frozenset({"shape"}),
+    BEFORE: frozenset(),
 }
 NO_CONVOLUTION = "neurossm has no convolution or pooling; write it as the Linear that it is"
 REMEDIES = {
@@ -85,12 +93,11 @@ def translate(document: Part, setting: Setting) -> Graph:
     net = flatten(document)
     _check_classes(net)
     check_names(net, setting)
+    delay_feedback(net)
     recognize(net, setting.steps)
-    order = nx.DiGraph(net.edges)
-    order.add_nodes_from(net.parts)
     chains: dict[str, Chain] = {}
     channels = diagonals = 0
-    for name in nx.topological_sort(order):
+    for name in visiting_order(net):
         chains[name] = _chain(net, name, setting, chains)
         width = chains[name][0][1].out_channels
         channels += width
@@ -143,10 +150,11 @@ def _chain(net: Net, name: str, setting: Setting, chains: dict[str, Chain]) -> C
         return [("", Input(channels=_size(part, where), out=setting.input))]
     if not sources:
         raise GraphError(where, expected="an edge into it", got="none")
-    widths = {source: chains[source][-1][1].out_channels for source in sources}
+    # what feeds back is not there yet; the graph holds its channels against these
+    widths = {s: chains[s][-1][1].out_channels for s in sources if s in chains}
     if len(set(widths.values())) > 1:
         raise GraphError(where, expected="edges of one width to add", got=str(widths))
-    channels = widths[sources[0]]
+    channels = next(iter(widths.values()))
     here = Here(
         part, name, where, channels, setting.steps, setting.resets.get(name, setting.reset),
         setting.compares.get(name, setting.compare), setting.length,
@@ -167,7 +175,7 @@ def _chain(net: Net, name: str, setting: Setting, chains: dict[str, Chain]) -> C
         raise GraphError(
             where,
             expected=f"{chain[0][1].in_channels} channels",
-            got=f"{channels} from {sources[0]!r}",
+            got=f"{channels} from {next(iter(widths))!r}",
             remedy="a batch dimension does not belong into a NIR file",
         )
     return chain
@@ -176,7 +184,7 @@ def _chain(net: Net, name: str, setting: Setting, chains: dict[str, Chain]) -> C
 def _lead(net: Net, name: str, lead: Real, chains: dict[str, Chain]) -> bool:
     """Add a constant to what arrives at a part, in a node that feeds nothing else."""
     for source in net.sources(name):
-        suffix, node = chains[source][-1]
+        suffix, node = chains.get(source, [("", None)])[-1]
         if isinstance(node, Affine | DiagonalSSM) and net.targets(source) == [name]:
             chains[source][-1] = (suffix, replace(node, bias=np.asarray(node.bias) + lead))
             return True
@@ -247,7 +255,8 @@ TRANSLATORS: dict[str, Callable[[Here], Chain]] = {
     "Output": _output,
     JUNCTION: _junction,
     "Flatten": _junction,
-    "Delay": _junction,
+    "Delay": delay,
+    BEFORE: before,
     "Linear": _synapses,
     "Affine": _synapses,
     "Scale": _scale,

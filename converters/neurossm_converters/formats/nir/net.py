@@ -14,6 +14,7 @@ from neurossm.nodes import Node
 from neurossm_converters.formats.nir.document import MAX_NESTING, Part
 
 JUNCTION = "junction"  # an Input or Output of a sub-graph
+DELAYS = ("Delay",)
 SEPARATOR = "."
 MAX_EDGES = 100_000
 
@@ -60,6 +61,12 @@ class Net:
             raise GraphError("NIR graph", expected=f"at most {MAX_EDGES} edges", got="more")
         self._out.setdefault(source, {})[target] = None
         self._into.setdefault(target, {})[source] = None
+
+    def separate(self, source: str, target: str) -> None:
+        """Take an edge out."""
+        del self._out[source][target]
+        del self._into[target][source]
+        self._count -= 1
 
     def remove(self, name: str) -> None:
         """Take a part and its edges out."""
@@ -165,17 +172,10 @@ def _passes_on(net: Net, name: str) -> bool:
     part = net.parts[name]
     if not isinstance(part, Part):
         return False
-    if part.kind == "Delay":
-        delay = part.numbers("delay", net.where(name))
-        if np.any(delay != 0):
-            raise GraphError(
-                net.where(name),
-                expected="no delay",
-                got=f"up to {np.abs(delay).max():g}",
-                remedy="neurossm has no node that delays; remove it, and train without",
-            )
+    if part.kind in DELAYS:
+        return not np.any(part.numbers("delay", net.where(name)))
     # all signals are flat here, in C order: flattening leaves them as they are
-    return part.kind in (JUNCTION, "Flatten", "Delay")
+    return part.kind in (JUNCTION, "Flatten")
 
 
 def _bridge(net: Net, name: str) -> None:

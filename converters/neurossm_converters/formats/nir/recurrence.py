@@ -1,7 +1,7 @@
 """Cycles in a NIR graph: two `LI` that rotate into each other are a `DiagonalSSM`.
 
-Anything else that feeds back is refused. What is recognized, by its structure and whatever the
-nodes are called::
+Feedback through a delay is none of them; anything else that feeds back is refused. What is
+recognized, by its structure and whatever the nodes are called::
 
     sources -> B_re -> x_re -> C_re -> targets        B: Linear or Affine, one channel a mode
     sources -> B_im -> x_im -> C_im -> targets        C: Linear or Affine, one channel a mode
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from neurossm.errors import GraphError
 from neurossm.nodes import DiagonalSSM
 from neurossm_converters.formats.nir.convention import Convention
+from neurossm_converters.formats.nir.delays import open_net
 from neurossm_converters.formats.nir.document import Part
 from neurossm_converters.formats.nir.leaky import spread
 from neurossm_converters.formats.nir.net import SEPARATOR, Net
@@ -39,7 +40,7 @@ def recognize(net: Net, steps: Convention) -> None:
         For a cycle that is none, with the nodes on it.
     """
     position = {name: index for index, name in enumerate(net.parts)}
-    for component in list(nx.strongly_connected_components(nx.DiGraph(net.edges))):
+    for component in list(nx.strongly_connected_components(open_net(net))):
         cycle = sorted(component, key=position.__getitem__)
         if len(cycle) > 1:
             _replace(net, cycle, steps)
@@ -210,12 +211,9 @@ def _name(net: Net, integrators: list[str]) -> str:
 
 
 def _refusal(net: Net, cycle: list[str], got: str) -> GraphError:
-    spikes = any(net.kind(name) in ("LIF", "CubaLIF", "IF", "Threshold") for name in cycle)
     return GraphError(
         f"NIR cycle through {', '.join(repr(name) for name in cycle[:8])}",
         expected=EXPECTED,
         got=got,
-        remedy="neurossm has no feedback from spikes; train without recurrent synapses"
-        if spikes
-        else "make it that form, or feed-forward",
+        remedy="make it that form, or put a Delay of at least a step into it",
     )

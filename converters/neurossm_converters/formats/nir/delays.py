@@ -1,0 +1,92 @@
+"""Delays in a NIR graph: those that it says, and the step that feedback from spikes takes.
+
+A NIR graph is continuous in time and may feed spikes back at once. The tools that run such a graph
+in steps (snnTorch's ``RLeaky``, Norse's recurrent cells, sinabs) give a neuron the spikes of the
+step before. So an edge back from spikes, in a cycle that no ``Delay`` of the file opens, gets one
+step: a part of its own, named ``NEURON.before``.
+"""
+
+from __future__ import annotations
+
+import networkx as nx
+import numpy as np
+
+from neurossm.errors import GraphError
+from neurossm.nodes import Delay
+from neurossm_converters.formats.nir.document import Part
+from neurossm_converters.formats.nir.leaky import Chain, Here
+from neurossm_converters.formats.nir.net import DELAYS, Net
+
+SPIKING = ("LIF", "CubaLIF", "IF", "Threshold")
+BEFORE = "before"  # the kind of a part that holds spikes for a step
+WHOLE = 1e-4  # delays are float32, and steps not always a power of two
+
+
+def delay_feedback(net: Net) -> None:
+    """Put a step into each edge back from spikes, where nothing else opens the cycle."""
+    for component in list(nx.strongly_connected_components(open_net(net))):
+        for name in sorted(component):
+            back = [target for target in net.targets(name) if target in component]
+            if net.kind(name) not in SPIKING or not back:
+                continue
+            held = f"{name}.{BEFORE}"
+            if held in net.parts:
+                raise GraphError(f"NIR node {held!r}", expected="a name of its own", got="it twice")
+            net.parts[held] = Part(BEFORE)
+            for target in back:
+                net.separate(name, target)
+                net.join(held, target)
+            net.join(name, held)
+
+
+def open_net(net: Net) -> nx.DiGraph:
+    """Return the edges without those into delays: what is left of cycles has no time in it."""
+    edges = [edge for edge in net.edges if net.kind(edge[1]) not in (*DELAYS, BEFORE)]
+    found = nx.DiGraph(edges)
+    found.add_nodes_from(net.parts)
+    return found
+
+
+def visiting_order(net: Net) -> list[str]:
+    """Return the parts so that each comes after one that feeds it, where any path leads to it.
+
+    Without cycles each comes after all that feed it.
+    """
+    first = [name for name in net.parts if net.kind(name) == "Input"]
+    graph, found = nx.DiGraph(net.edges), []
+    graph.add_nodes_from(net.parts)
+    seen: set[str] = set()
+    for start in (*first, *net.parts):
+        if start not in seen:
+            visited = [n for n in nx.dfs_postorder_nodes(graph, start) if n not in seen]
+            seen.update(visited)
+            found.append(visited)
+    return [name for visited in reversed(found) for name in reversed(visited)]
+
+
+def delay(here: Here) -> Chain:
+    """Return a delay in whole steps; one of more than a node may have as several."""
+    steps = here.values("delay") / here.steps.step
+    whole = np.rint(steps)
+    if np.any(np.abs(steps - whole) > WHOLE * np.maximum(whole, 1)) or np.any(whole < 0):
+        odd = steps[np.argmax(np.abs(steps - whole))]
+        raise GraphError(
+            here.where, expected=f"delays of whole steps of {here.steps.step:g} {here.steps.unit}",
+            got=f"{odd:g} steps", remedy="choose --dt so that the delays are multiples of it",
+        )  # fmt: skip
+    count = max(1, int(-(-whole.max() // Delay.longest)))
+    if whole.min() < count:
+        got = f"{whole.min():g} to {whole.max():g} steps"
+        raise GraphError(here.where, expected="delays of at least a step in each channel, and of at"
+                         f" most {Delay.longest} where one has none", got=got)  # fmt: skip
+    parts = [whole // count + (place < whole % count) for place in range(count)]
+    names = ["", *(f"after{place}" for place in range(1, count))]
+    return [
+        (name, Delay(channels=here.channels, steps=part.astype(np.int64)))
+        for name, part in zip(names, parts, strict=True)
+    ]
+
+
+def before(here: Here) -> Chain:
+    """Return the step that feedback from spikes takes."""
+    return [("", Delay(channels=here.channels, steps=np.ones(1, np.int64)))]
