@@ -77,10 +77,6 @@ def with_edges(graph: nir.NIRGraph, *edges: tuple[str, str]) -> nir.NIRGraph:
     return graph
 
 
-def recurrent() -> nir.NIRGraph:
-    return with_edges(chain(lif(), nir.Linear(np.eye(3))), ("b", "a"))
-
-
 def looped() -> nir.NIRGraph:
     return with_edges(chain(nir.Scale(ONES)), ("a", "a"))
 
@@ -116,8 +112,9 @@ REFUSED: dict[str, tuple[nir.NIRGraph, str]] = {
         conv(),
         r"NIR node 'c' \(Conv2d\); NIR node 'p' \(SumPool2d\); neurossm has no convolution",
     ),
-    "feedback from spikes": (
-        recurrent(), r"cycle through 'a', 'b': .* got 'a' \(LIF\), 'b' \(Linear\); neurossm has no",
+    "feedback that takes no time": (
+        with_edges(chain(nir.Scale(ONES), nir.Linear(np.eye(3))), ("b", "a")),
+        r"cycle through 'a', 'b': .* got 'a' \(Scale\), 'b' \(Linear\); .* put a Delay of at least",
     ),
     "a loop": (looped(), r"cycle through 'a': .*an edge from a node to itself; make it that form"),
     "an edge to no node": (

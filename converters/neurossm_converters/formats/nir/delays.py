@@ -80,7 +80,7 @@ def delay(here: Here) -> Chain:
         raise GraphError(here.where, expected="delays of at least a step in each channel, and of at"
                          f" most {Delay.longest} where one has none", got=got)  # fmt: skip
     parts = [whole // count + (place < whole % count) for place in range(count)]
-    names = ["", *(f"after{place}" for place in range(1, count))]
+    names = [*(f"part{place}" for place in range(1, count)), ""]  # the last one is read from
     return [
         (name, Delay(channels=here.channels, steps=part.astype(np.int64)))
         for name, part in zip(names, parts, strict=True)
