@@ -15,6 +15,9 @@ must show that they cannot occur:
   sum of the weights of one sign into one neuron, and ``|u| <= 64 A * 4096 / iDecay`` for ever.
 - ``u + 64 bias`` is saturated here before v is added, so it must stay within 24 bits too.
 
+Recurrent weights of a layer (``dense_rec``) are synapses like the others, and give it the spikes of
+its own step before: a `Delay` of one step stands in front of them.
+
 A message, a state and a voltage have 6 fraction bits: in the units of weights, bias and vThMant.
 
 Sources: lava-dl 0.6.0, ``netx/hdf5.py`` and ``netx/utils.py`` (BSD-3-Clause); lava-nc 0.10.0,
@@ -23,7 +26,8 @@ Sources: lava-dl 0.6.0, ``netx/hdf5.py`` and ``netx/utils.py`` (BSD-3-Clause); l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +42,8 @@ from neurossm.fixed import (
     Quantized,
     symmetric_limit,
 )
-from neurossm.nodes import LIF, Accumulate, Affine, DiagonalSSM, Node
+from neurossm.graph import Edge
+from neurossm.nodes import LIF, Accumulate, Affine, Delay, DiagonalSSM, Node
 from neurossm_converters.formats.netx.file import Layer
 
 UNIT_FRAC = 6  # Lava shifts what arrives, biases and thresholds left by 6
@@ -51,7 +56,6 @@ WIDE = Fixed(STATE_BITS, UNIT_FRAC)
 LAYER_REASONS = {
     "conv": "neurossm has no convolution",
     "convT": "neurossm has no convolution",
-    "dense_rec": "it feeds itself, and graphs have no cycles",
     "dense_comp": "its weights are complex",
     "pool": "netx itself does not run it",
     "unpool": "netx itself does not run it",
@@ -65,6 +69,7 @@ NEURON_REASONS = {
     "RF_IZHIKEVICH": "resets a resonance, which no node does",
 }
 LAYER_FIELDS = {"type", "shape", "inFeatures", "outFeatures", "weight", "bias", "delay", "neuron"}
+RECURRENT = "dense_rec"
 # of SLAYER's surrogate gradient; netx does not read them either
 TRAINING_FIELDS = {"scaleRho", "tauRho", "theta"}
 # what other values mean is not done by netx, or by no node
@@ -97,20 +102,18 @@ def dense_nodes(layer: Layer, steps: int | None, *, is_last: bool) -> dict[str, 
     FormatError
         If entries are missing or have other shapes or ranges than lava-dl writes.
     """
-    if layer.kind != "dense":
+    if layer.kind not in ("dense", RECURRENT):
         reason = LAYER_REASONS.get(layer.kind, "it is not known")
         raise _refused(layer, f"a dense layer ({reason})", layer.kind)
     if isinstance(layer.fields.get("weight"), Mapping):
         raise _refused(layer, "real weights", "complex ones")
-    _check_fields(layer, LAYER_FIELDS)
+    _check_fields(layer, LAYER_FIELDS | ({"weight_rec"} if layer.kind == RECURRENT else set()))
     if "delay" in layer.fields and np.any(layer.integers("delay")):
-        raise _refused(layer, "no delays (no node has any)", "axonal delays")
-    weight = _weight(layer)
+        reason = "no delays (lava-dl drops the exponent of weights with a delay)"
+        raise _refused(layer, reason, "some")
+    weight, inputs = _weight(layer)
     name, channels = f"layer{layer.index}", weight.shape[0]
-    u = Fixed(STATE_BITS, int(weight.frac))
-    synapses = Affine(
-        weight=weight, bias=Quantized(np.zeros(channels, np.int64), u.frac, STATE_BITS), out=u
-    )
+    synapses = _synapses(weight, slice(inputs))
     # the largest step of u: the weights of one sign into one neuron, when all of them spike
     real = np.ldexp(weight.values.astype(np.float64), -int(weight.frac)).astype(np.int64)
     largest = UNIT * max(
@@ -118,6 +121,8 @@ def dense_nodes(layer: Layer, steps: int | None, *, is_last: bool) -> dict[str, 
     )
     nodes: dict[str, Node] = {f"{name}.synapses": synapses}
     if layer.neuron is None:
+        if layer.kind == RECURRENT:
+            raise _refused(layer, "a neuron in a layer that feeds itself", "none")
         if not is_last:
             raise _refused(layer, "a neuron in every layer but the last", "none")
         nodes[f"{name}.readout"] = _readout(layer, channels, largest, steps)
@@ -125,17 +130,51 @@ def dense_nodes(layer: Layer, steps: int | None, *, is_last: bool) -> dict[str, 
     bias = _bias(layer, channels)
     nodes[f"{name}.current"] = _current(layer, layer.neuron, bias, largest)
     nodes[f"{name}.neuron"] = _neuron(layer.neuron, channels)
+    if layer.kind == RECURRENT:
+        step = np.ones(channels, np.int64)
+        nodes[f"{name}.before"] = Delay(channels=channels, steps=step, out=Fixed.binary())
+        nodes[f"{name}.feedback"] = _synapses(weight, slice(inputs, None))
     return nodes
 
 
-def _weight(layer: Layer) -> Quantized:
-    weight, outs = layer.integers("weight"), layer.channels
+def edges_within(names: Iterable[str]) -> list[Edge]:
+    """Return the edges between the nodes of one layer, whose names end in what they are."""
+    found = {name.rpartition(".")[2]: name for name in names}
+    order = ("synapses", "current", "neuron", "before", "feedback", "current")
+    row = [found[part] for part in order if part in found] if "before" in found else list(names)
+    return list(pairwise(row))
+
+
+def _synapses(weight: Quantized, columns: slice) -> Affine:
+    """Return some of the synapses of a layer; all have one exponent."""
+    frac, channels = int(weight.frac), weight.shape[0]
+    return Affine(
+        weight=Quantized(weight.values[:, columns], frac, WEIGHT_BITS),
+        bias=Quantized(np.zeros(channels, np.int64), frac, STATE_BITS),
+        out=Fixed(STATE_BITS, frac),
+    )
+
+
+def _matrix(layer: Layer, name: str) -> NDArray[np.int64]:
+    weight, outs = layer.integers(name), layer.channels
     if weight.ndim == 1 and weight.size % outs == 0:
         weight = weight.reshape(outs, -1)
     if weight.ndim != 2 or weight.shape[0] != outs or not weight.size:
-        raise FormatError(
-            f"{layer.where} weight", expected=f"shape ({outs}, inputs)", got=f"{weight.shape}"
-        )
+        expected = f"shape ({outs}, inputs)"
+        raise FormatError(f"{layer.where} {name}", expected=expected, got=f"{weight.shape}")
+    return weight
+
+
+def _weight(layer: Layer) -> tuple[Quantized, int]:
+    """Return all weights into a layer, and how many columns of them are those of inputs."""
+    weight = _matrix(layer, "weight")
+    inputs, outs = weight.shape[1], layer.channels
+    if layer.kind == RECURRENT:
+        back = _matrix(layer, "weight_rec")
+        if back.shape != (outs, outs):
+            where, expected = f"{layer.where} weight_rec", f"shape ({outs}, {outs})"
+            raise FormatError(where, expected=expected, got=f"{back.shape}")
+        weight = np.hstack([weight, back])
     low, high = int(weight.min()), int(weight.max())
     if low < 0 >= high and (-low).bit_count() == 1:
         # netx scales -2**k to -256 and Lava, as no weight is positive, clips that to -255
@@ -144,7 +183,7 @@ def _weight(layer: Layer) -> Quantized:
     for frac in (0, -1):
         unit = 2**-frac
         if max(-low, high) <= limit * unit and not np.any(weight % unit):
-            return Quantized((weight / unit).astype(np.int64), frac, WEIGHT_BITS)
+            return Quantized((weight / unit).astype(np.int64), frac, WEIGHT_BITS), inputs
     got = f"{low} to {high}" + (", some odd" if np.any(weight % 2) else "")
     raise _refused(layer, f"weights within +-{limit}, or even ones within +-{2 * limit}", got)
 

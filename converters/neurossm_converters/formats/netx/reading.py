@@ -8,6 +8,8 @@ what lava-dl 0.6.0 runs on lava-nc 0.10.0. What each layer becomes:
 ``flatten``                 nothing; the order of channels is that in which the next weights stand
 ``dense``, CUBA or LOIHI    ``layerN.synapses`` (`Affine`), ``layerN.current`` (`DiagonalSSM`, one
                             real pole), ``layerN.neuron`` (`LIF`, hard reset)
+``dense_rec``               the same, and from ``layerN.neuron`` back to ``layerN.current``
+                            ``layerN.before`` (`Delay` of a step), ``layerN.feedback`` (`Affine`)
 ``dense`` without neuron    ``layerN.synapses``, ``layerN.readout`` (`Accumulate`): the integers of
                             the voltage that netx's neuron without leak accumulates
 ==========================  ======================================================================
@@ -23,7 +25,6 @@ just as its first input arrives, and from there on the two agree.
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 
 import h5py
@@ -33,7 +34,7 @@ from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.nodes import Input, Node, Output, format_of
 from neurossm_converters.formats.netx.file import Layer, read_network
-from neurossm_converters.formats.netx.layers import check_input, dense_nodes
+from neurossm_converters.formats.netx.layers import check_input, dense_nodes, edges_within
 
 SILENT = ("input", "flatten")
 
@@ -89,7 +90,7 @@ def read(
             got="others, or none",
         )
     chosen = network.layers[skip_layers:last]
-    nodes = _nodes(chosen, network.steps if steps is None else steps)
+    nodes, edges = _nodes(chosen, network.steps if steps is None else steps)
     meta: dict[str, str | int | float] = {
         "source": "netx",
         "netx_layers": f"{skip_layers} to {last - 1}",
@@ -97,14 +98,16 @@ def read(
     if network.steps is not None:
         meta["netx_tSample"] = network.steps
     try:
-        return Graph(nodes, tuple(pairwise(nodes)), dt, meta)
+        return Graph(nodes, tuple(edges), dt, meta)
     except GraphError as error:  # layers of a file that do not fit each other
         expected, got, remedy = error.expected, error.got, error.remedy
         where = f"{path}: {error.where}"
         raise GraphError(where, expected=expected, got=got, remedy=remedy) from None
 
 
-def _nodes(layers: tuple[Layer, ...], steps: int | None) -> dict[str, Node]:
+def _nodes(
+    layers: tuple[Layer, ...], steps: int | None
+) -> tuple[dict[str, Node], list[tuple[str, str]]]:
     dense = [layer for layer in layers if layer.kind not in SILENT]
     if not dense:
         raise GraphError(
@@ -114,12 +117,15 @@ def _nodes(layers: tuple[Layer, ...], steps: int | None) -> dict[str, Node]:
         if layer.kind in SILENT:
             check_input(layer, position)
     nodes: dict[str, Node] = {}
+    edges, before = [], "input"
     for layer in dense:
         made = dense_nodes(layer, steps, is_last=layer is dense[-1])
-        first = next(iter(made.values()))
+        first = next(iter(made))
         if not nodes:
-            nodes["input"] = Input(channels=first.in_channels, out=Fixed.binary())
+            nodes["input"] = Input(channels=made[first].in_channels, out=Fixed.binary())
         nodes |= made
-    last = list(nodes.values())[-1]
+        edges += [(before, first), *edges_within(made)]
+        before = next(name for name in made if name.endswith((".neuron", ".readout")))
+    last = nodes[before]
     nodes["output"] = Output(channels=last.out_channels, out=format_of(last))
-    return nodes
+    return nodes, [*edges, (before, "output")]
