@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from neurossm.engine.cores import usable_cores
 from neurossm.engine.fast import SAMPLES_A_TASK, formats_of
 from neurossm.engine.operations import prepare
-from neurossm.engine.reference import initial_state
 from neurossm.graph import Graph
 from neurossm.nodes import DiagonalSSM, quantized
 
@@ -107,7 +106,7 @@ def _kernel(
 
     def work() -> None:
         y = np.empty((samples, steps, channels), np.int32)
-        operation([messages], y, initial_state(node, samples), np.zeros(3, np.int64))
+        operation([messages], y, node.initial_state(samples), np.zeros(3, np.int64))
 
     return float(samples * steps * channels * node.modes), work
 

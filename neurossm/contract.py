@@ -34,6 +34,7 @@ from neurossm.nodes import (
     DiagonalSSM,
     Embedding,
     Input,
+    Meets,
     Node,
     Output,
     PiecewiseLinear,
@@ -131,7 +132,7 @@ def _entry(node: Node, arriving: list[Fixed]) -> Iterator[Finding]:
         yield "graded messages from a node that computes", str(node.out)
     largest = sum(fmt.high for fmt in arriving)
     # an Affine sums synapses, not messages, and has a bound of its own
-    adds = not node.separate_operands and not isinstance(node, Affine)
+    adds = node.meets in (Meets.ADD, Meets.ONE)
     if adds and largest > symmetric_limit(ACCUMULATOR_BITS):
         yield f"edges whose sum stays within {ACCUMULATOR_BITS} bits", f"up to {largest}"
 

@@ -19,12 +19,11 @@ from neurossm.engine import kernels
 from neurossm.engine.aligned import aligned
 from neurossm.engine.cores import usable_cores
 from neurossm.engine.operations import Operation, prepare
-from neurossm.engine.reference import State, initial_state
 from neurossm.engine.stopping import stopping
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.lengths import Lengths, parts
-from neurossm.nodes import Input, message_frac
+from neurossm.nodes import Role, State
 from neurossm.trace import Counts, Trace
 
 Messages = NDArray[np.int32]
@@ -47,13 +46,13 @@ class Program:
             {
                 name: prepare(graph.nodes[name], formats_of(graph, name), by_channel(graph, name))
                 for name in graph.order
-                if not isinstance(graph.nodes[name], Input)
+                if graph.nodes[name].role is not Role.INPUT
             },
         )
 
     def initial_states(self, samples: int) -> dict[str, State]:
         """Return the states of all nodes before the first step."""
-        return {name: initial_state(self.graph.nodes[name], samples) for name in self.operations}
+        return {name: self.graph.nodes[name].initial_state(samples) for name in self.operations}
 
 
 @dataclass(frozen=True)
@@ -187,7 +186,7 @@ def execute(
 
 def by_channel(graph: Graph, name: str) -> NDArray[np.int64] | None:
     """Return the fraction bits of what arrives at a node where they differ by channel."""
-    frac = message_frac(graph.nodes[graph.sources[name][0]])
+    frac = graph.nodes[graph.sources[name][0]].message_frac
     return None if isinstance(frac, int) else frac
 
 

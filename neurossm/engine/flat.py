@@ -34,6 +34,7 @@ from neurossm.nodes import (
     DiagonalSSM,
     Embedding,
     Input,
+    Meets,
     Node,
     Output,
     PiecewiseLinear,
@@ -204,7 +205,7 @@ class Writer:
         formats = [format_of(source) for source in behind]
         if isinstance(node, Input):
             return self._input(name, node, y)
-        if len(operands) > 1 and not (node.separate_operands or isinstance(node, Affine)):
+        if len(operands) > 1 and node.meets is Meets.ADD:
             operands = [self._added(name, operands)]
         if isinstance(node, Output):  # not that of an input: a refused step may write there
             return self.emit(walk.COPY, name, operands[0], y)

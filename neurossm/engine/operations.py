@@ -23,7 +23,6 @@ from neurossm.engine.parameters import (
     operand_scales,
     product_shift,
 )
-from neurossm.engine.reference import State
 from neurossm.fixed import MESSAGE_BITS, Fixed, symmetric_limit
 from neurossm.nodes import (
     LIF,
@@ -31,10 +30,12 @@ from neurossm.nodes import (
     Affine,
     DiagonalSSM,
     Embedding,
+    Meets,
     Node,
     Output,
     PiecewiseLinear,
     Product,
+    State,
     Sum,
     TernaryThreshold,
     Threshold,
@@ -63,7 +64,7 @@ def prepare(
         operation = _lif(node, formats[0].frac if frac_by_channel is None else frac_by_channel)
     else:
         operation = PREPARE[type(node)](node, formats)
-    if node.separate_operands or isinstance(node, Affine | Output) or len(formats) == 1:
+    if node.meets is not Meets.ADD or len(formats) == 1:
         return operation
 
     limit = symmetric_limit(MESSAGE_BITS)

@@ -17,14 +17,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neurossm.engine import reference
 from neurossm.graph import Graph
-from neurossm.nodes import Node
+from neurossm.nodes import Integers, Step
 from neurossm.trace import Trace
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -142,24 +139,19 @@ def record_operations(
     inputs
         Name of each `Input` to integers ``(B, T, C)``, checked as by `neurossm.engine.run`.
     """
-    names = {id(node): name for name, node in graph.nodes.items()}
     tallies = {name: Tally() for name in graph.nodes}
 
-    def watched(function: reference.StepFunction) -> reference.StepFunction:
-        def step_of(node: Node, step: reference.Step) -> Integers:
-            tally = tallies[names[id(node)]]
-            step.operands = [Recording.of(array, tally) for array in step.operands]
-            for part, array in step.state.items():
-                step.state[part] = Recording.of(array, tally)
-            sent = function(node, step)
-            for part, array in step.state.items():
-                step.state[part] = np.asarray(array)
-            return np.asarray(sent)
+    def watch(name: str, call: reference.Call, step: Step) -> Integers | None:
+        tally = tallies[name]
+        step.operands = [Recording.of(array, tally) for array in step.operands]
+        for part, array in step.state.items():
+            step.state[part] = Recording.of(array, tally)
+        sent = call(step)
+        for part, array in step.state.items():
+            step.state[part] = np.asarray(array)
+        return None if sent is None else np.asarray(sent)
 
-        return step_of
-
-    steps_of = {kind: watched(function) for kind, function in reference.STEPS.items()}
-    trace = reference.run(graph, dict(inputs), tuple(graph.outputs), steps_of=steps_of)
+    trace = reference.run(graph, dict(inputs), tuple(graph.outputs), watch)
     return {name: tally.done for name, tally in tallies.items()}, trace
 
 

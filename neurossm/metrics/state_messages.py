@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.engine.reference import STEPS, Step, initial_state
 from neurossm.fixed import shift
 from neurossm.graph import Graph
-from neurossm.nodes import DiagonalSSM, format_of, quantized
-from neurossm.trace import Counts, Trace
+from neurossm.nodes import DiagonalSSM, Step, format_of, quantized
+from neurossm.trace import Trace
 
 
 def state_messages(graph: Graph, name: str, trace: Trace) -> NDArray[np.int64]:
@@ -31,7 +30,7 @@ def state_messages(graph: Graph, name: str, trace: Trace) -> NDArray[np.int64]:
     assert isinstance(node, DiagonalSSM)
     sources = graph.sources[name]
     formats = [format_of(graph.nodes[source]) for source in sources]
-    state = initial_state(node, trace.samples)
+    state = node.initial_state(trace.samples)
     c_re, c_im = quantized(node.c_re), quantized(node.c_im)
     state_frac = quantized(node.drive_re).frac_by_channel()
     c_shift = c_re.frac_by_channel() + state_frac - 1 - format_of(node).frac
@@ -39,7 +38,7 @@ def state_messages(graph: Graph, name: str, trace: Trace) -> NDArray[np.int64]:
     inside = trace.inside[..., None]
     for t in range(int(trace.ends.max())):
         operands = [np.asarray(trace.values[s][:, t], dtype=np.int64) for s in sources]
-        STEPS[DiagonalSSM](node, Step(operands, formats, state, Counts()))
+        node.step(Step(operands, formats, state))
         part = shift(c_re.values * state["re"], c_shift) - shift(c_im.values * state["im"], c_shift)
         sent += np.count_nonzero(part * inside[:, t], axis=0)
     return sent.ravel()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import numpy as np
 
 from neurossm.errors import GraphError
-from neurossm.nodes.node import (
-    Node,
-    check_channels,
-)
+from neurossm.fixed import shift
+from neurossm.nodes.node import Node, check_channels, format_of, node
+from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class Accumulate(Node):
     """Running sum over time: ``y_t = y_{t-1} + u_t``, shape ``(C,)``.
 
@@ -42,12 +41,23 @@ class Accumulate(Node):
         """C."""
         return self.channels
 
-    @property
-    def states(self) -> int:
-        """The running sums."""
-        return self.channels
+    def state_parts(self) -> dict[str, tuple[int, ...]]:
+        """Return the running sums."""
+        return {"sum": (self.channels,)}
 
     @property
     def is_integer(self) -> bool:
         """True where the widths of message and term are set."""
         return self.out is not None and self.term_bits > 0
+
+    def step(self, at: Step) -> Integers:
+        """Bring the term to the exponent of the sum, add, saturate both."""
+        out = format_of(self)
+        term = at.saturate(shift(at.u, at.frac - out.frac), self.term_bits)
+        total = at.state["sum"] = at.saturate(at.state["sum"] + term, out.bits)
+        at.count(dendrite_updates=total.size)
+        return total
+
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Add up over time."""
+        return Evaluated(np.asarray(np.cumsum(added(operands), axis=1)), {})

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.fixed import Quantized
-from neurossm.nodes.node import Array, Node, format_of
+from neurossm.fixed import Quantized, shift
+from neurossm.nodes.node import (
+    Array,
+    Meets,
+    Node,
+    Role,
+    format_of,
+    integers,
+    node,
+    reals,
+)
+from neurossm.nodes.parameter import parameter
+from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class Affine(Node):
     """Synapses: ``y = W u + b``.
 
@@ -32,10 +42,11 @@ class Affine(Node):
         ``(out,)``; integers with the exponents of the output, one a row where the weight has so.
     """
 
-    weight: Array
-    bias: Array
+    weight: Array = parameter("OI")
+    bias: Array = parameter("O")
 
-    shapes: ClassVar[dict[str, str]] = {"weight": "OI", "bias": "O"}
+    role: ClassVar[Role] = Role.SYNAPSES
+    meets: ClassVar[Meets] = Meets.ACCUMULATE
 
     @property
     def in_channels(self) -> int:
@@ -65,13 +76,47 @@ class Affine(Node):
         alike = np.all((magnitudes == 0) | (magnitudes == largest))
         return bool(alike) and largest.bit_count() <= 1
 
+    @property
+    def message_frac(self) -> int | NDArray[np.int64]:
+        """Fraction bits of what it sends; by channel where the rows have exponents of their own."""
+        frac = self.bias.frac if isinstance(self.bias, Quantized) else 0
+        return format_of(self).frac if isinstance(frac, int) else frac
 
-def message_frac(node: Node) -> int | NDArray[np.int64]:
-    """Return the fraction bits of what an integer node sends: one number, or ``(C,)`` by channel.
+    def step(self, at: Step) -> Integers:
+        """Add up the synapses at which messages arrive, then the bias; saturate."""
+        weight = integers(self.weight)
+        acc = np.zeros_like(at.operands[0], shape=(len(at.operands[0]), self.out_channels))
+        for message, fmt in zip(at.operands, at.formats, strict=True):
+            for channel in range(self.in_channels):
+                # a synapse is there where its weight is not 0, and works where a message arrives
+                synapses = np.flatnonzero(weight[:, channel])
+                here = np.flatnonzero(message[:, channel])
+                column, arriving = weight[synapses, channel], message[here, channel]
+                at.count(syn_ops=len(here) * len(synapses))
+                if fmt.kind == "binary":
+                    acc[here[:, None], synapses] += column
+                elif fmt.kind == "ternary":
+                    acc[here[arriving > 0][:, None], synapses] += column
+                    acc[here[arriving < 0][:, None], synapses] -= column
+                elif self.only_adds:
+                    _add_messages(acc, synapses, column, here, arriving)
+                else:
+                    acc[here[:, None], synapses] += arriving[:, None] * column
+                    at.count(synaptic_multiplies=len(here) * len(synapses))
+        return at.saturate(acc + integers(self.bias), format_of(self).bits)
 
-    By channel behind an `Affine` whose rows have exponents of their own; else ``out.frac``.
-    """
-    if isinstance(node, Affine) and isinstance(node.bias, Quantized):
-        frac = node.bias.frac
-        return format_of(node).frac if isinstance(frac, int) else frac
-    return format_of(node).frac
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Multiply by one matrix, not a stack of small ones: a single call of the BLAS."""
+        u = added(operands)
+        flat = u.reshape(-1, u.shape[-1]) @ reals(self.weight).T + reals(self.bias)
+        return Evaluated(flat.reshape(*u.shape[:-1], -1), {})
+
+
+def _add_messages(
+    acc: Integers, synapses: Integers, column: Integers, here: Integers, messages: Integers
+) -> None:
+    """Add or subtract shifted messages: the weights are -1 and 1 times one power of two."""
+    if len(synapses):
+        moved = shift(messages, 1 - int(np.abs(column[0])).bit_length())[:, None]
+        acc[here[:, None], synapses[column > 0]] += moved
+        acc[here[:, None], synapses[column < 0]] -= moved

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from neurossm.nodes.node import Array, Node, node, reals
+from neurossm.nodes.parameter import parameter
+from neurossm.nodes.step import Evaluated, Reals, added
 
-from neurossm.nodes.node import Array, Node
 
-
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class BatchNorm(Node):
     """Normalization by running statistics: ``y = gain u + offset`` in each channel.
 
@@ -20,12 +19,14 @@ class BatchNorm(Node):
         ``(C,)``: ``gamma / sqrt(var + eps)`` and ``beta - mean * gain``.
     """
 
-    gain: Array
-    offset: Array
-
-    shapes: ClassVar[dict[str, str]] = {"gain": "C", "offset": "C"}
+    gain: Array = parameter("C")
+    offset: Array = parameter("C")
 
     @property
     def in_channels(self) -> int:
         """C."""
         return self.gain.shape[0]
+
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Scale and shift."""
+        return Evaluated(added(operands) * reals(self.gain) + reals(self.offset), {})

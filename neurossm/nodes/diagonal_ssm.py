@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
-
 import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import GraphError
-from neurossm.fixed import Quantized
+from neurossm.fixed import Quantized, shift
 from neurossm.nodes.node import (
     Array,
     Node,
     as_parameter,
+    format_of,
+    integers,
+    node,
+    quantized,
+    reals,
 )
+from neurossm.nodes.parameter import parameter
+from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class DiagonalSSM(Node):
     """A bank of discretized complex diagonal state space models, one a channel (S4D).
 
@@ -57,23 +61,18 @@ class DiagonalSSM(Node):
         ``zoh`` or ``bilinear``.
     """
 
-    a_re: Array
-    a_im: Array
-    b_re: Array
-    b_im: Array
-    c_re: Array
-    c_im: Array
-    d: Array
-    drive_re: Array
-    drive_im: Array
-    bias: Array
+    a_re: Array = parameter("CN")
+    a_im: Array = parameter("CN")
+    b_re: Array = parameter("CN")
+    b_im: Array = parameter("CN")
+    c_re: Array = parameter("CN")
+    c_im: Array = parameter("CN")
+    d: Array = parameter("C")
+    drive_re: Array = parameter("CN")
+    drive_im: Array = parameter("CN")
+    bias: Array = parameter("C")
     step_size: NDArray[np.float64]
     method: str
-
-    shapes: ClassVar[dict[str, str]] = {
-        "a_re": "CN", "a_im": "CN", "b_re": "CN", "b_im": "CN", "c_re": "CN", "c_im": "CN",
-        "d": "C", "drive_re": "CN", "drive_im": "CN", "bias": "C",
-    }  # fmt: skip
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -106,12 +105,62 @@ class DiagonalSSM(Node):
         """N, complex states kept a channel."""
         return self.a_re.shape[1]
 
-    @property
-    def states(self) -> int:
-        """Two real numbers a complex state."""
-        return 2 * self.in_channels * self.modes
+    def state_parts(self) -> dict[str, tuple[int, ...]]:
+        """Return the parts of the complex states."""
+        return dict.fromkeys(("re", "im"), (self.in_channels, self.modes))
 
     @property
     def updates(self) -> int:
         """One for each complex state."""
         return self.in_channels * self.modes
+
+    def step(self, at: Step) -> Integers:
+        """Rotate and drive the states, then read them out; every product is shifted by itself."""
+        a_re, a_im, b_re, b_im = (
+            quantized(p) for p in (self.a_re, self.a_im, self.b_re, self.b_im)
+        )
+        c_re, c_im, d, drive = (quantized(p) for p in (self.c_re, self.c_im, self.d, self.drive_re))
+        u = at.u
+        state_frac, out = drive.frac_by_channel(), format_of(self)
+        pole = a_re.frac_by_channel()
+        b_shift = b_re.frac_by_channel() + at.frac - state_frac
+        c_shift = c_re.frac_by_channel() + state_frac - 1 - out.frac
+        d_shift = d.frac_by_channel() + at.frac - out.frac
+
+        re, im, drive_u = at.state["re"], at.state["im"], u[:, :, None]
+        new_re = (
+            shift(a_re.values * re, pole)
+            - shift(a_im.values * im, pole)
+            + shift(b_re.values * drive_u, b_shift)
+            + integers(self.drive_re)
+        )
+        new_im = (
+            shift(a_re.values * im, pole)
+            + shift(a_im.values * re, pole)
+            + shift(b_im.values * drive_u, b_shift)
+            + integers(self.drive_im)
+        )
+        re = at.state["re"] = at.saturate(new_re, drive.bits)
+        im = at.state["im"] = at.saturate(new_im, drive.bits)
+        at.count(dendrite_updates=re.size)
+
+        terms = shift(c_re.values * re, c_shift) - shift(c_im.values * im, c_shift)
+        y = terms.sum(axis=2) + shift(d.values * u, d_shift) + integers(self.bias)
+        return at.saturate(y, out.bits)
+
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Run the recurrence; the peaks of ``state`` are its largest moduli ``(C, N)``."""
+        u = added(operands)
+        a, b, c, drive = (
+            reals(re) + 1j * reals(im)
+            for re, im in (
+                (self.a_re, self.a_im), (self.b_re, self.b_im),
+                (self.c_re, self.c_im), (self.drive_re, self.drive_im),
+            )
+        )  # fmt: skip
+        x, y, peaks = np.zeros((len(u), *a.shape), complex), np.empty_like(u), np.zeros(a.shape)
+        for t in range(u.shape[1]):
+            x = a * x + b * u[:, t, :, None] + drive
+            peaks = np.maximum(peaks, np.abs(x).max(axis=0))
+            y[:, t] = 2 * (c * x).real.sum(axis=2)
+        return Evaluated(y + reals(self.d) * u + reals(self.bias), {"state": peaks})

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
-from neurossm.nodes.node import Array, Node
+import numpy as np
+
+from neurossm.nodes.node import Array, Meets, Node, Role, integers, node, reals
+from neurossm.nodes.parameter import parameter
+from neurossm.nodes.step import Evaluated, Integers, Reals, Step
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class Embedding(Node):
     """Look-up of tokens: ``y = table[u]``, one channel in, C out.
 
@@ -25,9 +28,12 @@ class Embedding(Node):
         ``(V, C)``, a row a token; one exponent for the tensor.
     """
 
-    table: Array
+    table: Array = parameter("VC")
 
-    shapes: ClassVar[dict[str, str]] = {"table": "VC"}
+    role: ClassVar[Role] = Role.SYNAPSES
+    meets: ClassVar[Meets] = Meets.ONE
+    operands: ClassVar[int] = 1
+    reads_tokens: ClassVar[bool] = True
 
     @property
     def in_channels(self) -> int:
@@ -48,3 +54,13 @@ class Embedding(Node):
     def updates(self) -> int:
         """None, as for `Affine`."""
         return 0
+
+    def step(self, at: Step) -> Integers:
+        """Look up the rows."""
+        (tokens,) = at.operands
+        at.count(syn_ops=tokens.size * self.out_channels)
+        return integers(self.table)[tokens[:, 0]]
+
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Look up the rows; tokens are whole, as an `Input` of them has no fraction bits."""
+        return Evaluated(reals(self.table)[operands[0][:, :, 0].astype(np.int64)], {})

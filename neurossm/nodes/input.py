@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import ClassVar
 
 from neurossm.errors import GraphError
 from neurossm.fixed import Fixed
-from neurossm.nodes.node import Node, check_channels
+from neurossm.nodes.node import Node, Role, check_channels, node
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class Input(Node):
     """Messages from outside: integers in the format `out`, at each step shape ``(C,)``.
 
@@ -18,6 +18,8 @@ class Input(Node):
     """
 
     channels: int
+
+    role: ClassVar[Role] = Role.INPUT
 
     def __post_init__(self) -> None:
         super().__post_init__()

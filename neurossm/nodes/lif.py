@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from neurossm.errors import GraphError
-from neurossm.fixed import Fixed, Quantized
+from neurossm.fixed import Fixed, Quantized, shift
 from neurossm.nodes.node import (
     Array,
     Node,
+    Role,
     check_spikes,
+    integers,
     mantissas,
+    node,
     quantized,
+    reals,
 )
+from neurossm.nodes.parameter import parameter
+from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class LIF(Node):
     """Leaky integrate-and-fire neurons, with a refractory trace where kappa is not zero.
 
@@ -61,13 +66,14 @@ class LIF(Node):
         ``hard``, ``soft`` or ``none``.
     """
 
-    theta: Array
-    tau: Array
-    rho: Array
-    kappa: Array
+    theta: Array = parameter("C")
+    tau: Array = parameter("C")
+    rho: Array = parameter("C")
+    kappa: Array = parameter("C")
     reset: str
 
-    shapes: ClassVar[dict[str, str]] = {"theta": "C", "tau": "C", "rho": "C", "kappa": "C"}
+    role: ClassVar[Role] = Role.SPIKING
+    compares: ClassVar[bool] = True
     resets: ClassVar[tuple[str, ...]] = ("hard", "soft", "none")
 
     def __post_init__(self) -> None:
@@ -104,12 +110,49 @@ class LIF(Node):
         """True where a spike leaves a refractory trace in some channel."""
         return bool(np.any(mantissas(self.kappa) != 0))
 
-    @property
-    def states(self) -> int:
-        """The membranes, and the traces where there are any."""
-        return self.in_channels * (2 if self.has_trace else 1)
+    def state_parts(self) -> dict[str, tuple[int, ...]]:
+        """Return the membranes, and the traces where there are any."""
+        return dict.fromkeys(("u", "r") if self.has_trace else ("u",), (self.in_channels,))
 
     @property
     def updates(self) -> int:
         """One for each membrane and each trace."""
         return self.states
+
+    def step(self, at: Step) -> Integers:
+        """Leak, integrate, compare, reset, and leave a trace."""
+        theta, bits, state = integers(self.theta), quantized(self.theta).bits, at.state
+        trace = state.get("r", np.zeros_like(state["u"]))
+        own, leak = quantized(self.theta).frac_by_channel(), int(quantized(self.tau).frac)
+        arriving = at.frac if at.frac_by_channel is None else at.frac_by_channel
+        entering = shift(at.u, arriving - own)
+        membrane = at.saturate(shift(integers(self.tau) * state["u"], leak) + entering, bits)
+        above = membrane - trace if self.has_trace else membrane
+        fires = above >= theta  # a spike selects: nothing is multiplied by it
+        if self.reset != "none":
+            after = membrane - theta if self.reset == "soft" else np.zeros_like(membrane)
+            state["u"] = np.where(fires, after, membrane)
+        else:
+            state["u"] = membrane
+        if self.has_trace:
+            left = shift(integers(self.rho) * trace, leak)
+            state["r"] = at.saturate(left + np.where(fires, integers(self.kappa), 0), bits)
+        at.count(dendrite_updates=fires.size * len(state))
+        return np.asarray(fires, dtype=np.int64)
+
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Run the membranes; peaks ``(C,)`` of the ``input``, and of ``state`` before its reset."""
+        u = added(operands)
+        theta, tau, rho, kappa = (reals(p) for p in (self.theta, self.tau, self.rho, self.kappa))
+        sent, peaks = np.empty_like(u), np.zeros(self.in_channels)
+        membrane, trace = np.zeros((2, len(u), self.in_channels))
+        for t in range(u.shape[1]):
+            membrane = tau * membrane + u[:, t]
+            peaks = np.maximum(peaks, np.abs(membrane).max(axis=0))
+            fires = sent[:, t] = (membrane - trace >= theta).astype(np.float64)
+            trace = rho * trace + kappa * fires
+            if self.reset == "hard":
+                membrane = np.where(fires > 0, 0.0, membrane)
+            elif self.reset == "soft":
+                membrane = membrane - theta * fires
+        return Evaluated(sent, {"state": peaks, "input": np.abs(u).max(axis=(0, 1))})

@@ -1,21 +1,77 @@
-"""What all nodes share: frozen parameters, checked shapes, equality by value."""
+"""What all nodes share: the parts of a node's meaning, frozen parameters, equality by value.
+
+How a node is written
+---------------------
+One module in this package holds one class, found by itself (`neurossm.nodes.NODE_TYPES`)::
+
+    @node
+    class Threshold(Node):
+        # its docstring: equation, integer meaning, source, parameters
+
+        theta: Array = parameter("C")               # a field of numbers and its axes
+        role: ClassVar[Role] = Role.SPIKING
+        compares: ClassVar[bool] = True
+
+        @property
+        def in_channels(self) -> int: ...
+        def step(self, at: Step) -> Integers: ...   # the integers, one time step: the specification
+        def evaluate(self, operands: list[Reals]) -> Evaluated: ...   # on real numbers, sequences
+
+``state_parts`` says what a step remembers; traits (`role`, `meets`, `operands`, `compares`,
+`reads_tokens`, `late`) say what others may want to know, so that nobody has to ask for the type.
+What a node leaves out is refused by name where it is needed.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
-from typing import ClassVar
+from dataclasses import dataclass, field, fields
+from enum import Enum
+from typing import ClassVar, TypeVar, dataclass_transform
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import GraphError
 from neurossm.fixed import Fixed, Quantized
+from neurossm.nodes.parameter import declared, parameter
+from neurossm.nodes.step import Evaluated, Integers, Reals, State, Step
 
 Array = NDArray[np.float64] | Quantized
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+class Role(Enum):
+    """What a node is in a network."""
+
+    INPUT = "input"
+    OUTPUT = "output"
+    SYNAPSES = "synapses"
+    NEURON = "neuron"  # sends graded messages
+    SPIKING = "spiking"
+
+
+class Meets(Enum):
+    """How edges meet that converge on a node."""
+
+    ADD = "add"  # they share one format; the sum saturates on entry
+    OPERANDS = "operands"  # each edge is an operand with a format of its own
+    ACCUMULATE = "accumulate"  # through weights, into one wide sum
+    ONE = "one"  # there is one edge only
+
+
+@dataclass_transform(
+    eq_default=False,
+    frozen_default=True,
+    kw_only_default=True,
+    field_specifiers=(parameter, field),
+)
+def node(cls: type[T]) -> type[T]:
+    """Make a class of nodes: frozen, by keywords, equal by value."""
+    return dataclass(frozen=True, eq=False, kw_only=True)(cls)
+
+
+@node
 class Node(ABC):
     """Base of all nodes; abstract.
 
@@ -24,12 +80,41 @@ class Node(ABC):
     out
         Number format of the messages it sends; None in a float graph (except at an `Input`, where
         it is the format of the data, and at nodes that spike).
+    role
+        What it is in a network.
+    meets
+        How edges meet that converge on it.
+    operands
+        How many edges it takes; 0: at least one.
+    compares
+        True where it compares each channel with numbers of its own and sends the outcome: messages
+        may then arrive with an exponent a channel.
+    reads_tokens
+        True where its input are tokens, ``tokens`` of them: names and no quantities.
+    late
+        True where what it sends at a step does not depend on what arrives at that step. Its `step`
+        is `send`, then `take`.
+    nir
+        Why NIR cannot hold it; empty where the converter can.
+    shapes
+        Name of each parameter to its axes; from the fields.
     """
 
     out: Fixed | None = None
 
-    separate_operands: ClassVar[bool] = False
+    role: ClassVar[Role] = Role.NEURON
+    meets: ClassVar[Meets] = Meets.ADD
+    operands: ClassVar[int] = 0
+    compares: ClassVar[bool] = False
+    reads_tokens: ClassVar[bool] = False
+    late: ClassVar[bool] = False
+    nir: ClassVar[str] = ""
     shapes: ClassVar[dict[str, str]] = {}
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        own = {name: role.axes for name, role in declared(cls).items()}
+        cls.shapes = {**cls.shapes, **own}
 
     def __post_init__(self) -> None:
         sizes: dict[str, int] = {}
@@ -65,10 +150,24 @@ class Node(ABC):
         """Channels that it sends."""
         return self.in_channels
 
+    def state_parts(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of each part of one sample's state; it starts with zeros."""
+        return {}
+
+    def initial_state(self, samples: int) -> State:
+        """Return the state before the first step, zeros ``(B, ...)`` a part."""
+        parts = self.state_parts().items()
+        return {part: np.zeros((samples, *shape), np.int64) for part, shape in parts}
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens a node takes that reads them; else 0."""
+        return 0
+
     @property
     def states(self) -> int:
         """Real numbers of state that it carries from step to step."""
-        return 0
+        return sum(int(np.prod(shape)) for shape in self.state_parts().values())
 
     @property
     def updates(self) -> int:
@@ -87,6 +186,39 @@ class Node(ABC):
             isinstance(getattr(self, name), Quantized) for name in self.shapes
         )
 
+    def step(self, at: Step) -> Integers:
+        """Return what it sends at a time step, ``(B, C)``; state and counters change in `at`.
+
+        The specification of the integers: every executor equals it bit for bit.
+        """
+        if not self.late:
+            raise self._refusal("step", "an integer meaning")
+        sent = self.send(at.state)
+        self.take(at)
+        return sent
+
+    def send(self, state: State) -> Integers:
+        """Return what a late node sends at a time step, ``(B, C)``, before anything arrives."""
+        raise self._refusal("send", "a way to send before anything arrives")
+
+    def take(self, at: Step) -> None:
+        """Put what arrives at a late node into its state, after it has sent."""
+        raise self._refusal("take", "a way to take what arrives after it has sent")
+
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Return what it sends on real numbers, for what arrives on each edge ``(S, T, C)``."""
+        raise self._refusal("evaluate", "a float meaning")
+
+    def _refusal(self, method: str, expected: str) -> GraphError:
+        kind = type(self).__name__
+        return GraphError(f"node of type {kind}", expected=expected, got="none",
+                          remedy=f"write {kind}.{method}")  # fmt: skip
+
+    @property
+    def message_frac(self) -> int | NDArray[np.int64]:
+        """Fraction bits of what it sends as integers: one number, or ``(C,)`` by channel."""
+        return format_of(self).frac
+
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
@@ -103,10 +235,30 @@ def format_of(node: Node) -> Fixed:
     return node.out
 
 
+def message_frac(node: Node) -> int | NDArray[np.int64]:
+    """Return the fraction bits of what an integer node sends: one number, or ``(C,)`` by channel.
+
+    By channel behind an `Affine` whose rows have exponents of their own; else ``out.frac``.
+    """
+    return node.message_frac
+
+
 def quantized(parameter: object) -> Quantized:
     """Return a parameter of an integer node (checked before) as what it is."""
     assert isinstance(parameter, Quantized)
     return parameter
+
+
+def integers(parameter: object) -> Integers:
+    """Return the mantissas of a parameter of an integer node."""
+    return quantized(parameter).values
+
+
+def reals(parameter: object) -> Reals:
+    """Return a parameter as real numbers; an integer one as those that it stands for."""
+    if isinstance(parameter, Quantized):
+        return parameter.dequantize()
+    return np.asarray(parameter, dtype=np.float64)
 
 
 def as_parameter(value: object, where: str) -> Array:

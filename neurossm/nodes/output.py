@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import ClassVar
 
-from neurossm.nodes.node import Node, check_channels
+from neurossm.nodes.node import Meets, Node, Role, check_channels, node
+from neurossm.nodes.step import Evaluated, Integers, Reals, Step
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class Output(Node):
     """What leaves the graph: its one input, unchanged, shape ``(C,)``."""
 
     channels: int
+
+    role: ClassVar[Role] = Role.OUTPUT
+    meets: ClassVar[Meets] = Meets.ONE
+    operands: ClassVar[int] = 1
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -26,3 +31,11 @@ class Output(Node):
     def updates(self) -> int:
         """None: it is outside."""
         return 0
+
+    def step(self, at: Step) -> Integers:
+        """Return what came."""
+        return at.operands[0]
+
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Return what came."""
+        return Evaluated(operands[0], {})

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from neurossm.errors import GraphError
-from neurossm.fixed import Quantized
-from neurossm.nodes.node import Array, Node, check_channels
+from neurossm.fixed import Quantized, shift
+from neurossm.nodes.node import (
+    Array,
+    Node,
+    check_channels,
+    format_of,
+    integers,
+    node,
+    quantized,
+    reals,
+)
+from neurossm.nodes.parameter import parameter
+from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class PiecewiseLinear(Node):
     """A function by at most 8 segments: ``y = slope_i u + offset_i``, ``i`` = knots at or below u.
 
@@ -37,11 +47,10 @@ class PiecewiseLinear(Node):
     function: str
     max_error: float
     channels: int
-    knots: Array
-    slopes: Array
-    offsets: Array
+    knots: Array = parameter("J")
+    slopes: Array = parameter("K")
+    offsets: Array = parameter("K")
 
-    shapes: ClassVar[dict[str, str]] = {"knots": "J", "slopes": "K", "offsets": "K"}
     max_segments: ClassVar[int] = 8
 
     def __post_init__(self) -> None:
@@ -62,3 +71,20 @@ class PiecewiseLinear(Node):
     def in_channels(self) -> int:
         """C."""
         return self.channels
+
+    def step(self, at: Step) -> Integers:
+        """Find the segment by comparing, multiply, shift, add, saturate."""
+        slopes, out, u = quantized(self.slopes), format_of(self), at.u
+        segment = np.count_nonzero(u[..., None] >= integers(self.knots), axis=-1)
+        at.count(dendrite_updates=u.size)
+        product = slopes.values[segment] * u
+        right = int(slopes.frac) + at.frac - out.frac
+        return at.saturate(shift(product, right) + integers(self.offsets)[segment], out.bits)
+
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Find the segment, multiply, add."""
+        u = added(operands)
+        segment = np.searchsorted(reals(self.knots), u, side="right")
+        return Evaluated(
+            np.asarray(reals(self.slopes)[segment] * u + reals(self.offsets)[segment]), {}
+        )

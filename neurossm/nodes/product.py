@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
-from neurossm.nodes.node import Node, check_channels
+from neurossm.fixed import shift
+from neurossm.nodes.node import Meets, Node, check_channels, format_of, node
+from neurossm.nodes.step import Evaluated, Integers, Reals, Step
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class Product(Node):
     """Elementwise product of its two operands, shape ``(C,)``.
 
@@ -17,7 +18,8 @@ class Product(Node):
 
     channels: int
 
-    separate_operands: ClassVar[bool] = True
+    meets: ClassVar[Meets] = Meets.OPERANDS
+    operands: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -27,3 +29,14 @@ class Product(Node):
     def in_channels(self) -> int:
         """C."""
         return self.channels
+
+    def step(self, at: Step) -> Integers:
+        """Multiply the operands, shift, saturate."""
+        out, (left, right) = format_of(self), at.operands
+        at.count(dendrite_updates=left.size)
+        frac = at.formats[0].frac + at.formats[1].frac
+        return at.saturate(shift(left * right, frac - out.frac), out.bits)
+
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Multiply the operands."""
+        return Evaluated(operands[0] * operands[1], {})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
-from neurossm.nodes.node import Node, check_channels
+from neurossm.fixed import shift
+from neurossm.nodes.node import Meets, Node, check_channels, format_of, node
+from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added, sum_of
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class Sum(Node):
     """Sum of its operands, one an edge (a residual connection), shape ``(C,)``.
 
@@ -18,7 +19,7 @@ class Sum(Node):
 
     channels: int
 
-    separate_operands: ClassVar[bool] = True
+    meets: ClassVar[Meets] = Meets.OPERANDS
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -28,3 +29,17 @@ class Sum(Node):
     def in_channels(self) -> int:
         """C."""
         return self.channels
+
+    def step(self, at: Step) -> Integers:
+        """Bring each operand to the exponent of the output, add, saturate."""
+        out = format_of(self)
+        aligned = [
+            shift(operand, fmt.frac - out.frac)
+            for operand, fmt in zip(at.operands, at.formats, strict=True)
+        ]
+        at.count(dendrite_updates=aligned[0].size)
+        return at.saturate(sum_of(aligned), out.bits)
+
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Add the operands."""
+        return Evaluated(added(operands), {})

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+import numpy as np
 
 from neurossm.errors import GraphError
 from neurossm.fixed import Fixed
-from neurossm.nodes.node import Array, Node, check_spikes, mantissas
+from neurossm.nodes.node import Array, Node, Role, check_spikes, integers, mantissas, node, reals
+from neurossm.nodes.parameter import parameter
+from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class TernaryThreshold(Node):
     """Signed spike: ``y = sign(u) 1[|u| >= delta]``, without membrane or reset.
 
@@ -26,9 +29,10 @@ class TernaryThreshold(Node):
         each.
     """
 
-    delta: Array
+    delta: Array = parameter("C")
 
-    shapes: ClassVar[dict[str, str]] = {"delta": "C"}
+    role: ClassVar[Role] = Role.SPIKING
+    compares: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -41,3 +45,15 @@ class TernaryThreshold(Node):
     def in_channels(self) -> int:
         """C."""
         return self.delta.shape[0]
+
+    def step(self, at: Step) -> Integers:
+        """Compare with both signs."""
+        u, delta = at.u, integers(self.delta)
+        at.count(dendrite_updates=u.size)
+        up, down = u >= delta, u <= -delta
+        return np.asarray(np.where(up, 1, np.where(down, -1, 0)), dtype=np.int64)
+
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Compare with both signs."""
+        u = added(operands)
+        return Evaluated(np.asarray(np.sign(u) * (np.abs(u) >= reals(self.delta))), {})

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from neurossm.fixed import Fixed
-from neurossm.nodes.node import Array, Node, check_spikes
+from neurossm.nodes.node import Array, Node, Role, check_spikes, integers, node, reals
+from neurossm.nodes.parameter import parameter
+from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class Threshold(Node):
     """Spike: ``y = 1[u >= theta]``, without membrane or reset.
 
@@ -22,9 +25,10 @@ class Threshold(Node):
         ``(C,)``; integers with the exponent of the input, by channel where it has one each.
     """
 
-    theta: Array
+    theta: Array = parameter("C")
 
-    shapes: ClassVar[dict[str, str]] = {"theta": "C"}
+    role: ClassVar[Role] = Role.SPIKING
+    compares: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -34,3 +38,12 @@ class Threshold(Node):
     def in_channels(self) -> int:
         """C."""
         return self.theta.shape[0]
+
+    def step(self, at: Step) -> Integers:
+        """Compare."""
+        at.count(dendrite_updates=at.operands[0].size)
+        return np.asarray(at.u >= integers(self.theta), dtype=np.int64)
+
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Compare."""
+        return Evaluated((added(operands) >= reals(self.theta)).astype(np.float64), {})

@@ -12,7 +12,7 @@ import numpy as np
 from neurossm.errors import GraphError
 from neurossm.fixed import Quantized
 from neurossm.graph import Edge, Graph
-from neurossm.nodes import DiagonalSSM, Embedding, Node
+from neurossm.nodes import DiagonalSSM, Embedding, Meets, Node
 
 SYNAPSES = ("Affine", "Embedding")
 
@@ -118,6 +118,6 @@ def _node_shape(name: str, node: Node) -> NodeShape:
         modes=node.modes if isinstance(node, DiagonalSSM) else 0,
         fed_through=bool(np.any((feed.values if isinstance(feed, Quantized) else feed) != 0)),
         memory=not is_ssm and node.states > 0,
-        operands=node.separate_operands,
+        operands=node.meets is Meets.OPERANDS,
         updates=1 if is_ssm else node.updates // max(1, node.out_channels),
     )

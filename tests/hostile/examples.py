@@ -16,6 +16,7 @@ from neurossm.nodes import (
     DiagonalSSM,
     Embedding,
     Input,
+    Meets,
     Node,
     Output,
     Threshold,
@@ -80,7 +81,7 @@ def around(node: Node) -> Graph:
             | ({"in": node} if isinstance(node, Input) else {"out": node}),
             (("in", "out"),),
         )
-    feeds = ["b", "a"] if node.separate_operands else ["a"]  # not in alphabetical order
+    feeds = ["b", "a"] if node.meets is Meets.OPERANDS else ["a"]  # not in alphabetical order
     fmt = Fixed(20, 0) if isinstance(node, Embedding) else Fixed(20, 5)
     nodes: dict[str, Node] = {name: Input(channels=node.in_channels, out=fmt) for name in feeds}
     nodes |= {"layer.0": node, "out": Output(channels=node.out_channels)}

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.engine.reference import initial_state
 from neurossm.errors import TargetError
 from neurossm.fixed import Quantized
 from neurossm.graph import Graph
@@ -71,7 +70,7 @@ def read(job: Job, folder: Path) -> tuple[Trace, float]:
     }
     values, states = {}, {}
     for index, name in enumerate(graph.order):
-        for part, state in initial_state(graph.nodes[name], samples).items():
+        for part, state in graph.nodes[name].initial_state(samples).items():
             states[f"{name}.{part}"] = f"state.{part}.{index}"
             expected[f"state.{part}.{index}"] = ("i", state.shape)
         if name in job.recorded:
