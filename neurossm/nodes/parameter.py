@@ -75,17 +75,27 @@ class Parameter:
         within, words = [], []
         if self.above is not None:
             within.append(least > self.above * one)
-            words.append(f"above {self.above * one:g}")
+            words.append(f"above {self.above * one:.15g}")
         if self.at_least is not None:
             within.append(least >= self.at_least * one)
-            words.append(f"at least {self.at_least * one:g}")
+            words.append(f"at least {self.at_least * one:.15g}")
         if (end := self.below if self.at_most is None else self.at_most) is not None:
             closed = integer or self.at_most is not None  # rounding to nearest may reach the end
             within.append(largest <= end * one if closed else largest < end * one)
-            words.append(f"{'at most' if closed else 'below'} {int(end * one)}")
+            words.append(f"{'at most' if closed else 'below'} {end * one:.15g}")
         if not all(within):
             got = f"{least:g}" if end is None else f"{least:g} to {largest:g}"
             raise GraphError(where, expected=" and ".join(words), got=got)
+
+    def example(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
+        """Return random real numbers inside of its range."""
+        low = self.at_least if self.above is None else self.above
+        high = self.below if self.at_most is None else self.at_most
+        if low is None and high is None:
+            return np.asarray(rng.standard_normal(shape))
+        low = high - 2 if low is None and high is not None else low
+        high = low + 2 if high is None and low is not None else high
+        return np.asarray(low + (high - low) * rng.uniform(0.01, 0.99, shape))
 
 
 def parameter(
