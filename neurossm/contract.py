@@ -7,7 +7,7 @@ the roles of a node's fields; what else a node asks for it says itself (`Node.ch
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +49,7 @@ def problems(graph: Graph) -> tuple[Problem, ...]:
     if found:  # formats are missing: nothing else can be checked
         return tuple(found)
     for name in graph.order:
-        node, at = graph.nodes[name], arriving(graph, name)
+        node, at = graph.nodes[name], arriving([graph.nodes[s] for s in graph.sources[name]])
         findings = (*_messages(node, at), *_fields(node, at), *_receivers(graph, name))
         found += [Problem(name, expected, got) for expected, got in findings]
     return tuple(found)
@@ -61,9 +61,8 @@ def require(graph: Graph) -> None:
         raise problem.error()
 
 
-def arriving(graph: Graph, name: str) -> Arriving:
-    """Return what arrives at a node of an integer graph."""
-    senders = [graph.nodes[source] for source in graph.sources[name]]
+def arriving(senders: Sequence[Node]) -> Arriving:
+    """Return what arrives at a node from these integer nodes."""
     formats = tuple(format_of(sender) for sender in senders)
     return Arriving(formats, senders[0].message_frac if senders else 0)
 

@@ -37,6 +37,7 @@ class Accumulate(Node):
     term_bits: int = 0
 
     ranged: ClassVar[tuple[str, ...]] = ()
+    message_reason: ClassVar[str] = "the exponent of its terms"
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -58,6 +58,7 @@ class Affine(Node):
 
     role: ClassVar[Role] = Role.SYNAPSES
     meets: ClassVar[Meets] = Meets.ACCUMULATE
+    message_reason: ClassVar[str] = "exact: fraction bits of weights and messages add up"
 
     @property
     def in_channels(self) -> int:

@@ -52,6 +52,7 @@ class Embedding(Node):
     meets: ClassVar[Meets] = Meets.ONE
     operands: ClassVar[int] = 1
     reads_tokens: ClassVar[bool] = True
+    message_reason: ClassVar[str] = "rows are sent as they are"
 
     @property
     def in_channels(self) -> int:

@@ -30,7 +30,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from typing import ClassVar, Self, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,6 +108,8 @@ class Node(ABC):
     ranged
         Settings of `Quantize` that limit the width of its messages, whose format is then made for
         their range; empty where other formats decide.
+    message_reason
+        Why its messages have their format, in words, where neither range nor role decides.
     float_only
         What to do with a node that has a meaning in float graphs only; empty at all others.
     roles
@@ -128,6 +130,7 @@ class Node(ABC):
     sends: ClassVar[Fixed | None] = None
     passes_on: ClassVar[bool] = False
     ranged: ClassVar[tuple[str, ...]] = ("message_bits",)
+    message_reason: ClassVar[str] = ""
     float_only: ClassVar[str] = ""
     roles: ClassVar[dict[str, Parameter]] = {}
     shapes: ClassVar[dict[str, str]] = {}
@@ -187,6 +190,11 @@ class Node(ABC):
     @property
     def tokens(self) -> int:
         """How many tokens a node takes that reads them; else 0."""
+        return 0
+
+    @property
+    def modes(self) -> int:
+        """Complex states of each channel that do not see one another; 0 where there are none."""
         return 0
 
     @property
@@ -292,7 +300,7 @@ class Node(ABC):
         yield cls.drawn(rng)
 
     @classmethod
-    def drawn(cls, rng: np.random.Generator, **given: object) -> Self:
+    def drawn(cls, rng: np.random.Generator, **given: Any) -> Self:
         """Return a float node with random parameters within their ranges, but for those given."""
         sizes = {letter: int(rng.integers(1, 5)) for axes in cls.shapes.values() for letter in axes}
         for name, role in cls.roles.items():

@@ -89,12 +89,12 @@ class Parameter:
 
     def example(self, rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
         """Return random real numbers inside of its range."""
-        low = self.at_least if self.above is None else self.above
-        high = self.below if self.at_most is None else self.at_most
-        if low is None and high is None:
+        lows = [end for end in (self.above, self.at_least) if end is not None]
+        highs = [end for end in (self.below, self.at_most) if end is not None]
+        if not lows and not highs:
             return np.asarray(rng.standard_normal(shape))
-        low = high - 2 if low is None and high is not None else low
-        high = low + 2 if high is None and low is not None else high
+        low = max(lows, default=min(highs, default=0.0) - 2)
+        high = min(highs, default=low + 2)
         return np.asarray(low + (high - low) * rng.uniform(0.01, 0.99, shape))
 
 
