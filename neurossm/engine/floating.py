@@ -13,14 +13,12 @@ from threading import Event
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.engine import kernels, ssm_kernels
+from neurossm.engine.compiled import form_of
 from neurossm.engine.cores import usable_cores
 from neurossm.engine.stopping import stopping
 from neurossm.graph import Graph
 from neurossm.lengths import Lengths, parts
-from neurossm.nodes import LIF, DiagonalSSM, Evaluated, Node, Reals, Role
-from neurossm.nodes.node import reals
-from neurossm.nodes.step import added
+from neurossm.nodes import Evaluated, Node, Reals, Role
 from neurossm.trace import Trace
 
 Peaks = dict[str, Reals]
@@ -74,28 +72,4 @@ def run(
 
 def evaluate(node: Node, operands: list[Reals]) -> Evaluated:
     """Return what a node sends, ``(S, T, C)``, for what arrives on each of its edges."""
-    faster = FASTER.get(type(node))
-    return node.evaluate(operands) if faster is None else faster(node, operands)
-
-
-def _ssm(node: DiagonalSSM, operands: list[Reals]) -> Evaluated:
-    rows = (node.a_re, node.a_im, node.b_re, node.drive_re, node.drive_im, node.c_re, node.c_im,
-            node.b_im)  # fmt: skip
-    parameters = np.stack([reals(row) for row in rows], axis=1).ravel()
-    u = np.ascontiguousarray(added(operands))
-    states, y = np.zeros((len(u), node.in_channels, 3, node.modes)), np.empty_like(u)
-    kernel = ssm_kernels.float_ssm(node.modes)
-    kernel(u, y, states.reshape(-1), parameters, reals(node.d), reals(node.bias))
-    return Evaluated(y, {"state": np.sqrt(states[:, :, 2].max(axis=0))})
-
-
-def _lif(node: LIF, operands: list[Reals]) -> Evaluated:
-    u = np.ascontiguousarray(added(operands))
-    y, (membrane, trace) = np.empty_like(u), np.zeros((2, len(u), node.in_channels))
-    parameters = (reals(p) for p in (node.theta, node.tau, node.rho, node.kappa))
-    peaks = np.zeros(node.in_channels)
-    kernels.float_lif(node.reset)(u, y, membrane, trace, *parameters, peaks)
-    return Evaluated(y, {"state": peaks, "input": np.abs(u).max(axis=(0, 1))})
-
-
-FASTER: dict[type[Node], Callable[..., Evaluated]] = {DiagonalSSM: _ssm, LIF: _lif}
+    return form_of(type(node)).evaluate(node, operands)
