@@ -1,8 +1,9 @@
 """The fast engine: compiled loops, a whole sequence a node, samples in parallel; same bits.
 
 The graph is feed-forward between recurrences, so each node runs over all time steps of a few
-samples before the next one starts. A program is the graph turned into a list of prepared
-operations. Step by step runs `neurossm.engine.stepper`.
+samples before the next one starts; nodes that feed each other run together, step by step. A program
+is the graph turned into a list of prepared operations. Step by step as values arrive runs
+`neurossm.engine.stepper`.
 """
 
 from __future__ import annotations
@@ -17,16 +18,19 @@ from numpy.typing import NDArray
 
 from neurossm.engine import kernels
 from neurossm.engine.aligned import aligned
+from neurossm.engine.compiled import form_of
+from neurossm.engine.compiled.form import Messages, Tally
 from neurossm.engine.cores import usable_cores
-from neurossm.engine.operations import Operation, prepare
+from neurossm.engine.edges import Edges
+from neurossm.engine.loops import run_loop
 from neurossm.engine.stopping import stopping
-from neurossm.fixed import Fixed
+from neurossm.fixed import MESSAGE_BITS, symmetric_limit
 from neurossm.graph import Graph
 from neurossm.lengths import Lengths, parts
-from neurossm.nodes import Role, State
+from neurossm.nodes import Meets, Node, Role, State
 from neurossm.trace import Counts, Trace
 
-Messages = NDArray[np.int32]
+Operation = Callable[[list[Messages], Messages, State, Tally], None]
 Progress = Callable[[int], None]
 SAMPLES_A_TASK = 8  # few calls from Python, and the messages of a node still stay in a cache
 
@@ -44,7 +48,7 @@ class Program:
         return cls(
             graph,
             {
-                name: prepare(graph.nodes[name], formats_of(graph, name), by_channel(graph, name))
+                name: prepare(graph.nodes[name], Edges.of(graph, name))
                 for name in graph.order
                 if graph.nodes[name].role is not Role.INPUT
             },
@@ -162,35 +166,46 @@ def execute(
     """Run all nodes over one block of samples and steps; states go on in place."""
     graph, messages = program.graph, space.messages
     counts, fired = {}, {}
-    for name in graph.order:
-        sources = graph.sources[name]
-        tally = np.zeros(3, np.int64)
+    tallies: dict[str, Tally] = {}
+    for block in graph.blocks:
+        if block in graph.loops:
+            tallies |= run_loop(graph, block, messages, states)
+            continue
+        name, tally = block[0], np.zeros(3, np.int64)
         if name in program.operations:
-            operands = [messages[source] for source in sources]
+            operands = [messages[source] for source in graph.sources[name]]
             program.operations[name](operands, messages[name], states[name], tally)
         else:
             messages[name][...] = inputs[name]
+        tallies[name] = tally
+    for name in graph.order:
         sent = messages[name]
         fired[name] = sent.size if name in graph.vocabularies else int(kernels.nonzero(sent))
+    for name in graph.order:
+        sent, tally = messages[name], tallies[name]
         counts[name] = Counts(
             syn_ops=int(tally[kernels.SYN_OPS]),
             synaptic_multiplies=int(tally[kernels.MULTIPLIES]),
             saturations=int(tally[kernels.SATURATIONS]),
             dendrite_updates=graph.nodes[name].updates * sent.shape[0] * sent.shape[1],
-            spikes_in=sum(fired[source] for source in sources),
+            spikes_in=sum(fired[source] for source in graph.sources[name]),
             spikes_out=fired[name],
             axon_out=fired[name] * len(graph.targets[name]),
         )
     return counts
 
 
-def by_channel(graph: Graph, name: str) -> NDArray[np.int64] | None:
-    """Return the fraction bits of what arrives at a node where they differ by channel."""
-    frac = graph.nodes[graph.sources[name][0]].message_frac
-    return None if isinstance(frac, int) else frac
+def prepare(node: Node, edges: Edges) -> Operation:
+    """Return the operation of a node at which messages of the given formats arrive."""
+    run = form_of(type(node))(node, edges).run
+    if node.meets is not Meets.ADD or len(edges.formats) == 1:
+        return run
+    limit = symmetric_limit(MESSAGE_BITS)
 
+    def added(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
+        total = operands[0].copy()
+        for index, operand in enumerate(operands[1:], start=2):
+            kernels.entry_sum(total, operand, index == len(operands), limit, tally)
+        run([total], y, state, tally)
 
-def formats_of(graph: Graph, name: str) -> list[Fixed]:
-    """Return the message formats that arrive at a node, one an edge."""
-    formats = [graph.nodes[source].out for source in graph.sources[name]]
-    return [fmt for fmt in formats if fmt is not None]
+    return added

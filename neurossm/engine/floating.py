@@ -13,14 +13,12 @@ from threading import Event
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.engine import kernels, ssm_kernels
+from neurossm.engine.compiled import form_of
 from neurossm.engine.cores import usable_cores
 from neurossm.engine.stopping import stopping
 from neurossm.graph import Graph
 from neurossm.lengths import Lengths, parts
-from neurossm.nodes import LIF, DiagonalSSM, Evaluated, Node, Reals, Role
-from neurossm.nodes.node import reals
-from neurossm.nodes.step import Carried, added
+from neurossm.nodes import Carried, Evaluated, Node, Reals, Role
 from neurossm.trace import Trace
 
 Peaks = dict[str, Reals]
@@ -81,8 +79,7 @@ def evaluate(node: Node, operands: list[Reals], state: Carried | None = None) ->
 
     `state` as in `neurossm.nodes.Node.evaluate`.
     """
-    faster = FASTER.get(type(node))
-    return node.evaluate(operands, state) if faster is None else faster(node, operands, state)
+    return form_of(type(node)).evaluate(node, operands, state)
 
 
 def _loop(graph: Graph, block: tuple[str, ...], outside: dict[str, Reals]) -> tuple[Peaks, Peaks]:
@@ -90,14 +87,15 @@ def _loop(graph: Graph, block: tuple[str, ...], outside: dict[str, Reals]) -> tu
     around = {source for name in block for source in graph.sources[name]} - set(block)
     samples, steps = next(iter(outside.values())).shape[:2]
     nodes = {name: graph.nodes[name] for name in block}
+    late = [name for name in block if nodes[name].late]
+    visits = (*(name for name in block if name not in late), *late)
     states = {name: node.before(samples, None) for name, node in nodes.items()}
     sent = {name: np.empty((samples, steps, node.out_channels)) for name, node in nodes.items()}
     peaks: Peaks = {}
     for t in range(steps):
         here = {name: outside[name][:, t : t + 1] for name in around}
-        late = [name for name in block if nodes[name].late]
         here |= {name: nodes[name].send(states[name])[:, None] for name in late}
-        for name in (*(name for name in block if name not in late), *late):
+        for name in visits:
             operands = [here[source] for source in graph.sources[name]]
             made, inner = evaluate(nodes[name], operands, states[name])
             here[name] = sent[name][:, t : t + 1] = made
@@ -105,33 +103,3 @@ def _loop(graph: Graph, block: tuple[str, ...], outside: dict[str, Reals]) -> tu
                 key = f"{name}.{part}"
                 peaks[key] = np.maximum(peaks.get(key, 0.0), peak)
     return sent, peaks
-
-
-def _ssm(node: DiagonalSSM, operands: list[Reals], state: Carried | None) -> Evaluated:
-    rows = (node.a_re, node.a_im, node.b_re, node.drive_re, node.drive_im, node.c_re, node.c_im,
-            node.b_im)  # fmt: skip
-    parameters = np.stack([reals(row) for row in rows], axis=1).ravel()
-    u = np.ascontiguousarray(added(operands))
-    states, y = np.zeros((len(u), node.in_channels, 3, node.modes)), np.empty_like(u)
-    before = node.before(len(u), state)
-    states[:, :, 0], states[:, :, 1] = before["re"], before["im"]
-    kernel = ssm_kernels.float_ssm(node.modes)
-    kernel(u, y, states.reshape(-1), parameters, reals(node.d), reals(node.bias))
-    if state is not None:
-        state |= {"re": states[:, :, 0], "im": states[:, :, 1]}
-    return Evaluated(y, {"state": np.sqrt(states[:, :, 2].max(axis=0))})
-
-
-def _lif(node: LIF, operands: list[Reals], state: Carried | None) -> Evaluated:
-    u, before = np.ascontiguousarray(added(operands)), node.before(len(operands[0]), state)
-    y, membrane = np.empty_like(u), before["u"]
-    trace = before.get("r", np.zeros_like(membrane))
-    parameters = (reals(p) for p in (node.theta, node.tau, node.rho, node.kappa))
-    peaks = np.zeros(node.in_channels)
-    kernels.float_lif(node.reset)(u, y, membrane, trace, *parameters, peaks)
-    if state is not None:
-        state |= {"u": membrane, "r": trace} if node.has_trace else {"u": membrane}
-    return Evaluated(y, {"state": peaks, "input": np.abs(u).max(axis=(0, 1))})
-
-
-FASTER: dict[type[Node], Callable[..., Evaluated]] = {DiagonalSSM: _ssm, LIF: _lif}

@@ -6,8 +6,8 @@ counted by a rule about a node: a product that a step computes is a multiplicati
 operands are, and one by a spike would be one too. An operation that the array does not know is
 refused, so none is done unseen.
 
-Not counted: selecting (``where``, an index) and asking whether a message is there. An event is
-what an executor is given; that is no arithmetic on it.
+Not counted: selecting and moving (``where``, an index, ``stack``), and asking whether a message is
+there. An event is what an executor is given; that is no arithmetic on it.
 """
 
 from __future__ import annotations
@@ -124,7 +124,9 @@ _KINDS = {
     "greater": "comparisons", "greater_equal": "comparisons", "less": "comparisons",
     "less_equal": "comparisons",
 }  # fmt: skip
-_SELECTING = (np.where, np.zeros_like, np.count_nonzero, np.flatnonzero)
+_SELECTING = (
+    np.where, np.zeros_like, np.count_nonzero, np.flatnonzero, np.stack, np.concatenate, np.roll
+)  # fmt: skip
 
 
 def record_operations(
@@ -156,6 +158,8 @@ def record_operations(
 
 
 def _plain(array: Any) -> Any:
+    if isinstance(array, list | tuple):
+        return type(array)(_plain(part) for part in array)
     return array.view(np.ndarray) if isinstance(array, Recording) else array
 
 

@@ -11,10 +11,10 @@ from collections.abc import Callable
 import numpy as np
 
 from neurossm.counts import Counts
-from neurossm.fixed import Fixed
+from neurossm.engine.edges import Edges
 from neurossm.graph import Graph
 from neurossm.lengths import Lengths
-from neurossm.nodes import Integers, Role, Step, format_of
+from neurossm.nodes import Integers, Step
 from neurossm.trace import Trace
 
 Call = Callable[[Step], Integers | None]
@@ -52,6 +52,7 @@ def run(
         name: np.zeros((samples, steps, graph.nodes[name].out_channels), np.int64)
         for name in record
     }
+    edges = {name: Edges.of(graph, name) for name in graph.order if name not in graph.inputs}
     late = [name for name in graph.order if graph.nodes[name].late]
     order = [*(name for name in graph.order if name not in late), *late]
     for t in range(steps):
@@ -65,9 +66,9 @@ def run(
         for name in order:
             node = graph.nodes[name]
             operands = [sent[source] for source in graph.sources[name]]
-            if node.role is not Role.INPUT:
-                formats, by_channel = _formats(graph, name)
-                step = Step(operands, formats, state[name], counts[name], by_channel)
+            if name in edges:
+                at = edges[name]
+                step = Step(operands, at.formats, state[name], counts[name], at.frac_by_channel)
                 call: Call = node.take if node.late else node.step
                 made = call(step) if watch is None else watch(name, call, step)
                 sent[name] = sent[name] if made is None else made
@@ -91,9 +92,3 @@ def run(
 def _messages(values: Integers, tokens: bool) -> int:
     """Return how many messages these values are: those that are not zero, but every token."""
     return int(values.size if tokens else np.count_nonzero(values))
-
-
-def _formats(graph: Graph, name: str) -> tuple[list[Fixed], Integers | None]:
-    senders = [graph.nodes[source] for source in graph.sources[name]]
-    frac = senders[0].message_frac  # by channel from a sole source
-    return [format_of(node) for node in senders], None if isinstance(frac, int) else frac

@@ -46,9 +46,9 @@ class Step:
     @property
     def u(self) -> Integers:
         """The one input of a node whose edges add, saturated on entry."""
-        if len(self.operands) == 1:
-            return self.operands[0]
-        return self.saturate(sum_of(self.operands), MESSAGE_BITS)
+        if len(self.operands) > 1:  # once, however often it is asked for
+            self.operands = [self.saturate(sum_of(self.operands), MESSAGE_BITS)]
+        return self.operands[0]
 
     @property
     def frac(self) -> int:
