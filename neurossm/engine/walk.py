@@ -49,6 +49,8 @@ ALIGN = 19  # scale, first; V is the sum, a float64
 STORE = 20  # limit; V as above
 PRODUCT = 21  # shift, limit
 PIECEWISE = 22  # knots (then slopes, offsets), limit
+SEND = 23  # rows; U is what waits, (S, rows, C)
+TAKE = 24  # rows, steps of each channel; Y is what waits
 
 SEGMENTS = 8  # of the one kernel for all `PiecewiseLinear`: the most that there are
 
@@ -199,6 +201,25 @@ def _pointwise(op, row, u, y, small, whole, real, counts):
         _piecewise(u, y, knots, slopes, offsets, float(p1), counts)
 
 
+@njit(inline="always")
+def _wait(op, row, samples, small, whole):
+    """Send what has waited long enough, or take what arrives: `SEND`, `TAKE`."""
+    n, rows = row[N], row[P0]
+    size = rows * n
+    for s in range(samples):
+        if op == SEND:
+            for h in range(n):
+                small[row[Y] + s * n + h] = small[row[U] + s * size + h]
+        else:
+            at = row[Y] + s * size
+            for k in range(size - n):
+                small[at + k] = small[at + n + k]
+            for h in range(n):
+                small[at + size - n + h] = 0
+            for h in range(n):
+                small[at + (whole[row[P1] + h] - 1) * n + h] = small[row[U] + s * n + h]
+
+
 def _compile(version):
     @njit(nogil=True, cache=True)
     def walk(samples, code, small, whole, real):
@@ -230,8 +251,10 @@ def _compile(version):
                 _gather(op, row, u, y, small, whole, counts)
             elif op < THRESHOLD:
                 _remember(op, row, u, y, whole, real, counts)
-            else:
+            elif op < SEND:
                 _pointwise(op, row, u, y, small, whole, real, counts)
+            else:
+                _wait(op, row, samples, small, whole)
         whole[0] += clipped
         return 0
 

@@ -56,7 +56,8 @@ def significance(graph: Graph, ranges: Mapping[str, Reals], steps: int) -> dict[
     for name in reversed(graph.order):
         own = np.asarray(ranges[name], dtype=np.float64)
         asked = [
-            _asked(graph, target, name, ranges, found[target], steps)
+            # in a loop a target comes earlier: what matters of it is then its own range
+            _asked(graph, target, name, ranges, found.get(target, ranges[target]), steps)
             for target in graph.targets[name]
         ]
         # where nothing behind it can notice anything, every size is beyond all bounds
@@ -94,6 +95,8 @@ def _asked(
                 return own / steps
             case Sum() | Output():
                 return own
+        if node.late:
+            return own
     return np.zeros(graph.nodes[source].out_channels)  # tokens are exact or another token
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import GraphError
 from neurossm.fixed import shift
+from neurossm.nodes.arriving import Arriving, Finding, Quantizing
 from neurossm.nodes.node import Meets, Node, Role, check_channels, format_of, node
+from neurossm.nodes.span import Found, Meeting
 from neurossm.nodes.step import Carried, Evaluated, Reals, Step
+
+LEFT = 28  # bits that a message may be shifted to the left
 
 
 @node
@@ -65,6 +70,26 @@ class Delay(Node):
     def updates(self) -> int:
         """None: it is a property of synapses."""
         return 0
+
+    def check(self, at: Arriving) -> Iterator[Finding]:
+        """Spikes go on as they are; graded messages may change their unit."""
+        out, arriving = format_of(self), at.formats[0]
+        if (out.is_spike or arriving.is_spike) and out != arriving:
+            yield f"the format {arriving} that arrives", str(out)
+        if out.frac - arriving.frac > LEFT:
+            yield f"a left shift of at most {LEFT}", str(out.frac - arriving.frac)
+
+    def quantize(self, to: Quantizing) -> Self:
+        """Take the format that arrives; its own range decides where that is not known yet.
+
+        In a cycle what arrives may follow from what this sends.
+        """
+        formats = to.arriving.formats
+        return replace(self, out=formats[0] if formats else to.message())
+
+    def bound(self, at: Meeting) -> Found:
+        """Nothing, or what arrived."""
+        return at.message(at.u.with_zero())
 
     def state_parts(self) -> dict[str, tuple[int, ...]]:
         """Return what waits: row k is sent k steps later, rows from n on are 0."""

@@ -7,7 +7,7 @@ nodes add what their shifts toward zero can drop: less than a unit for each prod
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import singledispatch
 
@@ -16,6 +16,8 @@ import numpy as np
 from neurossm.arguments import instance
 from neurossm.graph import Graph
 from neurossm.nodes import Found, Meeting, Node, Register, Role, Span, format_of
+
+TURNS = 16  # round a loop, before what goes round counts as unknown
 
 
 @dataclass(frozen=True)
@@ -57,16 +59,62 @@ def steps_of(graph: Graph) -> int | None:
 def _walk(graph: Graph, steps: int | None) -> Bounds:
     messages: dict[str, Span] = {}
     registers: dict[str, tuple[Register, ...]] = {}
-    for name in graph.order:
+
+    def visit(name: str) -> None:
         node, sources = graph.nodes[name], graph.sources[name]
         if node.role is Role.INPUT:
             messages[name], registers[name] = _entering(graph, name), ()
-            continue
+            return
         out, unit = (node.out, _unit(node)) if node.is_integer else (None, 0.0)
         formats = [graph.nodes[source].out for source in sources]
         meeting = Meeting([messages[source] for source in sources], formats, steps, out, unit)
         messages[name], registers[name] = worst_case(node, meeting)
+
+    for block in graph.blocks:
+        if block in graph.loops:
+            _settle(graph, block, messages, visit)
+        else:
+            visit(block[0])
     return Bounds(messages, registers, steps)
+
+
+def _settle(
+    graph: Graph, block: tuple[str, ...], messages: dict[str, Span], visit: Callable[[str], None]
+) -> None:
+    """Go round a loop until nothing grows any more, or nothing is known of what goes round."""
+    late = [name for name in block if graph.nodes[name].late]
+    for name in late:
+        zeros = np.zeros(graph.nodes[name].out_channels)
+        messages[name] = Span(zeros, zeros)
+    for turn in range(TURNS + 1):
+        before = {name: messages[name] for name in late}
+        for name in block:
+            if name not in late:
+                visit(name)
+        for name in late:
+            visit(name)
+            messages[name] = _hull(messages[name], before[name])
+        if all(_same(messages[name], before[name]) for name in late):
+            return
+        if turn == TURNS - 1:  # it may grow for ever: as far as a format goes, or without end
+            for name in late:
+                messages[name] = _anything(graph.nodes[name])
+
+
+def _hull(one: Span, other: Span) -> Span:
+    return Span(np.minimum(one.low, other.low), np.maximum(one.high, other.high))
+
+
+def _same(one: Span, other: Span) -> bool:
+    return np.array_equal(one.low, other.low) and np.array_equal(one.high, other.high)
+
+
+def _anything(node: Node) -> Span:
+    ones = np.ones(node.out_channels)
+    if node.out is None:
+        return Span(-np.inf * ones, np.inf * ones)
+    unit = 2.0**-node.out.frac
+    return Span(node.out.low * unit * ones, node.out.high * unit * ones)
 
 
 def _unit(node: Node) -> float | np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

@@ -81,7 +81,10 @@ class Quantize(Settings):
         done: dict[str, Node] = {}
         contexts = {}
         for name in graph.order:
-            at = contract.arriving([done[source] for source in graph.sources[name]])
+            # in a loop a source comes later; what it sends is then known where it spikes
+            senders = [done.get(source, graph.nodes[source]) for source in graph.sources[name]]
+            known = [sender for sender in senders if sender.out is not None]
+            at = contract.arriving(known)
             contexts[name] = to = QuantizeContext(name, graph, self, rules, at)
             try:
                 done[name] = quantize_node(to.node, to)

@@ -73,10 +73,11 @@ def lay_out(graph: Graph) -> Layout:
 
 
 def ranks_of(graph: Graph) -> dict[str, int]:
-    """Return for each node the length of the longest path from an input to it."""
+    """Return for each node the length of the longest path from an input, or a late node, to it."""
     ranks: dict[str, int] = {}
     for name in graph.order:
-        ranks[name] = max((ranks[source] + 1 for source in graph.sources[name]), default=0)
+        known = (source for source in graph.sources[name] if source in ranks)  # a loop leads back
+        ranks[name] = max((ranks[source] + 1 for source in known), default=0)
     return ranks
 
 

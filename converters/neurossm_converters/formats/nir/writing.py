@@ -166,14 +166,16 @@ def _repeated(graph: Graph) -> dict[str, str]:
 
 def _sources_without_sums(graph: Graph) -> dict[str, Counter[str]]:
     """Return for each node what feeds it and how often, each `Sum` replaced by its operands."""
-    found: dict[str, Counter[str]] = {}
-    for name in graph.order:
-        found[name] = Counter()
-        for source in graph.sources[name]:
-            found[name] += (
-                found[source] if isinstance(graph.nodes[source], Sum) else Counter([source])
-            )
-    return found
+    sums: dict[str, Counter[str]] = {}
+
+    def behind(name: str) -> Counter[str]:
+        found = (sums.get(source, Counter([source])) for source in graph.sources[name])
+        return sum(found, Counter())
+
+    for name in graph.order:  # in a loop a node that is no sum may come before what feeds it
+        if isinstance(graph.nodes[name], Sum):
+            sums[name] = behind(name)
+    return {name: behind(name) for name in graph.order}
 
 
 def edges_without_sums(graph: Graph) -> list[Edge]:
