@@ -62,7 +62,8 @@ def run(
             for name, parts in states.items()
         }
         sent = {name: np.asarray(array[here, t], np.int64) for name, array in inputs.items()}
-        sent |= {name: graph.nodes[name].send(state[name]) for name in late}
+        # copies: what is sent must not follow the state that comes after it
+        sent |= {name: np.array(graph.nodes[name].send(state[name])) for name in late}
         for name in order:
             node = graph.nodes[name]
             operands = [sent[source] for source in graph.sources[name]]

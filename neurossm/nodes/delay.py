@@ -89,7 +89,9 @@ class Delay(Node):
 
     def bound(self, at: Meeting) -> Found:
         """Nothing, or what arrived."""
-        return at.message(at.u.with_zero())
+        span = at.u.with_zero()
+        spikes = at.out is not None and at.out.is_spike
+        return (span, ()) if spikes else at.message(span)
 
     def state_parts(self) -> dict[str, tuple[int, ...]]:
         """Return what waits: row k is sent k steps later, rows from n on are 0."""

@@ -125,8 +125,11 @@ def _field(entries: Entries, name: str, hint: object) -> Any:
         return _quantized(entries.group(name))
     kind = (options - {NoneType, Quantized}).pop()
     value: object = entries.take(name, typing.cast("type[object]", kind))
-    if isinstance(value, np.ndarray) and value.dtype.kind != "f":
-        raise FormatError(f"{entries.where} {name}", expected="floats", got=str(value.dtype))
+    if isinstance(value, np.ndarray):
+        whole = np.dtype[np.int64] in typing.get_args(hint)
+        if value.dtype.kind not in ("iu" if whole else "f"):
+            expected = "integers" if whole else "floats"
+            raise FormatError(f"{entries.where} {name}", expected=expected, got=str(value.dtype))
     return value
 
 

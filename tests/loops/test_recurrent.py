@@ -6,11 +6,16 @@ import numpy as np
 import pytest
 from recurrent import IN, by_hand, recurrent_lif
 
+from neurossm.comparison import compare
 from neurossm.engine import run
+from neurossm.engine.stepper import Stepper
 from neurossm.errors import GraphError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
-from neurossm.nodes import Delay, Input, Output, Sum
+from neurossm.nodes import Affine, Delay, Input, Output, Sum
+from neurossm.quantization import Quantize, bounds, calibrate
+from neurossm.report import graph_svg
+from neurossm.store import load, save
 
 DELAYS = {"one": 1, "seven": 7, "longest": 63, "by channel": [1, 2, 63, 5, 1]}
 
@@ -54,3 +59,69 @@ def test_a_running_sum_by_a_loop_on_real_numbers():
     x = np.arange(1, 8)[None, :, None] * 16
     found = run(graph, x, "float").values["y"].ravel()
     assert found.tolist() == [1, 2, 4, 6, 9, 12, 16]
+
+
+@pytest.mark.parametrize("delay", DELAYS)
+def test_step_by_step_the_same(delay):
+    graph, x = recurrent_lif(np.random.default_rng(0), DELAYS[delay]), spikes(steps=80)
+    trace = run(graph, x, "reference")
+    stream = Stepper(graph, samples=len(x), record="all")
+    for t in range(x.shape[1]):
+        np.testing.assert_array_equal(stream.step(x[:, t]), trace.values["y"][:, t])
+        np.testing.assert_array_equal(stream.values["later"], trace.values["later"][:, t])
+    assert stream.states.keys() == trace.states.keys()
+    for key, state in stream.states.items():
+        np.testing.assert_array_equal(state, trace.states[key])
+
+
+def test_states_counters_and_lengths_are_those_of_the_reference():
+    graph, x = recurrent_lif(np.random.default_rng(3), [1, 2, 63, 5, 1]), spikes(5, 90)
+    for lengths in (None, [90, 1, 40, 90, 63]):
+        left, right = (run(graph, x, engine, lengths=lengths) for engine in ("reference", "fast"))
+        assert not compare(left, right, graph.order).mismatches
+        assert left.counts == right.counts and left.saturations() == right.saturations()
+        for key, state in left.states.items():
+            np.testing.assert_array_equal(state, right.states[key])
+
+
+def test_a_graded_message_goes_round_in_a_unit_of_its_own():
+    """A leaky loop of Sum, Affine (a half) and Delay, quantized: y_t = x_t + y_(t-1) / 2."""
+    nodes = {
+        "x": Input(channels=2, out=Fixed(12, 6)), "s": Sum(channels=2),
+        "half": Affine(weight=np.eye(2) / 2, bias=np.zeros(2)),
+        "later": Delay(channels=2, steps=np.array([1, 2])), "y": Output(channels=2),
+    }  # fmt: skip
+    edges = (("x", "s"), ("s", "later"), ("later", "half"), ("half", "s"), ("s", "y"))
+    graph = Graph(nodes, edges, meta={"steps": 60})
+    x = np.random.default_rng(5).integers(-2000, 2000, (3, 60, 2))
+    real = run(graph, x, "float", "all")
+    y = np.zeros((3, 60, 2))
+    for t in range(60):
+        for c, n in ((0, 1), (1, 2)):
+            y[:, t, c] = x[:, t, c] / 64 + (y[:, t - n, c] / 2 if t >= n else 0)
+    np.testing.assert_allclose(real.values["y"], y, rtol=1e-12)
+    integer = Quantize()(graph, calibrate(graph, real))
+    left, right = (run(integer, x, engine) for engine in ("reference", "fast"))
+    np.testing.assert_array_equal(left.values["y"], right.values["y"])
+    unit = 2.0 ** -integer.nodes["y"].out.frac
+    assert np.abs(left.values["y"] * unit - y).max() < 0.01 * np.abs(y).max()
+    worst = bounds(integer).messages["s"]
+    assert np.all(np.abs(left.values["s"]) * 2.0 ** -integer.nodes["s"].out.frac <= worst.magnitude)
+
+
+def test_bounds_of_a_loop_hold_and_of_spikes_are_tight():
+    graph, x = recurrent_lif(np.random.default_rng(3)), spikes(5, 90)
+    found, trace = bounds(graph), run(graph, x)
+    back = np.maximum(graph.nodes["back"].weight.values, 0).sum(axis=1) / 64  # all fire at once
+    np.testing.assert_allclose(found.messages["back"].high, back)
+    for name in graph.order:
+        values = trace.values[name] * 2.0 ** -graph.nodes[name].out.frac
+        assert np.all(values <= found.messages[name].high + 1e-12)
+        assert np.all(values >= found.messages[name].low - 1e-12)
+
+
+def test_files_and_drawings_hold_loops(tmp_path):
+    graph = recurrent_lif(np.random.default_rng(3), [1, 2, 63, 5, 1])
+    save(tmp_path / "x.nssm", graph)
+    assert load(tmp_path / "x.nssm") == graph
+    assert graph_svg(graph).count("<rect") >= len(graph.nodes)
