@@ -38,11 +38,11 @@ from numpy.typing import NDArray
 from neurossm.errors import GraphError
 from neurossm.fixed import Fixed, Quantized
 from neurossm.nodes.arriving import Arriving, Finding, Quantizing
-from neurossm.nodes.parameter import Parameter, declared, parameter
+from neurossm.nodes.parameter import Numbers, Parameter, check_fields, declared, parameter
 from neurossm.nodes.span import Found, Meeting, Span
 from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, State, Step
 
-Array = NDArray[np.float64] | Quantized
+Array = Numbers
 T = TypeVar("T")
 
 
@@ -142,30 +142,11 @@ class Node(ABC):
         cls.shapes = {name: role.axes for name, role in cls.roles.items()}
 
     def __post_init__(self) -> None:
-        sizes: dict[str, int] = {}
-        for name, letters in self.shapes.items():
-            value = as_parameter(getattr(self, name), f"{type(self).__name__}.{name}")
+        kind = type(self).__name__
+        for name in self.roles:
+            value = as_parameter(getattr(self, name), f"{kind}.{name}")
             object.__setattr__(self, name, value)
-            if len(value.shape) != len(letters):
-                raise GraphError(
-                    f"{type(self).__name__}.{name}",
-                    expected=f"{len(letters)} axes ({', '.join(letters)})",
-                    got=f"shape {value.shape}",
-                )
-            for letter, size in zip(letters, value.shape, strict=True):
-                if sizes.setdefault(letter, size) != size or size == 0:
-                    raise GraphError(
-                        f"{type(self).__name__}.{name}",
-                        expected=f"{letter} = {sizes[letter]}, not empty",
-                        got=f"shape {value.shape}",
-                    )
-        kinds = {isinstance(getattr(self, name), Quantized) for name in self.shapes}
-        if len(kinds) > 1:
-            raise GraphError(
-                type(self).__name__, expected="all parameters float or all integer", got="a mixture"
-            )
-        for name, role in self.roles.items():
-            role.check_range(getattr(self, name), f"{type(self).__name__}.{name}")
+        check_fields(kind, self.roles, {name: getattr(self, name) for name in self.roles})
         if self.sends is not None:
             check_spikes(self, self.sends)
 
@@ -218,13 +199,13 @@ class Node(ABC):
     @property
     def parameters(self) -> int:
         """Real numbers among its parameters (a complex one counts as two)."""
-        return sum(int(np.prod(getattr(self, name).shape)) for name in self.shapes)
+        return sum(int(np.prod(getattr(self, name).shape)) for name in self.roles)
 
     @property
     def is_integer(self) -> bool:
         """True where its parameters and messages are integers with formats."""
         return self.out is not None and all(
-            isinstance(getattr(self, name), Quantized) for name in self.shapes
+            isinstance(getattr(self, name), Quantized) for name in self.roles
         )
 
     @property
