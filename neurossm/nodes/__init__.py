@@ -18,15 +18,18 @@ from importlib import import_module
 
 from neurossm.nodes.accumulate import Accumulate
 from neurossm.nodes.affine import Affine
+from neurossm.nodes.arriving import Arriving, Finding, Frac, Quantizing, alike, same
 from neurossm.nodes.batch_norm import BatchNorm
 from neurossm.nodes.diagonal_ssm import DiagonalSSM
 from neurossm.nodes.embedding import Embedding
 from neurossm.nodes.input import Input
 from neurossm.nodes.lif import LIF
-from neurossm.nodes.node import Array, Meets, Node, Role, format_of, message_frac, quantized
+from neurossm.nodes.node import Array, Meets, Node, Role, format_of, message_frac, quantized, reals
 from neurossm.nodes.output import Output
+from neurossm.nodes.parameter import Parameter
 from neurossm.nodes.piecewise_linear import PiecewiseLinear
 from neurossm.nodes.product import Product
+from neurossm.nodes.span import Found, Meeting, Register, Span
 from neurossm.nodes.step import Evaluated, Integers, Reals, State, Step
 from neurossm.nodes.sum import Sum
 from neurossm.nodes.ternary_threshold import TernaryThreshold
@@ -56,25 +59,37 @@ __all__ = [
     "Accumulate",
     "Affine",
     "Array",
+    "Arriving",
     "BatchNorm",
     "DiagonalSSM",
     "Embedding",
     "Evaluated",
+    "Finding",
+    "Found",
+    "Frac",
     "Input",
     "Integers",
+    "Meeting",
     "Meets",
     "Node",
     "Output",
+    "Parameter",
     "PiecewiseLinear",
     "Product",
+    "Quantizing",
     "Reals",
+    "Register",
     "Role",
+    "Span",
     "State",
     "Step",
     "Sum",
     "TernaryThreshold",
     "Threshold",
+    "alike",
     "format_of",
     "message_frac",
     "quantized",
+    "reals",
+    "same",
 ]

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.fixed import Quantized, shift
+from neurossm.fixed import (
+    ACCUMULATOR_BITS,
+    WEIGHT_BITS,
+    Quantized,
+    accumulator_bound,
+    shift,
+    symmetric_limit,
+)
+from neurossm.nodes.arriving import Arriving, Finding, same
 from neurossm.nodes.node import (
     Array,
     Meets,
@@ -16,9 +25,11 @@ from neurossm.nodes.node import (
     format_of,
     integers,
     node,
+    quantized,
     reals,
 )
 from neurossm.nodes.parameter import parameter
+from neurossm.nodes.span import Found, Meeting, Register, Span
 from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
 
 
@@ -42,11 +53,12 @@ class Affine(Node):
         ``(out,)``; integers with the exponents of the output, one a row where the weight has so.
     """
 
-    weight: Array = parameter("OI")
+    weight: Array = parameter("OI", bits="weight_bits", label="weights")
     bias: Array = parameter("O")
 
     role: ClassVar[Role] = Role.SYNAPSES
     meets: ClassVar[Meets] = Meets.ACCUMULATE
+    message_reason: ClassVar[str] = "exact: fraction bits of weights and messages add up"
 
     @property
     def in_channels(self) -> int:
@@ -81,6 +93,37 @@ class Affine(Node):
         """Fraction bits of what it sends; by channel where the rows have exponents of their own."""
         frac = self.bias.frac if isinstance(self.bias, Quantized) else 0
         return format_of(self).frac if isinstance(frac, int) else frac
+
+    def check(self, at: Arriving) -> Iterator[Finding]:
+        """Yield what breaks the rules of weights, their exponents and their sums."""
+        weight, bias, out = quantized(self.weight), quantized(self.bias), format_of(self)
+        if weight.bits > WEIGHT_BITS:
+            yield f"{WEIGHT_BITS}-bit weights", f"{weight.bits} bits"
+            return
+        added = weight.frac + at.frac
+        yield from same("output exponent", int(np.min(added)), out.frac)
+        if isinstance(added, int):
+            yield from same("bias exponent", out.frac, bias.frac)
+        elif not np.array_equal(added, np.asarray(bias.frac)):
+            yield "the exponent of weights and input for each bias", f"{bias.frac}"
+        bound = sum(accumulator_bound(weight.values, fmt.high) for fmt in at.formats)
+        bound += int(np.abs(bias.values).max(initial=0))
+        # Lava carries mixed-sign weights as even numbers, so its accumulator sees twice the sum
+        if 2 * bound > symmetric_limit(ACCUMULATOR_BITS):
+            yield f"twice the largest sum below 2**{ACCUMULATOR_BITS - 1}", f"2 * {bound}"
+
+    def bound(self, at: Meeting) -> Found:
+        """Sum the larger end of each term; twice, in any order, in the accumulator."""
+        # its edges meet in the accumulator, not at the entry
+        u, weight, bias = at.total, reals(self.weight), reals(self.bias)
+        up, down = np.maximum(weight, 0), np.minimum(weight, 0)
+        span = Span(up @ u.low + down @ u.high + bias, up @ u.high + down @ u.low + bias)
+        sent, registers = at.message(span)
+        if not registers:
+            return sent, ()
+        # twice, as Lava carries mixed-sign weights as even numbers
+        l1 = 2 * (np.abs(weight) @ sum(m.magnitude for m in at.operands) + np.abs(bias))
+        return sent, (Register("accumulator", l1, at.unit, ACCUMULATOR_BITS), *registers)
 
     def step(self, at: Step) -> Integers:
         """Add up the synapses at which messages arrive, then the bias; saturate."""

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
+import numpy as np
+
 from neurossm.nodes.node import Array, Node, node, reals
 from neurossm.nodes.parameter import parameter
+from neurossm.nodes.span import Found, Meeting, Span
 from neurossm.nodes.step import Evaluated, Reals, added
 
 
@@ -22,10 +27,17 @@ class BatchNorm(Node):
     gain: Array = parameter("C")
     offset: Array = parameter("C")
 
+    float_only: ClassVar[str] = "fold batch norms first (pass fold_batch_norm)"
+
     @property
     def in_channels(self) -> int:
         """C."""
         return self.gain.shape[0]
+
+    def bound(self, at: Meeting) -> Found:
+        """Scale and shift both ends."""
+        ends = [end * reals(self.gain) + reals(self.offset) for end in (at.u.low, at.u.high)]
+        return Span(np.minimum(*ends), np.maximum(*ends)), ()
 
     def evaluate(self, operands: list[Reals]) -> Evaluated:
         """Scale and shift."""

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import ClassVar, Self
+
 import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import GraphError
-from neurossm.fixed import Quantized, shift
+from neurossm.fixed import (
+    MESSAGE_BITS,
+    POLE_BITS,
+    STATE_BITS,
+    WEIGHT_BITS,
+    Quantized,
+    shift,
+    symmetric_limit,
+)
+from neurossm.nodes.arriving import EXACT, Arriving, Finding, same
 from neurossm.nodes.node import (
     Array,
     Node,
     as_parameter,
     format_of,
     integers,
+    mantissas,
     node,
     quantized,
     reals,
@@ -70,9 +83,11 @@ class DiagonalSSM(Node):
     d: Array = parameter("C")
     drive_re: Array = parameter("CN")
     drive_im: Array = parameter("CN")
-    bias: Array = parameter("C")
+    bias: Array = parameter("C", exponent="output")
     step_size: NDArray[np.float64]
     method: str
+
+    methods: ClassVar[tuple[str, ...]] = ("zoh", "bilinear")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -84,8 +99,9 @@ class DiagonalSSM(Node):
                 got=f"shape {step_size.shape}",
             )
         object.__setattr__(self, "step_size", step_size)
-        if self.method not in ("zoh", "bilinear"):
-            raise GraphError("DiagonalSSM.method", expected="zoh | bilinear", got=repr(self.method))
+        if self.method not in self.methods:
+            expected = " | ".join(self.methods)
+            raise GraphError("DiagonalSSM.method", expected=expected, got=repr(self.method))
         if isinstance(self.drive_re, Quantized) and isinstance(self.drive_im, Quantized):
             same = np.array_equal(np.asarray(self.drive_re.frac), np.asarray(self.drive_im.frac))
             if not same or self.drive_re.bits != self.drive_im.bits:
@@ -113,6 +129,68 @@ class DiagonalSSM(Node):
     def updates(self) -> int:
         """One for each complex state."""
         return self.in_channels * self.modes
+
+    @property
+    def constant(self) -> float:
+        """Largest bias."""
+        return float(np.abs(reals(self.bias)).max())
+
+    @property
+    def dropped(self) -> int:
+        """Less than a unit for each product of the readout."""
+        return 2 * self.modes + 1
+
+    @property
+    def fed_through(self) -> bool:
+        """True where some input reaches the output beside the states."""
+        return bool(np.any(mantissas(self.d) != 0))
+
+    def check(self, at: Arriving) -> Iterator[Finding]:
+        """Yield what breaks the rules of poles, gains, states and their sums."""
+        a_re, a_im, b_re, b_im = (
+            quantized(p) for p in (self.a_re, self.a_im, self.b_re, self.b_im)
+        )
+        c_re, c_im, d, drive = (quantized(p) for p in (self.c_re, self.c_im, self.d, self.drive_re))
+        for pole in (a_re, a_im):
+            if pole.bits > POLE_BITS or pole.bits != a_re.bits:
+                yield f"poles of at most {POLE_BITS} bits", f"{pole.bits} bits"
+            yield from same("pole exponent", a_re.bits - 1, pole.frac)
+        if np.any(a_re.values**2 + a_im.values**2 >= 2 ** (2 * (a_re.bits - 1))):
+            yield "poles inside the unit circle", "one on or outside it"
+        for gain in (b_re, b_im, c_re, c_im, d):
+            if gain.bits > WEIGHT_BITS:
+                yield f"gains of {WEIGHT_BITS} bits", f"{gain.bits} bits"
+        for label, left, right in (("b", b_re, b_im), ("c", c_re, c_im)):
+            if not np.array_equal(left.frac_by_channel(), right.frac_by_channel()):
+                yield f"one exponent for both parts of {label}", "two"
+        if drive.bits > STATE_BITS:
+            yield f"a state of at most {STATE_BITS} bits", f"{drive.bits}"
+        out, state_frac = format_of(self), drive.frac_by_channel()
+        message, state = symmetric_limit(MESSAGE_BITS), symmetric_limit(STATE_BITS)
+        b_shift = b_re.frac_by_channel() + at.frac - state_frac
+        c_shift = c_re.frac_by_channel() + state_frac - 1 - out.frac
+        d_shift = d.frac_by_channel() + at.frac - out.frac
+        b_largest = np.maximum(np.abs(b_re.values), np.abs(b_im.values))
+        driven = np.ldexp(b_largest * float(message), -b_shift).max(initial=0.0)
+        parts = (np.abs(c_re.values) + np.abs(c_im.values)) * float(state)
+        fed = np.ldexp(np.abs(d.values) * float(message), -d_shift).max()
+        read = np.ldexp(parts, -c_shift).sum(axis=1).max() + fed
+        for label, bound in (("drive", driven), ("readout", read)):
+            if bound > EXACT:
+                yield f"a {label} that stays below 2**52", f"up to {bound:g}"
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Iterator[Self]:
+        """Yield stable states of each method."""
+        shape = (int(rng.integers(1, 5)), int(rng.integers(1, 4)))
+        for method in cls.methods:
+            pole = rng.uniform(0.3, 0.97, shape) * np.exp(1j * rng.uniform(-np.pi, np.pi, shape))
+            step = rng.uniform(0.001, 0.1, shape[0])
+            others = {
+                name: rng.standard_normal(shape[: len(axes)]) for name, axes in cls.shapes.items()
+            }
+            yield cls(**(others | {"a_re": pole.real, "a_im": pole.imag}), step_size=step,
+                      method=method)  # fmt: skip
 
     def step(self, at: Step) -> Integers:
         """Rotate and drive the states, then read them out; every product is shifted by itself."""

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import ClassVar, Self
 
 import numpy as np
 
-from neurossm.nodes.node import Array, Meets, Node, Role, integers, node, reals
+from neurossm.fixed import WEIGHT_BITS, Fixed
+from neurossm.nodes.arriving import Arriving, Finding, Quantizing, same
+from neurossm.nodes.node import (
+    Array,
+    Meets,
+    Node,
+    Role,
+    format_of,
+    integers,
+    node,
+    quantized,
+    reals,
+)
 from neurossm.nodes.parameter import parameter
+from neurossm.nodes.span import Found, Meeting, Span
 from neurossm.nodes.step import Evaluated, Integers, Reals, Step
 
 
@@ -28,12 +43,16 @@ class Embedding(Node):
         ``(V, C)``, a row a token; one exponent for the tensor.
     """
 
-    table: Array = parameter("VC")
+    table: Array = parameter(
+        "VC", exponent="own", bits="weight_bits", most=WEIGHT_BITS, label="table",
+        reason="the largest entry fits",
+    )  # fmt: skip
 
     role: ClassVar[Role] = Role.SYNAPSES
     meets: ClassVar[Meets] = Meets.ONE
     operands: ClassVar[int] = 1
     reads_tokens: ClassVar[bool] = True
+    message_reason: ClassVar[str] = "rows are sent as they are"
 
     @property
     def in_channels(self) -> int:
@@ -54,6 +73,23 @@ class Embedding(Node):
     def updates(self) -> int:
         """None, as for `Affine`."""
         return 0
+
+    def check(self, at: Arriving) -> Iterator[Finding]:
+        """Yield where messages are not the rows as they are."""
+        table, out = quantized(self.table), format_of(self)
+        yield from same("output exponent", int(np.max(table.frac)), out.frac)
+        if out.bits < table.bits:
+            yield f"messages as wide as the table, {table.bits} bits", f"{out.bits} bits"
+
+    def quantize(self, to: Quantizing) -> Self:
+        """Return the table as integers, sent as they are."""
+        table = to.parameter("table", None)
+        return replace(self, table=table, out=Fixed(table.bits, int(np.max(table.frac))))
+
+    def bound(self, at: Meeting) -> Found:
+        """Return the ends of each column."""
+        table = reals(self.table)
+        return Span(table.min(axis=0), table.max(axis=0)), ()
 
     def step(self, at: Step) -> Integers:
         """Look up the rows."""

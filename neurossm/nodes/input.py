@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterator
+from typing import ClassVar, Self
+
+import numpy as np
 
 from neurossm.errors import GraphError
 from neurossm.fixed import Fixed
@@ -38,6 +41,12 @@ class Input(Node):
     def out_channels(self) -> int:
         """C."""
         return self.channels
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Iterator[Self]:
+        """Yield inputs of numbers and of spikes."""
+        for out in (Fixed(9, 5), Fixed.binary(), Fixed.ternary()):
+            yield cls.drawn(rng, out=out)
 
     @property
     def updates(self) -> int:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import ClassVar, Self
 
 import numpy as np
 
 from neurossm.errors import GraphError
-from neurossm.fixed import Fixed, Quantized, shift
+from neurossm.fixed import LEAK_FRAC, STATE_BITS, WIDEST_LEAK_FRAC, Fixed, shift
+from neurossm.nodes.arriving import EXACT, Arriving, Finding, alike, same
 from neurossm.nodes.node import (
     Array,
     Node,
     Role,
-    check_spikes,
     integers,
     mantissas,
     node,
@@ -66,39 +68,22 @@ class LIF(Node):
         ``hard``, ``soft`` or ``none``.
     """
 
-    theta: Array = parameter("C")
-    tau: Array = parameter("C")
-    rho: Array = parameter("C")
-    kappa: Array = parameter("C")
+    theta: Array = parameter("C", above=0, label="threshold")
+    tau: Array = parameter("C", at_least=0, at_most=1)
+    rho: Array = parameter("C", at_least=0, below=1)
+    kappa: Array = parameter("C", at_least=0)
     reset: str
 
     role: ClassVar[Role] = Role.SPIKING
     compares: ClassVar[bool] = True
+    sends: ClassVar[Fixed | None] = Fixed.binary()
     resets: ClassVar[tuple[str, ...]] = ("hard", "soft", "none")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_spikes(self, Fixed.binary())
         if self.reset not in self.resets:
             expected = " | ".join(self.resets)
             raise GraphError("LIF.reset", expected=expected, got=repr(self.reset))
-        for name, leak in (("tau", self.tau), ("rho", self.rho)):
-            low, high = mantissas(leak).min(), mantissas(leak).max()
-            # leaks with several exponents do not keep the contract, which says so later
-            integer = isinstance(leak, Quantized)
-            one = 2 ** max(int(np.max(quantized(leak).frac)), 0) if integer else 1
-            below = name == "rho" and not integer  # as an integer it may round to one
-            if low < 0 or high > one or (below and high == one):
-                raise GraphError(
-                    f"LIF.{name}",
-                    expected=f"at least 0 and {'below' if below else 'at most'} {one}",
-                    got=f"{low:g} to {high:g}",
-                )
-        least, trace = mantissas(self.theta).min(), mantissas(self.kappa).min()
-        if not least > 0:
-            raise GraphError("LIF.theta", expected="above 0", got=f"{least:g}")
-        if trace < 0:
-            raise GraphError("LIF.kappa", expected="at least 0", got=f"{trace:g}")
 
     @property
     def in_channels(self) -> int:
@@ -118,6 +103,28 @@ class LIF(Node):
     def updates(self) -> int:
         """One for each membrane and each trace."""
         return self.states
+
+    def check(self, at: Arriving) -> Iterator[Finding]:
+        """Yield what breaks the rules of membrane and leaks."""
+        theta, kappa, tau = quantized(self.theta), quantized(self.kappa), quantized(self.tau)
+        yield from alike("exponent of kappa", theta.frac, kappa)
+        if not isinstance(tau.frac, int) or not LEAK_FRAC <= tau.frac <= WIDEST_LEAK_FRAC:
+            yield f"one leak exponent, {LEAK_FRAC} to {WIDEST_LEAK_FRAC}", str(tau.frac)
+            return
+        yield from same("leak exponent", tau.frac, quantized(self.rho).frac)
+        largest = float(np.ldexp(float(at.high), np.max(theta.frac_by_channel() - at.by_channel)))
+        if largest > EXACT:
+            yield "an input that stays below 2**52 at the membrane's exponent", f"up to {largest:g}"
+        if theta.bits > STATE_BITS or kappa.bits > theta.bits:
+            expected = f"a state of at most {STATE_BITS} bits, and kappa within it"
+            yield expected, f"{theta.bits}, and {kappa.bits}"
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Iterator[Self]:
+        """Yield neurons of each reset, with a trace and without."""
+        for reset in cls.resets:
+            yield (made := cls.drawn(rng, reset=reset))
+            yield replace(made, kappa=np.zeros(made.in_channels))
 
     def step(self, at: Step) -> Integers:
         """Leak, integrate, compare, reset, and leave a trace."""

@@ -19,22 +19,27 @@ One module in this package holds one class, found by itself (`neurossm.nodes.NOD
 
 ``state_parts`` says what a step remembers; traits (`role`, `meets`, `operands`, `compares`,
 `reads_tokens`, `late`) say what others may want to know, so that nobody has to ask for the type.
-What a node leaves out is refused by name where it is needed.
+From the roles of the fields (`neurossm.nodes.parameter`) follow `check`, `quantize`, `explain`,
+`bound` and `examples`; a node says more where it has more to say. What a node leaves out, and
+nothing implies, is refused by name where it is needed.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from typing import ClassVar, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import GraphError
 from neurossm.fixed import Fixed, Quantized
-from neurossm.nodes.parameter import declared, parameter
+from neurossm.nodes.arriving import Arriving, Finding, Quantizing
+from neurossm.nodes.parameter import Parameter, declared, parameter
+from neurossm.nodes.span import Found, Meeting, Span
 from neurossm.nodes.step import Evaluated, Integers, Reals, State, Step
 
 Array = NDArray[np.float64] | Quantized
@@ -96,6 +101,19 @@ class Node(ABC):
         is `send`, then `take`.
     nir
         Why NIR cannot hold it; empty where the converter can.
+    sends
+        The one format of its messages, at nodes that spike.
+    passes_on
+        True where it sends what arrives, in the format in which it arrives.
+    ranged
+        Settings of `Quantize` that limit the width of its messages, whose format is then made for
+        their range; empty where other formats decide.
+    message_reason
+        Why its messages have their format, in words, where neither range nor role decides.
+    float_only
+        What to do with a node that has a meaning in float graphs only; empty at all others.
+    roles
+        Name of each parameter to its role; from the fields.
     shapes
         Name of each parameter to its axes; from the fields.
     """
@@ -109,12 +127,18 @@ class Node(ABC):
     reads_tokens: ClassVar[bool] = False
     late: ClassVar[bool] = False
     nir: ClassVar[str] = ""
+    sends: ClassVar[Fixed | None] = None
+    passes_on: ClassVar[bool] = False
+    ranged: ClassVar[tuple[str, ...]] = ("message_bits",)
+    message_reason: ClassVar[str] = ""
+    float_only: ClassVar[str] = ""
+    roles: ClassVar[dict[str, Parameter]] = {}
     shapes: ClassVar[dict[str, str]] = {}
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        own = {name: role.axes for name, role in declared(cls).items()}
-        cls.shapes = {**cls.shapes, **own}
+        cls.roles = {**cls.roles, **declared(cls)}
+        cls.shapes = {name: role.axes for name, role in cls.roles.items()}
 
     def __post_init__(self) -> None:
         sizes: dict[str, int] = {}
@@ -139,6 +163,10 @@ class Node(ABC):
             raise GraphError(
                 type(self).__name__, expected="all parameters float or all integer", got="a mixture"
             )
+        for name, role in self.roles.items():
+            role.check_range(getattr(self, name), f"{type(self).__name__}.{name}")
+        if self.sends is not None:
+            check_spikes(self, self.sends)
 
     @property
     @abstractmethod
@@ -165,6 +193,11 @@ class Node(ABC):
         return 0
 
     @property
+    def modes(self) -> int:
+        """Complex states of each channel that do not see one another; 0 where there are none."""
+        return 0
+
+    @property
     def states(self) -> int:
         """Real numbers of state that it carries from step to step."""
         return sum(int(np.prod(shape)) for shape in self.state_parts().values())
@@ -185,6 +218,11 @@ class Node(ABC):
         return self.out is not None and all(
             isinstance(getattr(self, name), Quantized) for name in self.shapes
         )
+
+    @property
+    def has_integers(self) -> bool:
+        """True where it has an integer meaning; a `BatchNorm` has none."""
+        return self.late or type(self).step is not Node.step or self.role is Role.INPUT
 
     def step(self, at: Step) -> Integers:
         """Return what it sends at a time step, ``(B, C)``; state and counters change in `at`.
@@ -208,6 +246,69 @@ class Node(ABC):
     def evaluate(self, operands: list[Reals]) -> Evaluated:
         """Return what it sends on real numbers, for what arrives on each edge ``(S, T, C)``."""
         raise self._refusal("evaluate", "a float meaning")
+
+    def check(self, at: Arriving) -> Iterator[Finding]:
+        """Yield what breaks the integer contract beyond what the roles of the fields ask for."""
+        yield from ()
+
+    def quantize(self, to: Quantizing) -> Self:
+        """Return the node as integers: each field by its role, a format for what it sends."""
+        out = self.out
+        if self.passes_on:
+            out = to.arriving.formats[0]
+        elif self.role is Role.NEURON and self.ranged:
+            out = to.message()
+        elif out is None:
+            raise self._refusal("quantize", "a format for its messages")
+        return replace(self, out=out, **{name: to.parameter(name, out) for name in self.roles})
+
+    def finest(self, formats: Sequence[Fixed]) -> int:
+        """Return the fraction bits of its exact result; 64 where they are not to be limited."""
+        return 64
+
+    @property
+    def constant(self) -> float:
+        """Largest constant that is added to what it sends: its messages' format must hold it."""
+        return 0.0
+
+    @property
+    def dropped(self) -> int:
+        """Units of what it sends that its shifts may drop of the exact result, at most."""
+        return 0
+
+    def explain(self) -> Iterator[tuple[str, str, str]]:
+        """Yield what, format and reason of what quantizing chose beside parameters and messages."""
+        yield from ()
+
+    def bound(self, at: Meeting) -> Found:
+        """Return the worst case of what it sends and of its registers; by default what `out` holds.
+
+        In a float graph a node that says nothing has no bound.
+        """
+        ones = np.ones(self.out_channels)
+        if self.passes_on:
+            return at.u.with_zero() if self.late else at.u, at.entry()
+        if self.role is Role.SPIKING:
+            fmt = format_of(self)
+            return Span(fmt.low * ones, fmt.high * ones), at.entry()
+        sent, registers = at.message(Span(-np.inf * ones, np.inf * ones))
+        return sent, (*at.entry(), *registers)
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Iterator[Self]:
+        """Yield small float nodes with random parameters, of every kind that there is."""
+        yield cls.drawn(rng)
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator, **given: Any) -> Self:
+        """Return a float node with random parameters within their ranges, but for those given."""
+        sizes = {letter: int(rng.integers(1, 5)) for axes in cls.shapes.values() for letter in axes}
+        for name, role in cls.roles.items():
+            shape = tuple(sizes[letter] for letter in role.axes)
+            given.setdefault(name, role.example(rng, shape))
+        if any(item.name == "channels" for item in fields(cls)):
+            given.setdefault("channels", int(rng.integers(1, 5)))
+        return cls(**given)
 
     def _refusal(self, method: str, expected: str) -> GraphError:
         kind = type(self).__name__

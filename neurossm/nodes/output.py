@@ -17,6 +17,7 @@ class Output(Node):
     role: ClassVar[Role] = Role.OUTPUT
     meets: ClassVar[Meets] = Meets.ONE
     operands: ClassVar[int] = 1
+    passes_on: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()

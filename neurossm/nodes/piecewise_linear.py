@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Iterator
+from typing import ClassVar, Self
 
 import numpy as np
 
 from neurossm.errors import GraphError
-from neurossm.fixed import Quantized, shift
+from neurossm.fixed import MESSAGE_BITS, Quantized, shift, symmetric_limit
+from neurossm.nodes.arriving import EXACT, Arriving, Finding
 from neurossm.nodes.node import (
     Array,
     Node,
@@ -19,6 +21,7 @@ from neurossm.nodes.node import (
     reals,
 )
 from neurossm.nodes.parameter import parameter
+from neurossm.nodes.span import Found, Meeting, Span
 from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
 
 
@@ -47,10 +50,11 @@ class PiecewiseLinear(Node):
     function: str
     max_error: float
     channels: int
-    knots: Array = parameter("J")
-    slopes: Array = parameter("K")
-    offsets: Array = parameter("K")
+    knots: Array = parameter("J", exponent="input", rounding="up", label="knot")
+    slopes: Array = parameter("K", exponent="own", bits="segment_bits", reason="the steepest fits")
+    offsets: Array = parameter("K", exponent="output", label="offset")
 
+    ranged: ClassVar[tuple[str, ...]] = ("segment_bits", "message_bits")
     max_segments: ClassVar[int] = 8
 
     def __post_init__(self) -> None:
@@ -71,6 +75,40 @@ class PiecewiseLinear(Node):
     def in_channels(self) -> int:
         """C."""
         return self.channels
+
+    def check(self, at: Arriving) -> Iterator[Finding]:
+        """Yield where a segment gets too large."""
+        slopes = quantized(self.slopes)
+        shifted = format_of(self).frac - int(np.max(slopes.frac)) - at.frac
+        steepest = int(np.abs(slopes.values).max())
+        # slopes may be wider than 8 bits, so the product is held against it before its shift too
+        largest = float(symmetric_limit(MESSAGE_BITS) * steepest) * 2.0 ** max(shifted, 0)
+        if largest > EXACT:
+            yield "segments that stay below 2**52", f"up to {largest:g}"
+
+    def bound(self, at: Meeting) -> Found:
+        """Return the largest and least of each segment that the input's span meets."""
+        u, slopes, offsets = at.u, reals(self.slopes), reals(self.offsets)
+        low, high = np.full(self.channels, np.inf), np.full(self.channels, -np.inf)
+        edges = np.concatenate([[-np.inf], reals(self.knots), [np.inf]])
+        for segment, (slope, offset) in enumerate(zip(slopes, offsets, strict=True)):
+            start, stop = np.maximum(u.low, edges[segment]), np.minimum(u.high, edges[segment + 1])
+            met = start <= stop  # the part of the span that this segment covers
+            for place in (start, stop):
+                value = slope * np.where(met, place, 0.0) + offset
+                low = np.where(met, np.minimum(low, value), low)
+                high = np.where(met, np.maximum(high, value), high)
+        sent, registers = at.message(Span(low, high).wider(at.unit))
+        return sent, (*at.entry(), *registers)
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Iterator[Self]:
+        """Yield a few segments; they need not join."""
+        segments = int(rng.integers(2, 5))
+        slopes, offsets = rng.standard_normal((2, segments))
+        knots = np.sort(rng.standard_normal(segments - 1))
+        yield cls.drawn(rng, function="other", max_error=0.0, knots=knots, slopes=slopes,
+                        offsets=offsets)  # fmt: skip
 
     def step(self, at: Step) -> Integers:
         """Find the segment by comparing, multiply, shift, add, saturate."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from neurossm.fixed import shift
+import numpy as np
+
+from neurossm.fixed import Fixed, shift
+from neurossm.nodes.arriving import EXACT, Arriving, Finding
 from neurossm.nodes.node import Meets, Node, check_channels, format_of, node
+from neurossm.nodes.span import Found, Meeting, Span
 from neurossm.nodes.step import Evaluated, Integers, Reals, Step
 
 
@@ -29,6 +34,24 @@ class Product(Node):
     def in_channels(self) -> int:
         """C."""
         return self.channels
+
+    def check(self, at: Arriving) -> Iterator[Finding]:
+        """Yield where the product gets too large at the exponent of the output."""
+        left, right = at.formats
+        shifted = format_of(self).frac - left.frac - right.frac
+        largest = float(np.ldexp(float(left.high * right.high), shifted))
+        if largest > EXACT:
+            yield "a product that stays below 2**52 at the output's exponent", f"up to {largest:g}"
+
+    def finest(self, formats: Sequence[Fixed]) -> int:
+        """Return the fraction bits of both operands together."""
+        return sum(fmt.frac for fmt in formats)
+
+    def bound(self, at: Meeting) -> Found:
+        """Multiply the ends."""
+        left, right = at.operands
+        ends = [a * b for a in (left.low, left.high) for b in (right.low, right.high)]
+        return at.message(Span(np.min(ends, axis=0), np.max(ends, axis=0)).shifted(at.unit))
 
     def step(self, at: Step) -> Integers:
         """Multiply the operands, shift, saturate."""

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
+import numpy as np
+
 from neurossm.fixed import shift
+from neurossm.nodes.arriving import EXACT, Arriving, Finding
 from neurossm.nodes.node import Meets, Node, check_channels, format_of, node
+from neurossm.nodes.span import Found, Meeting
 from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added, sum_of
 
 
@@ -20,6 +25,7 @@ class Sum(Node):
     channels: int
 
     meets: ClassVar[Meets] = Meets.OPERANDS
+    ranged: ClassVar[tuple[str, ...]] = ("stream_bits", "message_bits")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -29,6 +35,23 @@ class Sum(Node):
     def in_channels(self) -> int:
         """C."""
         return self.channels
+
+    def check(self, at: Arriving) -> Iterator[Finding]:
+        """Yield where operands get too large at the exponent of the output."""
+        frac = format_of(self).frac
+        total = sum(float(np.ldexp(fmt.high, frac - fmt.frac)) for fmt in at.formats)
+        if total > EXACT:
+            yield "operands that stay below 2**52 at the output's exponent", f"up to {total:g}"
+
+    def bound(self, at: Meeting) -> Found:
+        """Add the operands, each in the unit of the output."""
+        # an operand whose unit is not smaller is shifted exactly
+        exact = [fmt is None or 2.0**-fmt.frac >= at.unit for fmt in at.formats]
+        operands = [
+            operand if whole else operand.shifted(at.unit)
+            for operand, whole in zip(at.operands, exact, strict=True)
+        ]
+        return at.message(sum(operands[1:], start=operands[0]))
 
     def step(self, at: Step) -> Integers:
         """Bring each operand to the exponent of the output, add, saturate."""

@@ -6,9 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from neurossm.errors import GraphError
 from neurossm.fixed import Fixed
-from neurossm.nodes.node import Array, Node, Role, check_spikes, integers, mantissas, node, reals
+from neurossm.nodes.node import Array, Node, Role, integers, node, reals
 from neurossm.nodes.parameter import parameter
 from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
 
@@ -29,17 +28,14 @@ class TernaryThreshold(Node):
         each.
     """
 
-    delta: Array = parameter("C")
+    delta: Array = parameter(
+        "C", exponent="input", rounding="up", above=0, label="threshold",
+        reason="the input's exponent, rounded up: comparing stays exact",
+    )  # fmt: skip
 
     role: ClassVar[Role] = Role.SPIKING
     compares: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_spikes(self, Fixed.ternary())
-        least = mantissas(self.delta).min()
-        if not least > 0:
-            raise GraphError("TernaryThreshold.delta", expected="above 0", got=f"{least:g}")
+    sends: ClassVar[Fixed | None] = Fixed.ternary()
 
     @property
     def in_channels(self) -> int:

@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from neurossm.fixed import Fixed
-from neurossm.nodes.node import Array, Node, Role, check_spikes, integers, node, reals
+from neurossm.nodes.node import Array, Node, Role, integers, node, reals
 from neurossm.nodes.parameter import parameter
 from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
 
@@ -25,14 +25,14 @@ class Threshold(Node):
         ``(C,)``; integers with the exponent of the input, by channel where it has one each.
     """
 
-    theta: Array = parameter("C")
+    theta: Array = parameter(
+        "C", exponent="input", rounding="up", label="threshold",
+        reason="the input's exponent, rounded up: comparing stays exact",
+    )  # fmt: skip
 
     role: ClassVar[Role] = Role.SPIKING
     compares: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_spikes(self, Fixed.binary())
+    sends: ClassVar[Fixed | None] = Fixed.binary()
 
     @property
     def in_channels(self) -> int:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from neurossm.arguments import instance
 from neurossm.errors import GraphError, InputError
 from neurossm.graph import Graph
-from neurossm.nodes import LIF, DiagonalSSM
+from neurossm.nodes import Role
 from neurossm.trace import Trace
 
 
@@ -83,9 +83,9 @@ def calibrate(
                 got=f"a trace of {trace.engine!r} without its range",
             )
         messages[name] = float(trace.peaks[name].max())
-        if isinstance(node, DiagonalSSM):
+        if node.modes:
             states[name] = trace.peaks[f"{name}.state"]
-        if isinstance(node, LIF):
+        elif node.role is Role.SPIKING and f"{name}.input" in trace.peaks and node.states:
             inputs[name] = trace.peaks[f"{name}.input"]
             membranes[name] = trace.peaks[f"{name}.state"]
         if not np.isfinite(messages[name]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -50,14 +50,14 @@ class RangeRules:
     ranges
         What calibration saw.
     worst
-        Bounds of the float graph; None where no rule asks for them.
+        Returns the bounds of the float graph; asked only where something depends on them.
     """
 
     default: str
     patterns: tuple[tuple[str, str], ...]
     headroom: int
     ranges: Ranges
-    worst: Bounds | None
+    worst: Callable[[], Bounds]
 
     def rule(self, name: str) -> str:
         """Return the rule of a node."""
@@ -72,7 +72,7 @@ class RangeRules:
             return seen
         if rule == "percentile":
             return Range(self._percentile(name) * factor, rule)
-        bound = Range(self._bound(name, self._worst.messages[name].largest, rule), "bound")
+        bound = Range(self._bound(name, self.worst().messages[name].largest, rule), "bound")
         return bound if rule == "bound" or bound.value < seen.value else seen
 
     def state(self, name: str, possible: Reals) -> Reals:
@@ -105,7 +105,7 @@ class RangeRules:
     def _or_bound(self, name: str, what: str, wanted: Reals, rule: str) -> Reals:
         if rule not in ("bound", "tightest"):
             return wanted
-        bound = self._worst.register(name, what).bound
+        bound = self.worst().register(name, what).bound
         self._bound(name, float(bound.max()), rule)
         return bound if rule == "bound" else np.minimum(wanted, bound)
 
@@ -128,11 +128,6 @@ class RangeRules:
         if name not in self.ranges.state_percentiles:
             raise _without_percentile(name)
         return self.ranges.state_percentiles[name]
-
-    @property
-    def _worst(self) -> Bounds:
-        assert self.worst is not None  # built wherever a rule asks for it
-        return self.worst
 
 
 def _without_percentile(name: str) -> InputError:
