@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from neurossm.errors import GraphError
 from neurossm.fixed import shift
 from neurossm.nodes.arriving import Arriving, Finding, Quantizing
-from neurossm.nodes.node import Meets, Node, Role, check_channels, format_of, node
+from neurossm.nodes.node import Node, check_channels, format_of, node
 from neurossm.nodes.span import Found, Meeting
 from neurossm.nodes.step import Carried, Evaluated, Reals, Step
+from neurossm.nodes.traits import Meets, Role
 
 LEFT = 28  # bits that a message may be shifted to the left
 

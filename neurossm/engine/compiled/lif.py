@@ -10,9 +10,9 @@ from neurossm.engine import kernels, walk
 from neurossm.engine.compiled.form import Form, Messages, Tally, compiled, scaled
 from neurossm.engine.edges import Edges
 from neurossm.fixed import symmetric_limit
-from neurossm.nodes import LIF, Carried, Evaluated, Reals, State, quantized
-from neurossm.nodes.node import reals
-from neurossm.nodes.step import added
+from neurossm.nodes import LIF, Evaluated, Reals, State, quantized
+from neurossm.nodes.step import Carried, added
+from neurossm.nodes.values import reals
 
 if TYPE_CHECKING:
     from neurossm.engine.flat import Writer
