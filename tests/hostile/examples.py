@@ -49,6 +49,8 @@ def example(name: str, integer: bool) -> Node:
             values[item.name] = _parameter(rng, shape, integer, item.name, name in POSITIVE)
         elif item.name == "step_size":
             values[item.name] = rng.random(SIZES["C"])
+        elif name == "Delay" and item.name == "steps":
+            values["steps"] = rng.integers(1, 9, SIZES["C"])
         elif hints[item.name] in (int, float, str):
             values[item.name] = PLAIN[item.name]
         else:

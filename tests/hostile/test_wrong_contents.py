@@ -392,7 +392,9 @@ def test_a_cycle_is_named(tmp_path):
     place = {name: index for index, name in enumerate(names)}
     pairs = [("a", "layer.0"), ("layer.0", "layer.0"), ("b", "layer.0"), ("layer.0", "out")]
     tree["graph"]["edges"] = np.array([(place[a], place[b]) for a, b in pairs], I1)
-    with pytest.raises(GraphError, match=r"cycle .*expected recurrence inside nodes only"):
+    with pytest.raises(
+        GraphError, match=r"cycle .*expected a node in it that sends before anything arrives"
+    ):
         load(tmp_path, tree)
 
 

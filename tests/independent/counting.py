@@ -21,7 +21,7 @@ COUNTERS = (
     "syn_ops", "synaptic_multiplies", "dendrite_updates", "spikes_in", "axon_out", "spikes_out",
     "saturations",
 )  # fmt: skip
-NO_NEURONS = ("Input", "Output", "Affine", "Embedding")
+NO_NEURONS = ("Input", "Output", "Affine", "Embedding", "Delay")
 SPIKES = ("binary", "ternary")
 
 

@@ -40,6 +40,7 @@ class Message:
 
     values: Integers
     frac: Any
+    format: Any = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Node:
         """Return what it sends, with the exponent of its `out` or those of its channels."""
         if self.type == "Affine" and self.parameter("weight").by_channel:
             return Message(values, self.parameter("bias").frac)
-        return Message(values, self.out["frac"])
+        return Message(values, self.out["frac"], self.out)
 
 
 @dataclass(frozen=True)
@@ -318,6 +319,26 @@ def _accumulate(node: Node, messages: list[Message], state: State) -> Integers:
     return state["sum"]
 
 
+def _delay_sends(node: Node, state: State) -> Integers:
+    waiting = state.setdefault("waiting", _nothing(node))
+    return waiting[0]
+
+
+def _delay_takes(node: Node, messages: list[Message], state: State) -> None:
+    (message,) = messages
+    taken = message.values
+    if message.format != node.out:
+        taken = sat(tz(taken, message.frac - node.out["frac"]), node.out["bits"])
+    waiting = np.concatenate([state["waiting"][1:], as_integers(np.zeros((1, len(taken)), int))])
+    for channel, steps in enumerate(node.fields["steps"].tolist()):
+        waiting[steps - 1, channel] = taken[channel]
+    state["waiting"] = waiting
+
+
+def _nothing(node: Node) -> Integers:
+    return as_integers(np.zeros((max(node.fields["steps"]), node.fields["channels"]), int))
+
+
 def _equal(node: Node, *pairs: tuple[int, int]) -> None:
     for left, right in pairs:
         if left != right:
@@ -361,12 +382,19 @@ def run(
     sent: dict[str, list[Integers]] = {node.name: [] for node in file.nodes}
     for t in range(steps):
         now: dict[str, Message] = {}
-        for node in order:
+        late = [node for node in order if node.type == "Delay"]
+        for node in late:
+            now[node.name] = node.message(_delay_sends(node, states[node.name]))
+        for node in (*(node for node in order if node not in late), *late):
             arriving: list[Message] = []
             if node.type == "Input":
                 values = as_integers(inputs[node.name][t])
             else:
                 arriving = [now[source] for source in node.sources]
+            if node.type == "Delay":
+                values = now[node.name].values
+                _delay_takes(node, arriving, states[node.name])
+            elif node.type != "Input":
                 values = STEPS[node.type](node, arriving, states[node.name])
             now[node.name] = node.message(values)
             sent[node.name].append(values)
@@ -396,7 +424,8 @@ def disagreements(file: File) -> list[str]:
 def _order(nodes: tuple[Node, ...]) -> list[Node]:
     done: dict[str, Node] = {}
     while len(done) < len(nodes):
-        ready = [n for n in nodes if n.name not in done and all(s in done for s in n.sources)]
+        ready = [n for n in nodes if n.name not in done
+                 and (n.type == "Delay" or all(s in done for s in n.sources))]  # fmt: skip
         if not ready:
             raise FormatError("the graph has a cycle")
         done.update((node.name, node) for node in ready)

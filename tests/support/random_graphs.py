@@ -15,12 +15,13 @@ from hypothesis import strategies as st
 from spiking_block import integers
 
 from neurossm import contract
-from neurossm.fixed import Fixed, project_poles, symmetric_limit
+from neurossm.fixed import Fixed, Quantized, project_poles, symmetric_limit
 from neurossm.graph import Graph
 from neurossm.nodes import (
     LIF,
     Accumulate,
     Affine,
+    Delay,
     DiagonalSSM,
     Embedding,
     Input,
@@ -48,7 +49,7 @@ SEGMENTS = (2, 5)
 EXACT_BITS = 51
 KINDS = (
     "affine", "ssm", "threshold", "sum", "product", "piecewise", "accumulate", "ternary", "lif",
-    "embedding", "rows",
+    "embedding", "rows", "delay", "spiking_loop", "graded_loop",
 )  # fmt: skip
 
 
@@ -151,7 +152,8 @@ def cases(draw: st.DrawFn, inputs: int = 3, outputs: int = 2) -> Case:
     for kind in draw(st.lists(st.sampled_from(KINDS), min_size=3, max_size=10)):
         GROW[kind](grow)
     feeding = {source for source, _ in grow.edges}
-    ends = [name for name in grow.nodes if name not in feeding]
+    # where all lead round in a loop, the last one is read
+    ends = [name for name in grow.nodes if name not in feeding] or [list(grow.nodes)[-1]]
     for name in ends[-outputs:]:  # others stay unread
         node = grow.nodes[name]
         grow.add("out", Output(channels=node.out_channels, out=node.out), [name])
@@ -404,6 +406,52 @@ def _accumulate(grow: Growing) -> None:
     grow.add("accumulate", node, sources)
 
 
+def _delay(grow: Growing) -> None:
+    source = grow.one()
+    channels = grow.nodes[source].out_channels
+    grow.add("delay", _waiting(grow, channels, grow.format(source)), [source])
+
+
+def _waiting(grow: Growing, channels: int, out: Fixed) -> Delay:
+    several = grow.draw(st.booleans())
+    return Delay(
+        channels=channels, steps=grow.rng.integers(1, 5, channels if several else 1), out=out
+    )
+
+
+def _weights(grow: Growing, shape: tuple[int, int], frac: int, out: Fixed) -> Affine:
+    weight = Quantized(grow.rng.integers(-127, 128, shape), frac, 8)
+    bias = Quantized(grow.rng.integers(-99, 99, shape[0]), out.frac, 24)
+    return Affine(weight=weight, bias=bias, out=out)
+
+
+def _spiking_loop(grow: Growing) -> None:
+    """Neurons that get their own spikes back through synapses."""
+    source, channels = grow.one(), grow.integer(1, 4)
+    arriving, frac = grow.format(source), grow.integer(-2, 9)
+    out = Fixed(24, arriving.frac + frac)
+    into = _weights(grow, (channels, grow.nodes[source].out_channels), frac, out)
+    start = grow.add("into", into, [source])
+    neuron = grow.add("lif", _neuron(grow, channels, np.full(channels, out.frac), 24), [start])
+    later = grow.add("later", _waiting(grow, channels, Fixed.binary()), [neuron])
+    back = grow.add("back", _weights(grow, (channels, channels), out.frac, out), [later])
+    grow.edges.append((back, neuron))
+
+
+def _graded_loop(grow: Growing) -> None:
+    """A sum that gets a part of itself back; its delay may have a unit of its own."""
+    source = grow.one()
+    channels = grow.nodes[source].out_channels
+    total = Fixed(grow.integer(4, 24), grow.integer(-4, 12))
+    node = grow.add("sum", Sum(channels=channels, out=total), [source])
+    held = total if grow.draw(st.booleans()) else Fixed(grow.integer(4, 20), grow.integer(-4, 12))
+    later = grow.add("later", _waiting(grow, channels, held), [node])
+    frac = grow.integer(0, 9)
+    out = Fixed(24, held.frac + frac)
+    back = grow.add("back", _weights(grow, (channels, channels), frac, out), [later])
+    grow.edges.append((back, node))
+
+
 GROW = {
     "affine": _affine,
     "ssm": _ssm,
@@ -416,4 +464,7 @@ GROW = {
     "lif": _lif,
     "embedding": _embedding,
     "rows": _rows,
+    "delay": _delay,
+    "spiking_loop": _spiking_loop,
+    "graded_loop": _graded_loop,
 }
