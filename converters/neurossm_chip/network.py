@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from neurossm_chip.cells import cell_of, program
 from neurossm_chip.lava_nodes import Choice
 from neurossm_chip.nssm import File, Node
 from neurossm_chip.plan import Plan, make_plan
-from neurossm_chip.program import variables
 from neurossm_chip.refusal import Refusal
 
 
@@ -90,17 +90,16 @@ class Network:
         self.inner.append(process)
 
     def _ours(self, node: Node) -> Any:
-        from neurossm_chip.neuron import OPERANDS
         from neurossm_chip.processes import neurons
 
         senders = [self._by_name[source] for source in node.sources]
-        if node.type == "Sum" and len(senders) > OPERANDS:
-            raise Refusal(f"node {node.name}: a Sum has {OPERANDS} operands at most")
-        parameters, states = variables(node, [sender.message for sender in senders])
-        kind = neurons.Dendrite if node.type == "Affine" else getattr(neurons, node.type)
-        arriving = node.channels if node.type == "Affine" else senders[0].channels
-        shape = (arriving, node.channels)
-        return kind(node.name, shape, self._time(node), parameters, states, self._record(node))
+        kind, values = program(node, senders)
+        if 1 < kind.ports < len(senders):
+            raise Refusal(f"node {node.name}: a {node.type} has {kind.ports} operands at most")
+        summed = kind.weights(node) is not None
+        shape = (node.channels if summed else senders[0].channels, node.channels)
+        process = neurons.ON_CHIP[node.type]
+        return process(node.name, shape, self._time(node), values, self._record(node))
 
     def _s4d(self, node: Node, choice: Choice) -> Any:
         """Build Lava's states, the synapses that sum them, and our readout behind."""
@@ -123,7 +122,7 @@ class Network:
         states.s_out.connect(sums.s_in)
         shape = (node.channels, node.channels)
         readout = neurons.Readout(
-            node.name, shape, self._time(node), choice.readout, {}, self._record(node)
+            node.name, shape, self._time(node), choice.readout, self._record(node)
         )
         sums.a_out.connect(readout.in_0)
         self._states[node.name] = states
@@ -155,9 +154,11 @@ class Network:
             self._synapse(out, self._states[node.name].a_in, sender, node, fan_out, hops=2)
             self._synapse(out, target.in_1, sender, node, ones, hops=1)
             return
-        weights = node.values("weight") if node.type == "Affine" else ones
-        several = getattr(type(target), "ports", 1) > 1
-        into = f"in_{position if several else 0}"
+        kind = cell_of(node.name, node.type)
+        weights = kind.weights(node)
+        if weights is None:
+            weights = ones
+        into = f"in_{position if kind.ports > 1 else 0}"
         into = into if hasattr(target, into) else "a_in"  # the port of Lava's LIF
         self._synapse(out, getattr(target, into), sender, node, weights, hops=1)
 

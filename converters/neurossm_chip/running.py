@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from neurossm_chip.cells import cell_of
 from neurossm_chip.network import Network
 from neurossm_chip.nssm import File
-from neurossm_chip.plan import HOST
-from neurossm_chip.program import states_of
 from neurossm_chip.refusal import Refusal
 from neurossm_chip.registry import registered
 from neurossm_chip.temporary import full
@@ -105,7 +104,7 @@ def configuration(target: str, network: Network) -> Any:
     if target == "lava":
         return _simulation(network)
     models, used = registered(), {type(process) for process in network.nodes.values()}
-    missing = sorted(k.__name__ for k in used if k in neurons.ON_CHIP and k not in models)
+    missing = sorted(k.__name__ for k in used & set(neurons.ON_CHIP.values()) - set(models))
     if missing:
         raise Refusal(
             "no neuro-core model is registered for {}; write one each and name its module with"
@@ -223,9 +222,9 @@ def final_states(file: File, network: Network) -> dict[str, Any]:
     """Read the states after the last step of the last sample, through Lava; works on a chip too."""
     found = {}
     for node in file.nodes:
-        if node.type in HOST or node.name in network.choices:
+        if node.name in network.choices:
             continue
-        for part in states_of(node):
+        for part in cell_of(node.name, node.type).kept(node):
             value = getattr(network.nodes[node.name], part, None)
             if value is not None:
                 shape = file.golden[-1].states[f"{node.name}.{part}"].shape
