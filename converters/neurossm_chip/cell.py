@@ -7,7 +7,7 @@ bundle has one sample, ``(C,)``; an executor may put several side by side.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Dict, List, Tuple
+from typing import Any, ClassVar, Dict
 
 import numpy as np
 
@@ -39,16 +39,16 @@ class Cell:
     ports
         1 where all edges add up, else how many operands it keeps apart.
     synapses
-        Whether messages become other numbers on the way to it, in synapses, which takes a step. Edges
-        add up exactly then; else their sum saturates on entry.
+        Whether messages become other numbers on the way to it, in synapses, which takes a step.
+        Edges add up exactly then; else their sum saturates on entry.
     host
         Whether it belongs to the host and not to a chip.
     saturations
         Integers that were clipped so far.
     """
 
-    registers: ClassVar[Dict[str, int]] = {}
-    states: Tuple[str, ...] = ()
+    registers: ClassVar[dict[str, int]] = {}
+    states: tuple[str, ...] = ()
     ports = 1
     synapses = False
     host = False
@@ -58,7 +58,7 @@ class Cell:
         self._entry_bits = self.number("entry_bits")
 
     @classmethod
-    def program(cls, node: Node, arriving: List[Fixed]) -> Variables:
+    def program(cls, node: Node, arriving: list[Fixed]) -> Variables:
         """Return the parameters of a node of the file: integers, shifts, widths.
 
         `arriving` are the formats of the messages on its edges, in their order.
@@ -68,17 +68,17 @@ class Cell:
         return dict(entry, **cls.variables(node, arriving))
 
     @classmethod
-    def variables(cls, node: Node, arriving: List[Fixed]) -> Variables:
+    def variables(cls, node: Node, arriving: list[Fixed]) -> Variables:
         """Return the part of `program` that this type of node has."""
         return {}
 
     @classmethod
     def weights(cls, node: Node) -> Any:
-        """Return the weights of the synapses before a node, ``(out, in)``; None: messages as sent."""
+        """Return the weights of the synapses before a node, ``(out, in)``; None: it has none."""
         return None
 
     @classmethod
-    def kept(cls, node: Node) -> Tuple[str, ...]:
+    def kept(cls, node: Node) -> tuple[str, ...]:
         """Return the parts of the state of a node that golden vectors hold."""
         return cls.states
 
@@ -86,7 +86,7 @@ class Cell:
         """Return the state before the first step: zeros, with these axes in front."""
         return {name: np.zeros((*rows, self.channels), np.int64) for name in self.states}
 
-    def update(self, state: State, operands: List[Any]) -> Any:
+    def update(self, state: State, operands: list[Any]) -> Any:
         """Return the messages of a step, ``(..., C)``, and put the new state into `state`."""
         raise NotImplementedError
 
@@ -102,7 +102,7 @@ class Cell:
         """Return a parameter that is one number."""
         return int(self.integers(name).item())
 
-    def entering(self, operands: List[Any]) -> Any:
+    def entering(self, operands: list[Any]) -> Any:
         """Return the sum of all edges, in a new array, saturated where the contract says so."""
         total = np.array(operands[0], np.int64)
         for operand in operands[1:]:

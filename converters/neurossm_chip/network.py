@@ -17,6 +17,7 @@ from neurossm_chip.lava_nodes import Choice
 from neurossm_chip.nssm import File, Node
 from neurossm_chip.plan import Plan, make_plan
 from neurossm_chip.refusal import Refusal
+from neurossm_chip.synapses import synapses
 
 
 class Network:
@@ -121,7 +122,7 @@ class Network:
         )
         states.s_out.connect(sums.s_in)
         shape = (node.channels, node.channels)
-        readout = neurons.Readout(
+        readout = neurons.ON_CHIP["Readout"](
             node.name, shape, self._time(node), choice.readout, self._record(node)
         )
         sums.a_out.connect(readout.in_0)
@@ -166,7 +167,7 @@ class Network:
         self, out: Any, into: Any, sender: Node, node: Node, weights: Any, hops: int
     ) -> None:
         wait = self.plan.delay(sender.name, node.name, hops)
-        synapse = _synapse(sender, node, weights, wait)
+        synapse = synapses(sender, node, weights, wait=wait)
         out.connect(synapse.s_in)
         synapse.a_out.connect(into)
         self.inner.append(synapse)
@@ -179,24 +180,3 @@ def _adapter(kind: str, out: Any, node: Node) -> Any:
     adapter = getattr(spike, kind)(shape=out.shape, num_message_bits=bits)
     out.connect(adapter.inp)
     return adapter.out
-
-
-def _synapse(sender: Node, node: Node, weights: Any, wait: int) -> Any:
-    from lava.proc.dense.process import DelayDense, Dense
-    from lava.proc.sparse.process import DelaySparse, Sparse
-    from lava.utils.weightutils import SignMode
-
-    # 0 bits makes every message that is not zero a 1, which is wrong for -1
-    bits = {"binary": 0, "ternary": 24}.get(sender.out.kind, sender.out.bits)
-    common: dict[str, Any] = {
-        "name": f"synapses {sender.name} -> {node.name}",
-        "num_weight_bits": 8,
-        "num_message_bits": bits,
-    }
-    if isinstance(weights, np.ndarray):
-        # mixed signs clear the lowest bit: 2m goes in, and the exponent takes the 2 back
-        common.update(weights=2 * weights, weight_exp=-1, sign_mode=SignMode.MIXED)
-        return DelayDense(delays=wait, **common) if wait else Dense(**common)
-    ones = weights.tocsr().astype(np.int32)
-    common.update(weights=ones, sign_mode=SignMode.EXCITATORY)
-    return DelaySparse(delays=wait, **common) if wait else Sparse(**common)

@@ -9,7 +9,7 @@ keeps its state. ``clock`` counts: it starts at ``-latency``.
 from __future__ import annotations
 
 import os
-from typing import Any, ClassVar, Type
+from typing import Any, ClassVar
 
 import numpy as np
 from lava.magma.core.model.py.model import PyLoihiProcessModel
@@ -44,7 +44,7 @@ class Neurons(AbstractProcess):
         File stem for what its model on the CPU writes down; empty for nothing, as on a chip.
     """
 
-    cell: ClassVar[Type[Cell]] = Cell
+    cell: ClassVar[type[Cell]] = Cell
 
     def __init__(
         self, name: str, shape: tuple[int, int], time: dict[str, int], values: State, record: str
@@ -67,7 +67,7 @@ class NeuronModel(PyLoihiProcessModel):
     put into its Vars after each.
     """
 
-    cell: ClassVar[Type[Cell]] = Cell
+    cell: ClassVar[type[Cell]] = Cell
 
     s_out: Any = OUT_PORT
     clock: Any = WORD
@@ -123,7 +123,7 @@ class NeuronModel(PyLoihiProcessModel):
                 save(f"{stem}.{name}.npy", np.array(kept))
 
 
-def model_parts(cell: Type[Cell]) -> dict[str, Any]:
+def model_parts(cell: type[Cell]) -> dict[str, Any]:
     """Return what Lava wants declared on the class of a model: ports, parameters, states."""
     found: dict[str, Any] = {f"in_{position}": IN_PORT for position in range(cell.ports)}
     for name, bits in cell.registers.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Dict, List
+from typing import Any, ClassVar
 
 from neurossm_chip.arithmetic import product, scaled
 from neurossm_chip.cell import Cell, State, Variables
@@ -14,7 +14,7 @@ class Readout(Cell):
     What arrives first is real on the CPU: its fraction is dropped.
     """
 
-    registers: ClassVar[Dict[str, int]] = {"d": 8, "d_shift": 32, "bias": 32, "out_bits": 32}
+    registers: ClassVar[dict[str, int]] = {"d": 8, "d_shift": 32, "bias": 32, "out_bits": 32}
     ports = 2
 
     def __init__(self, values: Variables, channels: int) -> None:
@@ -22,7 +22,7 @@ class Readout(Cell):
         self.d = scaled(self.integers("d"), self.integers("d_shift"))
         self.bias, self.out_bits = self.integers("bias"), self.number("out_bits")
 
-    def update(self, state: State, operands: List[Any]) -> Any:
+    def update(self, state: State, operands: list[Any]) -> Any:
         """Return ``sat(sum of states + tz(d u) + bias)``."""
         direct = product(self.d, self.entering(operands[1:]))
         return self.clipped(operands[0] + direct + self.bias, self.out_bits)

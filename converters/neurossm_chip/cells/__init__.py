@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from typing import Any, Dict, List, Tuple, Type
+from typing import Any
 
 from neurossm_chip.cell import Cell, Variables
 from neurossm_chip.nssm import Node
@@ -17,7 +17,7 @@ def file_of(kind: str) -> str:
     return re.sub("(?<=[a-z])(?=[A-Z])", "_", kind).lower()
 
 
-def cell_of(name: str, kind: str) -> Type[Cell]:
+def cell_of(name: str, kind: str) -> type[Cell]:
     """Return the cell of a node of this name and type; refuse a type that has none."""
     path = f"{__name__}.{file_of(kind)}"
     found: Any = None
@@ -35,15 +35,15 @@ def cell_of(name: str, kind: str) -> Type[Cell]:
     return found  # type: ignore[no-any-return]
 
 
-def program(node: Node, senders: List[Node]) -> Tuple[Type[Cell], Variables]:
+def program(node: Node, senders: list[Node]) -> tuple[type[Cell], Variables]:
     """Return the cell of a node, and the parameters that it is given."""
     kind = cell_of(node.name, node.type)
     return kind, kind.program(node, [sender.message for sender in senders])
 
 
-def every_cell() -> List[Type[Cell]]:
+def every_cell() -> list[type[Cell]]:
     """Return all cells, by name."""
-    found: Dict[str, Type[Cell]] = {}
+    found: dict[str, type[Cell]] = {}
     for info in pkgutil.iter_modules(__path__):
         module = importlib.import_module(f"{__name__}.{info.name}")
         for name, value in vars(module).items():

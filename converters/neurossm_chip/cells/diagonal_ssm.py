@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Dict, List
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,7 +19,7 @@ class DiagonalSSM(Cell):
     sign with its factor.
     """
 
-    registers: ClassVar[Dict[str, int]] = {
+    registers: ClassVar[dict[str, int]] = {
         "a_re": 16, "a_im": 16, "b_re": 8, "b_im": 8, "c_re": 8, "c_im": 8, "d": 8,
         "drive_re": 24, "drive_im": 24, "bias": 32, "a_shift": 32, "b_shift": 32, "c_shift": 32,
         "d_shift": 32, "state_bits": 32, "out_bits": 32,
@@ -38,7 +38,7 @@ class DiagonalSSM(Cell):
         self.state_bits, self.out_bits = self.number("state_bits"), self.number("out_bits")
 
     @classmethod
-    def variables(cls, node: Node, arriving: List[Fixed]) -> Variables:
+    def variables(cls, node: Node, arriving: list[Fixed]) -> Variables:
         """Return poles, gains, readout and drive, with the shifts of their products, ``(C, 1)``."""
         u, y, state = arriving[0].frac, node.out.frac, node.frac("drive_re")
         names = ("a_re", "a_im", "b_re", "b_im", "c_re", "c_im", "drive_re", "drive_im", "d")
@@ -62,7 +62,7 @@ class DiagonalSSM(Cell):
         """Return real and imaginary parts, ``(..., C, N)``."""
         return {name: state["x"][..., i, :, :] for i, name in enumerate(self.states)}
 
-    def update(self, state: State, operands: List[Any]) -> Any:
+    def update(self, state: State, operands: list[Any]) -> Any:
         """Return the readout after the state has moved."""
         u = self.entering(operands)
         # four products, each shifted by itself

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import Any
 
 from neurossm_chip.cell import Cell, State
 
@@ -12,6 +12,6 @@ class Input(Cell):
 
     host = True
 
-    def update(self, state: State, operands: List[Any]) -> Any:
+    def update(self, state: State, operands: list[Any]) -> Any:
         """Return what is played at this step."""
         return self.entering(operands)

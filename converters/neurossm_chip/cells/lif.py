@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Dict, List, Tuple
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from neurossm_chip.nssm import Fixed, Node
 class LIF(Cell):
     """Decay, integrate, compare, reset, then the refractory trace for the next step."""
 
-    registers: ClassVar[Dict[str, int]] = {
+    registers: ClassVar[dict[str, int]] = {
         "theta": 32, "tau": 32, "rho": 32, "kappa": 32, "leak_shift": 32, "right": 32,
         "hard": 32, "soft": 32, "state_bits": 32,
     }  # fmt: skip
@@ -30,7 +30,7 @@ class LIF(Cell):
         self.state_bits, self.traced = self.number("state_bits"), bool(self.kappa.any())
 
     @classmethod
-    def variables(cls, node: Node, arriving: List[Fixed]) -> Variables:
+    def variables(cls, node: Node, arriving: list[Fixed]) -> Variables:
         """Return thresholds, leaks and trace, shifts, the reset, the width of the membrane."""
         found: Variables = {name: node.values(name) for name in ("theta", "tau", "rho", "kappa")}
         reset = node.fields["reset"]
@@ -44,11 +44,11 @@ class LIF(Cell):
         )
 
     @classmethod
-    def kept(cls, node: Node) -> Tuple[str, ...]:
+    def kept(cls, node: Node) -> tuple[str, ...]:
         """Return both parts, or the membrane alone where no spike leaves a trace."""
         return cls.states if node.values("kappa").any() else ("u",)
 
-    def update(self, state: State, operands: List[Any]) -> Any:
+    def update(self, state: State, operands: list[Any]) -> Any:
         """Return the spikes."""
         decayed = product(self.tau, state["u"])
         entering = product(self.unit, self.entering(operands))

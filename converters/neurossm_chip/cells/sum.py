@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Dict, List
+from typing import Any, ClassVar
 
 from neurossm_chip.arithmetic import product, scaled
 from neurossm_chip.cell import Cell, State, Variables
@@ -12,7 +12,7 @@ from neurossm_chip.nssm import Fixed, Node
 class Sum(Cell):
     """Adds its operands after bringing each to the exponent of the output."""
 
-    registers: ClassVar[Dict[str, int]] = {"shifts": 32, "out_bits": 32}
+    registers: ClassVar[dict[str, int]] = {"shifts": 32, "out_bits": 32}
     ports = 8  # fixed, because a model declares its ports
 
     def __init__(self, values: Variables, channels: int) -> None:
@@ -21,12 +21,12 @@ class Sum(Cell):
         self.out_bits = self.number("out_bits")
 
     @classmethod
-    def variables(cls, node: Node, arriving: List[Fixed]) -> Variables:
+    def variables(cls, node: Node, arriving: list[Fixed]) -> Variables:
         """Return one shift for each operand, and the width of what is sent."""
         shifts = [fmt.frac - node.out.frac for fmt in arriving]
         return {"shifts": shifts, "out_bits": node.out.bits}
 
-    def update(self, state: State, operands: List[Any]) -> Any:
+    def update(self, state: State, operands: list[Any]) -> Any:
         """Return ``sat(sum of the aligned operands)``."""
         total = product(self.units[0], operands[0])
         for unit, operand in zip(self.units[1:], operands[1:]):

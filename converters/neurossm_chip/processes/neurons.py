@@ -13,7 +13,7 @@ here, and importing it has no effects.
 
 from __future__ import annotations
 
-from typing import Any, Dict, Type
+from typing import Any
 
 import numpy as np
 from lava.magma.core.decorator import implements, requires
@@ -77,7 +77,7 @@ class SinkModel(PyLoihiProcessModel):
             save(self.proc_params["path"], self.kept)
 
 
-ON_CHIP: Dict[str, Type[Any]] = {}
+ON_CHIP: dict[str, type[Any]] = {}
 for _cell in [*(cell for cell in every_cell() if not cell.host), Readout]:
     _named = {"__doc__": _cell.__doc__, "__module__": __name__, "cell": _cell}
     _process = type(_cell.__name__, (Neurons,), _named)

@@ -23,8 +23,8 @@ pytestmark = [
 
 REGISTER = """
 import json
-from neurossm_chip import running
-running.ensure()
+from neurossm_chip import runtime
+runtime.ensure()
 import fake_models
 from lava.proc.lif.process import LIF
 from neurossm_chip import register
