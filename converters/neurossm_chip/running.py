@@ -16,7 +16,7 @@ from neurossm_chip.nssm import File
 from neurossm_chip.refusal import Refusal
 from neurossm_chip.registry import registered
 from neurossm_chip.runtime import ProcessFailed, ensure, run_checked
-from neurossm_chip.temporary import full
+from neurossm_chip.temporary import full, not_ended
 
 # lava-nc declares Python < 3.11 and runs on newer ones with `ensure`
 INSTALL = (
@@ -138,7 +138,9 @@ def run(network: Network, executable: Any, limit: float) -> Any:
     """Run all steps; return the runtime's first process. Ends everything when a process fails."""
     first = next(iter(network.nodes.values()))
     try:
-        run_checked(first, network.steps, None, limit or float("inf"), executable=executable)
+        run_checked(
+            first, network.steps, None, limit or float("inf"), made=not_ended, executable=executable
+        )
     except TimeoutError:
         raise Refusal(f"Lava: not finished within --time-limit {limit:g} s") from None
     except ProcessFailed as failed:

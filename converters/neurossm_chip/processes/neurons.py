@@ -24,6 +24,7 @@ from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
 from neurossm_chip.arithmetic import signed24
+from neurossm_chip.cell import Cell
 from neurossm_chip.cells import every_cell
 from neurossm_chip.neuron import IN_PORT, OUT_PORT, NeuronModel, Neurons, model_parts, save
 from neurossm_chip.readout import Readout
@@ -77,12 +78,16 @@ class SinkModel(PyLoihiProcessModel):
             save(self.proc_params["path"], self.kept)
 
 
-ON_CHIP: dict[str, type[Any]] = {}
-for _cell in [*(cell for cell in every_cell() if not cell.host), Readout]:
-    _named = {"__doc__": _cell.__doc__, "__module__": __name__, "cell": _cell}
-    _process = type(_cell.__name__, (Neurons,), _named)
-    _model = type(f"{_cell.__name__}Model", (NeuronModel,), {**_named, **model_parts(_cell)})
-    ON_CHIP[_cell.__name__] = globals()[_process.__name__] = _process
-    globals()[_model.__name__] = implements(proc=_process, protocol=LoihiProtocol)(
-        requires(CPU)(_model)
-    )
+def _made(cell: type[Cell]) -> dict[str, Any]:
+    """Return the process and the model of a cell, by their names."""
+    named = {"__doc__": cell.__doc__, "__module__": __name__, "cell": cell}
+    process = type(cell.__name__, (Neurons,), named)
+    model = type(f"{cell.__name__}Model", (NeuronModel,), {**named, **model_parts(cell)})
+    implementing = implements(proc=process, protocol=LoihiProtocol)(requires(CPU)(model))
+    return {process.__name__: process, model.__name__: implementing}
+
+
+_CELLS = [*(cell for cell in every_cell() if not cell.host), Readout]
+# Lava's compiler looks through the names of this module: each class has one
+globals().update({name: made for cell in _CELLS for name, made in _made(cell).items()})
+ON_CHIP: dict[str, type[Any]] = {cell.__name__: globals()[cell.__name__] for cell in _CELLS}
