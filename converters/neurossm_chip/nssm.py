@@ -46,10 +46,10 @@ class Node(NamedTuple):
         """How many messages it sends at a step."""
         if "channels" in self.fields:
             return int(self.fields["channels"])
-        if self.type == "Embedding":
-            return int(self.values("table").shape[1])
-        first = {"Affine": "bias", "DiagonalSSM": "bias", "TernaryThreshold": "delta"}
-        return len(self.values(first.get(self.type, "theta")))
+        parameters = [f for f in self.fields.values() if isinstance(f, dict) and "values" in f]
+        shapes = [np.shape(parameter["values"]) for parameter in parameters]
+        one_each = [shape for shape in shapes if len(shape) == 1]
+        return int((one_each or shapes)[0][-1])  # a table alone has a row for each token
 
     def values(self, name: str) -> Any:
         """Return the integers of a parameter, int64."""

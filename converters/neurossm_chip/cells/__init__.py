@@ -27,12 +27,12 @@ def cell_of(name: str, kind: str) -> type[Cell]:
     except ImportError as error:
         if error.name != path:
             raise
-    if found is None:
+    if not (isinstance(found, type) and issubclass(found, Cell)):
         raise Refusal(
             f"node {name} ({kind}): there is no neuron for a node of this type; run the graph with"
             f" neurossm on its fast engine, or write neurossm_chip/cells/{file_of(kind)}.py"
         )
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def program(node: Node, senders: list[Node]) -> tuple[type[Cell], Variables]:
