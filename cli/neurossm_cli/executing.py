@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from neurossm.engine import Record
-    from neurossm.engine.run import Progress
+    from neurossm.executors import Progress
     from neurossm.graph import Graph
     from neurossm.trace import Trace
     from neurossm_converters.backends.lava import LavaOptions

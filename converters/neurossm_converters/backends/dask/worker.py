@@ -74,5 +74,6 @@ def run_shard(
     held = get_worker().plugins[plugin]
     assert isinstance(held, GraphOnWorkers)
     graph = held.graph
-    trace = run(graph, inputs, engine, "outputs", threads=1, lengths=lengths)
+    how = "fast:threads=1" if engine == "fast" else engine
+    trace = run(graph, inputs, how, "outputs", lengths=lengths)
     return ShardResult(answers(graph, trace), dict(trace.counts))
