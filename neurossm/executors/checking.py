@@ -44,6 +44,8 @@ def check_run(
     if lacking:
         raise TargetError(whose, expected=f"values of {lacking[0]!r}", got="none")
     _check_values(whose, executor, trace, graph)
+    if executor.exact and executor.inside:
+        _check_states(whose, trace, graph)
     if executor.counters and set(trace.counts) != set(graph.nodes):
         raise TargetError(whose, expected="counters of every node, or counters=False",
                           got=f"those of {len(trace.counts)} nodes")  # fmt: skip
@@ -91,3 +93,18 @@ def _check_values(whose: str, executor: Executor[Any], trace: Trace, graph: Grap
     for name, state in trace.states.items():
         if executor.exact and np.asarray(state).dtype.kind not in "iu":
             raise TargetError(whose, expected=f"integers of state {name!r}", got=str(state.dtype))
+
+
+def _check_states(whose: str, trace: Trace, graph: Graph) -> None:
+    sizes = {name: 0 for name, node in graph.nodes.items() if node.states}
+    for key, state in trace.states.items():
+        name = key.rpartition(".")[0]
+        if name not in sizes or np.shape(state)[:1] != (trace.samples,):
+            raise TargetError(whose, expected=f"states of nodes, of {trace.samples} samples each",
+                              got=f"{key!r} of shape {np.shape(state)}")  # fmt: skip
+        sizes[name] += state.size
+    for name, size in sizes.items():
+        expected = graph.nodes[name].states * trace.samples
+        if size != expected:
+            raise TargetError(whose, expected=f"{expected} numbers as the states of {name!r}",
+                              got=str(size))  # fmt: skip

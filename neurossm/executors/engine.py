@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from neurossm import contract
 from neurossm.errors import NeurossmError, TargetError
 from neurossm.executors.checking import check_run, check_streamed
 from neurossm.executors.options import options_text
@@ -56,7 +57,7 @@ class Engine:
         with self._guarded():
             missing = self.executor.missing()
         if missing:
-            raise TargetError(called(self.name, self.package), got=missing)
+            raise TargetError(f"{called(self.name, self.package)} cannot run here: {missing}")
 
     def run(
         self,
@@ -83,21 +84,23 @@ class Engine:
 
     def stream(
         self, graph: Graph, source: Source, progress: Progress
-    ) -> Iterator[tuple[slice, Run]]:
-        """Run many samples, see `Executor.stream`; raises as `run`."""
+    ) -> Generator[tuple[slice, Run], None, None]:
+        """Run many samples, see `Executor.stream`; raises as `run`, and what the graph breaks."""
         assert self.executor.stream is not None
+        if self.executor.exact:
+            contract.require(graph)
         self.require()
         reached, whose = 0, called(self.name, self.package)
         with self._guarded():
             parts = self.executor.stream(graph, source, self.options, progress)
-        while True:
-            with self._guarded():
-                found = next(parts, None)
-            if found is None:
-                break
-            reached = check_streamed(whose, found, reached, source.shape)
-            yield found
-        check_streamed(whose, None, reached, source.shape)
+        with closing(parts):  # whoever stops listening ends what runs
+            while True:
+                with self._guarded():
+                    found = next(parts, None)
+                reached = check_streamed(whose, found, reached, source.shape)
+                if found is None:
+                    return
+                yield found
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:

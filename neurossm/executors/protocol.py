@@ -6,7 +6,7 @@ B: samples, T: time steps, C: channels of a node, K: classes or channels of an a
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
@@ -121,10 +121,11 @@ class Executor(Generic[Options]):
     together
         Samples that it runs together, with these options: parts of data are multiples of it.
     stream
-        ``stream(graph, source, options, progress)``, for an executor that keeps many parts of the
-        data in flight: yields a slice of the samples and its `Run`, in the order of samples, with
-        `Run.answers` and counters and no values. None: who has many samples calls `run` again and
-        again.
+        ``stream(graph, source, options, progress)``, a generator, for an executor that keeps many
+        parts of the data in flight: reads inputs, which nobody has checked yet, when it needs them;
+        yields a slice of the samples and its `Run`, in the order of samples, with `Run.answers` and
+        counters and no values; ends what it started when it is closed. None: who has many samples
+        calls `run` again and again.
     """
 
     name: str
@@ -137,7 +138,10 @@ class Executor(Generic[Options]):
     inside: bool = True
     compiles: bool = False
     together: Callable[[Options], int] = _together
-    stream: Callable[[Graph, Source, Options, Progress], Iterator[tuple[slice, Run]]] | None = None
+    stream: (
+        Callable[[Graph, Source, Options, Progress], Generator[tuple[slice, Run], None, None]]
+        | None
+    ) = None
 
 
 def timed(work: Callable[[], Trace]) -> Run:

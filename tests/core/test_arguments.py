@@ -56,7 +56,7 @@ READ = "neurossm.load reads one from a file"
 REFUSED = [
     (lambda h: run(None, h.inputs), f"graph: expected Graph, got None; {READ}"),
     (lambda h: run("m.nssm", h.inputs), "graph: expected Graph, got 'm.nssm'"),
-    (lambda h: run(h.integer, h.inputs, "Fast"), r"engine: expected fast \| .* did you mean 'fast'"),
+    (lambda h: run(h.integer, h.inputs, "Fast"), r"engine: expected fast \| .* mean 'fast'"),
     (lambda h: run(h.integer, h.inputs, None), "engine: .* got None"),
     (lambda h: run(h.integer, None), "input 'i': expected integers"),
     (lambda h: run(h.integer, [[[1, 2]], [[1]]]), "input 'i': expected an array, got rows"),
@@ -65,7 +65,7 @@ REFUSED = [
     (lambda h: run(h.integer, h.inputs, record=None), "record: expected all .* got None"),
     (lambda h: run(h.integer, h.inputs, record=3), "record: .* got 3"),
     (lambda h: run(h.integer, h.inputs, record="x"), "record: expected names of nodes, got 'x'"),
-    *((lambda h, v=v: run(h.integer, h.inputs, f"fast:threads={v}"), "threads: expected a whole num")
+    *((lambda h, v=v: run(h.integer, h.inputs, f"fast:threads={v}"), "threads: expected a whole")
       for v in (-1, 1.5, "x", True)),
     *((lambda h, v=v: Stepper(h.integer, v), "samples: expected a whole number of at least 1")
       for v in (0, -1, 1.5, "x", None, True)),
