@@ -54,9 +54,9 @@ def verify(
          "values_compared": found.compared, "mismatches": found.mismatches,
          "first": found.first or None}
     )  # fmt: skip
-    of_all = "" if found.nodes == nodes else f" of {nodes}, the others cannot be read there,"
+    readable = "" if found.nodes == nodes else f" of {nodes}, all that can be read there,"
     console.say(
-        f"{chosen}: {found.compared:,} values of {found.nodes} nodes{of_all} compared with"
+        f"{chosen}: {found.compared:,} values of {found.nodes} nodes{readable} compared with"
         f" {len(vectors)} golden vectors, {found.mismatches} mismatches"
     )
     if found.first:

@@ -28,8 +28,9 @@ def test_ours_are_those_of_pyproject_and_each_says_what_it_is():
 
 def test_an_installed_package_is_asked_where_there_is_no_checkout(monkeypatch, tmp_path):
     monkeypatch.setattr(discovery, "__file__", str(tmp_path / "neurossm/executors/discovery.py"))
-    points = metadata.EntryPoints([metadata.EntryPoint("one", "a.b:C", "neurossm.executors"),
-                                   metadata.EntryPoint("two", "a.b:D", "console_scripts")])  # fmt: skip
+    point = metadata.EntryPoint
+    both = [point("one", "a.b:C", "neurossm.executors"), point("two", "a.b:D", "console_scripts")]
+    points = metadata.EntryPoints(both)
 
     class Installed:
         entry_points = points
