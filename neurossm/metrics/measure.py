@@ -13,8 +13,8 @@ from neurossm.arguments import instance
 from neurossm.errors import GraphError, InputError
 from neurossm.graph import Graph
 from neurossm.metrics.activity import ActivityTable, activity
-from neurossm.metrics.neurobench import is_spiking, neurobench_numbers, recurrence
-from neurossm.nodes import LIF, Affine, DiagonalSSM
+from neurossm.metrics.neurobench import neurobench_numbers, recurrence
+from neurossm.nodes import Affine, Role
 from neurossm.trace import Counts, Trace
 
 Json = dict[str, object]
@@ -161,8 +161,8 @@ def _of_counts(
     graph: Graph, counts: Mapping[str, Counts], engine: str, samples: int, steps: float
 ) -> Metrics:
     runs = round(samples * steps)
-    spiking = [name for name, node in graph.nodes.items() if is_spiking(node)]
-    recurrent = [name for name, node in graph.nodes.items() if isinstance(node, DiagonalSSM | LIF)]
+    spiking = [name for name, node in graph.nodes.items() if node.role is Role.SPIKING]
+    recurrent = [name for name, node in graph.nodes.items() if node.factors]
     spike_fed = {name for name in graph.nodes if _receives_spikes(graph, name)}
     graded_fed = {
         name for name, node in graph.nodes.items() if isinstance(node, Affine)
