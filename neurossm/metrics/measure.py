@@ -13,8 +13,9 @@ from neurossm.arguments import instance
 from neurossm.errors import GraphError, InputError
 from neurossm.graph import Graph
 from neurossm.metrics.activity import ActivityTable, activity
-from neurossm.metrics.neurobench import is_spiking, neurobench_numbers, recurrence
-from neurossm.nodes import LIF, Affine, DiagonalSSM
+from neurossm.metrics.dense import dense_operations
+from neurossm.metrics.neurobench import neurobench_numbers, recurrence
+from neurossm.nodes import Meets, Role
 from neurossm.trace import Counts, Trace
 
 Json = dict[str, object]
@@ -161,11 +162,12 @@ def _of_counts(
     graph: Graph, counts: Mapping[str, Counts], engine: str, samples: int, steps: float
 ) -> Metrics:
     runs = round(samples * steps)
-    spiking = [name for name, node in graph.nodes.items() if is_spiking(node)]
-    recurrent = [name for name, node in graph.nodes.items() if isinstance(node, DiagonalSSM | LIF)]
+    dense = dense_operations(graph)
+    spiking = [name for name, node in graph.nodes.items() if node.role is Role.SPIKING]
+    recurrent = [name for name, found in dense.items() if found.state_macs]
     spike_fed = {name for name in graph.nodes if _receives_spikes(graph, name)}
     graded_fed = {
-        name for name, node in graph.nodes.items() if isinstance(node, Affine)
+        name for name, node in graph.nodes.items() if node.meets is Meets.ACCUMULATE
     } - spike_fed
     return Metrics(
         engine=engine,
@@ -193,5 +195,5 @@ def _of_counts(
 def _receives_spikes(graph: Graph, name: str) -> bool:
     # all edges into an Affine share one format, so the first tells
     source = graph.nodes[graph.sources[name][0]] if graph.sources[name] else None
-    is_synapse = isinstance(graph.nodes[name], Affine)
+    is_synapse = graph.nodes[name].meets is Meets.ACCUMULATE
     return is_synapse and source is not None and source.out is not None and source.out.is_spike

@@ -19,7 +19,7 @@ from neurossm.engine.recording import Elementary, record_operations
 from neurossm.graph import Graph
 from neurossm.metrics.dense import DenseOperations, dense_operations
 from neurossm.metrics.measure import Metrics
-from neurossm.nodes import LIF, Affine, DiagonalSSM, Embedding, Node, quantized
+from neurossm.nodes import LIF, DiagonalSSM, Node, Role, quantized
 
 GROUPS = ("synapses", "recurrence", "gates")
 
@@ -86,14 +86,14 @@ def multiplications(graph: Graph, metrics: Metrics) -> Multiplications:
     recurrence: dict[str, int] = {}
     gates: dict[str, int] = {}
     trivial = 0
-    each = per_step(graph)
+    each, dense = per_step(graph), dense_operations(graph)
     for name in graph.order:
         node, counts = graph.nodes[name], metrics.nodes[name]
-        if isinstance(node, Affine | Embedding):
+        if node.role is Role.SYNAPSES:
             synapses[name] = counts.synaptic_multiplies
         elif each[name]:
             steps = counts.dendrite_updates // node.updates  # of all samples
-            if isinstance(node, DiagonalSSM | LIF):
+            if dense[name].state_macs:
                 recurrence[name] = each[name] * steps
                 trivial += sum(trivial_per_step(node)) * steps
             else:
@@ -162,15 +162,15 @@ def check_multiplications(graph: Graph, inputs: Mapping[str, NDArray[np.int64]])
         Name of each `Input` to integers ``(B, T, C)``, checked by `check_inputs`.
     """
     found, trace = record_operations(graph, inputs)
-    each, runs = per_step(graph), trace.real_steps
+    each, dense, runs = per_step(graph), dense_operations(graph), trace.real_steps
     differing = []
     for name, node in graph.nodes.items():
         done = found[name]
-        if isinstance(node, Affine | Embedding):
+        if node.role is Role.SYNAPSES:
             same = done.multiplications == trace.counts[name].synaptic_multiplies
         else:
             same = done.multiplications == each[name] * runs
-        if isinstance(node, DiagonalSSM | LIF):
+        if dense[name].state_macs:
             same = same and done.trivial == sum(trivial_per_step(node)) * runs
         if not same:
             differing.append(name)

@@ -16,13 +16,11 @@ from neurossm.errors import InputError
 from neurossm.graph import Graph
 from neurossm.lengths import without_padding
 from neurossm.nodes import (
-    SPIKING,
     BatchNorm,
     Input,
     Node,
     Output,
-    TernaryThreshold,
-    Threshold,
+    Role,
     format_of,
     message_frac,
 )
@@ -194,7 +192,7 @@ def per_layer_error(
     _check_pair(floating, integer, trace, name)
     messages = np.asarray(trace.values[name], dtype=np.float64)
     found = messages * units(integer)[name]
-    if isinstance(node, Input):
+    if node.role is Role.INPUT:
         expected = messages * 2.0 ** -format_of(node).frac
     else:
         expected = _alone(node, integer, trace, name)
@@ -213,8 +211,8 @@ def per_layer_error(
         np.abs(found).sum(axis=0) if spikes else nothing,
         lag if spikes else nothing,
         spikes,
-        isinstance(node, Input | Output | Threshold | TernaryThreshold),
-        any(isinstance(integer.nodes[to], SPIKING) for to in integer.targets[name]),
+        node.role is Role.INPUT or node.passes_on or (node.compares and not node.states),
+        any(integer.nodes[to].compares for to in integer.targets[name]),
     )
 
 
@@ -250,7 +248,7 @@ def _alone(node: Node, integer: Graph, trace: Trace, name: str) -> Reals:
             edges.append((source, last))
         edges.append((last, name))
     nodes[name] = node
-    if not isinstance(node, Output):
+    if node.role is not Role.OUTPUT:
         end = f"{name}.end"
         nodes[end] = Output(channels=node.out_channels)
         edges.append((name, end))

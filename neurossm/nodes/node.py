@@ -193,6 +193,11 @@ class Node(ABC):
         """Real numbers among its parameters (a complex one counts as two)."""
         return sum(int(np.prod(getattr(self, name).shape)) for name in self.roles)
 
+    def fields_of(self, setting: str) -> list[Quantized]:
+        """Return the integer parameters whose width is a setting, such as ``weight_bits``."""
+        fields = [getattr(self, name) for name, role in self.roles.items() if role.bits == setting]
+        return [field for field in fields if isinstance(field, Quantized)]
+
     @property
     def is_integer(self) -> bool:
         """True where its parameters and messages are integers with formats."""
@@ -251,6 +256,11 @@ class Node(ABC):
     def constant(self) -> float:
         """Largest constant that is added to what it sends: its messages' format must hold it."""
         return 0.0
+
+    @property
+    def fed_through(self) -> bool:
+        """True where some input reaches the output beside its `modes`."""
+        return False
 
     @property
     def dropped(self) -> int:
