@@ -17,8 +17,8 @@ from neurossm.fixed import project_poles, round_to, saturate, symmetric_limit
 from neurossm.graph import Graph
 from neurossm.lengths import Lengths
 from neurossm.nodes import DiagonalSSM, Reals, Role
-from neurossm.nodes.node import reals
 from neurossm.nodes.step import added
+from neurossm.nodes.values import reals
 
 WIDE = 62  # bits of a rounded value before it is saturated
 

@@ -24,7 +24,7 @@ from neurossm.nodes.diagonal_ssm import DiagonalSSM
 from neurossm.nodes.embedding import Embedding
 from neurossm.nodes.input import Input
 from neurossm.nodes.lif import LIF
-from neurossm.nodes.node import Array, Meets, Node, Role, format_of, message_frac, quantized, reals
+from neurossm.nodes.node import Node, format_of, message_frac
 from neurossm.nodes.output import Output
 from neurossm.nodes.parameter import Parameter
 from neurossm.nodes.piecewise_linear import PiecewiseLinear
@@ -34,6 +34,8 @@ from neurossm.nodes.step import Evaluated, Integers, Reals, State, Step
 from neurossm.nodes.sum import Sum
 from neurossm.nodes.ternary_threshold import TernaryThreshold
 from neurossm.nodes.threshold import Threshold
+from neurossm.nodes.traits import Meets, Role
+from neurossm.nodes.values import Array, quantized, reals
 
 
 def _found() -> dict[str, type[Node]]:

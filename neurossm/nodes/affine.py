@@ -17,20 +17,12 @@ from neurossm.fixed import (
     symmetric_limit,
 )
 from neurossm.nodes.arriving import Arriving, Finding, same
-from neurossm.nodes.node import (
-    Array,
-    Meets,
-    Node,
-    Role,
-    format_of,
-    integers,
-    node,
-    quantized,
-    reals,
-)
+from neurossm.nodes.node import Node, format_of, node
 from neurossm.nodes.parameter import parameter
 from neurossm.nodes.span import Found, Meeting, Register, Span
 from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.traits import Meets, Role
+from neurossm.nodes.values import Array, integers, quantized, reals
 
 
 @node

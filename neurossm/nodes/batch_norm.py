@@ -6,10 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from neurossm.nodes.node import Array, Node, node, reals
+from neurossm.nodes.node import Node, node
 from neurossm.nodes.parameter import parameter
 from neurossm.nodes.span import Found, Meeting, Span
 from neurossm.nodes.step import Evaluated, Reals, added
+from neurossm.nodes.values import Array, reals
 
 
 @node

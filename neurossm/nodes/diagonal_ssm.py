@@ -19,19 +19,10 @@ from neurossm.fixed import (
     symmetric_limit,
 )
 from neurossm.nodes.arriving import EXACT, Arriving, Finding, same
-from neurossm.nodes.node import (
-    Array,
-    Node,
-    as_parameter,
-    format_of,
-    integers,
-    mantissas,
-    node,
-    quantized,
-    reals,
-)
+from neurossm.nodes.node import Node, format_of, node
 from neurossm.nodes.parameter import parameter
 from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.values import Array, as_parameter, integers, mantissas, quantized, reals
 
 
 @node

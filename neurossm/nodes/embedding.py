@@ -10,20 +10,12 @@ import numpy as np
 
 from neurossm.fixed import WEIGHT_BITS, Fixed
 from neurossm.nodes.arriving import Arriving, Finding, Quantizing, same
-from neurossm.nodes.node import (
-    Array,
-    Meets,
-    Node,
-    Role,
-    format_of,
-    integers,
-    node,
-    quantized,
-    reals,
-)
+from neurossm.nodes.node import Node, format_of, node
 from neurossm.nodes.parameter import parameter
 from neurossm.nodes.span import Found, Meeting, Span
 from neurossm.nodes.step import Evaluated, Integers, Reals, Step
+from neurossm.nodes.traits import Meets, Role
+from neurossm.nodes.values import Array, integers, quantized, reals
 
 
 @node

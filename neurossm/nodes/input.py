@@ -9,7 +9,8 @@ import numpy as np
 
 from neurossm.errors import GraphError
 from neurossm.fixed import Fixed
-from neurossm.nodes.node import Node, Role, check_channels, node
+from neurossm.nodes.node import Node, check_channels, node
+from neurossm.nodes.traits import Role
 
 
 @node

@@ -11,18 +11,11 @@ import numpy as np
 from neurossm.errors import GraphError
 from neurossm.fixed import LEAK_FRAC, STATE_BITS, WIDEST_LEAK_FRAC, Fixed, shift
 from neurossm.nodes.arriving import EXACT, Arriving, Finding, alike, same
-from neurossm.nodes.node import (
-    Array,
-    Node,
-    Role,
-    integers,
-    mantissas,
-    node,
-    quantized,
-    reals,
-)
+from neurossm.nodes.node import Node, node
 from neurossm.nodes.parameter import parameter
 from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.traits import Role
+from neurossm.nodes.values import Array, integers, mantissas, quantized, reals
 
 
 @node

@@ -29,7 +29,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
-from enum import Enum
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
 import numpy as np
@@ -38,31 +37,13 @@ from numpy.typing import NDArray
 from neurossm.errors import GraphError
 from neurossm.fixed import Fixed, Quantized
 from neurossm.nodes.arriving import Arriving, Finding, Quantizing
-from neurossm.nodes.parameter import Numbers, Parameter, check_fields, declared, parameter
+from neurossm.nodes.parameter import Parameter, check_fields, declared, parameter
 from neurossm.nodes.span import Found, Meeting, Span
 from neurossm.nodes.step import Evaluated, Integers, Reals, State, Step
+from neurossm.nodes.traits import Meets, Role
+from neurossm.nodes.values import as_parameter
 
-Array = Numbers
 T = TypeVar("T")
-
-
-class Role(Enum):
-    """What a node is in a network."""
-
-    INPUT = "input"
-    OUTPUT = "output"
-    SYNAPSES = "synapses"
-    NEURON = "neuron"  # sends graded messages
-    SPIKING = "spiking"
-
-
-class Meets(Enum):
-    """How edges meet that converge on a node."""
-
-    ADD = "add"  # they share one format; the sum saturates on entry
-    OPERANDS = "operands"  # each edge is an operand with a format of its own
-    ACCUMULATE = "accumulate"  # through weights, into one wide sum
-    ONE = "one"  # there is one edge only
 
 
 @dataclass_transform(
@@ -333,40 +314,6 @@ def message_frac(node: Node) -> int | NDArray[np.int64]:
     By channel behind an `Affine` whose rows have exponents of their own; else ``out.frac``.
     """
     return node.message_frac
-
-
-def quantized(parameter: object) -> Quantized:
-    """Return a parameter of an integer node (checked before) as what it is."""
-    assert isinstance(parameter, Quantized)
-    return parameter
-
-
-def integers(parameter: object) -> Integers:
-    """Return the mantissas of a parameter of an integer node."""
-    return quantized(parameter).values
-
-
-def reals(parameter: object) -> Reals:
-    """Return a parameter as real numbers; an integer one as those that it stands for."""
-    if isinstance(parameter, Quantized):
-        return parameter.dequantize()
-    return np.asarray(parameter, dtype=np.float64)
-
-
-def as_parameter(value: object, where: str) -> Array:
-    """Return a parameter as read-only float64, or as the `Quantized` it is; refuse nan."""
-    if isinstance(value, Quantized):
-        return value
-    array = np.array(value, dtype=np.float64)
-    if not np.all(np.isfinite(array)):
-        raise GraphError(where, expected="finite numbers", got="nan or infinity")
-    array.setflags(write=False)
-    return array
-
-
-def mantissas(parameter: Array) -> NDArray[np.float64] | NDArray[np.int64]:
-    """Return the numbers of a parameter as they stand: real, or integers without exponent."""
-    return parameter.values if isinstance(parameter, Quantized) else parameter
 
 
 def check_spikes(node: Node, fmt: Fixed) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from neurossm.nodes.node import Meets, Node, Role, check_channels, node
+from neurossm.nodes.node import Node, check_channels, node
 from neurossm.nodes.step import Evaluated, Integers, Reals, Step
+from neurossm.nodes.traits import Meets, Role
 
 
 @node

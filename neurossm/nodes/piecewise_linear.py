@@ -10,19 +10,11 @@ import numpy as np
 from neurossm.errors import GraphError
 from neurossm.fixed import MESSAGE_BITS, Quantized, shift, symmetric_limit
 from neurossm.nodes.arriving import EXACT, Arriving, Finding
-from neurossm.nodes.node import (
-    Array,
-    Node,
-    check_channels,
-    format_of,
-    integers,
-    node,
-    quantized,
-    reals,
-)
+from neurossm.nodes.node import Node, check_channels, format_of, node
 from neurossm.nodes.parameter import parameter
 from neurossm.nodes.span import Found, Meeting, Span
 from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.values import Array, integers, quantized, reals
 
 
 @node

@@ -9,9 +9,10 @@ import numpy as np
 
 from neurossm.fixed import shift
 from neurossm.nodes.arriving import EXACT, Arriving, Finding
-from neurossm.nodes.node import Meets, Node, check_channels, format_of, node
+from neurossm.nodes.node import Node, check_channels, format_of, node
 from neurossm.nodes.span import Found, Meeting
 from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added, sum_of
+from neurossm.nodes.traits import Meets
 
 
 @node

@@ -7,9 +7,11 @@ from typing import ClassVar
 import numpy as np
 
 from neurossm.fixed import Fixed
-from neurossm.nodes.node import Array, Node, Role, integers, node, reals
+from neurossm.nodes.node import Node, node
 from neurossm.nodes.parameter import parameter
 from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.traits import Role
+from neurossm.nodes.values import Array, integers, reals
 
 
 @node

@@ -11,9 +11,10 @@ from neurossm.engine.recording import Elementary, record_operations
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.nodes import LIF, Affine, Input, Node, Output
-from neurossm.nodes.node import Array, format_of, node
-from neurossm.nodes.node import integers as mantissas
+from neurossm.nodes.node import format_of, node
 from neurossm.nodes.parameter import parameter
+from neurossm.nodes.values import Array
+from neurossm.nodes.values import integers as mantissas
 from neurossm.trace import Trace
 
 RNG = np.random.default_rng(8)

@@ -19,8 +19,9 @@ from neurossm.nodes import (
     Step,
     Threshold,
 )
-from neurossm.nodes.node import Array, node
+from neurossm.nodes.node import node
 from neurossm.nodes.parameter import parameter
+from neurossm.nodes.values import Array
 
 
 @node

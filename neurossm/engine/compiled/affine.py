@@ -10,7 +10,7 @@ from neurossm.engine import kernels, walk
 from neurossm.engine.compiled.form import Form, Messages, Tally, compiled, limit_of
 from neurossm.engine.edges import Edges
 from neurossm.nodes import Affine, State
-from neurossm.nodes.node import integers
+from neurossm.nodes.values import integers
 
 if TYPE_CHECKING:
     from neurossm.engine.flat import Writer

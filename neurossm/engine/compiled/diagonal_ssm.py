@@ -14,8 +14,8 @@ from neurossm.engine.edges import Edges
 from neurossm.engine.ssm_kernels import LANES
 from neurossm.fixed import symmetric_limit
 from neurossm.nodes import DiagonalSSM, Evaluated, Reals, State, format_of, quantized
-from neurossm.nodes.node import reals
 from neurossm.nodes.step import added
+from neurossm.nodes.values import reals
 
 if TYPE_CHECKING:
     from neurossm.engine.flat import Writer

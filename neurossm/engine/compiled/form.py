@@ -16,7 +16,7 @@ from neurossm.engine.edges import Edges
 from neurossm.engine.kernels import MULTIPLIES, SATURATIONS, SYN_OPS
 from neurossm.fixed import symmetric_limit
 from neurossm.nodes import Evaluated, Integers, Node, Reals, State, Step, format_of
-from neurossm.nodes.node import integers
+from neurossm.nodes.values import integers
 
 if TYPE_CHECKING:
     from neurossm.engine.flat import Writer

@@ -11,8 +11,8 @@ from neurossm.engine.compiled.form import Form, Messages, Tally, compiled, scale
 from neurossm.engine.edges import Edges
 from neurossm.fixed import symmetric_limit
 from neurossm.nodes import LIF, Evaluated, Reals, State, quantized
-from neurossm.nodes.node import reals
 from neurossm.nodes.step import added
+from neurossm.nodes.values import reals
 
 if TYPE_CHECKING:
     from neurossm.engine.flat import Writer

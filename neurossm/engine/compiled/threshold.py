@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from neurossm.engine import kernels, walk
 from neurossm.engine.compiled.form import Form, Messages, Tally, compiled
 from neurossm.nodes import State, Threshold
-from neurossm.nodes.node import integers
+from neurossm.nodes.values import integers
 
 if TYPE_CHECKING:
     from neurossm.engine.flat import Writer
