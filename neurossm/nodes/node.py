@@ -258,13 +258,14 @@ class Node(ABC):
         In a float graph a node that says nothing has no bound.
         """
         ones = np.ones(self.out_channels)
+        entry = at.entry() if self.meets is Meets.ADD else ()
         if self.passes_on:
-            return at.u.with_zero() if self.late else at.u, at.entry()
+            return at.u.with_zero() if self.late else at.u, entry
         if self.role is Role.SPIKING:
             fmt = format_of(self)
-            return Span(fmt.low * ones, fmt.high * ones), at.entry()
+            return Span(fmt.low * ones, fmt.high * ones), entry
         sent, registers = at.message(Span(-np.inf * ones, np.inf * ones))
-        return sent, (*at.entry(), *registers)
+        return sent, (*entry, *registers)
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Iterator[Self]:
