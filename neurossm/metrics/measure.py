@@ -13,7 +13,6 @@ from neurossm.arguments import instance
 from neurossm.errors import GraphError, InputError
 from neurossm.graph import Graph
 from neurossm.metrics.activity import ActivityTable, activity
-from neurossm.metrics.dense import dense_operations
 from neurossm.metrics.neurobench import neurobench_numbers, recurrence
 from neurossm.nodes import Meets, Role
 from neurossm.trace import Counts, Trace
@@ -162,9 +161,8 @@ def _of_counts(
     graph: Graph, counts: Mapping[str, Counts], engine: str, samples: int, steps: float
 ) -> Metrics:
     runs = round(samples * steps)
-    dense = dense_operations(graph)
     spiking = [name for name, node in graph.nodes.items() if node.role is Role.SPIKING]
-    recurrent = [name for name, found in dense.items() if found.state_macs]
+    recurrent = [name for name, node in graph.nodes.items() if node.factors]
     spike_fed = {name for name in graph.nodes if _receives_spikes(graph, name)}
     graded_fed = {
         name for name, node in graph.nodes.items() if node.meets is Meets.ACCUMULATE

@@ -61,7 +61,7 @@ def recurrence(
     Running sums (`Accumulate`) multiply nothing and are not in it.
     """
     dense = dense_operations(graph)
-    names = [name for name, found in dense.items() if found.state_macs]
+    names = [name for name, node in graph.nodes.items() if node.factors]
     return {
         "State_Updates": sum(counts[name].dendrite_updates for name in names) / samples,
         "Effective_MACs": float(sum(dense[name].state_macs for name in names) * steps),

@@ -15,15 +15,7 @@ from neurossm.engine import run
 from neurossm.errors import InputError
 from neurossm.graph import Graph
 from neurossm.lengths import without_padding
-from neurossm.nodes import (
-    BatchNorm,
-    Input,
-    Node,
-    Output,
-    Role,
-    format_of,
-    message_frac,
-)
+from neurossm.nodes import BatchNorm, Input, Node, Output, Role, format_of, message_frac
 from neurossm.trace import Trace, units
 
 Reals = NDArray[np.float64]
@@ -211,9 +203,14 @@ def per_layer_error(
         np.abs(found).sum(axis=0) if spikes else nothing,
         lag if spikes else nothing,
         spikes,
-        node.role is Role.INPUT or node.passes_on or (node.compares and not node.states),
+        _is_exact(made),
         any(integer.nodes[to].compares for to in integer.targets[name]),
     )
+
+
+def _is_exact(node: Node) -> bool:
+    compares_only = node.role is Role.SPIKING and not node.states
+    return node.role is Role.INPUT or node.passes_on or compares_only
 
 
 def _lag(difference: Reals, valid: NDArray[np.bool_]) -> Reals:
