@@ -144,7 +144,7 @@ def _own_operations(graph: Graph, metrics: Metrics, digital: Hardware) -> Baseli
             fetched += added + multiplied  # one byte of weight each
             fetched += metrics.steps * _bytes_of(node.bias)
             continue
-        if node.role is Role.SYNAPSES:
+        if node.reads_tokens:
             arithmetic += costs.add * counts.syn_ops / metrics.samples  # as weights behind spikes
         arithmetic += metrics.steps * _arithmetic(dense[name], costs)
         if node.role is Role.SPIKING:
@@ -213,14 +213,14 @@ def _memory(fetched_bytes: float, digital: Hardware) -> float:
 
 def _parameters_used(node: Node) -> int:
     """Return the numbers among the parameters that one step uses: of a table, one row."""
-    return node.parameters // node.tokens if node.reads_tokens else node.parameters
+    return node.out_channels if node.reads_tokens else node.parameters
 
 
 def _parameter_bytes(node: Node, most_bits: int = 32) -> int:
     """Return the bytes of the parameters of a step, none wider than so many bits."""
     parameters = [getattr(node, name) for name in node.shapes]
-    size: int = sum(min(_bytes_of(p), p.values.size * most_bits // 8) for p in parameters)
-    return size // node.tokens if node.reads_tokens else size
+    total: int = sum(min(_bytes_of(p), p.values.size * most_bits // 8) for p in parameters)
+    return total // max(1, node.tokens)  # of a table one row
 
 
 def _bytes_of(parameter: object) -> int:

@@ -66,15 +66,15 @@ class DiagonalSSM(Node):
         ``zoh`` or ``bilinear``.
     """
 
-    a_re: Array = parameter("CN")
-    a_im: Array = parameter("CN")
-    b_re: Array = parameter("CN")
-    b_im: Array = parameter("CN")
-    c_re: Array = parameter("CN")
-    c_im: Array = parameter("CN")
-    d: Array = parameter("C")
-    drive_re: Array = parameter("CN")
-    drive_im: Array = parameter("CN")
+    a_re: Array = parameter("CN", bits="pole_bits")
+    a_im: Array = parameter("CN", bits="pole_bits")
+    b_re: Array = parameter("CN", bits="weight_bits")
+    b_im: Array = parameter("CN", bits="weight_bits")
+    c_re: Array = parameter("CN", bits="weight_bits")
+    c_im: Array = parameter("CN", bits="weight_bits")
+    d: Array = parameter("C", bits="weight_bits")
+    drive_re: Array = parameter("CN", bits="state_bits")
+    drive_im: Array = parameter("CN", bits="state_bits")
     bias: Array = parameter("C", exponent="output")
     step_size: NDArray[np.float64]
     method: str

@@ -62,7 +62,7 @@ class LIF(Node):
         ``hard``, ``soft`` or ``none``.
     """
 
-    theta: Array = parameter("C", above=0, label="threshold")
+    theta: Array = parameter("C", bits="state_bits", above=0, label="threshold")
     tau: Array = parameter("C", at_least=0, at_most=1)
     rho: Array = parameter("C", at_least=0, below=1)
     kappa: Array = parameter("C", at_least=0)

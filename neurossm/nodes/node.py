@@ -38,7 +38,7 @@ from neurossm.errors import GraphError
 from neurossm.fixed import Fixed, Quantized
 from neurossm.nodes.arriving import Arriving, Finding, Quantizing
 from neurossm.nodes.dense import DenseOperations
-from neurossm.nodes.parameter import Parameter, declared, parameter
+from neurossm.nodes.parameter import Parameter, check_fields, declared, parameter
 from neurossm.nodes.span import Found, Meeting, Span
 from neurossm.nodes.step import Change, Evaluated, Integers, Reals, State, Step
 from neurossm.nodes.traits import Meets, Role
@@ -123,30 +123,11 @@ class Node(ABC):
         cls.shapes = {name: role.axes for name, role in cls.roles.items()}
 
     def __post_init__(self) -> None:
-        sizes: dict[str, int] = {}
-        for name, letters in self.shapes.items():
-            value = as_parameter(getattr(self, name), f"{type(self).__name__}.{name}")
+        kind = type(self).__name__
+        for name in self.roles:
+            value = as_parameter(getattr(self, name), f"{kind}.{name}")
             object.__setattr__(self, name, value)
-            if len(value.shape) != len(letters):
-                raise GraphError(
-                    f"{type(self).__name__}.{name}",
-                    expected=f"{len(letters)} axes ({', '.join(letters)})",
-                    got=f"shape {value.shape}",
-                )
-            for letter, size in zip(letters, value.shape, strict=True):
-                if sizes.setdefault(letter, size) != size or size == 0:
-                    raise GraphError(
-                        f"{type(self).__name__}.{name}",
-                        expected=f"{letter} = {sizes[letter]}, not empty",
-                        got=f"shape {value.shape}",
-                    )
-        kinds = {isinstance(getattr(self, name), Quantized) for name in self.shapes}
-        if len(kinds) > 1:
-            raise GraphError(
-                type(self).__name__, expected="all parameters float or all integer", got="a mixture"
-            )
-        for name, role in self.roles.items():
-            role.check_range(getattr(self, name), f"{type(self).__name__}.{name}")
+        check_fields(kind, self.roles, {name: getattr(self, name) for name in self.roles})
         if self.sends is not None:
             check_spikes(self, self.sends)
 
@@ -192,7 +173,12 @@ class Node(ABC):
     @property
     def parameters(self) -> int:
         """Real numbers among its parameters (a complex one counts as two)."""
-        return sum(int(np.prod(getattr(self, name).shape)) for name in self.shapes)
+        return sum(int(np.prod(getattr(self, name).shape)) for name in self.roles)
+
+    def fields_of(self, setting: str) -> list[Quantized]:
+        """Return the integer parameters whose width is a setting, such as ``weight_bits``."""
+        fields = [getattr(self, name) for name, role in self.roles.items() if role.bits == setting]
+        return [field for field in fields if isinstance(field, Quantized)]
 
     @property
     def title(self) -> str:
@@ -233,7 +219,7 @@ class Node(ABC):
     def is_integer(self) -> bool:
         """True where its parameters and messages are integers with formats."""
         return self.out is not None and all(
-            isinstance(getattr(self, name), Quantized) for name in self.shapes
+            isinstance(getattr(self, name), Quantized) for name in self.roles
         )
 
     @property
@@ -289,6 +275,11 @@ class Node(ABC):
         return 0.0
 
     @property
+    def fed_through(self) -> bool:
+        """True where some input reaches the output beside its `modes`."""
+        return False
+
+    @property
     def dropped(self) -> int:
         """Units of what it sends that its shifts may drop of the exact result, at most."""
         return 0
@@ -303,13 +294,14 @@ class Node(ABC):
         In a float graph a node that says nothing has no bound.
         """
         ones = np.ones(self.out_channels)
+        entry = at.entry() if self.meets is Meets.ADD else ()
         if self.passes_on:
-            return at.u.with_zero() if self.late else at.u, at.entry()
+            return at.u.with_zero() if self.late else at.u, entry
         if self.role is Role.SPIKING:
             fmt = format_of(self)
-            return Span(fmt.low * ones, fmt.high * ones), at.entry()
+            return Span(fmt.low * ones, fmt.high * ones), entry
         sent, registers = at.message(Span(-np.inf * ones, np.inf * ones))
-        return sent, (*at.entry(), *registers)
+        return sent, (*entry, *registers)
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Iterator[Self]:

@@ -6,6 +6,7 @@ exponent that the integer contract asks for, and the line in the report of quant
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import Field, dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from neurossm.errors import GraphError
 from neurossm.fixed import MESSAGE_BITS, Quantized
+from neurossm.nodes.values import Array
 
 _ROLE = "parameter"
 
@@ -63,7 +65,7 @@ class Parameter:
         """True where what arrives is compared with it, in its own format."""
         return self.exponent == "input" and self.rounding == "up"
 
-    def check_range(self, value: NDArray[np.float64] | Quantized, where: str) -> None:
+    def check_range(self, value: Array, where: str) -> None:
         """Raise `GraphError` for numbers outside of its range."""
         if self.above is self.at_least is self.at_most is self.below is None:
             return
@@ -129,3 +131,22 @@ def declared(cls: type) -> dict[str, Parameter]:
         for name, value in vars(cls).items()
         if isinstance(value, Field) and _ROLE in value.metadata
     }
+
+
+def check_fields(kind: str, roles: Mapping[str, Parameter], values: Mapping[str, Array]) -> None:
+    """Raise `GraphError` for fields of a node of this kind that do not fit their roles."""
+    sizes: dict[str, int] = {}
+    for name, role in roles.items():
+        shape, letters = values[name].shape, role.axes
+        if len(shape) != len(letters):
+            expected = f"{len(letters)} axes ({', '.join(letters)})"
+            raise GraphError(f"{kind}.{name}", expected=expected, got=f"shape {shape}")
+        for letter, size in zip(letters, shape, strict=True):
+            if sizes.setdefault(letter, size) != size or size == 0:
+                expected = f"{letter} = {sizes[letter]}, not empty"
+                raise GraphError(f"{kind}.{name}", expected=expected, got=f"shape {shape}")
+    if len({isinstance(value, Quantized) for value in values.values()}) > 1:
+        expected = "all parameters float or all integer"
+        raise GraphError(kind, expected=expected, got="a mixture")
+    for name, role in roles.items():
+        role.check_range(values[name], f"{kind}.{name}")
