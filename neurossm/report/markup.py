@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import html
+import re
+
+_FORBIDDEN = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010fffd]")
 
 
 def text(value: object) -> str:
     """Return a value as escaped text; characters that XML forbids are replaced."""
-    shown = "".join(char if _is_allowed(char) else "\ufffd" for char in str(value))
-    return html.escape(shown, quote=True)
+    return html.escape(allowed(str(value)), quote=True)
+
+
+def allowed(text: str) -> str:
+    """Return text in which characters that XML forbids are replaced."""
+    return _FORBIDDEN.sub("\ufffd", text)
 
 
 def element(tag: str, *content: str, **attributes: object) -> str:
@@ -28,8 +35,3 @@ def element(tag: str, *content: str, **attributes: object) -> str:
 
 def _plain(value: object) -> object:
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
-
-
-def _is_allowed(char: str) -> bool:
-    code = ord(char)
-    return char in "\t\n" or (0x20 <= code < 0xD800) or (code >= 0xE000 and code & 0xFFFE != 0xFFFE)

@@ -5,33 +5,24 @@ The words are those of ``templates/``, the numbers those of `neurossm.report.val
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from neurossm.report import charts, raster, units, values
 from neurossm.report.document import Report
 from neurossm.report.drawing import graph_svg
+from neurossm.report.markup import allowed
 from neurossm.store import write_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010fffd]")  # by XML
 _DRAWINGS: tuple[Callable[..., str], ...] = (
     graph_svg, charts.interval_chart, charts.rate_chart, charts.scatter_chart,
     raster.raster_svg, values.placement_svg,
-)  # fmt: skip
-_VALUES: tuple[Callable[..., object], ...] = (
-    values.headline, values.class_names, values.confusion_rows, values.most_confused,
-    values.node_rows, values.counter_rows, values.multiplication_counts, values.multiplied_rows,
-    values.multiplied_sentences, values.neurobench_rows, values.energy_groups, values.source_rows,
-    values.grades, values.digital_rows, values.event_rows, values.real_time, values.rate_groups,
-    values.capped_rates, values.population_rows, values.taken_for_granted, values.timing_rows,
-    values.provenance, charts.round_range, raster.has_raster,
 )  # fmt: skip
 
 
@@ -48,8 +39,7 @@ def write_html(path: str | Path, report: Report) -> None:
 
 def html_of(report: Report) -> str:
     """Return the report as HTML."""
-    page = _environment().get_template("page.html").render(report=report)
-    return _FORBIDDEN.sub("\ufffd", page)
+    return allowed(_environment().get_template("page.html").render(report=report))
 
 
 @cache
@@ -65,9 +55,11 @@ def _environment() -> Environment:
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     style = (resources.files("neurossm.report") / "style.css").read_text(encoding="utf-8")
-    known: dict[str, Any] = {draw.__name__: drawn(draw) for draw in _DRAWINGS}
-    known |= {value.__name__: value for value in _VALUES}
-    made.globals.update(known, style=Markup(style), MOST_CLASSES=values.MOST_CLASSES)
+    made.globals.update({draw.__name__: drawn(draw) for draw in _DRAWINGS})
+    made.globals.update(
+        style=Markup(style), values=values, round_range=charts.round_range,
+        has_raster=raster.has_raster,
+    )  # fmt: skip
     made.filters.update(
         thousands=units.count, percent=units.percent, si_range=units.si_range,
         unbroken=units.unbroken,

@@ -6,7 +6,7 @@ A cell of a table is text, a `Noted` text, or a tuple of lines.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -114,19 +114,14 @@ def counter_rows(report: Report) -> Rows:
     ]  # fmt: skip
 
 
-def multiplication_counts(report: Report) -> list[str]:
-    """Return the multiplications of an inference, a number for each of `GROUPS`."""
+def multiplied_rows(report: Report) -> Rows:
+    """Return a row for each of `GROUPS`: what multiplies, how often an inference, and where."""
     assert report.metrics is not None
     found = multiplications(report.graph, report.metrics)
-    return [count(round(found.total(group) / report.metrics.samples)) for group in GROUPS]
-
-
-def multiplied_rows(report: Report) -> Rows:
-    """Return a row for each of `GROUPS`: what multiplies, how often, and where."""
-    assert report.metrics is not None
-    rows = multiplication_rows(multiplications(report.graph, report.metrics))
-    counts = multiplication_counts(report)
-    return [(row[0], number, row[2]) for row, number in zip(rows, counts, strict=True)]
+    return [
+        (title, count(round(found.total(group) / found.samples)), where)
+        for group, (title, _, where) in zip(GROUPS, multiplication_rows(found), strict=True)
+    ]
 
 
 def multiplied_sentences(report: Report) -> tuple[str, ...]:
@@ -299,12 +294,10 @@ def timing_rows(found: Timings) -> Rows:
 
 def provenance(report: Report) -> list[tuple[str, str]]:
     """Return versions, seeds, the hash of the file, and what the graph says of itself."""
-
-    def known() -> Iterator[tuple[str, object]]:
-        yield from (("File", report.file_name), ("SHA-256", report.file_hash))
-        yield ("Made", report.date)
-        yield from report.versions.items()
-        yield from ((f"seed {name}", seed) for name, seed in report.seeds.items())
-        yield from ((f"graph {key}", value) for key, value in report.graph.meta.items())
-
-    return [(name, str(value)) for name, value in known() if str(value)]
+    known = {
+        "File": report.file_name, "SHA-256": report.file_hash, "Made": report.date,
+        **report.versions,
+        **{f"seed {name}": seed for name, seed in report.seeds.items()},
+        **{f"graph {key}": value for key, value in report.graph.meta.items()},
+    }  # fmt: skip
+    return [(name, str(value)) for name, value in known.items() if str(value)]
