@@ -219,10 +219,12 @@ def _counts(interval: Interval) -> str:
 def real_time(report: Report) -> RealTime | None:
     """Return the case of real time; None where no rate is known, or the chip is too slow for it."""
     rate, dt = report.steps_per_second, report.graph.dt
-    if report.energy is None or (rate is None and dt is None):
+    if rate is None and dt is not None:
+        rate = 1 / dt
+    if report.energy is None or rate is None:
         return None
     try:
-        return report.energy.at_rate(rate or 1 / (dt or 1))
+        return report.energy.at_rate(rate)
     except InputError:
         return None  # the data come faster than the chip can step: there is no such case
 
