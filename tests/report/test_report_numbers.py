@@ -21,7 +21,7 @@ from neurossm.metrics import measure
 from neurossm.placement import place
 from neurossm.report import Accuracy, Answers, Report, TimingRow, Timings, html_of
 from neurossm.report.charts import Bar, BarGroup, interval_chart
-from neurossm.report.units import percent, si, si_range
+from neurossm.report.units import count, mean_count, percent, si, si_range
 from neurossm.report.values import headline, population_rows
 
 LOIHI2 = load_hardware("loihi2")
@@ -47,6 +47,7 @@ def read(text: str, unit: str) -> float:
         (1e-3, "1.00 mJ"), (1.0, "1.00 J"), (1e3, "1.00 kJ"), (1e6, "1.00 MJ"), (1e9, "1.00 GJ"),
         (23.6e-12, "23.6 pJ"), (456e-9, "456 nJ"), (7.89e-6, "7.89 µJ"), (12.3e-3, "12.3 mJ"),
         (999.4e-9, "999 nJ"), (999.6e-9, "1.00 µJ"), (0.9996e-6, "1.00 µJ"), (5e12, "5000 GJ"),
+        (0.0, "0 J"), (1.5e-16, "0.150 fJ"),
     ],
 )  # fmt: skip
 def test_each_prefix_is_its_own_power_of_a_thousand(value: float, shown: str) -> None:
@@ -86,6 +87,13 @@ def test_both_ends_of_a_range_are_read_as_they_are(low: float, decades: float) -
 )
 def test_a_range_has_the_prefixes_of_its_ends(low: float, high: float, shown: str) -> None:
     assert si_range(Interval(low, high), "s") == shown
+
+
+def test_thousands_stand_apart_and_means_are_whole_where_a_tenth_says_nothing() -> None:
+    assert [count(value) for value in (0, 2.5, 1234567)] == ["0", "2.5", "1\u202f234\u202f567"]
+    assert [mean_count(value) for value in (0.5, 99.94, 138.2, 1234.6)] == [
+        "0.5", "99.9", "138", "1\u202f235",
+    ]  # fmt: skip
 
 
 def test_per_cent_is_a_hundredth() -> None:
