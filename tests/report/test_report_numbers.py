@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from published_networks import s4d_shape
 from random_graphs import QUICK
-from spiking_block import TINY_INPUT, tiny_graph
+from spiking_block import TINY_INPUT, model_graph, model_input, tiny_graph
 
 from neurossm.energy import Baseline, Hops, Interval, RateRow, Work, estimate
 from neurossm.engine import run
@@ -128,12 +128,13 @@ def words(item: ElementTree.Element) -> str:
 
 
 def tables(page: ElementTree.Element) -> dict[str, dict[str, dict[str, str]]]:
-    """First head of each table to name of a row to head of a cell to the cell."""
-    found = {}
+    """First heads of each table to name of a row to head of a cell to the cell."""
+    found: dict[str, dict[str, dict[str, str]]] = {}
     for item in page.iter("table"):
         heads = [words(cell) for cell in item.find("thead/tr")]
         rows = [[words(cell) for cell in row] for row in item.find("tbody")]
-        found[heads[0]] = {row[0]: dict(zip(heads[1:], row[1:], strict=True)) for row in rows}
+        name = heads[0] if heads[0] != "Node" else f"Node, {heads[1]}"
+        found[name] = {row[0]: dict(zip(heads[1:], row[1:], strict=True)) for row in rows}
     return found
 
 
@@ -243,28 +244,58 @@ def test_joules_and_load_of_a_placement_by_hand(tiny: Report) -> None:
     assert (
         "Energy of an inference on it: 43.8 nJ to 21.2 µJ, 0.240 to 2.60 nJ of it dynamic" in said
     )
-    rows = {row[0].split("\u00a0 ")[1]: row for row in population_rows(
+    # 2 neurons behind 2 axons of a word of synapses each: 8 words of 20,000
+    assert "3 cores on 1 chip of Intel Loihi 2, with 4 neurons;" in said
+    assert "the fullest core uses 0.0 % of its memory" in said
+    rows = {row[0].split("\u00a0 ")[1]: row[2:] for row in population_rows(
         place(s4d_shape(width=128, states=4, layers=1), LOIHI2, ssm_mapping="state"))}  # fmt: skip
-    # 128 neurons behind 128 axons: 42 words of synapses an axon at 3.1 a word
-    words_in_all = 128 + 128 + 128 * 42 + 128
-    assert rows["relu"][2:] == (
-        "128", "1", "128", "128", "5\u202f376", "128", f"{words_in_all / 200:.1f} %",
-    )  # fmt: skip
+    # 128 axons: to 128 neurons 42 words of synapses each, to 10 neurons 4, at 3.1 a word
+    relu, decoder = 128 + 128 + 128 * 42 + 128, 10 + 128 + 128 * 4 + 10
+    assert rows["relu"] == ("128", "1", "128", "128", "5\u202f376", "128", f"{relu / 200:.1f} %")
+    assert rows["decoder"] == ("10", "1", "10", "128", "512", "10", f"{decoder / 200:.1f} %")
 
 
 def test_counters_are_of_one_sample_and_saturations_of_all(tiny: Report) -> None:
-    found = tables(page_of(tiny))["Node"]  # the last table of that name: counters
+    page = page_of(tiny)
+    found = tables(page)["Node, Synaptic operations"]
+    assert "over 3 samples of 2 steps; mean of one sample" in words(page)
+    assert "Energy of one inference of 2 steps on Intel Loihi 2" in words(page)
     # input both, then one: 2 + 1 synapses that are not zero, then 1; two spikes to one sum
     assert found["mix"]["Synaptic operations"] == "4"
     assert found["read"]["Synaptic operations"] == "2"
     assert found["total"]["Synaptic operations"] == "6"
     assert found["spike"]["Spikes sent"] == "2"
     assert found["total"]["Weights multiplied"] == "0"
+    assert (found["output"]["Messages in"], found["output"]["Messages out"]) == ("2", "0")
     clipped = {n: replace(c, saturations=7) if n == "sum" else c
                for n, c in tiny.metrics.nodes.items()}  # fmt: skip
     page = page_of(replace(tiny, metrics=replace(tiny.metrics, nodes=clipped)))
-    assert tables(page)["Node"]["sum"]["Saturations"] == "7"
+    assert tables(page)["Node, Synaptic operations"]["sum"]["Saturations"] == "7"
     assert figures(page)["Saturations"] == ("7", "counted, in 3 samples")
+
+
+def test_the_totals_of_the_network_by_hand(tiny: Report) -> None:
+    found = tables(page_of(tiny))["Node, Type"]
+    # 6 weights, 3 biases, 2 thresholds; one running sum
+    assert found["total"] == {"Type": "", "Channels": "", "Messages": "", "Parameters": "11",
+                              "States": "1"}  # fmt: skip
+    assert found["mix"]["Parameters"] == "6" and found["spike"]["Parameters"] == "2"
+
+
+def test_multiplications_are_of_one_sample(tiny: Report) -> None:
+    graph = model_graph(blocks=1, channels=6, modes=2, classes=3)
+    inputs = np.concatenate([model_input(12)] * 2)
+    metrics = measure(graph, run(graph, inputs, "fast", "outputs"))
+    page = page_of(Report(title="t", graph=graph, metrics=metrics))
+    # 12 steps of 6 x 2 complex states: 8 products each, and D; the gate and its segments: 1 each
+    recurrences, gates = 12 * (12 * 8 + 6), 12 * (6 + 6)
+    found = {name: row["An inference"] for name, row in tables(page)["Multiplications in"].items()}
+    assert list(found.values())[1:] == [str(recurrences), str(gates)]
+    value, note = figures(page)["Multiplications"]
+    assert note == f"an inference, in synapses; {recurrences} in recurrences, {gates} in gates"
+    assert value == found["Synapses"]
+    unseen = tables(page)["Metric"]["State updates (not seen by NeuroBench)"]["Value"]
+    assert unseen == str(12 * 12)
 
 
 def test_the_numbers_of_neurobench_by_hand(tiny: Report) -> None:
@@ -282,7 +313,9 @@ def test_key_figures_say_what_was_counted_and_how_often(tiny: Report) -> None:
     found = figures(page_of(replace(tiny, accuracy=accuracy)))
     assert found["Accuracy, integer"] == ("62.50 %", "measured, 5 of 8 samples, a set")
     assert found["Accuracy, float"] == ("87.50 %", "measured, 75.00 % predicted alike")
-    assert found["Spike rate"] == ("0.500", "counted, a channel and step; busiest node 0.500")
+    rates = replace(tiny.metrics, spike_rates={"a": 0.25, "b": 0.125, "c": 0.125})
+    said = figures(page_of(replace(tiny, metrics=rates)))["Spike rate"]
+    assert said == ("0.167", "counted, a channel and step; busiest node 0.250")
     assert found["Multiplications"] == (
         "0", "an inference, in synapses; 0 in recurrences, 0 in gates"
     )  # fmt: skip
