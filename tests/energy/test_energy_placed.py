@@ -127,6 +127,15 @@ def core_of(placed: Placement, neuron: Slice) -> int:
     raise AssertionError(neuron)
 
 
+def test_a_core_has_the_synapses_of_its_part_of_the_neurons() -> None:
+    into = Connection("input", "dense", 2, node="mix", through="input")
+    placed = place_populations([Population("mix", "neurons", ("mix",), 13, (into,))], small_cores())
+    assert [part.neurons for core in placed.cores for part in core.slices] == [6, 7]
+    # 26 operations of 13 neurons in two steps: one a neuron and step
+    found = core_syn_ops(Load(2, {"input": 3}, {"mix": 26}), placed)
+    assert found == pytest.approx(np.array([[6, 7], [6, 7]]))
+
+
 def test_positions_are_row_by_row_with_four_cores_a_router() -> None:
     mesh = Mesh.of(LOIHI2)
     assert [mesh.position(core) for core in (0, 3, 4, 31, 32, 119)] == [
@@ -221,6 +230,8 @@ def test_several_chips_pay_static_power_each_and_say_what_is_missing() -> None:
     assert found.chips == (placed.chips, placed.chips) and placed.chips > 1
     assert found.static is not None and found.step_time is not None
     assert found.static.low == pytest.approx(0.109 * found.step_time.low * 5 * placed.chips)
+    in_real_time = found.at_rate(1000)  # five steps
+    assert in_real_time.static.low == pytest.approx(0.109 * 0.005 * placed.chips)
     assert any("between chips" in line for line in found.excluded)
 
 
