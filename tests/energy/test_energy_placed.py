@@ -11,7 +11,7 @@ from random_graphs import QUICK, Case, cases
 from spiking_block import TINY_INPUT, model_graph, model_input, tiny_graph
 
 from neurossm.energy import Interval, Load, estimate, placed_work
-from neurossm.energy.mesh import Mesh, travel
+from neurossm.energy.mesh import Mesh, Travel, travel
 from neurossm.energy.placed import core_syn_ops
 from neurossm.engine import run
 from neurossm.errors import InputError, TargetError
@@ -134,6 +134,19 @@ def test_a_core_has_the_synapses_of_its_part_of_the_neurons() -> None:
     # 26 operations of 13 neurons in two steps: one a neuron and step
     found = core_syn_ops(Load(2, {"input": 3}, {"mix": 26}), placed)
     assert found == pytest.approx(np.array([[6, 7], [6, 7]]))
+
+
+def test_a_message_to_another_chip_passes_none_to_all_routers_of_both() -> None:
+    one_core = replace(
+        LOIHI2, limits=replace(LOIHI2.limits, cores=Quantity(1, 1, "core", "t", "U"))
+    )
+    into = Connection("a", "dense", 2, node="mix", through="a")
+    pair = [Population("a", "relay", ("a",), 2, ()), Population("b", "neurons", ("b",), 2, (into,))]
+    placed = place_populations(pair, one_core)
+    assert placed.chips == 2
+    found = travel(placed, "b", into, Mesh.of(one_core))
+    # 8 columns and 4 rows of routers on each chip
+    assert found == Travel(Interval(1, 1), Interval(0, 2 * 7), Interval(0, 2 * 3))
 
 
 def test_positions_are_row_by_row_with_four_cores_a_router() -> None:
