@@ -22,7 +22,7 @@ import numpy as np
 from neurossm.fixed import Quantized
 from neurossm.graph import Graph
 from neurossm.metrics.dense import dense_operations
-from neurossm.nodes import Affine, PiecewiseLinear, Role
+from neurossm.nodes import Affine, Meets, PiecewiseLinear, Role
 from neurossm.trace import Counts
 
 VERSION = "2.3.0"
@@ -36,7 +36,7 @@ def neurobench_numbers(
     steps: float,
 ) -> dict[str, float]:
     """Return the six numbers, per sample; see `neurossm.metrics.measure`."""
-    graded_fed = {name for name, node in graph.nodes.items() if isinstance(node, Affine)}
+    graded_fed = {name for name, node in graph.nodes.items() if node.meets is Meets.ACCUMULATE}
     graded_fed -= spike_fed
     acs, macs = (sum(counts[name].syn_ops for name in fed) for fed in (spike_fed, graded_fed))
     dense = sum(found.matrix_macs for found in dense_operations(graph).values())
