@@ -12,12 +12,14 @@ from neurossm.errors import GraphError, RangeError, TargetError
 from neurossm.fixed import Fixed, Quantized
 from neurossm.graph import Graph
 from neurossm.hardware import load_hardware
+from neurossm.metrics.state_messages import state_messages
 from neurossm.nodes import NODE_TYPES, Evaluated, Input, Node, Output, Role
 from neurossm.nodes.node import node
 from neurossm.nodes.parameter import parameter
 from neurossm.placement import place
 from neurossm.placement.shape import NodeShape
 from neurossm.quantization import Quantize, bounds, calibrate, headroom
+from neurossm.quantization.ranges import RangeRules
 
 
 @node
@@ -249,3 +251,21 @@ def test_a_shape_of_a_type_that_there_is_not_is_refused():
         NodeShape(type="Dendrite", inputs=1, outputs=1)
     assert NodeShape(type="Embedding", inputs=5, outputs=1).one_hot
     assert "Scaled" not in NODE_TYPES  # it lives in this test
+
+
+@node
+class Modal(Scaled):
+    """A node with states of its own that says nothing of them."""
+
+    modes = 2
+
+
+def test_states_that_a_node_does_not_tell_are_refused_by_name():
+    graph = chain(Modal(gain=[1.0, 1.0], offset=[0.0, 0.0]))
+    trace = run(graph, INPUTS, "float")
+    rules = RangeRules("observed", (), 1, calibrate(graph, trace), lambda: bounds(graph))
+    for asked in (rules.state, rules.seen_membrane):
+        with pytest.raises(GraphError, match="'node0': expected the largest magnitudes of"):
+            asked("node0", np.ones((2, 2)))
+    with pytest.raises(GraphError, match=r"'node0' \(Modal\): expected a DiagonalSSM"):
+        state_messages(graph, "node0", trace)
