@@ -70,7 +70,7 @@ def _core() -> list[dict[str, Any]]:
     version = ".".join(map(str, sys.version_info[:3]))
     found = [_part("python", sys.version_info >= (3, 11), version, EVERYTHING,
                    "install 3.11 or newer")]  # fmt: skip
-    for name in ("numpy", "h5py", "networkx", "numba", "typer", "rich"):
+    for name in ("numpy", "h5py", "networkx", "numba", "jinja2", "typer", "rich"):
         held = _version(name)
         found.append(_part(name, bool(held), held or "missing", EVERYTHING,
                            "pip install neurossm"))  # fmt: skip

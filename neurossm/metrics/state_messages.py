@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from neurossm.errors import GraphError
 from neurossm.fixed import shift
 from neurossm.graph import Graph
 from neurossm.nodes import DiagonalSSM, Step, format_of, quantized
@@ -27,7 +28,13 @@ def state_messages(graph: Graph, name: str, trace: Trace) -> NDArray[np.int64]:
         With the values of all nodes that feed it.
     """
     node = graph.nodes[name]
-    assert isinstance(node, DiagonalSSM)
+    if not isinstance(node, DiagonalSSM):
+        raise GraphError(
+            f"node {name!r} ({type(node).__name__})",
+            expected="a DiagonalSSM, of whose states it is known what they send",
+            got="none",
+            remedy="place it with the states of a channel in one neuron (--ssm-mapping channel)",
+        )
     sources = graph.sources[name]
     formats = [format_of(graph.nodes[source]) for source in sources]
     state = node.initial_state(trace.samples)

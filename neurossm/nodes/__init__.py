@@ -31,7 +31,7 @@ from neurossm.nodes.parameter import Parameter
 from neurossm.nodes.piecewise_linear import PiecewiseLinear
 from neurossm.nodes.product import Product
 from neurossm.nodes.span import Found, Meeting, Register, Span
-from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, State, Step
+from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, State, Step
 from neurossm.nodes.sum import Sum
 from neurossm.nodes.ternary_threshold import TernaryThreshold
 from neurossm.nodes.threshold import Threshold
@@ -53,18 +53,16 @@ def _found() -> dict[str, type[Node]]:
 
 NODE_TYPES = _found()
 
-SPIKING = (LIF, Threshold, TernaryThreshold)  # they compare, and send spikes
-
 __all__ = [
     "LIF",
     "NODE_TYPES",
-    "SPIKING",
     "Accumulate",
     "Affine",
     "Array",
     "Arriving",
     "BatchNorm",
     "Carried",
+    "Change",
     "Delay",
     "DiagonalSSM",
     "Embedding",

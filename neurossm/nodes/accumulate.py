@@ -11,9 +11,10 @@ import numpy as np
 from neurossm.errors import GraphError
 from neurossm.fixed import MESSAGE_BITS, Fixed, shift, symmetric_limit
 from neurossm.nodes.arriving import Arriving, Finding, Quantizing
+from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, check_channels, format_of, node
 from neurossm.nodes.span import Found, Meeting, Register, Span
-from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step, added
 
 
 @node
@@ -103,6 +104,14 @@ class Accumulate(Node):
     def examples(cls, rng: np.random.Generator) -> Iterator[Self]:
         """Yield sums over a few steps."""
         yield cls.drawn(rng, steps=int(rng.integers(1, 20)))
+
+    def notices(self, at: Change) -> Reals:
+        """Return what matters of its sum by the number of steps."""
+        return at.own / at.steps
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return the running sums."""
+        return DenseOperations(adds=self.channels + self.converging(operands))
 
     def step(self, at: Step) -> Integers:
         """Bring the term to the exponent of the sum, add, saturate both."""

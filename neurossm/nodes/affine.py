@@ -17,10 +17,11 @@ from neurossm.fixed import (
     symmetric_limit,
 )
 from neurossm.nodes.arriving import Arriving, Finding, same
+from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, format_of, node
 from neurossm.nodes.parameter import parameter
 from neurossm.nodes.span import Found, Meeting, Register, Span
-from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step, added
 from neurossm.nodes.traits import Meets, Role
 from neurossm.nodes.values import Array, integers, quantized, reals
 
@@ -116,6 +117,24 @@ class Affine(Node):
         # twice, as Lava carries mixed-sign weights as even numbers
         l1 = 2 * (np.abs(weight) @ sum(m.magnitude for m in at.operands) + np.abs(bias))
         return sent, (Register("accumulator", l1, at.unit, ACCUMULATOR_BITS), *registers)
+
+    def notices(self, at: Change) -> Reals:
+        """Return what matters behind its weights, each row by itself."""
+        return np.asarray((at.own[:, None] / np.abs(reals(self.weight))).min(axis=0))
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return one MAC a weight and edge."""
+        return DenseOperations(matrix_macs=operands * self.in_channels * self.out_channels)
+
+    @property
+    def extent(self) -> str:
+        """Channels in and out."""
+        return f"{self.in_channels} → {self.out_channels}"
+
+    @property
+    def note(self) -> str:
+        """Whether weights are only added or subtracted."""
+        return "ternary weights" if self.only_adds else ""
 
     def step(self, at: Step) -> Integers:
         """Add up the synapses at which messages arrive, then the bias; saturate."""

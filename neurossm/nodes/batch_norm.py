@@ -6,10 +6,11 @@ from typing import ClassVar
 
 import numpy as np
 
+from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, node
 from neurossm.nodes.parameter import parameter
 from neurossm.nodes.span import Found, Meeting, Span
-from neurossm.nodes.step import Carried, Evaluated, Reals, added
+from neurossm.nodes.step import Carried, Change, Evaluated, Reals, added
 from neurossm.nodes.values import Array, reals
 
 
@@ -29,6 +30,7 @@ class BatchNorm(Node):
     offset: Array = parameter("C")
 
     float_only: ClassVar[str] = "fold batch norms first (pass fold_batch_norm)"
+    nir: ClassVar[str] = "Scale has no bias; fold it first (pass fold_batch_norm)"
 
     @property
     def in_channels(self) -> int:
@@ -39,6 +41,14 @@ class BatchNorm(Node):
         """Scale and shift both ends."""
         ends = [end * reals(self.gain) + reals(self.offset) for end in (at.u.low, at.u.high)]
         return Span(np.minimum(*ends), np.maximum(*ends)), ()
+
+    def notices(self, at: Change) -> Reals:
+        """Return what matters behind its gain."""
+        return np.asarray(at.own / np.abs(reals(self.gain)))
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return one MAC a channel."""
+        return DenseOperations(elementwise_macs=self.in_channels, adds=self.converging(operands))
 
     def evaluate(self, operands: list[Reals], state: Carried | None = None) -> Evaluated:
         """Scale and shift."""

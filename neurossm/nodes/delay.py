@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from neurossm.errors import GraphError
 from neurossm.fixed import shift
 from neurossm.nodes.arriving import Arriving, Finding, Quantizing
+from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, check_channels, format_of, node
 from neurossm.nodes.span import Found, Meeting
-from neurossm.nodes.step import Carried, Evaluated, Reals, Step
+from neurossm.nodes.step import Carried, Change, Evaluated, Reals, Step
 from neurossm.nodes.traits import Meets, Role
 
 LEFT = 28  # bits that a message may be shifted to the left
@@ -93,6 +94,20 @@ class Delay(Node):
         span = at.u.with_zero()
         spikes = at.out is not None and at.out.is_spike
         return (span, ()) if spikes else at.message(span)
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Iterator[Self]:
+        """Yield delays of one number for all channels, and of one each."""
+        for size in (1, channels := int(rng.integers(1, 5))):
+            yield cls(channels=channels, steps=rng.integers(1, 8, size))
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return none: nothing is computed."""
+        return DenseOperations()
+
+    def notices(self, at: Change) -> Reals:
+        """Return what matters of its own messages."""
+        return at.own
 
     def state_parts(self) -> dict[str, tuple[int, ...]]:
         """Return what waits: row k is sent k steps later, rows from n on are 0."""

@@ -19,6 +19,7 @@ from neurossm.fixed import (
     symmetric_limit,
 )
 from neurossm.nodes.arriving import EXACT, Arriving, Finding, same
+from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, format_of, node
 from neurossm.nodes.parameter import parameter
 from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step, added
@@ -65,15 +66,15 @@ class DiagonalSSM(Node):
         ``zoh`` or ``bilinear``.
     """
 
-    a_re: Array = parameter("CN")
-    a_im: Array = parameter("CN")
-    b_re: Array = parameter("CN")
-    b_im: Array = parameter("CN")
-    c_re: Array = parameter("CN")
-    c_im: Array = parameter("CN")
-    d: Array = parameter("C")
-    drive_re: Array = parameter("CN")
-    drive_im: Array = parameter("CN")
+    a_re: Array = parameter("CN", bits="pole_bits")
+    a_im: Array = parameter("CN", bits="pole_bits")
+    b_re: Array = parameter("CN", bits="weight_bits")
+    b_im: Array = parameter("CN", bits="weight_bits")
+    c_re: Array = parameter("CN", bits="weight_bits")
+    c_im: Array = parameter("CN", bits="weight_bits")
+    d: Array = parameter("C", bits="weight_bits")
+    drive_re: Array = parameter("CN", bits="state_bits")
+    drive_im: Array = parameter("CN", bits="state_bits")
     bias: Array = parameter("C", exponent="output")
     step_size: NDArray[np.float64]
     method: str
@@ -182,6 +183,22 @@ class DiagonalSSM(Node):
             }
             yield cls(**(others | {"a_re": pole.real, "a_im": pole.imag}), step_size=step,
                       method=method)  # fmt: skip
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return 8 MACs a complex state: 4 for a x, 2 for b u, 2 for Re(c x'); one for d u."""
+        macs = 8 * self.updates + self.in_channels
+        return DenseOperations(state_macs=macs, adds=self.converging(operands))
+
+    @property
+    def factors(self) -> tuple[Array, ...]:
+        """Each part of a pole multiplies both parts of its state."""
+        return (self.a_re, self.a_im, self.a_re, self.a_im, self.b_re, self.b_im, self.c_re,
+                self.c_im, self.d)  # fmt: skip
+
+    @property
+    def extent(self) -> str:
+        """Channels and complex states of each."""
+        return f"{self.in_channels} \u00d7 {self.modes} modes"
 
     def step(self, at: Step) -> Integers:
         """Rotate and drive the states, then read them out; every product is shifted by itself."""

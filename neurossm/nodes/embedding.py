@@ -10,10 +10,11 @@ import numpy as np
 
 from neurossm.fixed import WEIGHT_BITS, Fixed
 from neurossm.nodes.arriving import Arriving, Finding, Quantizing, same
+from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, format_of, node
 from neurossm.nodes.parameter import parameter
 from neurossm.nodes.span import Found, Meeting, Span
-from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step
+from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step
 from neurossm.nodes.traits import Meets, Role
 from neurossm.nodes.values import Array, integers, quantized, reals
 
@@ -45,6 +46,7 @@ class Embedding(Node):
     operands: ClassVar[int] = 1
     reads_tokens: ClassVar[bool] = True
     message_reason: ClassVar[str] = "rows are sent as they are"
+    nir: ClassVar[str] = "NIR has no look-up of tokens"
 
     @property
     def in_channels(self) -> int:
@@ -82,6 +84,19 @@ class Embedding(Node):
         """Return the ends of each column."""
         table = reals(self.table)
         return Span(table.min(axis=0), table.max(axis=0)), ()
+
+    def notices(self, at: Change) -> Reals:
+        """Return 0: tokens are exact, or another token."""
+        return np.zeros(1)
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return none: looking up a row is not counted."""
+        return DenseOperations()
+
+    @property
+    def extent(self) -> str:
+        """Tokens and channels."""
+        return f"{self.tokens} tokens → {self.out_channels}"
 
     def step(self, at: Step) -> Integers:
         """Look up the rows."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from neurossm.errors import GraphError
 from neurossm.fixed import Fixed
+from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, check_channels, node
 from neurossm.nodes.traits import Role
 
@@ -48,6 +49,10 @@ class Input(Node):
         """Yield inputs of numbers and of spikes."""
         for out in (Fixed(9, 5), Fixed.binary(), Fixed.ternary()):
             yield cls.drawn(rng, out=out)
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return none: it is outside."""
+        return DenseOperations()
 
     @property
     def updates(self) -> int:

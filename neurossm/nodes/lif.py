@@ -11,9 +11,10 @@ import numpy as np
 from neurossm.errors import GraphError
 from neurossm.fixed import LEAK_FRAC, STATE_BITS, WIDEST_LEAK_FRAC, Fixed, shift
 from neurossm.nodes.arriving import EXACT, Arriving, Finding, alike, same
+from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, node
 from neurossm.nodes.parameter import parameter
-from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step, added
 from neurossm.nodes.traits import Role
 from neurossm.nodes.values import Array, integers, mantissas, quantized, reals
 
@@ -61,7 +62,7 @@ class LIF(Node):
         ``hard``, ``soft`` or ``none``.
     """
 
-    theta: Array = parameter("C", above=0, label="threshold")
+    theta: Array = parameter("C", bits="state_bits", above=0, label="threshold")
     tau: Array = parameter("C", at_least=0, at_most=1)
     rho: Array = parameter("C", at_least=0, below=1)
     kappa: Array = parameter("C", at_least=0)
@@ -118,6 +119,28 @@ class LIF(Node):
         for reset in cls.resets:
             yield (made := cls.drawn(rng, reset=reset))
             yield replace(made, kappa=np.zeros(made.in_channels))
+
+    def notices(self, at: Change) -> Reals:
+        """Return what its thresholds see of a membrane that leaks."""
+        lost = np.maximum(1 - reals(self.tau), 1 / at.steps)
+        return np.asarray(reals(self.theta) * lost)
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return one MAC a membrane and trace, and what is subtracted."""
+        subtracted = self.in_channels * (self.has_trace + (self.reset == "soft"))
+        adds = subtracted + self.converging(operands)
+        return DenseOperations(state_macs=self.states, adds=adds)
+
+    @property
+    def factors(self) -> tuple[Array, ...]:
+        """The leaks."""
+        return (self.tau, self.rho) if self.has_trace else (self.tau,)
+
+    @property
+    def note(self) -> str:
+        """The reset, and whether there is a trace."""
+        reset = "no reset" if self.reset == "none" else f"{self.reset} reset"
+        return f"{reset}, refractory trace" if self.has_trace else reset
 
     def step(self, at: Step) -> Integers:
         """Leak, integrate, compare, reset, and leave a trace."""

@@ -37,11 +37,12 @@ from numpy.typing import NDArray
 from neurossm.errors import GraphError
 from neurossm.fixed import Fixed, Quantized
 from neurossm.nodes.arriving import Arriving, Finding, Quantizing
+from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.parameter import Parameter, check_fields, declared, parameter
 from neurossm.nodes.span import Found, Meeting, Span
-from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, State, Step
+from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, State, Step
 from neurossm.nodes.traits import Meets, Role
-from neurossm.nodes.values import as_parameter
+from neurossm.nodes.values import Array, as_parameter
 
 T = TypeVar("T")
 
@@ -181,6 +182,46 @@ class Node(ABC):
         """Real numbers among its parameters (a complex one counts as two)."""
         return sum(int(np.prod(getattr(self, name).shape)) for name in self.roles)
 
+    def fields_of(self, setting: str) -> list[Quantized]:
+        """Return the integer parameters whose width is a setting, such as ``weight_bits``."""
+        fields = [getattr(self, name) for name, role in self.roles.items() if role.bits == setting]
+        return [field for field in fields if isinstance(field, Quantized)]
+
+    @property
+    def title(self) -> str:
+        """What a drawing calls it; its type where it has no better name."""
+        return type(self).__name__
+
+    @property
+    def extent(self) -> str:
+        """Its shape, as people read it, such as ``64`` or ``1 → 64``."""
+        return str(self.out_channels)
+
+    @property
+    def note(self) -> str:
+        """What must be said of it beyond type and shape; mostly nothing."""
+        return ""
+
+    @property
+    def factors(self) -> tuple[Array, ...]:
+        """Parameters that each step of a recurrence multiplies by, once for every product."""
+        return ()
+
+    def notices(self, at: Change) -> Reals:
+        """Return the size of a change of what arrives, ``(C,)``, that makes one that matters.
+
+        By default it is to the range of what arrives as one that matters to that of its messages.
+        """
+        return at.own * at.arriving / at.sent
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return the operations of a step of a dense network of its shape, with so many edges."""
+        raise self._refusal("dense", "dense operations")
+
+    def converging(self, operands: int) -> int:
+        """Return how many sums, or products, it takes to make one of so many edges."""
+        return (operands - 1) * self.in_channels
+
     @property
     def is_integer(self) -> bool:
         """True where its parameters and messages are integers with formats."""
@@ -254,6 +295,11 @@ class Node(ABC):
         return 0.0
 
     @property
+    def fed_through(self) -> bool:
+        """True where some input reaches the output beside its `modes`."""
+        return False
+
+    @property
     def dropped(self) -> int:
         """Units of what it sends that its shifts may drop of the exact result, at most."""
         return 0
@@ -268,13 +314,14 @@ class Node(ABC):
         In a float graph a node that says nothing has no bound.
         """
         ones = np.ones(self.out_channels)
+        entry = at.entry() if self.meets is Meets.ADD else ()
         if self.passes_on:
-            return at.u.with_zero() if self.late else at.u, at.entry()
+            return at.u.with_zero() if self.late else at.u, entry
         if self.role is Role.SPIKING:
             fmt = format_of(self)
-            return Span(fmt.low * ones, fmt.high * ones), at.entry()
+            return Span(fmt.low * ones, fmt.high * ones), entry
         sent, registers = at.message(Span(-np.inf * ones, np.inf * ones))
-        return sent, (*at.entry(), *registers)
+        return sent, (*entry, *registers)
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Iterator[Self]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, check_channels, node
-from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step
+from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step
 from neurossm.nodes.traits import Meets, Role
 
 
@@ -33,6 +34,14 @@ class Output(Node):
     def updates(self) -> int:
         """None: it is outside."""
         return 0
+
+    def notices(self, at: Change) -> Reals:
+        """Return what matters of its own messages."""
+        return at.own
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return none: it is outside."""
+        return DenseOperations()
 
     def step(self, at: Step) -> Integers:
         """Return what came."""

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from neurossm.errors import GraphError
 from neurossm.fixed import MESSAGE_BITS, Quantized
+from neurossm.nodes.values import Array
 
-Numbers = NDArray[np.float64] | Quantized
 _ROLE = "parameter"
 
 
@@ -65,7 +65,7 @@ class Parameter:
         """True where what arrives is compared with it, in its own format."""
         return self.exponent == "input" and self.rounding == "up"
 
-    def check_range(self, value: Numbers, where: str) -> None:
+    def check_range(self, value: Array, where: str) -> None:
         """Raise `GraphError` for numbers outside of its range."""
         if self.above is self.at_least is self.at_most is self.below is None:
             return
@@ -133,7 +133,7 @@ def declared(cls: type) -> dict[str, Parameter]:
     }
 
 
-def check_fields(kind: str, roles: Mapping[str, Parameter], values: Mapping[str, Numbers]) -> None:
+def check_fields(kind: str, roles: Mapping[str, Parameter], values: Mapping[str, Array]) -> None:
     """Raise `GraphError` for fields of a node of this kind that do not fit their roles."""
     sizes: dict[str, int] = {}
     for name, role in roles.items():

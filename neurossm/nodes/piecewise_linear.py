@@ -10,10 +10,11 @@ import numpy as np
 from neurossm.errors import GraphError
 from neurossm.fixed import MESSAGE_BITS, Quantized, shift, symmetric_limit
 from neurossm.nodes.arriving import EXACT, Arriving, Finding
+from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, check_channels, format_of, node
 from neurossm.nodes.parameter import parameter
 from neurossm.nodes.span import Found, Meeting, Span
-from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step, added
 from neurossm.nodes.values import Array, integers, quantized, reals
 
 
@@ -48,6 +49,7 @@ class PiecewiseLinear(Node):
 
     ranged: ClassVar[tuple[str, ...]] = ("segment_bits", "message_bits")
     max_segments: ClassVar[int] = 8
+    nir: ClassVar[str] = "NIR has no such function"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -101,6 +103,25 @@ class PiecewiseLinear(Node):
         knots = np.sort(rng.standard_normal(segments - 1))
         yield cls.drawn(rng, function="other", max_error=0.0, knots=knots, slopes=slopes,
                         offsets=offsets)  # fmt: skip
+
+    def notices(self, at: Change) -> Reals:
+        """Return what matters behind its steepest segment."""
+        return np.asarray(at.own / np.abs(reals(self.slopes)).max())
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return one MAC a channel."""
+        return DenseOperations(elementwise_macs=self.in_channels, adds=self.converging(operands))
+
+    @property
+    def title(self) -> str:
+        """The function, and how far it is off."""
+        return self.function + ("" if self.max_error == 0 else f" ± {self.max_error:.1g}")
+
+    @property
+    def note(self) -> str:
+        """The function that the segments stand for, and their largest error."""
+        error = "exact" if self.max_error == 0 else f"largest error {self.max_error:.2g}"
+        return f"{self.function} by {self.slopes.shape[0]} segments, {error}"
 
     def step(self, at: Step) -> Integers:
         """Find the segment by comparing, multiply, shift, add, saturate."""

@@ -9,9 +9,10 @@ import numpy as np
 
 from neurossm.fixed import Fixed, shift
 from neurossm.nodes.arriving import EXACT, Arriving, Finding
+from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, check_channels, format_of, node
 from neurossm.nodes.span import Found, Meeting, Span
-from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step
+from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step
 from neurossm.nodes.traits import Meets
 
 
@@ -26,6 +27,7 @@ class Product(Node):
 
     meets: ClassVar[Meets] = Meets.OPERANDS
     operands: ClassVar[int] = 2
+    nir: ClassVar[str] = "NIR has no product of two signals"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -53,6 +55,14 @@ class Product(Node):
         left, right = at.operands
         ends = [a * b for a in (left.low, left.high) for b in (right.low, right.high)]
         return at.message(Span(np.min(ends, axis=0), np.max(ends, axis=0)).shifted(at.unit))
+
+    def notices(self, at: Change) -> Reals:
+        """Return what matters by the range of the other operand."""
+        return at.own / at.others[0]
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return one product a channel."""
+        return DenseOperations(multiplies=self.converging(operands))
 
     def step(self, at: Step) -> Integers:
         """Multiply the operands, shift, saturate."""

@@ -68,6 +68,26 @@ class Step:
         )
 
 
+class Change(NamedTuple):
+    """A small change of what arrives at a node on real numbers; arrays by channel.
+
+    Attributes
+    ----------
+    own
+        Size of a change of its own messages that matters, ``(C,)``.
+    arriving, others, sent
+        Largest magnitudes of what changes, of its other operands, and of its own messages.
+    steps
+        Of a sequence.
+    """
+
+    own: Reals
+    arriving: Reals
+    others: list[Reals]
+    sent: Reals
+    steps: int
+
+
 class Evaluated(NamedTuple):
     """What a node sends on real numbers, ``(S, T, C)``, and the largest magnitudes inside of it.
 

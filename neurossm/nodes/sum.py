@@ -9,9 +9,10 @@ import numpy as np
 
 from neurossm.fixed import shift
 from neurossm.nodes.arriving import EXACT, Arriving, Finding
+from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, check_channels, format_of, node
 from neurossm.nodes.span import Found, Meeting
-from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step, added, sum_of
+from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step, added, sum_of
 from neurossm.nodes.traits import Meets
 
 
@@ -53,6 +54,14 @@ class Sum(Node):
             for operand, whole in zip(at.operands, exact, strict=True)
         ]
         return at.message(sum(operands[1:], start=operands[0]))
+
+    def notices(self, at: Change) -> Reals:
+        """Return what matters of its own messages."""
+        return at.own
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return the sums."""
+        return DenseOperations(adds=self.converging(operands))
 
     def step(self, at: Step) -> Integers:
         """Bring each operand to the exponent of the output, add, saturate."""

@@ -7,9 +7,10 @@ from typing import ClassVar
 import numpy as np
 
 from neurossm.fixed import Fixed
+from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, node
 from neurossm.nodes.parameter import parameter
-from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step, added
 from neurossm.nodes.traits import Role
 from neurossm.nodes.values import Array, integers, reals
 
@@ -38,11 +39,20 @@ class TernaryThreshold(Node):
     role: ClassVar[Role] = Role.SPIKING
     compares: ClassVar[bool] = True
     sends: ClassVar[Fixed | None] = Fixed.ternary()
+    nir: ClassVar[str] = "NIR has no signed spikes"
 
     @property
     def in_channels(self) -> int:
         """C."""
         return self.delta.shape[0]
+
+    def notices(self, at: Change) -> Reals:
+        """Return its thresholds."""
+        return reals(self.delta)
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return the sums in front: comparisons are not counted."""
+        return DenseOperations(adds=self.converging(operands))
 
     def step(self, at: Step) -> Integers:
         """Compare with both signs."""

@@ -7,9 +7,10 @@ from typing import ClassVar
 import numpy as np
 
 from neurossm.fixed import Fixed
+from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, node
 from neurossm.nodes.parameter import parameter
-from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step, added
 from neurossm.nodes.traits import Role
 from neurossm.nodes.values import Array, integers, reals
 
@@ -40,6 +41,14 @@ class Threshold(Node):
     def in_channels(self) -> int:
         """C."""
         return self.theta.shape[0]
+
+    def notices(self, at: Change) -> Reals:
+        """Return its thresholds."""
+        return np.asarray(np.abs(reals(self.theta)))
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return the sums in front: comparisons are not counted."""
+        return DenseOperations(adds=self.converging(operands))
 
     def step(self, at: Step) -> Integers:
         """Compare."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.fixed import symmetric_limit
-from neurossm.nodes import Affine, quantized, reals
+from neurossm.nodes import Affine, Role, quantized, reals
 from neurossm.quantization.lost import SHARE, WIDEST, At, Loss, lost_of_type, unit_of
 
 
@@ -53,7 +53,7 @@ def _rows(dead: NDArray[np.bool_]) -> str:
 def weights(at: At) -> Iterator[Loss]:
     """Yield what became of the weights of synapses, or of the entries of a table."""
     for name, role in at.real.roles.items():
-        if role.bits == "weight_bits":
+        if role.bits == "weight_bits" and at.real.role is Role.SYNAPSES:
             before, after = getattr(at.real, name), getattr(at.made, name)
             yield from _weights(at, role.label or name, before, after, role.bits)
 

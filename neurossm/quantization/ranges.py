@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -81,7 +81,11 @@ class RangeRules:
         `possible` stands in for states that calibration never moved.
         """
         rule = self.rule(name)
-        seen = self._state_percentile(name) if rule == "percentile" else self.ranges.states[name]
+        seen = (
+            self._state_percentile(name)
+            if rule == "percentile"
+            else _seen(self.ranges.states, name, "state")
+        )
         wanted = np.where(seen > 0, seen * 2.0**self.headroom, possible)
         return self._or_bound(name, "state", wanted, rule)
 
@@ -96,11 +100,11 @@ class RangeRules:
         """
         if self.rule(name) == "bound":
             return np.full_like(least, np.inf)
-        return np.maximum(self.ranges.membranes[name] * 2.0**self.headroom, least)
+        return np.maximum(_seen(self.ranges.membranes, name, "state") * 2.0**self.headroom, least)
 
     def entering(self, name: str) -> Reals:
         """Return the range of what arrives at the membranes of a `LIF`, ``(C,)``."""
-        return np.asarray(self.ranges.inputs[name] * 2.0**self.headroom)
+        return np.asarray(_seen(self.ranges.inputs, name, "input") * 2.0**self.headroom)
 
     def _or_bound(self, name: str, what: str, wanted: Reals, rule: str) -> Reals:
         if rule not in ("bound", "tightest"):
@@ -128,6 +132,18 @@ class RangeRules:
         if name not in self.ranges.state_percentiles:
             raise _without_percentile(name)
         return self.ranges.state_percentiles[name]
+
+
+def _seen(ranges: Mapping[str, Reals], name: str, part: str) -> Reals:
+    """Return what calibration saw of a part of a node, which `Node.evaluate` tells."""
+    if name not in ranges:
+        raise GraphError(
+            f"node {name!r}",
+            expected=f"the largest magnitudes of its {part}",
+            got="none",
+            remedy="its evaluate returns them among its peaks",
+        )
+    return ranges[name]
 
 
 def _without_percentile(name: str) -> InputError:

@@ -1,27 +1,38 @@
 """What a node says of itself: parameters, state, traits; what it leaves out is refused by name."""
 
 from dataclasses import fields
+from itertools import pairwise
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from neurossm.errors import GraphError
 from neurossm.fixed import Fixed, Quantized
+from neurossm.graph import Graph
+from neurossm.metrics import dense_operations
 from neurossm.nodes import (
     LIF,
     NODE_TYPES,
     Accumulate,
     Affine,
     BatchNorm,
+    Change,
     DiagonalSSM,
+    Input,
     Node,
+    Output,
+    Product,
     Role,
     Step,
+    Sum,
     Threshold,
 )
 from neurossm.nodes.node import node
 from neurossm.nodes.parameter import parameter
 from neurossm.nodes.values import Array
+from neurossm.report import graph_svg
+from neurossm_converters.formats import nir as neurossm_nir
 
 
 @node
@@ -116,3 +127,47 @@ def test_messages_have_a_unit_a_channel_behind_rows_with_exponents_of_their_own(
     rows = Affine(weight=weight, bias=bias, out=Fixed(24, 4))
     np.testing.assert_array_equal(rows.message_frac, [4, 6])
     assert Accumulate(channels=1, steps=2, out=Fixed(24, 9)).message_frac == 9
+
+
+def test_nobody_guesses_what_a_node_does_not_say():
+    nodes = {"in": Input(channels=2, out=Fixed(8)), "x": Mute(gain=[1.0, 2.0])}
+    graph = Graph(nodes | {"out": Output(channels=2)}, (("in", "x"), ("x", "out")))
+    with pytest.raises(GraphError, match=r"node 'x': .*known dense operations, got Mute; write"):
+        dense_operations(graph)
+    assert neurossm_nir.expressible(graph) == ("node 'x' (Mute): NIR has no such node",)
+
+
+def test_a_drawing_colors_a_node_by_its_role_and_state():
+    state = Accumulate(channels=1, steps=9)
+    nodes = {
+        "in": Input(channels=1, out=Fixed(8)), "w": Affine(weight=[[2.0]], bias=[0.0]),
+        "a": state, "p": BatchNorm(gain=[1.0], offset=[0.0]), "s": Threshold(theta=[1.0]),
+        "out": Output(channels=1),
+    }  # fmt: skip
+    drawn = ElementTree.fromstring(graph_svg(Graph(nodes, tuple(pairwise(nodes)))))
+    bars = [item.get("class") for item in drawn.iter() if item.get("width") == "5"]
+    assert bars == ["edge", "synapse", "state", "plain", "spike", "edge"]
+
+
+CHANGE = Change(
+    own=np.array([1.0, 2.0]), arriving=np.array([4.0, 4.0]), others=[np.array([5.0, 2.0])],
+    sent=np.array([8.0, 2.0]), steps=10,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        (lif([0.0, 0.0]), [0.5, 1.0]),  # theta times what leaks at a step
+        (Threshold(theta=[-3.0, 2.0]), [3, 2]),
+        (Affine(weight=[[1.0, 4.0], [-2.0, 1.0]], bias=[0.0, 0.0]), [1, 0.25]),  # the nearer row
+        (BatchNorm(gain=[2.0, -4.0], offset=[0.0, 0.0]), [0.5, 0.5]),
+        (Product(channels=2), [0.2, 1]),  # by the range of the other operand
+        (Accumulate(channels=2, steps=10), [0.1, 0.2]),
+        (Sum(channels=2), [1, 2]),
+        (Mute(gain=[1.0, 1.0]), [0.5, 4]),  # of its range as its messages of theirs
+    ],
+    ids=lambda item: type(item).__name__ if isinstance(item, Node) else "",
+)
+def test_a_node_notices_a_change_of_what_arrives(node, expected):
+    np.testing.assert_allclose(node.notices(CHANGE), expected)

@@ -7,9 +7,9 @@ and `neurossm.engine.ssm_kernels`, its instructions in `neurossm.engine.walk`.
 import pkgutil
 from importlib import import_module
 
-from neurossm.engine.compiled.form import FORMS, Form, compiled, form_of
+from neurossm.engine.compiled.form import FORMS, Form, compiled, form_of, without_form
 
 for _info in pkgutil.iter_modules(__path__):
     import_module(f"{__name__}.{_info.name}")
 
-__all__ = ["FORMS", "Form", "compiled", "form_of"]
+__all__ = ["FORMS", "Form", "compiled", "form_of", "without_form"]

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from neurossm.engine.edges import Edges
 from neurossm.engine.kernels import MULTIPLIES, SATURATIONS, SYN_OPS
 from neurossm.fixed import symmetric_limit
-from neurossm.nodes import Carried, Evaluated, Integers, Node, Reals, State, Step, format_of
+from neurossm.graph import Graph
+from neurossm.nodes import Carried, Evaluated, Integers, Node, Reals, Role, State, Step, format_of
 from neurossm.nodes.values import integers
 
 if TYPE_CHECKING:
@@ -113,6 +114,15 @@ def compiled(cls: type[Node]) -> Callable[[F], F]:
 def form_of(cls: type[Node]) -> type[Form[Any]]:
     """Return the form of a type of node; by its own steps where it has none."""
     return FORMS.get(cls, Form)
+
+
+def without_form(graph: Graph) -> tuple[str, ...]:
+    """Return the names of the nodes without a form: the engines run their own steps, slowly."""
+    return tuple(
+        name
+        for name in graph.order
+        if graph.nodes[name].role is not Role.INPUT and type(graph.nodes[name]) not in FORMS
+    )
 
 
 def product_shift(node: Node, edges: Edges) -> int:

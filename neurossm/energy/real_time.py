@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from neurossm.energy.interval import Interval, hull
+from neurossm.energy.interval import Interval, hull, known_hull
 
 
 @dataclass(frozen=True)
-class RateCase:
+class RealTime:
     """One inference at a fixed rate of steps: joules and mean watts."""
 
     steps_per_second: float
@@ -33,11 +33,10 @@ class RateCase:
         }
 
 
-def rate_hull(cases: Sequence[RateCase]) -> RateCase:
+def real_time_hull(cases: Sequence[RealTime]) -> RealTime:
     """Return the case that holds each of `cases`, which are of one rate."""
-    statics = [case.static for case in cases if case.static is not None]
     return replace(
         cases[0],
-        static=hull(statics) if statics else None,
+        static=known_hull(case.static for case in cases),
         total=hull(case.total for case in cases),
     )
