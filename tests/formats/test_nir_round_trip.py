@@ -18,6 +18,7 @@ from neurossm.nodes import (
     Accumulate,
     Affine,
     BatchNorm,
+    Delay,
     DiagonalSSM,
     Embedding,
     Input,
@@ -430,3 +431,25 @@ def test_an_edited_nir_graph_is_refused(edit, message):
     edit(converted)
     with pytest.raises(FormatError, match=message):
         neurossm_nir.from_nir(converted)
+
+
+def test_delays_and_the_cycles_through_them_come_back(tmp_path):
+    nodes = {
+        "x": Input(channels=3, out=Fixed.binary()),
+        "into": Affine(weight=np.ones((3, 3)), bias=np.zeros(3)),
+        "lif": LIF(theta=np.ones(3), tau=np.full(3, 0.9), rho=np.zeros(3), kappa=np.zeros(3),
+                   reset="hard"),
+        "later": Delay(channels=3, steps=np.array([1, 7, 63])),
+        "back": Affine(weight=np.eye(3) / 4, bias=np.zeros(3)), "s": Sum(channels=3),
+        "y": Output(channels=3),
+    }  # fmt: skip
+    edges = (("x", "into"), ("into", "s"), ("back", "s"), ("s", "lif"), ("lif", "later"),
+             ("later", "back"), ("lif", "y"))  # fmt: skip
+    graph = Graph(nodes, edges, dt=2e-3)
+    neurossm_nir.write(graph, tmp_path / "x.nir")
+    found = nir.read(tmp_path / "x.nir")
+    assert type(found.nodes["later"]).__name__ == "Delay"
+    np.testing.assert_allclose(found.nodes["later"].delay, [2.0, 14.0, 126.0])  # milliseconds
+    assert ("lif", "later") in found.edges and ("later", "back") in found.edges
+    back = neurossm_nir.read_back(tmp_path / "x.nir")
+    assert back.edges == graph.edges and back.nodes["later"] == graph.nodes["later"]

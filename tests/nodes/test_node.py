@@ -69,8 +69,8 @@ def lif(kappa):
 
 def test_every_module_of_the_package_brings_its_nodes():
     assert set(NODE_TYPES) == {
-        "Accumulate", "Affine", "BatchNorm", "DiagonalSSM", "Embedding", "Input", "LIF", "Output",
-        "PiecewiseLinear", "Product", "Sum", "TernaryThreshold", "Threshold",
+        "Accumulate", "Affine", "BatchNorm", "Delay", "DiagonalSSM", "Embedding", "Input", "LIF",
+        "Output", "PiecewiseLinear", "Product", "Sum", "TernaryThreshold", "Threshold",
     }  # fmt: skip
     assert "Late" not in NODE_TYPES  # of no module of the package
 

@@ -8,14 +8,17 @@ step: a part of its own, named ``NEURON.before``.
 
 from __future__ import annotations
 
+from typing import Any
+
 import networkx as nx
 import numpy as np
 
-from neurossm.errors import GraphError
+from neurossm.errors import FormatError, GraphError
 from neurossm.nodes import Delay
 from neurossm_converters.formats.nir.document import Part
 from neurossm_converters.formats.nir.leaky import Chain, Here
 from neurossm_converters.formats.nir.net import DELAYS, Net
+from neurossm_converters.formats.nir.nodes import Converter, Entry, converts
 
 SPIKING = ("LIF", "CubaLIF", "IF", "Threshold")
 BEFORE = "before"  # the kind of a part that holds spikes for a step
@@ -90,3 +93,18 @@ def delay(here: Here) -> Chain:
 def before(here: Here) -> Chain:
     """Return the step that feedback from spikes takes."""
     return [("", Delay(channels=here.channels, steps=np.ones(1, np.int64)))]
+
+
+@converts(Delay)
+class _Delay(Converter[Delay]):
+    def write(self, node: Delay, dt: float) -> Any:
+        import nir
+
+        return nir.Delay(delay=1e3 * dt * node.steps)
+
+    def read(self, found: Part, entry: Entry, dt: float, where: str) -> Delay:
+        given = found.numbers("delay", where) / (1e3 * dt)
+        steps = np.rint(given)
+        if found.kind != "Delay" or not np.allclose(given, steps, rtol=1e-9, atol=0):
+            raise FormatError(where, expected="a NIR Delay of whole steps", got=found.kind[:80])
+        return Delay(channels=len(steps), steps=steps.astype(np.int64))

@@ -13,6 +13,7 @@ all. What each node becomes:
 `LIF`          `LIF`, where the reset is hard, there is no trace and no tau is 0; evaluated at the
                end of a step, with input held during it: ``tau = exp(-dt / tau_nir)``; `IF` with
                ``r = 1/dt`` where every tau is 1
+`Delay`        `Delay`; edges may form a cycle through it
 `Output`       `Output`
 =============  =========================================================================
 
