@@ -19,7 +19,6 @@ def one(path, weight=WEIGHT, **more):
     ("kind", "reason"),
     [
         ("conv", "no convolution"),
-        ("dense_rec", "no cycles"),
         ("dense_comp", "complex"),
         ("pool", "netx itself"),
         ("average", "netx itself"),
@@ -31,6 +30,23 @@ def test_layers(tmp_path, kind, reason):
         write_layer(file, 0, "dense", [2], WEIGHT, CUBA)
         write_layer(file, 1, kind, [2], WEIGHT, CUBA)
     with pytest.raises(GraphError, match=f"layer 1: .*{reason}.*got {kind}"):
+        netx.read(tmp_path / "a.net")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, "expected an entry 'weight_rec', got none"),
+        ({"weight_rec": np.ones((2, 3))}, r"weight_rec: expected shape \(2, 2\), got \(2, 3\)"),
+        ({"weight_rec": np.full((2, 2), 255)}, r"weights within \+-127"),
+        ({"weight_rec": np.eye(2), "neuron": None}, "a neuron in a layer that feeds itself"),
+    ],
+)
+def test_recurrent_layers(tmp_path, changes, message):
+    neuron = changes.pop("neuron", CUBA)
+    with h5py.File(tmp_path / "a.net", "w") as file:
+        write_layer(file, 0, "dense_rec", [2], WEIGHT, neuron, **changes)
+    with pytest.raises((GraphError, FormatError), match=f"layer 0.*{message}"):
         netx.read(tmp_path / "a.net")
 
 
