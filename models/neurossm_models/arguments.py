@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import os
 from numbers import Integral, Real
-from typing import Any
 
 from neurossm.errors import InputError
 
@@ -42,23 +40,3 @@ def check_path(where: str, value: object) -> None:
     """Raise `InputError` unless `value` is a path or a name."""
     if not isinstance(value, str | os.PathLike):
         raise InputError(where, expected="a path or a name", got=repr(value))
-
-
-_KINDS: dict[str, tuple[Any, str]] = {
-    "int": (Integral, "a whole number"),
-    "float": (Real, "a finite number"),
-    "bool": (bool, "True or False"),
-    "str": (str, "text"),
-}
-
-
-def check_fields(where: str, record: Any) -> None:
-    """Raise `InputError` unless the plain fields of a dataclass have the type they are declared."""
-    for field in dataclasses.fields(record):
-        kind, expected = _KINDS.get(str(field.type), (object, ""))
-        value = getattr(record, field.name)
-        right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-        if right and isinstance(value, Real) and not isinstance(value, Integral):
-            right = math.isfinite(value)
-        if expected and not right:
-            raise InputError(f"{where} {field.name}", expected=expected, got=repr(value))

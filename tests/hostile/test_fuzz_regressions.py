@@ -49,9 +49,9 @@ def refusal(tmp_path, name: str, content: bytes) -> str:
     [
         ("[" * DEEP, "nested too deep"),
         ("9" * 5000, "Exceeds the limit"),
-        ("0x" + "f" * 5000, "64 bits|too large to show"),
-        ("[0x" + "f" * 5000 + "]", "too large to show"),
-        ("1" + "0" * 400, "64 bits"),
+        ("0x" + "f" * 5000, "expected a number, got int"),
+        ("[0x" + "f" * 5000 + "]", "expected a number, got list"),
+        ("1" + "0" * 400, "expected a number, got 1000"),
         ('"' + "x" * 10_000 + '"', "x{30}"),
         ("{" + "a." * 20_000 + "b = 1}", "64 dots"),
     ],
@@ -190,8 +190,8 @@ def test_weights_of_another_type_are_not_rounded_in_silence(tmp_path):
         ("width = 20000", "weights.safetensors: expected at least 400"),
         ("layers = 1000000", "weights.safetensors: expected at least"),
         ("layers = 100000000000", "a network of at most 2147483648 parameters"),
-        ("state = 65536", "an even number, 2 to 1024"),
-        ("threshold = 1e300", "threshold: expected a number that 32 bits hold, got 1e+300"),
+        ("state = 65536", "state: expected at most 1024, got 65536"),
+        ("threshold = 1e300", "threshold: expected at most 3.4e+38, got 1e+300"),
     ],
 )
 def test_a_recipe_beside_small_weights_does_not_decide_how_much_memory_is_taken(

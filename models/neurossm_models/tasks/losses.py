@@ -6,7 +6,7 @@ Shape letters: ``B`` sequences, ``L`` steps, ``K`` classes, labels or numbers of
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from neurossm.fixed import TargetScaling
 from neurossm_models.config import check_choice
 from neurossm_models.data.labels import EVERY_STEP, KINDS, MULTILABEL, NOTHING
 
-WEIGHTS = ("none", "balanced")
+Weights = Literal["none", "balanced"]
 
 
 @dataclass(frozen=True, eq=False)

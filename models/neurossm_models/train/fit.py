@@ -24,6 +24,7 @@ from neurossm_models.tasks.losses import Loss, balanced_weights
 from neurossm_models.tasks.scores import main_of
 from neurossm_models.train import checkpoint as ck
 from neurossm_models.train.batches import Batch, taken
+from neurossm_models.train.devices import Precision
 from neurossm_models.train.loop import Loop, TrainResult
 from neurossm_models.train.measuring import Evaluation, Tally, answers_of_first, tallied
 from neurossm_models.train.parallel import Group, processes
@@ -95,7 +96,7 @@ class Trainer:
         clip: float = 1.0,
         seed: int = 0,
         device: str | torch.device = "auto",
-        precision: str = "float32",
+        precision: Precision = "float32",
         accumulate: int = 1,
         class_weights: str | ArrayLike = "none",
         class_names: tuple[str, ...] = (),
