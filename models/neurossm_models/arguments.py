@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from numbers import Integral, Real
 
-from neurossm.errors import InputError
+from neurossm.errors import InputError, nearest
 
 
 def check_whole(where: str, value: object, low: int) -> None:
@@ -40,3 +41,16 @@ def check_path(where: str, value: object) -> None:
     """Raise `InputError` unless `value` is a path or a name."""
     if not isinstance(value, str | os.PathLike):
         raise InputError(where, expected="a path or a name", got=repr(value))
+
+
+def check_leak(where: str, value: float) -> None:
+    """Raise `InputError` unless 0 <= value < 1."""
+    if not isinstance(value, Real) or not 0 <= value < 1:
+        raise InputError(where, expected="0 <= factor < 1", got=str(value))
+
+
+def check_choice(where: str, value: str, choices: Sequence[str]) -> None:
+    """Raise `InputError` unless `value` is one of `choices`; name the nearest one."""
+    if value not in choices:
+        expected = "one of " + ", ".join(choices)
+        raise InputError(where, expected=expected, got=repr(value), remedy=nearest(value, choices))

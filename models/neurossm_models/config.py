@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import numbers
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field
 
-from neurossm.errors import InputError, nearest
-from neurossm.validation import Count, Factor, Positive, Real, Whole, settle
+from neurossm.errors import InputError
+from neurossm.validation import Count, Factor, Positive, Whole, settle
+from neurossm_models.arguments import check_choice
 
 Init = Literal["lin", "inv", "legs"]
 Discretization = Literal["zoh", "bilinear"]
@@ -37,7 +36,7 @@ class NetworkConfig:
     Parameters
     ----------
     family
-        Which block: ``"binary-s4d"``, ``"gsu"``, ``"spikingssm"`` or ``"spike-ssm"``.
+        Which block: a name of `neurossm_models.families.FAMILIES`.
     in_features
         Values of one time step of the input.
     vocabulary
@@ -113,119 +112,31 @@ class NetworkConfig:
             got = f"{self.dt_min} and {self.dt_max}"
             raise InputError("model dt_min, dt_max", expected="dt_min <= dt_max", got=got)
 
+    def deployable(self) -> tuple[Self, tuple[str, ...]]:
+        """Return the nearest configuration that can be exported, and what was changed, in words.
+
+        The readout, and where norms stand, are as they are.
+        """
+        config, said = self, []
+        if config.norm == "layer":
+            config = replace(config, norm="batch")
+            said.append(
+                "The recipe's layer norm cannot be deployed (export refuses it): this plan is for"
+                " a batch norm in its place, which folds and needs no neuron."
+            )
+        if config.bidirectional:
+            config = replace(config, bidirectional=False)
+            said.append(
+                "The recipe is bidirectional, which cannot stream: this plan is for its causal"
+                " half."
+            )
+        return config, tuple(said)
+
     @property
     def least_parameters(self) -> int:
         """Numbers that every network of this shape has at least: encoder, mixing, C, decoder."""
         inputs = self.vocabulary or self.in_features
         return self.width * (self.layers * (self.width + self.state) + inputs + self.classes)
-
-
-@dataclass(frozen=True)
-class BinaryS4DConfig(NetworkConfig):
-    """A Binary S4D network; see `neurossm_models.binary_s4d`.
-
-    Parameters
-    ----------
-    mixing
-        ``"glu"``: ``(W1 s + b1) * sigmoid(W2 s + b2)``, as published; ``"linear"``: ``W s + b``.
-    threshold
-        Initial value of every spike threshold, in standard deviations of the normalized v.
-    surrogate
-        Derivative of the spike backward: ``"arctan"``, ``"triangle"`` or ``"fast_sigmoid"``.
-    """
-
-    mixing: Mixing = "glu"
-    threshold: Real = 1.0
-    surrogate: Surrogate = "arctan"
-
-    NAME: ClassVar[str] = "binary-s4d"
-
-
-@dataclass(frozen=True)
-class GSUConfig(NetworkConfig):
-    """A network of Gated Spiking Units; see `neurossm_models.gsu`.
-
-    Parameters
-    ----------
-    threshold
-        Of the activations: ``"constant"`` (trained, one a feature) or ``"maximum"`` (the published
-        fraction of the largest magnitude at each step; not deployable).
-    fraction
-        Of the weights' largest magnitude, and of the activations': the ternary threshold.
-    delta
-        Initial value of the constant thresholds, in standard deviations of the normalized y.
-    """
-
-    threshold: Literal["constant", "maximum"] = "constant"
-    fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
-    delta: Positive = 0.5
-
-    NAME: ClassVar[str] = "gsu"
-
-
-@dataclass(frozen=True)
-class SpikingSSMConfig(NetworkConfig):
-    """A SpikingSSM network; see `neurossm_models.spikingssm`.
-
-    Parameters
-    ----------
-    mixing
-        As of `BinaryS4DConfig`.
-    tau
-        Leak of the membrane: the factor by which it decays in a step. Not trained.
-    threshold
-        Initial value of every threshold.
-    train_threshold
-        Whether thresholds are trained (the paper's "VT"; otherwise "VF").
-    surrogate
-        As of `BinaryS4DConfig`.
-    """
-
-    mixing: Mixing = "glu"
-    tau: Factor = 0.125
-    threshold: Positive = 1.0
-    train_threshold: bool = True
-    surrogate: Surrogate = "triangle"
-
-    NAME: ClassVar[str] = "spikingssm"
-
-
-@dataclass(frozen=True)
-class SPikESSMConfig(SpikingSSMConfig):
-    """A SPikE-SSM network; see `neurossm_models.spike_ssm`.
-
-    Parameters
-    ----------
-    rho
-        Factor by which the refractory trace decays in a step. Not trained.
-    kappa
-        Initial jump of the refractory trace at a spike, in units of the threshold. Trained.
-    """
-
-    tau: Factor = 0.25
-    surrogate: Surrogate = "arctan"
-    rho: Factor = 0.5
-    kappa: Positive = 0.25
-
-    NAME: ClassVar[str] = "spike-ssm"
-
-
-FAMILIES: dict[str, type[NetworkConfig]] = {
-    kind.NAME: kind for kind in (BinaryS4DConfig, GSUConfig, SpikingSSMConfig, SPikESSMConfig)
-}
-
-
-def check_leak(where: str, value: float) -> None:
-    """Raise `InputError` unless 0 <= value < 1."""
-    if not isinstance(value, numbers.Real) or not 0 <= value < 1:
-        raise InputError(where, expected="0 <= factor < 1", got=str(value))
-
-
-def check_choice(where: str, value: str, choices: Sequence[str]) -> None:
-    """Raise `InputError` unless `value` is one of `choices`; name the nearest one."""
-    if value not in choices:
-        expected = "one of " + ", ".join(choices)
-        raise InputError(where, expected=expected, got=repr(value), remedy=nearest(value, choices))
 
 
 def check_neuron_form(where: str, form: str) -> str:

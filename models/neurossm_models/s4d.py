@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neurossm.errors import InputError
-from neurossm_models.arguments import check_number, check_whole
+from neurossm_models.arguments import check_choice, check_number, check_whole
 from neurossm_models.chain import run_chain
-from neurossm_models.config import DISCRETIZATIONS, check_choice
+from neurossm_models.config import DISCRETIZATIONS
 from neurossm_models.convolution import fft_convolve
 from neurossm_models.initial_modes import initial_modes
 from neurossm_models.layers import (

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from neurossm_models.arguments import check_number, check_whole
-from neurossm_models.config import SURROGATES, check_choice
+from neurossm_models.arguments import check_choice, check_number, check_whole
+from neurossm_models.config import SURROGATES
 from neurossm_models.layers import check_features, check_step
 
 FAST_SIGMOID_SLOPE = 25.0

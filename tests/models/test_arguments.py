@@ -20,7 +20,7 @@ from neurossm_models import (
 )
 from neurossm_models.data import load
 from neurossm_models.data.dataset import Dataset
-from neurossm_models.gsu import GatedSpikingUnit, TernaryThreshold
+from neurossm_models.families.gsu import GatedSpikingUnit, TernaryThreshold
 from neurossm_models.neurons import lif_loop, lif_native
 from neurossm_models.neurons.boundary import compress
 from neurossm_models.neurons.sdn import find_sdn

@@ -251,7 +251,7 @@ def test_a_config_refuses_what_makes_no_network(changes, message):
 def test_importing_the_package_and_its_data_imports_no_torch():
     code = (
         "import sys, neurossm_models, neurossm_models.data as data;"
-        "data.load('digits:test:4'); neurossm_models.BinaryS4DConfig();"
+        "data.load('digits:test:4'); neurossm_models.NetworkConfig();"
         "assert 'torch' not in sys.modules; neurossm_models.S4D; assert 'torch' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})

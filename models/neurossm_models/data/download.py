@@ -17,7 +17,7 @@ from pathlib import Path
 from neurossm.errors import FormatError, InputError, NeurossmError
 from neurossm.files import replace_file
 from neurossm.temporary import temporary_folder
-from neurossm_models.config import check_choice
+from neurossm_models.arguments import check_choice
 from neurossm_models.data import mnist
 from neurossm_models.data.dataset import data_root
 from neurossm_models.data.idx import MAX_BYTES, check_md5, file_content, gunzip

@@ -13,8 +13,7 @@ import numpy as np
 
 from neurossm.errors import InputError
 from neurossm.fixed.scaling import MOST_BITS
-from neurossm_models.arguments import check_path
-from neurossm_models.config import check_choice
+from neurossm_models.arguments import check_choice, check_path
 from neurossm_models.data import (
     aan,
     cifar,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from neurossm.fixed import Scaling, TargetScaling
-from neurossm_models.config import check_choice
+from neurossm_models.arguments import check_choice
 from neurossm_models.data import aan, cifar, imdb, listops, mnist, speech, wikitext
 from neurossm_models.data.labels import CLASSIFICATION, STEP_CLASSIFICATION
 

@@ -36,8 +36,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from neurossm.errors import InputError
-from neurossm_models.arguments import check_whole
-from neurossm_models.config import check_choice
+from neurossm_models.arguments import check_choice, check_whole
 from neurossm_models.convolution import fft_convolve
 from neurossm_models.layers import check_features, runs_natively
 from neurossm_models.neurons.exact import lif_loop, lif_native

@@ -40,9 +40,9 @@ import torch
 from torch import Tensor, nn
 
 from neurossm.errors import InputError
-from neurossm_models.arguments import check_number, check_whole
+from neurossm_models.arguments import check_choice, check_leak, check_number, check_whole
 from neurossm_models.chain import run_chain
-from neurossm_models.config import SURROGATES, check_choice, check_leak, check_neuron_form
+from neurossm_models.config import SURROGATES, check_neuron_form
 from neurossm_models.layers import check_features, check_step, not_native, runs_natively
 from neurossm_models.neurons.boundary import boundary, check_reset
 from neurossm_models.neurons.exact import RESETS, State, advance, lif_loop

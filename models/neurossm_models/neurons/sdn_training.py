@@ -32,8 +32,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from neurossm_models.arguments import check_number, check_whole
-from neurossm_models.config import check_leak
+from neurossm_models.arguments import check_leak, check_number, check_whole
 from neurossm_models.neurons.exact import lif_native
 from neurossm_models.neurons.sdn import CHANNELS, SDN, STEPS, FoldedSDN, windows_of
 

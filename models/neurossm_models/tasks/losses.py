@@ -16,7 +16,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from neurossm.errors import InputError
 from neurossm.fixed import TargetScaling
-from neurossm_models.config import check_choice
+from neurossm_models.arguments import check_choice
 from neurossm_models.data.labels import EVERY_STEP, KINDS, MULTILABEL, NOTHING
 
 Weights = Literal["none", "balanced"]

@@ -16,8 +16,7 @@ from torch import nn
 
 from neurossm.errors import InputError
 from neurossm.fixed import TargetScaling
-from neurossm_models.arguments import check_path, check_whole
-from neurossm_models.config import check_choice
+from neurossm_models.arguments import check_choice, check_path, check_whole
 from neurossm_models.data.labels import KINDS
 from neurossm_models.tasks import Scorer
 from neurossm_models.tasks.losses import Loss, balanced_weights

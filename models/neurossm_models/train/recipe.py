@@ -13,12 +13,13 @@ from neurossm.arguments import shown
 from neurossm.errors import InputError, nearest
 from neurossm.toml import read_toml
 from neurossm.validation import checked
-from neurossm_models.arguments import check_path
-from neurossm_models.config import FAMILIES, NetworkConfig, check_choice
+from neurossm_models.arguments import check_choice, check_path
+from neurossm_models.config import NetworkConfig
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.labels import MULTILABEL
 from neurossm_models.data.own import SUFFIXES
 from neurossm_models.data.task import Task, task
+from neurossm_models.families import FAMILIES
 from neurossm_models.train.finetune_config import FinetuneConfig
 from neurossm_models.train.fitting import asked_of_network, check_facts
 from neurossm_models.train.modules import ModuleConfig
@@ -201,7 +202,7 @@ def _sections(where: str, tables: dict[str, Any]) -> dict[str, type]:
     model = tables.get("model", {})
     family = model.get("family", _DEFAULT_FAMILY)
     check_choice(f"{where} [model] family", family, sorted(FAMILIES))
-    kind: type = ModuleConfig if "module" in model else FAMILIES[family]
+    kind: type = ModuleConfig if "module" in model else FAMILIES[family].config
     parts: dict[str, type] = {"data": DataConfig, "model": kind, "train": TrainConfig}
     return {**parts, "finetune": FinetuneConfig}
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from neurossm.errors import InputError
 from neurossm.validation import Count, NotNegative, Whole, settle
-from neurossm_models.config import check_choice, check_neuron_form
+from neurossm_models.arguments import check_choice
+from neurossm_models.config import check_neuron_form
 from neurossm_models.data.registry import names, splits
 from neurossm_models.tasks.losses import Weights
 from neurossm_models.train.devices import Precision, check_device

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from neurossm.errors import FormatError, InputError
 from neurossm.fixed import Scaling, TargetScaling
 from neurossm.fixed.scaling import MOST_BITS
-from neurossm_models.arguments import check_whole
-from neurossm_models.config import check_choice
+from neurossm_models.arguments import check_choice, check_whole
 from neurossm_models.data.labels import (
     EVERY_STEP,
     NEXT_STEP,

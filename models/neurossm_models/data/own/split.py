@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import InputError
-from neurossm_models.arguments import check_whole
-from neurossm_models.config import check_choice
+from neurossm_models.arguments import check_choice, check_whole
 from neurossm_models.data.own.spec import TEST, TRAIN, VALID
 
 BY_LABEL, BY_GROUP, BY_NONE = "label", "group", "none"
