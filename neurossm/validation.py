@@ -24,10 +24,13 @@ T = TypeVar("T")
 _MOST = 3.4e38  # a number of 32 bits, PyTorch's default type
 Count = Annotated[int, Field(strict=True, ge=1, lt=2**63)]
 Whole = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
-Real = Annotated[float, Field(strict=True, ge=-_MOST, le=_MOST, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(strict=True, ge=0, le=_MOST, allow_inf_nan=False)]
 Positive = Annotated[float, Field(strict=True, gt=0, le=_MOST, allow_inf_nan=False)]
 Factor = Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)]
+_PLAIN = {  # what a field that says no more takes
+    int: Annotated[int, Field(ge=-(2**63), lt=2**63)],
+    float: Annotated[float, Field(ge=-_MOST, le=_MOST)],
+}
 
 _EXPECTED = {
     "bool_type": "true or false",
@@ -110,7 +113,8 @@ def _flat(kind: type) -> Any:
     hints, known = get_type_hints(kind, include_extras=True), {}
     for field in fields(kind):
         needed = field.default is MISSING and field.default_factory is MISSING
-        known[field.name] = (hints[field.name], ... if needed else None)
+        hint = hints[field.name]
+        known[field.name] = (_PLAIN.get(hint, hint), ... if needed else None)
     return create_model(kind.__name__, __config__=config, **known)  # type: ignore[call-overload]
 
 

@@ -17,6 +17,7 @@ class Settings:
     count: Count
     name: Text = "x"
     rate: float = 1.0
+    seed: int = 0
     leak: Factor = 0.5
     low: Positive = 1.0
     even: Annotated[int, Field(multiple_of=2)] = 2
@@ -41,6 +42,8 @@ class Settings:
         ({"count": 1, "name": " "}, "settings name: expected a text, got an empty one"),
         ({"count": 1, "name": 3}, "settings name: expected a text, got 3"),
         ({"count": 1, "rate": float("nan")}, "settings rate: expected a finite number, got nan"),
+        ({"count": 1, "rate": -1e39}, "settings rate: expected at least -3.4e[+]38, got -1e[+]39"),
+        ({"count": 1, "seed": 2**63}, "settings seed: expected less than 9.2.*, got 92233"),
         ({"count": 1, "rate": True}, "settings rate: expected a number, got True"),
         ({"count": 1, "leak": 1}, "settings leak: expected less than 1, got 1"),
         ({"count": 1, "low": 0.0}, "settings low: expected more than 0, got 0.0"),

@@ -18,7 +18,6 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from neurossm.validation import Real
 from neurossm_models.block import Block, States
 from neurossm_models.chain import Stage
 from neurossm_models.config import Mixing, NetworkConfig, Surrogate
@@ -44,7 +43,7 @@ class BinaryS4DConfig(NetworkConfig):
     """
 
     mixing: Mixing = "glu"
-    threshold: Real = 1.0
+    threshold: float = 1.0
     surrogate: Surrogate = "arctan"
 
     NAME: ClassVar[str] = "binary-s4d"

@@ -16,8 +16,8 @@ from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.labels import CLASSIFICATION, NEXT_STEP, STEP_CLASSIFICATION
 from neurossm_models.data.labels import EVERY_STEP as EVERY_STEP_KINDS
 from neurossm_models.data.own import task_from_json
-from neurossm_models.data.registry import load
-from neurossm_models.data.task import Task, task
+from neurossm_models.data.registry import load, task
+from neurossm_models.data.task import Task
 from neurossm_models.network import Network
 from neurossm_models.tasks import Scorer
 from neurossm_models.tasks.losses import Loss

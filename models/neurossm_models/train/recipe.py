@@ -18,7 +18,8 @@ from neurossm_models.config import NetworkConfig
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.labels import MULTILABEL
 from neurossm_models.data.own import SUFFIXES
-from neurossm_models.data.task import Task, task
+from neurossm_models.data.registry import task
+from neurossm_models.data.task import Task
 from neurossm_models.families import FAMILIES
 from neurossm_models.train.finetune_config import FinetuneConfig
 from neurossm_models.train.fitting import asked_of_network, check_facts

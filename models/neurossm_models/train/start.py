@@ -12,7 +12,8 @@ import torch
 from neurossm.errors import InputError, NeurossmError
 from neurossm_models.arguments import check_path, check_whole
 from neurossm_models.data.own import task_to_json
-from neurossm_models.data.task import Task, task
+from neurossm_models.data.registry import task
+from neurossm_models.data.task import Task
 from neurossm_models.train.checkpoint import replace_file
 from neurossm_models.train.evaluation import run_folder
 from neurossm_models.train.finetuning import Finetuner, MakeTwin, starting_network

@@ -1,20 +1,16 @@
-"""MNIST as sequences of pixels: 784 steps of one 8-bit value, row by row or permuted.
-
-Permuted sequential MNIST has no single standard order. This is the one of state-spaces/s4, which
-SpikingSSMs uses too: bit reversal. Older papers use a random permutation; the two are not
-comparable.
-"""
+"""MNIST as sequences of pixels: 784 steps of one 8-bit value, row by row."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neurossm.errors import FormatError, InputError
 from neurossm_models.data.dataset import Dataset, data_root
 from neurossm_models.data.idx import read_idx
+from neurossm_models.data.source import Source
+from neurossm_models.data.task import Task
 
 # md5 of the un-gzipped files of the genuine set (LeCun, Cortes, Burges).
 CHECKSUMS = {
@@ -24,7 +20,7 @@ CHECKSUMS = {
     "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
 }
 LICENCE = "often cited as CC BY-SA 3.0 (LeCun, Cortes, Burges)"
-BIT_REVERSED = "bit-reversed"
+TASK = Task(28 * 28, 1 / 255, 10)
 _PREFIXES = {"train": "train", "test": "t10k"}
 
 
@@ -51,25 +47,6 @@ def load(split: str, root: str | Path | None = None) -> Dataset:
     return Dataset("mnist", split, inputs, 1 / 255, labels.astype(np.int64), provenance)
 
 
-def load_permuted(split: str, root: str | Path | None = None) -> Dataset:
-    """Return `load` with the pixels of every image in the order of `bit_reversal`."""
-    plain = load(split, root)
-    inputs = np.ascontiguousarray(plain.inputs[:, bit_reversal(plain.inputs.shape[1])])
-    provenance = plain.provenance + "; pixels in bit-reversed order (state-spaces/s4)"
-    return Dataset(
-        "psmnist", split, inputs, plain.scale, plain.labels, provenance, order=BIT_REVERSED
-    )
-
-
-def bit_reversal(length: int) -> NDArray[np.int64]:
-    """Return the numbers below `length` in bit-reversed order: 0, 512, 256, 768, ... for 784."""
-    bits = (length - 1).bit_length()
-    numbers = np.arange(2**bits)
-    reversed_ = sum(((numbers >> i) & 1) << (bits - 1 - i) for i in range(bits))
-    order = np.asarray(reversed_, dtype=np.int64)
-    return order[order < length]
-
-
 def find(name: str, root: str | Path | None = None) -> Path | None:
     """Return the path of one of the four files, plain before gzipped, or None."""
     base = data_root(root)
@@ -91,3 +68,17 @@ def _file(name: str, root: str | Path | None) -> Path:
         remedy = "run `neurossm data fetch mnist`, or point NEUROSSM_DATA at your copy"
         raise InputError(where, expected=expected, got="no such file", remedy=remedy)
     return path
+
+
+SOURCE = Source(
+    name="mnist",
+    about="28x28 digits as 784 steps, 10 classes",
+    size="60000 train, 10000 test",
+    provenance="LeCun, Cortes, Burges",
+    licence=LICENCE,
+    task=TASK,
+    find=find_all,
+    load=lambda split, root, limit: load(split, root),
+    held_out=5000,
+    fetched_as="mnist",
+)

@@ -14,6 +14,8 @@ import numpy as np
 from neurossm.errors import FormatError
 from neurossm_models.data.copies import find_folder, lines, need_folder, sized
 from neurossm_models.data.dataset import Dataset
+from neurossm_models.data.source import THREE_SPLITS, Source
+from neurossm_models.data.task import Task
 from neurossm_models.data.tokens import END, UNKNOWN, padded, small_type, vocabulary
 
 STEPS = 2048
@@ -79,3 +81,16 @@ def _read(path: Path) -> Rows:
     if not rows:
         raise FormatError(str(path), expected="expressions", got="none")
     return rows
+
+
+SOURCE = Source(
+    name="listops",
+    about="nested operators on digits, at most 2048 steps, 10 classes (LRA ListOps)",
+    size="96000 train, 2000 valid, 2000 test",
+    provenance="Long Range Arena release",
+    licence="Apache-2.0 (the repository of Long Range Arena)",
+    splits=THREE_SPLITS,
+    task=Task(STEPS, 1.0, CLASSES, vocabulary=18),
+    find=find,
+    load=load,
+)

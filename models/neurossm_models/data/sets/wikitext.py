@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from neurossm.errors import FormatError
 from neurossm_models.data.copies import find_folder, lines, need_folder, sized
 from neurossm_models.data.dataset import Dataset
-from neurossm_models.data.labels import NOTHING
+from neurossm_models.data.labels import NOTHING, STEP_CLASSIFICATION
+from neurossm_models.data.source import THREE_SPLITS, Source
+from neurossm_models.data.task import Task
 
 STEPS = 8192
 VOCABULARY = 267_735
@@ -104,3 +106,18 @@ def _stream(path: Path, numbers: dict[str, int]) -> NDArray[np.int32]:
     if len(stream) < 2:
         raise FormatError(str(path), expected="at least 2 tokens", got=f"{len(stream)}")
     return stream
+
+
+SOURCE = Source(
+    name="wikitext103",
+    about="words in segments of 8192 steps, 267735 classes at every step",
+    size="103227021 train, 217646 valid, 245569 test tokens",
+    provenance="WikiText-103, Merity et al.",
+    licence="often cited as CC BY-SA 3.0 (Wikipedia)",
+    splits=THREE_SPLITS,
+    task=Task(
+        STEPS, 1.0, VOCABULARY, VOCABULARY, readout="every-step", bits=19, kind=STEP_CLASSIFICATION
+    ),
+    find=find,
+    load=load,
+)

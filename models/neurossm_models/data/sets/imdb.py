@@ -14,6 +14,8 @@ import numpy as np
 from neurossm.errors import FormatError
 from neurossm_models.data.copies import bounded_content, find_folder, need_folder, sized
 from neurossm_models.data.dataset import Dataset
+from neurossm_models.data.source import RESEARCH, Source
+from neurossm_models.data.task import Task
 from neurossm_models.data.tokens import CharacterEncoder, count_characters, padded, vocabulary
 
 STEPS = 4096
@@ -70,3 +72,15 @@ def _texts(paths: list[Path]) -> Iterator[str]:
             yield bounded_content(path, _LARGEST_REVIEW).decode("utf-8")
         except UnicodeDecodeError as error:
             raise FormatError(str(path), expected="UTF-8 text", got=error.reason) from None
+
+
+SOURCE = Source(
+    name="imdb",
+    about="reviews as characters, at most 4096 steps, 2 classes (LRA Text)",
+    size="25000 train, 25000 test",
+    provenance="Large Movie Review Dataset, Maas et al.",
+    licence=RESEARCH,
+    task=Task(STEPS, 1.0, 2, vocabulary=135),
+    find=find,
+    load=load,
+)

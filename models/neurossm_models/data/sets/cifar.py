@@ -24,6 +24,8 @@ from neurossm.errors import FormatError
 from neurossm_models.data.copies import bounded_content, find_folder, need_folder
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.idx import check_md5
+from neurossm_models.data.source import RESEARCH, Source
+from neurossm_models.data.task import Task
 
 MEAN_LEVEL = 123
 SCALE = 1 / 61
@@ -125,3 +127,16 @@ def _check_labels(path: Path, labels: NDArray[np.int64]) -> None:
     if labels.min() < 0 or labels.max() > 9:
         got = f"{labels.min()} to {labels.max()}"
         raise FormatError(str(path), expected="labels 0 to 9", got=got)
+
+
+SOURCE = Source(
+    name="cifar10-gray",
+    about="32x32 gray images as 1024 steps, 10 classes (LRA Image, sequential CIFAR)",
+    size="50000 train, 10000 test",
+    provenance="CIFAR-10, Krizhevsky",
+    licence=RESEARCH,
+    task=Task(PIXELS, SCALE, 10),
+    find=find,
+    load=load,
+    held_out=5000,
+)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import numpy as np
 
 from neurossm.extras import explained
 from neurossm_models.data.dataset import Dataset
+from neurossm_models.data.source import Source
+from neurossm_models.data.task import Task
 
 TRAIN = 1437
 SPLIT_SEED = 0
@@ -28,3 +32,16 @@ def load(split: str) -> Dataset:
     provenance = "UCI optical digits as shipped with scikit-learn, fixed split 1437/360"
     labels = digits.target[chosen].astype(np.int64)
     return Dataset("digits", split, inputs, 1 / 16, labels, provenance)
+
+
+SOURCE = Source(
+    name="digits",
+    about="8x8 digits as 64 steps, 10 classes",
+    size="1437 train, 360 test",
+    provenance="UCI optical digits as shipped with scikit-learn",
+    licence="BSD (scikit-learn); data of the UCI repository",
+    task=Task(64, 1 / 16, 10),
+    find=lambda root: "scikit-learn" if find_spec("sklearn") else None,
+    load=lambda split, root, limit: load(split),
+    held_out=144,
+)

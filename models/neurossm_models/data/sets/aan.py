@@ -17,6 +17,8 @@ import numpy as np
 from neurossm.errors import FormatError
 from neurossm_models.data.copies import find_folder, lines, need_folder
 from neurossm_models.data.dataset import Dataset
+from neurossm_models.data.source import RESEARCH, THREE_SPLITS, Source
+from neurossm_models.data.task import Task
 from neurossm_models.data.tokens import CharacterEncoder, padded, vocabulary
 
 STEPS = 4000
@@ -78,3 +80,16 @@ def _read(path: Path) -> Iterator[tuple[int, str, str]]:
         yield _LABELS[fields[0]], fields[3][: STEPS - 1], fields[4][: STEPS - 1]
     if not number:
         raise FormatError(str(path), expected="pairs", got="none")
+
+
+SOURCE = Source(
+    name="aan",
+    about="pairs of papers as characters, at most 4000 steps, 2 classes (LRA Retrieval)",
+    size="147086 train",
+    provenance="ACL Anthology Network, Long Range Arena release",
+    licence=RESEARCH,
+    splits=THREE_SPLITS,
+    task=Task(STEPS, 1.0, 2, vocabulary=98, readout="pair"),
+    find=find,
+    load=load,
+)

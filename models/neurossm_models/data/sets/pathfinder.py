@@ -14,6 +14,7 @@ import io
 import re
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -25,6 +26,8 @@ from neurossm.errors import FormatError, TargetError
 from neurossm_models.data.copies import bounded_content, find_folder, need_folder, sized
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.permutation import tenths
+from neurossm_models.data.source import THREE_SPLITS, Source
+from neurossm_models.data.task import Task
 
 PUBLISHED = 200_000
 DIFFICULTY = "curv_contour_length_14"
@@ -160,3 +163,16 @@ def _pixels(path: Path, side: int) -> NDArray[np.uint8]:
         raise
     except Exception as error:  # on damaged files Pillow raises whatever it happens to trip over
         raise FormatError(str(path), expected="a PNG image", got=str(error)) from None
+
+
+SOURCE = Source(
+    name="pathfinder",
+    about="32x32 dashed paths as 1024 steps, 2 classes (LRA Pathfinder)",
+    size="160000 train, 20000 valid, 20000 test",
+    provenance="Linsley et al., Long Range Arena release",
+    licence="Apache-2.0 (the repository of Long Range Arena)",
+    splits=THREE_SPLITS,
+    task=Task(32 * 32, 1 / 255, 2),
+    find=partial(find, "pathfinder"),
+    load=partial(load, "pathfinder"),
+)
