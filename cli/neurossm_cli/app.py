@@ -162,7 +162,8 @@ def _interrupted(argv: list[str], came: list[int] | None) -> int:
 def _usage(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     hint = f"; see '{context.command_path} --help'" if context else ""
-    return error.format_message().rstrip(".") + hint
+    said = error.format_message().replace("Value error, ", "")  # pydantic's word for a wrong choice
+    return said.rstrip(".") + hint
 
 
 def _fail(message: str, argv: list[str], status: int) -> int:
