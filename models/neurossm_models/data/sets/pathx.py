@@ -11,6 +11,6 @@ SOURCE = replace(
     name="pathx",
     about="128x128 dashed paths as 16384 steps, 2 classes (LRA Path-X)",
     task=Task(128 * 128, 1 / 255, 2),
-    find=partial(pathfinder.find, "pathx"),
-    load=partial(pathfinder.load, "pathx"),
+    copies=pathfinder.copies("pathx"),
+    read=partial(pathfinder.read, "pathx"),
 )

@@ -7,25 +7,28 @@ Older papers use a random permutation; the two are not comparable.
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.sets import mnist
+from neurossm_models.data.source import Root
 
 BIT_REVERSED = "bit-reversed"
 
 
-def load(split: str, root: str | Path | None = None) -> Dataset:
-    """Return `mnist.load` with the pixels of every image in the order of `bit_reversal`."""
-    plain = mnist.load(split, root)
-    inputs = np.ascontiguousarray(plain.inputs[:, bit_reversal(plain.inputs.shape[1])])
-    provenance = plain.provenance + "; pixels in bit-reversed order (state-spaces/s4)"
-    return Dataset(
-        "psmnist", split, inputs, plain.scale, plain.labels, provenance, order=BIT_REVERSED
-    )
+class PermutedMnist(mnist.Mnist):
+    """The files of MNIST in another order of pixels."""
+
+    def load(self, split: str, root: Root = None, limit: int | None = None) -> Dataset:
+        """Return a part with the pixels of every image in the order of `bit_reversal`."""
+        plain = super().load(split, root)
+        inputs = np.ascontiguousarray(plain.inputs[:, bit_reversal(plain.inputs.shape[1])])
+        provenance = plain.provenance + "; pixels in bit-reversed order (state-spaces/s4)"
+        return Dataset(
+            "psmnist", split, inputs, plain.scale, plain.labels, provenance, order=BIT_REVERSED
+        )
 
 
 def bit_reversal(length: int) -> NDArray[np.int64]:
@@ -37,11 +40,12 @@ def bit_reversal(length: int) -> NDArray[np.int64]:
     return order[order < length]
 
 
-SOURCE = replace(
-    mnist.SOURCE,
-    name="psmnist",
-    about="28x28 digits as 784 steps in bit-reversed order, 10 classes",
-    provenance="the files of mnist, permuted",
-    task=replace(mnist.TASK, order=BIT_REVERSED),
-    load=lambda split, root, limit: load(split, root),
+SOURCE = PermutedMnist(
+    **{
+        **vars(mnist.SOURCE),
+        "name": "psmnist",
+        "about": "28x28 digits as 784 steps in bit-reversed order, 10 classes",
+        "provenance": "the files of mnist, permuted",
+        "task": replace(mnist.SOURCE.task, order=BIT_REVERSED),
+    }
 )
