@@ -8,11 +8,11 @@ number is a real one, too.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from numbers import Integral
-from typing import Annotated, Any, TypeVar, cast, get_args, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_type_hints
 
 from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
@@ -27,8 +27,9 @@ Whole = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
 NotNegative = Annotated[float, Field(strict=True, ge=0, le=_MOST, allow_inf_nan=False)]
 Positive = Annotated[float, Field(strict=True, gt=0, le=_MOST, allow_inf_nan=False)]
 Factor = Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)]
+_WHOLE = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 _PLAIN = {  # what a field that says no more takes
-    int: Annotated[int, Field(ge=-(2**63), lt=2**63)],
+    int: _WHOLE,
     float: Annotated[float, Field(ge=-_MOST, le=_MOST)],
 }
 
@@ -40,6 +41,8 @@ _EXPECTED = {
     "greater_than": "more than {gt:g}",
     "greater_than_equal": "at least {ge:g}",
     "int_type": "a whole number",
+    "list_type": "a list",
+    "model_type": "a table",
     "less_than": "less than {lt:g}",
     "less_than_equal": "at most {le:g}",
     "string_type": "a text",
@@ -77,7 +80,7 @@ def checked(values: Mapping[str, Any], kind: type, at: str) -> dict[str, Any]:
     try:
         found = vars(_flat(kind).model_validate(values))
     except ValidationError as error:
-        raise _explained(error, at, InputError, lambda place: kind) from None
+        raise _explained(error, at, InputError, lambda place: _names(kind)) from None
     return {name: found[name] for name in values}
 
 
@@ -104,18 +107,61 @@ def built(table: object, kind: type[T], at: str, error: type[NeurossmError]) -> 
     try:
         return cast(T, _tree(cast(Any, kind)).validate_python(table))
     except ValidationError as found:
-        raise _explained(found, at, error, lambda place: _inside(kind, place)) from None
+        raise _explained(found, at, error, lambda place: _names(_inside(kind, place))) from None
+
+
+def check_record(
+    row: object,
+    kinds: Mapping[str, Any],
+    at: str,
+    error: type[NeurossmError],
+    others: Iterable[str] | None = None,
+) -> None:
+    """Raise unless this is a table with all these entries, each of its kind.
+
+    Parameters
+    ----------
+    row
+        Plain values, of a file.
+    kinds
+        Name of each entry to a type, such as ``int`` or ``list[float]``. Numbers are finite.
+    at, error
+        As of `built`.
+    others
+        Names that may be there, too; None: any.
+    """
+    names = tuple(others) if others is not None else None
+    try:
+        _record(tuple(kinds.items()), names).model_validate(row)
+    except ValidationError as found:
+        known = [*kinds, *(names or ())]
+        raise _explained(found, at, error, lambda place: known) from None
 
 
 @cache
 def _flat(kind: type) -> Any:
-    config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
     hints, known = get_type_hints(kind, include_extras=True), {}
     for field in fields(kind):
         needed = field.default is MISSING and field.default_factory is MISSING
         hint = hints[field.name]
         known[field.name] = (_PLAIN.get(hint, hint), ... if needed else None)
-    return create_model(kind.__name__, __config__=config, **known)  # type: ignore[call-overload]
+    return _model(known, "forbid")
+
+
+@cache
+def _record(kinds: tuple[tuple[str, Any], ...], others: tuple[str, ...] | None) -> Any:
+    known = {name: (_WHOLE if kind is int else kind, ...) for name, kind in kinds}
+    more = {name: (Any, None) for name in others or ()}
+    return _model(known | more, "allow" if others is None else "forbid")
+
+
+def _model(known: dict[str, Any], extra: Literal["allow", "forbid"]) -> Any:
+    config = ConfigDict(strict=True, extra=extra, allow_inf_nan=False)
+    return create_model("Fields", __config__=config, **known)
+
+
+def _names(kind: Any) -> list[str]:
+    return [field.name for field in fields(kind)]
 
 
 @cache
@@ -135,14 +181,14 @@ def _explained(
     found: ValidationError,
     at: str,
     error: type[NeurossmError],
-    kind_at: Callable[[list[Any]], Any],
+    names_at: Callable[[list[Any]], list[str]],
 ) -> NeurossmError:
     """Return what pydantic found first as an error of ours; unknown names before all else."""
     first = min(found.errors(include_url=False), key=lambda one: one["type"] not in _UNKNOWN)
     place, got, context = list(first["loc"]), first["input"], first.get("ctx", {})
     if first["type"] in _UNKNOWN:
         key = str(place.pop())
-        known = [field.name for field in fields(kind_at(place))]
+        known = names_at(place)
         parts = {"expected": f"a key of {', '.join(known)}", "got": repr(key)}
         parts["remedy"] = nearest(key, known)
     elif first["type"] == "missing":

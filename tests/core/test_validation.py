@@ -9,7 +9,17 @@ import pytest
 from pydantic import ConfigDict, Field
 
 from neurossm.errors import FormatError, InputError
-from neurossm.validation import Count, Factor, Positive, Text, Whole, built, checked, settle
+from neurossm.validation import (
+    Count,
+    Factor,
+    Positive,
+    Text,
+    Whole,
+    built,
+    check_record,
+    checked,
+    settle,
+)
 
 
 @dataclass(frozen=True)
@@ -121,3 +131,30 @@ def test_tables_inside_tables_become_dataclasses() -> None:
     table = {"one": {"size": 1}, "named": {"a": {"size": 2}}, "listed": [{"size": 3}]}
     expected = Outer(Inner(1), {"a": Inner(2)}, (Inner(3),))
     assert built(table, Outer, "", FormatError) == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "others", "message"),
+    [
+        ([1], None, "line 3: expected a table, got list"),
+        ({"step": 1}, None, "line 3: expected key 'loss', got none"),
+        ({"step": True, "loss": 1}, None, "line 3 step: expected a whole number, got True"),
+        ({"step": 1, "loss": float("inf")}, None, "line 3 loss: expected a finite number, got inf"),
+        (
+            {"step": 1, "loss": 1, "mroe": 2},
+            ["more"],
+            "line 3: expected a key of step, loss, more,",
+        ),
+    ],
+)
+def test_a_record_has_its_entries_each_of_its_kind(
+    row: object, others: list[str] | None, message: str
+) -> None:
+    with pytest.raises(FormatError, match=f"^{message}"):
+        check_record(row, {"step": int, "loss": float}, "line 3 ", FormatError, others)
+
+
+def test_a_record_may_have_others_unless_they_are_named() -> None:
+    row = {"step": 1, "loss": 1, "other": [1]}
+    check_record(row, {"step": int, "loss": float}, "", FormatError)
+    check_record(row, {"step": int, "loss": float}, "", FormatError, ["other"])
