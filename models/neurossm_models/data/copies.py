@@ -34,8 +34,14 @@ def lines(path: Path, longest: int) -> Iterator[tuple[int, str]]:
         raise unreadable(path, error) from None
 
 
-def bounded_content(path: Path, most: int) -> bytes:
-    """Return the bytes of a file; `FormatError` if there are more than `most`, or none at all."""
+def bounded_content(path: Path, most: int, *, empty: bool = False) -> bytes:
+    """Return the bytes of a file.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be read, has more than `most` of them, or none although it may not be empty.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(most + 1)
@@ -43,7 +49,7 @@ def bounded_content(path: Path, most: int) -> bytes:
         raise unreadable(path, error) from None
     if len(content) > most:
         raise FormatError(str(path), expected=f"at most {most} bytes", got="more")
-    if not content:
+    if not (content or empty):
         raise FormatError(str(path), expected="a file with content", got="an empty one")
     return content
 

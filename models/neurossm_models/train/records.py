@@ -9,7 +9,7 @@ from typing import Any
 
 from neurossm import validation
 from neurossm.errors import FormatError
-from neurossm_models.data.copies import unreadable
+from neurossm_models.data.copies import bounded_content
 
 # what lies in the folder of a run, or of a published checkpoint
 CHECKPOINT = "last/state.safetensors"
@@ -29,15 +29,9 @@ def read_text(path: Path) -> str:
         If it cannot be read, is not UTF-8, or has more than `MOST_BYTES`.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-        if len(content) > MOST_BYTES:
-            raise FormatError(str(path), expected=f"at most {MOST_BYTES} bytes", got="more")
-        return content.decode("utf-8")
+        return bounded_content(path, MOST_BYTES, empty=True).decode("utf-8")
     except UnicodeDecodeError as error:
         raise FormatError(str(path), expected="UTF-8 text", got=error.reason) from None
-    except OSError as error:
-        raise unreadable(path, error) from None
 
 
 def parse(text: str, where: str, expected: str) -> Any:
