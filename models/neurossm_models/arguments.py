@@ -5,16 +5,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Real
 
 from neurossm.errors import InputError, nearest
-
-
-def check_whole(where: str, value: object, low: int) -> None:
-    """Raise `InputError` unless `value` is a whole number of at least `low`."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < low:
-        got = repr(value)
-        raise InputError(where, expected=f"a whole number of at least {low}", got=got)
 
 
 def check_number(where: str, value: object, *, least: float | None = None) -> None:

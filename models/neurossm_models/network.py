@@ -13,8 +13,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from neurossm.arguments import whole
 from neurossm.errors import InputError
-from neurossm_models.arguments import check_choice, check_whole
+from neurossm_models.arguments import check_choice
 from neurossm_models.block import Block, Restraint, States
 from neurossm_models.config import PAIR, NetworkConfig, check_neuron_form
 from neurossm_models.families import FAMILIES
@@ -163,7 +164,7 @@ class Network(nn.Module):
 
     def initial_state(self, batch: int) -> State:
         """Return the state before the first step, for `batch` sequences side by side."""
-        check_whole("Network.initial_state batch", batch, 1)
+        whole("Network.initial_state batch", batch, 1)
         states = tuple(block.initial_state(batch) for block in self._blocks())
         like = self.decoder.weight.new_empty(batch, self.config.classes)
         return State(states, before_first(self.config.readout, like), 0)

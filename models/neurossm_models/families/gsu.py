@@ -27,8 +27,9 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import gelu
 
+from neurossm.arguments import whole
 from neurossm.validation import Positive
-from neurossm_models.arguments import check_fraction, check_number, check_whole
+from neurossm_models.arguments import check_fraction, check_number
 from neurossm_models.block import Block, Restraint, States
 from neurossm_models.chain import Stage
 from neurossm_models.config import NetworkConfig
@@ -110,7 +111,7 @@ class TernaryThreshold(nn.Module):
 
     def __init__(self, width: int, delta: float, fraction: float | None = None) -> None:
         super().__init__()
-        check_whole("TernaryThreshold width", width, 1)
+        whole("TernaryThreshold width", width, 1)
         check_number("TernaryThreshold delta", delta)
         if fraction is not None:
             check_fraction("TernaryThreshold fraction", fraction)
@@ -146,7 +147,7 @@ class GatedSpikingUnit(nn.Module):
 
     def __init__(self, width: int, fraction: float) -> None:
         super().__init__()
-        check_whole("GatedSpikingUnit width", width, 1)
+        whole("GatedSpikingUnit width", width, 1)
         check_fraction("GatedSpikingUnit fraction", fraction)
         self.fraction = fraction
         bound = 1 / math.sqrt(width)

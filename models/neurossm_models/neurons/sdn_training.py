@@ -32,8 +32,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from neurossm.arguments import whole
 from neurossm.validation import Count, Factor, NotNegative, Positive, Whole, settle
-from neurossm_models.arguments import check_whole
 from neurossm_models.neurons.exact import lif_native
 from neurossm_models.neurons.sdn import CHANNELS, SDN, STEPS, FoldedSDN, windows_of
 
@@ -160,7 +160,7 @@ def exact_membranes(y: Tensor, tau: float) -> tuple[Tensor, Tensor]:
 
 def agreement(network: FoldedSDN, *, steps: int = 2**22, seed: int = 1) -> Agreement:
     """Return the agreement with the exact neuron over `steps` time steps of fresh data."""
-    check_whole("agreement steps", steps, 1)
+    whole("agreement steps", steps, 1)
     with _one_thread(), torch.no_grad():
         return _agreement(network, steps, seed)
 

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from neurossm.arguments import whole
 from neurossm.errors import FormatError, InputError, nearest
-from neurossm_models.arguments import check_path, check_whole
+from neurossm_models.arguments import check_path
 from neurossm_models.config import EVERY_STEP, PAIR, NetworkConfig
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.labels import CLASSIFICATION, NEXT_STEP, STEP_CLASSIFICATION
@@ -59,7 +60,7 @@ def measure(
         For data without labels, with labels that are no classes of the model, or at every step
         where the model answers once (or the reverse); for inputs that the model does not take.
     """
-    check_whole("measure batch", batch, 1)
+    whole("measure batch", batch, 1)
     tally = tally_of(model, dataset, facts, batch)
     return tally.result(f"{dataset.name}:{dataset.split}")
 

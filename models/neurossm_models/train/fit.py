@@ -14,9 +14,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
+from neurossm.arguments import whole
 from neurossm.errors import InputError
 from neurossm.fixed import TargetScaling
-from neurossm_models.arguments import check_choice, check_path, check_whole
+from neurossm_models.arguments import check_choice, check_path
 from neurossm_models.data.labels import KINDS
 from neurossm_models.tasks import Scorer
 from neurossm_models.tasks.losses import Loss, balanced_weights
@@ -148,7 +149,7 @@ class Trainer:
             settings; for batches that the model or the task does not take.
         """
         if stop_after is not None:
-            check_whole("fit stop_after", stop_after, 0)
+            whole("fit stop_after", stop_after, 0)
         self._check_folder(resume)
         torch.manual_seed(self.config.seed)
         with processes(self._place) as group:
