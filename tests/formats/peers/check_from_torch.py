@@ -196,7 +196,83 @@ class S4Model(nn.Module):
         return self.decoder(x.transpose(-1, -2).mean(dim=1))
 
 
+class Recurrent(nn.Module):
+    """snnTorch's recurrent neurons, states in and out."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc1, self.lif1 = nn.Linear(CHANNELS, 20), snn.RLeaky(0.9, linear_features=20)
+        self.fc2, self.lif2 = nn.Linear(20, 5), snn.RSynaptic(0.5, 0.9, all_to_all=False, V=-0.5)
+
+    def forward(self, x):
+        (spk1, mem1), (spk2, syn2, mem2) = self.lif1.reset_mem(), self.lif2.reset_mem()
+        out = []
+        for step in range(x.size(1)):
+            spk1, mem1 = self.lif1(self.fc1(x[:, step]), spk1, mem1)
+            spk2, syn2, mem2 = self.lif2(self.fc2(spk1), spk2, syn2, mem2)
+            out.append(spk2)
+        return torch.stack(out, 1).sum(1)
+
+
+class NorseRecurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        p = norse.LIFParameters(v_th=torch.tensor(0.3))
+        self.net = norse.SequentialState(
+            norse.LIFRecurrentCell(CHANNELS, 20, p=p), nn.Linear(20, 5), norse.LICell()
+        )
+
+    def forward(self, x):
+        state, out = None, []
+        for t in range(x.shape[1]):
+            y, state = self.net(x[:, t], state)
+            out.append(y)
+        return torch.stack(out, 1)
+
+
+class NorseFedBack(nn.Module):
+    """A sequence whose own output is added to its next input."""
+
+    def __init__(self):
+        super().__init__()
+        p = norse.LIFParameters(v_th=torch.tensor(0.3))
+        self.net = norse.RecurrentSequential(nn.Linear(CHANNELS, CHANNELS), norse.LIFCell(p))
+        self.head = nn.Linear(CHANNELS, 3)
+
+    def forward(self, x):
+        state, total = None, 0
+        for t in range(x.shape[1]):
+            y, state = self.net(x[:, t], state)
+            total = total + y
+        return self.head(total / x.shape[1])
+
+
+def jelly_recurrent():
+    inner = nn.Sequential(nn.Linear(20, 16), neuron.LIFNode(v_threshold=0.5))
+    return nn.Sequential(
+        layer.Linear(CHANNELS, 20, step_mode="m"),
+        layer.LinearRecurrentContainer(inner, 20, 16, step_mode="m"), layer.Delay(2, step_mode="m"),
+        layer.ElementWiseRecurrentContainer(
+            neuron.IFNode(v_reset=None), lambda y, x: x - y, step_mode="m"
+        ),
+    )  # fmt: skip
+
+
+def sinabs_recurrent():
+    back = nn.Sequential(nn.Flatten(), nn.Linear(20, 20), nn.Unflatten(1, (20,)))
+    return nn.Sequential(
+        nn.Linear(CHANNELS, 20),
+        sl.LIFRecurrent(10.0, back, norm_input=False, spike_fn=SingleSpike),
+        nn.Linear(20, 8), sl.IAFRecurrent(nn.Linear(8, 8, bias=False), spike_fn=SingleSpike),
+    )  # fmt: skip
+
+
 NETWORKS = {
+    "snnTorch, recurrent": (Recurrent, {}),
+    "Norse, recurrent": (NorseRecurrent, {}),
+    "Norse, RecurrentSequential": (NorseFedBack, {}),
+    "SpikingJelly, recurrent containers": (jelly_recurrent, {"layout": "tbf"}),
+    "sinabs, recurrent": (sinabs_recurrent, {}),
     "snnTorch, hidden states": (Hidden, {}),
     "snnTorch, states in and out": (Explicit, {}),
     "Norse, SequentialState": (NorseLoop, {}),

@@ -9,6 +9,7 @@ from foreign_bench import (
     at_threshold,
     check_integers,
     compare,
+    currents,
     each_step,
     graph_of,
     refusal,
@@ -27,7 +28,7 @@ def number(value):
 
 def drive(module, x):
     """A cell step by step, or a layer that takes (T, S, C); with the membrane where it spikes."""
-    if type(module).__name__ in ("LIF", "LI", "IAF"):
+    if type(module).__name__ in ("LIF", "LI", "IAF", "LIFRecurrent"):
         out, _ = module(x.transpose(0, 1))
         return out.transpose(0, 1), None
     outs, membranes, state = [], [], None
@@ -41,6 +42,11 @@ def drive(module, x):
 
 def share(module):
     return np.asarray((module.dt * torch.as_tensor(module.p.tau_mem_inv)).double())
+
+
+def recurrent(kind, hidden, **settings):
+    torch.manual_seed(12)
+    return kind(CHANNELS, hidden, **settings)
 
 
 CASES = {
@@ -76,6 +82,15 @@ CASES = {
     "LICell in mV": lambda: norse.LICell(norse.LIParameters(v_leak=number(-2.0))),
     "LI": lambda: norse.LI(),
     "LIBoxCell": lambda: norse.LIBoxCell(norse.LIBoxParameters(v_leak=number(0.5))),
+    "LIFRecurrentCell": lambda: recurrent(norse.LIFRecurrentCell, 40),
+    "LIFRecurrentCell, autapses, a value a channel": lambda: recurrent(
+        norse.LIFRecurrentCell, CHANNELS, autapses=True,
+        p=norse.LIFParameters(tau_syn_inv=CURRENTS, tau_mem_inv=MEMBRANES, v_th=number(0.5)),
+    ),
+    "LIFRecurrentCell dt 2 ms, triangle": lambda: recurrent(
+        norse.LIFRecurrentCell, 30, p=norse.LIFParameters(method="triangle", alpha=0.3), dt=0.002
+    ),
+    "LIFRecurrent": lambda: recurrent(norse.LIFRecurrent, 40),
 }  # fmt: skip
 
 
@@ -88,8 +103,34 @@ def test_spikes_and_membranes(name, dtype):
     if "IAF" in name:
         start = float(module.p.v_reset.detach())
     found = compare(module, drive, dtype=dtype, settings=name, gain=gain, start=start)
-    if dtype == torch.float32:
+    if dtype == torch.float32 and "Recurrent" not in name:
         check_integers(found)
+    elif dtype == torch.float32:  # one spike that moves moves others
+        check_integers(found, most=0.1, means=True)
+
+
+def test_without_what_comes_back_they_would_spike_otherwise():
+    for name in [name for name in CASES if "Recurrent" in name]:
+        module, x = CASES[name](), torch.tensor(currents(7, 0.3, 0.7) / 1024.0).float()
+        with torch.no_grad():
+            with_it, _ = drive(module, x)
+            module.recurrent_weights.zero_()
+            without, _ = drive(module, x)
+        assert (with_it != without).float().mean() > 0.02, name
+
+
+def test_what_a_sequence_sent_is_added_to_its_next_input():
+    torch.manual_seed(4)
+    net = norse.RecurrentSequential(
+        nn.Linear(CHANNELS, 30), norse.LIFCell(norse.LIFParameters(v_th=number(0.5))),
+        nn.Linear(30, CHANNELS), norse.LIFBoxCell(norse.LIFBoxParameters(v_th=number(0.2))),
+    )  # fmt: skip
+    with torch.no_grad():
+        net.module[0].weight *= 3
+        net.module[2].weight *= 5
+    found = compare(net, lambda m, x: (each_step(m, x), None), dtype=torch.float32,
+                    settings="RecurrentSequential")  # fmt: skip
+    check_integers(found, most=0.1, means=True)
 
 
 def test_a_linear_integrator_has_its_weights():
@@ -151,7 +192,10 @@ REFUSED = {
         norse.LIFParameters(v_reset=number(-0.5))
     ),
     "kept in a step": lambda: norse.LIFCell(norse.LIFParameters(tau_mem_inv=number(1500.0))),
-    "no cycles": lambda: norse.LIFRecurrentCell(CHANNELS, CHANNELS),
+    "train with LIFRecurrentCell": lambda: norse.LSNNRecurrentCell(CHANNELS, CHANNELS),
+    "the last module": lambda: norse.RecurrentSequential(
+        norse.LIFCell(), norse.LIFCell(), output_modules=[0, 1]
+    ),
     "train with LIFCell": lambda: norse.LIFRefracCell(),
     "train with LIFCell or LIFBoxCell": lambda: norse.IzhikevichCell(norse.tonic_spiking),
     "threshold": lambda: norse.LIFBoxCell(norse.LIFBoxParameters(v_th=number(-1.0))),

@@ -1,12 +1,23 @@
 """sinabs' own layers beside the nodes of their converters."""
 
+import numpy as np
 import pytest
 import sinabs
 import torch
-from foreign_bench import CHANNELS, SAMPLES, at_threshold, check_integers, compare, refusal
+from foreign_bench import (
+    CHANNELS,
+    SAMPLES,
+    at_threshold,
+    check_integers,
+    compare,
+    graph_of,
+    refusal,
+)
 from sinabs import layers
 from sinabs.activation import MaxSpike, MembraneReset, MembraneSubtract, SingleSpike
 from torch import nn
+
+from neurossm.engine import run
 
 DTYPES = [torch.float32, torch.float64]
 TAUS = torch.linspace(1.5, 60.0, CHANNELS)
@@ -89,6 +100,62 @@ def test_spikes_and_membranes(name, dtype):
         check_integers(found, means="current" in name)
 
 
+# its spikes are of float32, so recurrent weights of float64 do not run
+def connections(bias, scale=0.2):
+    torch.manual_seed(9)
+    layer = nn.Linear(CHANNELS, CHANNELS, bias=bias)
+    with torch.no_grad():
+        layer.weight.normal_(0, scale)
+        if bias:
+            layer.bias.fill_(0.25)
+    return layer
+
+
+RECURRENT = {
+    "LIFRecurrent": lambda bias: layers.LIFRecurrent(
+        tau_mem=TAUS, rec_connect=connections(bias, 0.6),
+        spike_threshold=torch.linspace(0.2, 0.6, CHANNELS), **ONE
+    ),
+    "LIFRecurrent with a current, reset to zero": lambda bias: layers.LIFRecurrent(
+        tau_mem=8.0, tau_syn=3.0, rec_connect=connections(bias), norm_input=False,
+        spike_threshold=torch.tensor(2.0), reset_fn=MembraneReset(), **ONE
+    ),
+    "LIFRecurrent, several modules": lambda bias: layers.LIFRecurrent(
+        tau_mem=8.0, norm_input=False,
+        rec_connect=nn.Sequential(connections(bias), nn.ReLU(), connections(bias)), **ONE
+    ),
+    "IAFRecurrent": lambda bias: layers.IAFRecurrent(
+        rec_connect=connections(bias), spike_threshold=torch.tensor(2.0), **ONE
+    ),
+}  # fmt: skip
+
+
+def all_at_once(module, x):
+    """All steps in one call: between two calls it forgets what was on its way back."""
+    module.reset_states()
+    return module(x), None
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("name", RECURRENT)
+def test_neurons_driven_by_their_own_spikes(name, bias):
+    module = RECURRENT[name](bias)
+    found = compare(module, all_at_once, dtype=torch.float32, settings=f"{name}, bias {bias}")
+    check_integers(found, most=0.1, means=True)
+
+
+def test_nothing_comes_back_at_the_first_step_nor_a_bias():
+    inner = nn.Linear(CHANNELS, CHANNELS)
+    with torch.no_grad():
+        inner.weight.zero_()
+        inner.bias.fill_(0.25)
+    module = layers.IAFRecurrent(rec_connect=inner, **ONE)
+    found = run(graph_of(module, CHANNELS), np.zeros((1, 6, CHANNELS), np.int64), "float")
+    # a quarter from the second step on: 1 at the fifth
+    assert found.values["output"][0, :, 0].tolist() == [0, 0, 0, 0, 1, 0]
+
+
 @pytest.mark.parametrize("norm", [True, False])
 def test_a_membrane_that_is_read(norm):
     module = layers.ExpLeak(tau_mem=TAUS, norm_input=norm)
@@ -154,8 +221,17 @@ REFUSED = {
     "a reset_value of 0": lambda: layers.LIF(tau_mem=10.0, reset_fn=MembraneReset(0.5), **ONE),
     "MembraneSubtract() or": lambda: layers.LIF(tau_mem=10.0, reset_fn=lambda *a: a[1], **ONE),
     "a threshold that adapts": lambda: layers.ALIF(tau_mem=10.0, tau_adapt=5.0),
-    "no cycles": lambda: layers.LIFRecurrent(
-        tau_mem=10.0, rec_connect=nn.Linear(CHANNELS, CHANNELS), **ONE
+    "train with LIFRecurrent": lambda: layers.ALIFRecurrent(
+        tau_mem=10.0, tau_adapt=5.0, rec_connect=nn.Linear(CHANNELS, CHANNELS)
+    ),
+    "LIFRecurrent) spike_fn": lambda: layers.LIFRecurrent(
+        tau_mem=10.0, rec_connect=nn.Linear(CHANNELS, CHANNELS)
+    ),
+    "module 'm.rec_connect'": lambda: layers.LIFRecurrent(
+        tau_mem=10.0, rec_connect=nn.Softplus(), **ONE
+    ),
+    "24 channels, as arrive, got 7": lambda: layers.IAFRecurrent(
+        rec_connect=nn.Linear(CHANNELS, 7, bias=False), **ONE
     ),
     "that leak": lambda: layers.IAF(reset_fn=MembraneSubtract(0.5), **ONE),
     "1 or 24 values": lambda: layers.LIF(tau_mem=torch.ones(3), **ONE),

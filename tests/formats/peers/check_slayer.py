@@ -20,7 +20,7 @@ sys.modules["lava.lib.dl.slayer.object_detection"] = types.ModuleType("object_de
 
 import lava.lib.dl.slayer as slayer  # noqa: E402
 
-from neurossm_converters.formats.torch.foreign.slayer_integers import from_slayer  # noqa: E402
+from neurossm_converters.formats.torch.foreign import from_slayer, reset_states  # noqa: E402
 
 CUBA = {"threshold": 1.25, "current_decay": 0.25, "voltage_decay": 0.03}
 # where states have no part that a step could round away, the real meaning is SLAYER's own
@@ -35,12 +35,21 @@ def dense(outs=16, neuron=CUBA, ins=CHANNELS, scale=4, **settings):
     return block.eval()
 
 
+def recurrent(outs=16, neuron=CUBA, ins=CHANNELS, scale=4, **settings):
+    torch.manual_seed(outs + 1)
+    block = slayer.block.cuba.Recurrent(
+        dict(neuron), ins, outs, weight_scale=scale, **{"delay_shift": False, **settings}
+    )
+    return block.eval()
+
+
 def spikes(seed=0, channels=CHANNELS, rate=0.25):
     return (np.random.default_rng(seed).random((SAMPLES, STEPS, channels)) < rate).astype(np.int64)
 
 
 def answer(blocks, inputs):
-    """What SLAYER computes, without the steps by which its blocks answer late."""
+    """What SLAYER computes from rest, without the steps by which its blocks answer late."""
+    reset_states(torch.nn.ModuleList(blocks))
     x = torch.tensor(inputs, dtype=torch.float32).transpose(1, 2)
     with torch.no_grad():
         for block in blocks:
@@ -51,9 +60,10 @@ def answer(blocks, inputs):
 
 @pytest.mark.filterwarnings("ignore")  # of weight_norm, by PyTorch
 @pytest.mark.parametrize("weight_norm", [False, True])
-def test_a_block_without_rounding_has_the_spikes_of_the_graph(weight_norm):
-    block = dense(neuron=EXACT, weight_norm=weight_norm)
-    assert wrong_spikes(block, "Dense, decays of 1 and 0") == 0
+@pytest.mark.parametrize("make", [dense, recurrent])
+def test_a_block_without_rounding_has_the_spikes_of_the_graph(make, weight_norm):
+    block = make(neuron=EXACT, weight_norm=weight_norm)
+    assert wrong_spikes(block, "decays of 1 and 0") == 0
 
 
 def test_a_block_that_rounds_its_states_is_refused_and_the_remedy_works():
@@ -87,6 +97,20 @@ def test_affine_sends_its_voltage_or_its_sums(dynamics):
 NETWORKS = {
     "three blocks": lambda: [dense(20), dense(18, ins=20), dense(7, ins=18)],
     "with shifts": lambda: [dense(20, delay_shift=True), dense(9, ins=20, delay_shift=True)],
+    "recurrent": lambda: [recurrent(20)],
+    "recurrent between others": lambda: [
+        dense(20, delay_shift=True),
+        recurrent(18, ins=20, delay_shift=True),
+        dense(7, ins=18),
+    ],
+    "recurrent, slow, of another scale": lambda: [
+        recurrent(
+            20,
+            {"threshold": 2.0, "current_decay": 0.6, "voltage_decay": 0.01, "scale": 1 << 5},
+            scale=2,
+        ),
+        recurrent(9, ins=20),
+    ],
     "slow membranes": lambda: [
         dense(20, {"threshold": 4.0, "current_decay": 0.9, "voltage_decay": 0.001}, scale=2)
     ],
@@ -113,6 +137,14 @@ def test_the_integers_are_those_of_slayer(name):
     note(blocks[0], f"integers, {name}", torch.float32, expected.size, 0, 0.0)
     assert expected.any()
     assert expected.mean() < 0.9
+
+
+def test_the_spikes_that_come_back_are_heard():
+    block, inputs = recurrent(20), spikes(3)
+    expected = answer([block], inputs)
+    with torch.no_grad():
+        block.recurrent_synapse.weight.zero_()
+    assert np.mean(answer([block], inputs) != expected) > 0.05
 
 
 def test_decays_of_their_own_are_drawn_in_the_first_call():
@@ -204,7 +236,7 @@ def test_a_network_that_is_no_row_of_blocks_is_refused(net, change, message):
 
 REFUSED = {
     "delay_shift": lambda: dense(delay_shift=True),
-    "no node has any": lambda: dense(delay=True),
+    "delay=False": lambda: dense(delay=True),
     "count_log": lambda: dense(count_log=True),
     "graded_spike": lambda: dense(neuron=CUBA | {"graded_spike": True}),
     "neuron.norm": lambda: dense(neuron=CUBA | {"norm": slayer.neuron.norm.MeanOnlyBatchNorm}),
@@ -212,7 +244,8 @@ REFUSED = {
     "blocks of slayer.block.cuba": lambda: slayer.block.sigma_delta.Dense(
         {"threshold": 0.1, "activation": torch.relu}, 4, 4
     ),
-    "no cycles": lambda: slayer.block.cuba.Recurrent(dict(CUBA), CHANNELS, 4),
+    "train with Recurrent": lambda: slayer.block.cuba.KWTA(dict(CUBA), CHANNELS, 4, 2),
+    "from_slayer(blocks)": lambda: recurrent(),
 }
 
 

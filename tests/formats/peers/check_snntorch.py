@@ -110,6 +110,94 @@ def test_alpha_without_reset_is_two_currents_and_a_comparison():
     check_integers(found)
 
 
+def own(weight, bias=0.0):
+    """A linear layer of recurrent weights."""
+    layer = nn.Linear(CHANNELS, CHANNELS)
+    torch.manual_seed(11)
+    with torch.no_grad():
+        layer.weight.normal_(0, weight)
+        layer.bias.fill_(bias)
+    return layer
+
+
+def recurrent(kind, *decays, back=None, **settings):
+    module = kind(*decays, linear_features=CHANNELS, **settings)
+    module.recurrent = back or own(0.2)
+    return module
+
+
+def one_to_one(kind, *decays, **settings):
+    return kind(*decays, all_to_all=False, **settings)
+
+
+RECURRENT = {
+    "RLeaky": lambda: recurrent(snn.RLeaky, 0.9),
+    "RLeaky, a value a channel, biases": lambda: recurrent(
+        snn.RLeaky, BETAS, threshold=THRESHOLDS, back=own(0.3, 0.1)
+    ),
+    "RLeaky none": lambda: recurrent(snn.RLeaky, 0.5, threshold=1.5, reset_mechanism="none"),
+    "RLeaky zero at once": lambda: recurrent(
+        snn.RLeaky, BETAS, reset_mechanism="zero", reset_delay=False
+    ),
+    "RLeaky one to one": lambda: one_to_one(snn.RLeaky, 0.8, V=-0.7),
+    "RLeaky one to one, a value a channel": lambda: one_to_one(
+        snn.RLeaky, 0.8, V=torch.linspace(-1, 1, CHANNELS)
+    ),
+    "RSynaptic": lambda: recurrent(snn.RSynaptic, 0.6, 0.8, threshold=2.0),
+    "RSynaptic none, a value a channel": lambda: recurrent(
+        snn.RSynaptic, 0.3, BETAS, threshold=4.0, reset_mechanism="none"
+    ),
+    "RSynaptic one to one": lambda: one_to_one(snn.RSynaptic, BETAS, 0.7, V=0.4, threshold=3.0),
+}
+
+
+def drive_recurrent(module, x):
+    """Explicit states, of which the spikes are one."""
+    spikes, membranes, states = [], [], ()
+    for t in range(x.shape[1]):
+        states = module(x[:, t], *states)
+        spikes.append(states[0])
+        membranes.append(states[-1])
+    return torch.stack(spikes, 1), torch.stack(membranes, 1)
+
+
+# its spikes are of float32, so recurrent weights of float64 do not run
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [(n, d) for n in RECURRENT for d in DTYPES if d == torch.float32 or "one to one" in n],
+)
+def test_neurons_driven_by_their_own_spikes(name, dtype):
+    found = compare(RECURRENT[name](), drive_recurrent, dtype=dtype, settings=name)
+    if dtype == torch.float32:
+        check_integers(found, most=0.1, means=True)
+
+
+def test_without_what_comes_back_they_would_spike_otherwise():
+    for name in RECURRENT:
+        module, x = RECURRENT[name](), torch.tensor(currents(7, 0.3, 0.7) / 1024.0).float()
+        with torch.no_grad():
+            with_it, _ = drive_recurrent(module, x)
+            for tensor in (*module.recurrent.parameters(), getattr(module.recurrent, "V", None)):
+                _ = tensor is not None and tensor.zero_()
+            utils.reset(module)
+            without, _ = drive_recurrent(module, x)
+        assert (with_it != without).float().mean() > 0.02, name
+
+
+@pytest.mark.parametrize("name", ["RLeaky", "RSynaptic"])
+def test_hidden_states_that_feed_back(name):
+    module = RECURRENT[name]()
+    module.init_hidden = True
+    compare(module, drive_hidden, dtype=torch.float32, settings=f"{name}, init_hidden")
+
+
+def test_graded_spikes_feed_back_as_they_are():
+    module = recurrent(snn.RLeaky, 0.9)
+    module.graded_spikes_factor = torch.linspace(0.5, 2, CHANNELS)
+    compare(module, lambda m, x: (drive_recurrent(m, x)[0], None), dtype=torch.float32,
+            settings="RLeaky, graded")  # fmt: skip
+
+
 @pytest.mark.parametrize("output", [True, False])
 def test_state_leaky_takes_all_steps_at_once(output):
     module = snn.StateLeaky(beta=0.8, channels=CHANNELS, output=output)
@@ -181,7 +269,11 @@ REFUSED = {
     "resets the currents": lambda: snn.Alpha(0.9, 0.8),
     "kept in a step": lambda: snn.Lapicque(beta=0.2),
     "threshold": lambda: snn.Leaky(beta=0.9, threshold=-0.1),
-    "no cycles": lambda: snn.RLeaky(beta=0.9, all_to_all=False),
+    "RLeaky) reset_mechanism": lambda: one_to_one(snn.RLeaky, 0.9, reset_mechanism="zero"),
+    "RLeaky with reset_delay=False": lambda: one_to_one(
+        snn.RSynaptic, 0.9, 0.9, reset_mechanism="zero"
+    ),
+    "got Conv2d": lambda: snn.RLeaky(0.9, conv2d_channels=CHANNELS, kernel_size=3),
     "as it was built": _changed,
 }  # fmt: skip
 

@@ -100,6 +100,55 @@ def test_a_membrane_that_is_read():
     check_integers(found)
 
 
+def recurrent(mode, outs=CHANNELS):
+    torch.manual_seed(7)
+    inner = neuron.LIFNode(v_threshold=0.5)
+    if outs != CHANNELS:
+        inner = nn.Sequential(nn.Linear(CHANNELS, outs), inner)
+    module = layer.LinearRecurrentContainer(inner, CHANNELS, outs, step_mode=mode)
+    with torch.no_grad():
+        module.rc.weight *= 3
+        module.rc.bias += 0.1
+    return module
+
+
+RECURRENT = {
+    "LinearRecurrentContainer": recurrent,
+    "LinearRecurrentContainer of several": lambda m: recurrent(m, 30),
+    "ElementWiseRecurrentContainer": lambda m: layer.ElementWiseRecurrentContainer(
+        neuron.IFNode(v_reset=None, v_threshold=1.5), lambda y, x: x + y, step_mode=m
+    ),
+    "ElementWiseRecurrentContainer, factors": lambda m: layer.ElementWiseRecurrentContainer(
+        neuron.LIFNode(v_threshold=0.25),
+        lambda y, x: 0.75 * x - torch.linspace(-1, 1, CHANNELS).to(y) * y, step_mode=m,
+    ),
+}  # fmt: skip
+
+
+def drive_container(module, x):
+    functional.reset_net(module)
+    if module.step_mode == "m":
+        return module(x.transpose(0, 1)).transpose(0, 1), None
+    return each_step(module, x, state=False), None
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("mode", ["s", "m"])
+@pytest.mark.parametrize("name", RECURRENT)
+def test_containers_that_feed_back(name, mode, dtype):
+    found = compare(RECURRENT[name](mode), drive_container, dtype=dtype,
+                    settings=f"{name} ({mode})")  # fmt: skip
+    if dtype == torch.float32 and mode == "s":
+        check_integers(found, most=0.1, means=True)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 5, 63])
+@pytest.mark.parametrize("mode", ["s", "m"])
+def test_delays(mode, steps):
+    compare(layer.Delay(steps, step_mode=mode), drive_container, dtype=torch.float64,
+            settings=f"Delay {steps} ({mode})")  # fmt: skip
+
+
 def single_steps():
     torch.manual_seed(4)
     return nn.Sequential(
@@ -170,8 +219,12 @@ REFUSED = {
     "sum its inputs": lambda: neuron.NonSpikingIFNode(),
     "eval()": lambda: layer.Dropout(0.1),
     "a divisor of 24": lambda: layer.VotingLayer(7),
-    "no cycles": lambda: layer.LinearRecurrentContainer(neuron.IFNode(), CHANNELS, CHANNELS),
-    "no node has any": lambda: layer.Delay(1),
+    "a sum of both": lambda: layer.ElementWiseRecurrentContainer(
+        neuron.IFNode(), lambda y, x: y * x
+    ),
+    "sub_module": lambda: layer.LinearRecurrentContainer(neuron.KLIFNode(), CHANNELS, CHANNELS),
+    "in_features: expected 24": lambda: layer.LinearRecurrentContainer(neuron.IFNode(), 7, 7),
+    "at most 63, got 64": lambda: layer.Delay(64),
 }
 
 

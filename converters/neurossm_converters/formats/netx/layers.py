@@ -145,6 +145,12 @@ def edges_within(names: Iterable[str]) -> list[Edge]:
     return list(pairwise(row))
 
 
+def read_from(names: Iterable[str]) -> str:
+    """Return which of the nodes of one layer the next one reads: its neuron, or the last."""
+    listed = list(names)
+    return next((name for name in listed if name.endswith(".neuron")), listed[-1])
+
+
 def _synapses(weight: Quantized, columns: slice) -> Affine:
     """Return some of the synapses of a layer; all have one exponent."""
     frac, channels = int(weight.frac), weight.shape[0]

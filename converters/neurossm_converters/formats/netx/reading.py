@@ -34,7 +34,12 @@ from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.nodes import Input, Node, Output, format_of
 from neurossm_converters.formats.netx.file import Layer, read_network
-from neurossm_converters.formats.netx.layers import check_input, dense_nodes, edges_within
+from neurossm_converters.formats.netx.layers import (
+    check_input,
+    dense_nodes,
+    edges_within,
+    read_from,
+)
 
 SILENT = ("input", "flatten")
 
@@ -125,7 +130,7 @@ def _nodes(
             nodes["input"] = Input(channels=made[first].in_channels, out=Fixed.binary())
         nodes |= made
         edges += [(before, first), *edges_within(made)]
-        before = next(name for name in made if name.endswith((".neuron", ".readout")))
+        before = read_from(made)
     last = nodes[before]
     nodes["output"] = Output(channels=last.out_channels, out=format_of(last))
     return nodes, [*edges, (before, "output")]

@@ -71,6 +71,33 @@ class Builder:
         self.edges += [(source, name) for source in sources]
         return name
 
+    def connect(self, source: str, target: str) -> str:
+        """Lead one more edge between nodes that are there, such as back into a `Delay`.
+
+        What a neuron sent at the step before is fed to it by a `Delay` that is added before there
+        is anything to feed it: what a `Delay` sends does not depend on what arrives at that step.
+
+        Returns
+        -------
+        str
+            `source`, which goes on to be read.
+
+        Raises
+        ------
+        GraphError
+            If there is no node of one of the names, or that edge is there already. Whether every
+            cycle passes through a `Delay` is checked by `graph`.
+        """
+        for name in (source, target):
+            if name not in self.nodes:
+                raise GraphError(f"edge {(source, target)}", expected="nodes that were added before",
+                                 got=repr(name))  # fmt: skip
+        if (source, target) in self.edges:
+            raise GraphError(f"edge {(source, target)}", expected="each edge once", got="it twice",
+                             remedy="put a Sum between them for the second")  # fmt: skip
+        self.edges.append((source, target))
+        return source
+
     def graph(self, dt: float | None = None, **meta: str | int | float) -> Graph:
         """Return the float graph of what was added, batch norms folded.
 

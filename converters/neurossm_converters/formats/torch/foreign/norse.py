@@ -1,5 +1,7 @@
 """Neurons of Norse (1.1.0): `LIFCell`, `LIFBoxCell`, `IAFCell`, `LICell` and their like.
 
+`LIFRecurrentCell` adds spikes of its own of the step before, through weights, to its current.
+
 Norse takes forward Euler steps of its ``dt``, compares with ``>``, and starts a membrane at
 ``v_leak``. In a step, an input is added to the current, the membrane takes the current, and only
 then the current decays::
@@ -11,6 +13,7 @@ so j is a leaky state that decays before an input is added to it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,14 +32,26 @@ ACTIVATIONS = {
     "LICell": ("li_feed_forward_step",),
     "LI": ("li_feed_forward_step",),
     "LIBoxCell": ("li_box_feed_forward_step",),
+    "LIFRecurrentCell": ("lif_step", "lif_adjoint_step"),
+    "LIFRecurrent": ("lif_step", "lif_adjoint_step"),
 }
 RESET_METHODS = {"reset_value": "hard", "reset_subtract": "soft"}
-RECURRENT = "train without recurrent spikes ({}): graphs have no cycles"
 
 
 def lif(builder: Builder, path: str, module: torch.nn.Module, source: str) -> str:
     """Add `LIFCell` or `LIF`: a current and a membrane with a hard reset."""
+    return _lif(_place(builder, path, module, source))
+
+
+def recurrent_lif(builder: Builder, path: str, module: torch.nn.Module, source: str) -> str:
+    """Add `LIFRecurrentCell` or `LIFRecurrent`: weights, and those of its own spikes."""
     at = _place(builder, path, module, source)
+    into, back = array(at.module.input_weights), array(at.module.recurrent_weights)
+    inner = replace(at, source=at.synapses(into, "synapses"))
+    return inner.fed_back(len(back), lambda s: at.synapses(back, "feedback", s), _lif)
+
+
+def _lif(at: Place) -> str:
     bound = _bound(at, "v_leak")
     keep, share = _rates(at, at.module.p.tau_mem_inv, "tau_mem_inv")
     current = _current(at)
@@ -91,6 +106,23 @@ def li_linear(builder: Builder, path: str, module: torch.nn.Module, source: str)
     return _integrator(at, _current(at))
 
 
+def recurrent_sequential(builder: Builder, path: str, module: Any, source: str) -> str:
+    """Add a `RecurrentSequential`: what its last module sent at the step before, and its input."""
+    at = Place(builder, path, module, source, "Norse")
+    children = list(module.module.children())
+    if module.output_modules not in (-1, len(children) - 1):
+        at.refuse("output_modules", "-1, the last module", module.output_modules,
+                  "feed back the output of the last module")  # fmt: skip
+
+    def within(inner: Place) -> str:
+        source = inner.source
+        for name, child in module.module.named_children():
+            source = builder.convert(f"{path}.module.{name}" if path else name, child, source)
+        return source
+
+    return at.fed_back(at.channels, lambda spikes: spikes, within)
+
+
 def sequential(builder: Builder, path: str, module: torch.nn.Module, source: str) -> str:
     """Add the modules of a `SequentialState`, one behind the other."""
     at = Place(builder, path, module, source, "Norse")
@@ -116,16 +148,18 @@ CONVERTERS: dict[str, Converter] = {
     "LI": li,
     "LIBoxCell": li_box,
     "LILinearCell": li_linear,
+    "LIFRecurrentCell": recurrent_lif,
+    "LIFRecurrent": recurrent_lif,
+    "RecurrentSequential": recurrent_sequential,
 }
 CONTAINERS: dict[str, Converter] = {"SequentialState": sequential, "Lift": lift}
 
 REMEDIES = {
     **{
-        f"{kind}Recurrent{cell}": RECURRENT.format(f"{kind}Cell")
-        for kind in ("LIF", "LIFEx", "LIFAdEx", "LIFRefrac", "LSNN", "Izhikevich")
+        f"{kind}Recurrent{cell}": "train with LIFRecurrentCell"
+        for kind in ("LIFEx", "LIFAdEx", "LIFRefrac", "LSNN", "Izhikevich")
         for cell in ("", "Cell")
     },
-    "RecurrentSequential": RECURRENT.format("SequentialState"),
     **{
         f"{kind}{cell}": "train with LIFCell or LIFBoxCell"
         for kind in ("LIFEx", "LIFAdEx", "LIFAdExRefrac", "LIFRefrac", "LSNN", "Izhikevich",

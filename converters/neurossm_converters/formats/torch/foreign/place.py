@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from neurossm.errors import GraphError
-from neurossm.nodes import Node
+from neurossm.nodes import Affine, Delay, Node, Sum
 from neurossm_converters.formats.nir.leaky import diagonal
 from neurossm_converters.formats.nir.neurons import membrane, real_pole
 from neurossm_converters.formats.torch.builder import Builder, array
@@ -121,6 +121,40 @@ class Place:
             single=single and reset != "soft",
         )  # fmt: skip
         return self.add(node, suffix, source)
+
+    def fed_back(
+        self, channels: int, back: Callable[[str], str], fire: Callable[[Place], str],
+        late: bool = False,
+    ) -> str:  # fmt: skip
+        """Add neurons that are also driven by what they sent at the step before.
+
+        Parameters
+        ----------
+        channels
+            How many neurons there are.
+        back
+            Adds what their spikes go through on their way back, behind the given node.
+        fire
+            Adds the neurons where the sum of all that drives them arrives; returns their name.
+        late
+            True where what comes back is nothing at the first step, whatever `back` adds: a bias.
+        """
+        width = self.channels if late else channels
+        delay = Delay(channels=width, steps=np.ones(1, np.int64))
+        before = self.builder.add(f"{self.path}.before", delay)
+        arriving = before if late else back(before)
+        if (got := self.builder.nodes[arriving].out_channels) != self.channels:
+            self.refuse("recurrent weights", f"{self.channels} channels, as arrive", got,
+                        "make both widths the same")  # fmt: skip
+        total = self.builder.add(f"{self.path}.drive", Sum(channels=self.channels), self.source,
+                                 arriving)  # fmt: skip
+        spikes = fire(replace(self, source=total))
+        self.builder.connect(back(spikes) if late else spikes, before)
+        return spikes
+
+    def synapses(self, weight: Real, suffix: str, source: str = "") -> str:
+        """Add weights ``(out, in)`` without a bias."""
+        return self.add(Affine(weight=weight, bias=np.zeros(len(weight))), suffix, source)
 
     def check_keep(self, keep: Real, name: str) -> None:
         """Refuse states that grow, or alternate in sign."""

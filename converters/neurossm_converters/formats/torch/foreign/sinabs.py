@@ -1,4 +1,5 @@
-"""Neurons of sinabs (3.1.3): `LIF`, `IAF`, `ALIF`, `ExpLeak`, and their forms that squeeze.
+"""Neurons of sinabs (3.1.3): `LIF`, `IAF`, `ALIF`, `ExpLeak`, their forms that squeeze, and
+`LIFRecurrent`, `IAFRecurrent`, which add what ``rec_connect`` makes of the spikes of the step before.
 
 sinabs compares with ``>=`` and resets at once. Its default, ``spike_fn=MultiSpike``, sends several
 spikes in a step, which no node does::
@@ -14,18 +15,40 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from neurossm.nodes import LIF
 from neurossm_converters.formats.nir.rates import least
 from neurossm_converters.formats.torch.builder import Builder, Converter
 from neurossm_converters.formats.torch.foreign.place import Place, Real, is_single
 
-RECURRENT = "train without recurrent spikes: graphs have no cycles"
-
 
 def lif(builder: Builder, path: str, module: torch.nn.Module, source: str) -> str:
     """Add `LIF` or `IAF`, with or without a synaptic current."""
+    return _lif(_place(builder, path, module, source))
+
+
+def recurrent_lif(builder: Builder, path: str, module: torch.nn.Module, source: str) -> str:
+    """Add `LIFRecurrent` or `IAFRecurrent`; at its first step nothing comes back, nor a bias."""
     at = _place(builder, path, module, source)
+    inner = at.module.rec_connect
+    with torch.no_grad():
+        first = next((p for p in inner.parameters()), torch.zeros(1))
+        silent = inner(torch.zeros(1, at.channels, dtype=first.dtype, device=first.device))
+
+    def back(spikes: str) -> str:
+        if type(inner) is not nn.Sequential:
+            return builder.convert(f"{path}.rec_connect", inner, spikes)
+        for name, child in inner.named_children():
+            if type(child) not in (nn.Flatten, nn.Unflatten):  # channels are in one row here
+                spikes = builder.convert(f"{path}.rec_connect.{name}", child, spikes)
+        return spikes
+
+    return at.fed_back(at.channels, back, _lif, late=bool(silent.any()))
+
+
+def _lif(at: Place) -> str:
+    source = at.source
     keep, gain = _membrane(at)
     threshold = at.module.spike_threshold
     bound = at.each(threshold, "spike_threshold")
@@ -87,14 +110,14 @@ LAYERS: dict[str, Converter] = {
     "ALIFSqueeze": adaptive,
     "ExpLeak": leaky,
     "ExpLeakSqueeze": leaky,
+    "LIFRecurrent": recurrent_lif,
+    "IAFRecurrent": recurrent_lif,
 }
 CONTAINERS: dict[str, Converter] = {"Repeat": inner("module")}
 NETWORKS: dict[str, Converter] = {"Network": inner("spiking_model")}
 
 REMEDIES = {
-    "LIFRecurrent": RECURRENT,
-    "IAFRecurrent": RECURRENT,
-    "ALIFRecurrent": RECURRENT,
+    "ALIFRecurrent": "train with LIFRecurrent",
     "NeuromorphicReLU": "train the spiking network",
     "QuantizeLayer": "export the network without it; 'neurossm quantize' makes the integers",
 }

@@ -1,4 +1,4 @@
-"""CUBA blocks of lava-dl SLAYER (0.6.0) in a graph of real numbers: `Dense` and `Affine`.
+"""CUBA blocks of lava-dl SLAYER (0.6.0) in a graph of real numbers: `Dense`, `Affine`, `Recurrent`.
 
 A block computes with weights of 8 bits and decays of 12 bits::
 
@@ -12,12 +12,12 @@ decay of 0 or 4096. The integers of any network of such blocks are those of
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from neurossm.nodes import Affine
 from neurossm_converters.formats.torch.builder import Builder, Converter, array
 from neurossm_converters.formats.torch.foreign.place import Place, Real
 from neurossm_converters.formats.torch.modules import compute_parameters
@@ -29,30 +29,32 @@ def dense(builder: Builder, path: str, module: torch.nn.Module, source: str) -> 
     """Add `slayer.block.cuba.Dense`: synapses, a current, and a membrane with a hard reset."""
     at = checked(builder, path, module, source)
     _check_rounding(at)
-    inner = Place(builder, path, module, _synapses(at), at.library)
-    neuron = at.module.neuron
-    keep = 1 - inner.each(neuron.cx_voltage_decay, "voltage_decay") / PART
-    bound = inner.each(float(neuron.threshold), "threshold")
-    if not np.all(bound > 0):
-        at.refuse("threshold", "above 0", f"{bound[0]:g}", "train with a threshold above 0")
-    return inner.neuron(
-        keep, np.ones(inner.channels), bound, reset="hard", compare="gt", single=True,
-        source=_current(inner),
-    )  # fmt: skip
+    return _fire(replace(at, source=at.synapses(array(weights(at)), "synapses")))
+
+
+def recurrent(builder: Builder, path: str, module: torch.nn.Module, source: str) -> str:
+    """Add `slayer.block.cuba.Recurrent`: as `Dense`, driven by its spikes of the step before too."""
+    at = checked(builder, path, module, source)
+    _check_rounding(at)
+    back = array(weights(at, "recurrent_synapse"))
+    inner = replace(at, source=at.synapses(array(weights(at, "input_synapse")), "synapses"))
+    return inner.fed_back(len(back), lambda s: at.synapses(back, "feedback", s), _fire)
 
 
 def affine(builder: Builder, path: str, module: torch.nn.Module, source: str) -> str:
     """Add `slayer.block.cuba.Affine`: synapses, and with ``dynamics`` a current and a membrane."""
     at = checked(builder, path, module, source)
+    weight = array(weights(at))
     if not at.module.dynamics:
-        return _synapses(at, "")
+        return at.synapses(weight, "")
     _check_rounding(at)
-    inner = Place(builder, path, module, _synapses(at), at.library)
+    inner = replace(at, source=at.synapses(weight, "synapses"))
     keep = 1 - inner.each(at.module.neuron.cx_voltage_decay, "voltage_decay") / PART
     return inner.pole(keep, np.ones(inner.channels), source=_current(inner))
 
 
-CONVERTERS: dict[str, Converter] = {"Dense": dense, "Affine": affine}
+CONVERTERS: dict[str, Converter] = {"Dense": dense, "Affine": affine, "Recurrent": recurrent}
+SYNAPSES = {"Recurrent": ("input_synapse", "recurrent_synapse")}
 
 REMEDIES = {
     "Input": "feed the network the spikes that it makes",
@@ -61,8 +63,7 @@ REMEDIES = {
     "Pool": "train without pooling",
     "Unpool": "train without pooling",
     "Average": "take the mean behind the network",
-    "Recurrent": "train with Dense: graphs have no cycles",
-    "KWTA": "train with Dense: graphs have no cycles",
+    "KWTA": "train with Recurrent, whose weights it may have",
     "TimeDecimation": "train without it",
 }
 OTHER_BLOCKS = "train with the blocks of slayer.block.cuba"
@@ -84,7 +85,9 @@ def checked(builder: Builder, path: str, module: Any, source: str, shifts: bool 
     if getattr(module, "delay_shift", False) and not shifts:
         at.refuse("delay_shift", "False", "True, which delays its spikes by a step",
                   "set block.delay_shift = False: the same spikes, a step earlier")  # fmt: skip
-    at.require("delay", None, "train without delays: no node has any")
+    at.require(
+        "delay", None, "train with delay=False: a delay of no step is among those that it learns"
+    )
     for name, remedy in (
         ("norm", "train without norm"),
         ("graded_spike", "train with graded_spike=False"),
@@ -95,17 +98,18 @@ def checked(builder: Builder, path: str, module: Any, source: str, shifts: bool 
     if hasattr(neuron, "current_decay_min"):
         at.refuse("neuron decays", "numbers", "none yet, as they are drawn in the first call",
                   "call the block once, or load its weights")  # fmt: skip
-    if module.synapse.complex:
-        at.refuse("synapse", "real weights", "complex ones", "train with real weights")
+    for name in SYNAPSES.get(type(module).__name__, ("synapse",)):
+        if getattr(module, name).complex:
+            at.refuse(name, "real weights", "complex ones", "train with real weights")
     return at
 
 
-def weights(at: Place) -> torch.Tensor:
+def weights(at: Place, name: str = "synapse") -> torch.Tensor:
     """Return the weights as the block multiplies with them, ``(out, in)``."""
-    synapse = at.module.synapse
+    synapse = getattr(at.module, name)
     compute_parameters(synapse)  # by weight_norm: after loading, what is there is of before
     weight: torch.Tensor = synapse.weight
-    if at.module.mask is not None:
+    if getattr(at.module, "mask", None) is not None:
         weight = weight * at.module.mask
     if synapse.pre_hook_fx is not None:
         weight = synapse.pre_hook_fx(weight)
@@ -123,9 +127,16 @@ def _check_rounding(at: Place) -> None:
             )  # fmt: skip
 
 
-def _synapses(at: Place, suffix: str = "synapses") -> str:
-    weight = array(weights(at))
-    return at.add(Affine(weight=weight, bias=np.zeros(len(weight))), suffix)
+def _fire(at: Place) -> str:
+    neuron = at.module.neuron
+    keep = 1 - at.each(neuron.cx_voltage_decay, "voltage_decay") / PART
+    bound = at.each(float(neuron.threshold), "threshold")
+    if not np.all(bound > 0):
+        at.refuse("threshold", "above 0", f"{bound[0]:g}", "train with a threshold above 0")
+    return at.neuron(
+        keep, np.ones(at.channels), bound, reset="hard", compare="gt", single=True,
+        source=_current(at),
+    )  # fmt: skip
 
 
 def _current(at: Place) -> str:

@@ -1,5 +1,7 @@
 """Neurons of snnTorch (1.0.0): `Leaky`, `Lapicque`, `Synaptic`, `Alpha`, `StateLeaky`.
 
+`RLeaky` and `RSynaptic` are driven by their own spikes of the step before too.
+
 snnTorch compares with ``>``. With its default, ``reset_mechanism="subtract"`` and
 ``reset_delay=True``, the threshold is subtracted in the step after the spike from a membrane that
 has decayed already::
@@ -14,12 +16,15 @@ States start at zero, as after ``snntorch.utils.reset(model)``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
-from neurossm.nodes import DiagonalSSM, Threshold
+from neurossm.nodes import Affine, DiagonalSSM, Threshold
+from neurossm_converters.formats.nir.leaky import diagonal
 from neurossm_converters.formats.nir.rates import least
-from neurossm_converters.formats.torch.builder import Builder
+from neurossm_converters.formats.torch.builder import Builder, array, bias_of
 from neurossm_converters.formats.torch.foreign.place import STEP, Place, Real, is_single
 
 RESETS = {"_base_sub": "subtract", "_base_zero": "zero", "_base_int": "none"}
@@ -48,12 +53,36 @@ def synaptic(builder: Builder, path: str, module: torch.nn.Module, source: str) 
     """Add `snntorch.Synaptic`: the current moves first, the membrane takes what it became."""
     at = _place(builder, path, module, source)
     beta = at.each(at.module.beta.clamp(0, 1), "beta")
-    if _mechanism(at) == "zero" and getattr(at.module, "reset_delay", True):
-        at.refuse("reset_mechanism", '"subtract" or "none"', '"zero", which loses an input too',
-                  'use reset_delay=False with it, or reset_mechanism="subtract"')  # fmt: skip
+    _check_zero(at)
     how, taken = _reset(at)
     ones = np.ones(at.channels)
     return _fire(at, beta, ones, how, taken, _current(at))
+
+
+def recurrent_leaky(builder: Builder, path: str, module: torch.nn.Module, source: str) -> str:
+    """Add `snntorch.RLeaky`."""
+    at = _place(builder, path, module, source)
+    _check_zero(at)
+
+    def fire(inner: Place) -> str:
+        beta = inner.each(at.module.beta.clamp(0, 1), "beta")
+        return _spikes(inner, beta, np.ones(at.channels), *_reset(at))
+
+    return _graded(at, at.fed_back(at.channels, _back(at), fire))
+
+
+def recurrent_synaptic(builder: Builder, path: str, module: torch.nn.Module, source: str) -> str:
+    """Add `snntorch.RSynaptic`; its ``reset_delay=False`` changes nothing in its own forward."""
+    at = _place(builder, path, module, source)
+    if _mechanism(at) == "zero":
+        at.refuse("reset_mechanism", '"subtract" or "none"', '"zero", which loses an input too',
+                  'use reset_mechanism="subtract", or RLeaky with reset_delay=False')  # fmt: skip
+
+    def fire(inner: Place) -> str:
+        beta = inner.each(at.module.beta.clamp(0, 1), "beta")
+        return _spikes(inner, beta, np.ones(at.channels), *_reset(at), _current(inner))
+
+    return _graded(at, at.fed_back(at.channels, _back(at), fire))
 
 
 def alpha(builder: Builder, path: str, module: torch.nn.Module, source: str) -> str:
@@ -109,14 +138,14 @@ CONVERTERS = {
     "Synaptic": synaptic,
     "Alpha": alpha,
     "StateLeaky": state_leaky,
+    "RLeaky": recurrent_leaky,
+    "RSynaptic": recurrent_synaptic,
 }
 
-# the second output, (spikes, membrane)
-MEMBRANES = dict.fromkeys(CONVERTERS, membrane)
+# the last output, (spikes, membrane)
+MEMBRANES = dict.fromkeys(("Leaky", "Lapicque", "Synaptic", "Alpha", "StateLeaky"), membrane)
 
 REMEDIES = {
-    "RLeaky": "train without recurrent spikes (Leaky): graphs have no cycles",
-    "RSynaptic": "train without recurrent spikes (Synaptic): graphs have no cycles",
     "LeakyParallel": "train with Leaky: its ReLU cuts negative membranes",
     "LinearLeaky": "use a Linear and a StateLeaky",
     "SLSTM": "train with Leaky or Synaptic",
@@ -161,13 +190,41 @@ def _reset(at: Place) -> tuple[str, Real | None]:
     return "trace", at.each(at.module.threshold, "threshold")
 
 
+def _check_zero(at: Place) -> None:
+    """Refuse a membrane that is zero for the whole step behind a spike, whatever arrives."""
+    if _mechanism(at) == "zero" and getattr(at.module, "reset_delay", True):
+        at.refuse("reset_mechanism", '"subtract" or "none"', '"zero", which loses an input too',
+                  'use reset_delay=False with it, or reset_mechanism="subtract"')  # fmt: skip
+
+
 def _fire(at: Place, keep: Real, gain: Real, how: str, taken: Real | None, source: str = "") -> str:
+    return _graded(at, _spikes(at, keep, gain, how, taken, source))
+
+
+def _spikes(
+    at: Place, keep: Real, gain: Real, how: str, taken: Real | None, source: str = ""
+) -> str:
     threshold = at.module.threshold
-    spikes = at.neuron(
+    return at.neuron(
         keep, gain, at.each(threshold, "threshold"), reset=how, compare="gt",
         single=is_single(threshold), taken=taken, source=source,
     )  # fmt: skip
-    return _graded(at, spikes)
+
+
+def _back(at: Place) -> Callable[[str], str]:
+    """Return what adds the weights behind the spikes of the step before, graded as they are."""
+    inner, factor = at.module.recurrent, _factor(at)
+
+    def add(before: str) -> str:
+        if type(inner).__name__ == "RecurrentOneToOne":
+            return at.add(diagonal(at.each(inner.V, "V") * factor, at.where), "feedback", before)
+        if type(inner) is not torch.nn.Linear:
+            at.refuse("recurrent", "a Linear, or all_to_all=False", type(inner).__name__,
+                      "train with linear_features, or all_to_all=False")  # fmt: skip
+        node = Affine(weight=array(inner.weight) * factor, bias=bias_of(inner))
+        return at.add(node, "feedback", before)
+
+    return add
 
 
 def _factor(at: Place) -> Real:

@@ -6,21 +6,25 @@ once, and starts at ``v_reset``::
     v = v + (x - (v - v_reset)) / tau      (decay_input)
     v = v - (v - v_reset) / tau + x        (else)
 
-States start so as after ``functional.reset_net(model)``.
+A recurrent container gives its module what that sent at the step before too. States start so as
+after ``functional.reset_net(model)``.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
-from neurossm.nodes import Affine
-from neurossm_converters.formats.torch.builder import Builder, Converter
+from neurossm.nodes import Affine, Delay
+from neurossm_converters.formats.torch.builder import Builder, Converter, array, bias_of
 from neurossm_converters.formats.torch.foreign.place import Place, Real
 from neurossm_converters.formats.torch.layers import LAYERS
 
+PROBES = 40  # pairs on which a function of two tensors shows that it adds them
 SIMPLER = "train with LIFNode, IFNode or ParametricLIFNode"
 
 
@@ -91,6 +95,66 @@ def voting(builder: Builder, path: str, module: nn.Module, source: str) -> str:
     return at.add(Affine(weight=weight, bias=np.zeros(len(weight))))
 
 
+def delayed(builder: Builder, path: str, module: nn.Module, source: str) -> str:
+    """Add `layer.Delay`; nothing for one of no step."""
+    at = Place(builder, path, module, source, "SpikingJelly")
+    steps = int(at.module.delay_steps)
+    if not 0 <= steps <= Delay.longest:
+        at.refuse("delay_steps", f"at most {Delay.longest}", steps,
+                  "put several Delay behind each other")  # fmt: skip
+    return at.add(Delay(channels=at.channels, steps=np.array([steps]))) if steps else source
+
+
+def linear_recurrent(builder: Builder, path: str, module: nn.Module, source: str) -> str:
+    """Add `LinearRecurrentContainer`: weights for what arrives and for what was sent before."""
+    at = Place(builder, path, module, source, "SpikingJelly")
+    weight, outs = array(at.module.rc.weight), int(at.module.sub_module_out_features)
+    into, back = weight[:, : at.channels], weight[:, at.channels :]
+    if back.shape[1] != outs:
+        at.refuse("in_features", f"{at.channels}, as arrive", at.module.rc.in_features - outs,
+                  "make both widths the same")  # fmt: skip
+    node = Affine(weight=into, bias=bias_of(at.module.rc))
+    inner = replace(at, source=at.add(node, "rc"))
+    return inner.fed_back(outs, lambda y: at.synapses(back, "feedback", y), _within)
+
+
+def element_wise_recurrent(builder: Builder, path: str, module: nn.Module, source: str) -> str:
+    """Add `ElementWiseRecurrentContainer`, where its function adds the two with factors."""
+    at = Place(builder, path, module, source, "SpikingJelly")
+    from_own, from_input = _factors(at)
+    inner = replace(at, source=at.scaled(from_input, "input", source))
+    return inner.fed_back(
+        at.channels, lambda y: at.scaled(from_own, "feedback", y), _within
+    )  # fmt: skip
+
+
+def _within(at: Place) -> str:
+    return at.builder.convert(f"{at.path}.sub_module", at.module.sub_module, at.source)
+
+
+def _factors(at: Place) -> tuple[Real, Real]:
+    """Return the factors a and b of a function ``a y + b x`` of each channel."""
+    own, arriving = torch.randn(
+        2, PROBES, at.channels, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
+    )
+    own[0], own[1], arriving[0], arriving[1] = 1, 0, 0, 1
+    function = at.module.element_wise_function
+    try:
+        found = array(function(own, arriving))
+        a, b = np.broadcast_to(found, (PROBES, at.channels))[:2]
+        fits = np.allclose(found, a * own.numpy() + b * arriving.numpy(), rtol=1e-6, atol=1e-9)
+    except Exception:  # whatever a function of the user may raise on these
+        fits = False
+    if not fits:
+        at.refuse(
+            "element_wise_function",
+            "a sum of both, with factors: lambda y, x: y + x",
+            "another function",
+            "train with a sum, or with LinearRecurrentContainer",
+        )
+    return np.array(a), np.array(b)
+
+
 def container(builder: Builder, path: str, module: nn.Module, source: str) -> str:
     """Add the modules of a container, one behind the other."""
     for name, child in module.named_children():
@@ -113,6 +177,9 @@ PARTS: dict[str, Converter] = {
     "BatchNorm1d": batch_norm,
     "Dropout": dropout,
     "VotingLayer": voting,
+    "Delay": delayed,
+    "LinearRecurrentContainer": linear_recurrent,
+    "ElementWiseRecurrentContainer": element_wise_recurrent,
 }
 
 CONTAINERS: dict[str, Converter] = {
@@ -134,10 +201,7 @@ NEURON_REMEDIES = {
 }  # fmt: skip
 
 PART_REMEDIES = {
-    "LinearRecurrentContainer": "train without recurrent spikes: graphs have no cycles",
-    "ElementWiseRecurrentContainer": "train without recurrent spikes: graphs have no cycles",
     "SynapseFilter": "train with CUBALIFNode, whose current decays",
-    "Delay": "train without delays: no node has any",
 }
 
 

@@ -1,5 +1,7 @@
 """The states that modules of other libraries keep between calls, put back to where they begin.
 
+And copies of modules whose own ``__deepcopy__`` does not work.
+
 What a node computes begins at rest. A module that was called before goes on from where it was, so
 whoever compares the two calls this first.
 """
@@ -7,6 +9,8 @@ whoever compares the two calls this first.
 from __future__ import annotations
 
 import sys
+from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import nn
@@ -34,6 +38,23 @@ def reset_states(model: nn.Module) -> None:
             _clear(module, "current_state", "voltage_state", size=1)
         if getattr(module, "delay_buffer", None) is not None and slayer is not None:
             setattr(module, "delay_buffer", None)  # noqa: B010
+
+
+def copy_recurrent_layers(model: nn.Module, memo: dict[int, Any]) -> None:
+    """Copy the recurrent layers of sinabs in a model into the memo of a `copy.deepcopy` to come.
+
+    Their own ``__deepcopy__`` (3.1.3) looks for the parameters of ``rec_connect`` in the layer
+    itself, and fails.
+    """
+    layer = getattr(sys.modules.get("sinabs.layers"), "StatefulLayer", None)
+    found = [
+        module for module in model.modules()
+        if layer is not None and isinstance(module, layer) and any(module.children())
+    ]  # fmt: skip
+    for module in found:
+        memo[id(module)] = type(module).__new__(type(module))
+    for module in found:
+        memo[id(module)].__dict__.update(deepcopy(vars(module), memo))
 
 
 def _clear(module: nn.Module, *names: str, size: int = 0) -> None:

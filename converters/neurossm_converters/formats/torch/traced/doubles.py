@@ -15,7 +15,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from neurossm.errors import GraphError
-from neurossm_converters.formats.torch.foreign import reset_states
+from neurossm_converters.formats.torch.foreign.states import copy_recurrent_layers, reset_states
 
 WIDE = {
     torch.float16: torch.float64, torch.bfloat16: torch.float64, torch.float32: torch.float64,
@@ -76,6 +76,7 @@ def fresh(model: nn.Module) -> nn.Module:
         if value.grad_fn is not None
     }  # results of a run that modules keep have a history, which has no copy
     try:
+        copy_recurrent_layers(model, memo)
         copy = deepcopy(model, memo)
     except Exception as error:
         raise GraphError("model", expected="a module that copy.deepcopy can copy",

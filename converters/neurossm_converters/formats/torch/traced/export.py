@@ -20,6 +20,7 @@ from neurossm.passes import fold_batch_norm
 from neurossm_converters.formats.torch.builder import Builder, Converter
 from neurossm_converters.formats.torch.families import BLOCKS
 from neurossm_converters.formats.torch.foreign import (
+    foreign_containers,
     foreign_converters,
     foreign_membranes,
     foreign_remedies,
@@ -191,7 +192,8 @@ class Export:
     def _walk(
         self, recorder: Recorder, found: list[Given], steps: int, reserved: list[str]
     ) -> Walk:
-        builder = Builder(self.converters, {**REMEDIES, **foreign_remedies()})
+        converters = {**foreign_containers(), **self.converters}  # for modules within others
+        builder = Builder(converters, {**REMEDIES, **foreign_remedies()})
         samples, length = found[0].integers.shape[:2]
         extent = {"b": samples, "t": length}
         return Walk(builder, Wiring(builder, steps, reserved), recorder.modules, recorder.constants,

@@ -81,10 +81,22 @@ def call(node: fx.Node, known: Mapping[fx.Node, Any], modules: Mapping[str, nn.M
         )
 
     args, kwargs = fx.node.map_arg(node.args, value), fx.node.map_arg(node.kwargs, value)
+    args, kwargs = _writable(args), _writable(kwargs)
     with in_double():
         if node.op == "call_module":
             return modules[str(node.target)](*args, **kwargs)
         return node.target(*args, **kwargs)  # type: ignore[operator]
+
+
+def _writable(item: Any) -> Any:
+    """Return arguments whose lists may be written into, as those of a recorded call may not."""
+    if isinstance(item, tuple):
+        parts = [_writable(part) for part in item]
+        kind: Any = type(item)
+        return kind(*parts) if hasattr(item, "_fields") else tuple(parts)
+    if isinstance(item, list):
+        return [_writable(part) for part in item]
+    return {k: _writable(v) for k, v in item.items()} if isinstance(item, dict) else item
 
 
 def replayed(

@@ -250,7 +250,8 @@ class Walk:
         args: Any, kwargs: Any,
     ) -> Any:  # fmt: skip
         signal = self.forced(node, args[0])
-        self._check_states(path, signal, pytree.tree_leaves((args[1:], kwargs)))
+        key = ("module", path, signal.rows.key)
+        self._check_states(path, signal, pytree.tree_leaves((args[1:], kwargs)), key)
 
         def make() -> Any:
             source = self.wiring.node(signal.rows, f"{self.hint(node)}.in")
@@ -259,7 +260,7 @@ class Walk:
             self.wiring.space(first)
             return found if isinstance(found, tuple) else (found,)
 
-        names = self.wiring.once(("module", path, signal.rows.key), make)
+        names = self.wiring.once(key, make)
         for name in names:
             if name is not None and name not in self.builder.nodes:
                 raise Unfollowed("the name of a node from its converter", repr(name),
@@ -315,14 +316,22 @@ class Walk:
         found = self._sent(signal, name, item.shape)
         return found if signal.at is not None else replace(found, at=None)
 
-    def _check_states(self, path: str, signal: Signal, states: list[Any]) -> None:
-        """Check that a cell is given its own state of the step before, or at first none of ours."""
+    def _check_states(self, path: str, signal: Signal, states: list[Any], key: Any) -> None:
+        """Check that a cell is given its own state of the step before, or at first none of ours.
+
+        What it sent at the step before is a state too, where it is driven by its own spikes.
+        """
+        at = 0 if signal.at is None else signal.at
         found = [state for state in states if isinstance(state, Signal | State)]
+        made = self.wiring.known(key)
+        if made is not None and isinstance(made[0], str):
+            own = self.wiring.rows_of(made[0]).key
+            found = [s for s in found if not (isinstance(s, Signal) and not s.reduce
+                                              and (s.at, s.rows.key) == (at - 1, own))]  # fmt: skip
         if any(isinstance(state, Signal) for state in found):
             raise Unfollowed("one input, and states", "two inputs that depend on the data",
                              "concatenate them, or write the module without a converter"
                              )  # fmt: skip
-        at = 0 if signal.at is None else signal.at
         expected = State(path, signal.rows.key, at - 1)
         if any(state != expected for state in found) or (found and at == 0):
             raise Unfollowed("its own state of the step before", "another",

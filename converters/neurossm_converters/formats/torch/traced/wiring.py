@@ -59,6 +59,10 @@ class Wiring:
         made: T = self._made[key]
         return made
 
+    def known(self, key: Any) -> Any:
+        """Return what was made for a key, or None."""
+        return self._made.get(key)
+
     def rows_of(self, name: str) -> Rows:
         """Return the channels of a node as rows; those of a `BatchNorm` as scaled ones."""
         node = self.builder.nodes[name]
