@@ -1,5 +1,6 @@
-"""Neurons of sinabs (3.1.3): `LIF`, `IAF`, `ALIF`, `ExpLeak`, their forms that squeeze, and
-`LIFRecurrent`, `IAFRecurrent`, which add what ``rec_connect`` makes of the spikes of the step before.
+"""Neurons of sinabs (3.1.3): `LIF`, `IAF`, `ALIF`, `ExpLeak`, and their forms that squeeze.
+
+`LIFRecurrent` and `IAFRecurrent` add what ``rec_connect`` makes of the spikes of the step before.
 
 sinabs compares with ``>=`` and resets at once. Its default, ``spike_fn=MultiSpike``, sends several
 spikes in a step, which no node does::

@@ -1,4 +1,6 @@
-"""CUBA blocks of lava-dl SLAYER (0.6.0) in a graph of real numbers: `Dense`, `Affine`, `Recurrent`.
+"""CUBA blocks of lava-dl SLAYER (0.6.0) in a graph of real numbers.
+
+They are `Dense`, `Affine` and `Recurrent`.
 
 A block computes with weights of 8 bits and decays of 12 bits::
 
@@ -33,7 +35,7 @@ def dense(builder: Builder, path: str, module: torch.nn.Module, source: str) -> 
 
 
 def recurrent(builder: Builder, path: str, module: torch.nn.Module, source: str) -> str:
-    """Add `slayer.block.cuba.Recurrent`: as `Dense`, driven by its spikes of the step before too."""
+    """Add `slayer.block.cuba.Recurrent`: a `Dense` that its own spikes of before drive too."""
     at = checked(builder, path, module, source)
     _check_rounding(at)
     back = array(weights(at, "recurrent_synapse"))

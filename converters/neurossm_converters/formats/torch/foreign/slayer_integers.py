@@ -41,7 +41,8 @@ def from_slayer(blocks: Iterable[nn.Module], *, dt: float | None = None) -> Grap
     ----------
     blocks
         `slayer.block.cuba.Dense` and `Recurrent`, and at the end perhaps an `Affine` without
-        dynamics, whose sums are sent as they are. An ``nn.ModuleList`` or ``nn.Sequential`` of them, or a list.
+        dynamics, whose sums are sent as they are. An ``nn.ModuleList`` or ``nn.Sequential`` of
+        them, or a list.
     dt
         Duration of a step in seconds; information only.
 

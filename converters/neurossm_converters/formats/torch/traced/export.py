@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import fx, nn
+from torch.utils import _pytree as pytree
 
 from neurossm.engine import run
 from neurossm.errors import GraphError
@@ -36,6 +38,7 @@ from neurossm_converters.formats.torch.traced import (
 )
 from neurossm_converters.formats.torch.traced.doubles import changed_settings, fresh, in_double
 from neurossm_converters.formats.torch.traced.inputs import Given
+from neurossm_converters.formats.torch.traced.loops import FEWEST, Iterations, LoopWalk
 from neurossm_converters.formats.torch.traced.proof import TOLERANCE, prove, replayed
 from neurossm_converters.formats.torch.traced.recorder import Recorder
 from neurossm_converters.formats.torch.traced.results import (
@@ -45,7 +48,7 @@ from neurossm_converters.formats.torch.traced.results import (
     pruned,
     without_states,
 )
-from neurossm_converters.formats.torch.traced.signals import Signal
+from neurossm_converters.formats.torch.traced.signals import Signal, Unfollowed
 from neurossm_converters.formats.torch.traced.tables import MODULES
 from neurossm_converters.formats.torch.traced.walk import Walk
 from neurossm_converters.formats.torch.traced.wiring import Wiring
@@ -114,11 +117,7 @@ class Export:
         recorder = Recorder(self._copied(), self.is_leaf)
         tensors = {name: item.tensor(example[item.name]) for name, item in placed.items()}
         recorded = recorder.record(tensors, self._forward(recorder.model), by_name)
-        reserved = ["output", *(name for name, _ in named(_results(recorded)))]
-        walk = self._walk(recorder, found, steps, reserved)
-        inputs = {name: self._input(walk, item) for name, item in placed.items()}
-        results, self.left_out = without_states(walk.run(recorded, inputs))
-        reads = add_outputs(walk, results, readout)
+        walk, reads = self._followed(recorder, recorded, placed, steps, readout)
         _refuse_all(walk)
         self._fit_tokens(walk, found)
         whole = Graph(
@@ -131,6 +130,29 @@ class Export:
             prove(whole, walk, recorded, self._modules(), data, tensors)
             _check_folded(whole, folded, data)
         return folded
+
+    def _followed(
+        self, recorder: Recorder, recorded: fx.Graph, placed: dict[str, Given], steps: int,
+        readout: str,
+    ) -> tuple[Walk, dict[str, str]]:  # fmt: skip
+        """Return what every call holds, and how results are read."""
+        reserved = ["output", *(name for name, _ in named(_results(recorded)))]
+
+        def follow(walk: Walk) -> tuple[Walk, dict[str, str]]:
+            inputs = {name: self._input(walk, item) for name, item in placed.items()}
+            results, self.left_out = without_states(walk.run(recorded, inputs))
+            return walk, add_outputs(walk, results, readout)
+
+        walk, reads = follow(self._walk(recorder, steps, reserved))
+        length = self._given[0].integers.shape[1]
+        iterations = Iterations(recorded, length) if length >= FEWEST else None
+        if not walk.problems or iterations is None or not iterations.back():
+            return walk, reads
+        try:  # a step uses what the one before has computed
+            kind = partial(LoopWalk, iterations=iterations)
+            return follow(self._walk(recorder, steps, reserved, kind))
+        except Unfollowed:  # no loop of the same calls: refused as it was
+            return walk, reads
 
     def _check_given(self, found: list[Given], by_name: bool) -> None:
         """Refuse an example without something that forward cannot do without."""
@@ -176,7 +198,7 @@ class Export:
         takes = len(self.arguments()) > len(axes)
 
         def unrolled(*args: Any, **named: Any) -> Any:
-            states, answers = self.state, []
+            states, answers = pytree.tree_map(_wide, tuple(self.state)), []
             values = (*args, *named.values())
             for t in range(values[0].shape[axes[0]]):
                 now = [value.select(axis, t) for value, axis in zip(values, axes, strict=True)]
@@ -190,13 +212,13 @@ class Export:
         return unrolled
 
     def _walk(
-        self, recorder: Recorder, found: list[Given], steps: int, reserved: list[str]
+        self, recorder: Recorder, steps: int, reserved: list[str], kind: Callable[..., Walk] = Walk
     ) -> Walk:
         converters = {**foreign_containers(), **self.converters}  # for modules within others
         builder = Builder(converters, {**REMEDIES, **foreign_remedies()})
-        samples, length = found[0].integers.shape[:2]
+        samples, length = self._given[0].integers.shape[:2]
         extent = {"b": samples, "t": length}
-        return Walk(builder, Wiring(builder, steps, reserved), recorder.modules, recorder.constants,
+        return kind(builder, Wiring(builder, steps, reserved), recorder.modules, recorder.constants,
                     self.converters, foreign_membranes(), extent, self.own)  # fmt: skip
 
     def _input(self, walk: Walk, item: Given) -> Signal:
@@ -241,6 +263,12 @@ class Export:
                 got=text, remedy="look for random numbers, writing in place, and values that are"
                 " taken out of tensors",
             )  # fmt: skip
+
+
+def _wide(state: Any) -> Any:
+    """Return a state in float64, as all that it meets is."""
+    floating = isinstance(state, torch.Tensor) and state.is_floating_point()
+    return state.double() if floating else state
 
 
 def _results(recorded: fx.Graph) -> Any:

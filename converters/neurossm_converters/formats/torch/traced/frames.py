@@ -23,6 +23,15 @@ def user_frame() -> str:
     return "an unknown place"
 
 
+def call_site() -> int:
+    """Return a number for the place in the code, and in all that called it, of what happens now."""
+    found, frame = [], sys._getframe(1)
+    while frame is not None:
+        found.append((id(frame.f_code), frame.f_lasti))
+        frame = frame.f_back  # type: ignore[assignment]
+    return hash(tuple(found))
+
+
 def raised_at(error: BaseException) -> str:
     """Return file and line of the innermost frame of an error outside PyTorch and this package."""
     found, trace = UNKNOWN, error.__traceback__

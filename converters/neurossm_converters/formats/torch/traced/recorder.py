@@ -18,7 +18,7 @@ from torch import fx, nn
 
 from neurossm.errors import GraphError, NeurossmError
 from neurossm_converters.formats.torch.traced.doubles import in_double
-from neurossm_converters.formats.torch.traced.frames import raised_at, user_frame
+from neurossm_converters.formats.torch.traced.frames import call_site, raised_at, user_frame
 
 # what is asked of a tensor without asking for its values
 _FACTS = {
@@ -172,7 +172,9 @@ class Recorder:
             kind, target, tuple(self._argument(args)), dict(self._argument(kwargs)),
             None if kind == "call_module" else name_of(target).strip("_") or "call",
         )  # fmt: skip
-        node.meta.update(path=path or self._stack[-1], frame=user_frame(), shapes=None)
+        node.meta.update(
+            path=path or self._stack[-1], frame=user_frame(), site=call_site(), shapes=None
+        )
         return node
 
     def _argument(self, item: Any) -> Any:
@@ -219,7 +221,8 @@ class Recorder:
 
     def _part(self, node: fx.Node, key: Any) -> fx.Node:
         part = self.graph.call_function(operator.getitem, (node, key))
-        part.meta.update(path=node.meta["path"], frame=node.meta["frame"])
+        site = (node.meta["site"], key)
+        part.meta.update(path=node.meta["path"], frame=node.meta["frame"], site=site)
         return part
 
     @contextmanager
