@@ -7,7 +7,7 @@ from torch import nn
 from neurossm.engine import run
 from neurossm.errors import GraphError
 from neurossm.fixed import Fixed
-from neurossm.nodes import Affine, BatchNorm, Input, Output, Sum
+from neurossm.nodes import LIF, Affine, BatchNorm, Delay, Input, Output, Sum
 from neurossm.passes import fold_batch_norm
 from neurossm_converters.formats.torch import Builder
 
@@ -42,6 +42,43 @@ def test_names_are_free_and_sources_there():
     ):
         builder.add("y", affine(2, 2), "z")
     assert list(builder.nodes) == ["x"]
+
+
+def recurrent(connect: bool = True) -> Builder:
+    """A neuron without leak that adds 1, and half of its spike of the step before."""
+    builder, one, zero = Builder(), np.ones(1), np.zeros(1)
+    x = builder.add("x", Input(channels=1, out=Fixed(9, 4)))
+    before = builder.add("before", Delay(channels=1, steps=1))
+    back = builder.add("back", Affine(weight=0.5 * np.eye(1), bias=zero), before)
+    drive = builder.add("drive", Sum(channels=1), x, back)
+    lif = LIF(theta=2 * one, tau=one, rho=zero, kappa=zero, reset="soft")
+    spikes = builder.add("lif", lif, drive)
+    if connect:
+        assert builder.connect(spikes, before) == spikes
+    builder.add("y", Output(channels=1), spikes)
+    return builder
+
+
+def test_an_edge_that_leads_back_into_a_delay_closes_a_cycle():
+    graph = recurrent().graph(steps=6)
+    assert graph.loops == (("before", "back", "drive", "lif"),)
+    trace = run(graph, np.full((1, 6, 1), 16), "float", "all")
+    # 1, 2 (spike, 0 left), 1.5, 2.5 (spike, 0.5 left), 2 (spike, 0 left), 1.5
+    assert trace.values["y"].ravel().tolist() == [0, 1, 0, 1, 1, 0]
+    assert trace.values["drive"].ravel().tolist() == [1, 1, 1.5, 1, 1.5, 1.5]
+
+
+def test_edges_are_between_nodes_that_are_there_and_once():
+    with pytest.raises(GraphError, match=r"'lif', 'nobody'.*added before, got 'nobody'"):
+        recurrent().connect("lif", "nobody")
+    with pytest.raises(GraphError, match=r"'lif', 'before'.*each edge once"):
+        recurrent().connect("lif", "before")
+    with pytest.raises(GraphError, match=r"node 'before': expected one edge, got 0 edges"):
+        recurrent(connect=False).graph()
+    loop = recurrent()
+    loop.connect("lif", "drive")
+    with pytest.raises(GraphError, match=r"cycle .*put a Delay into the edge"):
+        loop.graph()
 
 
 def test_modules_are_converted_by_the_table():

@@ -171,10 +171,11 @@ def test_what_forward_sets_in_its_modules_holds_when_they_are_compared():
 @pytest.mark.parametrize(
     ("message", "forward"),
     [
-        (r"pad in model.*recurrences alone.*S4D",
+        (r"pad in model.*recurrences and shifts alone.*S4D",
          lambda m, x: m.c(nn.functional.pad(x.mT, (2, 0))).mT),
-        (r"module 'p' \(ConstantPad1d\).*recurrences alone", lambda m, x: m.c(m.p(x.mT)).mT),
-        (r"module 'c' \(Conv1d\).*size 3.*recurrences alone", lambda m, x: m.c(x.mT)),
+        (r"module 'p' \(ConstantPad1d\).*recurrences and shifts",
+         lambda m, x: m.c(m.p(x.mT)).mT),
+        (r"module 'c' \(Conv1d\).*size 3.*recurrences and shifts alone", lambda m, x: m.c(x.mT)),
         (r"module 'g' \(GRU\).*train with a recurrence", lambda m, x: m.g(x)[0]),
         (r"mul in model.*real numbers, got complex", lambda m, x: (x * torch.tensor(1j)).real),
     ],

@@ -90,8 +90,8 @@ class Builder:
         """
         for name in (source, target):
             if name not in self.nodes:
-                raise GraphError(f"edge {(source, target)}", expected="nodes that were added before",
-                                 got=repr(name))  # fmt: skip
+                where = f"edge {(source, target)}"
+                raise GraphError(where, expected="nodes that were added before", got=repr(name))
         if (source, target) in self.edges:
             raise GraphError(f"edge {(source, target)}", expected="each edge once", got="it twice",
                              remedy="put a Sum between them for the second")  # fmt: skip

@@ -145,7 +145,7 @@ class Export:
 
         walk, reads = follow(self._walk(recorder, steps, reserved))
         length = self._given[0].integers.shape[1]
-        iterations = Iterations(recorded, length) if length >= FEWEST else None
+        iterations = Iterations(recorded, recorder.turns, length) if length >= FEWEST else None
         if not walk.problems or iterations is None or not iterations.back():
             return walk, reads
         try:  # a step uses what the one before has computed

@@ -15,6 +15,7 @@ from neurossm_converters.formats.torch.traced.activations import LOGITS, NORM, p
 from neurossm_converters.formats.torch.traced.arithmetic import multiply
 from neurossm_converters.formats.torch.traced.linear import affine
 from neurossm_converters.formats.torch.traced.shaping import axis, narrow
+from neurossm_converters.formats.torch.traced.shifting import can_be_cut, padded
 from neurossm_converters.formats.torch.traced.signals import (
     Reals,
     Signal,
@@ -24,14 +25,16 @@ from neurossm_converters.formats.torch.traced.signals import (
     reshaped,
     shown,
 )
-from neurossm_converters.formats.torch.traced.tables import layer, operation, refusing
+from neurossm_converters.formats.torch.traced.tables import Window, layer, operation, refusing
 from neurossm_converters.formats.torch.traced.values import added, constant, forced, scaled
 from neurossm_converters.formats.torch.traced.walk import Walk
 
 PAST = (
-    "a graph sees past steps through recurrences alone: in place of padding and convolutions over"
-    " time train with a kernel of size 1 behind one, such as neurossm_models.s4d.S4D"
+    "a graph sees past steps through recurrences and shifts alone: in place of padding and"
+    " convolutions over time train with a kernel of size 1 behind a recurrence, such as"
+    " neurossm_models.s4d.S4D, or add linear layers of shifted steps"
 )
+AS_MANY = "as many steps and features as before"
 
 
 @layer(nn.Linear)
@@ -41,16 +44,40 @@ def _linear(walk: Walk, node: fx.Node, module: nn.Linear, signal: Any) -> Signal
 
 
 @refusing
-@layer(nn.ConstantPad1d, nn.ZeroPad1d, nn.ReplicationPad1d, nn.ReflectionPad1d, nn.CircularPad1d)
+@layer(nn.ReplicationPad1d, nn.ReflectionPad1d, nn.CircularPad1d)
 def _padding(walk: Walk, node: fx.Node, module: nn.Module, *_: Any) -> Signal:
-    raise Unfollowed("as many steps and features as before", type(module).__name__, PAST)
+    raise Unfollowed(AS_MANY, type(module).__name__, PAST)
+
+
+@refusing
+@layer(nn.ConstantPad1d, nn.ZeroPad1d)
+def _zeros(walk: Walk, node: fx.Node, module: Any, signal: Any = None) -> Any:
+    return _padded(walk, node, signal, module.padding, module.value, type(module).__name__)
 
 
 @refusing
 @operation("pad")
-def pad(walk: Walk, node: fx.Node, *_: Any, **__: Any) -> Signal:
-    """Refuse padding, which stands in front of convolutions over time."""
-    raise Unfollowed("as many steps and features as before", "padding", PAST)
+def pad(
+    walk: Walk, node: fx.Node, signal: Any = None, pad: Any = (), mode: str = "constant",
+    value: Any = None,
+) -> Any:  # fmt: skip
+    """Put zeros in front of the steps, of which as many are cut off behind: a shift."""
+    return _padded(walk, node, signal, pad if mode == "constant" else None, value, "padding")
+
+
+def _padded(walk: Walk, node: fx.Node, signal: Any, sizes: Any, value: Any, name: str) -> Any:
+    error = Unfollowed(AS_MANY, name, PAST)
+    inner = signal.signal if isinstance(signal, Window) else signal
+    if not isinstance(inner, Signal) or sizes is None or value not in (None, 0):
+        raise error
+    pairs = dict(enumerate(zip(sizes[::2], sizes[1::2], strict=True), start=1))
+    places = [len(inner.dims) - back for back, pair in pairs.items() if any(pair)]
+    if not places:
+        return signal
+    if len(places) != 1 or not can_be_cut(inner, places[0]):
+        raise error
+    before, behind = pairs[len(inner.dims) - places[0]]
+    return padded(walk, node, signal, places[0], int(before), int(behind), error)
 
 
 @layer(nn.Conv1d)

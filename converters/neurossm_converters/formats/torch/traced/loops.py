@@ -1,6 +1,6 @@
 """A loop over time whose step uses what its step before has computed: a graph with a cycle.
 
-A recorded loop is the same calls once a step. One step of it, the last, is followed; what it takes
+A recorded loop is the same calls once a step. One step of it is followed; what it takes
 of steps before comes from a `Delay`, whose own source is what that same step computes. The other
 steps hold the same rows at their own time. That this is so is not concluded here but proven, at
 every call of every step, as every export is.
@@ -11,8 +11,10 @@ that made them. Sums that run over all steps are left to the table of operations
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,7 @@ from torch.utils import _pytree as pytree
 
 from neurossm.errors import GraphError
 from neurossm.nodes import Delay
-from neurossm_converters.formats.torch.traced.recorder import name_of
+from neurossm_converters.formats.torch.traced.recorder import call_of, name_of
 from neurossm_converters.formats.torch.traced.signals import Dim, Signal, Unfollowed
 from neurossm_converters.formats.torch.traced.tables import Poisoned, State
 from neurossm_converters.formats.torch.traced.walk import Walk
@@ -36,28 +38,37 @@ class Iterations:
     Parameters
     ----------
     recorded
-        The calls.
+        The calls that a result needs.
+    turns
+        How often each call was made.
     steps
         How many steps there are.
+
+    Attributes
+    ----------
+    of
+        Call to its step.
+    model
+        The step that is followed: the last one in which no call is left out.
     """
 
-    def __init__(self, recorded: fx.Graph, steps: int) -> None:
-        self.steps, self.of, self._group = steps, dict[fx.Node, int](), dict[fx.Node, Any]()
+    def __init__(self, recorded: fx.Graph, turns: Mapping[Any, int], steps: int) -> None:
+        self.of, self._group, self.model = dict[fx.Node, int](), dict[fx.Node, Any](), steps - 1
         groups: dict[Any, list[fx.Node]] = {}
         for node in recorded.nodes:
             if node.op in ("call_function", "call_module"):
-                groups.setdefault((node.target, node.meta["path"], node.meta["site"]),
-                                  []).append(node)  # fmt: skip
+                groups.setdefault(call_of(node), []).append(node)
         self._calls: dict[tuple[Any, int, int], fx.Node] = {}
         for key, calls in groups.items():
-            each = -(-len(calls) // steps)  # of one step
-            first = steps - len(calls) // each
-            if len(calls) % each or 2 * first >= steps or self._only_adds_up(calls):
+            each = -(-turns[key] // steps)  # of one step
+            first = steps - turns[key] // each
+            if turns[key] % each or 2 * first >= steps or self._only_adds_up(calls):
                 continue
-            for place, node in enumerate(calls):
-                self.of[node] = first + place // each
-                self._group[node] = (key, place % each)
-                self._calls[key, place % each, self.of[node]] = node
+            for node in calls:
+                self.of[node] = first + node.meta["turn"] // each
+                self._group[node] = (key, node.meta["turn"] % each)
+                self._calls[(*self._group[node], self.of[node])] = node
+            self.model = min(self.model, self.of[calls[-1]])
 
     def at(self, node: fx.Node, step: int) -> fx.Node | None:
         """Return the same call at another step."""
@@ -109,7 +120,7 @@ class LoopWalk(Walk):
 
     def run(self, graph: fx.Graph, inputs: Mapping[str, Signal]) -> Any:
         """Return what the results hold, in the structure in which forward returns them."""
-        nodes, last, of = list(graph.nodes), self.steps - 1, self.iterations.of
+        nodes, last, of = list(graph.nodes), self.iterations.model, self.iterations.of
         behind: set[fx.Node] = set()
         for node in nodes:
             if node not in of and any(s in of or s in behind for s in node.all_input_nodes):
@@ -124,7 +135,7 @@ class LoopWalk(Walk):
         for node, step in of.items():
             if step != last:
                 self.values[node] = pytree.tree_map(
-                    lambda held, at=step: _moved(held, at), self.values[self._same(node, last)],
+                    partial(_moved, at=step), self.values[self._same(node, last)],
                     is_leaf=lambda held: isinstance(held, Signal | State),
                 )  # fmt: skip
                 self.created[node] = ()
@@ -176,9 +187,12 @@ class LoopWalk(Walk):
             raise Unfollowed(f"a tensor of at most {Delay.longest} steps before", "another")
         dims, sizes = self._axes(recorded.meta["shape"])
         delay = Delay(channels=int(np.prod(sizes, dtype=int)), steps=np.array([steps]))
-        name = self.builder.add(self.wiring.free(f"{self.hint(source)}.before"), delay)
+        parent = source.args[0] if source.target is operator.getitem else None
+        cell = isinstance(parent, fx.Node) and parent.op == "call_module"
+        hint = self.hint(parent if cell else source)  # type: ignore[arg-type]
+        name = self.builder.add(self.wiring.free(f"{hint}.before"), delay)
         spikes = not recorded.meta["dtype"].is_floating_point
-        signal = Signal(dims, self.wiring.rows_of(name), self.steps - 1, spikes=spikes)
+        signal = Signal(dims, self.wiring.rows_of(name), self.iterations.model, spikes=spikes)
         self._delays[source, steps] = name, signal
         return signal
 
@@ -223,7 +237,7 @@ class LoopWalk(Walk):
 
 
 def _moved(held: Any, at: int) -> Any:
-    """Return what the last step holds at another step."""
+    """Return what the step that was followed holds at another one."""
     if isinstance(held, Signal):
         return replace(held, at=at)
     if isinstance(held, State):

@@ -17,10 +17,10 @@ from torch import fx, nn
 from torch.utils import _pytree as pytree
 
 from neurossm.engine import run
-from neurossm.engine.floating import evaluate
+from neurossm.engine.floating import evaluate, run_loop
 from neurossm.errors import GraphError
 from neurossm.graph import Graph
-from neurossm.nodes import PiecewiseLinear
+from neurossm.nodes import Evaluated, PiecewiseLinear
 from neurossm_converters.formats.torch.traced.doubles import in_double, numbers
 from neurossm_converters.formats.torch.traced.signals import Reals, Signal, feature_shape, size_of
 from neurossm_converters.formats.torch.traced.walk import Walk
@@ -153,20 +153,22 @@ class _Exact:
         nodes = [self._graph.nodes[name] for name in names]
         if not any(isinstance(n, PiecewiseLinear) and n.max_error > 0 for n in nodes):
             return self._values
-        sent: dict[str, Reals] = {}
-        for name in self._graph.order:
-            if name in names:
-                sources = self._graph.sources[name]
-                operands = [sent.get(s, self._values[s]) for s in sources]
-                sent[name] = _true(self._graph.nodes[name], operands)
-        return {**self._values, **sent}
+        values = dict(self._values)
+        for block in self._graph.blocks:
+            if block in self._graph.loops and names.issuperset(block):
+                values |= run_loop(self._graph, block, values, _true)[0]
+                continue
+            for name in (name for name in block if name in names):
+                operands = [values[source] for source in self._graph.sources[name]]
+                values[name] = _true(self._graph.nodes[name], operands).sent
+        return values
 
 
-def _true(node: Any, operands: list[Reals]) -> Reals:
+def _true(node: Any, operands: list[Reals], state: Any = None) -> Evaluated:
     if isinstance(node, PiecewiseLinear) and node.max_error > 0:
         total = np.asarray(sum(operands[1:], start=operands[0]))
-        return TRUE[node.function](total)
-    return evaluate(node, operands).sent
+        return Evaluated(TRUE[node.function](total), {})
+    return evaluate(node, operands, state)
 
 
 def _sigmoid(x: Reals) -> Reals:

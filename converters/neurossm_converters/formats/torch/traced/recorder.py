@@ -65,6 +65,7 @@ class Recorder:
     def __init__(self, model: nn.Module, is_leaf: Callable[[nn.Module], bool]) -> None:
         self.graph, self.model, self._is_leaf = fx.Graph(), model, is_leaf
         self.constants: dict[str, torch.Tensor] = {}
+        self.turns: dict[Any, int] = {}  # how often each call was made, also in vain
         self.modules: dict[str, nn.Module] = dict(model.named_modules())
         self._paths = {id(module): path for path, module in self.modules.items()}
         named = (*model.named_parameters(), *model.named_buffers())
@@ -175,6 +176,7 @@ class Recorder:
         node.meta.update(
             path=path or self._stack[-1], frame=user_frame(), site=call_site(), shapes=None
         )
+        self._count(node)
         return node
 
     def _argument(self, item: Any) -> Any:
@@ -223,7 +225,14 @@ class Recorder:
         part = self.graph.call_function(operator.getitem, (node, key))
         site = (node.meta["site"], key)
         part.meta.update(path=node.meta["path"], frame=node.meta["frame"], site=site)
+        self._count(part)
         return part
+
+    def _count(self, node: fx.Node) -> None:
+        """Say how often this call was made before, from the same place."""
+        key = call_of(node)
+        node.meta["turn"] = self.turns.get(key, 0)
+        self.turns[key] = node.meta["turn"] + 1
 
     @contextmanager
     def _pause(self) -> Iterator[None]:
@@ -297,6 +306,11 @@ def plain(item: Any) -> Any:
     if type(item) is dict:
         return {key: plain(value) for key, value in item.items()}
     return item
+
+
+def call_of(node: fx.Node) -> Any:
+    """Return what calls have in common that the same place in the code has made."""
+    return node.target, node.meta["path"], node.meta["site"]
 
 
 def name_of(func: Any) -> str:

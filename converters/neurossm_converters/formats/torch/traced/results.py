@@ -12,7 +12,7 @@ from neurossm.errors import GraphError
 from neurossm.graph import Graph
 from neurossm.nodes import Output
 from neurossm_converters.formats.torch.traced.signals import Signal, Unfollowed
-from neurossm_converters.formats.torch.traced.tables import Kept, Poisoned, Useless
+from neurossm_converters.formats.torch.traced.tables import Kept, Poisoned, Useless, Window
 from neurossm_converters.formats.torch.traced.walk import Walk
 
 EVERY_STEP = "every-step"
@@ -79,7 +79,7 @@ def add_outputs(walk: Walk, results: Any, wanted: str) -> dict[str, str]:
 
 
 def _add(walk: Walk, name: str, held: Any, wanted: str) -> str:
-    if isinstance(held, Useless | Kept):
+    if isinstance(held, Useless | Kept | Window):
         raise held.reason
     if not isinstance(held, Signal):
         raise Unfollowed("a tensor that depends on the input", "a constant",

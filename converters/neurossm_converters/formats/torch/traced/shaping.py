@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import fx
 
+from neurossm_converters.formats.torch.traced.shifting import can_be_cut, cut, joined
 from neurossm_converters.formats.torch.traced.signals import (
     Dim,
     Index,
@@ -24,7 +25,7 @@ from neurossm_converters.formats.torch.traced.signals import (
     shown,
     size_of,
 )
-from neurossm_converters.formats.torch.traced.tables import State, operation
+from neurossm_converters.formats.torch.traced.tables import State, Window, operation
 from neurossm_converters.formats.torch.traced.values import constant, forced, running
 from neurossm_converters.formats.torch.traced.walk import Walk
 
@@ -145,6 +146,8 @@ def getitem(walk: Walk, node: fx.Node, value: Any, index: Any) -> Any:
     """Take a piece: one of several results, features, or a step."""
     if isinstance(value, tuple | list | dict):
         return value[index]
+    if isinstance(value, Window):
+        return _cut_once_more(walk, node, value, index)
     if not isinstance(value, Signal):
         raise Unfollowed("a tensor", "a state", "pass a state back to its cell, whole")
     parts = list(index) if isinstance(index, tuple) else [index]
@@ -163,6 +166,22 @@ def getitem(walk: Walk, node: fx.Node, value: Any, index: Any) -> Any:
     return value
 
 
+def _cut_once_more(walk: Walk, node: fx.Node, window: Window, index: Any) -> Any:
+    """Take steps of what is longer or shorter than all, and all of the other axes."""
+    parts = list(index) if isinstance(index, tuple) else [index]
+    if Ellipsis in [p for p in parts if p is Ellipsis]:
+        where = next(i for i, part in enumerate(parts) if part is Ellipsis)
+        parts[where : where + 1] = [slice(None)] * (len(window.signal.dims) - len(parts) + 1)
+    for place, part in enumerate(parts):
+        if not isinstance(part, slice) or (place != window.place and part != slice(None)):
+            raise window.reason
+    chosen = parts[window.place] if window.place < len(parts) else slice(None)
+    start, stop, stride = chosen.indices(window.length)
+    if stride != 1 or stop <= start:
+        raise window.reason
+    return cut(walk, node, window, window.place, start, stop, Unfollowed("", ""))
+
+
 @operation("select")
 def select(walk: Walk, node: fx.Node, signal: Signal, dim: int, index: int) -> Any:
     """Take one place of an axis."""
@@ -172,6 +191,11 @@ def select(walk: Walk, node: fx.Node, signal: Signal, dim: int, index: int) -> A
 @operation("narrow")
 def narrow(walk: Walk, node: fx.Node, signal: Signal, dim: int, start: int, length: int) -> Any:
     """Take neighbors."""
+    if isinstance(signal, Window):
+        if dim % len(signal.signal.dims) != signal.place:
+            raise signal.reason
+        first = start % signal.length
+        return cut(walk, node, signal, signal.place, first, first + length, Unfollowed("", ""))
     place = axis(signal, dim)
     start = start % shape_of(walk, signal)[place]
     return _taken(walk, node, signal, place, slice(start, start + length))[0]
@@ -206,8 +230,15 @@ def unbind(walk: Walk, node: fx.Node, signal: Signal, dim: int = 0) -> Any:
 @operation("cat", "concat", "concatenate")
 def cat(walk: Walk, node: fx.Node, tensors: Any, dim: int = 0) -> Any:
     """Put tensors one behind the other: features, or all steps in their order."""
-    signals = [t for t in tensors if isinstance(t, Signal)]
+    signals = [t.signal if isinstance(t, Window) else t for t in tensors
+               if isinstance(t, Signal | Window)]  # fmt: skip
     place = axis(signals[0], dim)
+    shifted = joined(walk, node, tensors, place)
+    if shifted is not None:
+        return shifted
+    for tensor in tensors:
+        if isinstance(tensor, Window):
+            raise tensor.reason
     whole = _all_steps(walk, node, tensors)
     if whole is not None and signals[0].dims[place] == ():
         return replace(whole, dims=(*whole.dims[:place], ("t",), *whole.dims[place + 1 :]))
@@ -279,8 +310,12 @@ def _constant_like(first: Signal, value: Any, place: int) -> Signal:
     return replace(first, dims=tuple(dims), rows=Rows((), constant_rows(array, tuple(dims))))
 
 
-def _taken(walk: Walk, node: fx.Node, signal: Signal, place: int, part: Any) -> tuple[Signal, int]:
+def _taken(walk: Walk, node: fx.Node, signal: Any, place: int, part: Any) -> tuple[Any, int]:
     """Return a piece along an axis, and how many axes are left of it, 1 or 0."""
+    if isinstance(signal, Window):
+        if isinstance(part, slice) and part == slice(None):
+            return signal, 1
+        raise signal.reason
     dim, whole = signal.dims[place], shape_of(walk, signal)[place]
     if isinstance(part, slice) and part.indices(whole) == (0, whole, 1):
         return signal, 1
@@ -303,13 +338,16 @@ def _taken(walk: Walk, node: fx.Node, signal: Signal, place: int, part: Any) -> 
     return _picked(signal, found, signal.dims[:place] + signal.dims[place + 1 :]), 0
 
 
-def _step(walk: Walk, node: fx.Node, signal: Signal, place: int, part: Any) -> tuple[Signal, int]:
+def _step(walk: Walk, node: fx.Node, signal: Signal, place: int, part: Any) -> tuple[Any, int]:
     kept = not isinstance(part, int | np.integer)
     if isinstance(part, slice):
         start, stop, stride = part.indices(walk.steps)
         if stride != 1 or stop != start + 1:
-            raise Unfollowed("all steps, or one", f"steps {start} to {stop}",
-                             "cut the data, not what the network makes of them")  # fmt: skip
+            error = Unfollowed("all steps, or one", f"steps {start} to {stop}",
+                               "cut the data, not what the network makes of them")  # fmt: skip
+            if stride != 1 or stop <= start or not can_be_cut(signal, place):
+                raise error
+            return cut(walk, node, signal, place, start, stop, error), 1
         part = start
     elif kept:
         raise Unfollowed("all steps, or one", "some")

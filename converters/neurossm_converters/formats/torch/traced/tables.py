@@ -75,5 +75,28 @@ class Kept:
 
 
 @dataclass(frozen=True)
+class Window:
+    """Some steps of a signal, or more than all: 0 where there are none; to become a shift.
+
+    Parameters
+    ----------
+    signal
+        At every step.
+    place
+        The axis of time.
+    start, length
+        The first step, below 0 where zeros stand in front, and how many.
+    reason
+        Why anything else than zeros, cuts and concatenations can do nothing with it.
+    """
+
+    signal: Signal
+    place: int
+    start: int
+    length: int
+    reason: GraphError
+
+
+@dataclass(frozen=True)
 class Poisoned:
     """What depends on something that is refused already."""

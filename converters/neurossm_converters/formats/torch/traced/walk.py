@@ -36,6 +36,7 @@ from neurossm_converters.formats.torch.traced.tables import (
     Poisoned,
     State,
     Useless,
+    Window,
 )
 from neurossm_converters.formats.torch.traced.wiring import Wiring
 
@@ -44,6 +45,8 @@ CARRYING = {
     "stack", "cat", "concat", "concatenate", "getitem", "select", "permute", "transpose", "t", "T",
     "mT", "movedim", "squeeze", "unsqueeze", "reshape", "view", "flatten", "unbind",
 }  # fmt: skip
+# operations that some of the steps of a tensor may take part in
+SHIFTING = {"getitem", "narrow", "cat", "concat", "concatenate", "pad", "zeros_like", "new_zeros"}
 
 
 @dataclass
@@ -206,13 +209,15 @@ class Walk:
         return converter
 
     def _function(self, node: fx.Node, args: Any, kwargs: Any, leaves: list[Any]) -> Any:
-        if not any(isinstance(leaf, Signal | State | Kept) for leaf in leaves):
+        if not any(isinstance(leaf, Signal | State | Kept | Window) for leaf in leaves):
             with in_double():
                 return node.target(*args, **kwargs)  # type: ignore[operator]
         name = self.name(node)
         if isinstance(args[0], State) and name in ("detach", "clone", "contiguous"):
             return args[0]
         kept = [leaf for leaf in leaves if isinstance(leaf, Kept)]
+        if name not in SHIFTING:
+            kept += [leaf for leaf in leaves if isinstance(leaf, Window)]
         if name in CARRYING and not any(isinstance(leaf, Signal) for leaf in leaves):
             held = args[:1] if name == "getitem" else leaves
             kept += [k for k in map(self._result, held) if isinstance(k, Kept) and k not in kept]
@@ -231,7 +236,7 @@ class Walk:
     def _module(self, node: fx.Node, args: Any, kwargs: Any) -> Any:
         path, module = str(node.target), self.modules[str(node.target)]
         for leaf in pytree.tree_leaves((args, kwargs)):
-            if isinstance(leaf, Kept):
+            if isinstance(leaf, Kept | Window):
                 raise leaf.reason
         kind = type(module)
         if kind in MODULES and kind not in self.own:
