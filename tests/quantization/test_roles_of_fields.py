@@ -341,7 +341,7 @@ def test_a_chip_places_it_and_its_file_is_asked_for_its_passes_by_name():
     with pytest.raises(
         TargetError, match=r"expected passes.Scaled.*add the number with its source"
     ):
-        chip.require("passes", population.work[0][0])
+        population.passes(chip)
 
 
 def test_a_shape_of_a_type_that_there_is_not_is_refused():
