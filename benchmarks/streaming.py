@@ -23,9 +23,9 @@ from neurossm import Graph, Stepper
 from neurossm.engine import fast, run
 from neurossm.errors import NeurossmError
 from neurossm.nodes import DiagonalSSM, quantized
-from neurossm_cli.forms import hold_discretization
 from neurossm_models.data import load
 from neurossm_models.train import load_model
+from neurossm_workflows.forms import hold_discretization
 
 Integers = NDArray[np.int64]
 COLUMN = 64  # synapses that are added together in the limit's loop

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.errors import InputError
-from neurossm_cli.console import Console, DataDirOption, JsonOption
-from neurossm_cli.paths import READS_RUN, writes_into
+from neurossm_cli.presentation.console import Console, DataDirOption, JsonOption
+from neurossm_cli.presentation.paths import READS_RUN, writes_into
 
 if TYPE_CHECKING:
     import numpy as np
@@ -56,12 +56,12 @@ def demo(
     from neurossm_cli.executing import execute
     from neurossm_cli.export import load_run, write_graph
     from neurossm_cli.golden import golden_vectors
-    from neurossm_cli.loading import load_data
     from neurossm_cli.profile import print_profile
-    from neurossm_cli.profiling import baseline_accuracies, recorded
     from neurossm_cli.quantize import quantized
-    from neurossm_cli.reporting import answers_of, make_report
-    from neurossm_cli.scoring import labeled
+    from neurossm_workflows.loading import load_data
+    from neurossm_workflows.profile import baseline_accuracies, recorded
+    from neurossm_workflows.report import answers_of, make_report
+    from neurossm_workflows.scoring import labeled
 
     if lava_samples < 0 or samples < max(1, lava_samples):
         raise InputError("--samples, --lava-samples", expected="samples >= lava samples >= 0",

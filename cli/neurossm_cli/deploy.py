@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neurossm.errors import InputError
-from neurossm_cli.console import GRAMMAR, Console, DataDirOption, JsonOption, OtherDataOption
-from neurossm_cli.mapping import MappingOption, deployed_mapping
-from neurossm_cli.paths import READS, READS_DATA, writes_into
+from neurossm_cli.presentation.console import (
+    GRAMMAR,
+    Console,
+    DataDirOption,
+    JsonOption,
+    OtherDataOption,
+)
+from neurossm_cli.presentation.options import MappingOption, deployed_mapping
+from neurossm_cli.presentation.paths import READS, READS_DATA, writes_into
 
 if TYPE_CHECKING:
     from neurossm.placement import Placement
@@ -112,9 +118,9 @@ def _data(
 ) -> BundleData:
     """Return the data that a bundle carries, with the answers of the fast engine."""
     from neurossm.store import graph_digest, load
-    from neurossm_cli.loading import load_data
-    from neurossm_cli.made_for import check_task
     from neurossm_converters.backends.loihi2 import BundleData
+    from neurossm_workflows.loading import load_data
+    from neurossm_workflows.made_for import check_task
 
     if folder is None:
         raise InputError("--data", expected="--bundle beside it", got="none",

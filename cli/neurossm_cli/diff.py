@@ -11,9 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from neurossm.errors import InputError
-from neurossm_cli.console import GRAMMAR, Console, DataDirOption, JsonOption, OtherDataOption
-from neurossm_cli.differing import Difference, document, print_difference
-from neurossm_cli.paths import READS, READS_DATA
+from neurossm_cli.presentation.console import (
+    GRAMMAR,
+    Console,
+    DataDirOption,
+    JsonOption,
+    OtherDataOption,
+)
+from neurossm_cli.presentation.difference import Difference, document, print_difference
+from neurossm_cli.presentation.paths import READS, READS_DATA
 
 if TYPE_CHECKING:
     from neurossm.graph import Graph
@@ -91,8 +97,8 @@ def _graphs(
     left: Path, right: Path, spec: str, data_dir: str, console: Console, tolerance: float | None
 ) -> Difference:
     from neurossm.store import load
-    from neurossm_cli.loading import load_data
-    from neurossm_cli.made_for import check_task
+    from neurossm_workflows.loading import load_data
+    from neurossm_workflows.made_for import check_task
 
     if not spec:
         raise InputError("diff of two graphs", got="no data",
@@ -117,7 +123,7 @@ def difference(
     from neurossm.metrics.per_layer import TOLERANCE
     from neurossm.trace import units
     from neurossm_cli.executing import note_clipped
-    from neurossm_cli.scoring import scored, scorer_for
+    from neurossm_workflows.scoring import scored, scorer_for
 
     engines = ["fast" if graph.is_integer else "float" for graph in (left, right)]
     checker = Checker(left, right) if engines == ["float", "fast"] else None

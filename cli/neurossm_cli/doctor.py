@@ -7,7 +7,7 @@ from importlib import metadata
 from typing import Any
 
 from neurossm.extras import EXTRAS, LAVA, Extra
-from neurossm_cli.console import Console, JsonOption
+from neurossm_cli.presentation.console import Console, JsonOption
 
 EVERYTHING = "everything"
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurossm.errors import InputError
-from neurossm_cli.console import Console
-from neurossm_cli.made_for import check_task
-from neurossm_cli.parts import TOGETHER, Totals, in_parts, samples_of_a_part
-from neurossm_cli.scoring import accuracy_of, scored, scorer_of
+from neurossm_cli.presentation.console import Console
+from neurossm_workflows.made_for import check_task
+from neurossm_workflows.parts import TOGETHER, Totals, in_parts, samples_of_a_part
+from neurossm_workflows.scoring import accuracy_of, scored, scorer_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.errors import CheckFailed, GraphError, InputError
-from neurossm_cli.console import Console, DataDirOption, JsonOption
-from neurossm_cli.describing import interface_document, interface_lines
-from neurossm_cli.paths import READS, READS_DATA, READS_RUN, WRITES
+from neurossm_cli.presentation.console import Console, DataDirOption, JsonOption
+from neurossm_cli.presentation.paths import READS, READS_DATA, READS_RUN, WRITES
+from neurossm_workflows.describing import interface_document, interface_lines
 
 if TYPE_CHECKING:
     from neurossm.graph import Graph
@@ -63,7 +63,7 @@ def export(
     gets its weights, and is followed operation by operation on samples of the data; graph and
     module must agree there, or nothing is written.
     """
-    from neurossm_cli.exporting import ModuleOptions, export_module, is_module
+    from neurossm_workflows.own_module import ModuleOptions, export_module, is_module
 
     console = Console(json)
     options = ModuleOptions(weights, data, data_dir, steps, dt, task, readout, layout, normalize,
@@ -116,12 +116,12 @@ def _fastest_turn(graph: Graph) -> str:
 
 def load_run(run: str) -> Graph:
     """Return the float graph of a trained run."""
-    from neurossm_cli.exporting import reading_padding
-    from neurossm_cli.loading import RECORDED
     from neurossm_converters.formats.torch.runs import graph_of
     from neurossm_models.data import load
     from neurossm_models.network import Network
     from neurossm_models.train import load_facts, load_model
+    from neurossm_workflows.loading import RECORDED
+    from neurossm_workflows.own_module import reading_padding
 
     model, recipe = load_model(run)
     if getattr(recipe.model, "bidirectional", False):

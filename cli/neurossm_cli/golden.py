@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.errors import InputError
-from neurossm_cli.console import GRAMMAR, Console, DataDirOption, JsonOption, OtherDataOption
-from neurossm_cli.paths import READS, READS_DATA, WRITES
+from neurossm_cli.presentation.console import (
+    GRAMMAR,
+    Console,
+    DataDirOption,
+    JsonOption,
+    OtherDataOption,
+)
+from neurossm_cli.presentation.paths import READS, READS_DATA, WRITES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,8 +57,8 @@ def golden(
     had are left out. `neurossm quantize` writes vectors by itself.
     """
     from neurossm.store import load, save
-    from neurossm_cli.loading import load_data
-    from neurossm_cli.made_for import check_task
+    from neurossm_workflows.loading import load_data
+    from neurossm_workflows.made_for import check_task
 
     console, loaded = Console(json, other_data), load(graph)
     if not loaded.is_integer:

@@ -9,9 +9,15 @@ import typer
 
 from neurossm.errors import InputError
 from neurossm_cli.check import ChipsOption, HardwareOption
-from neurossm_cli.console import GRAMMAR, Console, DataDirOption, JsonOption, OtherDataOption
-from neurossm_cli.mapping import MappingOption, chosen_mapping
-from neurossm_cli.paths import READS, READS_DATA, READS_RECIPE, WRITES
+from neurossm_cli.presentation.console import (
+    GRAMMAR,
+    Console,
+    DataDirOption,
+    JsonOption,
+    OtherDataOption,
+)
+from neurossm_cli.presentation.options import MappingOption, chosen_mapping
+from neurossm_cli.presentation.paths import READS, READS_DATA, READS_RECIPE, WRITES
 
 if TYPE_CHECKING:
     from neurossm.graph import Graph
@@ -62,7 +68,7 @@ def place(
         loaded = load(graph)
         placed = place_network(loaded, chip, chips, mapping)
     else:
-        from neurossm_cli.planning import shape_like
+        from neurossm_workflows.planning import shape_like
 
         shape, said = shape_like(like, set_ or [])
         placed = place_network(shape, chip, chips, mapping)
@@ -106,9 +112,9 @@ def measured(
     from neurossm.engine import run
     from neurossm.metrics.per_core import CoreCounter
     from neurossm_cli.executing import note_clipped
-    from neurossm_cli.loading import load_data
-    from neurossm_cli.made_for import check_task
-    from neurossm_cli.parts import in_parts, samples_with_all_values
+    from neurossm_workflows.loading import load_data
+    from neurossm_workflows.made_for import check_task
+    from neurossm_workflows.parts import in_parts, samples_with_all_values
 
     if not graph.is_integer:
         raise InputError("--data", expected="an integer graph", got="a float one",

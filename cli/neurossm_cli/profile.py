@@ -10,16 +10,22 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.errors import InputError
-from neurossm_cli.console import DATA, Console, DataDirOption, JsonOption, OtherDataOption
-from neurossm_cli.paths import READS, READS_CHIP, READS_DATA, READS_RUN, WRITES
+from neurossm_cli.presentation.console import (
+    DATA,
+    Console,
+    DataDirOption,
+    JsonOption,
+    OtherDataOption,
+)
+from neurossm_cli.presentation.paths import READS, READS_CHIP, READS_DATA, READS_RUN, WRITES
 
 if TYPE_CHECKING:
     from neurossm.energy import Energy, Interval
     from neurossm.graph import Graph
     from neurossm.metrics import Metrics, Recorded
-    from neurossm_cli.beside import FloatBeside
     from neurossm_cli.executing import Watcher
     from neurossm_models.tasks import Scores
+    from neurossm_workflows.beside import FloatBeside
 
 
 def profile(
@@ -67,13 +73,13 @@ def profile(
     from neurossm.metrics import measure, multiplications
     from neurossm.report import Accuracy, write_html
     from neurossm.store import load
-    from neurossm_cli import profiling
-    from neurossm_cli.beside import FloatBeside, Points
     from neurossm_cli.executing import execute
-    from neurossm_cli.loading import load_data
-    from neurossm_cli.measuring import measure_cpu as time_here
-    from neurossm_cli.reporting import answers_of, make_report, timings_of
-    from neurossm_cli.scoring import accuracy_of, scores_document
+    from neurossm_workflows import profile as profiling
+    from neurossm_workflows.beside import FloatBeside, Points
+    from neurossm_workflows.loading import load_data
+    from neurossm_workflows.report import answers_of, make_report, timings_of
+    from neurossm_workflows.scoring import accuracy_of, scores_document
+    from neurossm_workflows.timing import measure_cpu as time_here
 
     if model is not None and not measure_cpu:
         raise InputError("--model", expected="--measure-cpu beside it", got="it alone")

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neurossm_cli.console import (
+from neurossm_cli.golden import golden_vectors
+from neurossm_cli.presentation.console import (
     CALIBRATION,
     Console,
     DataDirOption,
     JsonOption,
     OtherDataOption,
 )
-from neurossm_cli.golden import golden_vectors
-from neurossm_cli.paths import READS, READS_DATA, WRITES
-from neurossm_cli.quantizing import (
+from neurossm_cli.presentation.paths import READS, READS_DATA, WRITES
+from neurossm_cli.presentation.quantization import (
     pole_width,
     print_report,
     range_rules,
@@ -91,11 +91,11 @@ def quantize(
     """
     from neurossm.quantization import Quantize
     from neurossm.store import graph_digest, load, save
-    from neurossm_cli.checking import check_document, verdict
     from neurossm_cli.executing import note_clipped
-    from neurossm_cli.loading import load_data
-    from neurossm_cli.made_for import remembering
-    from neurossm_cli.parts import run_counted
+    from neurossm_workflows.loading import load_data
+    from neurossm_workflows.made_for import remembering
+    from neurossm_workflows.parts import run_counted
+    from neurossm_workflows.verdict import check_document, verdict
 
     console = Console(json, other_data)
     settings = Quantize(
@@ -137,7 +137,7 @@ def quantize(
 
 def quantized(graph: Graph, data: Dataset, settings: Quantize, console: Console) -> Graph:
     """Return the integer graph, its ranges taken from a float run on the data."""
-    from neurossm_cli.made_for import remembering
+    from neurossm_workflows.made_for import remembering
 
     return settings(remembering(graph, data), calibrated(graph, data, settings, console))
 
@@ -148,8 +148,8 @@ def calibrated(
     """Return the ranges of a float run on the data, with percentiles where the settings ask."""
     from neurossm.errors import InputError
     from neurossm.quantization import calibrate
-    from neurossm_cli.made_for import check_task
-    from neurossm_cli.parts import run_counted
+    from neurossm_workflows.made_for import check_task
+    from neurossm_workflows.parts import run_counted
 
     if graph.is_integer:
         raise InputError(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.errors import InputError
-from neurossm_cli.console import Console, DataDirOption, JsonOption
-from neurossm_cli.paths import writes_into
+from neurossm_cli.presentation.console import Console, DataDirOption, JsonOption
+from neurossm_cli.presentation.paths import writes_into
 
 if TYPE_CHECKING:
     from neurossm_models.train.results import Result
@@ -68,10 +68,10 @@ def measure_checkpoint(folder: Path, limit: int, data_dir: str, console: Console
     from neurossm.quantization import Quantize
     from neurossm_cli.executing import execute
     from neurossm_cli.export import load_run
-    from neurossm_cli.loading import load_data
     from neurossm_cli.quantize import quantized
-    from neurossm_cli.scoring import labeled
     from neurossm_models.train.results import Result, training
+    from neurossm_workflows.loading import load_data
+    from neurossm_workflows.scoring import labeled
 
     known = training(folder)
     count = f":{limit}" if limit else ""

@@ -9,8 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.errors import InputError
-from neurossm_cli.console import DATA, Console, DataDirOption, JsonOption, OtherDataOption
-from neurossm_cli.paths import READS, READS_DATA, WRITES
+from neurossm_cli.presentation.console import (
+    DATA,
+    Console,
+    DataDirOption,
+    JsonOption,
+    OtherDataOption,
+)
+from neurossm_cli.presentation.paths import READS, READS_DATA, WRITES
 
 if TYPE_CHECKING:
     from neurossm.trace import Trace
@@ -71,9 +77,9 @@ def run(
     """
     from neurossm.store import load, save_trace
     from neurossm_cli.executing import execute, lava_options
-    from neurossm_cli.loading import load_data
-    from neurossm_cli.predicting import writer_of
-    from neurossm_cli.scoring import said, scores_document
+    from neurossm_workflows.loading import load_data
+    from neurossm_workflows.predicting import writer_of
+    from neurossm_workflows.scoring import said, scores_document
 
     console = Console(json, other_data)
     options = dask_options(dask, workers, trace)

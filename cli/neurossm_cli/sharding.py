@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurossm_cli.console import Console
 from neurossm_cli.executing import Execution, Watcher, note_clipped
-from neurossm_cli.made_for import check_task
-from neurossm_cli.scoring import scored, scorer_of
+from neurossm_cli.presentation.console import Console
+from neurossm_workflows.made_for import check_task
+from neurossm_workflows.scoring import scored, scorer_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

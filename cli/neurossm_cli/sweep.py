@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.errors import GraphError, InputError, RangeError
-from neurossm_cli.console import (
+from neurossm_cli.presentation.console import (
     CALIBRATION,
     GRAMMAR,
     Console,
@@ -19,9 +19,9 @@ from neurossm_cli.console import (
     JsonOption,
     OtherDataOption,
 )
-from neurossm_cli.paths import READS, READS_CHIP, READS_DATA, WRITES
-from neurossm_cli.quantizing import pole_width
-from neurossm_cli.sweeping import FLOAT, Point, SweepFile, SweepRow, points
+from neurossm_cli.presentation.paths import READS, READS_CHIP, READS_DATA, WRITES
+from neurossm_cli.presentation.quantization import pole_width
+from neurossm_workflows.sweep_table import FLOAT, Point, SweepFile, SweepRow, points
 
 if TYPE_CHECKING:
     from neurossm.graph import Graph
@@ -80,9 +80,9 @@ def sweep(
     from neurossm.quantization import Quantize
     from neurossm.report.sweep_plot import check_plot, draw_sweep
     from neurossm.store import graph_digest, load
-    from neurossm_cli.loading import load_data
-    from neurossm_cli.made_for import check_task
     from neurossm_cli.quantize import calibrated
+    from neurossm_workflows.loading import load_data
+    from neurossm_workflows.made_for import check_task
 
     console, chip = Console(json, other_data), load_hardware(hardware)
     given = {name: _widths(name, text) for name, text in
@@ -141,7 +141,7 @@ def measure_point(
     from neurossm.energy import estimate
     from neurossm.metrics import measure
     from neurossm_cli.executing import execute
-    from neurossm_cli.scoring import labeled
+    from neurossm_workflows.scoring import labeled
 
     started = time.perf_counter()
     try:
@@ -168,7 +168,7 @@ def measure_point(
 def measure_float(row: SweepRow, graph: Graph, data: Dataset, console: Console) -> SweepRow:
     """Return the row with the score of the float graph; it has no energy on the chip."""
     from neurossm_cli.executing import execute
-    from neurossm_cli.scoring import labeled
+    from neurossm_workflows.scoring import labeled
 
     started = time.perf_counter()
     done = execute(graph, data, "float", "outputs", console, label="float")

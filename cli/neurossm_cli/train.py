@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm_cli.console import Console, JsonOption, Stopped
-from neurossm_cli.finetuning import CALIBRATION_SAMPLES, finetune_changes, make_twin
-from neurossm_cli.paths import READS_DATA, READS_RECIPE, READS_RUN, Arguments, Writes
-from neurossm_cli.quantizing import pole_width
+from neurossm_cli.presentation.console import Console, JsonOption, Stopped
+from neurossm_cli.presentation.paths import READS_DATA, READS_RECIPE, READS_RUN, Arguments, Writes
+from neurossm_cli.presentation.quantization import pole_width
+from neurossm_workflows.finetune import CALIBRATION_SAMPLES, finetune_changes, make_twin
 
 if TYPE_CHECKING:
     from neurossm_models.train import TrainResult

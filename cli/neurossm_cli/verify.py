@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.errors import FormatError, InputError
-from neurossm_cli.console import Console, JsonOption
-from neurossm_cli.paths import READS
+from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.paths import READS
 
 if TYPE_CHECKING:
     import numpy as np

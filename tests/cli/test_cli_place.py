@@ -14,7 +14,7 @@ from neurossm.hardware import load_hardware
 from neurossm.placement import place, shape_of
 from neurossm.report.chip_drawing import cores_svg
 from neurossm.store import load
-from neurossm_cli.planning import shape_like
+from neurossm_workflows.planning import shape_like
 
 SVG = "{http://www.w3.org/2000/svg}"
 FAMILIES = ("binary-s4d-digits", "gsu-digits", "spikingssm-digits", "spike-ssm-digits")

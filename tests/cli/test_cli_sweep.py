@@ -9,7 +9,7 @@ import pytest
 
 from neurossm.errors import InputError
 from neurossm.report.sweep_plot import _panels, _within_percent, draw_sweep
-from neurossm_cli.sweeping import COLUMNS, FLOAT, Point, SweepFile, SweepRow, points
+from neurossm_workflows.sweep_table import COLUMNS, FLOAT, Point, SweepFile, SweepRow, points
 
 SWEEP = ("sweep", "{floating}", "--data", "digits:test:20", "--calibrate", "digits:train:8")
 ROW = SweepRow("abc", "digits:test:20", "digits:train:8", "loihi2", 8, 8, 24, 24, 20, 0.5, 1e-6,

@@ -19,8 +19,8 @@ from neurossm.graph import Graph
 from neurossm.metrics.check import check
 from neurossm.nodes import LIF, Affine, Input, Output
 from neurossm.store import load
-from neurossm_cli.checking import verdict
-from neurossm_cli.sweeping import BEFORE, COLUMNS, SweepFile, SweepRow
+from neurossm_workflows.sweep_table import BEFORE, COLUMNS, SweepFile, SweepRow
+from neurossm_workflows.verdict import verdict
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")

@@ -17,16 +17,16 @@ from neurossm.placement import place
 from neurossm.quantization import Quantize
 from neurossm.report import Accuracy
 from neurossm.store import graph_digest
-from neurossm_cli import profiling
-from neurossm_cli.checking import check_document
-from neurossm_cli.console import Console
 from neurossm_cli.diff import difference
 from neurossm_cli.executing import execute
-from neurossm_cli.made_for import check_task
+from neurossm_cli.presentation.console import Console
 from neurossm_cli.quantize import calibrated, checked_on, golden_vectors, quantized
-from neurossm_cli.reporting import first_sample
 from neurossm_converters.formats.torch import from_torch
 from neurossm_models.data import Dataset
+from neurossm_workflows import profile as profiling
+from neurossm_workflows.made_for import check_task
+from neurossm_workflows.report import first_sample
+from neurossm_workflows.verdict import check_document
 
 TOKENS, SAMPLES = 5, 40
 

@@ -9,8 +9,8 @@ from spiking_block import model_graph, tiny_graph
 
 from neurossm.graph import Graph
 from neurossm.quantization import Quantize
-from neurossm_cli.console import Console
 from neurossm_cli.golden import golden_vectors, random_vectors
+from neurossm_cli.presentation.console import Console
 from neurossm_cli.quantize import quantized
 from neurossm_converters.formats.torch import from_torch
 from neurossm_models.data import Dataset

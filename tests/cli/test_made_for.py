@@ -12,10 +12,10 @@ from neurossm.errors import InputError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.nodes import Affine, Input, Output
-from neurossm_cli.console import Console
 from neurossm_cli.export import load_run
-from neurossm_cli.made_for import check_task, order_of, remembering
+from neurossm_cli.presentation.console import Console
 from neurossm_models.data import Dataset
+from neurossm_workflows.made_for import check_task, order_of, remembering
 
 
 def graph(**meta: str | int | float) -> Graph:

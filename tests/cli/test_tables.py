@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from neurossm_cli import console as console_module
-from neurossm_cli.tables import GAP, cell, lay_out
+from neurossm_cli.presentation import console as console_module
+from neurossm_cli.presentation.tables import GAP, cell, lay_out
 
 CLI = Path(console_module.__file__).parent
 NETX = Path(__file__).parents[1] / "fixtures/netx/slayer.net"

@@ -25,7 +25,7 @@ from neurossm.graph import Graph
 from neurossm.nodes import Affine, Input, Output
 from neurossm.report.sweep_plot import draw_sweep
 from neurossm.trace import Trace
-from neurossm_cli.sweeping import SweepFile, SweepRow
+from neurossm_workflows.sweep_table import SweepFile, SweepRow
 
 
 def graph(size: int) -> Graph:

@@ -13,7 +13,7 @@ from neurossm.graph import Graph
 from neurossm.metrics.check import check
 from neurossm.metrics.widths import narrow_widths
 from neurossm.nodes import LIF, Affine, DiagonalSSM, Input, Output
-from neurossm_cli.checking import verdict
+from neurossm_workflows.verdict import verdict
 
 INPUTS = np.random.default_rng(0).integers(0, 256, (4, 200, 1))
 

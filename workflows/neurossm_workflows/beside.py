@@ -11,14 +11,14 @@ from neurossm.errors import InputError
 from neurossm.interface import Interface
 from neurossm.lengths import without_padding
 from neurossm.metrics.answers import answers, chosen, task_of
-from neurossm_cli.made_for import check_task
-from neurossm_cli.scoring import scored, scorer_of
+from neurossm_workflows.made_for import check_task
+from neurossm_workflows.scoring import scored, scorer_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from neurossm.graph import Graph
-    from neurossm_cli.console import Console
+    from neurossm_cli.presentation.console import Console
     from neurossm_models.data import Dataset
     from neurossm_models.tasks import Scores
 

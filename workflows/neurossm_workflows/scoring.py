@@ -28,7 +28,7 @@ def scorer_of(graph: Graph, data: Dataset) -> Scorer | None:
 
 def scorer_for(graph: Graph, data: Dataset) -> Scorer | None:
     """Return what `scorer_of` does; None, too, where the labels are of another task."""
-    from neurossm_cli.made_for import labels_fit
+    from neurossm_workflows.made_for import labels_fit
 
     return scorer_of(graph, data) if labels_fit(graph, data) else None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurossm.errors import InputError
-from neurossm_cli.console import Console
+from neurossm_cli.presentation.console import Console
 
 if TYPE_CHECKING:
     from neurossm.quantization import Choice, Headroom, Loss, Quantization, Quantize

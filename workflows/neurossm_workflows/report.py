@@ -77,8 +77,8 @@ def first_sample(graph: Graph, data: Dataset) -> Trace:
 
 
 def timings_of(found: dict[str, Any]) -> Timings:
-    """Return what `neurossm_cli.measuring.measure_cpu` found as the report shows it."""
-    from neurossm_cli.measuring import load_said
+    """Return what `neurossm_workflows.timing.measure_cpu` found as the report shows it."""
+    from neurossm_workflows.timing import load_said
 
     machine = found["machine"]
     versions = {"Python": machine["python"], **machine["packages"]}

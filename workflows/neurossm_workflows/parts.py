@@ -11,7 +11,7 @@ from neurossm.trace import Counts, Trace
 
 if TYPE_CHECKING:
     from neurossm.graph import Graph
-    from neurossm_cli.console import Console
+    from neurossm_cli.presentation.console import Console
     from neurossm_models.data import Dataset
 
 PART_BYTES = 64 * 2**20  # of inputs, what the outputs send, and states

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from neurossm_cli.checking import check_document, verdict
-from neurossm_cli.console import Console
+from neurossm_cli.presentation.console import Console
+from neurossm_workflows.verdict import check_document, verdict
 
 if TYPE_CHECKING:
     from neurossm.comparison import Comparison, NodeDifference
@@ -52,7 +52,7 @@ class Difference:
 
 def document(found: Difference, over: tuple[str, ...], given: float | None) -> dict[str, Any]:
     """Return everything that was found, as plain values."""
-    from neurossm_cli.scoring import scores_document
+    from neurossm_workflows.scoring import scores_document
 
     compared = found.compared
     return {

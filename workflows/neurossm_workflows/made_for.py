@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from neurossm.errors import InputError
 from neurossm.interface import Interface
-from neurossm_cli.loading import RECORDED, unit_of
+from neurossm_workflows.loading import RECORDED, unit_of
 
 if TYPE_CHECKING:
     from neurossm.graph import Graph
-    from neurossm_cli.console import Console
+    from neurossm_cli.presentation.console import Console
     from neurossm_models.data import Dataset
 
 WITHOUT = "leave labels out of the file to run without"

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.errors import InputError
-from neurossm_cli.console import Console, DataDirOption, JsonOption
-from neurossm_cli.describing import interface_lines
-from neurossm_cli.paths import READS, READS_DATA, WRITES
+from neurossm_cli.presentation.console import Console, DataDirOption, JsonOption
+from neurossm_cli.presentation.paths import READS, READS_DATA, WRITES
+from neurossm_workflows.describing import interface_lines
 
 if TYPE_CHECKING:
     from neurossm.fixed import Fixed
@@ -250,7 +250,7 @@ def _from_netx(source: Path, options: Options) -> tuple[Graph, str]:
 
 def _from_s4(source: Path, options: Options) -> tuple[Graph, str]:
     from neurossm_cli.export import called
-    from neurossm_cli.exporting import ModuleOptions, described, facts_for
+    from neurossm_workflows.own_module import ModuleOptions, described, facts_for
 
     options.allow("s4", "dt", "steps", "scale", "prenorm", "method", "data")
     from neurossm_converters.formats.torch.foreign import from_s4_checkpoint

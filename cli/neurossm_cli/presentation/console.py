@@ -12,7 +12,7 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from neurossm.errors import NeurossmWarning
-from neurossm_cli.tables import lay_out
+from neurossm_cli.presentation.tables import lay_out
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 DataDirOption = Annotated[
@@ -149,7 +149,7 @@ class Console:
         if self._err.is_terminal:
             from rich import progress as rich
 
-            from neurossm_cli.forecast import Compilations, Forecast
+            from neurossm_cli.presentation.forecast import Compilations, Forecast
 
             with Compilations() as compilations:
                 columns = (rich.TextColumn("{task.description}"), rich.BarColumn(),

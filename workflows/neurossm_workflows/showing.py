@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurossm.errors import InputError, one_line
-from neurossm_cli.describing import names_text, scaling_text, split_lines
+from neurossm_workflows.describing import names_text, scaling_text, split_lines
 
 if TYPE_CHECKING:
     from neurossm_models.data import Dataset, Task

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from neurossm.placement import Placement, Placements
     from neurossm.report import Accuracy
     from neurossm.trace import Trace
-    from neurossm_cli.console import Console
+    from neurossm_cli.presentation.console import Console
     from neurossm_models.data import Dataset
 
 TRACE_BYTES = 128 * 2**20
@@ -125,7 +125,7 @@ def baseline_accuracies(
 def _right(graph: Graph, trace: Trace, part: Dataset) -> float:
     """Return the share of right answers."""
     from neurossm.metrics import answers
-    from neurossm_cli.scoring import labeled, scored, scorer_of
+    from neurossm_workflows.scoring import labeled, scored, scorer_of
 
     scorer = scorer_of(graph, part)
     if scorer is not None:
@@ -274,7 +274,7 @@ def print_sensitivity(console: Console, rows: tuple[RateRow, ...]) -> None:
 
 def print_timings(console: Console, found: dict[str, Any]) -> None:
     """Print what was timed on this machine."""
-    from neurossm_cli.measuring import load_said
+    from neurossm_workflows.timing import load_said
 
     machine = found["machine"]
     console.table(

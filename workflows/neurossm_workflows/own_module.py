@@ -116,7 +116,7 @@ def reading_padding(graph: Graph, module: Any, data: Dataset | None = None) -> G
     """Return the graph that remembers whether its module knew where sequences end; say it."""
     import inspect
 
-    from neurossm_cli.made_for import READS_PADDING, padding_text
+    from neurossm_workflows.made_for import READS_PADDING, padding_text
 
     by_end = Interface.of(graph).readout not in ("", STEP_READOUT)
     if not by_end or "lengths" in inspect.signature(module.forward).parameters:

@@ -11,12 +11,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neurossm_cli.forms import Form, engine_forms, float_forms, torch_forms
+from neurossm_workflows.forms import Form, engine_forms, float_forms, torch_forms
 
 if TYPE_CHECKING:
     from neurossm.energy.powercap import Powercap
     from neurossm.graph import Graph
-    from neurossm_cli.console import Console
+    from neurossm_cli.presentation.console import Console
     from neurossm_models.data import Dataset
 
 BATCHES = (1, 8, 32, 128)
