@@ -12,7 +12,13 @@ import numpy as np
 from neurossm.errors import InputError
 from neurossm_cli.presentation.console import Console
 from neurossm_workflows.made_for import check_task
-from neurossm_workflows.parts import TOGETHER, Totals, in_parts, samples_of_a_part
+from neurossm_workflows.parts import (
+    TOGETHER,
+    Totals,
+    in_parts,
+    note_clipped,
+    samples_of_a_part,
+)
 from neurossm_workflows.scoring import accuracy_of, scored, scorer_of
 
 if TYPE_CHECKING:
@@ -94,7 +100,7 @@ def execute(
     if engine not in ENGINES:
         raise InputError("--engine", expected=" | ".join(ENGINES), got=repr(engine))
     data = data.trimmed()
-    check_task(graph, data, console)
+    check_task(graph, data, console.listener, other_data=console.other_data)
     check_size(graph, data, record)
     if engine == "fast":
         with console.progress("kernels", 1) as progress:
@@ -111,7 +117,7 @@ def execute(
             whole.add(trace)
             if scorer is not None or watchers:
                 _told(graph, trace, start, part, scorer, watchers)
-    note_clipped(console, clipped, data)
+    note_clipped(console.listener, clipped, data)
     kept = trace if size >= len(data) and record != "outputs" else whole.trace()
     return Execution(kept, scored(scorer), seconds, startup_seconds=startup, clipped=clipped)
 
@@ -161,18 +167,6 @@ def _told(
         scorer.add(found, part.labels, part.lengths)  # type: ignore[attr-defined]
     for watch in watchers:
         watch(start, part, found)
-
-
-def note_clipped(console: Console, clipped: int, data: Dataset) -> None:
-    """Say how many values of the inputs were beyond what the integers hold."""
-    if not clipped:
-        return
-    steps = len(data) * data.shape[1] if data.lengths is None else int(data.lengths.sum())
-    values = steps * data.shape[2]
-    console.note_once(
-        f"note: data {data.name!r}: {clipped:,} of {values:,} input values ({clipped / values:.2%})"
-        " are beyond what the integers of the input hold, and saturate"
-    )
 
 
 def lava_options(engine: str, fuse: str, stacked: int, samples: int) -> LavaOptions | None:

@@ -84,7 +84,7 @@ def run(
     console = Console(json, other_data)
     options = dask_options(dask, workers, trace)
     loaded = load(graph)
-    samples = load_data(data, data_dir, loaded)
+    samples = load_data(data, data_dir, loaded, console.listener)
     lava = lava_options(engine, fuse, stacked, len(samples))
     with writer_of(predictions, loaded) as watchers:
         if options:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurossm_cli.executing import Execution, Watcher, note_clipped
+from neurossm_cli.executing import Execution, Watcher
 from neurossm_cli.presentation.console import Console
 from neurossm_workflows.made_for import check_task
+from neurossm_workflows.parts import note_clipped
 from neurossm_workflows.scoring import scored, scorer_of
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def execute_on_dask(
     from neurossm_converters.backends.dask import run
 
     data = data.trimmed()
-    check_task(graph, data, console)
+    check_task(graph, data, console.listener, other_data=console.other_data)
     console.note(f"Dask: {options.address}")
     scorer, taken = scorer_of(graph, data), Taken(data)
 
@@ -80,7 +81,7 @@ def execute_on_dask(
 
     with console.progress(f"{engine} engine on Dask", len(data)) as progress:
         done = run(graph, taken, data.lengths, engine, options, progress, receive)
-    note_clipped(console, taken.clipped, data)
+    note_clipped(console.listener, taken.clipped, data)
     return ShardedExecution(
         trace=done.trace,
         scores=scored(scorer),

@@ -11,6 +11,8 @@ from neurossm.errors import InputError
 from neurossm.interface import Interface
 from neurossm.lengths import without_padding
 from neurossm.metrics.answers import answers, chosen, task_of
+from neurossm_workflows.listener import QUIET, Listener
+from neurossm_workflows.loading import opened
 from neurossm_workflows.made_for import check_task
 from neurossm_workflows.scoring import scored, scorer_of
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from neurossm.graph import Graph
-    from neurossm_cli.presentation.console import Console
     from neurossm_models.data import Dataset
     from neurossm_models.tasks import Scores
 
@@ -30,25 +31,32 @@ class FloatBeside:
 
     Parameters
     ----------
-    path
-        The float `.nssm` file that the integer one was made from.
+    graph
+        The float graph that the integer one was made from, or its file.
     data
         What is run.
+    listener, other_data
+        As of `check_task`.
 
     Raises
     ------
     InputError
-        If the file holds an integer graph, or the data are not what it takes.
+        If it is an integer graph, or the data are not what it takes.
     """
 
-    def __init__(self, path: Path, data: Dataset, console: Console) -> None:
-        from neurossm.store import load
-
-        self._graph = load(path)
+    def __init__(
+        self,
+        graph: Graph | str | Path,
+        data: Dataset,
+        listener: Listener = QUIET,
+        other_data: bool = False,
+    ) -> None:
+        self._graph = opened(graph)
         if self._graph.is_integer:
-            raise InputError(f"--float {path}", expected="a float graph", got="an integer one",
+            where = f"--float {graph}" if isinstance(graph, str | Path) else "the float graph"
+            raise InputError(where, expected="a float graph", got="an integer one",
                              remedy="give the file that `quantize` read")  # fmt: skip
-        check_task(self._graph, data, console)
+        check_task(self._graph, data, listener, other_data=other_data)
         self._scorer = scorer_of(self._graph, data)
         self._task = task_of(self._graph)
         self._equal = self._of = 0

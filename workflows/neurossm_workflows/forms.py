@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurossm.errors import InputError
+from neurossm_workflows.loading import called
 
 if TYPE_CHECKING:
     from neurossm.graph import Graph
@@ -64,7 +65,6 @@ def torch_forms(model: str, graph: Graph, data: Dataset) -> Sequence[Form]:
     """Return the PyTorch network of a checkpoint, step by step and over whole sequences."""
     import torch
 
-    from neurossm_cli.export import called
     from neurossm_models.train import load_model
 
     network, recipe = load_model(model)

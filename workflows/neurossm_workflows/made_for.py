@@ -8,27 +8,70 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from neurossm.errors import InputError
 from neurossm.interface import Interface
-from neurossm_workflows.loading import RECORDED, unit_of
+from neurossm_workflows.listener import QUIET, Listener
+from neurossm_workflows.loading import RECORDED, load_data, unit_of
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from neurossm.graph import Graph
-    from neurossm_cli.presentation.console import Console
     from neurossm_models.data import Dataset
 
 WITHOUT = "leave labels out of the file to run without"
 NEXT_STEP = "next-step"
 READS_PADDING = "reads_padding"  # 1: forward of the module had no argument lengths
-INSIST = "--other-data"
+INSIST = "--other-data (other_data=True)"
 OWN = "a file with inputs (samples, steps, channels) and, if known, labels (samples,)"
 LEAVE_OUT = "leave scale out of the file if they are in that unit"
 
 
+def data_for(
+    graph: Graph,
+    data: str | Dataset | NDArray[np.integer[Any]],
+    data_dir: str = "",
+    *,
+    labels: bool = True,
+    other_data: bool = False,
+    listener: Listener = QUIET,
+) -> Dataset:
+    """Return data as this graph takes them; refuse what it was not made for.
+
+    Parameters
+    ----------
+    data
+        A specification as of ``--data``; a loaded data set; or integers in units of the graph's
+        input, (samples, steps, channels), which nothing but their shape is known of.
+    data_dir
+        Folder of data sets; empty for the usual one.
+    labels, other_data, listener
+        As of `check_task`.
+
+    Raises
+    ------
+    InputError
+        If there are no such data, or as `check_task`.
+    """
+    from neurossm_models.data import Dataset
+
+    if isinstance(data, str):
+        data = load_data(data, data_dir, graph, listener)
+    elif not isinstance(data, Dataset):
+        unit, tokens = unit_of(graph)
+        data = Dataset("", "", np.asarray(data), unit, np.full(len(data), -1), "an array", tokens)
+    check_task(graph, data, listener, labels=labels, other_data=other_data)
+    return data
+
+
 def remembering(graph: Graph, data: Dataset) -> Graph:
     """Return the graph with what these data say and it did not know: name, order, scale, dt."""
+    if not data.name:  # an array, of which nothing is known
+        return graph
     known: dict[str, str | int | float] = {"data": data.name}
     if data.scaling is None:
         known["input_scale"] = data.scale
@@ -54,9 +97,14 @@ def order_of(graph: Graph) -> str | None:
 
 
 def check_task(
-    graph: Graph, data: Dataset, console: Console | None = None, *, labels: bool = True
+    graph: Graph,
+    data: Dataset,
+    listener: Listener = QUIET,
+    *,
+    labels: bool = True,
+    other_data: bool = False,
 ) -> None:
-    """Refuse data that the graph cannot take, and, unless the user insists, was not made for.
+    """Refuse data that the graph cannot take, and, unless `other_data`, was not made for.
 
     It cannot take other channels, tokens for values, labels of another task, labels without an
     output, or more steps. It was not made for another scale or order, or another data set of ours.
@@ -69,23 +117,20 @@ def check_task(
     _check_steps(graph, data)
     wrong = list(_others(graph, data))
     where, name = f"data {data.name!r} on this graph", graph.meta.get("data")
-    if wrong and (console is None or not console.other_data):
+    if wrong and not other_data:
         expected, got, remedy = wrong[0]
         remedy = remedy or f"use the data that it was made for ({name or 'unknown'})"
-        if console is not None:
-            remedy += f", or insist with {INSIST}"
+        remedy += f", or insist with {INSIST}"
         raise InputError(where, expected=expected, got=got, remedy=remedy)
-    if console is None:
-        return
     for expected, got, _ in wrong:
-        console.note_once(f"note: {where}: expected {expected}, got {got}; you insist")
-    if name is not None and name != data.name and not wrong:
+        listener.note(f"{where}: expected {expected}, got {got}; you insist")
+    if name is not None and name != data.name and data.name and not wrong:
         same = "channels, order and scale" if _said_order(data) else "channels and scale"
-        console.note_once(f"note: {where}: it was made for {name!r}; {same} are the same")
+        listener.note(f"{where}: it was made for {name!r}; {same} are the same")
     if READS_PADDING in graph.meta and data.lengths is not None and len({*data.lengths}) > 1:
-        console.note_once(f"note: {padding_text(data)}")
+        listener.note(padding_text(data))
     if graph.dt is not None and data.dt is not None and graph.dt != data.dt:
-        console.note_once(f"note: {where}: steps of {data.dt:g} s, where it has {graph.dt:g} s")
+        listener.note(f"{where}: steps of {data.dt:g} s, where it has {graph.dt:g} s")
 
 
 def padding_text(data: Dataset) -> str:
@@ -160,6 +205,8 @@ def _check_steps(graph: Graph, data: Dataset) -> None:
 
 def _others(graph: Graph, data: Dataset) -> list[tuple[str, str, str]]:
     """Return what is expected, what came, and what to do, for each thing in which they differ."""
+    if not data.name:  # an array
+        return []
     found = [*_other_channels(graph, data), *_other_scales(graph, data)]
     order, name, given = order_of(graph), graph.meta.get("data"), _said_order(data)
     if order is not None and given is not None and order != given:

@@ -54,7 +54,7 @@ class ModuleOptions:
         Whether forward takes one step, and remembers the rest itself.
     """
 
-    weights: Path | None = None
+    weights: str | Path | None = None
     data: str = ""
     data_dir: str = ""
     steps: int | None = None

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from neurossm.trace import Counts, Trace
+from neurossm_workflows.listener import QUIET, Listener
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from neurossm.graph import Graph
-    from neurossm_cli.presentation.console import Console
     from neurossm_models.data import Dataset
 
 PART_BYTES = 64 * 2**20  # of inputs, what the outputs send, and states
@@ -19,6 +21,9 @@ MOST_BYTES = 2**30  # of few samples that are very long, before cores are left i
 WORD, VALUE = 8, 4  # bytes of a value at most, and of a recorded integer
 # what both engines run together: a part of so many times n samples is cut as the whole would be
 TOGETHER = 8
+
+# is told the position of a part's first sample, the part in memory, and the answers to it
+Watcher = Callable[[int, "Dataset", "NDArray[np.float64]"], None]
 
 
 def samples_of_a_part(graph: Graph, steps: int) -> int:
@@ -71,8 +76,20 @@ class Totals:
                      peaks=self._peaks, lengths=ends)  # fmt: skip
 
 
+def note_clipped(listener: Listener, clipped: int, data: Dataset) -> None:
+    """Say how many values of the inputs were beyond what the integers hold."""
+    if not clipped:
+        return
+    steps = len(data) * data.shape[1] if data.lengths is None else int(data.lengths.sum())
+    values = steps * data.shape[2]
+    listener.note(
+        f"data {data.name!r}: {clipped:,} of {values:,} input values ({clipped / values:.2%})"
+        " are beyond what the integers of the input hold, and saturate"
+    )
+
+
 def run_counted(
-    graph: Graph, data: Dataset, engine: str, console: Console, label: str
+    graph: Graph, data: Dataset, engine: str, label: str, listener: Listener = QUIET
 ) -> tuple[Trace, int]:
     """Return counters and largest magnitudes of a run over all samples, without any values.
 
@@ -82,7 +99,7 @@ def run_counted(
 
     found, data = Totals(), data.trimmed()
     clipped = data.clipped
-    with console.progress(label, len(data)) as progress:
+    with listener.progress(label, len(data)) as progress:
         for _, part in in_parts(data, samples_of_a_part(graph, data.shape[1])):
             found.add(run(graph, part.inputs, engine, (), progress, lengths=part.lengths))
             clipped += part.clipped

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from neurossm.graph import Graph
-    from neurossm_cli.executing import Watcher
     from neurossm_models.data import Dataset
+    from neurossm_workflows.parts import Watcher
 
 OPTION = "--predictions"
 MOST_SCORES = 64  # columns of a line a step: of 256 tokens they would be a megabyte a text

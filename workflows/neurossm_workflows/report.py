@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 from neurossm.engine import run
 from neurossm.report import Accuracy, Answers, Report, TimingRow, Timings
 from neurossm.store import graph_digest
+from neurossm_workflows.timing import CpuTimings, load_said
 
 if TYPE_CHECKING:
-    from typing import Any
-
     import numpy as np
     from numpy.typing import NDArray
 
@@ -76,30 +75,28 @@ def first_sample(graph: Graph, data: Dataset) -> Trace:
     return run(graph, data.take(slice(1)).trimmed().inputs, "fast")
 
 
-def timings_of(found: dict[str, Any]) -> Timings:
-    """Return what `neurossm_workflows.timing.measure_cpu` found as the report shows it."""
-    from neurossm_workflows.timing import load_said
-
-    machine = found["machine"]
+def timings_of(found: CpuTimings) -> Timings:
+    """Return what was timed on this machine as the report shows it."""
+    machine = found.machine
     versions = {"Python": machine["python"], **machine["packages"]}
     return Timings(
         machine=f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}; load"
         f" {load_said(machine['load_average'])}; "
         + ", ".join(f"{name} {version}" for name, version in versions.items()),
-        float_network=found["float_network"],
-        boundary=found["boundary"],
-        energy=found["energy"],
+        float_network=found.float_network,
+        boundary=found.boundary,
+        energy=found.energy,
         rows=tuple(
             TimingRow(
-                form=row["form"],
-                batch=row["batch"],
-                threads=row["threads"],
-                seconds_a_sample=row["ms_per_sample"]["min"] / 1e3,
-                median_seconds_a_sample=row["ms_per_sample"]["median"] / 1e3,
-                seconds_a_step=row["ms_per_step"]["min"] / 1e3,
-                joules_a_sample=tuple((row["joules_per_sample"] or {}).items()),
+                form=row.form,
+                batch=row.batch,
+                threads=row.threads,
+                seconds_a_sample=row.seconds_min / row.batch,
+                median_seconds_a_sample=row.seconds_median / row.batch,
+                seconds_a_step=row.seconds_min / row.steps,
+                joules_a_sample=tuple((row.joules or {}).items()),
             )
-            for row in found["timings"]
+            for row in found.timings
         ),
     )
 

@@ -9,14 +9,15 @@ import time
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from neurossm.energy.powercap import Powercap
+from neurossm.engine.cores import usable_cores
 from neurossm_workflows.forms import Form, engine_forms, float_forms, torch_forms
+from neurossm_workflows.listener import QUIET, Listener
 
 if TYPE_CHECKING:
-    from neurossm.energy.powercap import Powercap
     from neurossm.graph import Graph
-    from neurossm_cli.presentation.console import Console
     from neurossm_models.data import Dataset
 
 BATCHES = (1, 8, 32, 128)
@@ -83,9 +84,46 @@ class Timing:
         }
 
 
+@dataclass(frozen=True)
+class CpuTimings:
+    """What the float network and the integer engine took on this machine.
+
+    Attributes
+    ----------
+    machine
+        CPU, cores, versions, load; see `machine`.
+    float_network
+        What the float forms are.
+    energy
+        ``RAPL``, or why joules could not be read.
+    idle_watts
+        By RAPL domain; None where there is no counter.
+    timings
+        Each form at batch 1, and at its best batch.
+    """
+
+    machine: dict[str, Any]
+    float_network: str
+    energy: str
+    idle_watts: dict[str, float] | None
+    timings: tuple[Timing, ...]
+    boundary = "this process on this machine, data in memory; start-up and compilation apart"
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain values."""
+        return {
+            "machine": self.machine,
+            "float_network": self.float_network,
+            "boundary": self.boundary,
+            "energy": self.energy,
+            "idle_watts": self.idle_watts,
+            "timings": [row.as_json() for row in self.timings],
+        }
+
+
 def measure_cpu(
-    graph: Graph, data: Dataset, model: str | None, console: Console
-) -> dict[str, object]:
+    graph: Graph, data: Dataset, model: str | None = None, listener: Listener = QUIET
+) -> CpuTimings:
     """Return times (and energy, where it can be read) of the float network and of our engine.
 
     The float network is the PyTorch model of a checkpoint where one is given, in its step form and
@@ -97,24 +135,21 @@ def measure_cpu(
     InputError
         If the checkpoint was trained on other data, or has another shape than the graph.
     """
-    from neurossm.energy.powercap import Powercap
-
     data = data.take(slice(max(BATCHES))).trimmed()
     floats = torch_forms(model, graph, data) if model else float_forms(graph, data)
     counters = Powercap.find()
     idle = counters.idle_watts(IDLE_SECONDS) if counters.domains else {}
-    rows = []
+    rows: list[Timing] = []
     for form in (*floats, *engine_forms(graph, data)):
-        console.note(f"timing: {form.name}")
+        listener.tell(f"timing: {form.name}")
         rows += time_form(form, data, counters, idle)
-    return {
-        "machine": machine(),
-        "float_network": f"PyTorch model of {model!r}" if model else "float engine on this graph",
-        "boundary": "this process on this machine, data in memory; start-up and compilation apart",
-        "energy": counters.reason or "RAPL",
-        "idle_watts": idle or None,
-        "timings": [row.as_json() for row in rows],
-    }
+    return CpuTimings(
+        machine=machine(),
+        float_network=f"PyTorch model of {model!r}" if model else "float engine on this graph",
+        energy=counters.reason or "RAPL",
+        idle_watts=idle or None,
+        timings=tuple(rows),
+    )
 
 
 def time_form(
@@ -158,10 +193,8 @@ def _seconds(form: Form, batch: int) -> float:
     return time.perf_counter() - started
 
 
-def machine() -> dict[str, object]:
+def machine() -> dict[str, Any]:
     """Return the CPU and what may disturb a measurement; no name of the machine."""
-    from neurossm.engine.cores import usable_cores
-
     packages = {}
     for name in ("neurossm", "numpy", "numba", "torch"):
         try:

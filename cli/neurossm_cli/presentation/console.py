@@ -7,12 +7,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from typing import Annotated, Any, TextIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
 from neurossm.errors import NeurossmWarning
 from neurossm_cli.presentation.tables import lay_out
+
+if TYPE_CHECKING:
+    from neurossm_workflows.listener import Listener
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 DataDirOption = Annotated[
@@ -62,6 +66,13 @@ def print_document(document: dict[str, Any]) -> None:
     print(json.dumps(document, indent=2, allow_nan=False), file=_alone[-1] if _alone else None)
 
 
+def write_json(path: Path, document: dict[str, Any], label: str) -> None:
+    """Write a JSON document into the file that an option of this name gave."""
+    from neurossm.store import write_text
+
+    write_text(path, json.dumps(document, indent=2, allow_nan=False) + "\n", label)
+
+
 class Console:
     """Where a command writes.
 
@@ -84,6 +95,13 @@ class Console:
     def note(self, text: str) -> None:
         """Say something on stderr."""
         self._err.print(text, markup=False)
+
+    @property
+    def listener(self) -> Listener:
+        """What tells a workflow's notes and progress here; a note is said once."""
+        from neurossm_workflows.listener import Listener
+
+        return Listener(lambda text: self.note_once(f"note: {text}"), self.note, self.progress)
 
     def note_once(self, text: str) -> None:
         """Say something on stderr that has not been said."""

@@ -1,79 +1,19 @@
-"""What `diff` found, as a table for people and a document for machines."""
+"""What `diff` found, as a table for people."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from neurossm_cli.presentation.console import Console
-from neurossm_workflows.verdict import check_document, verdict
+from neurossm_workflows.verdict import verdict
 
 if TYPE_CHECKING:
-    from neurossm.comparison import Comparison, NodeDifference
-    from neurossm.metrics.check import Check
-    from neurossm.trace import Counts
-    from neurossm_models.tasks import Scores
+    from neurossm.comparison import NodeDifference
+    from neurossm_workflows.diff import Difference
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A comparison with the counters of both runs; a check where one run was of real numbers."""
-
-    compared: Comparison
-    left_counts: Mapping[str, Counts]
-    right_counts: Mapping[str, Counts]
-    check: Check | None = None
-    scores: tuple[Scores | None, ...] = (None, None)
-
-    @property
-    def exact(self) -> bool:
-        """True where both runs are of one kind: without a tolerance they must be equal."""
-        return self.check is None
-
-    def tolerance(self, given: float | None) -> float:
-        """Return the tolerance that holds."""
-        return self.check.tolerance if self.check is not None else given or 0.0
-
-    def over(self, given: float | None) -> tuple[str, ...]:
-        """Return the nodes over the tolerance, the first to blame in front."""
-        if self.check is not None:
-            return self.check.over
-        limit = self.tolerance(given)
-        # written so that a nan is over
-        over = [r.node for r in self.compared.rows if not r.largest <= limit * r.range_left]
-        first = self.compared.first
-        if given is None and first:
-            # a node that stands before it in the order may have diverged later
-            over = [first.node, *(name for name in over if name != first.node)]
-        return tuple(over)
-
-
-def document(found: Difference, over: tuple[str, ...], given: float | None) -> dict[str, Any]:
-    """Return everything that was found, as plain values."""
-    from neurossm_workflows.scoring import scores_document
-
-    compared = found.compared
-    return {
-        "exact": found.exact,
-        "tolerance": found.tolerance(given),
-        "values_compared": compared.compared,
-        "mismatches": compared.mismatches,
-        "first": str(compared.first) if compared.first else None,
-        "over_tolerance": list(over),
-        "scores": {
-            side: scores_document(scores)
-            for side, scores in zip(("left", "right"), found.scores, strict=True)
-        },
-        "check": check_document(found.check) if found.check is not None else None,
-        "nodes": [_node(found, row) for row in compared.rows],
-    }
-
-
-def print_difference(
-    console: Console, found: Difference, over: tuple[str, ...], given: float | None
-) -> None:
+def print_difference(console: Console, found: Difference) -> None:
     """Print a row for each node, and which is the first over the tolerance."""
     columns = ["node", "range", "mean error", "largest error"]
     columns += (
@@ -84,7 +24,8 @@ def print_difference(
     rows = [_row(found, row) for row in found.compared.rows]
     console.table((*columns, "saturations"), rows)
     console.say()
-    first, limit = found.compared.first, found.tolerance(given)
+    over = found.over
+    first, limit = found.compared.first, found.tolerance
     names = ("left", "right") if found.check is None else ("float", "integer")
     if found.check is not None:
         console.say(
@@ -155,32 +96,3 @@ def _share(agreement: float, mismatches: int) -> str:
 def _saturations(found: Difference, node: str) -> str:
     sides = (found.left_counts.get(node), found.right_counts.get(node))
     return " / ".join(f"{side.saturations:,}" for side in sides if side is not None)
-
-
-def _node(found: Difference, row: NodeDifference) -> dict[str, Any]:
-    left, right = found.left_counts.get(row.node), found.right_counts.get(row.node)
-    values: dict[str, Any] = {
-        **vars(row),
-        "agreement": row.agreement,
-        "saturations_left": left.saturations if left else None,
-        "saturations_right": right.saturations if right else None,
-    }
-    if found.check is not None:
-        error, end = found.check.per_layer[row.node], found.check.end_to_end[row.node]
-        worst = error.worst(found.check.tolerance)
-        excess = float(error.excess(found.check.tolerance)[worst])
-        values["per_layer"] = {
-            "worst_channel": worst,
-            "largest": float(error.largest[worst]),
-            "mean": float(error.total[worst] / error.values),
-            "range": float(error.range[worst]),
-            "agreement": 1 - int(error.unequal.sum()) / (error.values * len(error.unequal)),
-            "of_allowed": excess if math.isfinite(excess) else None,
-        }
-        if error.spikes:
-            values["per_layer"] |= {"spikes_float": float(error.expected[worst]),
-                                    "spikes_integer": float(error.found[worst])}  # fmt: skip
-            values["spikes"] = {"float": float(end.expected.sum()),
-                                "integer": float(end.found.sum()),
-                                "moved": end.moved}  # fmt: skip
-    return values

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from neurossm.errors import InputError
 from neurossm_cli.presentation.console import Console
 
 if TYPE_CHECKING:
-    from neurossm.quantization import Choice, Headroom, Loss, Quantization, Quantize
+    from neurossm.quantization import Choice, Headroom, Loss
     from neurossm.trace import Counts
+    from neurossm_workflows.quantize import Quantized
 
 # q15 is Q1.15 and q12 the profile of 12 bits for RF-like hardware, both with their sign
 LISTED = 8  # channels of a loss
@@ -41,24 +41,9 @@ def range_rules(given: list[str]) -> tuple[tuple[str, str], ...]:
     return tuple(pairs)
 
 
-def report_document(
-    made: Quantization, settings: Quantize, counts: dict[str, Counts]
-) -> dict[str, Any]:
-    """Return the report as plain values; `counts` are those of a run on the calibration data."""
-    return {
-        "settings": asdict(settings),
-        "choices": [asdict(choice) for choice in made.choices],
-        "poles": [asdict(change) for change in made.poles],
-        "headroom": [asdict(room) for room in made.headroom],
-        "losses": [asdict(loss) for loss in made.losses],
-        "saturations": {name: count.saturations for name, count in counts.items()},
-    }
-
-
-def print_report(
-    console: Console, made: Quantization, counts: dict[str, Counts], samples: int
-) -> None:
+def print_report(console: Console, quantized: Quantized) -> None:
     """Print what was chosen for every node and why, the poles, and the headroom."""
+    made, counts, samples = quantized.report, quantized.counts, quantized.samples
     console.table(
         ("node", "what", "format", "range", "seen", "possible", "held", "rounding", "why"),
         [_row(choice) for choice in made.choices],
@@ -89,15 +74,6 @@ def print_report(
         )
 
 
-def write_report(path: Path, document: dict[str, Any]) -> None:
-    """Write the report as JSON."""
-    import json
-
-    from neurossm.store import write_text
-
-    write_text(path, json.dumps(document, indent=2, allow_nan=False) + "\n", "--report")
-
-
 def _row(choice: Choice) -> tuple[str, ...]:
     numbers = (choice.seen, choice.bound, choice.held, choice.error)
     cells = ("" if number is None else f"{number:.4g}" for number in numbers)
@@ -116,7 +92,7 @@ def _loss(loss: Loss) -> tuple[str, ...]:
     return (loss.node, loss.what, channels, f"{loss.count:,} of {loss.of:,}", loss.reason, wider)
 
 
-def _room(room: Headroom, counts: dict[str, Counts], samples: int) -> tuple[object, ...]:
+def _room(room: Headroom, counts: Mapping[str, Counts], samples: int) -> tuple[object, ...]:
     if room.proven:
         said = "proven" if room.steps is None else f"proven for {room.steps:,} steps"
     else:
