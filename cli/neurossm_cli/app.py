@@ -9,11 +9,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
-from importlib import metadata
 from typing import Annotated, NoReturn
 
 import typer
 
+from neurossm.environment import version
 from neurossm.errors import NeurossmError
 from neurossm.extras import missing
 from neurossm_cli import (
@@ -43,7 +43,7 @@ from neurossm_cli.presentation.paths import Commands
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"neurossm {metadata.version('neurossm')}")
+        typer.echo(f"neurossm {version('neurossm')}")
         raise typer.Exit
 
 

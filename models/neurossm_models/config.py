@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import ClassVar
 
-from neurossm.errors import InputError
+from neurossm.errors import InputError, nearest
 from neurossm_models.arguments import check_fields
 
 INITS = ("lin", "inv", "legs")
@@ -280,9 +279,3 @@ def check_neuron_form(where: str, form: str) -> str:
         raise InputError(where, expected="'sdn' or 'sdn:FILE'", got=repr(form))
     check_choice(where, name if name == "sdn" else form, NEURON_FORMS)
     return name
-
-
-def nearest(word: str, known: Sequence[str]) -> str:
-    """Return ``did you mean '...'?`` for the known word closest to `word`, or an empty string."""
-    close = difflib.get_close_matches(str(word), known, n=1)
-    return f"did you mean {close[0]!r}?" if close else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar, get_type_hints
 
 from neurossm.arguments import file_path
-from neurossm.errors import FormatError, InputError
+from neurossm.errors import FormatError, InputError, nearest
 from neurossm.hardware.chip import (
     Arithmetic,
     EnergySet,
@@ -92,7 +91,7 @@ def _text_of(name_or_path: str | Path) -> tuple[str, str]:
                 f"hardware {text!r}",
                 expected=" | ".join(known_hardware()) + " or a .toml file",
                 got="another name",
-                remedy=_nearest(text, known_hardware()),
+                remedy=nearest(text, known_hardware()),
             )
         file = resources.files("neurossm.hardware") / f"{text}.toml"
         return file.read_text(encoding="utf-8"), f"{text}.toml"
@@ -240,13 +239,10 @@ def _check_keys(at: _At, table: Table, known: Iterable[str]) -> None:
     for key in table:
         if key not in names:
             raise (at / key).error(
-                expected="a known key", got="an unknown one", remedy=_nearest(key, names)
+                expected="a known key",
+                got="an unknown one",
+                remedy=nearest(key, names, f"known: {', '.join(names)}"),
             )
-
-
-def _nearest(name: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
 
 
 def _type(value: object) -> str:

@@ -117,7 +117,7 @@ def test_a_range_has_no_single_value() -> None:
     ("name", "message"),
     [
         ("lohi2", "did you mean 'loihi2'"),
-        ("zzz", "known: cmos45, loihi1, loihi2"),
+        ("zzz", r"expected cmos45 \| loihi1 \| loihi2 or a .toml file"),
         ("missing/chip.toml", "missing/chip.toml: expected a chip file, got No such file"),
     ],
 )

@@ -7,14 +7,13 @@ import platform
 import statistics
 import time
 from dataclasses import dataclass
-from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neurossm.energy.powercap import Powercap
 from neurossm.engine.cores import usable_cores
+from neurossm.environment import cpu_name, versions
 from neurossm_workflows.forms import Form, engine_forms, float_forms, torch_forms
 from neurossm_workflows.listener import QUIET, Listener
+from neurossm_workflows.powercap import Powercap
 
 if TYPE_CHECKING:
     from neurossm.graph import Graph
@@ -195,18 +194,12 @@ def _seconds(form: Form, batch: int) -> float:
 
 def machine() -> dict[str, Any]:
     """Return the CPU and what may disturb a measurement; no name of the machine."""
-    packages = {}
-    for name in ("neurossm", "numpy", "numba", "torch"):
-        try:
-            packages[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
     return {
         "cpu": cpu_name(),
         "cores": usable_cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "packages": packages,
+        "packages": versions(("neurossm", "numpy", "numba", "torch")),
         "load_average": load_average(),
     }
 
@@ -219,13 +212,3 @@ def load_average() -> list[float] | None:
 def load_said(load: list[float] | None) -> str:
     """Return the load of the last minute as text."""
     return f"{load[0]:g}" if load else "unknown"
-
-
-def cpu_name() -> str:
-    """Return the model name of the CPU."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or "unknown CPU"
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()

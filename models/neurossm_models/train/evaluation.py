@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from neurossm.errors import FormatError, InputError
+from neurossm.errors import FormatError, InputError, nearest
 from neurossm_models.arguments import check_path, check_whole
-from neurossm_models.config import EVERY_STEP, PAIR, NetworkConfig, nearest
+from neurossm_models.config import EVERY_STEP, PAIR, NetworkConfig
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.labels import CLASSIFICATION, NEXT_STEP, STEP_CLASSIFICATION
 from neurossm_models.data.labels import EVERY_STEP as EVERY_STEP_KINDS
@@ -271,5 +271,5 @@ def run_folder(run: str | Path) -> Path:
     expected = "a run folder or the name of a checkpoint"
     if known:
         expected += f" ({', '.join(known)})"
-    remedy = nearest(str(run), known)
+    remedy = nearest(run, known)
     raise InputError("run", expected=expected, got=repr(str(run)), remedy=remedy)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
-from neurossm.errors import InputError
+from neurossm.errors import InputError, nearest
 from neurossm_models.arguments import check_path
-from neurossm_models.config import FAMILIES, NetworkConfig, check_choice, nearest
+from neurossm_models.config import FAMILIES, NetworkConfig, check_choice
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.labels import MULTILABEL
 from neurossm_models.data.own import SUFFIXES
