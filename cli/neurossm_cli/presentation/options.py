@@ -1,4 +1,4 @@
-"""``--ssm-mapping``: one option with one default for what checks, places and deploys."""
+"""Options of what checks, places and deploys, each with one default."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from neurossm.errors import InputError
+from neurossm_cli.presentation.paths import READS_CHIP
 
 MappingOption = Annotated[
     str | None,
@@ -15,7 +15,10 @@ MappingOption = Annotated[
         " (default: channel, as our own processes deploy it)."
     ),
 ]
-LAVAS_OWN = "lava"  # processes: Lava's S4d has one neuron a state
+HardwareOption = Annotated[str, typer.Option(help="A chip by name, or a TOML file."), READS_CHIP]
+ChipsOption = Annotated[
+    int | None, typer.Option(help="Chips that there are; no more are used than needed.")
+]
 
 
 def chosen_mapping(given: str | None) -> str:
@@ -23,19 +26,3 @@ def chosen_mapping(given: str | None) -> str:
     from neurossm.placement import DEFAULT_MAPPING
 
     return DEFAULT_MAPPING if given is None else given
-
-
-def deployed_mapping(given: str | None, processes: str) -> str:
-    """Return the mapping of a network that is deployed: its processes decide it.
-
-    Raises
-    ------
-    InputError
-        If another one was asked for.
-    """
-    mapping = "state" if processes == LAVAS_OWN else chosen_mapping(None)
-    if given is not None and given != mapping:
-        remedy = "--processes ours has one neuron a channel, --processes lava one a state"
-        expected = f"{mapping}, as --processes {processes} makes it"
-        raise InputError("--ssm-mapping", expected=expected, got=repr(given), remedy=remedy)
-    return mapping
