@@ -73,6 +73,7 @@ def make_twin(recipe: Recipe, facts: Task | None = None) -> IntegerTwin:
     from neurossm_converters.qat import IntegerTwin
     from neurossm_models.data import load, task
     from neurossm_models.train import load_facts
+    from neurossm_workflows.quantize import ranges_on
 
     assert recipe.finetune is not None
     if facts is None:
@@ -84,8 +85,8 @@ def make_twin(recipe: Recipe, facts: Task | None = None) -> IntegerTwin:
         expected = f"a part of {recipe.data.name!r}"
         raise InputError("recipe [finetune] calibrate", expected=expected, got=repr(data.name))
     return IntegerTwin(
-        settings, data.inputs, steps=facts.steps, scale=scale_of(facts), bits=facts.bits,
-        lengths=data.lengths,
+        settings, lambda graph: ranges_on(graph, data, settings), steps=facts.steps,
+        scale=scale_of(facts), bits=facts.bits,
     )  # fmt: skip
 
 

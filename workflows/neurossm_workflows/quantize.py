@@ -141,7 +141,7 @@ def quantize(
     """
     floating = opened(graph)
     given = _data_for(floating, data, data_dir, other_data, listener)
-    ranges = _ranges(floating, given, settings, percentile, listener)
+    ranges = ranges_on(floating, given, settings, percentile, listener)
     floating = remembering(floating, given)
     made = settings.explained(floating, ranges)
     counted, clipped = run_counted(made.graph, given, "fast", "counting saturations", listener)
@@ -173,7 +173,7 @@ def quantized(
     """Return the integer graph alone, without golden vectors and check; raises as `quantize`."""
     floating = opened(graph)
     given = _data_for(floating, data, "", other_data, listener)
-    ranges = _ranges(floating, given, settings, PERCENTILE, listener)
+    ranges = ranges_on(floating, given, settings, PERCENTILE, listener)
     return settings(remembering(floating, given), ranges)
 
 
@@ -200,7 +200,7 @@ def calibrated(
     """
     floating = opened(graph)
     given = _data_for(floating, data, "", other_data, listener)
-    return _ranges(floating, given, settings, percentile, listener)
+    return ranges_on(floating, given, settings, percentile, listener)
 
 
 def checked_on(floating: Graph, integer: Graph, data: Dataset, listener: Listener = QUIET) -> Check:
@@ -222,9 +222,14 @@ def _data_for(
     return data_for(graph, data, data_dir, labels=False, other_data=other_data, listener=listener)
 
 
-def _ranges(
-    graph: Graph, data: Dataset, settings: Quantize, percentile: float, listener: Listener
+def ranges_on(
+    graph: Graph,
+    data: Dataset,
+    settings: Quantize = DEFAULT,
+    percentile: float = PERCENTILE,
+    listener: Listener = QUIET,
 ) -> Ranges:
+    """Return the ranges of a float graph on loaded data, which nothing is asked of any more."""
     found: tuple[Any, ...] = ()
     if settings.uses("percentile"):
         kept = _percentiles(graph, data, percentile, listener)
