@@ -6,7 +6,7 @@ import pytest
 
 from neurossm.store import load
 from neurossm_models.train import load_model
-from neurossm_workflows.finetune import make_twin
+from neurossm_workflows.train import make_twin
 
 TINY = tuple(
     f"--set={item}"

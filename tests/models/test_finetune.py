@@ -22,7 +22,7 @@ from neurossm_models.train import (
 from neurossm_models.train.checkpoint import load_tensors, save_tensors
 from neurossm_models.train.publishing import model_card, read_log
 from neurossm_models.train.trainer import split_data
-from neurossm_workflows.finetune import finetune_changes, make_twin
+from neurossm_workflows.train import finetune_changes, make_twin
 
 # 64 training sequences in 4 steps an epoch, 8 steps in all
 TINY = ["data.limit=80", "data.held_out=16", "model.width=8", "model.state=4", "train.batch=16",

@@ -19,7 +19,7 @@ from neurossm_models.tasks import Scorer
 from neurossm_models.train import load_facts, load_model, train
 from neurossm_models.train.finetuning import integers
 from neurossm_models.train.trainer import split_data
-from neurossm_workflows.finetune import finetune_changes, make_twin
+from neurossm_workflows.train import finetune_changes, make_twin
 
 
 def start(folder, kind, readout, family="binary-s4d"):

@@ -1,21 +1,79 @@
-"""Fine-tuning on the integers, as the command line asks for it."""
+"""Training by a recipe, from scratch or further on the integers that will run."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurossm.errors import InputError
+from neurossm_workflows.listener import QUIET, Listener
 
 if TYPE_CHECKING:
     from neurossm.quantization import Quantize
     from neurossm_converters.qat import IntegerTwin
     from neurossm_models.data import Task
-    from neurossm_models.train import Recipe
+    from neurossm_models.train import Recipe, TrainResult
     from neurossm_models.train.finetune_config import FinetuneConfig
 
 CALIBRATION_SAMPLES = 512
+
+
+def train(
+    recipe: str,
+    *,
+    data: str = "",
+    changes: Sequence[str] = (),
+    out: str | Path | None = None,
+    resume: bool = False,
+    finetune_from: str = "",
+    quantized: bool = False,
+    calibrate: str = "",
+    widths: Mapping[str, int] | None = None,
+    listener: Listener = QUIET,
+) -> TrainResult:
+    """Train a network by a recipe; held-out data choose the checkpoint.
+
+    Parameters
+    ----------
+    recipe
+        Its name, a TOML file, or a family.
+    data
+        Data of one's own to learn, or a registered name; empty: those of the recipe.
+    changes
+        ``"section.key=value"``, applied last.
+    out, resume
+        Run folder (None: ``runs/NAME``, ``runs/NAME-finetuned``), and whether to go on there.
+    finetune_from, quantized
+        Together: train that run further, with the integer engine as the forward pass.
+    calibrate, widths
+        Of that: the data that set the ranges (empty: the recipe's, 512 of them), and attributes of
+        `neurossm.Quantize` such as ``{"pole_bits": 8}``.
+    listener
+        Is told of each epoch.
+
+    Raises
+    ------
+    InputError
+        For a recipe or data that there are not, and options that stand without each other.
+
+    Examples
+    --------
+    >>> done = neurossm.train("binary-s4d-smnist", out="runs/mine")
+    >>> neurossm.train("binary-s4d-smnist", finetune_from=done.run, quantized=True)
+    """
+    from neurossm_models.train import data_changes
+    from neurossm_models.train import train as run_training
+
+    learned = data_changes(data) if data else []
+    tuned = finetune_changes(
+        recipe, str(finetune_from), quantized, calibrate, widths or {}, learned
+    )
+    if tuned and out is None:
+        out = Path("runs") / f"{Path(recipe).stem}-finetuned"
+    return run_training(recipe, [*learned, *tuned, *changes], None if out is None else Path(out),
+                        resume, make_twin=make_twin, tell=listener.tell)  # fmt: skip
 
 
 def finetune_changes(
@@ -23,7 +81,7 @@ def finetune_changes(
     run: str,
     quantized: bool,
     calibrate: str,
-    widths: dict[str, int],
+    widths: Mapping[str, int],
     learned: Sequence[str] = (),
 ) -> list[str]:
     """Return what the options change in a recipe; `learned` are the changes that name its data.
