@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from neurossm.energy.interval import hull
+from neurossm.energy.placed import work_hull
 from neurossm.energy.result import Energy, SetEnergy
-from neurossm.energy.work import work_hull
 
 
 def energy_hull(parts: Sequence[Energy], problems: tuple[tuple[str, str], ...] = ()) -> Energy:

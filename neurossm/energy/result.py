@@ -10,8 +10,8 @@ from types import MappingProxyType
 
 from neurossm.energy.digital import SAME_SHAPE, Baseline
 from neurossm.energy.interval import Interval, exactly, holds_everywhere, hull
-from neurossm.energy.rates import RateCase, rate_hull
-from neurossm.energy.work import Work
+from neurossm.energy.placed import Work
+from neurossm.energy.real_time import RealTime, real_time_hull
 from neurossm.errors import InputError
 from neurossm.hardware import EnergySet, Hardware
 from neurossm.placement import Placement
@@ -142,7 +142,7 @@ class Energy:
         each = [placement.chips for placement in self.placements]
         return (min(each), max(each)) if each else None
 
-    def at_rate(self, steps_per_second: float) -> RateCase:
+    def at_rate(self, steps_per_second: float) -> RealTime:
         """Return the case of real time: so many steps a second, static power all the while.
 
         Of several placements the hull of those that reach the rate.
@@ -166,13 +166,13 @@ class Energy:
             if part.step_time is None or steps_per_second <= 1 / part.step_time.low
         ]  # fmt: skip
         if reached:
-            return rate_hull([part.at_rate(steps_per_second) for part in reached])
+            return real_time_hull([part.at_rate(steps_per_second) for part in reached])
         seconds, power = self.steps / steps_per_second, self.hardware.power.static_chip
         static = None
         if power is not None and self.chips is not None:
             static = Interval(power.low, power.high) * (seconds * self.chips[1])
         total = self.dynamic + static if static else self.dynamic
-        return RateCase(steps_per_second, seconds, static, total)
+        return RealTime(steps_per_second, seconds, static, total)
 
     def statements(self) -> tuple[str, ...]:
         """Return the comparisons that hold, like with like, with and without memory access.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from neurossm.hardware import Hardware
 from neurossm.placement.budget import Budget
 
 DENSE, FAN_OUT, REDUCE, ONE_TO_ONE = "dense", "fan-out", "reduce", "one-to-one"
@@ -150,6 +151,19 @@ class Population:
     complex_states: int = 0
     sums: int = 1
     work: tuple[tuple[str, int], ...] = (("relay", 1),)
+
+    def passes(self, hardware: Hardware) -> tuple[float, float]:
+        """Return the least and the most passes of one neuron's program in a step.
+
+        Least: all that it does runs in the passes of its longest part. Most: one after the other.
+
+        Raises
+        ------
+        TargetError
+            If the file of the chip does not say how many passes an update of some node takes.
+        """
+        each = [(hardware.require("passes", kind), count) for kind, count in self.work]
+        return max(p.low * count for p, count in each), sum(p.high * count for p, count in each)
 
     def neuron_words(self, budget: Budget) -> int:
         """Return the words of one neuron; of several states the upper end of what is thinkable."""

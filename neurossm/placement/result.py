@@ -123,18 +123,6 @@ class Placement:
         """Load of the fullest core."""
         return max(self.load(core) for core in self.cores)
 
-    def utilization(self, core: Core) -> dict[str, float]:
-        """Return per cent of a core as the compiler's own table prints them."""
-        budget = self.budget
-        return {
-            "axon_in": 100 * core.axon_in_words / budget.shared_words,
-            "neuron_groups": 100 * len(core.slices) / budget.groups,
-            "neurons": 100 * core.neuron_words / budget.neuron_words,
-            "synapses": 100 * core.synapse_words / budget.shared_words,
-            "axon_map": 100 * core.axon_map_words / budget.shared_words,
-            "total": 100 * self.load(core),
-        }
-
     def as_json(self) -> dict[str, object]:
         """Return plain values."""
         return {

@@ -9,7 +9,7 @@ from neurossm.energy.interval import Interval, hull
 
 
 @dataclass(frozen=True)
-class RateCase:
+class RealTime:
     """One inference at a fixed rate of steps: joules and mean watts."""
 
     steps_per_second: float
@@ -33,7 +33,7 @@ class RateCase:
         }
 
 
-def rate_hull(cases: Sequence[RateCase]) -> RateCase:
+def real_time_hull(cases: Sequence[RealTime]) -> RealTime:
     """Return the case that holds each of `cases`, which are of one rate."""
     statics = [case.static for case in cases if case.static is not None]
     return replace(
