@@ -1,12 +1,14 @@
-"""What is told of each part of a run beside its scores: the float graph, points of a drawing."""
+"""What is told of each part of a run beside its scores: the float network, points of a drawing."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neurossm.engine import run
 from neurossm.errors import InputError
 from neurossm.interface import Interface
 from neurossm.lengths import without_padding
@@ -21,65 +23,74 @@ if TYPE_CHECKING:
 
     from neurossm.graph import Graph
     from neurossm_models.data import Dataset
-    from neurossm_models.tasks import Scores
+    from neurossm_models.tasks import Scorer, Scores
 
 MOST_POINTS = 1000
 
 
-class FloatBeside:
-    """Runs a float graph on each part that its integers ran on; scores it and compares answers.
+class Beside:
+    """Answers each part that the integers ran on; scores that and compares answers.
 
     Parameters
     ----------
-    graph
-        The float graph that the integer one was made from, or its file.
-    data
-        What is run.
-    listener, other_data
-        As of `check_task`.
-
-    Raises
-    ------
-    InputError
-        If it is an integer graph, or the data are not what it takes.
+    answer
+        From samples to what is answered: real numbers, (samples, classes), or for every step.
+    task
+        As of `neurossm.metrics.answers.task_of`.
+    scorer
+        None: without labels.
     """
 
     def __init__(
-        self,
+        self, answer: Callable[[Dataset], NDArray[np.float64]], task: str, scorer: Scorer | None
+    ) -> None:
+        self._answer, self._task, self._scorer = answer, task, scorer
+        self._equal = self._of = 0
+
+    @classmethod
+    def of_graph(
+        cls,
         graph: Graph | str | Path,
         data: Dataset,
         listener: Listener = QUIET,
         other_data: bool = False,
-    ) -> None:
-        self._graph = opened(graph)
-        if self._graph.is_integer:
+    ) -> Beside:
+        """Return one that runs a float graph, or that of a file.
+
+        Raises
+        ------
+        InputError
+            If it is an integer graph, or the data are not what it takes.
+        """
+        floating = opened(graph)
+        if floating.is_integer:
             where = f"--float {graph}" if isinstance(graph, str | Path) else "the float graph"
             raise InputError(where, expected="a float graph", got="an integer one",
                              remedy="give the file that `quantize` read")  # fmt: skip
-        check_task(self._graph, data, listener, other_data=other_data)
-        self._scorer = scorer_of(self._graph, data)
-        self._task = task_of(self._graph)
-        self._equal = self._of = 0
+        check_task(floating, data, listener, other_data=other_data)
+
+        def answer(part: Dataset) -> NDArray[np.float64]:
+            trace = run(floating, part.inputs, "float", "outputs", lengths=part.lengths)
+            return answers(floating, trace)
+
+        return cls(answer, task_of(floating), scorer_of(floating, data))
 
     def __call__(self, start: int, part: Dataset, found: NDArray[np.float64]) -> None:
-        """Run a part, of which the integers answered `found`."""
-        from neurossm.engine import run
-
-        trace = run(self._graph, part.inputs, "float", "outputs", lengths=part.lengths)
-        own = answers(self._graph, trace)
+        """Answer a part, to which the integers answered `found`."""
+        own = self._answer(part)
         if self._scorer is not None:
             self._scorer.add(own, part.labels, part.lengths)
         mine, theirs = chosen(self._task, own), chosen(self._task, found)
         if mine is None or theirs is None:
             return
         if own.ndim == 3:
-            mine, theirs = (without_padding(a, trace.lengths) for a in (mine, theirs))
+            mine, theirs = (without_padding(a, part.lengths) for a in (mine, theirs))
         self._equal += int(np.count_nonzero(mine == theirs))
         self._of += mine.size
 
     @property
     def scores(self) -> Scores | None:
-        """Of the float graph."""
+        """Of these answers."""
         return scored(self._scorer)
 
     @property

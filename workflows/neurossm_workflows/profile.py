@@ -1,178 +1,267 @@
-"""What ``neurossm profile`` adds to counts and energy: speeds, spike rates, placement, timings."""
+"""Operation counts, energy and times of a run: `profile` and what it finds."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neurossm.energy import FORMULA, Energy, RateRow, RealTime
 from neurossm.errors import InputError
+from neurossm.hardware import Hardware, load_hardware
+from neurossm.metrics import Metrics, Recorded, measure, multiplications
+from neurossm.metrics.neurobench import VERSION
+from neurossm.placement import Placement, place_each
+from neurossm.report import Accuracy, Report, write_html
+from neurossm.store import write_text
+from neurossm_workflows.baselines import baseline_accuracies
+from neurossm_workflows.beside import Beside, Points
+from neurossm_workflows.costs import (
+    CoreWork,
+    core_work,
+    estimated,
+    real_time,
+    recorded,
+    sensitivity,
+)
+from neurossm_workflows.evaluate import Execution, execute
+from neurossm_workflows.listener import QUIET, Listener
+from neurossm_workflows.loading import opened
+from neurossm_workflows.made_for import data_for
+from neurossm_workflows.report import make_report
+from neurossm_workflows.scoring import accuracy_of, scores_document
+from neurossm_workflows.timing import CpuTimings
+from neurossm_workflows.timing import measure_cpu as time_here
 
 if TYPE_CHECKING:
-    from neurossm.energy import Energy, RateRow, RealTime
+    import numpy as np
+    from numpy.typing import NDArray
+
     from neurossm.graph import Graph
-    from neurossm.hardware import Hardware
-    from neurossm.metrics import Metrics, Recorded
-    from neurossm.placement import Placement, Placements
-    from neurossm.report import Accuracy
-    from neurossm.trace import Trace
-    from neurossm_cli.presentation.console import Console
     from neurossm_models.data import Dataset
-
-TRACE_BYTES = 128 * 2**20
-MOST_SAMPLES = 16
-MOST_RECORDED_STEPS = 32
-MOST_SIMULATED = 256
-SIMULATED_UPDATES = 50_000_000  # of states: some seconds
-RECORDED_WIDTH = 20_000  # inputs of all nodes times steps
+    from neurossm_models.tasks import Scores
 
 
-def estimated(
-    metrics: Metrics, graph: Graph, chip: Hardware, placements: Placements
-) -> tuple[Energy | None, str]:
-    """Return the energy, or why there is none: a network that does not fit is an answer."""
-    from neurossm.energy import estimate
-    from neurossm.errors import TargetError
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Profile:
+    """What a run of an integer graph costs. What is None was not asked for, or cannot be known.
 
-    try:
-        return estimate(metrics, graph, chip, placement=placements), ""
-    except TargetError as error:
-        return None, str(error)
-
-
-def recorded(graph: Graph, data: Dataset) -> Recorded:
-    """Return what the recording reference counts in the middle of the first sequence.
-
-    As many steps as take about a second: it goes through every input of every synapse in turn.
+    Attributes
+    ----------
+    graph, data, called
+        What ran, on what, and how a reader calls those data.
+    execution
+        Scores and counters.
+    beside
+        What the float network answered to the same samples.
+    points
+        Right numbers and answers of a task whose answers are numbers, ``(m, 2)``.
+    metrics, recorded
+        Operations: counted by the engine; recorded one by one in a part of one sequence.
+    energy, energy_problem
+        Modelled, not measured; or why there is none.
+    placement_problem
+        Why the chip cannot hold the network.
+    real_time, steps_per_second
+        Energy at a fixed rate of steps, and the rate that was asked for.
+    rates
+        Energy at multiples of the measured spike rates.
+    placement, cores
+        Of the one mapping that was asked for.
+    timings
+        Of this machine.
     """
-    from neurossm.engine import check_inputs
-    from neurossm.metrics import check_multiplications
 
-    width = sum(node.in_channels for node in graph.nodes.values())
-    length = data.shape[1] if data.lengths is None else int(data.lengths[0])
-    steps = min(MOST_RECORDED_STEPS, length, max(1, RECORDED_WIDTH // width))
-    start = (length - steps) // 2
-    part = data.take(slice(1)).inputs[:, start : start + steps]
-    return check_multiplications(graph, check_inputs(graph, part))
+    graph: Graph
+    data: Dataset
+    called: str
+    execution: Execution
+    beside: Beside | None
+    points: NDArray[np.float64] | None
+    metrics: Metrics
+    recorded: Recorded
+    energy: Energy | None
+    energy_problem: str
+    placement_problem: str
+    real_time: RealTime | None
+    steps_per_second: float | None
+    rates: tuple[RateRow, ...]
+    placement: Placement | None
+    cores: CoreWork | None
+    timings: CpuTimings | None
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of right answers of the integers; None for tasks without, and without labels."""
+        return self.execution.accuracy
+
+    @property
+    def accuracy_float(self) -> float | None:
+        """The same of the float network; None where it did not run."""
+        return accuracy_of(self.scores_float)
+
+    @property
+    def scores(self) -> Scores | None:
+        """Of the integers."""
+        return self.execution.scores
+
+    @property
+    def scores_float(self) -> Scores | None:
+        """Of the float network."""
+        return self.beside.scores if self.beside is not None else None
+
+    @property
+    def agreement(self) -> float | None:
+        """Share of samples to which both answer the same."""
+        return self.beside.agreement if self.beside is not None else None
+
+    @property
+    def measured_accuracy(self) -> Accuracy | None:
+        """The accuracies as the report shows them; None for tasks without, and without labels."""
+        if self.scores is None or self.accuracy is None:
+            return None
+        return Accuracy(
+            data=self.called, samples=self.scores.count, integer=self.accuracy,
+            float_graph=self.accuracy_float, agreement=self.agreement,
+        )  # fmt: skip
+
+    def report(
+        self, title: str = "", *, file_name: str = "", measured: tuple[str, ...] = ()
+    ) -> Report:
+        """Return the report; as `neurossm_workflows.report.make_report`."""
+        return make_report(self, title, file_name=file_name, measured=measured)
+
+    def to_html(self, path: str | Path, title: str = "", **about: Any) -> None:
+        """Write the report as one file; as `report`."""
+        write_html(Path(path), self.report(title, **about))
+
+    def neurobench(self) -> dict[str, Any]:
+        """Return NeuroBench's algorithm metrics under its keys, with what they are of."""
+        return {
+            "ClassificationAccuracy": self.accuracy,  # null: no labels
+            **self.metrics.neurobench_document(),
+            "samples": self.metrics.samples,
+            "steps": self.metrics.steps,
+            "definitions": f"neurobench {VERSION}, algorithm track; Recurrence is ours",
+        }
+
+    def write_neurobench(self, path: str | Path) -> None:
+        """Write `neurobench` as JSON."""
+        text = json.dumps(self.neurobench(), indent=2, allow_nan=False) + "\n"
+        write_text(Path(path), text, "--neurobench")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain values."""
+        metrics, energy = self.metrics, self.energy
+        counts = {name: asdict(counts) for name, counts in metrics.nodes.items()}
+        return {
+            "engine": "fast", "samples": len(self.data), "accuracy": self.accuracy,
+            "accuracy_float": self.accuracy_float, "agreement": self.agreement,
+            "scores": scores_document(self.scores),
+            "scores_float": scores_document(self.scores_float),
+            "clipped_inputs": self.execution.clipped,
+            "counts": {**counts, "total": asdict(metrics.total)}, "metrics": metrics.as_json(),
+            "multiplications": multiplications(self.graph, metrics).as_json(),
+            "recorded": self.recorded.as_json(),
+            "energy": energy.as_json() if energy else None,
+            "energy_problem": None if energy else self.energy_problem,
+            "real_time": self.real_time.as_json() if self.real_time else None,
+            "sensitivity": {"formula": FORMULA,
+                            "rows": [row.as_json() for row in self.rates]},
+            "placement": _placement_document(self.placement),
+            "per_core": self.cores.as_json() if self.cores else None,
+            "cpu": self.timings.as_json() if self.timings else None,
+        }  # fmt: skip
 
 
-def baseline_accuracies(
-    graph: Graph, data: Dataset, samples: int | None, accuracy: Accuracy, console: Console
-) -> dict[str, tuple[float, float, str]]:
-    """Return the accuracy of this network with the recurrence of each baseline, and its sample.
+def profile(
+    graph: Graph | str | Path,
+    data: str | Dataset | NDArray[np.integer[Any]],
+    *,
+    floating: Graph | str | Path | Beside | None = None,
+    hardware: str | Hardware = "loihi2",
+    ssm_mapping: str | None = None,
+    chips: int | None = None,
+    steps_per_second: float | None = None,
+    measure_cpu: bool = False,
+    model: str | None = None,
+    baseline_samples: int | None = None,
+    data_dir: str = "",
+    other_data: bool = False,
+    listener: Listener = QUIET,
+) -> Profile:
+    """Count operations over a run and estimate energy as an interval: modelled, not measured.
 
-    The wide one and the spiking network itself are the run that was profiled; the narrow ones are
-    simulated (`neurossm.engine.narrow`) on the first sequences, by default on as many as take some
-    seconds.
+    Parameters
+    ----------
+    graph, data
+        An integer graph, or its file; as of `data_for`.
+    floating
+        The float graph, or its file, to compare accuracy; or anything else that answers.
+    hardware, chips
+        A chip by name, its file, or loaded; how many there are (None: as many as it takes).
+    ssm_mapping
+        Place it by one mapping: ``"channel"`` or ``"state"``; None: both, energy is their hull.
+    steps_per_second
+        Of real time; None: the graph's own, if it has one.
+    measure_cpu, model
+        Time the float network and the fast engine here; the checkpoint of that float network.
+    baseline_samples
+        Sequences on which to simulate narrow recurrences; None: as many as take seconds.
+    data_dir, other_data, listener
+        As of `data_for`.
+
+    Raises
+    ------
+    InputError
+        If data do not fit, or have no labels though accuracies are to be compared.
+
+    Examples
+    --------
+    >>> found = neurossm.profile("m.int.nssm", "mnist:test:256", floating="m.nssm")
+    >>> found.accuracy, found.energy.total.low
+    (0.9921875, 1.8e-06)
+    >>> found.to_html("report.html")
     """
-    from neurossm.energy.digital import RECURRENCES
-    from neurossm.engine import padded_inputs, run
-    from neurossm.engine.narrow import run_narrow
-    from neurossm.nodes import DiagonalSSM
-    from neurossm.trace import Trace
-
-    ssms = [node for node in graph.nodes.values() if isinstance(node, DiagonalSSM)]
-    data = data.trimmed()
-    updates = sum(node.updates for node in ssms) * data.shape[1]
-    if samples is None:
-        samples = min(MOST_SIMULATED, max(1, SIMULATED_UPDATES // max(1, updates)))
-    if samples < 0:
-        raise InputError("--baseline-samples", expected="0 or more", got=str(samples))
-    counted = f"of {accuracy.samples}"
-    own = accuracy.integer
-    found = {name: (own, own, counted) for name in ("ann_int8", "snn_digital")}
-    if accuracy.float_graph is not None:
-        found["ann_float32"] = (accuracy.float_graph, own, counted)
-    if not samples or not ssms:
+    if model is not None and not measure_cpu:
+        raise InputError("--model", expected="--measure-cpu beside it", got="it alone")
+    chip = load_hardware(hardware) if isinstance(hardware, str) else hardware
+    loaded = opened(graph)
+    given = data_for(loaded, data, data_dir, other_data=other_data, listener=listener)
+    called = data if isinstance(data, str) else ":".join(filter(None, (given.name, given.split)))
+    if isinstance(floating, Beside | None):
+        beside = floating
+    else:
+        if not given.labeled:
+            remedy = f"neurossm diff {floating} {graph} --data {called}"
+            raise InputError("--float", expected="data with labels",
+                             got=f"{called}, which has none", remedy=remedy)  # fmt: skip
+        beside = Beside.of_graph(floating, given, listener, other_data)
+    placements = place_each(loaded, chip, chips, ssm_mapping)
+    one = placements.fit[0] if placements.fit and ssm_mapping else None
+    points = Points(loaded)
+    done = execute(loaded, given, watchers=[points, *([beside] if beside is not None else [])],
+                   listener=listener)  # fmt: skip
+    metrics = measure(loaded, done.trace)
+    energy, why = estimated(metrics, loaded, chip, placements)
+    found = Profile(
+        graph=loaded, data=given, called=called, execution=done, beside=beside,
+        points=points.points, metrics=metrics, recorded=recorded(loaded, given), energy=energy,
+        energy_problem=why, placement_problem=placements.why_not,
+        real_time=real_time(energy, loaded, steps_per_second), steps_per_second=steps_per_second,
+        rates=sensitivity(metrics, loaded, chip, placements) if energy else (),
+        placement=one, cores=core_work(loaded, given, chip, one) if one else None,
+        timings=time_here(loaded, given, model, listener) if measure_cpu else None,
+    )  # fmt: skip
+    accuracy = found.measured_accuracy
+    if energy is None or accuracy is None or given.kind != "classification":
         return found
-    part = data.take(slice(min(samples, len(data))))
-    if not part.labeled:
-        return found
-    inputs, ends = padded_inputs(graph, part.inputs, part.lengths)
-    trace = run(graph, part.inputs, "fast", "outputs", lengths=part.lengths)
-    own = _right(graph, trace, part)
-    for bits in RECURRENCES[1:]:
-        console.note(f"simulating a recurrence of {bits} bits on {len(part)} sequences")
-        values = run_narrow(graph, inputs, bits, ends)
-        samples, steps = part.inputs.shape[:2]
-        trace = Trace(f"{bits}-bit recurrence", values, samples, steps, lengths=ends)
-        right = _right(graph, trace, part)
-        found[f"ann_int8_recurrence{bits}"] = (right, own, f"of {len(part)}, simulated")
-    return found
+    measured = baseline_accuracies(loaded, given, baseline_samples, accuracy, listener)
+    return replace(found, energy=energy.with_accuracies(measured))
 
 
-def _right(graph: Graph, trace: Trace, part: Dataset) -> float:
-    """Return the share of right answers."""
-    from neurossm.metrics import answers
-    from neurossm_workflows.scoring import labeled, scored, scorer_of
-
-    scorer = scorer_of(graph, part)
-    if scorer is not None:
-        scorer.add(answers(graph, trace), part.labels, part.lengths)
-    return labeled(scored(scorer), "--data").values["accuracy"]
-
-
-def per_core_document(
-    graph: Graph, data: Dataset, chip: Hardware, placement: Placement | None
-) -> dict[str, object] | None:
-    """Return the counters of every core and the time of a step, counted neuron by neuron.
-
-    On as many of the first samples as leave a trace of all nodes small; None where no one
-    placement was asked for.
-    """
-    if placement is None:
-        return None
-    from neurossm.engine import run
-    from neurossm.metrics.per_core import per_core
-    from neurossm.metrics.step_time import step_time
-
-    channels = sum(node.out_channels for node in graph.nodes.values())
-    samples = TRACE_BYTES // (8 * channels * data.trimmed().shape[1])
-    part = data.take(slice(min(max(samples, 1), MOST_SAMPLES))).trimmed()
-    trace = run(graph, part.inputs, "fast", "all", lengths=part.lengths)
-    activity = per_core(placement, graph, trace)
-    return {
-        **activity.as_json(),
-        "step_time": step_time(placement, activity, chip).as_json(),
-    }
-
-
-def real_time(
-    energy: Energy | None, graph: Graph, steps_per_second: float | None
-) -> RealTime | None:
-    """Return the case of the given rate, else of the graph's own if it has one that can be kept."""
-    if energy is None:
-        return None
-    if steps_per_second is not None:
-        return energy.at_rate(steps_per_second)
-    if graph.dt is None:
-        return None
-    try:
-        return energy.at_rate(1 / graph.dt)
-    except InputError:
-        return None  # the data come faster than the chip can step: there is no such case
-
-
-def sensitivity(
-    metrics: Metrics, graph: Graph, chip: Hardware, placements: Placements
-) -> tuple[RateRow, ...]:
-    """Return energy at several multiples of the measured spike rates."""
-    from neurossm.energy import FACTORS, RateRow, at_spike_rate, estimate
-
-    rows = []
-    for factor in FACTORS:
-        scaled, capped = at_spike_rate(metrics, graph, factor)
-        energy = estimate(scaled, graph, chip, placement=placements)
-        rows.append(RateRow.of(factor, capped, scaled, energy))
-    return tuple(rows)
-
-
-def sensitivity_document(rows: tuple[RateRow, ...]) -> dict[str, object]:
-    """Return the rows with their formula, as plain values."""
-    from neurossm.energy import FORMULA
-
-    return {"formula": FORMULA, "rows": [row.as_json() for row in rows]}
-
-
-def placement_document(placement: Placement | None) -> dict[str, object] | None:
+def _placement_document(placement: Placement | None) -> dict[str, object] | None:
     """Return what of a placement the energy depends on; ``neurossm place`` has all of it."""
     if placement is None:
         return None
@@ -182,91 +271,3 @@ def placement_document(placement: Placement | None) -> dict[str, object] | None:
         "cores_in_use": len(placement.cores),
         "assumptions": list(placement.assumptions),
     }
-
-
-def print_placement(
-    console: Console, energy: Energy | None, problem: str, cores: dict[str, Any] | None
-) -> None:
-    """Print what the energy was estimated with, and the work of the busiest core."""
-    from neurossm.report.units import si_range
-
-    if energy is None:
-        console.say(f"No energy: {problem}")
-        return
-    if not energy.placements:
-        console.say("Not placed: what a core of this chip holds is not published")
-    for mapping, part in energy.by_mapping.items():
-        (placement,) = part.placements
-        console.say(
-            f"Placed with the {mapping} mapping: {len(placement.cores)} cores on"
-            f" {placement.chips} chip{'s' * (placement.chips > 1)},"
-            f" {si_range(part.total, 'J')}; positions of cores are modelled"
-        )
-    for mapping, reason in energy.problems:
-        console.say(f"Does not fit with the {mapping} mapping: {reason}")
-    if cores is not None:
-        busiest = ", ".join(f"{name} {ends['high']:,.1f}" for name, ends in cores["max"].items())
-        console.say(f"Busiest core, a step ({cores['basis']}): {busiest}")
-
-
-def print_speeds(console: Console, energy: Energy | None, case: RealTime | None) -> None:
-    """Print static power against run time: as fast as the chip goes, and at a given rate."""
-    from neurossm.report.units import si_range
-
-    def shown(part: Any, unit: str) -> str:
-        return si_range(part, unit) if part is not None else "unknown"
-
-    rows: list[tuple[str, ...]] = []
-    if energy is None:
-        return
-    if energy.step_time is not None:
-        seconds = energy.step_time * energy.steps
-        rows.append(("free-running", shown(energy.step_time, "s"), shown(seconds, "s"),
-                     shown(energy.static, "J"), shown(energy.total, "J")))  # fmt: skip
-    if case is not None:
-        name = f"{case.steps_per_second:g} steps/s"
-        rows.append((name, f"{1 / case.steps_per_second:.4g} s", f"{case.seconds:.4g} s",
-                     shown(case.static, "J"), shown(case.total, "J")))  # fmt: skip
-    console.table(
-        ("speed", "a step", "an inference", "static energy", "total"), rows,
-        title="Static power against run time",
-    )  # fmt: skip
-
-
-def print_sensitivity(console: Console, rows: tuple[RateRow, ...]) -> None:
-    """Print energy against spike rate."""
-    if not rows:
-        return
-    from neurossm.report.units import si_range
-
-    console.table(
-        ("spikes", "mean rate", "dynamic", "total", "at their limit of 1 a step"),
-        [(f"x {row.factor:g}",
-          "" if row.spike_rate is None else f"{row.spike_rate:.2%}",
-          si_range(row.dynamic, "J"), si_range(row.total, "J"), ", ".join(row.capped))
-         for row in rows],
-        title="Energy against spike rate (neuron updates and graded messages unchanged)",
-    )  # fmt: skip
-
-
-def print_timings(console: Console, found: dict[str, Any]) -> None:
-    """Print what was timed on this machine."""
-    from neurossm_workflows.timing import load_said
-
-    machine = found["machine"]
-    console.table(
-        ("form", "batch", "threads", "ms a sample", "median", "ms a step", "samples/s",
-         "J a sample"),
-        [(row["form"], row["batch"], row["threads"], row["ms_per_sample"]["min"],
-          row["ms_per_sample"]["median"], row["ms_per_step"]["min"], row["samples_per_second"],
-          _joules(row["joules_per_sample"])) for row in found["timings"]],
-        title=f"Measured on this machine: {machine['cpu']}, {machine['cores']} cores,"
-        f" load {load_said(machine['load_average'])}",
-    )  # fmt: skip
-    console.say(f"Float network: {found['float_network']}. Energy: {found['energy']}")
-
-
-def _joules(found: dict[str, float] | None) -> str:
-    if found is None:
-        return "not available"
-    return ", ".join(f"{name} {joules:.3g}" for name, joules in found.items())

@@ -8,65 +8,58 @@ from typing import TYPE_CHECKING
 
 from neurossm.engine import run
 from neurossm.environment import versions
-from neurossm.report import Accuracy, Answers, Report, TimingRow, Timings
+from neurossm.report import Answers, Report, TimingRow, Timings
 from neurossm.store import graph_digest
 from neurossm_workflows.timing import CpuTimings, load_said
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from neurossm.energy import Energy, RateRow
     from neurossm.graph import Graph
-    from neurossm.metrics import Metrics, Recorded
     from neurossm.trace import Trace
     from neurossm_models.data import Dataset
-    from neurossm_models.tasks import Scores
+    from neurossm_workflows.profile import Profile
 
 PACKAGES = ("neurossm", "numpy", "numba", "h5py", "torch", "lava-nc")
 
 
 def make_report(
-    title: str,
-    graph: Graph,
-    metrics: Metrics,
-    energy: Energy | None,
-    accuracy: Accuracy | None,
-    data: Dataset,
-    *,
-    answers: Answers | None = None,
-    file_name: str,
-    measured: tuple[str, ...] = (),
-    recorded: Recorded | None = None,
-    placement_problem: str = "",
-    rates: tuple[RateRow, ...] = (),
-    steps_per_second: float | None = None,
-    timings: Timings | None = None,
+    found: Profile, title: str = "", *, file_name: str = "", measured: tuple[str, ...] = ()
 ) -> Report:
-    """Return the report of an integer graph; its raster shows the first sample of the data.
+    """Return the report of a profile; its raster shows the first sample of the data.
 
-    It draws the placements that the energy was estimated with.
+    Parameters
+    ----------
+    title
+        Heading; by default the run and the data.
+    file_name
+        Of the graph.
+    measured
+        More sentences on what was measured and how.
+
+    Examples
+    --------
+    >>> found = neurossm.profile("m.int.nssm", "mnist:test:256")
+    >>> neurossm.report.write_html(Path("report.html"), neurossm.make_report(found, "My network"))
     """
-    seed = graph.meta.get("seed")
+    graph, seed = found.graph, found.graph.meta.get("seed")
     return Report(
-        title=title,
+        title=title or f"{graph.meta.get('run', file_name or 'a graph')} on {found.called}",
         graph=graph,
-        metrics=metrics,
-        recorded=recorded,
-        energy=energy,
-        rates=rates,
-        steps_per_second=steps_per_second,
-        timings=timings,
-        accuracy=accuracy,
-        answers=answers,
-        sample=first_sample(graph, data),
+        metrics=found.metrics,
+        recorded=found.recorded,
+        energy=found.energy,
+        rates=found.rates,
+        steps_per_second=found.steps_per_second,
+        timings=timings_of(found.timings) if found.timings else None,
+        accuracy=found.measured_accuracy,
+        answers=answers_of(found),
+        sample=first_sample(graph, found.data),
         file_name=file_name,
         file_hash=graph_digest(graph),
         versions={"python": platform.python_version(), **versions(PACKAGES)},
         seeds={"training": int(seed)} if seed is not None else {},
         date=date.today().isoformat(),
         measured=measured,
-        placement_problem=placement_problem,
+        placement_problem=found.placement_problem,
     )
 
 
@@ -101,18 +94,17 @@ def timings_of(found: CpuTimings) -> Timings:
     )
 
 
-def answers_of(
-    scores: Scores | None, beside: Scores | None, data: str, points: NDArray[np.float64] | None
-) -> Answers | None:
+def answers_of(found: Profile) -> Answers | None:
     """Return scores as the report shows them; None without labels."""
+    scores, beside = found.scores, found.scores_float
     if scores is None:
         return None
     return Answers(
         integer=scores.text(),
         float_graph=beside.text() if beside is not None else "",
         count=scores.count,
-        data=data,
+        data=found.called,
         confusion=scores.confusion,
         class_names=scores.class_names,
-        points=points,
+        points=found.points,
     )

@@ -84,6 +84,11 @@ class SweepRow:
         """Its widths."""
         return Point(*(getattr(self, name) for name in WIDTHS))
 
+    @property
+    def is_float(self) -> bool:
+        """Whether it is of the float graph."""
+        return self.point == FLOAT
+
     def same_measurement(self, other: SweepRow) -> bool:
         """Tell whether both are the same graph at the same widths on the same data."""
         names = ("graph", "data", "calibrate", "hardware", "samples", *WIDTHS)
