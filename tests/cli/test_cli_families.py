@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from neurossm.store import load
-from neurossm_cli.export import causal_counterpart
 from neurossm_models.train import load_recipe, recipe_names
+from neurossm_workflows.export import causal_counterpart
 
 TINY = (
     "train.epochs=1", "data.limit=40", "data.held_out=8", "train.batch=16",

@@ -17,14 +17,15 @@ from neurossm.placement import place
 from neurossm.quantization import Quantize
 from neurossm.report import Accuracy
 from neurossm.store import graph_digest
-from neurossm_cli.diff import difference
-from neurossm_cli.executing import execute
-from neurossm_cli.presentation.console import Console
-from neurossm_cli.quantize import calibrated, checked_on, golden_vectors, quantized
 from neurossm_converters.formats.torch import from_torch
 from neurossm_models.data import Dataset
-from neurossm_workflows import profile as profiling
+from neurossm_workflows.baselines import baseline_accuracies
+from neurossm_workflows.costs import core_work
+from neurossm_workflows.diff import difference
+from neurossm_workflows.evaluate import execute
+from neurossm_workflows.golden import golden_vectors
 from neurossm_workflows.made_for import check_task
+from neurossm_workflows.quantize import calibrated, checked_on, quantized
 from neurossm_workflows.report import first_sample
 from neurossm_workflows.verdict import check_document
 
@@ -50,35 +51,34 @@ def test_the_answer_to_a_padded_sequence_is_that_at_its_end():
         to_padding = model(tokens).argmax(1).numpy()
     assert np.any(answers != to_padding), "the padding changes nothing here"
     told = replace(data, labels=answers)
-    assert execute(graph, told, "float", "outputs", Console(as_json=True)).accuracy == 1.0
+    assert execute(graph, told, "float").accuracy == 1.0
 
 
 def test_commands_see_no_padding():
     """Calibration, golden vectors, check, percentiles, accuracy, counts, cores, energy, forms."""
     model = network("spikingssm", vocabulary=TOKENS, mixing="linear", layers=1)
-    graph, short, console = from_torch(model, steps=STEPS, scale=1), texts(), Console(as_json=True)
+    graph, short = from_torch(model, steps=STEPS, scale=1), texts()
     more = np.full((SAMPLES, 3 * STEPS, 1), 3, np.uint8)  # busy, if it were run
     padded = replace(short, rows=np.concatenate([short.inputs, more], axis=1))
     chip, found = load_hardware("loihi2"), []
     for data in (short, padded):
-        ranges = calibrated(graph, data, Quantize(range_rule="percentile"), console, 99.9)
-        integer = quantized(graph, data, Quantize(), console)
-        done = execute(integer, data, "fast", "outputs", console)
-        checked, metrics = checked_on(graph, integer, data, console), measure(integer, done.trace)
-        cores = profiling.per_core_document(integer, data, chip, place(integer, chip))
-        baselines = profiling.baseline_accuracies(
+        ranges = calibrated(graph, data, Quantize(range_rule="percentile"), percentile=99.9)
+        integer = quantized(graph, data)
+        done = execute(integer, data)
+        checked, metrics = checked_on(graph, integer, data), measure(integer, done.trace)
+        cores = core_work(integer, data, chip, place(integer, chip)).as_json()
+        baselines = baseline_accuracies(
             integer,
             data,
             20,
             Accuracy(data="imdb", samples=SAMPLES, integer=done.accuracy),
-            console,
         )
         found.append((
             ranges.percentiles, {n: a.tolist() for n, a in ranges.state_percentiles.items()},
             graph_digest(integer), golden_vectors(integer, data), done.accuracy,
             metrics.as_json(), estimate(metrics, integer, chip).as_json(), cores, baselines,
             check_document(checked), first_sample(integer, data).counts,
-            difference(graph, integer, data, console).compared.rows,
+            difference(graph, integer, data).compared.rows,
         ))  # fmt: skip
     for one, other in zip(*found, strict=True):
         assert one == other

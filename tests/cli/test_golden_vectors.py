@@ -8,12 +8,10 @@ from family_networks import STEPS, network
 from spiking_block import model_graph, tiny_graph
 
 from neurossm.graph import Graph
-from neurossm.quantization import Quantize
-from neurossm_cli.golden import golden_vectors, random_vectors
-from neurossm_cli.presentation.console import Console
-from neurossm_cli.quantize import quantized
 from neurossm_converters.formats.torch import from_torch
 from neurossm_models.data import Dataset
+from neurossm_workflows.golden import golden_vectors, random_vectors
+from neurossm_workflows.quantize import quantized
 
 TOKENS = 5
 
@@ -25,7 +23,7 @@ def data(most: int, channels: int, vocabulary: int = 0) -> Dataset:
 
 def token_graph() -> Graph:
     floating = from_torch(network("spikingssm", vocabulary=TOKENS), steps=STEPS, scale=1)
-    return quantized(floating, data(TOKENS - 1, 1, TOKENS), Quantize(), Console(as_json=True))
+    return quantized(floating, data(TOKENS - 1, 1, TOKENS))
 
 
 @pytest.mark.parametrize(

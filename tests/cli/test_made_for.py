@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from neurossm import store
-from neurossm.errors import InputError
+from neurossm.errors import InputError, NeurossmWarning
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.nodes import Affine, Input, Output
-from neurossm_cli.export import load_run
-from neurossm_cli.presentation.console import Console
 from neurossm_models.data import Dataset
-from neurossm_workflows.made_for import check_task, order_of, remembering
+from neurossm_workflows.export import load_run
+from neurossm_workflows.listener import Listener
+from neurossm_workflows.made_for import check_task, data_for, order_of, remembering
 
 
 def graph(**meta: str | int | float) -> Graph:
@@ -53,15 +53,14 @@ PSMNIST = MNIST | {"data": "psmnist", "data_order": "bit-reversed"}
         (MNIST, data("pathfinder"), "expected the data set 'mnist', got 'pathfinder'"),
     ],
 )
-def test_others_are_refused_unless_one_insists(meta, fed, message, capsys):
+def test_others_are_refused_unless_one_insists(meta, fed, message):
     with pytest.raises(InputError) as refused:
-        check_task(graph(**meta), fed, Console(as_json=False))
+        check_task(graph(**meta), fed)
     assert message in str(refused.value)
-    assert str(refused.value).endswith("or insist with --other-data")
-    insisting = Console(as_json=False, other_data=True)
-    check_task(graph(**meta), fed, insisting)
-    check_task(graph(**meta), fed, insisting)
-    said = capsys.readouterr().err
+    assert "or insist with --other-data" in str(refused.value)
+    heard = []
+    check_task(graph(**meta), fed, Listener(heard.append), other_data=True)
+    (said,) = heard
     assert said.count("you insist") == 1 and message.split(",")[0] in said
 
 
@@ -76,23 +75,40 @@ def test_others_are_refused_unless_one_insists(meta, fed, message, capsys):
 )
 def test_what_it_cannot_take_is_refused_even_then(changes, message):
     with pytest.raises(InputError) as refused:
-        check_task(graph(**MNIST), data(**changes), Console(as_json=False, other_data=True))
+        check_task(graph(**MNIST), data(**changes), other_data=True)
     assert message in str(refused.value) and "--other-data" not in str(refused.value)
 
 
-def test_the_same_under_another_name_is_a_note(capsys):
+def test_the_same_under_another_name_is_a_note():
+    heard = []
+    listener = Listener(heard.append)
     # a file of one's own may leave the order open; it is what the user says it is
     for fed, same in ((data("my.npz"), "channels and scale"),
                       (data("my.npz", order="recorded"), "channels, order and scale")):  # fmt: skip
-        check_task(graph(**MNIST), fed, Console(as_json=False))
-        assert f"made for 'mnist'; {same} are the same" in capsys.readouterr().err
-    check_task(graph(**PSMNIST), data("my.npz", order="bit-reversed"), Console(as_json=False))
-    capsys.readouterr()
-    check_task(graph(**MNIST), data(), Console(as_json=False))
-    check_task(graph(), data("anything", scale=1.0), Console(as_json=False))  # it knows nothing
+        check_task(graph(**MNIST), fed, listener)
+        assert f"made for 'mnist'; {same} are the same" in heard.pop()
+    check_task(graph(**PSMNIST), data("my.npz", order="bit-reversed"), listener)
+    assert heard.pop() and not heard
+    check_task(graph(**MNIST), data(), listener)
+    check_task(graph(), data("anything", scale=1.0), listener)  # it knows nothing
     old = data("a set of long ago", scale=1.0)
-    check_task(graph(data="a set of long ago"), old, Console(as_json=False))
-    assert capsys.readouterr().err == ""
+    check_task(graph(data="a set of long ago"), old, listener)
+    assert heard == []
+
+
+def test_without_a_listener_a_note_is_a_warning():
+    with pytest.warns(NeurossmWarning, match="it was made for 'mnist'; channels and scale are"):
+        check_task(graph(**MNIST), data("my.npz"))
+
+
+def test_integers_are_taken_as_they_are():
+    given = data_for(graph(**PSMNIST), np.zeros((4, 8, 1), int))
+    assert given.scale == 1 / 255 and not given.labeled
+    assert remembering(graph(), given) == graph()
+    with pytest.raises(InputError, match="expected 1 channel, got 2"):
+        data_for(graph(**PSMNIST), np.zeros((4, 8, 2), int))
+    with pytest.raises(InputError, match="expected at most 784 steps, got 785"):
+        data_for(graph(**MNIST), np.zeros((4, 785, 1), int))
 
 
 def test_a_graph_learns_what_it_is_calibrated_on(tmp_path):

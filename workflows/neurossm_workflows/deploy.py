@@ -176,12 +176,14 @@ def deploy(
             raise InputError("--data", expected="--bundle beside it", got="none",
                              remedy="neurossm run --engine lava --data runs data here")  # fmt: skip
         carried = _carried(loaded, data, data_dir, other_data, listener)
-    said, files, ran = loihi2.check(file, settings), (), None
+    said = loihi2.check(file, settings)
+    files: tuple[str, ...] = ()
+    ran = None
     if folder is not None and not dry_run:
         files = loihi2.write_bundle(folder, file, settings, plan.as_json(), carried)
     if able and not dry_run:
         ran = loihi2.run(file, settings, folder or FILES)
-    return Deployment(file, settings, plan, said, able, folder, tuple(files), ran, dry_run)
+    return Deployment(file, settings, plan, said, able, folder, files, ran, dry_run)
 
 
 def deployed_mapping(given: str | None, processes: str) -> str:
