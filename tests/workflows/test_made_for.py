@@ -130,13 +130,3 @@ def test_export_says_it():
     assert order_of(exported) == "bit-reversed" and exported.dt is None
     with pytest.raises(InputError, match="steps in bit-reversed order, got recorded order"):
         check_task(exported, data())
-
-
-def test_export_takes_the_step_from_the_user(neurossm, tmp_path):
-    for said, expected in (((), None), (("--dt", "0.002"), 0.002)):
-        out = tmp_path / f"{len(said)}.nssm"
-        done = neurossm("export", "binary-s4d-digits", "-o", out, "--nir", "off", *said)
-        assert done.status == 0, done.err
-        assert store.load(out).dt == expected
-    refused = neurossm("export", "binary-s4d-digits", "-o", tmp_path / "n.nssm", "--dt", "0")
-    assert refused.status == 2 and "expected a positive time in seconds, got 0.0" in refused.err
