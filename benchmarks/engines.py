@@ -14,6 +14,7 @@ import time
 from dataclasses import asdict, dataclass
 
 import numpy as np
+from neurossm_cli.executing import warm_up
 from ssm_limit import Share, measure_share
 
 from neurossm.engine import run
@@ -25,7 +26,6 @@ from neurossm.graph import Graph
 from neurossm.nodes import DiagonalSSM
 from neurossm.quantization import Quantize, calibrate
 from neurossm.trace import Trace
-from neurossm_cli.executing import warm_up
 from neurossm_cli.export import load_run
 from neurossm_converters.backends.lava import LavaOptions, LavaRun, run_timed
 from neurossm_models.data import Dataset, load

@@ -22,7 +22,7 @@ from neurossm_models.data import Dataset
 from neurossm_workflows.baselines import baseline_accuracies
 from neurossm_workflows.costs import core_work
 from neurossm_workflows.diff import difference
-from neurossm_workflows.evaluate import execute
+from neurossm_workflows.evaluate import evaluate
 from neurossm_workflows.golden import golden_vectors
 from neurossm_workflows.made_for import check_task
 from neurossm_workflows.quantize import calibrated, checked_on, quantized
@@ -51,7 +51,7 @@ def test_the_answer_to_a_padded_sequence_is_that_at_its_end():
         to_padding = model(tokens).argmax(1).numpy()
     assert np.any(answers != to_padding), "the padding changes nothing here"
     told = replace(data, labels=answers)
-    assert execute(graph, told, "float").accuracy == 1.0
+    assert evaluate(graph, told, "float").accuracy == 1.0
 
 
 def test_commands_see_no_padding():
@@ -64,7 +64,7 @@ def test_commands_see_no_padding():
     for data in (short, padded):
         ranges = calibrated(graph, data, Quantize(range_rule="percentile"), percentile=99.9)
         integer = quantized(graph, data)
-        done = execute(integer, data)
+        done = evaluate(integer, data)
         checked, metrics = checked_on(graph, integer, data), measure(integer, done.trace)
         cores = core_work(integer, data, chip, place(integer, chip)).as_json()
         baselines = baseline_accuracies(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neurossm.executors.protocol import TOGETHER
 from neurossm.trace import Counts, Trace
 from neurossm_workflows.listener import QUIET, Listener
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 PART_BYTES = 64 * 2**20  # of inputs, what the outputs send, and states
 MOST_BYTES = 2**30  # of few samples that are very long, before cores are left idle
 WORD, VALUE = 8, 4  # bytes of a value at most, and of a recorded integer
-# what both engines run together: a part of so many times n samples is cut as the whole would be
-TOGETHER = 8
 
 # is told the position of a part's first sample, the part in memory, and the answers to it
 Watcher = Callable[[int, "Dataset", "NDArray[np.float64]"], None]

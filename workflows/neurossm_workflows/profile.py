@@ -25,7 +25,7 @@ from neurossm_workflows.costs import (
     recorded,
     sensitivity,
 )
-from neurossm_workflows.evaluate import Execution, execute
+from neurossm_workflows.evaluate import Execution, evaluate
 from neurossm_workflows.listener import QUIET, Listener
 from neurossm_workflows.loading import opened
 from neurossm_workflows.made_for import data_for
@@ -241,7 +241,7 @@ def profile(
     placements = place_each(loaded, chip, chips, ssm_mapping)
     one = placements.fit[0] if placements.fit and ssm_mapping else None
     points = Points(loaded)
-    done = execute(loaded, given, watchers=[points, *([beside] if beside is not None else [])],
+    done = evaluate(loaded, given, watchers=[points, *([beside] if beside is not None else [])],
                    listener=listener)  # fmt: skip
     metrics = measure(loaded, done.trace)
     energy, why = estimated(metrics, loaded, chip, placements)

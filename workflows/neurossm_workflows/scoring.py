@@ -56,12 +56,11 @@ def scores_document(scores: Scores | None) -> dict[str, Any] | None:
     return None if scores is None else scores.as_json()
 
 
-def said(scores: Scores | None, data: Dataset) -> str:
+def said(scores: Scores | None, labeled: int, samples: int) -> str:
     """Return scores as a sentence says them, with how many had a label if not all had."""
     if scores is None:
         return "no labels"
-    known = labeled_samples(data)
-    return scores.text() + (f" of {known:,} labeled" if known < len(data) else "")
+    return scores.text() + (f" of {labeled:,} labeled" if labeled < samples else "")
 
 
 def labeled_samples(data: Dataset) -> int:

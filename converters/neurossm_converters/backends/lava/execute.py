@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurossm import contract
 from neurossm.engine.inputs import Record, padded_inputs, recorded
-from neurossm.engine.run import Progress
+from neurossm.executors import Progress
 from neurossm.graph import Graph
 from neurossm.lengths import checked_lengths
 from neurossm.temporary import temporary_folder
