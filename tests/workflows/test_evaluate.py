@@ -25,7 +25,7 @@ from neurossm_workflows.diff import difference
 from neurossm_workflows.evaluate import evaluate
 from neurossm_workflows.golden import golden_vectors
 from neurossm_workflows.made_for import check_task
-from neurossm_workflows.quantize import calibrated, checked_on, quantized
+from neurossm_workflows.quantize import calibrate, checked_on, quantized
 from neurossm_workflows.report import first_sample
 from neurossm_workflows.verdict import check_document
 
@@ -62,7 +62,7 @@ def test_commands_see_no_padding():
     padded = replace(short, rows=np.concatenate([short.inputs, more], axis=1))
     chip, found = load_hardware("loihi2"), []
     for data in (short, padded):
-        ranges = calibrated(graph, data, Quantize(range_rule="percentile"), percentile=99.9)
+        ranges = calibrate(graph, data, Quantize(range_rule="percentile"), percentile=99.9)
         integer = quantized(graph, data)
         done = evaluate(integer, data)
         checked, metrics = checked_on(graph, integer, data), measure(integer, done.trace)

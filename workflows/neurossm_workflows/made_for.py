@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neurossm.arguments import shown
 from neurossm.errors import InputError
 from neurossm.interface import Interface
 from neurossm_workflows.listener import QUIET, Listener
@@ -63,7 +64,13 @@ def data_for(
         data = load_data(data, data_dir, graph, listener)
     elif not isinstance(data, Dataset):
         unit, tokens = unit_of(graph)
-        data = Dataset("", "", np.asarray(data), unit, np.full(len(data), -1), "an array", tokens)
+        array = np.asarray(data)
+        if array.ndim != 3:
+            raise InputError("data", got=shown(data),
+                             expected="a text such as mnist:train:512, a data set, or integers"
+                             " (samples, steps, channels)")  # fmt: skip
+        labels_of_none = np.full(len(array), -1)
+        data = Dataset("", "", array, unit, labels_of_none, "an array", tokens)
     check_task(graph, data, listener, labels=labels, other_data=other_data)
     return data
 

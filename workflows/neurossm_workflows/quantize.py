@@ -1,6 +1,6 @@
 """A float graph becomes integers: ranges from data, golden vectors, and what was chosen and why.
 
-This is where ranges are taken from data. Who needs them goes through `calibrated`: it runs the
+This is where ranges are taken from data. Who needs them goes through `calibrate`: it runs the
 float engine part by part, records what `neurossm.quantization.calibrate` looks at and nothing else,
 so that memory does not grow with the samples.
 """
@@ -18,7 +18,8 @@ from neurossm.engine import run
 from neurossm.errors import InputError
 from neurossm.metrics.check import Check, check
 from neurossm.metrics.spike_losses import spike_losses
-from neurossm.quantization import Percentiles, Quantization, Quantize, Ranges, calibrate
+from neurossm.quantization import Percentiles, Quantization, Quantize, Ranges
+from neurossm.quantization import calibrate as ranges_of
 from neurossm.store import Golden, graph_digest, save
 from neurossm.trace import Counts
 from neurossm_workflows.golden import golden_vectors
@@ -177,7 +178,7 @@ def quantized(
     return settings(remembering(floating, given), ranges)
 
 
-def calibrated(
+def calibrate(
     graph: Graph | str | Path,
     data: Data,
     settings: Quantize = DEFAULT,
@@ -195,7 +196,7 @@ def calibrated(
 
     Examples
     --------
-    >>> ranges = calibrated(graph, "mnist:train:512")
+    >>> ranges = neurossm.calibrate(graph, "mnist:train:512")
     >>> narrow, wide = (neurossm.Quantize(pole_bits=n)(graph, ranges) for n in (8, 16))
     """
     floating = opened(graph)
@@ -235,7 +236,7 @@ def ranges_on(
         kept = _percentiles(graph, data, percentile, listener)
         found = (kept.result(), kept.states())
     trace, _ = run_counted(graph, data, "float", "calibrating", listener)
-    return calibrate(graph, trace, *found)
+    return ranges_of(graph, trace, *found)
 
 
 def _percentiles(graph: Graph, data: Dataset, percentile: float, listener: Listener) -> Percentiles:

@@ -6,6 +6,7 @@ import os
 import platform
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ BATCHES = (1, 8, 32, 128)
 REPEATS = 5
 SECONDS_A_CASE = 10.0  # no repeat starts later than this
 IDLE_SECONDS = 1.0
+PACKAGES = ("neurossm", "numpy", "numba", "torch")
 
 
 @dataclass(frozen=True)
@@ -192,14 +194,14 @@ def _seconds(form: Form, batch: int) -> float:
     return time.perf_counter() - started
 
 
-def machine() -> dict[str, Any]:
+def machine(packages: Sequence[str] = PACKAGES) -> dict[str, Any]:
     """Return the CPU and what may disturb a measurement; no name of the machine."""
     return {
         "cpu": cpu_name(),
         "cores": usable_cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "packages": versions(("neurossm", "numpy", "numba", "torch")),
+        "packages": versions(packages),
         "load_average": load_average(),
     }
 
