@@ -19,6 +19,7 @@ from neurossm_workflows.evaluate import evaluate
 from neurossm_workflows.listener import QUIET, Listener
 from neurossm_workflows.loading import opened
 from neurossm_workflows.made_for import data_for
+from neurossm_workflows.quantize import calibrate as ranges_from
 from neurossm_workflows.scoring import labeled
 from neurossm_workflows.sweep_table import FLOAT, Point, SweepFile, SweepRow, points
 
@@ -123,7 +124,7 @@ def sweep(
     listener.tell(f"{len(missing)} of {len(planned)} points to measure, {len(test):,} samples each")
     ranges = None
     if missing:
-        ranges = ranges_on_data(floating, calibration, other_data=other_data, listener=listener)
+        ranges = ranges_from(floating, calibration, other_data=other_data, listener=listener)
     for count, row in enumerate(missing, start=1):
         if row.is_float:
             measured = measure_float(row, floating, test, listener)
