@@ -81,6 +81,8 @@ def run(
         # real numbers have no range, and some executors count nothing
         + (f", {result.trace.saturations():,} saturations" if result.trace.counts else "")
     )
+    if "ran on" in result.notes:
+        console.say(f"ran on: {result.notes['ran on']}")
     for what, file in (("trace", trace), ("predictions", predictions)):
         if file:
             console.say(f"{what}: {file}")

@@ -22,10 +22,10 @@ def verify(
     console = Console(json)
     found = replay_file(graph, engine)
     console.document(found.as_json())
-    of_all = f" of {found.of_nodes}, the others cannot be read there,"
+    readable = f" of {found.of_nodes}, all that can be read there,"
     console.say(
         f"{found.engine}: {found.compared:,} values of {found.nodes} nodes"
-        f"{of_all if found.nodes < found.of_nodes else ''} compared with"
+        f"{readable if found.nodes < found.of_nodes else ''} compared with"
         f" {found.vectors} golden vectors, {found.mismatches} mismatches"
     )
     if found.first:

@@ -59,13 +59,16 @@ def check_streamed(
         if reached != shape[0]:
             raise TargetError(whose, expected=f"{shape[0]} samples", got=str(reached))
         return reached
-    part, done = found if isinstance(found, tuple) and len(found) == 2 else (None, None)
+    if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[0], slice)):
+        raise TargetError(whose, expected="a slice and a Run", got=shown(found))
+    part, done = found
     trace = _trace(whose, done)
-    if not isinstance(part, slice) or part.start != reached or part.stop - reached != trace.samples:
-        raise TargetError(whose, expected=f"the samples from {reached}", got=shown(found))
-    assert isinstance(done, Run)
+    if (part.start, part.stop) != (reached, reached + trace.samples):
+        got = f"{part.start} to {part.stop}, a trace of {trace.samples}"
+        raise TargetError(whose, expected=f"the samples from {reached}", got=got)
     if done.answers is None or len(done.answers) != trace.samples:
-        raise TargetError(whose, expected=f"answers of {trace.samples} samples", got="others")
+        got = "none" if done.answers is None else str(len(done.answers))
+        raise TargetError(whose, expected=f"answers of {trace.samples} samples", got=got)
     return int(part.stop)
 
 

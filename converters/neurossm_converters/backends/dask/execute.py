@@ -17,7 +17,7 @@ from neurossm.executors import Inputs, Progress, Run, Source
 from neurossm.extras import explained
 from neurossm.graph import Graph
 from neurossm.lengths import Lengths
-from neurossm.trace import Counts, Trace
+from neurossm.trace import Trace, joined_traces
 from neurossm_converters.backends.dask.options import DaskOptions, Part, shard_size
 
 
@@ -57,15 +57,7 @@ def run(
 
     size = (samples, steps)
     runs = [one for _, one in _runs(graph, read, size, lengths, record, options, progress)]
-    traces = [one.trace for one in runs]
-    joined = {
-        part: {name: np.concatenate([getattr(trace, part)[name] for trace in traces])
-               for name in getattr(traces[0], part)}
-        for part in ("values", "states")
-    }  # fmt: skip
-    counts = {name: sum((trace.counts[name] for trace in traces), Counts()) for name in graph.nodes}
-    trace = Trace("dask", joined["values"], samples, steps, joined["states"], counts,
-                  lengths=lengths)  # fmt: skip
+    trace = joined_traces([one.trace for one in runs])
     return Run(trace, sum(one.seconds for one in runs), runs[0].startup_seconds, runs[-1].notes)
 
 

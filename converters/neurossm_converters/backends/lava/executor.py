@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from neurossm.arguments import whole
-from neurossm.errors import InputError
 from neurossm.executors import Executor, Inputs, Progress, Run
 from neurossm.graph import Graph
 from neurossm.lengths import Lengths
+from neurossm_converters.backends.lava.options import LavaOptions
 
 # side by side in one Lava network: the same bits, 18 times less time for each (docs/lava.md); on
 # wider networks the states of more samples leave the cache
@@ -36,13 +36,19 @@ class Options:
 
     def __post_init__(self) -> None:
         whole("stacked", self.stacked, 0)
-        if not 0 < self.time_limit < float("inf"):
-            raise InputError("time_limit", expected="seconds above 0", got=repr(self.time_limit))
+        self.how(self.together)
 
     @property
     def together(self) -> int:
         """Samples side by side; Lava's own synapses take one."""
         return self.stacked or (SIDE_BY_SIDE if self.synapses in ("auto", "own") else 1)
+
+    def how(self, samples: int) -> LavaOptions:
+        """Return how so many samples run; raises as `LavaOptions`."""
+        return LavaOptions(
+            protocol=self.protocol, stacked=min(self.together, samples), fuse=self.fuse,
+            synapses=self.synapses, time_limit=self.time_limit,
+        )  # fmt: skip
 
 
 def _run(
@@ -53,13 +59,9 @@ def _run(
     progress: Progress,
     lengths: Lengths | None,
 ) -> Run:
-    from neurossm_converters.backends.lava import LavaOptions, run_timed
+    from neurossm_converters.backends.lava import run_timed
 
-    samples = len(next(iter(inputs.values())))
-    how = LavaOptions(
-        protocol=options.protocol, stacked=min(options.together, samples),
-        time_limit=options.time_limit, fuse=options.fuse, synapses=options.synapses,
-    )  # fmt: skip
+    how = options.how(len(next(iter(inputs.values()))))
     done = run_timed(graph, inputs, record, how, progress, lengths)
     notes = {"ran on": "Lava's CPU simulator", "processes": done.processes,
              "latency": done.latency, "network steps": done.network_steps}  # fmt: skip

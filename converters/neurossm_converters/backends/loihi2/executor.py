@@ -180,8 +180,8 @@ def _missing_chip() -> str:
 
 
 BUNDLE = Executor(
-    "bundle", "the network of a deployment bundle, on Lava's CPU simulator", _simulated, BundleOptions,
-    missing=_missing, counters=False,
+    "bundle", "the network of a deployment bundle, on Lava's CPU simulator", _simulated,
+    BundleOptions, missing=_missing, counters=False,
 )  # fmt: skip
 LOIHI2 = Executor(
     "loihi2", "the network of a deployment bundle, on a Loihi 2", _run, ChipOptions,
