@@ -7,15 +7,14 @@ import importlib.util
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Any
 
 from neurossm.environment import version
 from neurossm.errors import TargetError
 from neurossm.extras import LAVA, LAVA_ALONE
+from neurossm_chip.runtime import BROKEN_MODULE
 
 LAVA_VERSION = "0.10.0"
 FIRST_BROKEN_NUMPY = (2, 4)
-_BROKEN_MODULE = "lava.magma.compiler.var_model"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +62,7 @@ def status() -> LavaStatus:
         version=lava_version,
         numpy_version=numpy_version,
         shim_needed=sys.version_info >= (3, 11),
-        shim_active=_BROKEN_MODULE in sys.modules,
+        shim_active=BROKEN_MODULE in sys.modules,
         loihi_installed=_loihi_installed(),
         problem=problem,
         remedy=remedy,
@@ -75,33 +74,6 @@ def require_lava() -> None:
     found = status()
     if found.problem:
         raise TargetError("Lava", got=found.problem, remedy=found.remedy)
-
-
-def ensure() -> None:
-    """Make lava-nc 0.10.0 importable on Python 3.11 and newer.
-
-    Three of its dataclasses have an instance of the dataclass ``ByteEncoder`` as a default, which
-    is refused since 3.11 because it is not hashable. It gets a hash while that one module loads.
-    Call it before anything of Lava is imported; it does nothing on 3.10 or when called again.
-    """
-    if sys.version_info < (3, 11) or _BROKEN_MODULE in sys.modules:
-        return
-    original: Any = dataclasses.dataclass
-
-    def dataclass(cls: Any = None, /, **options: Any) -> Any:
-        def wrap(decorated: Any) -> Any:
-            made = original(decorated, **options)
-            if made.__module__ == _BROKEN_MODULE and made.__name__ == "ByteEncoder":
-                made.__hash__ = object.__hash__
-            return made
-
-        return wrap if cls is None else wrap(cls)
-
-    dataclasses.dataclass = dataclass
-    try:
-        __import__(_BROKEN_MODULE)
-    finally:
-        dataclasses.dataclass = original
 
 
 def _problem(version: str, numpy_version: str) -> tuple[str, str]:
