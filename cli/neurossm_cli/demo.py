@@ -97,13 +97,15 @@ def demo(
 
 
 def _say_parity(console: Console, parity: Parity, samples: int, fast: float) -> None:
-    default, best = parity.steps_per_second_lava, parity.steps_per_second_lava_best
-    if default is None or best is None:
+    bundle, best = parity.steps_per_second_lava, parity.steps_per_second_lava_best
+    if bundle is None or best is None:
         console.say("Lava          left out (--lava-samples 0)")
         return
-    console.say(f"Lava          {default:,.0f} steps/s in its default mode, one sample at a time"
-                f" (fast is {fast / default:,.0f} times that); {best:,.0f} steps/s asynchronous,"
-                f" {samples} samples in one network ({fast / best:,.0f} times)")  # fmt: skip
+    console.say(f"Lava          {bundle:,.0f} steps/s in the network of a bundle: a process a node,"
+                f" Lava's own Dense between, one image (fast is {fast / bundle:,.0f} times that);"
+                f" {best:,.0f} steps/s in one Lava process around our cells, {samples} images side"
+                f" by side ({fast / best:,.0f} times)")  # fmt: skip
     console.say(f"parity        {parity.values_compared:,} values of every node and step on"
-                f" {samples} images, reference = fast = Lava: {parity.mismatches} mismatches"
+                f" {samples} images, reference = fast = Lava in one process, and on 1 image ="
+                f" Lava's Dense: {parity.mismatches} mismatches"
                 + (f"; first: {parity.first}" if parity.first else ""))  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurossm.comparison import compare
-from neurossm.engine import run
+from neurossm.engine import execute, run
 from neurossm.errors import InputError
 from neurossm.metrics.answers import task_of
 from neurossm_workflows.beside import Beside
@@ -31,30 +31,28 @@ class Parity:
     values_compared: int = 0
     mismatches: int = 0
     first: str = ""
-    steps_per_second_lava: float | None = None
+    steps_per_second_lava: float | None = None  # of the network of a bundle
     steps_per_second_lava_best: float | None = None
 
 
 def check_parity(graph: Graph, data: Dataset, listener: Listener = QUIET) -> Parity:
     """Compare every value of every node: fast and Lava against the reference.
 
-    Nothing is compared on no samples.
+    Lava runs as one process around our cells on all samples, and on the first one as the network of
+    a bundle: a process a node, Lava's own Dense between. Nothing is compared on no samples.
     """
     if not len(data):
         return Parity()
-    from neurossm_converters.backends.lava import LavaOptions, run_timed
-
     count = len(data)
-    default_mode = LavaOptions(protocol="loihi", fuse="none")  # a process a node, as Lava comes
-    with listener.progress("Lava, its default mode", 1) as progress:
-        default = run_timed(graph, data.inputs[:1], "all", default_mode, progress)
-    with listener.progress("Lava, asynchronous", count) as progress:
-        best = run_timed(graph, data.inputs, "all", LavaOptions(stacked=count), progress)
+    with listener.progress("Lava, the network of a bundle", 1) as progress:
+        bundle = execute(graph, data.inputs[:1], "bundle", "all", progress)
+    with listener.progress("Lava, one process", count) as progress:
+        best = execute(graph, data.inputs, f"lava:stacked={count}", "all", progress)
     reference = run(graph, data.inputs, "reference")
     one = run(graph, data.inputs[:1], "reference")
     pairs = (
         (reference, run(graph, data.inputs, "fast")), (reference, best.trace),
-        (one, default.trace),
+        (one, bundle.trace),
     )  # fmt: skip
     results = [compare(left, right, graph.order) for left, right in pairs]
     firsts = [str(result.first) for result in results if result.first]
@@ -62,8 +60,8 @@ def check_parity(graph: Graph, data: Dataset, listener: Listener = QUIET) -> Par
         sum(result.compared for result in results),
         sum(result.mismatches for result in results),
         firsts[0] if firsts else "",
-        default.steps_per_second,
-        best.steps_per_second,
+        bundle.trace.real_steps / bundle.seconds,
+        best.trace.real_steps / best.seconds,
     )
 
 
