@@ -80,7 +80,7 @@ class Execution:
 def evaluate(
     graph: Graph | str | Path,
     data: str | Dataset | NDArray[np.integer[Any]],
-    engine: str | Engine = "fast",
+    engine: str | Engine | None = None,
     *,
     record: Record = "outputs",
     watchers: Sequence[Watcher] = (),
@@ -96,7 +96,8 @@ def evaluate(
     graph, data
         A graph, or its file; as of `data_for`.
     engine
-        Executor with its options, as `neurossm.run` takes it.
+        Executor with its options, as `neurossm.run` takes it; None: ``fast`` for integers, ``float``
+        for a float graph.
     record
         ``outputs``: no values are kept. Anything else: those values, in one part; refused where
         they are many.
@@ -120,9 +121,9 @@ def evaluate(
     >>> done.accuracy, done.trace.saturations()
     (0.9921875, 0)
     """
-    chosen = choose(engine, "--engine")
-    chosen.require()
     graph = opened(graph)
+    chosen = choose(engine or ("fast" if graph.is_integer else "float"), "--engine")
+    chosen.require()
     data = data_for(graph, data, data_dir, other_data=other_data, listener=listener).trimmed()
     check_size(graph, data, record)
     if chosen.executor.compiles:
