@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from neurossm_chip import cells, nssm
 from neurossm_chip.arithmetic import product, saturated, scaled
 from neurossm_chip.cells import cell_of, every_cell, file_of, program
+from neurossm_chip.main import main
 from neurossm_chip.plan import make_plan
 from neurossm_chip.refusal import Refusal
 
@@ -97,6 +99,18 @@ def test_a_bundle_with_such_a_node_is_refused_before_anything_is_built():
     later = nssm.Node("later", "Delay", {"channels": 1}, ("x",))
     with pytest.raises(Refusal, match=r"^node later \(Delay\): there is no neuron"):
         make_plan(nssm.File((nssm.Node("x", "Input", {}, ()), later), (), ""))
+
+
+def test_the_script_ends_with_2_and_one_line(monkeypatch, capsys):
+    (ssm,) = (path for path in GOLDEN if path.stem == "ssm")
+    assert main(["--graph", str(ssm), "--check"]) == 0
+    capsys.readouterr()
+    monkeypatch.setitem(sys.modules, "neurossm_chip.cells.threshold", None)
+    assert main(["--graph", str(ssm), "--check"]) == 2
+    assert capsys.readouterr().err == (
+        "run.py: node spike (Threshold): there is no neuron for a node of this type; run the graph"
+        " with neurossm on its fast engine, or write neurossm_chip/cells/threshold.py\n"
+    )
 
 
 def test_the_remedy_works(monkeypatch, tmp_path):

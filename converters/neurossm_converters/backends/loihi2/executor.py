@@ -150,6 +150,7 @@ def _joined(
     elif lengths is None:
         states = {name: state[-1:] for name, state in last.states.items()}
     notes = {"ran on": first.ran_on, "latency": first.latency, "models": dict(first.models),
+             "processes": first.processes,
              "network steps": sum(one.network_steps for one in runs)}  # fmt: skip
     if first.profile:
         notes["profile"] = dict(first.profile)
