@@ -49,7 +49,7 @@ def results(
         write_results(home / "results.json", found)
         write_table(home / "README.md", found)
         console.say(
-            f"{name}: float {measured.accuracy_float:.2%}, integer {measured.accuracy_int:.2%}"
+            f"{name}: float {measured.accuracy_float:.2%}, integer {measured.accuracy:.2%}"
             f" of {measured.test_sequences_int:,} test sequences"
         )
     console.document(

@@ -112,12 +112,12 @@ def _print(console: Console, rows: Sequence[SweepRow]) -> None:
         return "" if value is None else f"{value:.2%}"
 
     console.table(
-        ("poles", "weights", "state", "messages", "score", "energy (modelled)", "spikes",
+        ("poles", "weights", "state", "messages", "score", "energy (modelled)", "spike rate",
          "saturations", "seconds", "problem"),
         [("float", "", "", "", scored_text(row), "", "", "", f"{row.seconds:.1f}", "")
          if row.is_float else
          (str(row.poles), str(row.weights), str(row.state), str(row.messages),
-          scored_text(row), energy(row), share(row.spikes_per_neuron),
+          scored_text(row), energy(row), share(row.spike_rate),
           "" if row.saturations is None else f"{row.saturations:,}", f"{row.seconds:.1f}",
           row.problem) for row in rows],
         keys=4,

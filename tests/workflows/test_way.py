@@ -1,4 +1,4 @@
-"""The whole way in Python, by the verbs of ``import neurossm``: values as the commands print them."""
+"""The whole way in Python, by the verbs of ``import neurossm``."""
 
 from __future__ import annotations
 

@@ -96,8 +96,8 @@ def evaluate(
     graph, data
         A graph, or its file; as of `data_for`.
     engine
-        Executor with its options, as `neurossm.run` takes it; None: ``fast`` for integers, ``float``
-        for a float graph.
+        Executor with its options, as `neurossm.run` takes it; None: ``fast`` for integers,
+        ``float`` for a float graph.
     record
         ``outputs``: no values are kept. Anything else: those values, in one part; refused where
         they are many.

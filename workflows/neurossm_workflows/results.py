@@ -49,7 +49,7 @@ def measure_checkpoint(
         checkpoint=folder.name,
         task=known.task,
         accuracy_float=known.accuracy_float,
-        accuracy_int=labeled(run.scores, known.task).values["accuracy"],
+        accuracy=labeled(run.scores, known.task).values["accuracy"],
         test_sequences_int=len(test),
         parameters=known.parameters,
         spike_rates=tuple(metrics.spike_rates.values()),

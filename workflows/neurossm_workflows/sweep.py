@@ -172,7 +172,7 @@ def measure_point(
         energy_low_j=total.low if total else None,
         energy_high_j=total.high if total else None,
         problem=problem,
-        spikes_per_neuron=metrics.mean_spike_rate,
+        spike_rate=metrics.mean_spike_rate,
         saturations=metrics.total.saturations,
         seconds=time.perf_counter() - started,
     )

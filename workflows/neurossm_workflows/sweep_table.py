@@ -48,7 +48,7 @@ class SweepRow:
         Test sequences, and the share that was right.
     energy_low_j, energy_high_j
         Modelled energy of one inference, over all constant sets; nothing measured.
-    spikes_per_neuron
+    spike_rate
         Mean rate of all neurons that spike.
     saturations
         Values that were clipped, in all samples.
@@ -72,7 +72,7 @@ class SweepRow:
     accuracy: float | None = None
     energy_low_j: float | None = None
     energy_high_j: float | None = None
-    spikes_per_neuron: float | None = None
+    spike_rate: float | None = None
     saturations: int | None = None
     seconds: float | None = None
     problem: str = ""
@@ -97,9 +97,10 @@ class SweepRow:
 
 COLUMNS = tuple(field.name for field in fields(SweepRow))
 BEFORE = COLUMNS[: COLUMNS.index("score")]  # of tables from before there were other tasks
+RENAMED = {"spikes_per_neuron": "spike_rate"}
 NUMBERS: Mapping[str, type[int] | type[float]] = {
     **dict.fromkeys((*WIDTHS, "samples", "saturations"), int),
-    **dict.fromkeys(("accuracy", "energy_low_j", "energy_high_j", "spikes_per_neuron", "seconds",
+    **dict.fromkeys(("accuracy", "energy_low_j", "energy_high_j", "spike_rate", "seconds",
                      "value"),
                     float),
 }  # fmt: skip
@@ -173,15 +174,15 @@ class SweepFile:
             replace_file(path, _line(COLUMNS), "-o")
             return []
         lines = list(csv.reader(whole.split("\n")[:-1]))
-        old = bool(lines) and tuple(lines[0]) == BEFORE
-        if not lines or (not old and tuple(lines[0]) != COLUMNS):
+        head = tuple(lines[0]) if lines else ()
+        columns = tuple(RENAMED.get(name, name) for name in head)
+        if columns not in (BEFORE, COLUMNS):
             raise InputError(
                 str(path), expected=f"a table of a sweep ({COLUMNS[0]}, {COLUMNS[1]}, ...)",
                 got="another file", remedy="give -o a new name",
             )  # fmt: skip
-        columns = BEFORE if old else COLUMNS
         rows = [_row(path, n, line, columns) for n, line in enumerate(lines[1:], start=2)]
-        if old:
+        if head != COLUMNS:  # of an older version
             table = [_line(COLUMNS), *(_line(asdict(row).values()) for row in rows)]
             replace_file(path, b"".join(table), "-o")
         elif whole != text:  # killed in the middle of a line
