@@ -38,7 +38,7 @@ def parse_options(kind: type[Options], text: str, where: str) -> Options:
         For an unknown key, one given twice, a value of another type, or one that the dataclass
         refuses.
     """
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind) if text else {}  # which takes time
     known = [one.name for one in _fields(kind)]
     given: dict[str, Any] = {}
     for item in text.split(",") if text else ():

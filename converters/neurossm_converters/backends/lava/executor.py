@@ -11,7 +11,7 @@ from neurossm.graph import Graph
 from neurossm.lengths import Lengths
 from neurossm_converters.backends.lava.options import LavaOptions
 
-# side by side in one Lava network: the same bits, 18 times less time for each (docs/lava.md); on
+# side by side in one Lava network: the same bits, 11 times less time for each (docs/lava.md); on
 # wider networks the states of more samples leave the cache
 SIDE_BY_SIDE = 32
 

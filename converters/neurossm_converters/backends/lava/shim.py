@@ -1,4 +1,4 @@
-"""Lava 0.10.0 on today's Python: versions, the import-time remedy, what is installed here."""
+"""Lava 0.10.0 on today's Python: versions, and what is installed here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 from neurossm.environment import version
 from neurossm.errors import TargetError
 from neurossm.extras import LAVA, LAVA_ALONE
-from neurossm_chip.runtime import BROKEN_MODULE
 
 LAVA_VERSION = "0.10.0"
 FIRST_BROKEN_NUMPY = (2, 4)
@@ -26,9 +25,8 @@ class LavaStatus:
     version, numpy_version
         Installed versions; `version` is empty where lava-nc is not installed.
     shim_needed
-        True on Python 3.11 and newer, where lava-nc cannot be imported without `ensure`.
-    shim_active
-        True where the module that `ensure` cures is already loaded in this process.
+        True on Python 3.11 and newer, where lava-nc cannot be imported without
+        `neurossm_chip.runtime.ensure`.
     loihi_installed
         True where the closed package lava-loihi is present.
     problem, remedy
@@ -38,15 +36,9 @@ class LavaStatus:
     version: str
     numpy_version: str
     shim_needed: bool
-    shim_active: bool
     loihi_installed: bool
     problem: str
     remedy: str
-
-    @property
-    def installed(self) -> bool:
-        """True where lava-nc is installed, in whatever version."""
-        return bool(self.version)
 
     @property
     def usable(self) -> bool:
@@ -62,7 +54,6 @@ def status() -> LavaStatus:
         version=lava_version,
         numpy_version=numpy_version,
         shim_needed=sys.version_info >= (3, 11),
-        shim_active=BROKEN_MODULE in sys.modules,
         loihi_installed=_loihi_installed(),
         problem=problem,
         remedy=remedy,
