@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from neurossm.arguments import instance
 from neurossm.energy.digital import Baseline, baselines
 from neurossm.energy.hulls import energy_hull
-from neurossm.energy.interval import NOTHING, Interval, hull, interval_of
+from neurossm.energy.interval import NOTHING, Interval, hull, interval_of, known_hull
 from neurossm.energy.placed import Load, Work, core_syn_ops, placed_work, work_anywhere
 from neurossm.energy.result import Energy, SetEnergy
 from neurossm.errors import InputError, TargetError
@@ -142,12 +142,11 @@ def set_energy(constants: EnergySet, work: Work, static: Interval | None = None)
     scenarios = [_scenario(events, work) for events in constants.events]
     synaptic, neuron, routing = zip(*scenarios, strict=True)
     dynamic = hull(s + n + (r or NOTHING) for s, n, r in scenarios)
-    stated = [part for part in routing if part is not None]
     return SetEnergy(
         constants=constants,
         synaptic=hull(synaptic),
         neuron=hull(neuron),
-        routing=hull(stated) if stated else None,
+        routing=known_hull(routing),
         dynamic=dynamic,
         total=dynamic + static if static else dynamic,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from neurossm.energy.interval import Interval, hull
+from neurossm.energy.interval import Interval, hull, known_hull
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,8 @@ class RealTime:
 
 def real_time_hull(cases: Sequence[RealTime]) -> RealTime:
     """Return the case that holds each of `cases`, which are of one rate."""
-    statics = [case.static for case in cases if case.static is not None]
     return replace(
         cases[0],
-        static=hull(statics) if statics else None,
+        static=known_hull(case.static for case in cases),
         total=hull(case.total for case in cases),
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 
 from neurossm.energy.digital import SAME_SHAPE, Baseline
-from neurossm.energy.interval import Interval, exactly, holds_everywhere, hull
+from neurossm.energy.interval import Interval, exactly, holds_everywhere, hull, known_hull
 from neurossm.energy.placed import Work
 from neurossm.energy.real_time import RealTime, real_time_hull
 from neurossm.errors import InputError
@@ -115,11 +115,10 @@ class Energy:
     def breakdown(self) -> dict[str, Interval | None]:
         """Each part over all sets that state it; None where none does."""
         sets = self.by_constant_set.values()
-        routing = [found.routing for found in sets if found.routing is not None]
         return {
             "synaptic": hull(found.synaptic for found in sets),
             "neuron": hull(found.neuron for found in sets),
-            "routing": hull(routing) if routing else None,
+            "routing": known_hull(found.routing for found in sets),
             "static": self.static,
         }
 
@@ -259,15 +258,7 @@ class Energy:
                 "hops": self.work.hops.as_json(),
             },
             "baselines": {
-                row.name: {
-                    "arithmetic_j": row.arithmetic_j,
-                    "with_memory_j": row.with_memory_j,
-                    "assumes": row.assumes,
-                    "recurrence_bits": row.recurrence_bits,
-                    "accuracy": row.accuracy,
-                    "own_accuracy": row.own_accuracy,
-                    "accuracy_note": row.accuracy_note,
-                }
+                row.name: {k: v for k, v in asdict(row).items() if k not in ("name", "title")}
                 for row in self.baselines
             },
             "same_shape": SAME_SHAPE,

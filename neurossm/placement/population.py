@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from neurossm.hardware import Hardware
 from neurossm.placement.budget import Budget
 
@@ -51,6 +54,22 @@ class Connection:
         if self.kind == FAN_OUT:
             return -(-stop // self.fan) - first // self.fan
         return (stop - first) * self.fan
+
+    def reached(self, firsts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return for each source neuron the first and the last slice of the target it reaches.
+
+        Parameters
+        ----------
+        firsts
+            First neuron of each slice of the target, in order.
+        """
+        axon = np.arange(self.axons)
+        if self.kind == DENSE:
+            return np.zeros_like(axon), np.full_like(axon, len(firsts) - 1)
+        low = {FAN_OUT: axon * self.fan, REDUCE: axon // self.fan}.get(self.kind, axon)
+        high = low + self.fan - 1 if self.kind == FAN_OUT else low
+        first, last = (np.searchsorted(firsts, ends, side="right") - 1 for ends in (low, high))
+        return first, last
 
     def synapse_words(self, first: int, stop: int, budget: Budget) -> int:
         """Return the words of the synapses on that core."""

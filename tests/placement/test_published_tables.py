@@ -53,7 +53,7 @@ def test_4096_states_need_three_cores_if_real_and_four_if_complex() -> None:
     assert cores(states(4096, real=False)) == 4
 
 
-def test_the_128_x_4_network_has_the_six_cores_of_the_table() -> None:
+def test_the_128_x_4_network_has_the_six_slices_of_the_table() -> None:
     placed = place(s4d_shape(width=128, states=4, layers=1), LOIHI2, ssm_mapping="state")
     assert len(placed.cores) == 6
     dense = {"relu", "decoder", "encoder"}
@@ -74,9 +74,9 @@ def test_the_128_x_4_network_has_the_six_cores_of_the_table() -> None:
             assert found["total"] == pytest.approx(total, abs=0.017)  # the fit's largest error
 
 
-def test_the_256_x_16_network_has_the_seven_cores_of_the_table() -> None:
+def test_the_256_x_16_network_has_the_seven_slices_of_the_table() -> None:
     placed = place_populations(network_256_x_16(), LOIHI2)
-    assert {name: len(placed.cores_of[name]) for name in TABLE_256_X_16} == {
+    assert {name: len(placed.slices_of[name]) for name in TABLE_256_X_16} == {
         name: count for name, (_, count) in TABLE_256_X_16.items()
     }
     assert len(placed.cores) == 7
