@@ -161,3 +161,20 @@ def test_by_default_nothing_is_printed(floating, capsys):
         neurossm.quantize(floating, CALIBRATE)
     said = capsys.readouterr()
     assert said.out == said.err == ""
+
+
+@pytest.mark.parametrize("step", ["evaluate", "profile", "diff", "place", "quantize", "calibrate"])
+def test_other_data_need_insisting(floating, made, step):
+    from dataclasses import replace
+
+    from neurossm_models.data import load
+
+    turned, heard = replace(load(TEST), order="bit-reversed"), []
+    graphs = (floating, made.graph) if step == "diff" else (made.graph,)
+    graphs = (floating,) if step in ("quantize", "calibrate") else graphs
+    given = {"data": turned} | ({"baseline_samples": 0} if step == "profile" else {})
+    function = getattr(neurossm, step)
+    with pytest.raises(InputError, match=r"recorded order, got bit-reversed order; .* insist"):
+        function(*graphs, **given)
+    function(*graphs, **given, other_data=True, listener=Listener(heard.append))
+    assert heard and "you insist" in heard[0]

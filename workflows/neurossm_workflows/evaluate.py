@@ -124,8 +124,22 @@ def evaluate(
     graph = opened(graph)
     chosen = choose(engine or ("fast" if graph.is_integer else "float"), "--engine")
     chosen.require()
-    data = data_for(graph, data, data_dir, other_data=other_data, listener=listener).trimmed()
-    check_size(graph, data, record)
+    given = data_for(graph, data, data_dir, other_data=other_data, listener=listener)
+    check_size(graph, given.trimmed(), record)
+    return run_data(graph, given, chosen, record, watchers, label, listener)
+
+
+def run_data(
+    graph: Graph,
+    data: Dataset,
+    engine: str | Engine = "fast",
+    record: Record = "outputs",
+    watchers: Sequence[Watcher] = (),
+    label: str = "",
+    listener: Listener = QUIET,
+) -> Execution:
+    """Run a graph on data that have been loaded and checked; as `evaluate`."""
+    chosen, data = choose(engine), data.trimmed()
     if chosen.executor.compiles:
         with listener.progress("kernels", 1) as progress:
             warm_up(graph, data, chosen)

@@ -25,10 +25,11 @@ from neurossm_workflows.costs import (
     recorded,
     sensitivity,
 )
-from neurossm_workflows.evaluate import Execution, evaluate
+from neurossm_workflows.evaluate import Execution, run_data
 from neurossm_workflows.listener import QUIET, Listener
 from neurossm_workflows.loading import opened
 from neurossm_workflows.made_for import data_for
+from neurossm_workflows.parts import Watcher
 from neurossm_workflows.report import make_report
 from neurossm_workflows.scoring import accuracy_of, scores_document
 from neurossm_workflows.timing import CpuTimings
@@ -241,8 +242,8 @@ def profile(
     placements = place_each(loaded, chip, chips, ssm_mapping)
     one = placements.fit[0] if placements.fit and ssm_mapping else None
     points = Points(loaded)
-    done = evaluate(loaded, given, watchers=[points, *([beside] if beside is not None else [])],
-                   listener=listener)  # fmt: skip
+    watchers: list[Watcher] = [points, *([beside] if beside is not None else [])]
+    done = run_data(loaded, given, watchers=watchers, listener=listener)
     metrics = measure(loaded, done.trace)
     energy, why = estimated(metrics, loaded, chip, placements)
     found = Profile(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from neurossm.energy import estimate
 from neurossm.hardware import load_hardware
 from neurossm.metrics import measure
-from neurossm_workflows.evaluate import evaluate
+from neurossm_workflows.evaluate import run_data
 from neurossm_workflows.export import export
 from neurossm_workflows.listener import QUIET, Listener
 from neurossm_workflows.loading import load_data
@@ -42,7 +42,7 @@ def measure_checkpoint(
     listener.tell(f"{folder.name}: {known.task}, {len(test):,} test sequences")
     calibration = load_data(f"{known.task}:train:{CALIBRATION_SAMPLES}", data_dir)
     graph = quantized(export(folder), calibration, listener=listener)
-    run = evaluate(graph, data_for(graph, test, listener=listener), listener=listener)
+    run = run_data(graph, data_for(graph, test, listener=listener), listener=listener)
     metrics = measure(graph, run.trace)
     energy = estimate(metrics, graph, load_hardware("loihi2"))
     return Result(

@@ -15,7 +15,7 @@ from neurossm.metrics import measure
 from neurossm.quantization import Quantize, Ranges
 from neurossm.report.sweep_plot import check_plot, draw_sweep
 from neurossm.store import graph_digest
-from neurossm_workflows.evaluate import evaluate
+from neurossm_workflows.evaluate import run_data
 from neurossm_workflows.listener import QUIET, Listener
 from neurossm_workflows.loading import opened
 from neurossm_workflows.made_for import data_for
@@ -157,7 +157,7 @@ def measure_point(
         integer = settings(graph, ranges)
     except (GraphError, RangeError) as error:
         return replace(row, problem=str(error), seconds=time.perf_counter() - started)
-    done = evaluate(integer, data, label=str(row.point), listener=listener)
+    done = run_data(integer, data, label=str(row.point), listener=listener)
     scores, metrics = labeled(done.scores, "--data of a sweep"), measure(integer, done.trace)
     total, problem = None, ""
     try:
@@ -183,7 +183,7 @@ def measure_float(
 ) -> SweepRow:
     """Return the row with the score of the float graph; it has no energy on the chip."""
     started = time.perf_counter()
-    done = evaluate(graph, data, "float", label="float", listener=listener)
+    done = run_data(graph, data, "float", label="float", listener=listener)
     scores, seconds = labeled(done.scores, "--data of a sweep"), time.perf_counter() - started
     return replace(
         row, accuracy=done.accuracy, score=scores.main, value=scores.value, seconds=seconds
