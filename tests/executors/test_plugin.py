@@ -26,9 +26,10 @@ ENDS = np.array([20, 3, 11, 20, 1])
 
 def command(folder: Path, *arguments: object, module: str = "neurossm"):
     """Run a command in a process that sees the plug-in as installed."""
+    path = f"{folder}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"
     return subprocess.run(
         [sys.executable, "-m", module, *map(str, arguments)], cwd=ROOT, text=True, timeout=240,
-        env={**os.environ, "PYTHONPATH": str(folder)}, capture_output=True, check=False,
+        env={**os.environ, "PYTHONPATH": path}, capture_output=True, check=False,
     )  # fmt: skip
 
 
