@@ -11,7 +11,7 @@ from random_graphs import QUICK, Case, cases
 from spiking_block import TINY_INPUT, model_graph, model_input, tiny_graph
 
 from neurossm.energy import Interval, Load, estimate, placed_work
-from neurossm.energy.mesh import Mesh, travel
+from neurossm.energy.mesh import Mesh, Travel, travel
 from neurossm.energy.placed import core_syn_ops
 from neurossm.engine import run
 from neurossm.errors import InputError, TargetError
@@ -127,6 +127,28 @@ def core_of(placed: Placement, neuron: Slice) -> int:
     raise AssertionError(neuron)
 
 
+def test_a_core_has_the_synapses_of_its_part_of_the_neurons() -> None:
+    into = Connection("input", "dense", 2, node="mix", through="input")
+    placed = place_populations([Population("mix", "neurons", ("mix",), 13, (into,))], small_cores())
+    assert [part.neurons for core in placed.cores for part in core.slices] == [6, 7]
+    # 26 operations of 13 neurons in two steps: one a neuron and step
+    found = core_syn_ops(Load(2, {"input": 3}, {"mix": 26}), placed)
+    assert found == pytest.approx(np.array([[6, 7], [6, 7]]))
+
+
+def test_a_message_to_another_chip_passes_none_to_all_routers_of_both() -> None:
+    one_core = replace(
+        LOIHI2, limits=replace(LOIHI2.limits, cores=Quantity(1, 1, "core", "t", "U"))
+    )
+    into = Connection("a", "dense", 2, node="mix", through="a")
+    pair = [Population("a", "relay", ("a",), 2, ()), Population("b", "neurons", ("b",), 2, (into,))]
+    placed = place_populations(pair, one_core)
+    assert placed.chips == 2
+    found = travel(placed, "b", into, Mesh.of(one_core))
+    # 8 columns and 4 rows of routers on each chip
+    assert found == Travel(Interval(1, 1), Interval(0, 2 * 7), Interval(0, 2 * 3))
+
+
 def test_positions_are_row_by_row_with_four_cores_a_router() -> None:
     mesh = Mesh.of(LOIHI2)
     assert [mesh.position(core) for core in (0, 3, 4, 31, 32, 119)] == [
@@ -221,6 +243,8 @@ def test_several_chips_pay_static_power_each_and_say_what_is_missing() -> None:
     assert found.chips == (placed.chips, placed.chips) and placed.chips > 1
     assert found.static is not None and found.step_time is not None
     assert found.static.low == pytest.approx(0.109 * found.step_time.low * 5 * placed.chips)
+    in_real_time = found.at_rate(1000)  # five steps
+    assert in_real_time.static.low == pytest.approx(0.109 * 0.005 * placed.chips)
     assert any("between chips" in line for line in found.excluded)
 
 

@@ -20,7 +20,9 @@ from neurossm.hardware import load_hardware
 from neurossm.metrics import measure
 from neurossm.placement import place
 from neurossm.report import Accuracy, Answers, Report, TimingRow, Timings, html_of
-from neurossm.report.charts import Bar, BarGroup, interval_chart
+from neurossm.report.charts import Bar, BarGroup, interval_chart, rate_chart
+from neurossm.report.chip_drawing import cores_svg
+from neurossm.report.raster import raster_svg
 from neurossm.report.units import count, mean_count, percent, si, si_range
 from neurossm.report.values import headline, population_rows
 
@@ -344,3 +346,31 @@ def test_ticks_of_an_axis_change_their_prefix_at_a_thousand() -> None:
     places = [float(re.sub("%", "", t.get("x"))) for t in chart.iter("text")
               if t.get("class") == "tick"]  # fmt: skip
     assert np.diff(places) == pytest.approx(99 / 4, abs=1e-3)  # a decade is a quarter
+
+
+def test_bars_of_rates_begin_at_zero_and_have_their_share_of_the_axis() -> None:
+    chart = ElementTree.fromstring(rate_chart([("a", 0.25), ("b", 0.125)], "t", "spikes"))
+    assert [t.text for t in chart.iter("text") if t.get("class") == "value"] == ["0.2500", "0.1250"]
+    # 0 to 0.3 over 99 per cent
+    assert [t.text for t in chart.iter("text") if t.get("class") == "tick"] == [
+        "0", "0.1", "0.2", "0.3",
+    ]  # fmt: skip
+    assert [(bar.get("x"), bar.get("width")) for bar in chart.iter("rect")] == [
+        ("0.500%", "82.500%"), ("0.500%", "41.250%"),
+    ]  # fmt: skip
+
+
+def test_a_raster_says_the_rate_of_its_sample(tiny: Report) -> None:
+    drawn = raster_svg(tiny.graph, run(tiny.graph, TINY_INPUT, "reference"))
+    labels = [t.text for t in ElementTree.fromstring(drawn).iter("text")
+              if t.get("class") == "label"]  # fmt: skip
+    assert labels == ["input, 2 channels, rate 0.750", "spike, 2 channels, rate 0.500"]
+
+
+def test_a_core_is_as_strong_as_it_is_full() -> None:
+    placed = place(s4d_shape(width=128, states=4, layers=1), LOIHI2, ssm_mapping="state")
+    drawn = cores_svg(placed, LOIHI2)
+    (cell,) = re.findall(r"<g><title>core \d+: relu 0 to 127;.*?</g>", drawn)
+    # 128 + 128 + 128 x 42 + 128 words of 20,000
+    assert "load 28.8%" in cell and ">29%</text>" in cell
+    assert f'fill-opacity="{0.08 + 0.92 * 0.288:.3f}"' in cell
