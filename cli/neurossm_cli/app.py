@@ -173,7 +173,8 @@ def _usage(error: typer.TyperException) -> str:
     if context is not None and context.info_name == "run" and unknown in MOVED:
         return f"{unknown}: an option of its executor now; type {MOVED[unknown]}"
     hint = f"; see '{context.command_path} --help'" if context else ""
-    return error.format_message().rstrip(".") + hint
+    said = error.format_message().replace("Value error, ", "")  # pydantic's word for a wrong choice
+    return said.rstrip(".") + hint
 
 
 def _fail(message: str, argv: list[str], status: int) -> int:

@@ -63,7 +63,7 @@ def _core() -> list[dict[str, Any]]:
     python = ".".join(map(str, sys.version_info[:3]))
     found = [_part("python", sys.version_info >= (3, 11), python, EVERYTHING,
                    "install 3.11 or newer")]  # fmt: skip
-    for name in ("numpy", "h5py", "networkx", "numba", "jinja2", "typer", "rich"):
+    for name in ("numpy", "h5py", "networkx", "numba", "jinja2", "pydantic", "typer", "rich"):
         held = version(name)
         found.append(_part(name, bool(held), held or "missing", EVERYTHING,
                            "pip install neurossm"))  # fmt: skip
@@ -96,12 +96,12 @@ def _lava() -> list[dict[str, Any]]:
 def _data() -> list[dict[str, Any]]:
     """Return where each data set was found; a remedy where there is a command that brings it."""
     from neurossm_models.data import data_root, registry
-    from neurossm_models.data.download import FETCHED
+    from neurossm_models.data.sets import SOURCES
 
     found = []
     for entry in registry():
-        if entry.name in FETCHED:
-            remedy = f"neurossm data fetch {FETCHED[entry.name]}"
+        if fetched := SOURCES[entry.name].fetched_as:
+            remedy = f"neurossm data fetch {fetched}"
         elif entry.name == "digits":
             remedy = next(extra.command for extra in EXTRAS if extra.name == "data")
         else:

@@ -11,9 +11,10 @@ import pytest
 from sklearn.datasets import load_digits
 
 from neurossm.errors import FormatError, InputError
-from neurossm_models.data import data_root, load, mnist, registry
+from neurossm_models.data import data_root, load, registry
 from neurossm_models.data import idx as idx_module
 from neurossm_models.data.idx import read_idx
+from neurossm_models.data.sets import mnist
 
 
 def idx(array):
