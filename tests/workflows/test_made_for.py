@@ -14,8 +14,9 @@ from neurossm.graph import Graph
 from neurossm.nodes import Affine, Input, Output
 from neurossm_models.data import Dataset
 from neurossm_workflows.export import load_run
+from neurossm_workflows.facts import order_of, remembering
 from neurossm_workflows.listener import Listener
-from neurossm_workflows.made_for import check_task, data_for, order_of, remembering
+from neurossm_workflows.made_for import check_task, data_for
 
 
 def graph(**meta: str | int | float) -> Graph:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurossm.errors import CheckFailed, GraphError, InputError
-from neurossm_workflows.loading import RECORDED, called
+from neurossm_workflows.facts import RECORDED
+from neurossm_workflows.loading import called
 from neurossm_workflows.own_module import ModuleOptions, export_module, is_module, reading_padding
 
 if TYPE_CHECKING:

@@ -11,19 +11,18 @@ import numpy as np
 from neurossm.errors import InputError, one_line
 from neurossm.fixed.scaling import MOST_BITS
 from neurossm.interface import Interface
+from neurossm_workflows.facts import facts_of, unit_of
 from neurossm_workflows.listener import QUIET, Listener
 
 if TYPE_CHECKING:
     from neurossm.graph import Graph
-    from neurossm_models.data import Dataset, Task
+    from neurossm_models.data import Dataset
 
 LISTED = 10  # names of classes
 SPIKES = (
     "for real numbers import the network with --input BITS:FRAC, such as --input 12:10; or make"
     " spikes of them"
 )
-
-RECORDED = "recorded"  # the order in which the steps were recorded
 
 
 def opened(graph: Graph | str | Path) -> Graph:
@@ -95,51 +94,6 @@ def called(spec: str) -> str:
         return f"{found.scheme}/{found.source}"
     path = Path(found.source)
     return path.name + "/" * path.is_dir()
-
-
-def facts_of(graph: Graph) -> Task | None:
-    """Return what a graph learned of data of one's own in training; None where it did not."""
-    from neurossm_models.data import Task
-
-    about = Interface.of(graph)
-    if not graph.inputs or (about.scaling is None and not (graph.vocabularies and about.split)):
-        return None
-    name, output = graph.inputs[0], graph.outputs[0]
-    out, steps = graph.nodes[name].out, graph.meta.get("steps")
-    unit, tokens = unit_of(graph)
-    return Task(
-        steps=steps if isinstance(steps, int) else 0,
-        scale=unit,
-        classes=graph.nodes[output].out_channels,
-        vocabulary=tokens,
-        bits=about.scaling.bits if about.scaling else out.bits - 1 if out is not None else 8,
-        order=_order(graph),
-        dt=graph.dt,
-        kind=about.task,
-        features=graph.nodes[name].out_channels,
-        scaling=about.scaling,
-        target=about.target,
-        class_names=about.class_names,
-        channel_names=about.channel_names,
-        split=about.split,
-    )
-
-
-def _order(graph: Graph) -> str:
-    order = graph.meta.get("data_order", "")
-    return "" if order == RECORDED else str(order)
-
-
-def unit_of(graph: Graph) -> tuple[float, int]:
-    """Return the real value of one unit of a graph's input, and its tokens (0: quantities)."""
-    if not graph.inputs:
-        return 1.0, 0
-    name = graph.inputs[0]
-    out, said = graph.nodes[name].out, graph.meta.get("input_scale")
-    tokens = graph.vocabularies.get(name, 0)
-    if tokens or out is None:
-        return 1.0, tokens
-    return float(said) if isinstance(said, int | float) else 2.0**-out.frac, 0
 
 
 def _with_labels_that_fit(data: Dataset, graph: Graph | None, listener: Listener) -> Dataset:

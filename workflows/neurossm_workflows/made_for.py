@@ -1,13 +1,8 @@
-"""The data that a graph was made for: kept in its `meta`, and held against the data it is fed.
-
-``data`` (name), ``data_order`` (``recorded``, or the name of an order of the steps),
-``input_scale`` and ``steps``; channels and tokens are those of its `Input`. FORMAT.md names them.
-"""
+"""Data held against the graph that is fed with them: what it cannot take, was not made for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,8 +10,9 @@ import numpy as np
 from neurossm.arguments import shown
 from neurossm.errors import InputError
 from neurossm.interface import Interface
+from neurossm_workflows.facts import RECORDED, order_of, ours, said_order, unit_of
 from neurossm_workflows.listener import QUIET, Listener
-from neurossm_workflows.loading import RECORDED, load_data, unit_of
+from neurossm_workflows.loading import load_data
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,34 +71,6 @@ def data_for(
     return data
 
 
-def remembering(graph: Graph, data: Dataset) -> Graph:
-    """Return the graph with what these data say and it did not know: name, order, scale, dt."""
-    if not data.name:  # an array, of which nothing is known
-        return graph
-    known: dict[str, str | int | float] = {"data": data.name}
-    if data.scaling is None:
-        known["input_scale"] = data.scale
-    if order := _said_order(data):
-        known["data_order"] = order
-    if "data" in graph.meta and graph.meta["data"] != data.name:
-        known = {}  # what it was made for is not what it is calibrated on
-    dt = data.dt if graph.dt is None else graph.dt
-    return replace(graph, meta={**known, **graph.meta}, dt=dt)
-
-
-def order_of(graph: Graph) -> str | None:
-    """Return the order of steps that a graph was made for; None where it is not known.
-
-    Older files have only the name of the data; that of a data set of ours tells the order.
-    """
-    said = graph.meta.get("data_order")
-    if said is None and graph.meta.get("data") in _ours():
-        from neurossm_models.data import task
-
-        return task(str(graph.meta["data"])).order or RECORDED
-    return None if said is None else str(said)
-
-
 def check_task(
     graph: Graph,
     data: Dataset,
@@ -132,7 +100,7 @@ def check_task(
     for expected, got, _ in wrong:
         listener.note(f"{where}: expected {expected}, got {got}; you insist")
     if name is not None and name != data.name and data.name and not wrong:
-        same = "channels, order and scale" if _said_order(data) else "channels and scale"
+        same = "channels, order and scale" if said_order(data) else "channels and scale"
         listener.note(f"{where}: it was made for {name!r}; {same} are the same")
     if READS_PADDING in graph.meta and data.lengths is not None and len({*data.lengths}) > 1:
         listener.note(padding_text(data))
@@ -215,13 +183,13 @@ def _others(graph: Graph, data: Dataset) -> list[tuple[str, str, str]]:
     if not data.name:  # an array
         return []
     found = [*_other_channels(graph, data), *_other_scales(graph, data)]
-    order, name, given = order_of(graph), graph.meta.get("data"), _said_order(data)
+    order, name, given = order_of(graph), graph.meta.get("data"), said_order(data)
     if order is not None and given is not None and order != given:
         found.append((f"steps in {order} order", f"{given} order", ""))
     if order not in (None, RECORDED) and given is None:  # a file of one's own: permuted or not?
         found.append((f"steps in {order} order", f"a file that names none (order={order!r} in it)",
                       ""))  # fmt: skip
-    if not found and name in _ours() and data.name in _ours() and name != data.name:
+    if not found and name in ours() and data.name in ours() and name != data.name:
         found.append((f"the data set {name!r}", repr(data.name), ""))
     return found
 
@@ -242,18 +210,7 @@ def _other_scales(graph: Graph, data: Dataset) -> Iterator[tuple[str, str, str]]
     if data.scaling is not None or graph.vocabularies:
         return
     scale = graph.meta.get("input_scale")
-    own = data.name not in _ours()
+    own = data.name not in ours()
     unit = scale if scale is not None else unit_of(graph)[0] if own else data.scale
     if unit != data.scale:
         yield f"inputs in units of {unit:g}", f"{data.scale:g}", LEAVE_OUT if own else ""
-
-
-def _said_order(data: Dataset) -> str | None:
-    """Return the order of the steps; None for data of one's own that do not say it."""
-    return data.order or (RECORDED if data.name in _ours() else None)
-
-
-def _ours() -> list[str]:
-    from neurossm_models.data.registry import names
-
-    return names()

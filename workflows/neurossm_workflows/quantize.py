@@ -22,10 +22,11 @@ from neurossm.quantization import Percentiles, Quantization, Quantize, Ranges
 from neurossm.quantization import calibrate as ranges_of
 from neurossm.store import Golden, graph_digest, save
 from neurossm.trace import Counts
+from neurossm_workflows.facts import remembering
 from neurossm_workflows.golden import golden_vectors
 from neurossm_workflows.listener import QUIET, Listener
 from neurossm_workflows.loading import opened
-from neurossm_workflows.made_for import data_for, remembering
+from neurossm_workflows.made_for import data_for
 from neurossm_workflows.parts import note_clipped, run_counted
 from neurossm_workflows.verdict import check_document
 
