@@ -63,7 +63,7 @@ def _core() -> list[dict[str, Any]]:
     python = ".".join(map(str, sys.version_info[:3]))
     found = [_part("python", sys.version_info >= (3, 11), python, EVERYTHING,
                    "install 3.11 or newer")]  # fmt: skip
-    for name in ("numpy", "h5py", "networkx", "numba", "jinja2", "pydantic", "typer", "rich"):
+    for name in ("numpy", "h5py", "networkx", "numba", "pydantic", "jinja2", "typer", "rich"):
         held = version(name)
         found.append(_part(name, bool(held), held or "missing", EVERYTHING,
                            "pip install neurossm"))  # fmt: skip

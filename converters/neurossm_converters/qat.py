@@ -22,8 +22,6 @@ from neurossm.nodes import (
     DiagonalSSM,
     Node,
     Role,
-    TernaryThreshold,
-    Threshold,
     format_of,
     message_frac,
 )
@@ -122,12 +120,12 @@ class IntegerTwin:
 
 
 def _needed(graph: Graph) -> tuple[str, ...]:
-    """Return the nodes whose values the shadow takes: it compares again by itself, exactly."""
+    """Return the nodes whose values the shadow takes; what only compares it does again, exactly."""
     return tuple(
         name
         for name, node in graph.nodes.items()
         if name.partition(".")[0] in ("encoder", "blocks")
-        and not isinstance(node, Threshold | TernaryThreshold)
+        and (node.role is not Role.SPIKING or node.state_parts())
     )
 
 
