@@ -61,6 +61,49 @@ except SystemExit as status:
     assert not loaded & heavy
 
 
+# -- the commands and what they call -------------------------------------------
+
+
+def test_only_tests_build_on_the_commands():
+    kept = {".py", ".ipynb", ".md"}
+    files = [
+        path for folder in ("benchmarks", "docs", "examples", "hw_tests", "notebooks")
+        for path in (ROOT / folder).rglob("*") if path.suffix in kept
+    ]  # fmt: skip
+    assert len(files) > 20, "the search finds no files"
+    files += [ROOT / "README.md", *(path for path in FILES if "neurossm_cli" not in path.parts)]
+    naming = {str(path.relative_to(ROOT)) for path in files if "neurossm_cli" in path.read_text()}
+    assert naming == {"neurossm/__main__.py"}
+
+
+def test_a_file_beside_app_is_a_command():
+    from neurossm_cli.app import app
+
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    commands |= {group.name for group in app.registered_groups}
+    files = {path.stem.rstrip("_") for path in (ROOT / "cli/neurossm_cli").glob("*.py")}
+    assert files - {"app", "__init"} == commands
+
+
+def test_commands_are_thin():
+    lines = {
+        path.name: len(path.read_text().splitlines())
+        for path in (ROOT / "cli/neurossm_cli").glob("*.py")
+        if path.name != "app.py"
+    }
+    assert {name: count for name, count in lines.items() if count > 150} == {}
+
+
+def test_the_verbs_are_offered_by_the_core_with_an_example():
+    import neurossm
+
+    verbs = [name for name, home in neurossm._HOMES.items() if "workflows" in home]
+    assert {"export", "quantize", "verify", "profile", "sweep", "place", "deploy"} <= set(verbs)
+    for name in verbs:
+        function = getattr(neurossm, name)
+        assert callable(function) and f"neurossm.{name}(" in function.__doc__, name
+
+
 # -- rounding, shifting, saturating --------------------------------------------
 
 ROUNDING = {"round", "rint", "clip", "trunc", "around", "fix", "floor", "ceil", "right_shift",

@@ -9,7 +9,7 @@ import pytest
 from spiking_block import tiny_graph
 
 import neurossm
-from neurossm import Graph, Quantize, Stepper, Trace, calibrate, fold_batch_norm, load, run, save
+from neurossm import Graph, Quantize, Stepper, Trace, fold_batch_norm, load, run, save
 from neurossm.energy import at_spike_rate, estimate
 from neurossm.errors import GraphError, InputError, RangeError
 from neurossm.fixed import Fixed
@@ -19,7 +19,7 @@ from neurossm.metrics.check import check
 from neurossm.nodes import Affine, Input, Output, Threshold
 from neurossm.placement import check as check_chip
 from neurossm.placement import place, place_each
-from neurossm.quantization import Percentiles, Ranges, bounds
+from neurossm.quantization import Percentiles, Ranges, bounds, calibrate
 
 NAN, HUGE = float("nan"), 10**9
 

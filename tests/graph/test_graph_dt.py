@@ -11,7 +11,7 @@ from neurossm.graph import Graph
 from neurossm.hardware import load_hardware
 from neurossm.metrics import measure
 from neurossm.report.raster import raster_svg
-from neurossm_cli.profiling import real_time
+from neurossm_workflows.profile import real_time
 
 
 def test_a_graph_that_nobody_told_has_none_and_its_file_too(tmp_path):

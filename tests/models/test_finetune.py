@@ -9,7 +9,6 @@ import torch
 from neurossm.engine import run as run_graph
 from neurossm.errors import GraphError, InputError
 from neurossm.quantization import Quantize, calibrate
-from neurossm_cli.finetuning import finetune_changes, make_twin
 from neurossm_converters.formats.torch import from_torch
 from neurossm_models.data import load
 from neurossm_models.train import (
@@ -23,6 +22,7 @@ from neurossm_models.train import (
 from neurossm_models.train.checkpoint import load_tensors, save_tensors
 from neurossm_models.train.publishing import model_card, read_log
 from neurossm_models.train.trainer import split_data
+from neurossm_workflows.train import finetune_changes, make_twin
 
 # 64 training sequences in 4 steps an epoch, 8 steps in all
 TINY = ["data.limit=80", "data.held_out=16", "model.width=8", "model.state=4", "train.batch=16",

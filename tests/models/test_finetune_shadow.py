@@ -1,5 +1,7 @@
 """The forward pass is the deployed integer network; the backward pass is that of its shadow."""
 
+from functools import partial
+
 import family_networks
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from neurossm_models.families.gsu import ternary
 from neurossm_models.shadow import shadow
 from neurossm_models.shadow.folding import FoldedSSM, gain_of
 from neurossm_models.surrogate import heaviside
+from neurossm_workflows.quantize import calibrate as ranges_on_data
 
 LABELS = torch.tensor([0, 1, 2, 2, 1, 0])
 KINDS = [
@@ -29,7 +32,7 @@ EXPORT = {"steps": STEPS, "scale": SCALE, "bits": 8}
 
 
 def twin_of(model, settings=WIDTHS[0], inputs=PIXELS):
-    twin = IntegerTwin(settings, inputs, **EXPORT)
+    twin = IntegerTwin(settings, partial(ranges_on_data, data=inputs), **EXPORT)
     twin.calibrate(model)
     return twin
 
@@ -219,7 +222,8 @@ def test_padding_is_left_out_of_the_logits_and_their_gradients():
     model = family_networks.network("spikingssm", in_features=1, vocabulary=5).float()
     tokens = np.random.default_rng(1).integers(0, 5, (4, STEPS, 1))
     lengths = np.array([STEPS, 3, 11, 1])
-    twin = IntegerTwin(Quantize(), tokens, steps=STEPS, scale=1.0, bits=8)
+    ranges = partial(ranges_on_data, data=tokens)
+    twin = IntegerTwin(Quantize(), ranges, steps=STEPS, scale=1.0, bits=8)
     twin.calibrate(model)
     rows = []
     for i, length in enumerate(lengths):

@@ -21,7 +21,7 @@ from neurossm_models.train.results import (
 )
 
 KEYS = {
-    "checkpoint", "task", "accuracy_float", "accuracy_int", "parameters", "spike_rates",
+    "checkpoint", "task", "accuracy_float", "accuracy", "parameters", "spike_rates",
     "syn_ops_per_step", "energy_low_j", "energy_high_j", "train_minutes",
 }  # fmt: skip
 TINY = ["train.epochs=1", "data.limit=96", "data.held_out=48", "train.batch=16",
@@ -58,7 +58,7 @@ def test_the_command_measures_a_checkpoint_and_writes_record_and_table(home):
     calibrate = ("--calibrate", "digits:train:512")
     assert neurossm("quantize", floating, "-o", integer, *calibrate)[0] == 0
     profile = json.loads(neurossm("profile", integer, "--data", "digits:test:40", "--json")[1])
-    assert row["accuracy_int"] == profile["accuracy"] and row["test_sequences_int"] == 40
+    assert row["accuracy"] == profile["accuracy"] and row["test_sequences_int"] == 40
     assert row["syn_ops_per_step"] == profile["counts"]["total"]["syn_ops"] / 40 / 64
     assert (row["energy_low_j"], row["energy_high_j"]) == (
         profile["energy"]["low_j"], profile["energy"]["high_j"],
@@ -100,7 +100,7 @@ def test_what_cannot_be_measured_is_named(home, tmp_path):
 def test_records_are_replaced_by_checkpoint_and_survive_the_file(tmp_path):
     path = tmp_path / "results.json"
     assert read_results(path) == ()
-    better = Result(**{**vars(ONE), "accuracy_int": 0.9})
+    better = Result(**{**vars(ONE), "accuracy": 0.9})
     other = Result(**{**vars(ONE), "checkpoint": "b"})
     write_results(path, updated(updated((other,), ONE), better))
     assert read_results(path) == (better, other)

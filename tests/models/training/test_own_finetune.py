@@ -12,7 +12,6 @@ import torch
 from neurossm.engine import run as run_graph
 from neurossm.errors import InputError
 from neurossm.quantization import Quantize, calibrate
-from neurossm_cli.finetuning import finetune_changes, make_twin
 from neurossm_converters.formats.torch.runs import graph_of
 from neurossm_models.data import load
 from neurossm_models.shadow import shadow
@@ -20,6 +19,7 @@ from neurossm_models.tasks import Scorer
 from neurossm_models.train import load_facts, load_model, train
 from neurossm_models.train.finetuning import integers
 from neurossm_models.train.trainer import split_data
+from neurossm_workflows.train import finetune_changes, make_twin
 
 
 def start(folder, kind, readout, family="binary-s4d"):
