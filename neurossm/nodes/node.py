@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from neurossm.errors import GraphError
 from neurossm.fixed import Fixed, Quantized
+from neurossm.nodes.typed import check_types, real_numbers
 
 Array = NDArray[np.float64] | Quantized
 
@@ -32,6 +33,7 @@ class Node(ABC):
     shapes: ClassVar[dict[str, str]] = {}
 
     def __post_init__(self) -> None:
+        check_types(self)
         sizes: dict[str, int] = {}
         for name, letters in self.shapes.items():
             value = as_parameter(getattr(self, name), f"{type(self).__name__}.{name}")
@@ -113,7 +115,7 @@ def as_parameter(value: object, where: str) -> Array:
     """Return a parameter as read-only float64, or as the `Quantized` it is; refuse nan."""
     if isinstance(value, Quantized):
         return value
-    array = np.array(value, dtype=np.float64)
+    array = real_numbers(value, where)
     if not np.all(np.isfinite(array)):
         raise GraphError(where, expected="finite numbers", got="nan or infinity")
     array.setflags(write=False)

@@ -163,7 +163,9 @@ def golden_file(example: Example, folder) -> object:
     """Save an example with a golden vector of each of its samples."""
     trace, path = reference(example), folder / "example.nssm"
     samples = range(trace.samples)
-    save(path, example.integers, tuple(Golden.from_trace(example.inputs, trace, n) for n in samples))
+    save(
+        path, example.integers, tuple(Golden.from_trace(example.inputs, trace, n) for n in samples)
+    )
     return path
 
 

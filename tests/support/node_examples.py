@@ -194,14 +194,18 @@ def _batch_norm(rng: np.random.Generator) -> Iterator[Example]:
         ("behind states", 2, ssm(rng, 2, 3), None),
     ):
         sign = rng.choice([-1.0, 1.0], channels)
-        norm = BatchNorm(gain=sign * rng.uniform(0.5, 2, channels), offset=rng.normal(0, 1, channels))
+        norm = BatchNorm(
+            gain=sign * rng.uniform(0.5, 2, channels), offset=rng.normal(0, 1, channels)
+        )
         nodes: dict[str, Node] = {"a": Input(channels=2, out=GRADED)}
         chain = ["a"]
         for name, node in (("front", front), (NODE, norm), ("behind", behind)):
             if node is not None:
                 nodes[name] = node
                 chain.append(name)
-        yield _example(label, rng, nodes, " ".join(map(">".join, zip(chain, chain[1:], strict=False))))
+        yield _example(
+            label, rng, nodes, " ".join(map(">".join, zip(chain, chain[1:], strict=False)))
+        )
 
 
 def ssm(rng: np.random.Generator, channels: int, modes: int, slow: float = 0.5) -> DiagonalSSM:
@@ -275,7 +279,11 @@ def _embedding(rng: np.random.Generator) -> Iterator[Example]:
     nodes: dict[str, Node] = {"a": Input(channels=1, out=Fixed(6))}
     nodes |= {n: Embedding(table=rng.standard_normal((9, 2))) for n in (NODE, "other")}
     yield _example("two of one token", rng, nodes, "a>node a>other")
-    nodes = {"a": Input(channels=1, out=Fixed(4)), NODE: Embedding(table=np.eye(4)), "z": affine(rng, 2, 4)}
+    nodes = {
+        "a": Input(channels=1, out=Fixed(4)),
+        NODE: Embedding(table=np.eye(4)),
+        "z": affine(rng, 2, 4),
+    }
     yield _example("one-hot rows", rng, nodes, "a>node node>z")
 
 
