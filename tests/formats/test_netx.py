@@ -16,6 +16,7 @@ from fixtures.netx.layout import CUBA, write_dense
 
 from neurossm import contract
 from neurossm.engine import run
+from neurossm.errors import GraphError
 from neurossm.nodes import LIF, Accumulate, Affine, DiagonalSSM, Input, Output
 from neurossm.store import load, save
 from neurossm_converters.formats import netx
@@ -127,7 +128,7 @@ def test_what_can_wrap_is_refused_and_what_cannot_is_not(tmp_path):
             trace = run(netx.read(path), spikes[None], engine="reference")
             assert trace.values["output"][0, 0, 0] == 1
         else:
-            with pytest.raises(netx.GraphError, match=r"layer 0: .*24 bits .*up to 8396224"):
+            with pytest.raises(GraphError, match=r"layer 0: .*24 bits .*up to 8396224"):
                 netx.read(path)
 
 

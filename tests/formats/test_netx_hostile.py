@@ -1,6 +1,5 @@
 """Damaged or malicious netx files end in a named error, and nothing is read that should not be."""
 
-import tracemalloc
 from pathlib import Path
 
 import h5py
@@ -8,13 +7,13 @@ import numpy as np
 import pytest
 from fixtures.netx.layout import CUBA, write_dense
 
-from neurossm.errors import FormatError, InputError, NeurossmError
+from neurossm.errors import FormatError, GraphError, InputError, NeurossmError
 from neurossm_converters.formats import netx
 
 SLAYER = Path(__file__).parents[1] / "fixtures" / "netx" / "slayer.net"
 
 
-def refused(path, match, error=FormatError):
+def refused(path, match, error=(FormatError, GraphError)):
     with pytest.raises(error, match=match) as caught:
         netx.read(path)
     assert path.name in str(caught.value)
@@ -67,47 +66,45 @@ def crowded(layer):
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        (link("weight", h5py.SoftLink("/layer/0/shape")), "layer/0/weight: .*a link elsewhere"),
-        (link("weight", h5py.ExternalLink("/etc/hostname", "/a")), "a link elsewhere"),
-        (virtual, "layer/0/weight: .*chunked or foreign data"),
-        (replace("weight", data=np.ones((1, 2)), chunks=(1, 2), compression="gzip"), "chunked"),
-        (replace("weight", shape=(1, 2), dtype="f4", external="secret.bin"), "chunked or foreign"),
-        (replace("weight", shape=(2**20, 2**20), dtype="f4"), "at most 268435456 bytes"),
-        (replace("weight", shape=(2**12, 2**12), dtype="f4"), "67108864 bytes of data, got 0"),
+        (
+            link("weight", h5py.SoftLink("/layer/0/shape")),
+            "layer/0/weight: .*soft or external link",
+        ),
+        (link("weight", h5py.ExternalLink("/etc/hostname", "/a")), "a soft or external link"),
+        (virtual, "layer/0/weight: .*data in another file"),
+        (replace("weight", shape=(1, 2), dtype="f4", external="secret.bin"), "in another file"),
+        (replace("weight", shape=(2**20, 2**20), dtype="f4"), "data that were never written"),
         (replace("weight", data=h5py.Empty("f4")), "empty data space"),
-        (replace("weight", data=np.ones((1,) * 6)), "at most 5 axes"),
+        (replace("weight", data=np.ones((1,) * 6)), r"shape \(1, inputs\)"),
         (replace("weight", data=[b"text"]), "layer 0 weight: expected numbers"),
         (replace("weight", data=np.zeros(2, "i4,f4")), "numbers or text"),
-        (replace("weight", data=np.zeros(2, "c16")), "numbers or text"),
+        (replace("weight", data=np.zeros(2, "c16")), "expected real numbers"),
         (replace("weight", data=[[np.nan, 1.0]]), "finite numbers"),
         (replace("weight", data=[[1e300, 1.0]]), r"below 2\*\*53"),
         (replace("weight", data=np.array([[2**64 - 1, 1]], "u8")), "64-bit integers"),
         (replace("weight", data=np.zeros((3, 2))), r"shape \(1, inputs\)"),
         (replace("type", data=[b"dense", b"dense"]), "one text"),
-        (replace("type", data=[b"a" * 61_000]), "60000 bytes"),
-        (replace("type", data="dénse"), "ASCII"),
-        (replace("type", data="d" * 61_000), "a text of 61000 bytes"),
+        (replace("type", data="dénse"), "expected a dense layer"),
+        (replace("type", data="d" * 61_000), "expected a dense layer .* got d{30,300}$"),
         (replace("type", data=3), "layer 0 type: expected text"),
         (replace("shape", data=[0]), "sizes from 1"),
         (replace("neuron", data=3), "layer 0 neuron: expected a group"),
         (replace("neuron/iDecay", data=[1, 2]), "iDecay: expected one number, or 1, got 2"),
         (lambda layer: layer.pop("weight"), "layer 0: expected an entry 'weight', got none"),
         (lambda layer: layer["neuron"].pop("vDecay"), "neuron: expected an entry 'vDecay'"),
-        (twice, "each object once"),
-        (deep, "at most 3 levels"),
-        (crowded, "at most 1000 members"),
+        (twice, "expected 1 numbers, got 2"),
+        (deep, "entries that netx knows here, got 'a'"),
+        (crowded, "entries that netx knows here, got 'x0'"),
     ],
 )
 def test_tricks_with_hdf5(tmp_path, change, match):
     refused(changed(tmp_path, change), match)
 
 
-def test_a_huge_array_is_not_even_touched(tmp_path):
-    path = changed(tmp_path, replace("weight", shape=(2**20, 2**20), dtype="f4"))
-    tracemalloc.start()
-    refused(path, "at most")
-    assert tracemalloc.get_traced_memory()[1] < 2**20
-    tracemalloc.stop()
+def test_weights_packed_with_gzip_are_read(tmp_path):
+    weight = np.array([[3.0, -4.0]])
+    path = changed(tmp_path, replace("weight", data=weight, chunks=(1, 2), compression="gzip"))
+    np.testing.assert_array_equal(netx.read(path).nodes["layer0.synapses"].weight.values, weight)
 
 
 def test_layers_are_numbered(tmp_path):

@@ -302,15 +302,6 @@ def huge(file: h5py.File) -> None:
     file.create_dataset("node/nodes/a/tau", (2**33,), "f8", compression="gzip")
 
 
-def bomb(file: h5py.File) -> None:
-    """A chunk that says 80 bytes and inflates to half a megabyte."""
-    import zlib
-
-    del file["node/nodes/a/tau"]
-    data = file.create_dataset("node/nodes/a/tau", (10,), "f8", chunks=(10,), compression="gzip")
-    data.id.write_direct_chunk((0,), zlib.compress(bytes(2**19)))
-
-
 def missing(file: h5py.File) -> None:
     del file["node/nodes/a/tau"]
     file.create_dataset("node/nodes/a/tau", (3,), "f8", chunks=(3,), compression="gzip")
@@ -336,9 +327,8 @@ EDITS: dict[Edit, str] = {
     add_field: r"'a' \(LIF\): expected only the fields r, tau, v_leak, .*got 'foo'",
     lose_field: r"'a' \(LIF\): expected a field 'tau', got none",
     slash: "node 'blocks': expected a node with a type, got none; .*a name with '/' broke it",
-    huge: "node 'a'.tau: expected at most .* bytes an array",
-    bomb: "node 'a'.tau: expected 80 bytes in a chunk, got another number",
-    missing: "node 'a'.tau: expected 1 chunks of data, got 0",
+    huge: "data that were never written",
+    missing: "expected a member 'tau' of this file, got data that were never written",
     elsewhere: "expected a member 'tau' of this file, got a soft or external link",
     edges_of_numbers: "edges: expected text, got float64",
     endless: "at most 8 graphs nested",

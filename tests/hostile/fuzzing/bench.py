@@ -50,6 +50,7 @@ class Bench:
     def attempt(self, content: bytes) -> Outcome:
         """Return what comes of a content."""
         self.path.write_bytes(content)
+        self.format.start()
         return outcome(self.format.read, self.path, self.root)
 
     def mutant(self, seed: int, number: int) -> Outcome:

@@ -39,6 +39,8 @@ class Format:
         A context in which sizes that a genuine data set fixes are those of the seeds.
     damage
         Share of the mutants that are damaged without regard to the format.
+    start
+        Starts what reads the file, where that is a process of its own.
     seeds_are_refused
         True where the genuine file cannot be made here, as its checksum is fixed.
     """
@@ -50,6 +52,7 @@ class Format:
     edits: tuple[Mutator, ...] = ()
     around: Callable[[Path], None] = lambda folder: None
     small: Callable[[], AbstractContextManager[object]] = nullcontext
+    start: Callable[[], object] = lambda: None
     damage: float = 0.4
     seeds_are_refused: bool = False
 

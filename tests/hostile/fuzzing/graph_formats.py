@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from hostile.examples import around, example, golden_of, integer_graph
 from hostile.fuzzing.formats import Format
 from hostile.fuzzing.hdf5_edits import hdf5, structures
+from hostile.fuzzing.outcomes import Read
 from hostile.fuzzing.tree_edits import tree
+
+from neurossm_converters.formats.hdf5 import reading
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 MOST_REPLAYED = 2**12  # channels times steps; an accepted graph may be larger than the seeds
@@ -92,11 +97,28 @@ def _read_netx(path: Path) -> object:
     return netx.read(path, steps=16)
 
 
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """Let a file that sends HDF5 round for ever take a second only."""
+    before, reading.SECONDS = reading.SECONDS, 1.0
+    try:
+        yield
+    finally:
+        reading.SECONDS = before
+
+
+def _foreign(name: str, file: str, make: Callable[[], tuple[bytes, ...]], read: Read) -> Format:
+    edits = (hdf5, hdf5, structures)
+    # the process that reads is no doing of a file
+    start = reading.start
+    return Format(name, file, make, read, edits, small=_impatient, start=start, damage=0.3)
+
+
 FORMATS = (
     Format(
         "nssm", "graph.nssm", _graphs, _read_graph, (hdf5, structures, tree, tree, tree), damage=0.3
     ),
     Format("trace", "trace.nssm", _traces, _read_trace, (hdf5, structures, tree, tree), damage=0.3),
-    Format("nir", "net.nir", _nir, _read_nir, (hdf5, hdf5, structures), damage=0.3),
-    Format("netx", "net.net", _netx, _read_netx, (hdf5, hdf5, structures), damage=0.3),
+    _foreign("nir", "net.nir", _nir, _read_nir),
+    _foreign("netx", "net.net", _netx, _read_netx),
 )

@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 
 from neurossm.errors import FormatError
 from neurossm.store.tree import plain, shown
-from neurossm_converters.formats.netx.hdf5 import Reader, Value, open_root
+from neurossm_converters.formats.hdf5 import Group, Member, Other, Texts, read_tree
+
+Array = NDArray[np.int64] | NDArray[np.float64]
+Value = str | Array | Mapping[str, "Value"]
 
 MAX_LAYERS = 1000
 
@@ -110,13 +113,9 @@ def read_network(path: Path) -> Network:
     FormatError
         If it is not a whole netx file, or leaves the limits.
     """
-    with open_root(path) as root:
-        reader = Reader(path)
-        found = reader.members(root, "")
-        tree = reader.group(found.get("layer"), "layer")
-        simulation = (
-            reader.group(found["simulation"], "simulation") if "simulation" in found else {}
-        )
+    found = read_tree(path, "a netx file (HDF5)")
+    tree = _group(found.get("layer"), f"{path}: layer")
+    simulation = _group(found.get("simulation", {}), f"{path}: simulation")
     numbers = [str(index) for index in range(len(tree))]
     if not tree or set(numbers) != set(tree) or len(tree) > MAX_LAYERS:
         got = ", ".join(plain(name, 20) for name in sorted(tree)[:8]) or "none"
@@ -130,6 +129,39 @@ def read_network(path: Path) -> Network:
             raise FormatError(where, expected="a group", got="a dataset")
         layers.append(Layer(where, index, fields))
     return Network(tuple(layers), _steps(Layer(f"{path}: simulation", 0, simulation)))
+
+
+def _group(found: Member | None, where: str) -> dict[str, Value]:
+    """Return a group and all below it, its numbers as int64 or float64."""
+    if not isinstance(found, Mapping):
+        got = found.what if isinstance(found, Other) else "none" if found is None else "a dataset"
+        raise FormatError(where, expected="a group", got=got)
+    return {name: _value(member, f"{where}/{plain(name)}") for name, member in found.items()}
+
+
+def _value(found: Group | NDArray[np.generic] | Texts | Other, where: str) -> Value:
+    if isinstance(found, Mapping):
+        return _group(found, where)
+    if isinstance(found, Texts):
+        if len(found.values) != 1:
+            raise FormatError(where, expected="one text", got=f"shape {found.shape}")
+        return found.values[0]
+    if isinstance(found, Other):
+        raise FormatError(where, expected="numbers or text in this file", got=found.what)
+    if found.dtype.kind == "f":
+        with np.errstate(invalid="ignore"):  # nan of some patterns; refused in the next lines
+            real = found.astype(np.float64)
+        if not np.all(np.isfinite(real)):
+            raise FormatError(where, expected="finite numbers", got="nan or infinity")
+        if real.size and np.abs(real).max() >= 2**53:  # no telling whole numbers from others
+            raise FormatError(where, expected="numbers below 2**53", got="larger ones")
+        return real
+    if found.dtype.kind not in "iub":
+        raise FormatError(where, expected="real numbers", got=str(found.dtype))
+    whole = found.astype(np.int64)
+    if not np.array_equal(whole, found):
+        raise FormatError(where, expected="64-bit integers", got="larger ones")
+    return whole
 
 
 def _steps(simulation: Layer) -> int | None:

@@ -21,7 +21,7 @@ from neurossm_converters.formats.nir.convention import (
     convention,
 )
 from neurossm_converters.formats.nir.document import Part, from_library, one_number
-from neurossm_converters.formats.nir.file import holds_neurossm, read_document
+from neurossm_converters.formats.nir.file import read_document
 from neurossm_converters.formats.nir.foreign import translate
 from neurossm_converters.formats.nir.own import is_own, rebuild
 from neurossm_converters.formats.nir.setting import Setting
@@ -127,7 +127,7 @@ def read_back(path: str | Path) -> Graph:
     FormatError
         If it is no NIR file, or not one that neurossm wrote.
     """
-    document, _ = read_document(Path(path))
+    document = read_document(Path(path)).root
     with _naming(path):
         return rebuild(document)
 
@@ -144,8 +144,8 @@ def read(path: str | Path, reading: Reading | None = None) -> Imported:
     GraphError, RangeError
         If something has no counterpart; named.
     """
-    document, version = read_document(Path(path))
-    if holds_neurossm(Path(path)):
+    file = read_document(Path(path))
+    if file.beside_own:
         raise FormatError(
             str(path),
             expected="a NIR file alone",
@@ -153,10 +153,10 @@ def read(path: str | Path, reading: Reading | None = None) -> Imported:
             remedy="it needs no import; every command takes it as it is",
         )
     with _naming(path):
-        found = translated(document, reading or Reading())
+        found = translated(file.root, reading or Reading())
     if found.own:
         return found
-    meta: dict[str, str | int | float] = {"imported_from": "NIR", "nir_version": version}
+    meta: dict[str, str | int | float] = {"imported_from": "NIR", "nir_version": file.version}
     if found.steps:
         rules = reading or Reading()
         meta |= {"convention": found.steps.describe(), "reset": reset_of(rules, found.steps)}
