@@ -1,7 +1,7 @@
 """The arithmetic of `neurossm_chip` without a network of Lava around it: node after node.
 
-The models of the bundle are made without their runtime, so ports and clocks take no part; what is
-compared is what each `update` computes from the file. Synapses are exact products here.
+Ports, clocks and delays take no part; what is compared is what each cell computes from the file.
+Synapses are exact products here.
 """
 
 from __future__ import annotations
@@ -9,27 +9,51 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from neurossm_chip import nssm
 
-from neurossm_chip import nssm, program, running
-
-running.ensure()
-
-from neurossm_chip.processes import neurons  # noqa: E402  # Lava, after the shim
+try:
+    from neurossm_chip import cells
+except ImportError:  # the cells are still inside of models of Lava
+    cells = None  # type: ignore[assignment]
 
 Arrays = dict[str, np.ndarray]
 
 
-class Cell:
-    """A node of a file with its parameters and its state."""
+class CellOfChip:
+    """A node of a file at work, in a cell of the chip package."""
 
     def __init__(self, node: nssm.Node, senders: list[nssm.Node]) -> None:
-        self.node = node
+        kind, values = cells.program(node, senders)
+        self.cell, self.weights = kind(values, node.channels), kind.weights(node)
+        self.state, self.kept = self.cell.initial(), kind.kept(node)
+
+    def step(self, arriving: list[np.ndarray]) -> np.ndarray:
+        """Return the messages of a step, for those on each edge."""
+        if self.weights is not None:
+            arriving = [self.weights @ message for message in arriving]
+        return np.asarray(self.cell.update(self.state, arriving))
+
+    def states(self) -> Arrays:
+        """Return the parts of its state."""
+        parts = self.cell.parts(self.state)
+        return {part: np.array(parts[part]) for part in self.kept}
+
+
+class CellOfModel:
+    """The same in a model of Lava, made without its runtime."""
+
+    def __init__(self, node: nssm.Node, senders: list[nssm.Node]) -> None:
+        from neurossm_chip import program, running
+
+        running.ensure()
+        from neurossm_chip.processes import neurons
+
+        self.node, self.kept = node, program.states_of(node)
         parameters, states = program.variables(node, [sender.message for sender in senders])
         kind = "Dendrite" if node.type == "Affine" else node.type
         self.model: Any = object.__new__(getattr(neurons, f"{kind}Model"))
         for name, value in {**parameters, **states}.items():  # Vars have at least one axis
             setattr(self.model, name, np.atleast_1d(np.asarray(value, np.int64)))
-        self.states = tuple(states)
 
     def step(self, arriving: list[np.ndarray]) -> np.ndarray:
         """Return the messages of a step, for those on each edge."""
@@ -39,6 +63,10 @@ class Cell:
             arriving = [np.sum(arriving, axis=0)]
         return np.asarray(self.model.update(arriving))
 
+    def states(self) -> Arrays:
+        """Return the parts of its state."""
+        return {part: np.array(getattr(self.model, part)) for part in self.kept}
+
 
 def run(path: str) -> list[tuple[Arrays, Arrays]]:
     """Return for each golden vector of a file the values (T, C) and the final states."""
@@ -47,9 +75,9 @@ def run(path: str) -> list[tuple[Arrays, Arrays]]:
 
 
 def _played(file: nssm.File, vector: nssm.Golden) -> tuple[Arrays, Arrays]:
-    nodes = {node.name: node for node in file.nodes}
-    cells = {
-        node.name: Cell(node, [nodes[source] for source in node.sources])
+    nodes, kind = {node.name: node for node in file.nodes}, CellOfChip if cells else CellOfModel
+    working = {
+        node.name: kind(node, [nodes[source] for source in node.sources])
         for node in file.nodes
         if node.type not in ("Input", "Output")
     }
@@ -62,10 +90,10 @@ def _played(file: nssm.File, vector: nssm.Golden) -> tuple[Arrays, Arrays]:
             elif node.type == "Output":
                 sent[node.name].append(arriving[0])
             else:
-                sent[node.name].append(cells[node.name].step(arriving))
+                sent[node.name].append(working[node.name].step(arriving))
     states = {
-        f"{node.name}.{part}": np.array(getattr(cells[node.name].model, part))
-        for node in file.nodes
-        for part in program.states_of(node)
+        f"{name}.{part}": array
+        for name, cell in working.items()
+        for part, array in cell.states().items()
     }
     return {name: np.array(rows) for name, rows in sent.items()}, states
