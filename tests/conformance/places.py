@@ -61,7 +61,9 @@ def chip_reason(example: Example, chip: str, mapping: str) -> str:
     nodes = [node for node in answer.nodes if node.name == NODE]  # none where it was folded
     findings = [finding for node in nodes for finding in node.findings]
     assert all(finding.reason and finding.remedy for finding in findings)
-    return "; ".join(finding.reason for finding in findings)
+    return "; ".join(finding.reason for finding in findings) or (
+        answer.why_not if answer.fits is False else ""
+    )
 
 
 def on_lava(kind: str) -> Place:

@@ -102,7 +102,9 @@ def test_a_field_of_a_wrong_type_is_refused_by_name(kind):
                     if isinstance(wrong, str | bytes) and isinstance(getattr(node, item.name), str):
                         wrong = 3
                     error = refused(
-                        lambda item=item, wrong=wrong: replace(node, **{item.name: wrong})
+                        lambda node=node, item=item, wrong=wrong: replace(
+                            node, **{item.name: wrong}
+                        )
                     )
                     assert error, f"{kind}.{item.name} takes {wrong!r}"
                     assert kind in str(error) and item.name in str(error), str(error)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -151,6 +152,8 @@ def _input(rng: np.random.Generator) -> Iterator[Example]:
         ("widest", WIDE, 2), ("spikes", Fixed.binary(), 5), ("signed spikes", Fixed.ternary(), 5),
     ):  # fmt: skip
         yield _example(label, rng, {NODE: Input(channels=channels, out=fmt)}, "")
+    nodes: dict[str, Node] = {NODE: Input(channels=2, out=GRADED), "mix": affine(rng, 3, 2)}
+    yield _example("in front of synapses", rng, nodes, "node>mix")
 
 
 def _output(rng: np.random.Generator) -> Iterator[Example]:
@@ -203,9 +206,7 @@ def _batch_norm(rng: np.random.Generator) -> Iterator[Example]:
             if node is not None:
                 nodes[name] = node
                 chain.append(name)
-        yield _example(
-            label, rng, nodes, " ".join(map(">".join, zip(chain, chain[1:], strict=False)))
-        )
+        yield _example(label, rng, nodes, " ".join(map(">".join, pairwise(chain))))
 
 
 def ssm(rng: np.random.Generator, channels: int, modes: int, slow: float = 0.5) -> DiagonalSSM:
@@ -268,6 +269,7 @@ def _lif(rng: np.random.Generator) -> Iterator[Example]:
     yield _around("soft, with a trace", rng, _neurons(theta, "soft", 0.8, 0.6, 0.5))
     yield _around("hard, with a trace", rng, _neurons(theta, "hard", 0.8, 0.9, 0.2))
     yield _around("no reset", rng, _neurons(theta, "none", 0.9))
+    yield _around("no leak, hard", rng, _neurons(np.array([9.0, 2.0]), "hard", 1.0))
     yield _around("no leak", rng, _neurons(np.array([9.0, 2.0]), "soft", 1.0))
     yield _around("slow leak", rng, _neurons(np.array([2.0, 9.0]), "hard", 0.9999))
     yield _around("membranes that saturate", rng, _neurons(theta, "none", 1.0, 0.9, 0.9), quiet=64)
@@ -298,6 +300,7 @@ def _sum(rng: np.random.Generator) -> Iterator[Example]:
         "mix": affine(rng, 3, 3), NODE: Sum(channels=3),
     }  # fmt: skip
     yield _example("operands of unlike formats", rng, nodes, "a>mix mix>node s>node a>node")
+    yield _example("in front of spikes", rng, _fired(Sum(channels=2)), "a>node b>node node>fire")
 
 
 def _product(rng: np.random.Generator) -> Iterator[Example]:
@@ -323,12 +326,20 @@ def _piecewise(rng: np.random.Generator) -> Iterator[Example]:
     yield _around("falling and flat", rng, kinks)
 
 
+def _fired(node: Node) -> dict[str, Node]:
+    """Return nodes for a graph in which a threshold reads the node under test."""
+    inputs: dict[str, Node] = {n: Input(channels=node.in_channels, out=GRADED) for n in "ab"}
+    return {**inputs, NODE: node, "fire": Threshold(theta=np.ones(node.out_channels))}
+
+
 def _accumulate(rng: np.random.Generator) -> Iterator[Example]:
     yield _around("graded", rng, Accumulate(channels=3, steps=STEPS))
     yield _around("one channel", rng, Accumulate(channels=1, steps=STEPS))
     yield _around("several edges", rng, Accumulate(channels=2, steps=STEPS), edges=2)
     yield _around("spikes", rng, Accumulate(channels=2, steps=STEPS), Fixed.binary())
     yield _around("many steps", rng, Accumulate(channels=2, steps=5000))
+    running = _fired(Accumulate(channels=2, steps=STEPS))
+    yield _example("in front of spikes", rng, running, "a>node b>node node>fire")
     yield _around("saturating", rng, Accumulate(channels=2, steps=100_000), WIDE, quiet=4096)
 
 
