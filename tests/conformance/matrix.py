@@ -62,7 +62,7 @@ def _bundle(example: Example, expected: Trace) -> bool:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "a.nssm"
         save(path, example.integers, (Golden.from_trace(example.inputs, expected),))
-        ((values, _),) = chip_arithmetic.run(str(path))
+        ((values, *_),) = chip_arithmetic.run(str(path))
     return all(np.array_equal(values[n], value[0]) for n, value in expected.values.items())
 
 

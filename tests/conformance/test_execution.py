@@ -105,9 +105,13 @@ def test_the_chips_arithmetic_is_the_reference(kind, tmp_path):
     with cell("bundle", kind):
         for example in examples(kind):
             expected, path = reference(example), golden_file(example, tmp_path)
-            for number, (values, states) in enumerate(chip_arithmetic.run(str(path))):
+            for number, (values, states, clipped) in enumerate(chip_arithmetic.run(str(path))):
                 same(values, {n: value[number] for n, value in expected.values.items()}, example)
                 same(states, {n: state[number] for n, state in expected.states.items()}, example)
+                inputs = {n: array[number, None] for n, array in example.inputs.items()}
+                alone = run(example.integers, inputs, "reference").counts
+                for name, count in clipped.items():
+                    assert count in (None, alone[name].saturations), (example.label, name)
 
 
 @each_type

@@ -39,6 +39,10 @@ class CellOfChip:
         parts = self.cell.parts(self.state)
         return {part: np.array(parts[part]) for part in self.kept}
 
+    def clipped(self) -> int | None:
+        """Return how many integers saturated so far."""
+        return int(self.cell.saturations)
+
 
 class CellOfModel:
     """The same in a model of Lava, made without its runtime."""
@@ -68,14 +72,24 @@ class CellOfModel:
         """Return the parts of its state."""
         return {part: np.array(getattr(self.model, part)) for part in self.kept}
 
+    def clipped(self) -> int | None:
+        """Return None: these count nothing."""
+        return None
 
-def run(path: str) -> list[tuple[Arrays, Arrays]]:
-    """Return for each golden vector of a file the values (T, C) and the final states."""
+
+Played = tuple[Arrays, Arrays, dict[str, int | None]]
+
+
+def run(path: str) -> list[Played]:
+    """Return for each golden vector of a file values (T, C), final states, and saturations.
+
+    Saturations are those of each node that has neurons on the chip; None where none are counted.
+    """
     file = nssm.read(path)
     return [_played(file, vector) for vector in file.golden]
 
 
-def _played(file: nssm.File, vector: nssm.Golden) -> tuple[Arrays, Arrays]:
+def _played(file: nssm.File, vector: nssm.Golden) -> Played:
     nodes, kind = {node.name: node for node in file.nodes}, CellOfChip if cells else CellOfModel
     working = {
         node.name: kind(node, [nodes[source] for source in node.sources])
@@ -97,4 +111,5 @@ def _played(file: nssm.File, vector: nssm.Golden) -> tuple[Arrays, Arrays]:
         for name, cell in working.items()
         for part, array in cell.states().items()
     }
-    return {name: np.array(rows) for name, rows in sent.items()}, states
+    clipped = {name: cell.clipped() for name, cell in working.items()}
+    return {name: np.array(rows) for name, rows in sent.items()}, states, clipped
