@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from node_examples import Example, examples
@@ -16,7 +17,9 @@ from node_examples import Example, examples
 from neurossm.errors import NeurossmError
 from neurossm.nodes import NODE_TYPES
 
-KINDS = tuple(NODE_TYPES)
+FORMAT = (Path(__file__).parents[2] / "FORMAT.md").read_text(encoding="utf-8")
+ROWS = FORMAT[FORMAT.index("## The nodes") :]  # one for each type, in this order
+KINDS = tuple(sorted(NODE_TYPES, key=lambda kind: ROWS.find(f"`{kind}`")))
 
 # concern and type to what the refusal says
 REFUSED: dict[tuple[str, str], str] = {

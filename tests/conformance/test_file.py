@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from conformance.cells import REFUSED, cell, each_type, refused
+from conformance.cells import FORMAT, REFUSED, cell, each_type, refused
 from conformance.test_execution import golden_file, reference
 from independent import interpreter
 from node_examples import NODE, Example, examples
@@ -25,7 +25,6 @@ from neurossm.graph import Graph
 from neurossm.store import Golden, graph_digest, load, load_golden, save
 from neurossm.store.write import write_tree
 
-FORMAT = (Path(__file__).parents[2] / "FORMAT.md").read_text(encoding="utf-8")
 Tree = dict[str, Any]
 
 

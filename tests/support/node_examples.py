@@ -90,7 +90,7 @@ def examples(kind: str) -> tuple[Example, ...]:
     rng = np.random.default_rng(sum(kind.encode()))
     found = list(BUILDERS[kind](rng)) if kind in BUILDERS else []
     for number, node in enumerate(getattr(NODE_TYPES[kind], "examples", lambda rng: ())(rng)):
-        found.append(_around(f"its own {number}", rng, node))
+        found.append(_its_own(f"its own {number}", rng, node))
     assert found, f"{kind} has no examples: give the class examples(rng), or write some here"
     return tuple(found)
 
@@ -135,6 +135,20 @@ def _around(
     names = "abc"[:count]
     nodes: dict[str, Node] = {n: Input(channels=node.in_channels, out=fmt) for n in names}
     return _example(label, rng, {**nodes, NODE: node}, " ".join(f"{n}>node" for n in names), quiet)
+
+
+def _its_own(label: str, rng: np.random.Generator, node: Node) -> Example:
+    """Return a graph around an instance that a type brings, whatever it needs beside it."""
+    if isinstance(node, Input):
+        return _example(label, rng, {NODE: node}, "")
+    if isinstance(node, Output):
+        source = Input(channels=node.in_channels, out=GRADED)
+        return _example(label, rng, {"a": source, NODE: node}, "a>node")
+    if isinstance(node, BatchNorm):
+        nodes: dict[str, Node] = {"a": Input(channels=2, out=GRADED)}
+        nodes |= {"front": affine(rng, node.in_channels, 2), NODE: node}
+        return _example(label, rng, nodes, "a>front front>node")
+    return _around(label, rng, node, edges=getattr(node, "operands", 0))
 
 
 def affine(rng: np.random.Generator, outs: int, ins: int, rows: float = 0.0) -> Affine:
