@@ -21,27 +21,26 @@ from statistics import median
 import numpy as np
 
 from neurossm.comparison import compare
-from neurossm.engine import run
+from neurossm.engine import execute, run
 from neurossm.engine.cores import usable_cores
+from neurossm.executors import Run
 from neurossm.graph import Graph
 from neurossm.quantization import Quantize, calibrate
 from neurossm.store import load as load_graph
 from neurossm_cli.export import load_run
-from neurossm_converters.backends.lava import LavaOptions, LavaRun, run_timed
 from neurossm_models.data import Dataset, load
 
 CHECKPOINT = "models/checkpoints/binary-s4d-digits"
 LAYOUTS = {
-    "a process a node, Dense": {"fuse": "none", "synapses": "lava"},
-    "stages, Dense between": {"fuse": "stage", "synapses": "lava"},
-    "stages": {"fuse": "stage"},
-    "one process (default)": {"fuse": "network"},
-    "a process a node, LoihiProtocol": {"fuse": "none", "protocol": "loihi"},
+    "a process a node, Lava's synapses (bundle)": "bundle",
+    "stages, Dense between": "lava:stacked=1,fuse=stage,synapses=lava",
+    "stages": "lava:stacked=1,fuse=stage",
+    "one process (default)": "lava:stacked=1,fuse=network",
+    "one process, LoihiProtocol": "lava:stacked=1,fuse=network,protocol=loihi",
 }
 STACKED_LAYOUTS = {
-    "a process a node": {"fuse": "none"},
-    "stages": {"fuse": "stage"},
-    "one process (default)": {"fuse": "network"},
+    "stages": "lava:stacked={},fuse=stage",
+    "one process (default)": "lava:stacked={},fuse=network",
 }
 STACKS = (8, 32, 64)
 GROUPS = 4  # of samples side by side, one after the other
@@ -49,9 +48,10 @@ GROUPS = 4  # of samples side by side, one after the other
 
 @dataclass(frozen=True)
 class Cost:
-    """Medians over the repeats; `fewer` is the median of paired ratios to a process a node.
+    """Medians over the repeats; `fewer` is the median of paired ratios to the first layout.
 
-    CPU time is that of all processes, Lava's own too; its ratio says what a busy machine hides.
+    Start-up is taken out by a run of two steps beside each. CPU time is that of all processes,
+    Lava's own too; its ratio says what a busy machine hides.
     """
 
     layout: str
@@ -71,7 +71,8 @@ def main() -> int:
     data = load(f"{options.data}:{max(options.groups, GROUPS * max(STACKS))}")
     costs = measured(graph, data, LAYOUTS, 1, options)
     for stacked in STACKS:
-        costs += measured(graph, data, STACKED_LAYOUTS, stacked, options)
+        layouts = {name: engine.format(stacked) for name, engine in STACKED_LAYOUTS.items()}
+        costs += measured(graph, data, layouts, stacked, options)
     if options.json:
         print(json.dumps({"machine": _machine(), "costs": [asdict(c) for c in costs]}, indent=2))
     else:
@@ -82,7 +83,7 @@ def main() -> int:
 def measured(
     graph: Graph,
     data: Dataset,
-    layouts: dict[str, dict[str, str]],
+    layouts: dict[str, str],
     stacked: int,
     options: argparse.Namespace,
 ) -> list[Cost]:
@@ -90,57 +91,48 @@ def measured(
     count = GROUPS * stacked if stacked > 1 else options.groups
     inputs = data.inputs[:count, : options.steps or None]
     expected = run(graph, inputs, "fast", "outputs")
-    runs: dict[str, list[LavaRun]] = {name: [] for name in layouts}
+    runs: dict[str, list[Run]] = {name: [] for name in layouts}
+    clock: dict[str, list[float]] = {name: [] for name in layouts}
     cpu: dict[str, list[float]] = {name: [] for name in layouts}
     for repeat in range(options.repeats):
-        for name, how in layouts.items():
+        for name, engine in layouts.items():
             print(f"{stacked} side by side, {name}, {repeat + 1}", file=sys.stderr, flush=True)
-            chosen = LavaOptions(stacked=stacked, **how)  # type: ignore[arg-type]
             before = _cpu_seconds()
-            short = run_timed(graph, inputs[:stacked, :2], "outputs", chosen)
+            short = execute(graph, inputs[:stacked, :2], engine, "outputs")
             between = _cpu_seconds()
-            done = run_timed(graph, inputs, "outputs", chosen)
+            done = execute(graph, inputs, engine, "outputs")
             more = _cpu_seconds() - between - (between - before)
-            cpu[name].append(1e3 * more / (done.network_steps - short.network_steps))
+            steps = done.notes["network steps"] - short.notes["network steps"]
+            cpu[name].append(1e3 * more / steps)
+            clock[name].append(1e3 * (done.seconds - short.seconds) / steps)
             if compare(expected, done.trace, graph.outputs).first is not None:
                 raise SystemExit(f"{name}: other bits than the fast engine")
             runs[name].append(done)
-    alone = [_ms(done) for done in next(iter(runs.values()))]
-    cpu_alone = next(iter(cpu.values()))
-    return [_cost(name, stacked, done, alone, cpu[name], cpu_alone) for name, done in runs.items()]
+    first = next(iter(layouts))
+    return [
+        Cost(
+            layout=name,
+            stacked=stacked,
+            processes=done[0].notes["processes"],
+            ms_a_step=median(clock[name]),
+            ms_a_step_and_sample=median(clock[name]) / stacked,
+            startup_seconds=median(one.startup_seconds for one in done),
+            fewer=_fewer(clock[first], clock[name]),
+            cpu_ms_a_step=median(cpu[name]),
+            fewer_cpu=_fewer(cpu[first], cpu[name]),
+        )
+        for name, done in runs.items()
+    ]
 
 
-def _cost(
-    name: str,
-    stacked: int,
-    runs: list[LavaRun],
-    alone: list[float],
-    cpu: list[float],
-    cpu_alone: list[float],
-) -> Cost:
-    steps = [_ms(done) for done in runs]
-    samples = runs[0].trace.samples * runs[0].trace.steps / runs[0].network_steps
-    return Cost(
-        layout=name,
-        stacked=stacked,
-        processes=runs[0].processes,
-        ms_a_step=median(steps),
-        ms_a_step_and_sample=median(steps) / samples,
-        startup_seconds=median(done.startup_seconds for done in runs),
-        fewer=median(one / this for one, this in zip(alone, steps, strict=True)),
-        cpu_ms_a_step=median(cpu),
-        fewer_cpu=median(one / this for one, this in zip(cpu_alone, cpu, strict=True)),
-    )
+def _fewer(first: list[float], these: list[float]) -> float:
+    return median(one / this for one, this in zip(first, these, strict=True))
 
 
 def _cpu_seconds() -> float:
     """Return the CPU time of all ended children; start-up is taken out by a short run."""
     spent = os.times()
     return spent.children_user + spent.children_system
-
-
-def _ms(done: LavaRun) -> float:
-    return 1e3 * done.stepping_seconds / done.network_steps
 
 
 def show(costs: list[Cost]) -> None:

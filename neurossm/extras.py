@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 
 from neurossm.errors import TargetError
@@ -59,7 +60,7 @@ EXTRAS = (
     Extra("data", ("scikit-learn",), ("sklearn",), "the digits data set"),
     Extra("nir", ("nir",), ("nir",), "export --nir (import reads NIR files without it)"),
     Extra("plot", ("matplotlib",), ("matplotlib",), "sweep --plot, the notebooks"),
-    Extra("dask", ("distributed",), ("distributed", "dask"), "run --dask"),
+    Extra("dask", ("distributed",), ("distributed", "dask"), "--engine dask"),
     LAVA,
 )  # fmt: skip
 
@@ -72,6 +73,13 @@ def extra_of(module: str) -> Extra | None:
     """Return the extra that brings a module, None if none does."""
     top = module.partition(".")[0]
     return next((extra for extra in EXTRAS if top in extra.modules), None)
+
+
+def lacking(name: str) -> str:
+    """Return what of an extra is not installed, with the command; empty if all is. Imports none."""
+    extra = next(extra for extra in EXTRAS if extra.name == name)
+    absent = [module for module in extra.modules if find_spec(module) is None]
+    return f"no {absent[0]} is installed; {extra.command}" if absent else ""
 
 
 def missing(error: ImportError) -> MissingExtra | None:

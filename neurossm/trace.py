@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 
@@ -130,6 +130,25 @@ class Trace:
     def saturations(self) -> int:
         """Return how many values were clipped in the whole run."""
         return sum(count.saturations for count in self.counts.values())
+
+
+def joined_traces(traces: Sequence[Trace]) -> Trace:
+    """Return the trace of all samples from those of parts, in their order, with counters added.
+
+    The parts hold the same nodes and states, over equally many steps.
+    """
+    first = traces[0]
+
+    def together(part: str) -> dict[str, NDArray[np.generic]]:
+        return {name: np.concatenate([getattr(trace, part)[name] for trace in traces])
+                for name in getattr(first, part)}  # fmt: skip
+
+    counts = {name: sum((t.counts[name] for t in traces), Counts()) for name in first.counts}
+    peaks = {name: np.max([t.peaks[name] for t in traces], axis=0) for name in first.peaks}
+    return Trace(
+        first.engine, together("values"), sum(trace.samples for trace in traces), first.steps,
+        together("states"), counts, peaks, np.concatenate([trace.ends for trace in traces]),
+    )  # fmt: skip
 
 
 def units(graph: Graph) -> dict[str, float | NDArray[np.float64]]:

@@ -159,8 +159,19 @@ def _interrupted(argv: list[str], came: list[int] | None) -> int:
     return _fail("interrupted", argv, 130)
 
 
+# options that an executor has now: what is typed instead
+MOVED = {
+    "--stacked": "--engine lava:stacked=8",
+    "--fuse": "--engine lava:fuse=stage; for a process a node --engine bundle",
+    "--dask": "--engine dask or --engine dask:address=tcp://host:8786",
+    "--workers": "--engine dask:workers=2",
+}
+
+
 def _usage(error: typer.TyperException) -> str:
-    context = getattr(error, "ctx", None)
+    context, unknown = getattr(error, "ctx", None), getattr(error, "option_name", None)
+    if context is not None and context.info_name == "run" and unknown in MOVED:
+        return f"{unknown}: an option of its executor now; type {MOVED[unknown]}"
     hint = f"; see '{context.command_path} --help'" if context else ""
     return error.format_message().rstrip(".") + hint
 

@@ -25,6 +25,10 @@ OtherDataOption = Annotated[
         help="Feed data of another order, scale or name than the graph was made for, with a note.",
     ),
 ]
+ENGINE = typer.Option(
+    metavar="NAME[:KEY=VALUE,...]",
+    help="What runs it, with its options: reference, lava:stacked=8; 'neurossm doctor' lists all.",
+)
 GRAMMAR = (
     "NAME:SPLIT[:N] of a registered data set, such as mnist:test:256; or your own: PATH[:SPLIT[:N]]"
     " (.npz .h5 .npy .csv .tsv .ts .arff, a folder), py:FILE.py:FUNCTION, tonic:NAME; SPLIT is"

@@ -30,7 +30,7 @@ class Parity:
     values_compared: int
     mismatches: int
     first: str
-    steps_per_second_lava: float | None
+    steps_per_second_lava: float | None  # of the network of a bundle
     steps_per_second_lava_best: float | None
 
 
@@ -174,20 +174,18 @@ def check_parity(graph: Graph, data: Dataset, console: Console) -> Parity:
     if not len(data):
         return Parity(0, 0, "", None, None)
     from neurossm.comparison import compare
-    from neurossm.engine import run
-    from neurossm_converters.backends.lava import LavaOptions, run_timed
+    from neurossm.engine import execute, run
 
     count = len(data)
-    default_mode = LavaOptions(protocol="loihi", fuse="none")  # a process a node, as Lava comes
-    with console.progress("Lava, its default mode", 1) as progress:
-        default = run_timed(graph, data.inputs[:1], "all", default_mode, progress)
-    with console.progress("Lava, asynchronous", count) as progress:
-        best = run_timed(graph, data.inputs, "all", LavaOptions(stacked=count), progress)
+    with console.progress("Lava, the network of a bundle", 1) as progress:
+        bundle = execute(graph, data.inputs[:1], "bundle", "all", progress)
+    with console.progress("Lava, one process", count) as progress:
+        best = execute(graph, data.inputs, f"lava:stacked={count}", "all", progress)
     reference = run(graph, data.inputs, "reference")
     one = run(graph, data.inputs[:1], "reference")
     pairs = (
         (reference, run(graph, data.inputs, "fast")), (reference, best.trace),
-        (one, default.trace),
+        (one, bundle.trace),
     )  # fmt: skip
     results = [compare(left, right, graph.order) for left, right in pairs]
     firsts = [str(result.first) for result in results if result.first]
@@ -195,19 +193,21 @@ def check_parity(graph: Graph, data: Dataset, console: Console) -> Parity:
         sum(result.compared for result in results),
         sum(result.mismatches for result in results),
         firsts[0] if firsts else "",
-        default.steps_per_second,
-        best.steps_per_second,
+        bundle.trace.real_steps / bundle.seconds,
+        best.trace.real_steps / best.seconds,
     )
 
 
 def _say_parity(console: Console, parity: Parity, samples: int, fast: float) -> None:
-    default, best = parity.steps_per_second_lava, parity.steps_per_second_lava_best
-    if default is None or best is None:
+    bundle, best = parity.steps_per_second_lava, parity.steps_per_second_lava_best
+    if bundle is None or best is None:
         console.say("Lava          left out (--lava-samples 0)")
         return
-    console.say(f"Lava          {default:,.0f} steps/s in its default mode, one sample at a time"
-                f" (fast is {fast / default:,.0f} times that); {best:,.0f} steps/s asynchronous,"
-                f" {samples} samples in one network ({fast / best:,.0f} times)")  # fmt: skip
+    console.say(f"Lava          {bundle:,.0f} steps/s in the network of a bundle: a process a node,"
+                f" Lava's own Dense between, one image (fast is {fast / bundle:,.0f} times that);"
+                f" {best:,.0f} steps/s in one Lava process around our cells, {samples} images side"
+                f" by side ({fast / best:,.0f} times)")  # fmt: skip
     console.say(f"parity        {parity.values_compared:,} values of every node and step on"
-                f" {samples} images, reference = fast = Lava: {parity.mismatches} mismatches"
+                f" {samples} images, reference = fast = Lava in one process, and on 1 image ="
+                f" Lava's Dense: {parity.mismatches} mismatches"
                 + (f"; first: {parity.first}" if parity.first else ""))  # fmt: skip

@@ -13,12 +13,13 @@ EVERYTHING = "everything"
 
 
 def doctor(json: JsonOption = False) -> int:
-    """Say what is installed and usable here: Python, packages, extras, Lava, data."""
+    """Say what is installed and usable here: Python, packages, extras, executors, data."""
     console, parts = Console(json), [*_core(), *_lava(), *_data()]
-    extras = [_extra(extra) for extra in EXTRAS]
+    extras, executors = [_extra(extra) for extra in EXTRAS], _executors()
     broken = [part for part in parts if not part["ok"] and part["needed_for"] == EVERYTHING]
     checks = [*parts, *_optional({part["name"] for part in parts})]
-    console.document({"ok": not broken, "checks": checks, "extras": extras})
+    console.document({"ok": not broken, "checks": checks, "extras": extras,
+                      "executors": executors})  # fmt: skip
     console.table(
         ("", "part", "found", "needed for"),
         [(_mark(part), part["name"], part["found"], part["needed_for"]) for part in parts],
@@ -31,7 +32,15 @@ def doctor(json: JsonOption = False) -> int:
           extra["brings"]) for extra in extras],
         keys=2,
     )  # fmt: skip
+    console.say()
+    console.table(
+        ("", "executor", "what it is", "options (--engine NAME:key=value,...)"),
+        [(_mark(one), one["name"], one["about"], ", ".join(one["options"])) for one in executors],
+        keys=2,
+    )
+    lacking = [(f"--engine {one['name']}", one["problem"]) for one in executors if not one["ok"]]
     remedies = [(one["name"], one["remedy"]) for one in (*parts, *extras) if one["remedy"]]
+    remedies += lacking
     if remedies:
         console.say()
         console.say("What to do, where you need it:")
@@ -61,7 +70,7 @@ def _core() -> list[dict[str, Any]]:
     version = ".".join(map(str, sys.version_info[:3]))
     found = [_part("python", sys.version_info >= (3, 11), version, EVERYTHING,
                    "install 3.11 or newer")]  # fmt: skip
-    for name in ("numpy", "h5py", "networkx", "numba", "typer", "rich"):
+    for name in ("numpy", "h5py", "networkx", "numba", "jinja2", "typer", "rich"):
         held = _version(name)
         found.append(_part(name, bool(held), held or "missing", EVERYTHING,
                            "pip install neurossm"))  # fmt: skip
@@ -118,3 +127,15 @@ def _extra(extra: Extra) -> dict[str, Any]:
         "installed": [f"{package} {version}" for package, version in versions.items() if version],
         "missing": missing, "brings": extra.brings, "remedy": extra.command if missing else "",
     }  # fmt: skip
+
+
+def _executors() -> list[dict[str, Any]]:
+    """Return all executors, those of other packages too, and what is missing for each."""
+    from neurossm.executors import listed
+
+    return [
+        {"name": one.name, "ok": not one.problem, "package": one.package or "neurossm",
+         "about": f"{one.about} (of {one.package})" if one.package else one.about,
+         "options": list(one.options), "exact": one.exact, "problem": one.problem}
+        for one in listed()
+    ]  # fmt: skip

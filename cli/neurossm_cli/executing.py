@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from neurossm.errors import InputError
 from neurossm_cli.console import Console
 from neurossm_cli.made_for import check_task
-from neurossm_cli.parts import TOGETHER, Totals, in_parts, samples_of_a_part
+from neurossm_cli.parts import Totals, samples_of_a_part
 from neurossm_cli.scoring import accuracy_of, scored, scorer_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from neurossm.engine import Record
-    from neurossm.engine.run import Progress
+    from neurossm.executors import Engine, Progress, Run
     from neurossm.graph import Graph
+    from neurossm.lengths import Lengths
     from neurossm.trace import Trace
-    from neurossm_converters.backends.lava import LavaOptions
     from neurossm_models.data import Dataset
     from neurossm_models.tasks import Scores
 
-ENGINES = ("reference", "fast", "lava", "float")
 LARGEST_TRACE_BYTES = 4 * 2**30
-# side by side in one Lava network: the same bits, 18 times less time for each (docs/lava.md); on
-# wider networks the states of more samples leave the cache
-SAMPLES_ON_LAVA = 32
 
 # is told the position of a part's first sample, the part in memory, and the answers to it
 Watcher = Callable[[int, "Dataset", "NDArray[np.float64]"], None]
@@ -48,6 +44,10 @@ class Execution:
         None: no labels.
     seconds
         Of stepping, without reading and start-up.
+    engine
+        What ran, as typed after ``--engine``.
+    startup_seconds, notes
+        Of the executor, see `neurossm.executors.Run`.
     clipped
         Input values beyond the range of the integers, of `values`.
     """
@@ -55,7 +55,9 @@ class Execution:
     trace: Trace
     scores: Scores | None
     seconds: float
-    startup_seconds: float = field(default=0.0, kw_only=True)  # of Lava
+    engine: str = field(kw_only=True)
+    startup_seconds: float = field(default=0.0, kw_only=True)
+    notes: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
     clipped: int = field(default=0, kw_only=True)
 
     @property
@@ -72,10 +74,9 @@ class Execution:
 def execute(
     graph: Graph,
     data: Dataset,
-    engine: str,
+    engine: str | Engine,
     record: Record,
     console: Console,
-    lava: LavaOptions | None = None,
     watchers: Sequence[Watcher] = (),
     label: str = "",
 ) -> Execution:
@@ -83,6 +84,8 @@ def execute(
 
     Parameters
     ----------
+    engine
+        Executor with its options, as `neurossm.run` takes it.
     record
         ``outputs``: no values are kept. Anything else: those values, in one part; refused where
         they are many.
@@ -91,76 +94,99 @@ def execute(
     label
         Of the progress; by default the name of the engine.
     """
-    if engine not in ENGINES:
-        raise InputError("--engine", expected=" | ".join(ENGINES), got=repr(engine))
+    from neurossm.executors import choose
+
+    chosen = choose(engine, "--engine")
+    chosen.require()
     data = data.trimmed()
     check_task(graph, data, console)
     check_size(graph, data, record)
-    if engine == "fast":
+    if chosen.executor.compiles:
         with console.progress("kernels", 1) as progress:
-            warm_up(graph, data)
+            warm_up(graph, data, chosen)
             progress(1)
-    options = lava or lava_options(engine, "", 0, len(data))
-    size = part_size(graph, data, record, options)
-    whole, scorer = Totals(), scorer_of(graph, data)
-    seconds, startup, clipped = 0.0, 0.0, data.clipped
-    with console.progress(label or f"{engine} engine", len(data)) as progress:
-        for start, part in in_parts(data, size):
-            trace, took, began = _run_part(graph, part, engine, record, progress, options)
-            seconds, startup, clipped = seconds + took, startup + began, clipped + part.clipped
-            whole.add(trace)
-            if scorer is not None or watchers:
-                _told(graph, trace, start, part, scorer, watchers)
-    note_clipped(console, clipped, data)
-    kept = trace if size >= len(data) and record != "outputs" else whole.trace()
-    return Execution(kept, scored(scorer), seconds, startup_seconds=startup, clipped=clipped)
+    whole, scorer, source = Totals(), scorer_of(graph, data), _Source(data)
+    seconds, startup, notes, kept = 0.0, 0.0, dict[str, Any](), None
+    with (
+        console.progress(label or f"{chosen.name} engine", len(data)) as progress,
+        closing(_runs(graph, source, chosen, record, progress)) as runs,
+    ):
+        for part, done in runs:
+            seconds, startup = seconds + done.seconds, startup + done.startup_seconds
+            notes |= done.notes
+            whole.add(done.trace)
+            if record != "outputs":
+                kept = done.trace  # all samples are one part
+            if scorer is None and not watchers:
+                continue
+            found, own = _answers(graph, done), source.given(part, bool(watchers))
+            if scorer is not None:
+                scorer.add(found, own.labels, own.lengths)
+            for watch in watchers:
+                watch(part.start, own, found)
+    note_clipped(console, source.clipped, data)
+    return Execution(
+        whole.trace() if kept is None else kept, scored(scorer), seconds, engine=str(chosen),
+        startup_seconds=startup, notes=notes, clipped=source.clipped,
+    )  # fmt: skip
 
 
-def part_size(graph: Graph, data: Dataset, record: Record, lava: LavaOptions | None) -> int:
-    """Return how many samples run at once: all, where their values are to be kept."""
+class _Source:
+    """Inputs of a data set that are read part by part; says how many values were clipped."""
+
+    def __init__(self, data: Dataset) -> None:
+        self._data, self._clipped = data, dict[int, int]()
+        self._last: tuple[slice, Dataset] | None = None
+        self.shape, self.lengths = data.shape, data.lengths
+
+    def __getitem__(self, part: slice) -> NDArray[np.integer[Any]]:
+        taken = self._data.take(part)
+        self._last = part, taken
+        self._clipped[part.start] = taken.clipped  # a part that is sent again counts once
+        return taken.inputs
+
+    def given(self, part: slice, with_inputs: bool) -> Dataset:
+        """Return samples with their labels; inputs that have gone by are read again if needed."""
+        if self._last is not None and self._last[0] == part:
+            return self._last[1]
+        # labels of the next step are made of the inputs
+        again = with_inputs or self._data.kind == "next-step"
+        return self._data.take(part) if again else self._data.select(part)
+
+    @property
+    def clipped(self) -> int:
+        """Values of all samples that were clipped."""
+        return self._data.clipped + sum(self._clipped.values())
+
+
+def _runs(
+    graph: Graph, source: _Source, chosen: Engine, record: Record, progress: Progress
+) -> Generator[tuple[slice, Run], None, None]:
+    """Yield parts of the samples and their runs, in the order of samples."""
+    if chosen.executor.stream is not None and record == "outputs":
+        yield from chosen.stream(graph, source, progress)
+        return
+    from neurossm.engine import execute
+
+    samples, size = source.shape[0], part_size(graph, source.shape, record, chosen)
+    for start in range(0, samples, size):
+        part = slice(start, min(start + size, samples))
+        lengths: Lengths | None = None if source.lengths is None else source.lengths[part]
+        yield part, execute(graph, source[part], chosen, record, progress, lengths)
+
+
+def part_size(graph: Graph, shape: tuple[int, int, int], record: Record, engine: Engine) -> int:
+    """Return how many of ``(n, T, C)`` run at once: all, where their values are to be kept."""
     if record != "outputs":
-        return len(data)
-    size = samples_of_a_part(graph, data.shape[1])
-    side_by_side = lava.stacked if lava is not None else TOGETHER
-    return max(side_by_side, size // side_by_side * side_by_side)
+        return shape[0]
+    size = samples_of_a_part(graph, shape[1])
+    return max(engine.together, size // engine.together * engine.together)
 
 
-def _run_part(
-    graph: Graph,
-    part: Dataset,
-    engine: str,
-    record: Record,
-    progress: Progress,
-    lava: LavaOptions | None,
-) -> tuple[Trace, float, float]:
-    """Return the trace of a part, the seconds that it took, and those of Lava's start."""
-    if engine == "lava":
-        from neurossm_converters.backends.lava import run_timed
-
-        result = run_timed(graph, part.inputs, record, lava, progress, lengths=part.lengths)
-        return result.trace, result.stepping_seconds, result.startup_seconds
-    from neurossm.engine import run
-
-    started = time.perf_counter()
-    trace = run(graph, part.inputs, engine, record, progress, lengths=part.lengths)
-    return trace, time.perf_counter() - started, 0.0
-
-
-def _told(
-    graph: Graph,
-    trace: Trace,
-    start: int,
-    part: Dataset,
-    scorer: object,
-    watchers: Sequence[Watcher],
-) -> None:
+def _answers(graph: Graph, done: Run) -> NDArray[np.float64]:
     from neurossm.metrics import answers
 
-    found = answers(graph, trace)
-    if scorer is not None:
-        scorer.add(found, part.labels, part.lengths)  # type: ignore[attr-defined]
-    for watch in watchers:
-        watch(start, part, found)
+    return answers(graph, done.trace) if done.answers is None else done.answers
 
 
 def note_clipped(console: Console, clipped: int, data: Dataset) -> None:
@@ -175,24 +201,11 @@ def note_clipped(console: Console, clipped: int, data: Dataset) -> None:
     )
 
 
-def lava_options(engine: str, fuse: str, stacked: int, samples: int) -> LavaOptions | None:
-    """Return how to run on Lava, None for another engine; "" and 0 stand for the defaults."""
-    if engine != "lava":
-        if fuse or stacked:
-            got = f"--engine {engine}"
-            raise InputError("--fuse, --stacked", expected="--engine lava beside them", got=got)
-        return None
-    from neurossm_converters.backends.lava import LavaOptions
-
-    side_by_side = min(stacked or SAMPLES_ON_LAVA, max(samples, 1))
-    return LavaOptions(stacked=side_by_side, fuse=fuse or "auto")  # type: ignore[arg-type]
-
-
-def warm_up(graph: Graph, data: Dataset) -> None:
-    """Compile the kernels of a graph (or load them), so that a timing does not contain it."""
+def warm_up(graph: Graph, data: Dataset, engine: str | Engine = "fast") -> None:
+    """Compile what a graph needs (or load it), so that a timing does not contain it."""
     from neurossm.engine import run
 
-    run(graph, data.take(slice(1)).inputs[:, :2], "fast", record="outputs")
+    run(graph, data.take(slice(1)).inputs[:, :2], engine, record="outputs")
 
 
 def check_size(graph: Graph, data: Dataset, record: Record) -> None:

@@ -65,6 +65,7 @@ def profile(
     """Count operations over a run and estimate energy as an interval: modelled, not measured."""
     from neurossm.hardware import load_hardware
     from neurossm.metrics import measure, multiplications
+    from neurossm.placement import place_each
     from neurossm.report import Accuracy, write_html
     from neurossm.store import load
     from neurossm_cli import profiling
@@ -83,8 +84,8 @@ def profile(
     if float_ and not samples.labeled:
         raise InputError("--float", expected="data with labels", got=f"{data}, which has none",
                          remedy=f"neurossm diff {float_} {graph} --data {data}")  # fmt: skip
-    placements, problem = profiling.placed(loaded, chip, ssm_mapping, chips)
-    one = placements.fit[0] if placements and ssm_mapping else None
+    placements = place_each(loaded, chip, chips, ssm_mapping)
+    one = placements.fit[0] if placements.fit and ssm_mapping else None
     points = Points(loaded)
     beside = FloatBeside(float_, samples, console) if float_ else None
     watchers: list[Watcher] = [points, *([beside] if beside is not None else [])]
@@ -99,8 +100,7 @@ def profile(
         )  # fmt: skip
     metrics = measure(loaded, result.trace)
     recorded = profiling.recorded(loaded, samples)
-    asked = ssm_mapping is not None or chips is not None
-    energy, why = profiling.estimated(metrics, loaded, chip, placements, asked)
+    energy, problem = profiling.estimated(metrics, loaded, chip, placements)
     case = profiling.real_time(energy, loaded, steps_per_second)
     if energy is not None and accuracy and samples.kind == "classification":
         measured = profiling.baseline_accuracies(
@@ -116,7 +116,7 @@ def profile(
         report = make_report(
             f"{loaded.meta.get('run', graph.name)} on {data}", loaded, metrics, energy, accuracy,
             samples, answers=answers_of(scores, floats, data, points.points),
-            file_name=graph.name, recorded=recorded, placement_problem=problem,
+            file_name=graph.name, recorded=recorded, placement_problem=placements.why_not,
             rates=rates, steps_per_second=steps_per_second,
             timings=timings_of(timings) if timings else None,
         )  # fmt: skip
@@ -131,7 +131,7 @@ def profile(
          "multiplications": multiplications(loaded, metrics).as_json(),
          "recorded": recorded.as_json(),
          "energy": energy.as_json() if energy else None,
-         "energy_problem": None if energy else problem or why,
+         "energy_problem": None if energy else problem,
          "real_time": case.as_json() if case else None,
          "sensitivity": profiling.sensitivity_document(rates),
          "placement": profiling.placement_document(one), "per_core": cores, "cpu": timings,
@@ -140,7 +140,7 @@ def profile(
     )  # fmt: skip
     _say_scores(console, scores, beside)
     print_profile(console, loaded, metrics, energy, recorded)
-    profiling.print_placement(console, energy, problem or why, cores)
+    profiling.print_placement(console, energy, problem, cores)
     console.say()
     profiling.print_speeds(console, energy, case)
     profiling.print_sensitivity(console, rates)

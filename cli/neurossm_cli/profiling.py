@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from neurossm.errors import InputError
 
 if TYPE_CHECKING:
-    from neurossm.energy import Energy, RateCase, RateRow
+    from neurossm.energy import Energy, RateRow, RealTime
     from neurossm.graph import Graph
     from neurossm.hardware import Hardware
     from neurossm.metrics import Metrics, Recorded
@@ -25,36 +25,13 @@ SIMULATED_UPDATES = 50_000_000  # of states: some seconds
 RECORDED_WIDTH = 20_000  # inputs of all nodes times steps
 
 
-def placed(
-    graph: Graph, chip: Hardware, mapping: str | None, chips: int | None
-) -> tuple[Placements | None, str]:
-    """Return the placements, by each mapping or the one that is named, or why there is none."""
-    from neurossm.errors import TargetError
-    from neurossm.placement import place_each
-
-    try:
-        return place_each(graph, chip, chips, mapping), ""
-    except TargetError as error:
-        return None, str(error)
-
-
 def estimated(
-    metrics: Metrics, graph: Graph, chip: Hardware, placements: Placements | None, asked: bool
+    metrics: Metrics, graph: Graph, chip: Hardware, placements: Placements
 ) -> tuple[Energy | None, str]:
-    """Return the energy, or why there is none: a network that does not fit is an answer.
-
-    Parameters
-    ----------
-    placements
-        Where it was placed; None where it could not be.
-    asked
-        Whether a mapping or a number of chips was asked for: then it is those or nothing.
-    """
+    """Return the energy, or why there is none: a network that does not fit is an answer."""
     from neurossm.energy import estimate
     from neurossm.errors import TargetError
 
-    if placements is None and asked:
-        return None, "not placed as asked"
     try:
         return estimate(metrics, graph, chip, placement=placements), ""
     except TargetError as error:
@@ -160,7 +137,7 @@ def per_core_document(
 
 def real_time(
     energy: Energy | None, graph: Graph, steps_per_second: float | None
-) -> RateCase | None:
+) -> RealTime | None:
     """Return the case of the given rate, else of the graph's own if it has one that can be kept."""
     if energy is None:
         return None
@@ -175,7 +152,7 @@ def real_time(
 
 
 def sensitivity(
-    metrics: Metrics, graph: Graph, chip: Hardware, placements: Placements | None
+    metrics: Metrics, graph: Graph, chip: Hardware, placements: Placements
 ) -> tuple[RateRow, ...]:
     """Return energy at several multiples of the measured spike rates."""
     from neurossm.energy import FACTORS, RateRow, at_spike_rate, estimate
@@ -232,7 +209,7 @@ def print_placement(
         console.say(f"Busiest core, a step ({cores['basis']}): {busiest}")
 
 
-def print_speeds(console: Console, energy: Energy | None, case: RateCase | None) -> None:
+def print_speeds(console: Console, energy: Energy | None, case: RealTime | None) -> None:
     """Print static power against run time: as fast as the chip goes, and at a given rate."""
     from neurossm.report.units import si_range
 

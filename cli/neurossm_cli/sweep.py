@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm.errors import GraphError, InputError, RangeError
+from neurossm.errors import GraphError, InputError, RangeError, TargetError
 from neurossm_cli.console import (
     CALIBRATION,
     GRAMMAR,
@@ -150,15 +150,20 @@ def measure_point(
         return replace(row, problem=str(error), seconds=time.perf_counter() - started)
     done = execute(integer, data, "fast", "outputs", console, label=str(row.point))
     scores, metrics = labeled(done.scores, "--data of a sweep"), measure(integer, done.trace)
-    energy = estimate(metrics, integer, chip)
+    total, problem = None, ""
+    try:
+        total = estimate(metrics, integer, chip).total
+    except TargetError as error:  # it does not fit the chip: that is an answer
+        problem = str(error)
     rates = tuple(metrics.spike_rates.values())
     return replace(
         row,
         accuracy=done.accuracy,
         score=scores.main,
         value=scores.value,
-        energy_low_j=energy.total.low,
-        energy_high_j=energy.total.high,
+        energy_low_j=total.low if total else None,
+        energy_high_j=total.high if total else None,
+        problem=problem,
         spikes_per_neuron=sum(rates) / len(rates) if rates else None,
         saturations=metrics.total.saturations,
         seconds=time.perf_counter() - started,

@@ -7,22 +7,25 @@ from typing import Any
 import numpy as np
 
 
-def tz(product: Any, right: Any) -> Any:
-    """Return ``sign(p) * (|p| >> k)`` in 64 bits; a negative ``k`` shifts left."""
-    p, k = np.asarray(product, np.int64), np.asarray(right, np.int64)
-    magnitude = np.abs(p) << np.clip(-k, 0, 62)
-    return np.sign(p) * (magnitude >> np.clip(k, 0, 62))
+def scaled(mantissas: Any, right: Any) -> Any:
+    """Return ``mantissas * 2**-right``, exact, for `product`."""
+    return np.ldexp(np.asarray(mantissas, np.float64), -np.asarray(right))
 
 
-def times(left: Any, right: Any, k: Any) -> Any:
-    """Return the 64-bit product, shifted toward zero by ``k``."""
-    return tz(np.multiply(left, right, dtype=np.int64), k)
+def product(factor: Any, values: Any) -> Any:
+    """Return ``sign(p) * (|p| >> k)`` of ``p = m * values`` for ``factor = scaled(m, k)``.
+
+    As float64, several times faster than 64-bit shifts; exact while products stay below 2**53, as
+    the contract demands. A negative ``k`` shifts left.
+    """
+    return np.trunc(np.multiply(factor, values, dtype=np.float64))
 
 
-def sat(values: Any, bits: Any) -> Any:
-    """Clip to ``+-(2**(bits-1) - 1)``."""
-    largest = 2 ** (int(np.asarray(bits).item()) - 1) - 1
-    return np.clip(values, -largest, largest)
+def saturated(values: Any, bits: int) -> tuple[Any, int]:
+    """Return 64-bit integers clipped to ``+-(2**(bits-1) - 1)``, and how many were clipped."""
+    whole, largest = np.asarray(values, np.int64), 2 ** (bits - 1) - 1
+    clipped = np.minimum(np.maximum(whole, -largest), largest)
+    return clipped, int(np.count_nonzero(clipped != whole))
 
 
 def signed24(words: Any) -> Any:

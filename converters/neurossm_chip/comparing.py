@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from neurossm_chip.cells import cell_of
 from neurossm_chip.network import Network
 from neurossm_chip.nssm import File
-from neurossm_chip.program import states_of
 from neurossm_chip.refusal import Refusal
 
 
@@ -52,7 +52,8 @@ def compare(file: File, network: Network, final: dict[str, Any]) -> Comparison:
         elif os.path.exists(stem + ".values.npy"):
             values[node.name] = np.load(stem + ".values.npy", allow_pickle=False).reshape(shape)
         # Lava's own neurons have states of another meaning
-        for part in states_of(node) if node.name not in network.choices else ():
+        kept = cell_of(node.name, node.type).kept(node)
+        for part in kept if node.name not in network.choices else ():
             name, path = f"{node.name}.{part}", f"{stem}.{part}.npy"
             if os.path.exists(path):
                 states[name] = np.load(path, allow_pickle=False)

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from neurossm_chip.cells import cell_of, program
 from neurossm_chip.lava_nodes import Choice
 from neurossm_chip.nssm import File, Node
 from neurossm_chip.plan import Plan, make_plan
-from neurossm_chip.program import variables
 from neurossm_chip.refusal import Refusal
+from neurossm_chip.synapses import synapses
 
 
 class Network:
@@ -90,17 +91,16 @@ class Network:
         self.inner.append(process)
 
     def _ours(self, node: Node) -> Any:
-        from neurossm_chip.neuron import OPERANDS
         from neurossm_chip.processes import neurons
 
         senders = [self._by_name[source] for source in node.sources]
-        if node.type == "Sum" and len(senders) > OPERANDS:
-            raise Refusal(f"node {node.name}: a Sum has {OPERANDS} operands at most")
-        parameters, states = variables(node, [sender.message for sender in senders])
-        kind = neurons.Dendrite if node.type == "Affine" else getattr(neurons, node.type)
-        arriving = node.channels if node.type == "Affine" else senders[0].channels
-        shape = (arriving, node.channels)
-        return kind(node.name, shape, self._time(node), parameters, states, self._record(node))
+        kind, values = program(node, senders)
+        if 1 < kind.ports < len(senders):
+            raise Refusal(f"node {node.name}: a {node.type} has {kind.ports} operands at most")
+        summed = kind.weights(node) is not None
+        shape = (node.channels if summed else senders[0].channels, node.channels)
+        process = neurons.ON_CHIP[node.type]
+        return process(node.name, shape, self._time(node), values, self._record(node))
 
     def _s4d(self, node: Node, choice: Choice) -> Any:
         """Build Lava's states, the synapses that sum them, and our readout behind."""
@@ -122,8 +122,8 @@ class Network:
         )
         states.s_out.connect(sums.s_in)
         shape = (node.channels, node.channels)
-        readout = neurons.Readout(
-            node.name, shape, self._time(node), choice.readout, {}, self._record(node)
+        readout = neurons.ON_CHIP["Readout"](
+            node.name, shape, self._time(node), choice.readout, self._record(node)
         )
         sums.a_out.connect(readout.in_0)
         self._states[node.name] = states
@@ -155,9 +155,11 @@ class Network:
             self._synapse(out, self._states[node.name].a_in, sender, node, fan_out, hops=2)
             self._synapse(out, target.in_1, sender, node, ones, hops=1)
             return
-        weights = node.values("weight") if node.type == "Affine" else ones
-        several = getattr(type(target), "ports", 1) > 1
-        into = f"in_{position if several else 0}"
+        kind = cell_of(node.name, node.type)
+        weights = kind.weights(node)
+        if weights is None:
+            weights = ones
+        into = f"in_{position if kind.ports > 1 else 0}"
         into = into if hasattr(target, into) else "a_in"  # the port of Lava's LIF
         self._synapse(out, getattr(target, into), sender, node, weights, hops=1)
 
@@ -165,7 +167,7 @@ class Network:
         self, out: Any, into: Any, sender: Node, node: Node, weights: Any, hops: int
     ) -> None:
         wait = self.plan.delay(sender.name, node.name, hops)
-        synapse = _synapse(sender, node, weights, wait)
+        synapse = synapses(sender, node, weights, wait=wait)
         out.connect(synapse.s_in)
         synapse.a_out.connect(into)
         self.inner.append(synapse)
@@ -178,24 +180,3 @@ def _adapter(kind: str, out: Any, node: Node) -> Any:
     adapter = getattr(spike, kind)(shape=out.shape, num_message_bits=bits)
     out.connect(adapter.inp)
     return adapter.out
-
-
-def _synapse(sender: Node, node: Node, weights: Any, wait: int) -> Any:
-    from lava.proc.dense.process import DelayDense, Dense
-    from lava.proc.sparse.process import DelaySparse, Sparse
-    from lava.utils.weightutils import SignMode
-
-    # 0 bits makes every message that is not zero a 1, which is wrong for -1
-    bits = {"binary": 0, "ternary": 24}.get(sender.out.kind, sender.out.bits)
-    common: dict[str, Any] = {
-        "name": f"synapses {sender.name} -> {node.name}",
-        "num_weight_bits": 8,
-        "num_message_bits": bits,
-    }
-    if isinstance(weights, np.ndarray):
-        # mixed signs clear the lowest bit: 2m goes in, and the exponent takes the 2 back
-        common.update(weights=2 * weights, weight_exp=-1, sign_mode=SignMode.MIXED)
-        return DelayDense(delays=wait, **common) if wait else Dense(**common)
-    ones = weights.tocsr().astype(np.int32)
-    common.update(weights=ones, sign_mode=SignMode.EXCITATORY)
-    return DelaySparse(delays=wait, **common) if wait else Sparse(**common)

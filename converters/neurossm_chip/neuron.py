@@ -9,7 +9,7 @@ keeps its state. ``clock`` counts: it starts at ``-latency``.
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from lava.magma.core.model.py.model import PyLoihiProcessModel
@@ -19,19 +19,16 @@ from lava.magma.core.process.ports.ports import InPort, OutPort
 from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.process.variable import Var
 
-from neurossm_chip.arithmetic import sat
+from neurossm_chip.cell import Cell, State
 
 WORD = LavaPyType(np.ndarray, np.int32, precision=32)
 STATE = LavaPyType(np.ndarray, np.int32, precision=24)
-POLE = LavaPyType(np.ndarray, np.int32, precision=16)
-GAIN = LavaPyType(np.ndarray, np.int32, precision=8)
 IN_PORT = LavaPyType(PyInPort.VEC_DENSE, np.int32, precision=24)
 OUT_PORT = LavaPyType(PyOutPort.VEC_DENSE, np.int32, precision=24)
-OPERANDS = 8  # of a Sum; fixed, because a model declares its ports
 
 
 class Neurons(AbstractProcess):
-    """Base of what runs on the chip.
+    """Base of what runs on the chip; `cell` is the arithmetic of a subclass.
 
     Parameters
     ----------
@@ -41,34 +38,36 @@ class Neurons(AbstractProcess):
         Messages that arrive on each port, messages that are sent.
     time
         ``clock``, ``period`` and ``last``, see above.
-    parameters, states
-        Var name to integers.
+    values
+        Var name to integers: the parameters of the cell.
     record
         File stem for what its model on the CPU writes down; empty for nothing, as on a chip.
     """
 
-    ports = 1
+    cell: ClassVar[type[Cell]] = Cell
 
     def __init__(
-        self,
-        name: str,
-        shape: tuple[int, int],
-        time: dict[str, int],
-        parameters: dict[str, Any],
-        states: dict[str, Any],
-        record: str,
+        self, name: str, shape: tuple[int, int], time: dict[str, int], values: State, record: str
     ) -> None:
-        super().__init__(name=name, record=record, states=tuple(states), channels=shape[1])
-        for position in range(self.ports):
+        super().__init__(name=name, record=record, channels=shape[1])
+        for position in range(self.cell.ports):
             setattr(self, f"in_{position}", InPort(shape=(shape[0],)))
         self.s_out = OutPort(shape=(shape[1],))
-        for key, value in list(time.items()) + list(parameters.items()) + list(states.items()):
+        at_work = self.cell(values, shape[1])
+        states = at_work.parts(at_work.initial())
+        for key, value in [*time.items(), *values.items(), *states.items()]:
             array = np.atleast_1d(np.asarray(value, np.int64))
             setattr(self, key, Var(shape=array.shape, init=array))
 
 
 class NeuronModel(PyLoihiProcessModel):
-    """Base of the models on the CPU: time, reset, and what is written down."""
+    """Base of the models on the CPU: time, reset, and what is written down.
+
+    Lava sets the Vars after the constructor, so the cell begins with the first step; its state is
+    put into its Vars after each.
+    """
+
+    cell: ClassVar[type[Cell]] = Cell
 
     s_out: Any = OUT_PORT
     clock: Any = WORD
@@ -78,8 +77,10 @@ class NeuronModel(PyLoihiProcessModel):
 
     def __init__(self, proc_params: Any) -> None:
         super().__init__(proc_params)
+        self.at_work: Any = None
+        self.state: State = {}
         self.sent: list[Any] = []
-        self.ended: dict[str, list[Any]] = {name: [] for name in proc_params["states"]}
+        self.ended: dict[str, list[Any]] = {name: [] for name in self.cell.states}
 
     def run_spk(self) -> None:
         """One network step."""
@@ -87,27 +88,27 @@ class NeuronModel(PyLoihiProcessModel):
         values = np.zeros(self.proc_params["channels"], np.int64)
         if 0 <= clock < self.last[0]:
             if clock % self.period[0] == 0:
-                for name in self.ended:
-                    setattr(self, name, np.zeros_like(getattr(self, name)))
-            values = self.update(operands)
+                self.begin()
+            values = self.at_work.update(self.state, operands)
+            for name, part in self.at_work.parts(self.state).items():
+                setattr(self, name, part.astype(np.int32))
             if self.proc_params["record"]:
                 self.note(values, clock + 1)
         self.clock = self.clock + 1
         self.s_out.send(values.astype(np.int32))
 
+    def begin(self) -> None:
+        """Begin a sample: states are 0."""
+        if self.at_work is None:
+            names = ["entry_bits", *self.cell.registers]
+            values = {name: getattr(self, name) for name in names}
+            self.at_work = self.cell(values, self.proc_params["channels"])
+        self.state = self.at_work.initial()
+
     def operands(self) -> list[Any]:
         """Receive from every port, int64."""
-        names = [f"in_{position}" for position in range(OPERANDS)]
-        ports = [name for name in names if hasattr(self, name)]
-        return [getattr(self, name).recv().astype(np.int64) for name in ports]
-
-    def update(self, operands: list[Any]) -> Any:
-        """Return the messages of a step."""
-        raise NotImplementedError
-
-    def entering(self, operands: list[Any]) -> Any:
-        """Return the sum of all synapses, saturated on entry where the contract says so."""
-        return sat(operands[0], self.entry_bits)
+        ports = [getattr(self, f"in_{position}") for position in range(self.cell.ports)]
+        return [port.recv().astype(np.int64) for port in ports]
 
     def note(self, values: Any, steps: int) -> None:
         """Write down messages, and the states at the end of each sample; on the CPU only."""
@@ -122,10 +123,12 @@ class NeuronModel(PyLoihiProcessModel):
                 save(f"{stem}.{name}.npy", np.array(kept))
 
 
-class OneInput(NeuronModel):
-    """A model with one port, on which all synapses add up."""
-
-    in_0: Any = IN_PORT
+def model_parts(cell: type[Cell]) -> dict[str, Any]:
+    """Return what Lava wants declared on the class of a model: ports, parameters, states."""
+    found: dict[str, Any] = {f"in_{position}": IN_PORT for position in range(cell.ports)}
+    for name, bits in cell.registers.items():
+        found[name] = LavaPyType(np.ndarray, np.int32, precision=bits)
+    return {**found, **{name: STATE for name in cell.states}}
 
 
 def save(path: str, array: Any) -> None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Collection, NamedTuple
 
+from neurossm_chip.cells import cell_of
 from neurossm_chip.nssm import File
 from neurossm_chip.refusal import Refusal
 
 MAX_DELAY = 63  # 6 bits: what Lava's delayed synapses take
-HOST = ("Input", "Output")
 
 
 class Plan(NamedTuple):
@@ -60,7 +60,7 @@ def make_plan(file: File, two_hops: Collection[str] = ()) -> Plan:
     """
     late: dict[str, int] = {}
     for node in file.nodes:
-        hops = 0 if node.type in HOST else 2 if node.name in two_hops else 1
+        hops = 0 if cell_of(node.name, node.type).host else 2 if node.name in two_hops else 1
         late[node.name] = max([late[source] for source in node.sources] or [0]) + hops
     lengths = {len(values) for vector in file.golden for values in vector.inputs.values()}
     if len(lengths) > 1:

@@ -32,9 +32,9 @@ def register(process_class: type[Any], model_class: type[Any]) -> None:
     """
     from neurossm_chip.processes import neurons
 
-    names = ", ".join(sorted(kind.__name__ for kind in neurons.ON_CHIP))
+    names = ", ".join(sorted(neurons.ON_CHIP))
     where = f"register({_name(process_class)}, {_name(model_class)})"
-    if process_class not in neurons.ON_CHIP:
+    if process_class not in neurons.ON_CHIP.values():
         raise Refusal(f"{where}: expected a process of neurossm_chip ({names})")
     if process_class in _MODELS and _MODELS[process_class] is not model_class:
         already = _name(_MODELS[process_class])

@@ -1,27 +1,23 @@
-"""Lava itself: making it importable, choosing models, running a network."""
+"""Choosing Lava's models and running a network with them."""
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import importlib
 import os
 import sys
-import time
 from typing import Any
 
 import numpy as np
 
+from neurossm_chip.cells import cell_of
 from neurossm_chip.network import Network
 from neurossm_chip.nssm import File
-from neurossm_chip.plan import HOST
-from neurossm_chip.program import states_of
 from neurossm_chip.refusal import Refusal
 from neurossm_chip.registry import registered
-from neurossm_chip.temporary import full
+from neurossm_chip.runtime import ProcessFailed, ensure, run_checked
+from neurossm_chip.temporary import full, not_ended
 
-_BROKEN_MODULE = "lava.magma.compiler.var_model"
-POLL = 0.02  # s
 # lava-nc declares Python < 3.11 and runs on newer ones with `ensure`
 INSTALL = (
     "pip install lava-nc==0.10.0"
@@ -29,34 +25,11 @@ INSTALL = (
     else "pip install scipy asteval networkx"
     " && pip install --no-deps --ignore-requires-python lava-nc==0.10.0"
 )
-PATIENCE = 1.0  # s; a traceback arrives a little after the death of its process
 CHIP, STAND_IN, SIMULATOR = (
     "Loihi 2",
     "stand-in for a Loihi 2: neuro-core models that run as Python on the host; NOT a chip",
     "Lava's CPU simulator; NOT a chip",
 )
-
-
-def ensure() -> None:
-    """Make lava-nc 0.10.0 importable on Python 3.11 and newer; see docs/loihi2.md of neurossm."""
-    if sys.version_info < (3, 11) or _BROKEN_MODULE in sys.modules:
-        return
-    original: Any = dataclasses.dataclass
-
-    def dataclass(cls: Any = None, **options: Any) -> Any:
-        def wrap(decorated: Any) -> Any:
-            made = original(decorated, **options)
-            if made.__module__ == _BROKEN_MODULE and made.__name__ == "ByteEncoder":
-                made.__hash__ = object.__hash__
-            return made
-
-        return wrap if cls is None else wrap(cls)
-
-    dataclasses.dataclass = dataclass
-    try:
-        importlib.import_module(_BROKEN_MODULE)
-    finally:
-        dataclasses.dataclass = original
 
 
 def default_target() -> str:
@@ -105,7 +78,7 @@ def configuration(target: str, network: Network) -> Any:
     if target == "lava":
         return _simulation(network)
     models, used = registered(), {type(process) for process in network.nodes.values()}
-    missing = sorted(k.__name__ for k in used if k in neurons.ON_CHIP and k not in models)
+    missing = sorted(k.__name__ for k in used & set(neurons.ON_CHIP.values()) - set(models))
     if missing:
         raise Refusal(
             "no neuro-core model is registered for {}; write one each and name its module with"
@@ -163,69 +136,30 @@ def ran_on(network: Network, target: str) -> str:
 
 def run(network: Network, executable: Any, limit: float) -> Any:
     """Run all steps; return the runtime's first process. Ends everything when a process fails."""
-    from lava.magma.core.run_conditions import RunSteps
-
     first = next(iter(network.nodes.values()))
     try:
-        first.create_runtime(executable=executable)
-    except Exception:  # the constructor of a model raised; the others already run
-        if first.runtime is not None:
-            _end(first.runtime)
-        raise
-    runtime = first.runtime
-    first.run(condition=RunSteps(num_steps=network.steps, blocking=False))
-    _wait(runtime, limit, network.folder)
-    first.wait()
+        run_checked(
+            first, network.steps, None, limit or float("inf"), made=not_ended, executable=executable
+        )
+    except TimeoutError:
+        raise Refusal(f"Lava: not finished within --time-limit {limit:g} s") from None
+    except ProcessFailed as failed:
+        if failed.details:
+            print(failed.details, file=sys.stderr)
+        if "[Errno 28]" in failed.reason:
+            place = os.path.dirname(network.folder)
+            raise Refusal(full(place, os.strerror(errno.ENOSPC))) from None
+        raise Refusal(f"Lava: a process of the network died: {failed.reason}") from None
     return first
-
-
-def _wait(runtime: Any, limit: float, folder: str) -> None:
-    deadline = time.monotonic() + limit if limit else float("inf")
-    actors = runtime._messaging_infrastructure.actors
-    while not all(port.probe() for port in runtime.service_to_runtime):
-        if not all(actor.is_alive() for actor in actors):
-            _fail(runtime, "a process of the network died", folder)
-        if time.monotonic() > deadline:
-            _fail(runtime, f"not finished within --time-limit {limit:g} s", folder)
-        time.sleep(POLL)
-
-
-def _fail(runtime: Any, what: str, folder: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    actors = runtime._messaging_infrastructure.actors
-    why: list[str] = []
-    while not why and time.monotonic() < deadline:
-        why = [str(a.exception[1]) for a in actors if getattr(a, "exception", None)]
-        time.sleep(POLL)
-    _end(runtime)
-    for text in why:
-        print(text, file=sys.stderr)
-    reasons = ", ".join(text.strip().splitlines()[-1] for text in why)
-    if "[Errno 28]" in reasons:
-        raise Refusal(full(os.path.dirname(folder), os.strerror(errno.ENOSPC)))
-    raise Refusal(f"Lava: {what}" + (f": {reasons}" if reasons else ""))
-
-
-def _end(runtime: Any) -> None:
-    for actor in runtime._messaging_infrastructure.actors:
-        if actor.is_alive():
-            actor.terminate()
-    for thing in list(runtime._messaging_infrastructure.actors) + list(runtime._open_ports):
-        try:
-            thing.join()
-        except Exception:
-            continue  # ports that are half dead complain
-    runtime._messaging_infrastructure.smm.shutdown()
-    runtime._is_started = runtime._is_running = False
 
 
 def final_states(file: File, network: Network) -> dict[str, Any]:
     """Read the states after the last step of the last sample, through Lava; works on a chip too."""
     found = {}
     for node in file.nodes:
-        if node.type in HOST or node.name in network.choices:
+        if node.name in network.choices:
             continue
-        for part in states_of(node):
+        for part in cell_of(node.name, node.type).kept(node):
             value = getattr(network.nodes[node.name], part, None)
             if value is not None:
                 shape = file.golden[-1].states[f"{node.name}.{part}"].shape

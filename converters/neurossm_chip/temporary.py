@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import signal
-import sys
 import tempfile
 from contextlib import contextmanager
 from typing import Any, Iterator
@@ -25,6 +24,7 @@ NAMES = re.compile(r"neurossm-chip-[a-z0-9_]{8}")
 MARK = ".neurossm-temporary"
 REMEDY = "make room there, or name a folder with room in the environment variable TMPDIR"
 TERMINATED = 128 + signal.SIGTERM
+_ended_by: list[BaseException] = []
 SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of linux/prctl.h
 
 
@@ -70,17 +70,31 @@ def end_cleanly() -> None:
     """Let SIGTERM end the script as Ctrl-C does, and let what it forks end with it."""
     if os.environ.get(GIVEN):
         return  # whoever started it ends all of its group
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+
+    def end(number: int, _: Any) -> None:
+        _ended_by.append(KeyboardInterrupt() if number == signal.SIGINT else SystemExit(TERMINATED))
+        raise _ended_by[-1]
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
     parent = os.getpid()
 
     def in_child() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with contextlib.suppress(OSError, AttributeError):  # a system without it
             ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGTERM)
         if os.getppid() != parent:
             os._exit(1)
 
     os.register_at_fork(after_in_child=in_child)
+
+
+def not_ended() -> int:
+    """Raise what a signal raised, where it was lost: Python drops it in what it calls at a fork."""
+    if _ended_by:
+        raise _ended_by[-1]
+    return 0
 
 
 def _gettempdir() -> str:

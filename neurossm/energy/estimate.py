@@ -2,8 +2,8 @@
 
 Synaptic operations, passes of neuron programs and messages each have an energy in a constant set.
 There is one path: the network is placed on cores, by the mapping that is asked for or by each, and
-the estimate is the hull of theirs. A chip whose file lacks the limits of a core gets the work of
-the mappings, with messages that go anywhere. Nothing here was measured on a chip.
+the estimate is the hull of theirs. Where the file of a chip lacks the limits of a core there is
+nothing to place on, and messages go anywhere. Nothing here was measured on a chip.
 """
 
 from __future__ import annotations
@@ -13,23 +13,15 @@ from collections.abc import Iterable
 from neurossm.arguments import instance
 from neurossm.energy.digital import Baseline, baselines
 from neurossm.energy.hulls import energy_hull
-from neurossm.energy.interval import NOTHING, Interval, hull, interval_of
-from neurossm.energy.placed import Load, core_loads, placed_work, work_anywhere
+from neurossm.energy.interval import NOTHING, Interval, hull, interval_of, known_hull
+from neurossm.energy.placed import Load, Work, core_syn_ops, placed_work, work_anywhere
 from neurossm.energy.result import Energy, SetEnergy
-from neurossm.energy.step_time import time_on_cores
-from neurossm.energy.work import Work
 from neurossm.errors import InputError, TargetError
 from neurossm.graph import Graph
 from neurossm.hardware import EnergySet, Events, Hardware, Quantity, load_hardware
 from neurossm.metrics import Metrics
-from neurossm.placement import (
-    SSM_MAPPINGS,
-    Placement,
-    Placements,
-    place_each,
-    populations_of,
-    shape_of,
-)
+from neurossm.metrics.step_time import StepTime, core_terms
+from neurossm.placement import Placement, Placements, place_each, populations_of, shape_of
 from neurossm.placement.budget import budget_of
 
 
@@ -82,12 +74,14 @@ def estimate(
     if isinstance(placement, Placement):
         placement = Placements((placement,))
     if placement is None:
-        if not _has_limits(hardware):
-            return _anywhere(load, graph, hardware, rows)
         placement = place_each(graph, hardware)
-    return energy_hull(
-        [_on_cores(load, one, hardware, rows) for one in placement.fit], placement.problems
-    )
+    if placement.fit:
+        parts = [_on_cores(load, one, hardware, rows) for one in placement.fit]
+        return energy_hull(parts, placement.problems)
+    if _has_limits(hardware):
+        raise TargetError(placement.why_not)
+    mappings = [mapping for mapping, _ in placement.problems]
+    return energy_hull([_anywhere(load, graph, one, hardware, rows) for one in mappings])
 
 
 def _on_cores(
@@ -95,42 +89,43 @@ def _on_cores(
 ) -> Energy:
     if placement.hardware != hardware.name:
         raise InputError("placement", expected=f"for {hardware.name!r}", got=placement.hardware)
-    work, chips = placed_work(load, placement, hardware), placement.chips
-    step_time = time_on_cores(core_loads(load, placement, hardware), hardware, chips)
+    work, step_time = placed_work(load, placement, hardware), _step_time(load, placement, hardware)
     static = None
     if hardware.power.static_chip is not None and step_time is not None:
-        static = interval_of(hardware.power.static_chip) * step_time * (load.steps * chips)
-    return Energy(
-        hardware=hardware,
-        steps=load.steps,
-        work=work,
-        by_constant_set={s.name: _by_set(s, work, static) for s in hardware.energy},
-        step_time=step_time,
-        static=static,
-        placements=(placement,),
-        baselines=rows,
-    )
+        watts = interval_of(hardware.power.static_chip)
+        static = watts * step_time * (load.steps * placement.chips)
+    return _energy(load, work, hardware, rows, step_time, static, (placement,))
 
 
-def _anywhere(load: Load, graph: Graph, hardware: Hardware, rows: tuple[Baseline, ...]) -> Energy:
-    """Return the hull of the mappings where cores, chips and so times are not known."""
-    shape, found = shape_of(graph), []
-    for mapping in SSM_MAPPINGS:
-        populations = {p.name: p for p in populations_of(shape, mapping)}
-        work = work_anywhere(load, populations, hardware)
-        by_set = {s.name: _by_set(s, work, None) for s in hardware.energy}
-        found.append(
-            Energy(
-                hardware=hardware,
-                steps=load.steps,
-                work=work,
-                by_constant_set=by_set,
-                step_time=None,
-                static=None,
-                baselines=rows,
-            )
-        )
-    return energy_hull(found)
+def _anywhere(
+    load: Load, graph: Graph, mapping: str, hardware: Hardware, rows: tuple[Baseline, ...]
+) -> Energy:
+    """Return the estimate by a mapping where cores, chips and so times are not known."""
+    populations = {p.name: p for p in populations_of(shape_of(graph), mapping)}
+    return _energy(load, work_anywhere(load, populations, hardware), hardware, rows)
+
+
+def _energy(
+    load: Load,
+    work: Work,
+    hardware: Hardware,
+    rows: tuple[Baseline, ...],
+    step_time: Interval | None = None,
+    static: Interval | None = None,
+    placements: tuple[Placement, ...] = (),
+) -> Energy:
+    by_set = {found.name: set_energy(found, work, static) for found in hardware.energy}
+    return Energy(hardware, load.steps, work, by_set, step_time, static, placements, baselines=rows)
+
+
+def _step_time(load: Load, placement: Placement, hardware: Hardware) -> Interval | None:
+    """Return the seconds of a mean step, or None where the file lacks a time."""
+    timing = hardware.timing
+    if timing.syn_op is None or timing.neuron_pass is None or timing.min_step is None:
+        return None
+    terms = core_terms(placement, core_syn_ops(load, placement), hardware)
+    found = StepTime(tuple(terms))
+    return Interval(found.low, found.high)
 
 
 def _has_limits(hardware: Hardware) -> bool:
@@ -142,27 +137,22 @@ def _has_limits(hardware: Hardware) -> bool:
     return True
 
 
-def dynamic_energy(constants: EnergySet, work: Work) -> Interval:
-    """Return the joules of events by one set of constants: all but static."""
-    return _by_set(constants, work, None).dynamic
-
-
-def _by_set(constants: EnergySet, work: Work, static: Interval | None) -> SetEnergy:
-    worlds = [_world(events, work) for events in constants.events]
-    synaptic, neuron, routing = zip(*worlds, strict=True)
-    dynamic = hull(s + n + (r or NOTHING) for s, n, r in worlds)
-    stated = [part for part in routing if part is not None]
+def set_energy(constants: EnergySet, work: Work, static: Interval | None = None) -> SetEnergy:
+    """Return the joules of events by one set of constants, the hull of its scenarios."""
+    scenarios = [_scenario(events, work) for events in constants.events]
+    synaptic, neuron, routing = zip(*scenarios, strict=True)
+    dynamic = hull(s + n + (r or NOTHING) for s, n, r in scenarios)
     return SetEnergy(
         constants=constants,
         synaptic=hull(synaptic),
         neuron=hull(neuron),
-        routing=hull(stated) if stated else None,
+        routing=known_hull(routing),
         dynamic=dynamic,
         total=dynamic + static if static else dynamic,
     )
 
 
-def _world(events: Events, work: Work) -> tuple[Interval, Interval, Interval | None]:
+def _scenario(events: Events, work: Work) -> tuple[Interval, Interval, Interval | None]:
     assert events.syn_op is not None and events.neuron_update is not None  # the loader checks
     synaptic = interval_of(events.syn_op) * work.syn_ops
     neuron = interval_of(events.neuron_update) * work.passes

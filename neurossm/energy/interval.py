@@ -52,6 +52,12 @@ def hull(parts: Iterable[Interval]) -> Interval:
     return Interval(min(part.low for part in found), max(part.high for part in found))
 
 
+def known_hull(parts: Iterable[Interval | None]) -> Interval | None:
+    """Return the hull of those `parts` that are known; None where none is."""
+    found = [part for part in parts if part is not None]
+    return hull(found) if found else None
+
+
 def holds_everywhere(smaller: Interval, larger: Interval) -> float | None:
     """Return the factor by which `smaller` is below `larger` at least, or None if it may not be.
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from neurossm.energy.interval import Interval
 from neurossm.hardware import Hardware
 from neurossm.placement import Connection, Placement
-from neurossm.placement.population import DENSE, FAN_OUT, REDUCE
+from neurossm.placement.population import DENSE, FAN_OUT
 
 Integers = NDArray[np.int64]
 
@@ -61,7 +61,9 @@ class Travel:
 
 def travel(placement: Placement, target: str, connection: Connection, mesh: Mesh) -> Travel:
     """Return where a message of a connection into the population `target` goes."""
-    reached, first, last = _reached(placement, target, connection)
+    slices = placement.slices_of[target]
+    reached = [core for _, core in slices]
+    first, last = connection.reached(np.array([part.first for part, _ in slices]))
     counts = last - first + 1
     messages = Interval(float(counts.min()), float(counts.max()))
     if connection.source not in placement.populations:  # from outside: enters anywhere
@@ -98,41 +100,11 @@ def travel_anywhere(
     return Travel(Interval(1.0, most), *(Interval(0.0, most * end) for end in ends))
 
 
-def _slices(placement: Placement, population: str) -> list[tuple[int, int, int]]:
-    """Return (first, stop, position in `cores`) of a population's slices, in order."""
-    return sorted(
-        (part.first, part.stop, position)
-        for position in placement.cores_of[population]
-        for part in placement.cores[position].slices
-        if part.population == population
-    )
-
-
-def _reached(
-    placement: Placement, target: str, connection: Connection
-) -> tuple[list[int], Integers, Integers]:
-    """Return the target's cores, and for each source neuron the first and last that it reaches."""
-    slices = _slices(placement, target)
-    firsts = np.array([first for first, _, _ in slices])
-    cores = [position for _, _, position in slices]
-    axon = np.arange(connection.axons)
-    if connection.kind == DENSE:
-        zeros = np.zeros_like(axon)
-        return cores, zeros, zeros + len(cores) - 1
-    low, high = axon, axon
-    if connection.kind == FAN_OUT:
-        low, high = axon * connection.fan, (axon + 1) * connection.fan - 1
-    elif connection.kind == REDUCE:
-        low = high = axon // connection.fan
-    first, last = (np.searchsorted(firsts, ends, side="right") - 1 for ends in (low, high))
-    return cores, first, last
-
-
 def _senders(placement: Placement, connection: Connection) -> list[tuple[int, int, int]]:
     """Return the source's slices as ranges of the connection's own axons."""
     found = []
-    for first, stop, position in _slices(placement, connection.source):
-        low, high = first - connection.first, stop - connection.first
+    for part, position in placement.slices_of[connection.source]:
+        low, high = part.first - connection.first, part.stop - connection.first
         low, high = max(low, 0), min(high, connection.axons)
         if low < high:
             found.append((low, high, position))

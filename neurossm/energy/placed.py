@@ -1,4 +1,4 @@
-"""The work of one inference on placed cores: one mapping, per-core loads, routers passed.
+"""The work of one inference on placed cores: one mapping, the load of each core, routers passed.
 
 From the counts of nodes, as many samples as there are; `neurossm.metrics.per_core` counts neuron by
 neuron, from a trace that holds every value. Modelled, not counted: the operations of a synapse are
@@ -11,12 +11,14 @@ longest of them, at most all of them one after the other.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from neurossm.energy.interval import NOTHING, Interval, exactly, hull, interval_of
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.energy.interval import NOTHING, Interval, exactly, hull
 from neurossm.energy.mesh import Mesh, Travel, travel, travel_anywhere
-from neurossm.energy.work import Hops, Work
 from neurossm.hardware import Hardware
 from neurossm.metrics import Metrics
 from neurossm.placement import Connection, Placement, Population
@@ -53,17 +55,57 @@ class Load:
 
 
 @dataclass(frozen=True)
-class CoreLoad:
-    """Work of one core in a mean step."""
+class Hops:
+    """Routers that messages pass, along the rows and along the columns of the mesh."""
+
+    east_west: Interval = NOTHING
+    north_south: Interval = NOTHING
+
+    def __add__(self, other: Hops) -> Hops:
+        return Hops(self.east_west + other.east_west, self.north_south + other.north_south)
+
+    def as_json(self) -> dict[str, list[float]]:
+        """Return plain values."""
+        return {"east_west": self.east_west.as_json(), "north_south": self.north_south.as_json()}
+
+
+@dataclass(frozen=True)
+class Work:
+    """Events of one inference (one sample, all its steps).
+
+    Attributes
+    ----------
+    syn_ops
+        Synaptic operations: those counted, and those that a mapping adds.
+    passes
+        Passes of neuron programs: updates times passes an update, and relay neurons.
+    spikes
+        Neurons that fire, whoever receives it.
+    messages
+        Messages, one for each core that receives. What leaves the chip is not in it.
+    hops
+        Routers that the messages pass.
+    """
 
     syn_ops: Interval = NOTHING
     passes: Interval = NOTHING
+    spikes: Interval = NOTHING
+    messages: Interval = NOTHING
+    hops: Hops = Hops()
 
-    def __add__(self, other: CoreLoad) -> CoreLoad:
-        return CoreLoad(self.syn_ops + other.syn_ops, self.passes + other.passes)
 
-    def __mul__(self, share: float) -> CoreLoad:
-        return CoreLoad(self.syn_ops * share, self.passes * share)
+def work_hull(parts: Sequence[Work]) -> Work:
+    """Return the smallest intervals that hold the work of each of `parts`."""
+    return Work(
+        syn_ops=hull(part.syn_ops for part in parts),
+        passes=hull(part.passes for part in parts),
+        spikes=hull(part.spikes for part in parts),
+        messages=hull(part.messages for part in parts),
+        hops=Hops(
+            hull(part.hops.east_west for part in parts),
+            hull(part.hops.north_south for part in parts),
+        ),
+    )
 
 
 def placed_work(load: Load, placement: Placement, hardware: Hardware) -> Work:
@@ -124,7 +166,7 @@ def _work(
                 # one neuron fires once, whoever receives it
                 key = (connection.source, connection.through)
                 senders[key] = hull((senders.get(key, fired), fired))
-    passes = [passes_of(p, hardware) * load.steps for p in populations.values()]
+    passes = [Interval(*p.passes(hardware)) * p.neurons * load.steps for p in populations.values()]
     return Work(
         syn_ops=syn_ops,
         passes=sum(passes, NOTHING),
@@ -134,24 +176,22 @@ def _work(
     )
 
 
-def core_loads(load: Load, placement: Placement, hardware: Hardware) -> tuple[CoreLoad, ...]:
-    """Return the mean step's work of each core, in the order of `Placement.cores`."""
+def core_syn_ops(load: Load, placement: Placement) -> NDArray[np.float64]:
+    """Return the synaptic operations of each core in a mean step, least and most: ``(2, cores)``.
+
+    In the order of `Placement.cores`.
+    """
     traffic = Traffic(load, placement.populations)
-    whole = {
-        name: CoreLoad(
-            sum((traffic.operations(c) for c in population.inputs), NOTHING),
-            passes_of(population, hardware) * load.steps,
-        )
-        for name, population in placement.populations.items()
+    each = {
+        name: np.array(sum((traffic.operations(c) for c in p.inputs), NOTHING).as_json())
+        for name, p in placement.populations.items()
     }
-    found = []
-    for core in placement.cores:
-        parts = (
-            whole[part.population] * (part.neurons / placement.populations[part.population].neurons)
-            for part in core.slices
-        )
-        found.append(sum(parts, CoreLoad()) * (1 / load.steps))
-    return tuple(found)
+    found = np.zeros((2, len(placement.cores)))
+    for position, core in enumerate(placement.cores):
+        for part in core.slices:
+            share = part.neurons / placement.populations[part.population].neurons
+            found[:, position] += each[part.population] * share
+    return found * (1 / load.steps)
 
 
 class Traffic:
@@ -192,16 +232,3 @@ class Traffic:
 def _connections(populations: Mapping[str, Population]) -> Iterator[Connection]:
     for population in populations.values():
         yield from population.inputs
-
-
-def passes_of(population: Population, hardware: Hardware) -> Interval:
-    """Return the passes of a population's neurons in one step.
-
-    Raises
-    ------
-    TargetError
-        If the hardware file does not say how many passes an update of some node takes.
-    """
-    each = [interval_of(hardware.require("passes", kind)) * n for kind, n in population.work]
-    least, most = max(part.low for part in each), sum(part.high for part in each)
-    return Interval(least, most) * population.neurons

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 
 from neurossm.energy.digital import SAME_SHAPE, Baseline
-from neurossm.energy.interval import Interval, exactly, holds_everywhere, hull
-from neurossm.energy.rates import RateCase, rate_hull
-from neurossm.energy.work import Work
+from neurossm.energy.interval import Interval, exactly, holds_everywhere, hull, known_hull
+from neurossm.energy.placed import Work
+from neurossm.energy.real_time import RealTime, real_time_hull
 from neurossm.errors import InputError
 from neurossm.hardware import EnergySet, Hardware
 from neurossm.placement import Placement
@@ -115,11 +115,10 @@ class Energy:
     def breakdown(self) -> dict[str, Interval | None]:
         """Each part over all sets that state it; None where none does."""
         sets = self.by_constant_set.values()
-        routing = [found.routing for found in sets if found.routing is not None]
         return {
             "synaptic": hull(found.synaptic for found in sets),
             "neuron": hull(found.neuron for found in sets),
-            "routing": hull(routing) if routing else None,
+            "routing": known_hull(found.routing for found in sets),
             "static": self.static,
         }
 
@@ -142,7 +141,7 @@ class Energy:
         each = [placement.chips for placement in self.placements]
         return (min(each), max(each)) if each else None
 
-    def at_rate(self, steps_per_second: float) -> RateCase:
+    def at_rate(self, steps_per_second: float) -> RealTime:
         """Return the case of real time: so many steps a second, static power all the while.
 
         Of several placements the hull of those that reach the rate.
@@ -166,13 +165,13 @@ class Energy:
             if part.step_time is None or steps_per_second <= 1 / part.step_time.low
         ]  # fmt: skip
         if reached:
-            return rate_hull([part.at_rate(steps_per_second) for part in reached])
+            return real_time_hull([part.at_rate(steps_per_second) for part in reached])
         seconds, power = self.steps / steps_per_second, self.hardware.power.static_chip
         static = None
         if power is not None and self.chips is not None:
             static = Interval(power.low, power.high) * (seconds * self.chips[1])
         total = self.dynamic + static if static else self.dynamic
-        return RateCase(steps_per_second, seconds, static, total)
+        return RealTime(steps_per_second, seconds, static, total)
 
     def statements(self) -> tuple[str, ...]:
         """Return the comparisons that hold, like with like, with and without memory access.
@@ -259,15 +258,7 @@ class Energy:
                 "hops": self.work.hops.as_json(),
             },
             "baselines": {
-                row.name: {
-                    "arithmetic_j": row.arithmetic_j,
-                    "with_memory_j": row.with_memory_j,
-                    "assumes": row.assumes,
-                    "recurrence_bits": row.recurrence_bits,
-                    "accuracy": row.accuracy,
-                    "own_accuracy": row.own_accuracy,
-                    "accuracy_note": row.accuracy_note,
-                }
+                row.name: {k: v for k, v in asdict(row).items() if k not in ("name", "title")}
                 for row in self.baselines
             },
             "same_shape": SAME_SHAPE,

@@ -1,6 +1,9 @@
-"""Executors of a graph: `reference` (the specification), `fast` (the same bits), `float`."""
+"""Engines of the core: `reference` (the specification), `fast` (the same bits), `float`.
+
+`run` and `execute` take these and every other executor that is installed.
+"""
 
 from neurossm.engine.inputs import Record, check_inputs, padded_inputs
-from neurossm.engine.run import ENGINES, run
+from neurossm.engine.run import execute, run
 
-__all__ = ["ENGINES", "Record", "check_inputs", "padded_inputs", "run"]
+__all__ = ["Record", "check_inputs", "execute", "padded_inputs", "run"]

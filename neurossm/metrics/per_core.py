@@ -253,12 +253,7 @@ class _Layout:
 
     @classmethod
     def of(cls, placement: Placement, name: str) -> _Layout:
-        found = sorted(
-            (part.first, part.neurons, position)
-            for position in placement.cores_of[name]
-            for part in placement.cores[position].slices
-            if part.population == name
-        )
+        found = [(part.first, part.neurons, core) for part, core in placement.slices_of[name]]
         firsts, sizes, cores = np.array(found, dtype=np.int64).T
         return cls(cores, firsts, sizes)
 
@@ -302,17 +297,9 @@ def _send(
     """Add what a connection makes its source send, and what of it crosses to another chip."""
     neurons = np.arange(c.first, c.first + c.axons)
     core = sender.cores[sender.slice_of(neurons)]
-    if c.kind == "dense":
-        on_chip = np.bincount(chip_of[receiver.cores], minlength=len(leaving))
-        receivers = np.full(c.axons, len(receiver.cores))
-        crossing = receivers - on_chip[chip_of[core]]
-    else:
-        targets = np.arange(c.axons) // (c.fan if c.kind == "reduce" else 1)
-        wide = c.fan if c.kind == "fan-out" else 1
-        low = receiver.slice_of(targets * wide)
-        high = receiver.slice_of(targets * wide + wide - 1)
-        receivers = high - low + 1
-        crossing = receivers - _on_chip(chip_of[receiver.cores], low, high + 1, chip_of[core])
+    first, last = c.reached(receiver.firsts)
+    receivers = last - first + 1
+    crossing = receivers - _on_chip(chip_of[receiver.cores], first, last + 1, chip_of[core])
     np.add.at(axon_out, core, messages * receivers)
     np.add.at(leaving, chip_of[core], messages * crossing)
 

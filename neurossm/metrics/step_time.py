@@ -80,49 +80,44 @@ def step_time(placement: Placement, activity: CoreActivity, hardware: Hardware) 
     TargetError
         If the file of the chip lacks a time, or the passes of a node type.
     """
-    terms = terms_of(
-        activity.syn_ops,
-        _passes(placement, hardware),
-        placement.chips,
-        hardware,
-        [_core(placement, position) for position in range(len(placement.cores))],
-    )
+    terms = core_terms(placement, activity.syn_ops, hardware)
     if placement.chips > 1:
         terms.append(_links(activity, hardware))
     return StepTime(tuple(terms))
 
 
-def terms_of(
-    syn_ops: NDArray[np.float64],
-    passes: NDArray[np.float64],
-    chips: int,
-    hardware: Hardware,
-    names: Sequence[str],
+def core_terms(
+    placement: Placement, syn_ops: NDArray[np.float64], hardware: Hardware
 ) -> list[Term]:
-    """Return the terms that follow from the work of cores in a mean step.
+    """Return the terms that follow from the work of placed cores in a mean step.
+
+    Low ends: synaptic operations, neuron passes and the chip's shortest step. High: both of them
+    one after the other in the slowest core, then the synchronization that was published for several
+    chips (10 us; on one chip it may be less), and Intel's measured step where the file has one:
+    that holds a fixed cost which no published term explains.
 
     Parameters
     ----------
-    syn_ops, passes
-        Synaptic operations and passes of neuron programs of each core, least and most:
-        ``(2, cores)``.
-    chips
-        How many: several have a barrier of their own.
+    placement
+        Where the neurons are.
+    syn_ops
+        Synaptic operations of each core, least and most: ``(2, cores)``.
     hardware
         The chip.
-    names
-        What each core is called.
 
     Raises
     ------
     TargetError
-        If the file of the chip lacks a time.
+        If the file of the chip lacks a time, or the passes of a node type.
     """
+    passes = _passes(placement, hardware)
+    names = [_core(placement, position) for position in range(len(placement.cores))]
     timing = hardware.timing
     syn_op, neuron_pass, shortest = (
         hardware.require("timing", key) for key in ("syn_op", "neuron_pass", "min_step")
     )
-    barrier = hardware.require("timing", "barrier_multi_chip") if chips > 1 else shortest
+    several_chips = placement.chips > 1
+    barrier = hardware.require("timing", "barrier_multi_chip") if several_chips else shortest
     neural = np.stack([passes[0] * neuron_pass.low, passes[1] * neuron_pass.high])
     synaptic = np.stack([syn_ops[0] * syn_op.low, syn_ops[1] * syn_op.high])
     several = timing.barrier_multi_chip or shortest
@@ -164,25 +159,13 @@ def _links(activity: CoreActivity, hardware: Hardware) -> Term:
 
 
 def _passes(placement: Placement, hardware: Hardware) -> NDArray[np.float64]:
-    """Return the passes of neuron programs a step of each core, least and most: ``(2, cores)``.
-
-    Least: all that one neuron does runs in the passes of its longest part.
-    """
-    each = {name: _of_neuron(p.work, hardware) for name, p in placement.populations.items()}
+    """Return the passes of neuron programs a step of each core, least and most: ``(2, cores)``."""
+    each = {name: np.array(p.passes(hardware)) for name, p in placement.populations.items()}
     found = np.zeros((2, len(placement.cores)))
     for index, core in enumerate(placement.cores):
         for part in core.slices:
-            found[0, index] += part.neurons * each[part.population][0]
-            found[1, index] += part.neurons * each[part.population][1]
+            found[:, index] += part.neurons * each[part.population]
     return found
-
-
-def _of_neuron(work: Sequence[tuple[str, int]], hardware: Hardware) -> tuple[float, float]:
-    known = {kind: hardware.require("passes", kind) for kind, _ in work}
-    return (
-        max(count * known[kind].low for kind, count in work),
-        sum(count * known[kind].high for kind, count in work),
-    )
 
 
 def _core(placement: Placement, position: int) -> str:

@@ -33,9 +33,11 @@ def fewest_parts(population: Population, budget: Budget, where: str) -> int:
     words = population.neuron_words(budget)
     limit = min(budget.neuron_words, budget.words_a_neuron)
     if words > limit:
+        several = population.real_states + population.complex_states > 1
         raise _refusal(
             population, where, f"at most {limit:,} words a neuron", f"{words:,}",
-            "use fewer states a channel, or --ssm-mapping state",
+            "use fewer states a channel, or --ssm-mapping state" if several
+            else "use a chip whose neurons have more words",
         )  # fmt: skip
     most = most_neurons(population, budget)
     if most == 0:

@@ -29,6 +29,11 @@ class Placements:
     fit: tuple[Placement, ...]
     problems: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def why_not(self) -> str:
+        """Why there is no placement at all; empty where there is one."""
+        return "" if self.fit else self.problems[0][1]
+
 
 def place_each(
     graph: Graph | Shape,
@@ -38,12 +43,11 @@ def place_each(
 ) -> Placements:
     """Place a network by each mapping of `SSM_MAPPINGS`, or by the one that is named.
 
-    A network without a `DiagonalSSM` has one mapping only.
+    A network without a `DiagonalSSM` has one mapping only. That it does not fit, or that the file
+    of the chip lacks a limit, is an answer and no error.
 
     Raises
     ------
-    TargetError
-        If no mapping fits, or the file of the chip lacks a limit; the error of the first mapping.
     InputError
         If `chips` is below 1 or the mapping unknown.
     """
@@ -52,12 +56,10 @@ def place_each(
     if not any(node.type == "DiagonalSSM" for node in shape.nodes.values()):
         mappings = mappings[:1]
     fit: list[Placement] = []
-    errors: list[tuple[str, TargetError]] = []
+    problems: list[tuple[str, str]] = []
     for mapping in mappings:
         try:
             fit.append(place(shape, hardware, chips, mapping))
         except TargetError as error:
-            errors.append((mapping, error))
-    if not fit:
-        raise errors[0][1]
-    return Placements(tuple(fit), tuple((mapping, str(error)) for mapping, error in errors))
+            problems.append((mapping, str(error)))
+    return Placements(tuple(fit), tuple(problems))

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.hardware import Hardware
 from neurossm.placement.budget import Budget
 
 DENSE, FAN_OUT, REDUCE, ONE_TO_ONE = "dense", "fan-out", "reduce", "one-to-one"
@@ -50,6 +54,22 @@ class Connection:
         if self.kind == FAN_OUT:
             return -(-stop // self.fan) - first // self.fan
         return (stop - first) * self.fan
+
+    def reached(self, firsts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return for each source neuron the first and the last slice of the target it reaches.
+
+        Parameters
+        ----------
+        firsts
+            First neuron of each slice of the target, in order.
+        """
+        axon = np.arange(self.axons)
+        if self.kind == DENSE:
+            return np.zeros_like(axon), np.full_like(axon, len(firsts) - 1)
+        low = {FAN_OUT: axon * self.fan, REDUCE: axon // self.fan}.get(self.kind, axon)
+        high = low + self.fan - 1 if self.kind == FAN_OUT else low
+        first, last = (np.searchsorted(firsts, ends, side="right") - 1 for ends in (low, high))
+        return first, last
 
     def synapse_words(self, first: int, stop: int, budget: Budget) -> int:
         """Return the words of the synapses on that core."""
@@ -150,6 +170,19 @@ class Population:
     complex_states: int = 0
     sums: int = 1
     work: tuple[tuple[str, int], ...] = (("relay", 1),)
+
+    def passes(self, hardware: Hardware) -> tuple[float, float]:
+        """Return the least and the most passes of one neuron's program in a step.
+
+        Least: all that it does runs in the passes of its longest part. Most: one after the other.
+
+        Raises
+        ------
+        TargetError
+            If the file of the chip does not say how many passes an update of some node takes.
+        """
+        each = [(hardware.require("passes", kind), count) for kind, count in self.work]
+        return max(p.low * count for p, count in each), sum(p.high * count for p, count in each)
 
     def neuron_words(self, budget: Budget) -> int:
         """Return the words of one neuron; of several states the upper end of what is thinkable."""

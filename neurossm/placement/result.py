@@ -85,13 +85,13 @@ class Placement:
         object.__setattr__(self, "populations", MappingProxyType(dict(self.populations)))
 
     @cached_property
-    def cores_of(self) -> Mapping[str, tuple[int, ...]]:
-        """Name of each population to the positions in `cores` of those that hold some of it."""
-        found: dict[str, list[int]] = {name: [] for name in self.populations}
+    def slices_of(self) -> Mapping[str, tuple[tuple[Slice, int], ...]]:
+        """Name of each population to its slices in order, with the positions of their cores."""
+        found: dict[str, list[tuple[Slice, int]]] = {name: [] for name in self.populations}
         for position, core in enumerate(self.cores):
             for part in core.slices:
-                found[part.population].append(position)
-        return {name: tuple(positions) for name, positions in found.items()}
+                found[part.population].append((part, position))
+        return {name: tuple(sorted(parts, key=_first)) for name, parts in found.items()}
 
     @property
     def neurons(self) -> int:
@@ -123,18 +123,6 @@ class Placement:
         """Load of the fullest core."""
         return max(self.load(core) for core in self.cores)
 
-    def utilization(self, core: Core) -> dict[str, float]:
-        """Return per cent of a core as the compiler's own table prints them."""
-        budget = self.budget
-        return {
-            "axon_in": 100 * core.axon_in_words / budget.shared_words,
-            "neuron_groups": 100 * len(core.slices) / budget.groups,
-            "neurons": 100 * core.neuron_words / budget.neuron_words,
-            "synapses": 100 * core.synapse_words / budget.shared_words,
-            "axon_map": 100 * core.axon_map_words / budget.shared_words,
-            "total": 100 * self.load(core),
-        }
-
     def as_json(self) -> dict[str, object]:
         """Return plain values."""
         return {
@@ -164,7 +152,7 @@ class Placement:
                 {"from": c.source, "kind": c.kind, "axons": c.axons, "node": c.node}
                 for c in population.inputs
             ],
-            "cores": len(self.cores_of[population.name]),
+            "cores": len(self.slices_of[population.name]),
         }
 
     def _core_json(self, core: Core) -> dict[str, object]:
@@ -178,3 +166,7 @@ class Placement:
             "axon_map_words": core.axon_map_words,
             "load": self.load(core),
         }
+
+
+def _first(part: tuple[Slice, int]) -> int:
+    return part[0].first

@@ -58,7 +58,7 @@ def summary(placement: Placement) -> tuple[Row, ...]:
     rows = []
     for number, (key, names) in enumerate(groups.items(), start=1):
         first = placement.populations[names[0]]
-        cores = {position for name in names for position in placement.cores_of[name]}
+        cores = {core for name in names for _, core in placement.slices_of[name]}
         rows.append(
             Row(
                 number,

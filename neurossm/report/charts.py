@@ -1,4 +1,7 @@
-"""Bars of the report as SVG. Places are per cent of the width: a narrow page loses nothing."""
+"""Bars and points of the report as SVG.
+
+Places are per cent of the width: a narrow page loses nothing.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,16 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from neurossm.energy import Interval
 from neurossm.report.markup import element, text
 from neurossm.report.units import si, si_range
 
 _LEFT, _RIGHT = 0.5, 99.5  # per cent of the width
 _ROW, _HEAD, _AXIS = 40.0, 30.0, 34.0
+_SCATTER = 320.0
 
 
 @dataclass(frozen=True)
@@ -135,6 +142,37 @@ def _decade(value: float, unit: str) -> str:
 
 def _log_place(value: float, first: int, last: int) -> float:
     return _LEFT + (math.log10(value) - first) / (last - first) * (_RIGHT - _LEFT)
+
+
+def scatter_chart(points: NDArray[np.float64]) -> str:
+    """Return right numbers (across) against answers (upward) ``(m, 2)``, over one range of both."""
+    low, high, step = round_range(points)
+    span = high - low
+
+    def across(value: float) -> float:
+        return _LEFT + (value - low) / span * (_RIGHT - _LEFT)
+
+    def down(value: float) -> float:
+        return _SCATTER - (value - low) / span * (_SCATTER - 6)
+
+    marks = [
+        element("circle", class_="point", cx=f"{across(x):.3f}%", cy=down(y), r=2.5)
+        for x, y in points.tolist()
+    ]
+    line = element("line", class_="rule", x1=f"{_LEFT}%", x2=f"{_RIGHT}%", y1=down(low),
+                   y2=down(high))  # fmt: skip
+    values = [low + k * step for k in range(_steps(span, step))]
+    ticks = [(f"{round(value / step) * step:.4g}", across(value)) for value in values]
+    title = "Right numbers against answers"
+    return _figure(tick_marks(ticks, _SCATTER), [line, *marks], _SCATTER + _AXIS, title)
+
+
+def round_range(points: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return round ends that hold all numbers, and the round step between them."""
+    low, high = float(points.min()), float(points.max())
+    step = nice_step((high - low) or abs(high) or 1.0)
+    first, last = low // step, -(-high // step)
+    return first * step, max(last, first + 1) * step, step
 
 
 def nice_step(largest: float) -> float:

@@ -6,15 +6,12 @@ from collections.abc import Sequence
 
 from neurossm.graph import Graph
 from neurossm.metrics import GROUPS, Multiplications, Recorded
-from neurossm.report.markup import element, table, text
-from neurossm.report.units import count
 
 _TITLES = {
     "synapses": "Synapses",
     "recurrence": "Recurrences: states, readout, leaks",
     "gates": "Gates: products, segments",
 }
-_HEADS = ("Multiplications in", "An inference", "Where")
 
 
 def multiplication_rows(found: Multiplications) -> list[tuple[str, str, str]]:
@@ -58,21 +55,6 @@ def multiplication_sentences(
             f" in {_list(recorded.differing)}."
         )
     return tuple(said)
-
-
-def multiplication_section(graph: Graph, found: Multiplications, recorded: Recorded | None) -> str:
-    """Return the table of the report with what follows from it."""
-    rows = [
-        (text(title), count(round(found.total(group) / found.samples)), text(where))
-        for group, (title, _, where) in zip(GROUPS, multiplication_rows(found), strict=True)
-    ]
-    caption = (
-        "Multiplications of one inference, mean of all samples. Those of synapses are counted; "
-        "recurrences and gates multiply as often at every step, whatever arrives."
-    )
-    said = multiplication_sentences(graph, found, recorded)
-    listing = element("ul", *(element("li", text(sentence)) for sentence in said)) if said else ""
-    return table(_HEADS, rows, caption, numeric=(1,)) + listing
 
 
 def _tables(graph: Graph) -> frozenset[str]:

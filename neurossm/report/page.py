@@ -1,20 +1,29 @@
-"""The report as one HTML file: no script, no network, readable in light, dark and on paper."""
+"""The report as one HTML file: no script, no network, readable in light, dark and on paper.
+
+The words are those of ``templates/``, the numbers those of `neurossm.report.values`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from neurossm.report import (
-    answers_section,
-    energy_section,
-    machine_section,
-    placement_section,
-    sections,
-)
+from neurossm.report import charts, raster, units, values
 from neurossm.report.document import Report
-from neurossm.report.markup import element, text
+from neurossm.report.drawing import graph_svg
+from neurossm.report.markup import allowed
 from neurossm.store import write_text
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_DRAWINGS: tuple[Callable[..., str], ...] = (
+    graph_svg, charts.interval_chart, charts.rate_chart, charts.scatter_chart,
+    raster.raster_svg, values.placement_svg,
+)  # fmt: skip
 
 
 def write_html(path: str | Path, report: Report) -> None:
@@ -30,26 +39,29 @@ def write_html(path: str | Path, report: Report) -> None:
 
 def html_of(report: Report) -> str:
     """Return the report as HTML."""
+    return allowed(_environment().get_template("page.html").render(report=report))
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # only where a page is made
+    from markupsafe import Markup
+
+    def drawn(draw: Callable[..., str]) -> Callable[..., Markup]:
+        return lambda *given: Markup(draw(*given))  # markup that escaped what came from outside
+
+    made = Environment(
+        loader=PackageLoader("neurossm.report"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
     style = (resources.files("neurossm.report") / "style.css").read_text(encoding="utf-8")
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", name="color-scheme", content="light dark"),
-        element("title", text(report.title)),
-        element("style", style),
-    )
-    main = element(
-        "main",
-        sections.header(report),
-        answers_section.answers(report),
-        sections.network(report),
-        sections.activity(report),
-        sections.operations(report),
-        energy_section.energy(report),
-        placement_section.placement(report),
-        machine_section.machine(report),
-        energy_section.standing(report),
-        sections.provenance(report),
-    )
-    return "<!DOCTYPE html>\n" + element("html", head, element("body", main), lang="en") + "\n"
+    made.globals.update({draw.__name__: drawn(draw) for draw in _DRAWINGS})
+    made.globals.update(
+        style=Markup(style), values=values, round_range=charts.round_range,
+        has_raster=raster.has_raster,
+    )  # fmt: skip
+    made.filters.update(
+        thousands=units.count, percent=units.percent, si_range=units.si_range,
+        unbroken=units.unbroken,
+    )  # fmt: skip
+    return made

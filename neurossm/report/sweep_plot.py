@@ -141,7 +141,8 @@ def _scores(axis: Any, panel: Panel, floats: list[float]) -> None:
 def _energies(axis: Any, panel: Panel) -> None:
     values = sorted({row[panel.line] for row in panel.rows})
     for index, value in enumerate(values):
-        own = [row for row in panel.rows if row[panel.line] == value]
+        own = [row for row in panel.rows
+               if row[panel.line] == value and row["energy_low_j"] is not None]  # fmt: skip
         # side by side, or equal intervals would hide each other
         places = [row[panel.along] + 0.25 * (index - (len(values) - 1) / 2) for row in own]
         ends = [[row[end] for row in own] for end in ("energy_low_j", "energy_high_j")]

@@ -59,9 +59,14 @@ def mean_count(value: float) -> str:
     return count(round(value) if value >= 100 else value)
 
 
-def percent(value: float) -> str:
-    """Return a part of one as per cent, two digits behind the point."""
-    return f"{100 * value:.2f} %"
+def percent(value: float, digits: int = 2) -> str:
+    """Return a part of one as per cent, with so many digits behind the point."""
+    return f"{100 * value:.{digits}f} %"
+
+
+def unbroken(value: str) -> str:
+    """Return a range that breaks a line nowhere but around its ``to``."""
+    return " to ".join(end.replace(" ", "\u00a0") for end in value.split(" to "))
 
 
 def _scaled(value: float, reference: float) -> tuple[str, str]:

@@ -17,9 +17,11 @@ from hostile.examples import integer_graph
 
 from neurossm import engine
 from neurossm.errors import InputError, RangeError, TargetError
+from neurossm.executors import Run, choose
 from neurossm.fixed import Fixed
 from neurossm.metrics import measure
-from neurossm_converters.backends.dask import DaskOptions, run, shards
+from neurossm_cli.parts import Totals
+from neurossm_converters.backends.dask import DaskOptions, shards
 from neurossm_converters.backends.dask.options import shard_size
 
 SAMPLES, STEPS = 23, 60
@@ -64,15 +66,42 @@ def alone() -> engine.Trace:
     return trace
 
 
-def same(found, alone) -> None:
+class Samples:
+    """All inputs, read in slices."""
+
+    shape = INPUTS.shape
+    lengths = ENDS
+
+    def __init__(self, inputs: np.ndarray = INPUTS) -> None:
+        self._inputs = inputs
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        return self._inputs[part]
+
+
+def stream(engine: str, progress=lambda samples: None, inputs: np.ndarray = INPUTS) -> list[Run]:
+    """Run all samples; the parts come in their order, one after the other."""
+    chosen = choose(engine)
+    found = list(chosen.stream(GRAPH, Samples(inputs), progress))
+    ends = [part.stop for part, _ in found]
+    assert [part.start for part, _ in found] == [0, *ends[:-1]] and ends[-1] == SAMPLES
+    return [run for _, run in found]
+
+
+def same(runs: list[Run], alone) -> None:
     # the first output spikes: its spikes are counted to each end
     sent = alone.values[GRAPH.outputs[0]]
     spikes = [values[:end].sum(axis=0) for values, end in zip(sent, ENDS, strict=True)]
-    np.testing.assert_array_equal(found.answers, spikes)
-    assert dict(found.trace.counts) == dict(alone.counts)
-    assert measure(GRAPH, found.trace).spike_rates == measure(GRAPH, alone).spike_rates
-    assert (found.trace.samples, found.trace.steps) == (SAMPLES, STEPS)
-    assert found.trace.real_steps == ENDS.sum()
+    np.testing.assert_array_equal(np.concatenate([run.answers for run in runs]), spikes)
+    whole = Totals()
+    for run in runs:
+        assert not run.trace.values
+        whole.add(run.trace)
+    found = whole.trace()
+    assert dict(found.counts) == dict(alone.counts)
+    assert measure(GRAPH, found).spike_rates == measure(GRAPH, alone).spike_rates
+    assert (found.samples, found.steps) == (SAMPLES, STEPS)
+    assert found.real_steps == ENDS.sum()
 
 
 @pytest.mark.parametrize("allowed_failures", [3, 0])
@@ -89,16 +118,16 @@ def test_a_killed_worker_loses_nothing(cluster, client, alone, allowed_failures)
             killed.append(pids[busy[0]])
             os.kill(killed[0], signal.SIGKILL)
 
-    options = DaskOptions(cluster.scheduler_address, shard=2)
-    found = run(GRAPH, INPUTS, ENDS, "reference", options, kill_one_at_work)
+    address = cluster.scheduler_address
+    found = stream(f"dask:engine=reference,shard=2,address={address}", kill_one_at_work)
     same(found, alone)
     assert killed and killed[0] not in client.run(os.getpid).values()
-    assert (sum(done), found.shards) == (SAMPLES, 12)
+    assert (sum(done), found[-1].notes["shards"]) == (SAMPLES, 12)
     client.wait_for_workers(2, timeout=60)
 
 
 def test_the_fast_engine_on_workers_without_torch(cluster, client, alone):
-    same(run(GRAPH, INPUTS, ENDS, "fast", DaskOptions(cluster.scheduler_address)), alone)
+    same(stream(f"dask:address={cluster.scheduler_address}"), alone)
     loaded = client.run(lambda: sorted({"torch", "numba", "neurossm"} & set(sys.modules)))
     assert set(map(tuple, loaded.values())) == {("neurossm", "numba")}
 
@@ -113,20 +142,31 @@ def test_a_shard_that_kills_its_workers_is_named(cluster, client, monkeypatch):
     cluster.scheduler.allowed_failures = 0
     monkeypatch.setattr(shards, "ATTEMPTS", 1)
     monkeypatch.setattr(shards, "run_shard", deadly)
-    options = DaskOptions(cluster.scheduler_address, shard=SAMPLES)
+    address = cluster.scheduler_address
     with pytest.raises(TargetError, match=r"^samples 0 to 22: expected workers that survive"):
-        run(GRAPH, INPUTS, ENDS, "reference", options)
+        stream(f"dask:engine=reference,shard={SAMPLES},address={address}")
 
 
 def test_an_error_on_a_worker_is_our_error(cluster):
     # what the range check says of the shard, not Dask's account of it
     with pytest.raises(RangeError, match=r"^input 'pixel': expected"):
-        run(GRAPH, INPUTS * 10, ENDS, "fast", DaskOptions(cluster.scheduler_address))
+        stream(f"dask:address={cluster.scheduler_address}", inputs=INPUTS * 10)
+
+
+def test_all_values_and_states_come_back_where_they_are_asked_for(cluster):
+    address = cluster.scheduler_address
+    found = engine.run(GRAPH, INPUTS, f"dask:shard=4,address={address}", lengths=ENDS)
+    expected = engine.run(GRAPH, INPUTS, "reference", lengths=ENDS)
+    assert list(found.values) == list(expected.values)
+    for part in ("values", "states"):
+        for name, array in getattr(expected, part).items():
+            np.testing.assert_array_equal(getattr(found, part)[name], array, name)
+    assert dict(found.counts) == dict(expected.counts)
 
 
 def test_what_cannot_be_the_same_bits_is_refused():
-    with pytest.raises(InputError, match="only integers are the same bits"):
-        run(GRAPH, INPUTS, ENDS, "float")
+    with pytest.raises(InputError, match=r"option engine: expected fast \| reference, got 'float'"):
+        choose("dask:engine=float")
 
 
 @pytest.mark.parametrize("address", ["", "somewhere", "tcp://", "tcp://host", "ftp://host:21"])
@@ -136,11 +176,15 @@ def test_addresses_that_are_none(address):
 
 
 def test_shards_are_bounded_and_shared_out():
-    bytes_ = INPUTS.astype(np.uint8)
-    assert shard_size(GRAPH, bytes_, workers=2) == 23 // 8
-    assert shard_size(GRAPH, bytes_[:3], workers=2) == 1
-    many = np.broadcast_to(bytes_[:1], (10**6, STEPS, 2))
-    assert shard_size(GRAPH, many, workers=2) == 64
+    one = INPUTS[:1].astype(np.uint8)
+    outputs = GRAPH.outputs
+    assert shard_size(GRAPH, one, STEPS, 23, 2, outputs) == 23 // 8
+    assert shard_size(GRAPH, one, STEPS, 3, 2, outputs) == 1
+    assert shard_size(GRAPH, one, STEPS, 10**6, 2, outputs) == 64
     # 2 MiB a sample, and at most 4 MiB are sent at once
-    long = np.broadcast_to(bytes_[:1, :1], (10**6, 2**20, 2))
-    assert shard_size(GRAPH, long, workers=2) == 2
+    long = np.broadcast_to(one[:, :1], (1, 2**20, 2))
+    assert shard_size(GRAPH, {"pixel": long}, 2**20, 10**6, 2, outputs) == 2
+    # all values of 60,000 steps: 64 MiB are held for 5 samples, whose inputs are few
+    channels = sum(node.out_channels for node in GRAPH.nodes.values())
+    steps = 2**26 // (8 * channels * 5)
+    assert shard_size(GRAPH, one, steps, 10**6, 2, GRAPH.order) == 5

@@ -10,7 +10,6 @@ from hostile.examples import golden_of, integer_graph
 
 from neurossm.fixed import Quantized
 from neurossm.store import save
-from neurossm_cli import executing
 
 pytestmark = pytest.mark.lava
 
@@ -39,8 +38,8 @@ def test_verify_on_lava(neurossm, tmp_path):
 def test_run_on_lava_with_a_bar_on_a_terminal(neurossm, files, monkeypatch):
     expected = neurossm("run", files.integer, "--data", "digits:test:5", "--json").document
     monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal, for Rich
-    monkeypatch.setattr(executing, "SAMPLES_ON_LAVA", 2)
-    ended = neurossm("run", files.integer, "--engine", "lava", "--data", "digits:test:5", "--json")
+    ended = neurossm("run", files.integer, "--engine", "lava:stacked=2", "--data", "digits:test:5",
+                     "--json")  # fmt: skip
     assert ended.status == 0, ended.err
     bars = [int(done) for done in re.findall(r"(\d)/5", ended.err)]
     assert "lava engine" in ended.err and bars[-1] == 5 and bars == sorted(bars)
@@ -48,15 +47,8 @@ def test_run_on_lava_with_a_bar_on_a_terminal(neurossm, files, monkeypatch):
     for key in ("accuracy", "counts", "saturations", "samples", "steps"):
         assert document[key] == expected[key], key
     assert document["startup_seconds"] > 0 == expected["startup_seconds"]
-
-
-def test_options_of_lava_are_refused_beside_another_engine(neurossm, files):
-    ended = neurossm("run", files.integer, "--data", "digits:test:2", "--stacked", 2)
-    assert ended.status == 2
-    assert "--fuse, --stacked: expected --engine lava beside them, got --engine fast" in ended.err
-    wrong = neurossm("run", files.integer, "--data", "digits:test:2", "--engine", "lava",
-                     "--fuse", "block")  # fmt: skip
-    assert wrong.status == 2 and "auto | none | stage | network" in wrong.err
+    assert document["engine"] == "lava:stacked=2"
+    assert document["notes"]["ran on"] == "Lava's CPU simulator"
 
 
 def test_the_demo_goes_the_whole_way(neurossm, tmp_path):

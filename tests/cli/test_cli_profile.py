@@ -46,6 +46,19 @@ def test_a_network_that_does_not_fit_still_has_its_counts(neurossm, files, tmp_p
     assert found["energy"] is None and "expected" in found["energy_problem"]
 
 
+def test_a_chip_whose_cores_are_not_published_has_the_energy_of_each_mapping(neurossm, files):
+    given = ("profile", files.integer, *DATA, "--hardware", "loihi1")
+    both, *each = (
+        neurossm(*given, *more, "--json").document["energy"]
+        for more in ((), ("--ssm-mapping", "state"), ("--ssm-mapping", "channel"))
+    )
+    assert not both["placed"] and both["chips"] is None and both["by_mapping"] == {}
+    assert each[0]["events"] != each[1]["events"]
+    assert both["low_j"] == min(one["low_j"] for one in each)
+    assert both["high_j"] == max(one["high_j"] for one in each)
+    assert "what a core of this chip holds is not published" in neurossm(*given).out
+
+
 def test_the_baselines_have_the_accuracy_of_their_recurrences_beside_them(neurossm, files):
     found = neurossm("profile", files.integer, *DATA, "--baseline-samples", 3, "--json").document
     rows = found["energy"]["baselines"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import asdict, replace
+from importlib import resources
 
 import pytest
 
@@ -105,6 +106,22 @@ def test_a_sweep_measures_writes_and_goes_on_where_it_was(neurossm, files, tmp_p
     assert [line.split()[0] for line in again.out.splitlines()[:4]] == [
         "poles", "float", "4", "16"
     ]  # fmt: skip
+
+
+def test_a_point_that_the_chip_cannot_hold_has_a_score_and_a_reason(neurossm, files, tmp_path):
+    text = (resources.files("neurossm.hardware") / "loihi2.toml").read_text(encoding="utf-8")
+    chip, plot = tmp_path / "small.toml", tmp_path / "s.svg"
+    chip.write_text(
+        text.replace("words_per_neuron = { value = 512", "words_per_neuron = { value = 2")
+    )
+    command = [part.format(floating=files.floating) for part in SWEEP]
+    ended = neurossm(*command, "--poles", "q15", "--hardware", chip, "--plot", plot, "--json")
+    assert ended.status == 0
+    (row,) = ended.document["points"]
+    assert row["energy_low_j"] is None and "words a neuron, got 3" in row["problem"]
+    # one state a neuron is what was tried first: the other mapping needs more
+    assert "use a chip whose neurons have more words" in row["problem"]
+    assert 0 <= row["accuracy"] <= 1 and "<svg" in plot.read_text()
 
 
 @pytest.mark.parametrize(

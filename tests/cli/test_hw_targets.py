@@ -41,9 +41,9 @@ def test_without_the_chip_everything_is_skipped_and_the_last_line_says_why():
 @pytest.mark.skipif(status().loihi_installed, reason="there is a lava-loihi here")
 @pytest.mark.skipif(not status().usable, reason="no Lava")
 def test_with_a_stand_in_the_golden_traces_are_replayed_and_nobody_calls_it_a_chip():
-    lines = replay("loihi2", "--nc-models", "fake_models", "-k", "gated", path=str(FAKE))
-    assert lines[-1].startswith("hw_tests --target loihi2: 3 run, 2 SKIPPED (")
-    assert "operation counters are not compared" in lines[-1]
+    lines = replay("loihi2:models=fake_models", "-k", "gated", path=str(FAKE))
+    assert lines[-1].startswith("hw_tests --target loihi2:models=fake_models: 3 run, 2 SKIPPED (")
+    assert "loihi2 has no operation counters that could be compared" in lines[-1]
     assert "power, energy and time were not asked for" in lines[-1]
     assert "; ran on: stand-in for a Loihi 2: neuro-core models that run as Python" in lines[-1]
 
@@ -53,4 +53,20 @@ def test_an_unknown_target_is_refused():
         [sys.executable, "-m", "pytest", "hw_tests", "--target", "tpu"],
         cwd=ROOT, capture_output=True, text=True, timeout=240, check=False,
     )  # fmt: skip
-    assert done.returncode == 4 and "fast" in done.stderr
+    assert done.returncode == 4 and "--target: expected fast | reference |" in done.stderr
+
+
+@pytest.mark.lava
+@pytest.mark.skipif(not status().usable, reason="no Lava")
+def test_the_bundle_replays_every_value_and_says_that_it_counts_nothing():
+    lines = replay("bundle", "-k", "gated")
+    assert lines[-1].startswith("hw_tests --target bundle: 3 run, 1 SKIPPED (bundle has no operati")
+    assert lines[-1].endswith("; ran on: Lava's CPU simulator; NOT a chip")
+
+
+def test_real_numbers_replay_nothing():
+    lines = replay("float")
+    assert lines[-1] == (
+        "hw_tests --target float: 0 run, 18 SKIPPED (it computes real numbers, and the golden"
+        " traces are integers)"
+    )

@@ -242,7 +242,7 @@ def test_what_is_beyond_the_input_is_counted_and_said(here, neurossm):
     for command in ("run q.nssm --data loud.npz", "profile q.nssm --data loud.npz",
                     "diff f.nssm q.nssm --data loud.npz", "place q.nssm --data loud.npz",
                     "quantize f.nssm -o r.nssm --calibrate loud.npz",
-                    "run q.nssm --data loud.npz --dask local --workers 1"):  # fmt: skip
+                    "run q.nssm --data loud.npz --engine dask:workers=1"):  # fmt: skip
         said = neurossm(*command.split()).err
         assert f"{count} of {3 * lengths.sum():,} input values" in said, (command, said)
 

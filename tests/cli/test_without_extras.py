@@ -53,9 +53,9 @@ NEEDED = {
          .replace("'s.svg'", "__import__('pathlib').Path('s.svg')")],
     ),
     "dask": (
-        ["run {integer} --data digits:test:2 --dask local --workers 1"],
-        [f"{LOAD}; import numpy as np; from neurossm_converters.backends.dask import run;"
-         " run(g, np.zeros((1, 2, 1), int), np.array([2]))"],
+        ["run {integer} --data digits:test:2 --engine dask"],
+        [f"{LOAD}; import numpy as np; from neurossm import run;"
+         " run(g, np.zeros((1, 2, 1), int), 'dask')"],
     ),
     "lava": (
         [

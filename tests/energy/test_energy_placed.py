@@ -10,15 +10,25 @@ from hypothesis import strategies as st
 from random_graphs import QUICK, Case, cases
 from spiking_block import TINY_INPUT, model_graph, model_input, tiny_graph
 
-from neurossm.energy import Interval, Load, core_loads, estimate, placed_work, time_on_cores
-from neurossm.energy.mesh import Mesh, travel
+from neurossm.energy import Interval, Load, estimate, placed_work
+from neurossm.energy.mesh import Mesh, Travel, travel
+from neurossm.energy.placed import core_syn_ops
 from neurossm.engine import run
 from neurossm.errors import InputError, TargetError
 from neurossm.graph import Graph
 from neurossm.hardware import Hardware, Quantity, load_hardware
 from neurossm.metrics import Metrics, measure
 from neurossm.metrics.per_core import per_core
-from neurossm.placement import SSM_MAPPINGS, Connection, Placement, Slice, place
+from neurossm.metrics.step_time import StepTime, core_terms
+from neurossm.placement import (
+    SSM_MAPPINGS,
+    Connection,
+    Placement,
+    Population,
+    Slice,
+    place,
+    place_populations,
+)
 from neurossm.quantization import Quantize, calibrate
 
 LOIHI2 = load_hardware("loihi2")
@@ -63,11 +73,8 @@ def test_work_holds_what_is_counted_neuron_by_neuron(case: Case, mapping: str, s
         assert close_inside(work.syn_ops, low, high)
         low, high = counted.axon_out.sum(axis=1) * trace.steps
         assert high <= work.messages.high * (1 + 1e-9)
-    loads = core_loads(load, placed, LOIHI2)
-    assert sum(load.syn_ops.high for load in loads) * trace.steps == pytest.approx(
-        work.syn_ops.high
-    )
-    assert sum(load.passes.low for load in loads) * trace.steps == pytest.approx(work.passes.low)
+    on_cores = core_syn_ops(load, placed).sum(axis=1) * trace.steps
+    assert on_cores == pytest.approx(np.array(work.syn_ops.as_json()))
 
 
 @FEW
@@ -118,6 +125,28 @@ def core_of(placed: Placement, neuron: Slice) -> int:
             if part.population == neuron.population and part.first <= neuron.first < part.stop:
                 return core.index
     raise AssertionError(neuron)
+
+
+def test_a_core_has_the_synapses_of_its_part_of_the_neurons() -> None:
+    into = Connection("input", "dense", 2, node="mix", through="input")
+    placed = place_populations([Population("mix", "neurons", ("mix",), 13, (into,))], small_cores())
+    assert [part.neurons for core in placed.cores for part in core.slices] == [6, 7]
+    # 26 operations of 13 neurons in two steps: one a neuron and step
+    found = core_syn_ops(Load(2, {"input": 3}, {"mix": 26}), placed)
+    assert found == pytest.approx(np.array([[6, 7], [6, 7]]))
+
+
+def test_a_message_to_another_chip_passes_none_to_all_routers_of_both() -> None:
+    one_core = replace(
+        LOIHI2, limits=replace(LOIHI2.limits, cores=Quantity(1, 1, "core", "t", "U"))
+    )
+    into = Connection("a", "dense", 2, node="mix", through="a")
+    pair = [Population("a", "relay", ("a",), 2, ()), Population("b", "neurons", ("b",), 2, (into,))]
+    placed = place_populations(pair, one_core)
+    assert placed.chips == 2
+    found = travel(placed, "b", into, Mesh.of(one_core))
+    # 8 columns and 4 rows of routers on each chip
+    assert found == Travel(Interval(1, 1), Interval(0, 2 * 7), Interval(0, 2 * 3))
 
 
 def test_positions_are_row_by_row_with_four_cores_a_router() -> None:
@@ -214,6 +243,8 @@ def test_several_chips_pay_static_power_each_and_say_what_is_missing() -> None:
     assert found.chips == (placed.chips, placed.chips) and placed.chips > 1
     assert found.static is not None and found.step_time is not None
     assert found.static.low == pytest.approx(0.109 * found.step_time.low * 5 * placed.chips)
+    in_real_time = found.at_rate(1000)  # five steps
+    assert in_real_time.static.low == pytest.approx(0.109 * 0.005 * placed.chips)
     assert any("between chips" in line for line in found.excluded)
 
 
@@ -228,7 +259,7 @@ def test_a_placement_for_another_chip_is_refused() -> None:
 @dataclass(frozen=True)
 class Times:
     syn_ops: float
-    passes: float
+    neurons: int
     low_us: float
     high_us: float
 
@@ -236,20 +267,27 @@ class Times:
 @pytest.mark.parametrize(
     "case",
     [
-        Times(10_000, 100, 6.6, 6.6 + 0.4 + 10),  # synapses bind: 0.66 ns each, then 4 ns a pass
-        Times(10, 1000, 4.0, 0.0066 + 4.0 + 10),
-        Times(10, 10, 0.2, 0.0066 + 0.04 + 10),  # the shortest step binds
+        # synapses bind: 0.66 ns each; then one or two passes of 4 ns a neuron, and 10 us
+        Times(10_000, 100, 6.6, 6.6 + 0.8 + 10),
+        Times(10, 1000, 4.0, 0.0066 + 8.0 + 10),
+        Times(10, 10, 0.2, 0.0066 + 0.08 + 10),  # the shortest step binds
     ],
 )
-def test_time_on_cores_by_hand(case: Times) -> None:
-    from neurossm.energy import CoreLoad
-
+def test_the_time_of_a_step_by_hand(case: Times) -> None:
     bare = replace(LOIHI2, timing=replace(LOIHI2.timing, measured_step=None))
-    loads = [CoreLoad(Interval(case.syn_ops, case.syn_ops), Interval(case.passes, case.passes))]
-    found = time_on_cores([*loads, CoreLoad()], bare)
-    assert found is not None
-    assert 1e6 * np.array(found.as_json()) == pytest.approx([case.low_us, case.high_us])
-    with_measured = time_on_cores(loads, LOIHI2)
-    assert with_measured is not None and with_measured.high == 31.03e-6
+    busy = Population("busy", "relay", (), case.neurons, ())
+    idle = Population("idle", "relay", (), 1, ())
+    placed = place_populations([busy, idle], bare)
+    assert len(placed.cores) == 2
+    syn_ops = np.array([[case.syn_ops, 0.0]] * 2)
+    found = StepTime(tuple(core_terms(placed, syn_ops, bare)))
+    assert (1e6 * found.low, 1e6 * found.high) == pytest.approx((case.low_us, case.high_us))
+    assert StepTime(tuple(core_terms(placed, syn_ops, LOIHI2))).high == 31.03e-6
+
+
+def test_without_a_published_time_there_is_energy_and_no_step_time() -> None:
+    graph = tiny_graph()
+    metrics = measure(graph, run(graph, TINY_INPUT, "reference"))
     no_time = replace(LOIHI2, timing=replace(LOIHI2.timing, syn_op=None))
-    assert time_on_cores(loads, no_time) is None
+    found = estimate(metrics, graph, no_time)
+    assert found.step_time is None and found.static is None and found.dynamic.low > 0

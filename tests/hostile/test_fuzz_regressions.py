@@ -364,8 +364,7 @@ def test_wrong_golden_vectors_are_found_by_name(tmp_path, capsys):
         main(["verify", str(tmp_path / "wrong.nssm"), "--engine", "reference"])
     assert ended.value.code == 1
     assert (
-        "first mismatch (expected against got): vector 0, 'fire', sample 0, step 4"
-        in capsys.readouterr().out
+        "first mismatch (expected against got): vector 0, 'fire', step 4" in capsys.readouterr().out
     )
 
 

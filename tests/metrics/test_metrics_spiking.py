@@ -29,7 +29,6 @@ from neurossm.report import (
     multiplication_sentences,
     node_table,
 )
-from neurossm.report.sections import operations
 
 
 def lif(kappa: int, reset: str = "soft") -> LIF:
@@ -147,7 +146,7 @@ def test_the_report_says_who_multiplies_from_the_counts() -> None:
     metrics = measure(graph, run(graph, TOKENS, "reference"))
     recorded = check_multiplications(graph, {"token": TOKENS})
     report = Report(title="tokens", graph=graph, metrics=metrics, recorded=recorded)
-    plain = re.sub(r"<[^>]+>", " ", operations(report))
+    plain = re.sub(r"<[^>]+>", " ", html_of(report))
     assert "Weights of one power of two shift and add messages in ternary." in plain
     assert "Spikes or tokens select weights, nothing multiplies, in row." in plain
     # two membranes and two traces, three steps, each leak a half
@@ -158,7 +157,7 @@ def test_the_report_says_who_multiplies_from_the_counts() -> None:
     assert found.trivial == 3 * 4
     assert "3 tokens" in html_of(report)
     spoiled = replace(report, recorded=replace(recorded, differing=("row",)))
-    assert "NOT what an integer that records counts" in operations(spoiled)
+    assert "NOT what an integer that records counts" in html_of(spoiled)
 
 
 def test_nothing_is_said_to_add_only_where_weights_multiply() -> None:

@@ -25,7 +25,7 @@ RECIPES = re.findall(
 def counts(states: int, real: bool, width: int) -> tuple[int, str, int]:
     shape = s4d_shape(width=width, states=states, layers=4, real=real)
     placed = place(shape, LOIHI2, ssm_mapping="state")
-    block = [len(placed.cores_of[name]) for name in ("s4d0.states", "s4d0", "relu0")]
+    block = [len(placed.slices_of[name]) for name in ("s4d0.states", "s4d0", "relu0")]
     by_channel = place(shape, LOIHI2, ssm_mapping="channel")
     return len(placed.cores), " + ".join(map(str, block)), len(by_channel.cores)
 

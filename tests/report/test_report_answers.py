@@ -10,7 +10,7 @@ from small_networks import network
 
 from neurossm.graph import Graph
 from neurossm.report import Answers, Report, html_of
-from neurossm.report.answers_section import _round_range
+from neurossm.report.charts import round_range
 from neurossm_converters.formats.torch import from_torch
 
 GRAPH: Graph = from_torch(network(), steps=8, scale=1.0)
@@ -73,4 +73,4 @@ def test_nothing_is_shown_where_there_are_no_labels():
 )
 def test_a_scatter_stands_between_round_numbers(low, high, found):
     points = np.array([[low, high], [high, low]])
-    assert _round_range(points) == pytest.approx(found)
+    assert round_range(points) == pytest.approx(found)

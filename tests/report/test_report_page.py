@@ -31,7 +31,6 @@ from neurossm.report import (
 from neurossm.report.charts import Bar, BarGroup, interval_chart
 from neurossm.report.layout import BOX_HEIGHT, BOX_WIDTH, lay_out, ranks_of
 from neurossm.report.raster import raster_svg
-from neurossm.report.units import count, si, si_range
 from neurossm.trace import Trace
 
 VOID = {"meta", "br", "link", "img", "input", "hr"}
@@ -266,21 +265,3 @@ def test_bars_stand_at_their_places_on_the_logarithmic_axis() -> None:
     assert rects == [("0.500%", "49.500%"), ("0.500%", "99.000%")]
     ticks = [item.text for item in root.iter("text") if item.get("class") == "tick"]
     assert ticks == ["1 µJ", "10 µJ", "100 µJ"]
-
-
-@pytest.mark.parametrize(
-    ("shown", "expected"),
-    [
-        (si(9.9999e-4, "s"), "1.00 ms"),
-        (si(0.0, "J"), "0 J"),
-        (si(1.5e-16, "J"), "0.150 fJ"),
-        (si_range(Interval(2e-6, 2e-6), "J"), "2.00 µJ"),
-        (si_range(Interval(1.2e-6, 3.4e-5), "J"), "1.20 to 34.0 µJ"),
-        (si_range(Interval(1.2e-6, 0.5), "J"), "1.20 µJ to 500 mJ"),
-        (si_range(Interval(0, 0.5), "J"), "0 to 500 mJ"),
-        (count(1234567), "1\u202f234\u202f567"),
-        (count(2.5), "2.5"),
-    ],
-)
-def test_numbers_read_well(shown: str, expected: str) -> None:
-    assert shown == expected

@@ -16,7 +16,7 @@ from neurossm.hardware import load_hardware
 from neurossm.metrics import measure
 from neurossm.placement import place
 from neurossm.report import Accuracy, Report, graph_svg, html_of
-from neurossm.report.units import mean_count, si_range
+from neurossm.report.units import si_range
 
 
 class Words(HTMLParser):
@@ -93,12 +93,6 @@ def test_accuracy_says_how_many_and_how_sure(report):
     assert Accuracy(data="", samples=16, integer=1.0).interval == pytest.approx(
         (16 / 19.8415, 1.0), abs=1e-5
     )
-
-
-def test_means_are_whole_where_a_tenth_says_nothing():
-    assert [mean_count(value) for value in (0.5, 99.94, 138.2, 1234.6)] == [
-        "0.5", "99.9", "138", "1\u202f235",
-    ]  # fmt: skip
 
 
 def test_long_names_leave_room_for_the_format(report):

@@ -6,21 +6,14 @@ Synapses are exact products here.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from neurossm_chip import nssm
-
-try:
-    from neurossm_chip import cells
-except ImportError:  # the cells are still inside of models of Lava
-    cells = None  # type: ignore[assignment]
+from neurossm_chip import cells, nssm
 
 Arrays = dict[str, np.ndarray]
 
 
-class CellOfChip:
+class Working:
     """A node of a file at work, in a cell of the chip package."""
 
     def __init__(self, node: nssm.Node, senders: list[nssm.Node]) -> None:
@@ -39,60 +32,20 @@ class CellOfChip:
         parts = self.cell.parts(self.state)
         return {part: np.array(parts[part]) for part in self.kept}
 
-    def clipped(self) -> int | None:
-        """Return how many integers saturated so far."""
-        return int(self.cell.saturations)
 
-
-class CellOfModel:
-    """The same in a model of Lava, made without its runtime."""
-
-    def __init__(self, node: nssm.Node, senders: list[nssm.Node]) -> None:
-        from neurossm_chip import program, running
-
-        running.ensure()
-        from neurossm_chip.processes import neurons
-
-        self.node, self.kept = node, program.states_of(node)
-        parameters, states = program.variables(node, [sender.message for sender in senders])
-        kind = "Dendrite" if node.type == "Affine" else node.type
-        self.model: Any = object.__new__(getattr(neurons, f"{kind}Model"))
-        for name, value in {**parameters, **states}.items():  # Vars have at least one axis
-            setattr(self.model, name, np.atleast_1d(np.asarray(value, np.int64)))
-
-    def step(self, arriving: list[np.ndarray]) -> np.ndarray:
-        """Return the messages of a step, for those on each edge."""
-        if self.node.type == "Affine":
-            arriving = [self.node.values("weight") @ message for message in arriving]
-        if self.node.type not in ("Sum", "Product"):
-            arriving = [np.sum(arriving, axis=0)]
-        return np.asarray(self.model.update(arriving))
-
-    def states(self) -> Arrays:
-        """Return the parts of its state."""
-        return {part: np.array(getattr(self.model, part)) for part in self.kept}
-
-    def clipped(self) -> int | None:
-        """Return None: these count nothing."""
-        return None
-
-
-Played = tuple[Arrays, Arrays, dict[str, int | None]]
+Played = tuple[Arrays, Arrays, dict[str, int]]
 
 
 def run(path: str) -> list[Played]:
-    """Return for each golden vector of a file values (T, C), final states, and saturations.
-
-    Saturations are those of each node that has neurons on the chip; None where none are counted.
-    """
+    """Return for each golden vector values (T, C), final states, saturations of each cell."""
     file = nssm.read(path)
     return [_played(file, vector) for vector in file.golden]
 
 
 def _played(file: nssm.File, vector: nssm.Golden) -> Played:
-    nodes, kind = {node.name: node for node in file.nodes}, CellOfChip if cells else CellOfModel
+    nodes = {node.name: node for node in file.nodes}
     working = {
-        node.name: kind(node, [nodes[source] for source in node.sources])
+        node.name: Working(node, [nodes[source] for source in node.sources])
         for node in file.nodes
         if node.type not in ("Input", "Output")
     }
@@ -111,5 +64,5 @@ def _played(file: nssm.File, vector: nssm.Golden) -> Played:
         for name, cell in working.items()
         for part, array in cell.states().items()
     }
-    clipped = {name: cell.clipped() for name, cell in working.items()}
+    clipped = {name: int(at.cell.saturations) for name, at in working.items()}
     return {name: np.array(rows) for name, rows in sent.items()}, states, clipped

@@ -5,16 +5,16 @@ import sys
 
 import numpy as np
 
-from neurossm_converters.backends.lava import shim
+from neurossm_chip.runtime import ensure, run_checked
 
-shim.ensure()
+ensure()
 
 from lava.proc.dense.process import Dense  # noqa: E402
 from lava.proc.io.sink import RingBuffer as Sink  # noqa: E402
 from lava.proc.io.source import RingBuffer as Source  # noqa: E402
 from lava.utils.weightutils import SignMode  # noqa: E402
 
-from neurossm_converters.backends.lava.runtime import run_checked, simulation  # noqa: E402
+from neurossm_converters.backends.lava.runtime import simulation  # noqa: E402
 
 
 def answers(weights, messages, message_bits, weight_exp):
@@ -31,7 +31,7 @@ def answers(weights, messages, message_bits, weight_exp):
     sink = Sink(shape=(weights.shape[0],), buffer=steps)
     source.s_out.connect(dense.s_in)
     dense.a_out.connect(sink.a_in)
-    run_checked(sink, steps, simulation("loihi"), 30, lambda: None, lambda: 0)
+    run_checked(sink, steps, simulation("loihi"), 30)
     data = sink.data.get()
     sink.stop()
     return data.T.astype(int).tolist()

@@ -10,7 +10,9 @@ from neurossm.fixed import Fixed, Quantized
 from neurossm.graph import Graph
 from neurossm.nodes import Affine, Input, Output, Sum, Threshold
 from neurossm_converters.backends.lava import LavaOptions, make_plan
+from neurossm_converters.backends.lava.job import Job
 from neurossm_converters.backends.lava.layout import lay_out
+from neurossm_converters.backends.lava.orders import Orders
 
 STEADY = Fixed(8, 0)
 
@@ -64,12 +66,8 @@ def test_an_input_of_two_stages_is_one_of_its_own():
     assert found.bundles == {(0, 1): ("x",), (0, 2): ("x",), (1, 2): ("first", "spike")}
 
 
-def test_none_and_all_of_it_fused():
+def test_all_of_it_in_one_process():
     graph = residual()
-    alone = layout(graph, fuse="none")
-    assert alone.groups == tuple((name,) for name in graph.order) and not alone.fused
-    assert set(alone.synapses.values()) == {"dense"} and alone.processes == 7 + 2
-    assert set(layout(graph, fuse="none", stacked=2).synapses.values()) == {"own"}
     whole = layout(graph, fuse="network")
     assert whole.groups == (tuple(graph.order),) and whole.processes == 1
 
@@ -80,13 +78,24 @@ def test_none_and_all_of_it_fused():
         ({}, "network", "own"),
         ({"stacked": 2}, "network", "own"),
         ({"synapses": "lava"}, "stage", "lava"),
-        ({"fuse": "none"}, "none", "lava"),
-        ({"target": "chip"}, "none", "lava"),
+        ({"fuse": "stage"}, "stage", "own"),
     ],
 )
 def test_what_auto_stands_for(options, fuse, synapses):
     chosen = LavaOptions(**options)
     assert (chosen.fuse_used, chosen.synapses_used) == (fuse, synapses)
+
+
+def test_what_the_worker_is_asked_to_do_comes_back_as_it_was_sent(tmp_path):
+    options = LavaOptions(synapses="lava", fuse="stage", time_limit=7.5)
+    inputs = {"x": np.ones((3, 5, 4), np.int64)}
+    sent = Job(residual(4), inputs, ("out",), options, np.array([5, 1, 2])).orders()
+    sent.save(tmp_path)
+    found = Orders.load(tmp_path)
+    assert (found.plan, found.layout, found.options) == (sent.plan, sent.layout, options)
+    assert (found.order, found.recorded) == (sent.order, ("out",))
+    assert found.lengths.tolist() == [5, 1, 2] and (found.samples, found.steps) == (3, 5)
+    assert found.network_steps == 3 * 5 + 2  # one sample after the other, two layers of synapses
 
 
 @pytest.mark.parametrize(
@@ -102,10 +111,9 @@ def test_sparse_carries_at_most_a_quarter(nonzero, carrier):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"fuse": "block"}, r"fuse: expected auto \| none \| stage \| network, got 'block'"),
+        ({"fuse": "none"}, r"fuse: expected auto \| stage \| network, got 'none'"),
         ({"synapses": "conv"}, r"synapses: expected auto \| lava \| dense \| sparse \| own"),
         ({"synapses": "dense", "stacked": 2}, "own .* side by side.* got 'dense'"),
-        ({"target": "loihi2", "fuse": "stage"}, "fuse: expected none for target 'loihi2'"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(options, message):

@@ -36,12 +36,15 @@ class Case:
 # 29 nodes, and 9 edges into the eight Affines. The stages: the inputs, and what up, ternary and
 # embed reach without synapses; value; sparse with none; back; back2; gate; deep and all behind it
 STAGES = 7
-ALONE, SYNAPSES = 29, 9
+SYNAPSES = 9
 # the specification runs each sample by itself: to equal it with one sample and with three in a
 # row or side by side is to equal oneself alone
 CASES = (
-    Case(LavaOptions(protocol="loihi", fuse="none"), 0, 3, groups=3, processes=ALONE + SYNAPSES),
-    Case(LavaOptions(fuse="none", synapses="sparse"), 0, 1, groups=1, processes=ALONE + SYNAPSES),
+    Case(
+        LavaOptions(protocol="loihi", synapses="lava"), 0, samples=3, groups=3,
+        processes=STAGES + SYNAPSES,
+    ),
+    Case(LavaOptions(synapses="sparse"), 0, 1, groups=1, processes=STAGES + SYNAPSES),
     Case(LavaOptions(synapses="dense"), 0, 1, groups=1, processes=STAGES + SYNAPSES),
     Case(
         LavaOptions(fuse="stage", stacked=2), 0, samples=3, groups=2, processes=STAGES,
@@ -49,8 +52,8 @@ CASES = (
     ),
     Case(LavaOptions(), 1, samples=3, groups=3, processes=1, lengths=(20, 9, 1)),
     Case(
-        LavaOptions(protocol="loihi", fuse="none", stacked=2), 1, samples=3, groups=2,
-        processes=ALONE + SYNAPSES, record=("ssm", "out"), lengths=(3, 18, 16),
+        LavaOptions(protocol="loihi", stacked=2), 1, samples=3, groups=2, processes=1,
+        record=("ssm", "out"), lengths=(3, 18, 16),
     ),
 )  # fmt: skip
 

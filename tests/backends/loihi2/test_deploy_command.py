@@ -89,7 +89,7 @@ def test_without_neuro_core_models_it_refuses_and_names_them(golden, deploy):
     # Lava would take the CPU models for the host, and say nothing
     done = deploy(golden("ssm"), fake=True)
     assert done.status == 2 and done.err.count("\n") == 1
-    assert "no neuro-core model is registered for Dendrite, DiagonalSSM, Threshold;" in done.err
+    assert "no neuro-core model is registered for Affine, DiagonalSSM, Threshold;" in done.err
 
 
 @with_lava
@@ -112,7 +112,7 @@ def test_the_whole_way_to_the_chip_with_a_stand_in(golden, deploy, tmp_path):
     assert (tmp_path / "kept/run.py").exists() and not done.document["missing"]
     # every neuron and synapse was chosen as a neuro-core model, host and chip were connected
     assert ran["models"] == {
-        "Source": "SourceModel", "Sink": "SinkModel", "Dendrite": "NcDendriteModel",
+        "Source": "SourceModel", "Sink": "SinkModel", "Affine": "NcAffineModel",
         "DiagonalSSM": "NcDiagonalSSMModel", "Threshold": "NcThresholdModel",
         "Dense": "NcModelDense", "Sparse": "NcModelSparse",
     }  # fmt: skip

@@ -23,8 +23,8 @@ pytestmark = [
 
 REGISTER = """
 import json
-from neurossm_chip import running
-running.ensure()
+from neurossm_chip import runtime
+runtime.ensure()
 import fake_models
 from lava.proc.lif.process import LIF
 from neurossm_chip import register
@@ -67,7 +67,7 @@ def test_what_is_registered_and_what_is_refused():
     assert refused[0].startswith("register(LIF, NcLIFModel)")
     # every process of the graph's node types but those of the host, and the readout of an S4d
     assert kept == {name: f"Nc{name}Model" for name in (
-        "Dendrite", "DiagonalSSM", "Threshold", "TernaryThreshold", "LIF", "Embedding", "Sum",
+        "Affine", "DiagonalSSM", "Threshold", "TernaryThreshold", "LIF", "Embedding", "Sum",
         "Product", "PiecewiseLinear", "Accumulate", "Readout",
     )}  # fmt: skip
 

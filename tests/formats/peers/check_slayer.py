@@ -11,10 +11,10 @@ from foreign_bench import CHANNELS, SAMPLES, STEPS, graph_of, note, refusal
 from neurossm import contract
 from neurossm.engine import run
 from neurossm.errors import GraphError, NeurossmError
-from neurossm_converters.backends.lava import shim
+from neurossm_chip.runtime import ensure
 from neurossm_converters.formats.torch import from_torch
 
-shim.ensure()
+ensure()
 # lava.lib.dl.slayer imports its sub-package for object detection, which needs torchvision
 sys.modules["lava.lib.dl.slayer.object_detection"] = types.ModuleType("object_detection")
 

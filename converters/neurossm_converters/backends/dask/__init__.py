@@ -1,9 +1,9 @@
 """Dask as an executor of large data sets: samples in shards over a cluster, the same bits.
 
-Importing this imports nothing of Dask; `run` refuses where it is missing.
+Importing this imports nothing of Dask; it refuses where that is missing.
 """
 
-from neurossm_converters.backends.dask.execute import DaskRun, run
+from neurossm_converters.backends.dask.execute import run, stream
 from neurossm_converters.backends.dask.options import DaskOptions
 
-__all__ = ["DaskOptions", "DaskRun", "run"]
+__all__ = ["DaskOptions", "run", "stream"]

@@ -85,7 +85,7 @@ def graph_sent(client: Client, graph: Graph) -> Iterator[str]:
 def no_workers(address: str, seconds: int) -> TargetError:
     """Return the error of a cluster that nobody works for."""
     return TargetError(
-        f"--dask {address}",
+        f"Dask at {address}",
         expected="workers",
         got=f"none for {seconds} s",
         remedy="start some with `dask worker`",
@@ -128,7 +128,7 @@ def _joined(address: str) -> Iterator[Client]:
         client = Client(address, timeout=SECONDS_TO_ANSWER, set_as_default=False)
     except (OSError, ValueError) as error:
         raise TargetError(
-            f"--dask {address}",
+            f"Dask at {address}",
             expected="a Dask scheduler that answers",
             got=str(error).partition("\n")[0],
             remedy="start one with `dask scheduler`",

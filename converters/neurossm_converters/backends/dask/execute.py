@@ -1,4 +1,4 @@
-"""Runs a data set on an integer graph over a Dask cluster.
+"""Runs samples on an integer graph over a Dask cluster.
 
 Samples do not know of each other and counters are whole numbers, so a run that is cut into shards
 is the run itself, bit for bit.
@@ -7,124 +7,107 @@ is the run itself, bit for bit.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm import contract
-from neurossm.errors import InputError
+from neurossm.executors import Inputs, Progress, Run, Source
 from neurossm.extras import explained
 from neurossm.graph import Graph
-from neurossm.lengths import checked_lengths
-from neurossm.trace import Counts, Trace
-from neurossm_converters.backends.dask.options import DaskOptions, Inputs, shard_size
-
-ENGINES = ("fast", "reference")
-Receiver = Callable[[slice, NDArray[np.float64]], None]
+from neurossm.lengths import Lengths
+from neurossm.trace import Trace, joined_traces
+from neurossm_converters.backends.dask.options import DaskOptions, Part, shard_size
 
 
-@dataclass(frozen=True, eq=False)
-class DaskRun:
-    """A finished run.
+def stream(
+    graph: Graph, source: Source, options: DaskOptions, progress: Progress
+) -> Generator[tuple[slice, Run], None, None]:
+    """Run many samples on a graph with one `Input`; yield answers and counters of each shard.
 
-    Attributes
-    ----------
-    trace
-        Counters of all samples; no values were kept.
-    answers
-        Of each sequence, ``(B, K)`` or ``(B, T, K)``, see `neurossm.metrics.answers`; None where
-        somebody received them.
-    seconds
-        From the first shard sent to the last result; the workers load the graph in that time.
-    workers, shards
-        Workers at the end, and shards.
-    """
-
-    trace: Trace
-    answers: NDArray[np.float64] | None
-    seconds: float
-    workers: int
-    shards: int
-
-
-def run(
-    graph: Graph,
-    inputs: NDArray[np.integer] | Inputs,
-    lengths: NDArray[np.integer] | None = None,
-    engine: str = "fast",
-    options: DaskOptions | None = None,
-    progress: Callable[[int], None] | None = None,
-    receive: Receiver | None = None,
-) -> DaskRun:
-    """Run all sequences of a data set on an integer graph with one `Input`.
-
-    Parameters
-    ----------
-    inputs
-        Integers ``(B, T, C)``: an array, or what reads a slice of samples when it is sent.
-    lengths
-        Steps of each sequence, ``(B,)``, 1 to T; None: all have T. What comes behind is neither run
-        nor counted, and the answer is the one of the last step.
-    engine
-        ``fast`` or ``reference``, one thread a shard.
-    progress
-        Called with the number of samples done since the last call.
-    receive
-        Called with a slice of samples and their answers, in the order of samples; then none are
-        kept.
+    Inputs are read when they are sent, a few shards at a time.
 
     Raises
     ------
-    InputError, GraphError, RangeError
-        As `neurossm.engine.run`; and for the float engine, whose sums depend on the shards.
+    InputError, RangeError
+        As `neurossm.engine.run`, of a shard.
     TargetError
         If Dask is missing; if the cluster does not answer, has no workers, or loses a shard again
         and again.
     """
-    if engine not in ENGINES:
-        raise InputError(
-            "--engine with --dask",
-            expected=" | ".join(ENGINES),
-            got=repr(engine),
-            remedy="only integers are the same bits however the samples are cut",
-        )
+    return _runs(
+        graph, source.__getitem__, source.shape[:2], source.lengths, None, options, progress
+    )
+
+
+def run(
+    graph: Graph,
+    inputs: Inputs,
+    record: tuple[str, ...],
+    options: DaskOptions,
+    progress: Progress,
+    lengths: Lengths | None,
+) -> Run:
+    """Run samples with the values of nodes, see `neurossm.executors`; raises as `stream`."""
+    samples, steps = next(iter(inputs.values())).shape[:2]
+
+    def read(part: slice) -> Part:
+        return {name: array[part] for name, array in inputs.items()}
+
+    size = (samples, steps)
+    runs = [one for _, one in _runs(graph, read, size, lengths, record, options, progress)]
+    trace = joined_traces([one.trace for one in runs])
+    return Run(trace, sum(one.seconds for one in runs), runs[0].startup_seconds, runs[-1].notes)
+
+
+def _runs(
+    graph: Graph,
+    read: Callable[[slice], Part],
+    size: tuple[int, int],
+    lengths: Lengths | None,
+    record: tuple[str, ...] | None,
+    options: DaskOptions,
+    progress: Progress,
+) -> Generator[tuple[slice, Run], None, None]:
+    """Yield the shards in the order of samples; the time of each is that since the one before."""
     with explained():
         import distributed  # noqa: F401
 
         from neurossm_converters.backends.dask.cluster import connected, graph_sent
         from neurossm_converters.backends.dask.shards import Shards
 
-    contract.require(graph)
-    own = checked_lengths(lengths, *inputs.shape[:2])
-    options = options or DaskOptions()
+    (samples, steps), began = size, time.perf_counter()
     with connected(options) as client, graph_sent(client, graph) as plugin:
-        size = options.shard or shard_size(graph, inputs, len(client.nthreads()))
-        parts = [slice(i, min(i + size, len(inputs))) for i in range(0, len(inputs), size)]
-        shards = Shards(client, options.address, plugin, engine, inputs, own)
-        answers: dict[int, NDArray[np.float64]] = {}
-        waiting = list(parts)
-        totals = {node: Counts() for node in graph.nodes}
-        started = time.perf_counter()
+        kept = graph.outputs if record is None else record
+        workers = len(client.nthreads())
+        shard = options.shard or shard_size(
+            graph, read(slice(0, 1)), steps, samples, workers, kept
+        )  # fmt: skip
+        parts = [slice(i, min(i + shard, samples)) for i in range(0, samples, shard)]
+        shards = Shards(client, options.address, plugin, options.engine, read, lengths, record)
+        waiting, ended = list(parts), {}
+        since = time.perf_counter()
+        startup = since - began
         for part, result in shards.results(parts):
-            answers[part.start] = _padded(result.answers, inputs.shape[1])
-            while receive and waiting and waiting[0].start in answers:
-                receive(waiting[0], answers.pop(waiting.pop(0).start))
-            totals = {node: totals[node] + result.counts[node] for node in totals}
-            if progress:
-                progress(part.stop - part.start)
-        return DaskRun(
-            trace=Trace(engine, {}, len(inputs), inputs.shape[1], counts=totals, lengths=own),
-            answers=None if receive else np.concatenate([answers[p.start] for p in parts]),
-            seconds=time.perf_counter() - started,
-            workers=len(client.nthreads()),
-            shards=len(parts),
-        )
+            ended[part.start] = result
+            progress(part.stop - part.start)
+            while waiting and waiting[0].start in ended:
+                part = waiting.pop(0)
+                result, now = ended.pop(part.start), time.perf_counter()
+                own = None if lengths is None else lengths[part]
+                values = {name: _padded(array, steps) for name, array in result.values.items()}
+                trace = Trace("dask", values, part.stop - part.start, steps, result.states,
+                              result.counts, lengths=own)  # fmt: skip
+                notes = {"ran on": "Dask", "address": options.address,
+                         "workers": len(client.nthreads()), "shards": len(parts)}  # fmt: skip
+                found = None if result.answers is None else _padded(result.answers, steps)
+                yield part, Run(trace, now - since, startup, notes, found)
+                since, startup = now, 0.0
 
 
-def _padded(found: NDArray[np.float64], steps: int) -> NDArray[np.float64]:
-    """Return answers at every step as long as the inputs; the padding did not travel."""
+def _padded(found: NDArray[Any], steps: int) -> NDArray[Any]:
+    """Return what there is at every step as long as the inputs; the padding did not travel."""
     if found.ndim < 3 or found.shape[1] == steps:
         return found
     return np.pad(found, ((0, 0), (0, steps - found.shape[1]), (0, 0)))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neurossm.arguments import whole
 from neurossm.errors import InputError
 from neurossm.graph import Graph
 
@@ -18,12 +20,15 @@ LARGEST_SHARD = 64  # samples
 SHARDS_A_WORKER = 4  # at least, where there are samples enough: what is lost with one is little
 BYTES_SENT, BYTES_RECORDED = 4 * 2**20, 64 * 2**20  # of a shard
 
+# of some samples: of a graph's one `Input`, or by name
+Part = NDArray[np.integer[Any]] | Mapping[str, NDArray[np.integer[Any]]]
+
 
 @dataclass(frozen=True)
 class DaskOptions:
-    """Where to run.
+    """Options of ``dask``.
 
-    Attributes
+    Parameters
     ----------
     address
         ``local``: a cluster of processes of this machine, made for the run and bound to its own
@@ -32,51 +37,46 @@ class DaskOptions:
         Processes of a local cluster, one thread each; 0: one for each core of this process.
     shard
         Most samples of a shard; 0: chosen by `shard_size`.
+    engine
+        What runs on the workers. Only integers are the same bits however the samples are cut, so
+        ``float`` is none of them.
     """
 
     address: str = LOCAL
     workers: int = 0
     shard: int = 0
+    engine: Literal["fast", "reference"] = "fast"
 
     def __post_init__(self) -> None:
         if self.address != LOCAL and not ADDRESS.fullmatch(self.address):
-            raise InputError(
-                "--dask", expected="'local' or a scheduler, tcp://host:8786", got=repr(self.address)
-            )
+            expected = "'local' or a scheduler, tcp://host:8786"
+            raise InputError("address", expected=expected, got=repr(self.address))
+        for name in ("workers", "shard"):
+            whole(name, getattr(self, name), 0)
         if self.address != LOCAL and self.workers:
             raise InputError(
-                "--workers",
-                expected="--dask local",
-                got=f"--dask {self.address}",
+                "workers", expected="address=local beside it", got=f"address={self.address}",
                 remedy="a running cluster brings its own workers",
-            )
-        for name in ("workers", "shard"):
-            if getattr(self, name) < 0:
-                raise InputError(name, expected="0 or more", got=str(getattr(self, name)))
+            )  # fmt: skip
 
 
-class Inputs(Protocol):
-    """Inputs that are read when they are sent: a slice of samples ``(S, T, C)`` at a time."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """``(B, T, C)``."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, part: slice, /) -> NDArray[np.integer]: ...
-
-
-def shard_size(graph: Graph, inputs: NDArray[np.integer] | Inputs, workers: int) -> int:
+def shard_size(
+    graph: Graph, one: Part, steps: int, samples: int, workers: int, kept: tuple[str, ...]
+) -> int:
     """Return samples a shard: bounded in memory, and several shards for each worker.
 
     Parameters
     ----------
-    inputs
-        ``(B, T, C)``.
+    one
+        Inputs of one sample.
+    steps, samples
+        T, and how many samples there are.
+    kept
+        Names of the nodes whose values a worker records.
     """
-    channels = sum(graph.nodes[name].out_channels for name in graph.outputs)
-    recorded = 8 * channels * inputs.shape[1]
-    fitting: int = min(BYTES_SENT // inputs[:1].nbytes, BYTES_RECORDED // recorded)
-    several = len(inputs) // (SHARDS_A_WORKER * workers)
+    arrays = one.values() if isinstance(one, Mapping) else (one,)
+    channels = sum(graph.nodes[name].out_channels for name in kept)
+    sent = sum(array.nbytes for array in arrays)
+    fitting: int = min(BYTES_SENT // sent, BYTES_RECORDED // max(1, 8 * channels * steps))
+    several = samples // (SHARDS_A_WORKER * workers)
     return max(1, min(LARGEST_SHARD, fitting, several))

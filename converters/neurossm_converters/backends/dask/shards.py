@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from neurossm.errors import TargetError
 from neurossm_converters.backends.dask.cluster import no_workers
-from neurossm_converters.backends.dask.options import Inputs
+from neurossm_converters.backends.dask.options import Part
 from neurossm_converters.backends.dask.worker import ShardResult, run_shard
 
 IN_FLIGHT = 2  # shards a thread: one that runs, one that waits beside it
@@ -39,16 +39,20 @@ class Shards:
         Name of the graph on the workers.
     engine
         ``fast`` or ``reference``.
-    inputs, lengths
-        Integers ``(B, T, C)``; steps of each sequence ``(B,)``, None: all have T.
+    read, lengths
+        Gives the inputs of a slice of the samples; steps of each sequence ``(B,)``, None: all have
+        T.
+    record
+        As of `run_shard`.
     """
 
     client: Client
     address: str
     plugin: str
     engine: str
-    inputs: NDArray[np.integer] | Inputs
+    read: Callable[[slice], Part]
     lengths: NDArray[np.int64] | None
+    record: tuple[str, ...] | None
 
     def results(self, parts: list[slice]) -> Iterator[tuple[slice, ShardResult]]:
         """Run parts of the samples; yield the result of each, in the order in which they end.
@@ -82,8 +86,10 @@ class Shards:
         key = f"{self.plugin}-{part.start}-{secrets.token_hex(4)}"
         lengths = None if self.lengths is None else self.lengths[part]
         # no padding travels that the shard does not need
-        inputs = self.inputs[part][:, : None if lengths is None else int(lengths.max())]
-        return self.client.submit(run_shard, self.plugin, self.engine, inputs, lengths, key=key)
+        inputs = _cut(self.read(part), None if lengths is None else int(lengths.max()))
+        return self.client.submit(
+            run_shard, self.plugin, self.engine, inputs, lengths, self.record, key=key
+        )
 
     def _ended(self, running: Mapping[Future[ShardResult], object]) -> list[Future[ShardResult]]:
         """Wait until one or more have ended; give up where there is nobody to end them."""
@@ -105,10 +111,16 @@ class Shards:
 
     def _gone(self) -> TargetError:
         return TargetError(
-            f"--dask {self.address}",
+            f"Dask at {self.address}",
             expected="a scheduler that stays",
             got="one that ended during the run",
         )
+
+
+def _cut(inputs: Part, steps: int | None) -> Part:
+    if isinstance(inputs, Mapping):
+        return {name: array[:, :steps] for name, array in inputs.items()}
+    return inputs[:, :steps]
 
 
 def _deadly(part: slice) -> TargetError:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import metadata
+from typing import Any
 
 import numpy as np
 from distributed import Worker, get_worker
@@ -19,14 +20,20 @@ from neurossm.metrics.answers import answers
 from neurossm.store import load, save
 from neurossm.temporary import temporary_folder
 from neurossm.trace import Counts
+from neurossm_converters.backends.dask.options import Part
 
 
 @dataclass(frozen=True, eq=False)
 class ShardResult:
-    """What is left of a shard: answers ``(S, K)`` of its sequences, and counters."""
+    """What is left of a shard of S samples.
 
-    answers: NDArray[np.float64]
+    Either answers ``(S, K)`` or ``(S, T, K)``, or values and states; and counters.
+    """
+
     counts: Mapping[str, Counts]
+    answers: NDArray[np.float64] | None
+    values: Mapping[str, NDArray[Any]]
+    states: Mapping[str, NDArray[Any]]
 
 
 class GraphOnWorkers(WorkerPlugin):
@@ -60,7 +67,11 @@ class GraphOnWorkers(WorkerPlugin):
 
 
 def run_shard(
-    plugin: str, engine: str, inputs: NDArray[np.integer], lengths: NDArray[np.int64] | None
+    plugin: str,
+    engine: str,
+    inputs: Part,
+    lengths: NDArray[np.int64] | None,
+    record: tuple[str, ...] | None,
 ) -> ShardResult:
     """Run one shard on the worker that this is called on, with one thread.
 
@@ -70,9 +81,15 @@ def run_shard(
         Name of the `GraphOnWorkers`.
     inputs, lengths
         Integers ``(S, T, C)``; steps of each sequence ``(S,)``, None: all have T.
+    record
+        Names of the nodes whose values to send back; None: answers alone.
     """
     held = get_worker().plugins[plugin]
     assert isinstance(held, GraphOnWorkers)
     graph = held.graph
-    trace = run(graph, inputs, engine, "outputs", threads=1, lengths=lengths)
-    return ShardResult(answers(graph, trace), dict(trace.counts))
+    how = f"{engine}:threads=1" if engine == "fast" else engine
+    trace = run(graph, inputs, how, "outputs" if record is None else record, lengths=lengths)
+    counts = dict(trace.counts)
+    if record is None:
+        return ShardResult(counts, answers(graph, trace), {}, {})
+    return ShardResult(counts, None, dict(trace.values), dict(trace.states))

@@ -6,7 +6,8 @@ Importing this imports nothing of Lava; `status` says whether it can be used her
 from neurossm_converters.backends.lava.child import LavaError
 from neurossm_converters.backends.lava.execute import LavaRun, run, run_timed
 from neurossm_converters.backends.lava.options import LavaOptions
-from neurossm_converters.backends.lava.plan import Plan, make_plan
+from neurossm_converters.backends.lava.orders import Plan
+from neurossm_converters.backends.lava.plan import make_plan
 from neurossm_converters.backends.lava.shim import LavaStatus, require_lava, status
 
 __all__ = [

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from neurossm.errors import TargetError
 from neurossm.temporary import REMEDY, TemporaryFolder
-from neurossm_converters.backends.lava.job import FAILURE, LOG, NO_ROOM, STARTED
+from neurossm_converters.backends.lava.orders import FAILURE, LOG, NO_ROOM, STARTED
 
 MODULE = "neurossm_converters.backends.lava.worker"
 START_LIMIT = 60.0  # s for imports, compiling and forking; measured 1 to 4 s

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurossm import contract
 from neurossm.engine.inputs import Record, padded_inputs, recorded
-from neurossm.engine.run import Progress
+from neurossm.executors import Progress
 from neurossm.graph import Graph
 from neurossm.lengths import checked_lengths
 from neurossm.temporary import temporary_folder
@@ -19,9 +19,8 @@ from neurossm.trace import Trace
 from neurossm_converters.backends.lava import shim
 from neurossm_converters.backends.lava.child import run_worker
 from neurossm_converters.backends.lava.job import Job
-from neurossm_converters.backends.lava.layout import lay_out
 from neurossm_converters.backends.lava.options import LavaOptions
-from neurossm_converters.backends.lava.plan import Plan, make_plan
+from neurossm_converters.backends.lava.orders import Orders
 from neurossm_converters.backends.lava.record import PROGRESS
 from neurossm_converters.backends.lava.result import read
 
@@ -101,7 +100,7 @@ def run_timed(
     if ends is not None:  # what no sequence needs is not run
         arrays = {name: array[:, : ends.max()] for name, array in arrays.items()}
     job = Job(
-        graph, arrays, recorded(graph, record), options or LavaOptions(), None,
+        graph, arrays, recorded(graph, record), options or LavaOptions(),
         checked_lengths(ends, *next(iter(arrays.values())).shape[:2]),
     )  # fmt: skip
     found = run_job(job, progress)
@@ -114,20 +113,20 @@ def run_timed(
 
 def run_job(job: Job, progress: Progress | None = None) -> LavaRun:
     """Run a job whose graph and inputs have been checked."""
-    plan = make_plan(job.graph)
+    orders = job.orders()
     shim.require_lava()
     with temporary_folder("lava") as temporary:
         with temporary.filling():
-            job.save(temporary.path)
-        meter = _Meter(job, plan, temporary.path, progress)
+            job.save(temporary.path, orders)
+        meter = _Meter(orders, temporary.path, progress)
         startup = run_worker(temporary, job.options.time_limit, meter.look)
         trace, stepping = read(job, temporary.path)
     meter.advance_to(job.samples)
     return LavaRun(
         trace=trace,
-        latency=plan.latency,
-        processes=lay_out(job.graph, plan, job.options).processes,
-        network_steps=job.network_steps(plan.latency),
+        latency=orders.plan.latency,
+        processes=orders.layout.processes,
+        network_steps=orders.network_steps,
         startup_seconds=startup,
         stepping_seconds=stepping,
     )
@@ -136,9 +135,9 @@ def run_job(job: Job, progress: Progress | None = None) -> LavaRun:
 class _Meter:
     """Tells how many samples the nodes have made, from the file in which they note it."""
 
-    def __init__(self, job: Job, plan: Plan, folder: Path, progress: Progress | None) -> None:
-        self.job, self.progress, self.file, self.done = job, progress, folder / PROGRESS, 0
-        self.latencies = np.array([plan.latencies[name] for name in job.graph.order])
+    def __init__(self, orders: Orders, folder: Path, progress: Progress | None) -> None:
+        self.orders, self.progress, self.file, self.done = orders, progress, folder / PROGRESS, 0
+        self.latencies = np.array([orders.plan.latencies[name] for name in orders.order])
 
     def look(self) -> int:
         """Read the file, report, and return the steps that all processes have made."""
@@ -147,8 +146,8 @@ class _Meter:
         except (OSError, ValueError, EOFError):
             return 0  # not there yet, or just being written
         # samples side by side end together: on the way, their share of steps is told
-        made = max(int((steps - self.latencies).min()), 0) * self.job.options.stacked
-        self.advance_to(min(made // self.job.steps, self.job.samples))
+        made = max(int((steps - self.latencies).min()), 0) * self.orders.options.stacked
+        self.advance_to(min(made // self.orders.steps, self.orders.samples))
         return int(steps.sum())
 
     def advance_to(self, samples: int) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 import networkx as nx
@@ -12,40 +11,10 @@ import numpy as np
 from neurossm.graph import Edge, Graph
 from neurossm.nodes import Affine, quantized
 from neurossm_converters.backends.lava.options import LavaOptions
-from neurossm_converters.backends.lava.plan import Plan
+from neurossm_converters.backends.lava.orders import Carrier, Layout, Plan
 
 # the index beside each weight is as wide as the weight: at a quarter, half of a dense matrix
 SPARSE_SHARE = 0.25
-Carrier = Literal["dense", "sparse", "own"]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a graph becomes processes.
-
-    Attributes
-    ----------
-    groups
-        Names of the nodes that share a process, each in graph order.
-    synapses
-        Edge into an `Affine` to the process that forms its sums; edges whose sums are formed
-        where they arrive are not in it.
-    bundles
-        Positions of two groups to the nodes of the first whose messages go straight to the second:
-        they travel side by side, as Lava's cost is for each message.
-    fused
-        Whether a group becomes one stage; else every group is one node.
-    """
-
-    groups: tuple[tuple[str, ...], ...]
-    synapses: Mapping[Edge, Carrier]
-    bundles: Mapping[tuple[int, int], tuple[str, ...]]
-    fused: bool
-
-    @property
-    def processes(self) -> int:
-        """Lava processes in the network."""
-        return len(self.groups) + len(self.synapses)
 
 
 def lay_out(graph: Graph, plan: Plan, options: LavaOptions) -> Layout:
@@ -58,28 +27,24 @@ def lay_out(graph: Graph, plan: Plan, options: LavaOptions) -> Layout:
     chip. What lies at the inputs and feeds one
     stage only is in that stage.
     """
-    fused = options.fuse_used != "none"
-    inside = fused and options.synapses_used == "own"
     synapses: dict[Edge, Carrier] = {}
     for source, target in graph.edges:
         node = graph.nodes[target]
-        if isinstance(node, Affine) and not inside:
-            synapses[source, target] = _carrier(node, options)
+        if isinstance(node, Affine) and options.synapses_used != "own":
+            synapses[source, target] = _carrier(node, options.synapses_used)
     groups = _groups(graph, plan, options.fuse_used)
-    return Layout(groups, synapses, _bundles(graph, groups, synapses), fused)
+    return Layout(groups, synapses, _bundles(graph, groups, synapses))
 
 
-def _carrier(node: Affine, options: LavaOptions) -> Carrier:
-    if options.synapses_used != "lava":
-        return options.synapses_used
+def _carrier(node: Affine, chosen: Literal["lava", "dense", "sparse"]) -> Carrier:
+    if chosen != "lava":
+        return chosen
     weight = quantized(node.weight).values
     share = np.count_nonzero(weight) / weight.size
     return "sparse" if 0 < share <= SPARSE_SHARE else "dense"
 
 
 def _groups(graph: Graph, plan: Plan, fuse: str) -> tuple[tuple[str, ...], ...]:
-    if fuse == "none":
-        return tuple((name,) for name in graph.order)
     late = plan.latencies
     net = nx.Graph()
     net.add_nodes_from(graph.order)

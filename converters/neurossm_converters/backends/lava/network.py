@@ -5,22 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lava.proc.dense.process import Dense
-from lava.proc.sparse.process import Sparse
-from lava.utils.weightutils import SignMode
-
-from neurossm.fixed import Fixed
-from neurossm.graph import Edge
-from neurossm.nodes import Affine, format_of, message_frac, quantized
-from neurossm_converters.backends.lava.job import Job
-from neurossm_converters.backends.lava.kinds import PROCESSES, cell_of
-from neurossm_converters.backends.lava.layout import Carrier, Layout, lay_out
-from neurossm_converters.backends.lava.plan import Plan
-from neurossm_converters.backends.lava.processes.neurons import Synapses
+from neurossm_chip.cells import cell_of, program
+from neurossm_chip.nssm import File, Node
+from neurossm_chip.synapses import synapses
+from neurossm_converters.backends.lava.node import Program
+from neurossm_converters.backends.lava.orders import Edge, Orders
 from neurossm_converters.backends.lava.processes.stages import Stage
 from neurossm_converters.backends.lava.record import Frame
 from neurossm_converters.backends.lava.stage import Member, Outlet, StagePlan, Wire
-from neurossm_converters.backends.lava.variables import variables_of
 
 # an edge, two groups, or a node whose message goes into several synapses
 Key = Edge | tuple[int, int] | str
@@ -31,8 +23,10 @@ class Network:
 
     Parameters
     ----------
-    job, plan
-        What to run, and when each node works.
+    file
+        The graph, in the order of the orders.
+    orders
+        What to run, when each node works, and in which process.
     folder
         Where the processes write.
 
@@ -42,54 +36,37 @@ class Network:
         Those of the nodes, in graph order of their first node; synapses hang on them.
     """
 
-    def __init__(self, job: Job, plan: Plan, folder: Path) -> None:
-        self.job, self.plan, self.folder = job, plan, folder
-        self.layout: Layout = lay_out(job.graph, plan, job.options)
+    def __init__(self, file: File, orders: Orders, folder: Path) -> None:
+        self.orders, self.folder = orders, folder
+        self.nodes = {node.name: node for node in file.nodes}
         self.processes: list[Any] = []
         self._into: dict[Key, Any] = {}
         self._out: dict[Key, Any] = {}
-        for position, group in enumerate(self.layout.groups):
-            if self.layout.fused:
-                self._add_stage(position)
-            else:
-                self._add_neuron(*group)
-        self._connect()
-
-    def _connect(self) -> None:
-        for edge in self.job.graph.edges:
-            if edge in self._into:
-                end = self._out[edge[0]]
-                if edge in self.layout.synapses:
-                    synapses = self._synapses(edge, self.layout.synapses[edge])
-                    end.connect(synapses.s_in)
-                    end = synapses.a_out
-                end.connect(self._into[edge])
-        for pair in self.layout.bundles:
-            if pair in self._into:
-                self._out[pair].connect(self._into[pair])
-
-    def _add_neuron(self, name: str) -> None:
-        node, frame = self.job.graph.nodes[name], self._frame(name)
-        process = PROCESSES[type(node)](frame, self._arriving(name), self._variables(name))
-        self.processes.append(process)
-        self._out[name] = process.s_out
-        for position, source in enumerate(self.job.graph.sources[name]):
-            self._into[source, name] = process.port(position)
+        for position in range(len(orders.layout.groups)):
+            self._add_stage(position)
+        for edge, carrier in orders.layout.synapses.items():
+            source, target = (self.nodes[name] for name in edge)
+            weights = cell_of(target.name, target.type).weights(target)
+            between = synapses(source, target, weights, sparse=carrier == "sparse")
+            self._out[edge[0]].connect(between.s_in)
+            between.a_out.connect(self._into[edge])
+        for pair in orders.layout.bundles:
+            self._out[pair].connect(self._into[pair])
 
     def _add_stage(self, position: int) -> None:
-        group, bundles = self.layout.groups[position], self.layout.bundles
+        layout = self.orders.layout
+        group, bundles = layout.groups[position], layout.bundles
         incoming: dict[Key, int] = {}  # to how many integers arrive
         for pair in bundles:
             if pair[1] == position:
                 incoming[pair] = self._channels(bundles[pair])
-        for target in group:
-            for source in self.job.graph.sources[target]:
-                if (source, target) in self.layout.synapses:
-                    incoming[source, target] = self._arriving(target)
+        for edge in layout.synapses:
+            if edge[1] in group:
+                incoming[edge] = self.nodes[edge[1]].channels
         outgoing: dict[Key, tuple[str, ...]] = {
             pair: names for pair, names in bundles.items() if pair[0] == position
         }
-        outgoing |= {s: (s,) for s, _ in self.layout.synapses if s in group}
+        outgoing |= {s: (s,) for s, _ in layout.synapses if s in group}
         ports = {key: index for index, key in enumerate(incoming)}
         plan = StagePlan(
             members=tuple(self._member(name, position, ports) for name in group),
@@ -98,7 +75,7 @@ class Network:
                 Outlet(tuple(map(group.index, names)), self._shape(self._channels(names)))
                 for names in outgoing.values()
             ),
-            stacked=self.job.options.stacked,
+            stacked=self.orders.options.stacked,
         )
         process = Stage(plan)
         self.processes.append(process)
@@ -106,8 +83,9 @@ class Network:
         self._out |= {key: getattr(process, f"out_{i}") for i, key in enumerate(outgoing)}
 
     def _member(self, name: str, position: int, ports: dict[Key, int]) -> Member:
-        group, wires = self.layout.groups[position], []
-        for source in self.job.graph.sources[name]:
+        layout, wires = self.orders.layout, []
+        group = layout.groups[position]
+        for source in self.nodes[name].sources:
             if (source, name) in ports:
                 wires.append(Wire(port=True, index=ports[source, name]))
             elif source in group:
@@ -115,86 +93,46 @@ class Network:
             else:
                 pair, names = next(
                     (pair, names)
-                    for pair, names in self.layout.bundles.items()
+                    for pair, names in layout.bundles.items()
                     if pair[1] == position and source in names
                 )
                 first = self._channels(names[: names.index(source)])
                 stop = first + self._channels((source,))
                 wires.append(Wire(port=True, index=ports[pair], first=first, stop=stop))
-        kind = cell_of(self.job.graph.nodes[name], self._inside(name))
-        return Member(self._frame(name), kind, self._variables(name), tuple(wires))
+        node = self.nodes[name]
+        return Member(self._frame(node), self._program(node), tuple(wires))
 
     def _channels(self, names: tuple[str, ...]) -> int:
-        return sum(self.job.graph.nodes[name].out_channels for name in names)
+        return sum(self.nodes[name].channels for name in names)
 
     def _shape(self, channels: int) -> tuple[int, ...]:
-        """Return the shape of a port, as `Frame.port_shape`."""
-        stacked = self.job.options.stacked
+        """Return the shape of a port: ``(C,)``, or ``(S, C)`` with samples side by side."""
+        stacked = self.orders.options.stacked
         return (channels,) if stacked == 1 else (stacked, channels)
 
-    def _inside(self, name: str) -> bool:
-        """Return whether a node has synapses and forms their sums itself."""
-        node, sources = self.job.graph.nodes[name], self.job.graph.sources[name]
-        return isinstance(node, Affine) and (sources[0], name) not in self.layout.synapses
+    def _program(self, node: Node) -> Program:
+        kind, values = program(node, [self.nodes[source] for source in node.sources])
+        carried = any((source, node.name) in self.orders.layout.synapses for source in node.sources)
+        weights = None if carried else kind.weights(node)
+        return Program(kind, values, weights, plays=not node.sources, kept=kind.kept(node))
 
-    def _arriving(self, name: str) -> int:
-        """Return how many integers arrive on each edge: messages, or the sums of synapses."""
-        node = self.job.graph.nodes[name]
-        summed = isinstance(node, Affine) and not self._inside(name)
-        return max(node.out_channels if summed else node.in_channels, 1)
-
-    def _variables(self, name: str) -> dict[str, Any]:
-        graph, node = self.job.graph, self.job.graph.nodes[name]
-        formats = [format_of(graph.nodes[source]) for source in graph.sources[name]]
-        # a Source has no source
-        frac = message_frac(graph.nodes[graph.sources[name][0]]) if formats else None
-        variables = variables_of(node, formats, self.job.options.stacked, frac)
-        if self._inside(name):
-            assert isinstance(node, Affine)
-            variables["weight"] = quantized(node.weight).values
-        return variables
-
-    def _frame(self, name: str) -> Frame:
+    def _frame(self, node: Node) -> Frame:
         """Return the place of a node in the run."""
-        job = self.job
-        # synapses of another process deliver a step late by themselves
-        late = int(self._inside(name))
+        orders, name = self.orders, node.name
+        # Lava's synapses deliver a step late by themselves; ours wait
+        own = cell_of(name, node.type).synapses
+        edges = [(source, name) for source in node.sources]
+        late = [int(own and edge not in orders.layout.synapses) for edge in edges]
         return Frame(
             folder=str(self.folder),
-            index=job.graph.order.index(name),
+            index=orders.order.index(name),
             node=name,
-            channels=job.graph.nodes[name].out_channels,
-            latency=self.plan.latencies[name],
-            delays=tuple(self.plan.delays[s, name] + late for s in job.graph.sources[name]),
-            samples=job.samples,
-            steps=job.steps,
-            stacked=job.options.stacked,
-            recorded=name in job.recorded,
-            lengths=job.lengths,
-            fault=job.fault if job.fault is not None and job.fault.node == name else None,
+            channels=node.channels,
+            latency=orders.plan.latencies[name],
+            delays=tuple(orders.plan.delays[e] + more for e, more in zip(edges, late, strict=True)),
+            samples=orders.samples,
+            steps=orders.steps,
+            stacked=orders.options.stacked,
+            recorded=name in orders.recorded,
+            lengths=orders.lengths,
         )
-
-    def _synapses(self, edge: Edge, carrier: Carrier) -> Any:
-        source, target = (self.job.graph.nodes[name] for name in edge)
-        assert isinstance(target, Affine)
-        name, weight = f"synapses {edge[0]} -> {edge[1]}", quantized(target.weight).values
-        stacked = self.job.options.stacked
-        if carrier == "own":
-            return Synapses(name, weight, () if stacked == 1 else (stacked,))
-        kind = Sparse if carrier == "sparse" else Dense
-        return kind(
-            name=name,
-            # mixed signs clear the lowest bit: 2m goes in, and the exponent takes the 2 back
-            weights=2 * weight,
-            weight_exp=-1,
-            num_weight_bits=8,
-            sign_mode=SignMode.MIXED,
-            num_message_bits=message_bits(format_of(source)),
-        )
-
-
-def message_bits(fmt: Fixed) -> int:
-    """Return the width that Lava's synapses are told for messages of a format."""
-    if fmt.kind == "binary":
-        return 0  # makes every non-zero message a 1, which would be wrong for -1
-    return fmt.bits if fmt.kind == "graded" else 24

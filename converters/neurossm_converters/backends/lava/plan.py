@@ -7,57 +7,17 @@ logical step ``t - latency``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import networkx as nx
 
 from neurossm import contract
 from neurossm.errors import GraphError
-from neurossm.graph import Edge, Graph
-from neurossm.nodes import (
-    LIF,
-    Accumulate,
-    Affine,
-    DiagonalSSM,
-    Embedding,
-    Input,
-    Node,
-    Output,
-    PiecewiseLinear,
-    Product,
-    Sum,
-    TernaryThreshold,
-    Threshold,
-)
+from neurossm.graph import Graph
+from neurossm_chip.cell import Cell
+from neurossm_chip.cells import cell_of, file_of
+from neurossm_chip.refusal import Refusal
+from neurossm_converters.backends.lava.orders import Plan
 
-SUPPORTED: tuple[type[Node], ...] = (
-    Input, Output, Affine, DiagonalSSM, Threshold, Sum, Product, PiecewiseLinear, Accumulate,
-    TernaryThreshold, LIF, Embedding,
-)  # fmt: skip
 MAX_DELAY = 63  # 6 bits, as in Lava and on the chip
-MAX_EDGES = 8  # ports that each process declares
-
-
-@dataclass(frozen=True)
-class Plan:
-    """When each node works.
-
-    Attributes
-    ----------
-    latencies
-        Node name to network steps between an input and the node's answer to it.
-    delays
-        Edge to network steps that its messages wait at the receiving node.
-    """
-
-    latencies: Mapping[str, int]
-    delays: Mapping[Edge, int]
-
-    @property
-    def latency(self) -> int:
-        """Network steps by which the slowest node lags behind the inputs."""
-        return max(self.latencies.values())
 
 
 def make_plan(graph: Graph) -> Plan:
@@ -67,18 +27,18 @@ def make_plan(graph: Graph) -> Plan:
     ------
     GraphError
         For a breach of the integer contract (`neurossm.contract`; it bounds the synaptic sums,
-        as Lava's accumulator wraps at 32 bits in silence), a node that has no Lava process, too
-        many edges into one node, a graph in several parts, paths that converge with more than
-        63 steps between them.
+        as Lava's accumulator wraps at 32 bits in silence), a node that has no cell, a graph in
+        several parts, paths that converge with more than 63 steps between them.
     """
     contract.require(graph)
-    _check_nodes(graph)
+    hops = {name: int(_cell(graph, name).synapses) for name in graph.order}
+    _check_connected(graph)
     latencies: dict[str, int] = {}
     for name in graph.order:
         arrivals = [latencies[source] for source in graph.sources[name]]
-        latencies[name] = max(arrivals, default=0) + _hop(graph.nodes[name])
+        latencies[name] = max(arrivals, default=0) + hops[name]
     delays = {
-        (source, target): latencies[target] - latencies[source] - _delivery(graph.nodes[target])
+        (source, target): latencies[target] - latencies[source] - hops[target]
         for source, target in graph.edges
     }
     for edge, delay in delays.items():
@@ -92,29 +52,20 @@ def make_plan(graph: Graph) -> Plan:
     return Plan(latencies, delays)
 
 
-def _hop(node: Node) -> int:
-    """Return the steps from a message to the answer: one through a layer of synapses."""
-    return 1 if isinstance(node, Affine | Embedding) else 0
+def _cell(graph: Graph, name: str) -> type[Cell]:
+    kind = type(graph.nodes[name]).__name__
+    try:
+        return cell_of(name, kind)
+    except Refusal:
+        raise GraphError(
+            f"node {name!r} ({kind})",
+            expected="a node with a cell for Lava",
+            got=f"none (neurossm_chip/cells/{file_of(kind)}.py)",
+            remedy="run the graph on the fast engine, or write the cell",
+        ) from None
 
 
-def _delivery(node: Node) -> int:
-    """Return the steps that Lava's own synapses take; ours, of an `Embedding`, wait instead."""
-    return 1 if isinstance(node, Affine) else 0
-
-
-def _check_nodes(graph: Graph) -> None:
-    for name, node in graph.nodes.items():
-        where = f"node {name!r} ({type(node).__name__})"
-        if type(node) not in SUPPORTED:
-            known = ", ".join(kind.__name__ for kind in SUPPORTED)
-            raise GraphError(where, expected=f"one of {known} for Lava", got="another")
-        if len(graph.sources[name]) > MAX_EDGES:
-            raise GraphError(
-                where,
-                expected=f"at most {MAX_EDGES} edges into one Lava process",
-                got=str(len(graph.sources[name])),
-                remedy="add in two stages with Sum nodes",
-            )
+def _check_connected(graph: Graph) -> None:
     net = nx.Graph(graph.edges)
     net.add_nodes_from(graph.nodes)
     parts = list(nx.connected_components(net))

@@ -6,8 +6,8 @@ almost nothing. Needs NumPy only; both the processes and the collecting worker u
 
 from __future__ import annotations
 
-import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,25 +33,6 @@ def input_file(folder: str | Path, index: int) -> Path:
 
 
 @dataclass(frozen=True)
-class Fault:
-    """A failure that a test asks for at a network step: ``init``, ``raise``, ``exit``, ``hang``."""
-
-    node: str
-    kind: str
-    step: int = 1
-
-    def strike(self, network_step: int) -> None:
-        """Fail in the way that `kind` says when its step has come; step 0 is the beginning."""
-        if network_step != (0 if self.kind == "init" else self.step):
-            return
-        if self.kind == "exit":
-            os._exit(9)
-        while self.kind == "hang":
-            time.sleep(60)
-        raise RuntimeError(f"fault asked for in {self.node!r}")
-
-
-@dataclass(frozen=True)
 class Frame:
     """Where a node stands in the run: all it needs besides its arithmetic.
 
@@ -69,8 +50,6 @@ class Frame:
         Whether its values are kept.
     lengths
         Steps of each sequence ``(B,)``; None: all have T.
-    fault
-        A failure to produce, in tests.
     """
 
     folder: str
@@ -84,22 +63,11 @@ class Frame:
     stacked: int
     recorded: bool
     lengths: Integers | None = None
-    fault: Fault | None = None
 
     @property
     def groups(self) -> int:
         """How many sets of side-by-side samples follow each other."""
         return -(-self.samples // self.stacked)
-
-    @property
-    def port_shape(self) -> tuple[int, ...]:
-        """Shape of the messages on a port: ``(C,)``, or ``(S, C)`` with samples side by side."""
-        return (self.channels,) if self.stacked == 1 else (self.stacked, self.channels)
-
-    def strike(self, network_step: int) -> None:
-        """Fail where a test asked for it."""
-        if self.fault is not None:
-            self.fault.strike(network_step)
 
     def file(self, kind: str) -> Path:
         """Return the file of this node for ``values`` or ``summary``."""
@@ -127,16 +95,12 @@ class Recorder:
 
     Attributes
     ----------
-    saturations, spikes_in, dendrite_updates, syn_ops
-        Counters as in `neurossm.trace.Counts`. Synaptic operations are those that a process makes
-        itself; Lava's `Dense` counts nothing.
     fired
         Non-zero messages sent by each channel, ``(C,)``.
     """
 
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
-        self.saturations = self.spikes_in = self.dendrite_updates = self.syn_ops = 0
         self.fired = np.zeros(frame.channels, np.int64)
         self._states: dict[str, NDArray[np.int32]] = {}
         self._first = 0.0
@@ -174,12 +138,32 @@ class Recorder:
             self._states[name] = np.zeros(shape, np.int32)
         self._states[name][samples] = values
 
-    def close(self) -> None:
+    def close(self, saturations: int) -> None:
         """Write the rest; the last act of a process in a run. Values are in their file already."""
-        counters = np.array([self.saturations, self.spikes_in, self.dendrite_updates, self.syn_ops])
         states = {f"state.{name}": array for name, array in self._states.items()}
         span = np.array([self._first, time.monotonic()])
         with self.frame.file("summary").open("wb") as file:
             np.savez(
-                file, allow_pickle=False, counters=counters, fired=self.fired, span=span, **states
-            )
+                file, allow_pickle=False, saturations=saturations, fired=self.fired, span=span,
+                **states,
+            )  # fmt: skip
+
+
+def collect(folder: Path, recorded: Sequence[bool], result: Path) -> None:
+    """Write one file from those of all nodes, `recorded` or not; after the network has run."""
+    arrays: dict[str, NDArray[np.generic]] = {}
+    saturations, spans = [], []
+    for index, values in enumerate(recorded):
+        with np.load(folder / f"node.{index}.summary", allow_pickle=False) as file:
+            for key in file.files:
+                if key == "fired" or key.startswith("state."):
+                    arrays[f"{key}.{index}"] = file[key]
+            saturations.append(int(file["saturations"]))
+            spans.append(file["span"])
+        if values:
+            path = folder / f"node.{index}.values"
+            arrays[f"value.{index}"] = np.load(path, mmap_mode="r", allow_pickle=False)
+    first, last = np.array(spans).T
+    arrays["seconds"] = np.array([last.max() - first.min()])
+    arrays["saturations"] = np.array(saturations)
+    np.savez(result, allow_pickle=False, **arrays)

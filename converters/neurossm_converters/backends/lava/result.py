@@ -1,54 +1,21 @@
-"""From the files of the processes to one result file, and from that to a checked `Trace`."""
+"""From the result file of the worker to a checked `Trace`."""
 
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neurossm.engine.reference import initial_state
 from neurossm.errors import TargetError
-from neurossm.fixed import Quantized
 from neurossm.graph import Graph
-from neurossm.nodes import Affine
+from neurossm.nodes import Affine, Embedding, quantized
 from neurossm.trace import Counts, Trace
-from neurossm_converters.backends.lava.job import RESULT, Job
+from neurossm_converters.backends.lava.job import Job
+from neurossm_converters.backends.lava.orders import RESULT
 from neurossm_converters.backends.lava.record import Integers
-
-COUNTERS = tuple(item.name for item in fields(Counts))
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What one process wrote at its end; see `record.Recorder`."""
-
-    counters: Integers
-    fired: Integers
-    span: NDArray[np.float64]
-    states: dict[str, Integers]
-
-
-def collect(job: Job, folder: Path) -> None:
-    """Write the result file from the files of all processes; in the worker."""
-    graph = job.graph
-    summaries = {name: _summary(folder, index) for index, name in enumerate(graph.order)}
-    runs = job.real_steps
-    counts = {name: _counts(graph, name, summaries, runs) for name in graph.order}
-    spans = np.array([summary.span for summary in summaries.values()])
-    arrays: dict[str, NDArray[np.generic]] = {
-        "seconds": np.array([spans[:, 1].max() - spans[:, 0].min()]),
-        "counts": np.array([[getattr(counts[n], c) for c in COUNTERS] for n in graph.order]),
-    }
-    for index, name in enumerate(graph.order):
-        for key, array in summaries[name].states.items():
-            arrays[f"{key}.{index}"] = array
-        if name in job.recorded:
-            path = folder / f"node.{index}.values"
-            arrays[f"value.{index}"] = np.load(path, mmap_mode="r", allow_pickle=False)
-    np.savez(folder / RESULT, allow_pickle=False, **arrays)
 
 
 def read(job: Job, folder: Path) -> tuple[Trace, float]:
@@ -67,10 +34,11 @@ def read(job: Job, folder: Path) -> tuple[Trace, float]:
         raise TargetError("Lava's result", expected="a result file", got=str(error)) from None
     expected: dict[str, tuple[str, tuple[int, ...]]] = {
         "seconds": ("f", (1,)),
-        "counts": ("i", (len(graph.order), len(COUNTERS))),
+        "saturations": ("i", (len(graph.order),)),
     }
     values, states = {}, {}
     for index, name in enumerate(graph.order):
+        expected[f"fired.{index}"] = ("i", (graph.nodes[name].out_channels,))
         for part, state in initial_state(graph.nodes[name], samples).items():
             states[f"{name}.{part}"] = f"state.{part}.{index}"
             expected[f"state.{part}.{index}"] = ("i", state.shape)
@@ -84,6 +52,7 @@ def read(job: Job, folder: Path) -> tuple[Trace, float]:
         raise TargetError(
             f"Lava's result {wrong!r}", expected=str(expected.get(wrong)), got=str(found.get(wrong))
         )
+    fired = {name: arrays[f"fired.{index}"] for index, name in enumerate(graph.order)}
     trace = Trace(
         "lava",
         {name: arrays[values[name]].astype(np.int64) for name in job.recorded},
@@ -91,44 +60,39 @@ def read(job: Job, folder: Path) -> tuple[Trace, float]:
         steps,
         {name: arrays[key].astype(np.int64) for name, key in states.items()},
         {
-            name: Counts(*(int(number) for number in row))
-            for name, row in zip(graph.order, arrays["counts"], strict=True)
+            name: _counts(graph, name, int(saturations), fired, job.real_steps)
+            for name, saturations in zip(graph.order, arrays["saturations"], strict=True)
         },
         lengths=job.lengths,
     )
     return trace, float(arrays["seconds"][0])
 
 
-def _summary(folder: Path, index: int) -> Summary:
-    with np.load(folder / f"node.{index}.summary", allow_pickle=False) as file:
-        states = {key: file[key] for key in file.files if key.startswith("state.")}
-        return Summary(file["counters"], file["fired"], file["span"], states)
+def _counts(
+    graph: Graph, name: str, saturations: int, fired: Mapping[str, Integers], runs: int
+) -> Counts:
+    """Return the counters of a node from what it and those before it have sent.
 
-
-def _counts(graph: Graph, name: str, summaries: dict[str, Summary], runs: int) -> Counts:
-    """Return the counters of a node: its own, and of its synapses what the senders counted.
-
-    `runs` are the steps of all samples.
+    `fired` are the messages of each node that are not zero, by channel; `runs` the steps of all
+    samples. Every token is a message, 0 too.
     """
-    node, own = graph.nodes[name], summaries[name]
-    saturations, spikes_in, dendrite_updates, syn_ops = (int(number) for number in own.counters)
-    multiplies = 0
+    node, sources = graph.nodes[name], graph.sources[name]
+    spikes_in = sum(int(fired[source].sum()) for source in sources)
+    syn_ops = multiplies = 0
     if isinstance(node, Affine):
-        # Lava's Dense counts nothing, but each message that was sent to it has been counted
-        assert isinstance(node.weight, Quantized)
-        fan_out = np.count_nonzero(node.weight.values, axis=0)
-        for source in graph.sources[name]:
-            fired, fmt = summaries[source].fired, graph.nodes[source].out
-            spikes_in += int(fired.sum())
-            syn_ops += int(fired @ fan_out)
+        fan_out = np.count_nonzero(quantized(node.weight).values, axis=0)
+        for source in sources:
+            made, fmt = int(fired[source] @ fan_out), graph.nodes[source].out
+            syn_ops += made
             if fmt is not None and not fmt.is_spike and not node.only_adds:
-                multiplies += int(fired @ fan_out)
-    # every token is a message, 0 too
-    spikes_out = runs if name in graph.vocabularies else int(own.fired.sum())
+                multiplies += made
+    elif isinstance(node, Embedding):
+        spikes_in, syn_ops = runs, runs * node.out_channels
+    spikes_out = runs if name in graph.vocabularies else int(fired[name].sum())
     return Counts(
         syn_ops=syn_ops,
         synaptic_multiplies=multiplies,
-        dendrite_updates=dendrite_updates,
+        dendrite_updates=runs * node.updates,
         spikes_in=spikes_in,
         axon_out=spikes_out * len(graph.targets[name]),
         spikes_out=spikes_out,

@@ -1,4 +1,4 @@
-"""Lava 0.10.0 on today's Python: versions, the import-time remedy, what is installed here."""
+"""Lava 0.10.0 on today's Python: versions, and what is installed here."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ import importlib.util
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import Any
 
 from neurossm.errors import TargetError
 from neurossm.extras import LAVA, LAVA_ALONE
 
 LAVA_VERSION = "0.10.0"
 FIRST_BROKEN_NUMPY = (2, 4)
-_BROKEN_MODULE = "lava.magma.compiler.var_model"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,9 +25,8 @@ class LavaStatus:
     version, numpy_version
         Installed versions; `version` is empty where lava-nc is not installed.
     shim_needed
-        True on Python 3.11 and newer, where lava-nc cannot be imported without `ensure`.
-    shim_active
-        True where the module that `ensure` cures is already loaded in this process.
+        True on Python 3.11 and newer, where lava-nc cannot be imported without
+        `neurossm_chip.runtime.ensure`.
     loihi_installed
         True where the closed package lava-loihi is present.
     problem, remedy
@@ -39,15 +36,9 @@ class LavaStatus:
     version: str
     numpy_version: str
     shim_needed: bool
-    shim_active: bool
     loihi_installed: bool
     problem: str
     remedy: str
-
-    @property
-    def installed(self) -> bool:
-        """True where lava-nc is installed, in whatever version."""
-        return bool(self.version)
 
     @property
     def usable(self) -> bool:
@@ -63,7 +54,6 @@ def status() -> LavaStatus:
         version=version,
         numpy_version=numpy_version,
         shim_needed=sys.version_info >= (3, 11),
-        shim_active=_BROKEN_MODULE in sys.modules,
         loihi_installed=_loihi_installed(),
         problem=problem,
         remedy=remedy,
@@ -75,33 +65,6 @@ def require_lava() -> None:
     found = status()
     if found.problem:
         raise TargetError("Lava", got=found.problem, remedy=found.remedy)
-
-
-def ensure() -> None:
-    """Make lava-nc 0.10.0 importable on Python 3.11 and newer.
-
-    Three of its dataclasses have an instance of the dataclass ``ByteEncoder`` as a default, which
-    is refused since 3.11 because it is not hashable. It gets a hash while that one module loads.
-    Call it before anything of Lava is imported; it does nothing on 3.10 or when called again.
-    """
-    if sys.version_info < (3, 11) or _BROKEN_MODULE in sys.modules:
-        return
-    original: Any = dataclasses.dataclass
-
-    def dataclass(cls: Any = None, /, **options: Any) -> Any:
-        def wrap(decorated: Any) -> Any:
-            made = original(decorated, **options)
-            if made.__module__ == _BROKEN_MODULE and made.__name__ == "ByteEncoder":
-                made.__hash__ = object.__hash__
-            return made
-
-        return wrap if cls is None else wrap(cls)
-
-    dataclasses.dataclass = dataclass
-    try:
-        __import__(_BROKEN_MODULE)
-    finally:
-        dataclasses.dataclass = original
 
 
 def _problem(version: str, numpy_version: str) -> tuple[str, str]:

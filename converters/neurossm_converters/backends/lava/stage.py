@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neurossm_converters.backends.lava.cells import Cell, Words, recorder_of
+from neurossm_converters.backends.lava.node import NodeAtWork, Program, Words
 from neurossm_converters.backends.lava.record import Frame
 
 
@@ -40,17 +38,14 @@ class Member:
     ----------
     frame
         Its place in the run.
-    kind
-        Its arithmetic.
-    variables
-        Its parameters.
+    program
+        What it computes.
     wires
         For each edge into it where the messages come from.
     """
 
     frame: Frame
-    kind: type[Cell]
-    variables: Mapping[str, NDArray[np.integer]]
+    program: Program
     wires: tuple[Wire, ...]
 
 
@@ -91,29 +86,27 @@ class StagePlan:
 
 
 class StageAtWork:
-    """The cells of a stage during a run."""
+    """The nodes of a stage during a run."""
 
     def __init__(self, plan: StagePlan) -> None:
         self._plan = plan
-        self._cells = [
-            member.kind(recorder_of(member.frame), member.variables) for member in plan.members
-        ]
+        self._nodes = [NodeAtWork(member.frame, member.program) for member in plan.members]
 
     def enter(self, network_step: int) -> None:
         """Note that a network step begins."""
         if network_step == 1:
-            for cell in self._cells:
-                cell.recorder.entered()
+            for node in self._nodes:
+                node.recorder.entered()
 
     def advance(self, network_step: int, arriving: list[Words]) -> list[Words]:
         """Make one network step: what arrived at each in-port in, each out-port's message out."""
         sent: list[Words] = []
-        for member, cell in zip(self._plan.members, self._cells, strict=True):
+        for member, node in zip(self._plan.members, self._nodes, strict=True):
             operands = [
                 arriving[wire.index][:, wire.first : wire.stop] if wire.port else sent[wire.index]
                 for wire in member.wires
             ]
-            sent.append(cell.advance(network_step, operands))
+            sent.append(node.advance(network_step, operands))
         return [
             np.concatenate([sent[index] for index in outlet.members], axis=1).reshape(outlet.shape)
             for outlet in self._plan.leaving
@@ -121,5 +114,5 @@ class StageAtWork:
 
     def finish(self) -> None:
         """Write down what ends with the step just made."""
-        for cell in self._cells:
-            cell.finish()
+        for node in self._nodes:
+            node.finish()

@@ -19,11 +19,18 @@ from pathlib import Path
 
 import numpy as np
 
+from neurossm_chip import nssm
+from neurossm_chip.runtime import ensure, run_checked
 from neurossm_converters.backends.lava import shim
-from neurossm_converters.backends.lava.job import FAILURE, NO_ROOM, STARTED, Job
-from neurossm_converters.backends.lava.plan import make_plan
-from neurossm_converters.backends.lava.record import PROGRESS, steps_made
-from neurossm_converters.backends.lava.result import collect
+from neurossm_converters.backends.lava.orders import (
+    FAILURE,
+    GRAPH,
+    NO_ROOM,
+    RESULT,
+    STARTED,
+    Orders,
+)
+from neurossm_converters.backends.lava.record import PROGRESS, collect, steps_made
 
 
 def main(folder: Path) -> int:
@@ -48,27 +55,27 @@ def main(folder: Path) -> int:
 
 def _run(folder: Path) -> None:
     shim.require_lava()
-    shim.ensure()
+    ensure()
     # only now can Lava be imported
-    from neurossm_converters.backends.lava import models, runtime
+    from neurossm_converters.backends.lava import runtime
     from neurossm_converters.backends.lava.network import Network
 
-    job = Job.load(folder)
-    plan = make_plan(job.graph)
-    np.save(folder / PROGRESS, np.zeros(len(job.graph.order), np.int64))
-    models.load_extensions(job.options.extensions)
-    config = runtime.configuration(job.options)
-    process = Network(job, plan, folder).processes[0]
-    runtime.run_checked(
+    orders, file = Orders.load(folder), nssm.read_graph(str(folder / GRAPH))
+    names = tuple(node.name for node in file.nodes)
+    if names != orders.order:
+        raise RuntimeError(f"the nodes came back in another order than sent: {names}")
+    np.save(folder / PROGRESS, np.zeros(len(names), np.int64))
+    process = Network(file, orders, folder).processes[0]
+    run_checked(
         process,
-        job.network_steps(plan.latency),
-        config,
-        job.options.time_limit,
+        orders.network_steps,
+        runtime.simulation(orders.options.protocol),
+        orders.options.time_limit,
         (folder / STARTED).touch,
         lambda: steps_made(folder),
     )
     process.stop()
-    collect(job, folder)
+    collect(folder, [name in orders.recorded for name in names], folder / RESULT)
 
 
 def _report(folder: Path, error: Exception) -> None:
@@ -88,8 +95,8 @@ def _report(folder: Path, error: Exception) -> None:
 def _slowest(folder: Path) -> dict[str, str]:
     # the first in graph order of those that did the fewest steps: the others wait for it
     done = np.load(folder / PROGRESS, allow_pickle=False)
-    graph = Job.load(folder).graph
-    return {"where": graph.order[int(np.argmin(done))], "step": str(int(done.min()))}
+    order = Orders.load(folder).order
+    return {"where": order[int(np.argmin(done))], "step": str(int(done.min()))}
 
 
 def _die_with_parent() -> None:

@@ -38,6 +38,8 @@ class ChipRun:
         Steps by which the outputs lag, steps made, and seconds of all runs with their start-up.
     lengths
         Steps of each golden vector.
+    processes
+        Lava processes in the network.
     models
         Lava process to the model that ran it.
     profile
@@ -59,6 +61,7 @@ class ChipRun:
     log: str
     profile: dict[str, dict[str, float]] = field(default_factory=dict)
     lengths: tuple[int, ...] = ()
+    processes: int = 0
 
     @property
     def on_chip(self) -> bool:
@@ -110,6 +113,7 @@ def read_result(folder: Path, log: str) -> ChipRun:
             models=about["models"],
             log=log,
             lengths=tuple(about["lengths"]),
+            processes=about["processes"],
             profile={} if "not measured" in profile else profile,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -15,7 +15,7 @@ from neurossm_chip.processes import neurons
 pyproc_compiler.AbstractNcProcessModel = type("Nothing", (), {})
 compiler_graphs.ProcessModelTypes = enum.Enum("Types", {"PY": AbstractPyProcessModel})
 
-for _process in neurons.ON_CHIP:
+for _process in neurons.ON_CHIP.values():
     _cpu = getattr(neurons, f"{_process.__name__}Model")
     _made = type(
         f"Nc{_process.__name__}Model",

@@ -1,7 +1,8 @@
 # mypy: disallow-subclassing-any=False, disallow-untyped-decorators=False
 """Several nodes in one Lava process: what a core of the chip computes between two messages.
 
-Beside `neurons.py`, under the same rule: nothing else lives here, importing it has no effects.
+Lava's compiler executes every file in this directory, once for each process: nothing else lives
+here, and importing it has no effects.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from lava.magma.core.process.process import AbstractProcess
 from lava.magma.core.resources import CPU
 from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 
-from neurossm_converters.backends.lava.neuron import ARRIVING, LEAVING
+from neurossm_chip.neuron import IN_PORT, OUT_PORT
 from neurossm_converters.backends.lava.stage import StageAtWork, StagePlan
 
 
@@ -62,6 +63,6 @@ class StageModel(PyLoihiProcessModel):
 
 def with_ports(model: type[StageModel], arriving: int, leaving: int) -> type[StageModel]:
     """Return the model with as many ports as a stage has: Lava wants each declared on the class."""
-    ports = {f"in_{index}": ARRIVING for index in range(arriving)}
-    ports |= {f"out_{index}": LEAVING for index in range(leaving)}
+    ports = {f"in_{index}": IN_PORT for index in range(arriving)}
+    ports |= {f"out_{index}": OUT_PORT for index in range(leaving)}
     return type(f"{model.__name__}{arriving}x{leaving}", (model,), ports)

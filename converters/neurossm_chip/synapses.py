@@ -1,0 +1,45 @@
+"""Lava's own synapses on an edge, exact: Dense and Sparse, and their forms with a delay."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neurossm_chip.nssm import Node
+
+
+def synapses(sender: Node, node: Node, weights: Any, sparse: bool = False, wait: int = 0) -> Any:
+    """Return the process of the synapses between two nodes.
+
+    Parameters
+    ----------
+    sender, node
+        Whose messages arrive, and where.
+    weights
+        Mantissas ``(out, in)`` of any sign; or a sparse matrix of ones: messages as sent.
+    sparse
+        Whether Lava keeps only the weights that are not 0.
+    wait
+        Steps beyond the one that synapses take, at most 63.
+    """
+    from lava.proc.dense.process import DelayDense, Dense
+    from lava.proc.sparse.process import DelaySparse, Sparse
+    from lava.utils.weightutils import SignMode
+
+    # 0 bits makes every message that is not zero a 1, which is wrong for -1
+    bits = {"binary": 0, "ternary": 24}.get(sender.out.kind, sender.out.bits)
+    common: dict[str, Any] = {
+        "name": f"synapses {sender.name} -> {node.name}",
+        "num_weight_bits": 8,
+        "num_message_bits": bits,
+    }
+    if isinstance(weights, np.ndarray):
+        # mixed signs clear the lowest bit: 2m goes in, and the exponent takes the 2 back
+        common.update(weights=2 * weights, weight_exp=-1, sign_mode=SignMode.MIXED)
+    else:
+        sparse, ones = True, weights.tocsr().astype(np.int32)
+        common.update(weights=ones, sign_mode=SignMode.EXCITATORY)
+    if sparse:
+        return DelaySparse(delays=wait, **common) if wait else Sparse(**common)
+    return DelayDense(delays=wait, **common) if wait else Dense(**common)

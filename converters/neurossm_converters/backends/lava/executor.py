@@ -1,0 +1,81 @@
+"""Lava's CPU simulator as an executor: ``--engine lava``, ``--engine lava:stacked=8``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from neurossm.arguments import whole
+from neurossm.executors import Executor, Inputs, Progress, Run
+from neurossm.graph import Graph
+from neurossm.lengths import Lengths
+from neurossm_converters.backends.lava.options import LavaOptions
+
+# side by side in one Lava network: the same bits, 11 times less time for each (docs/lava.md); on
+# wider networks the states of more samples leave the cache
+SIDE_BY_SIDE = 32
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of ``lava``; all give the same bits. See `LavaOptions` for what they mean.
+
+    Parameters
+    ----------
+    stacked
+        Samples side by side in one network; 0: as many as there are, up to 32.
+    fuse, synapses, protocol, time_limit
+        As of `LavaOptions`.
+    """
+
+    stacked: int = 0
+    fuse: Literal["auto", "stage", "network"] = "auto"
+    synapses: Literal["auto", "lava", "dense", "sparse", "own"] = "auto"
+    protocol: Literal["async", "loihi"] = "async"
+    time_limit: float = 60.0
+
+    def __post_init__(self) -> None:
+        whole("stacked", self.stacked, 0)
+        self.how(self.together)
+
+    @property
+    def together(self) -> int:
+        """Samples side by side; Lava's own synapses take one."""
+        return self.stacked or (SIDE_BY_SIDE if self.synapses in ("auto", "own") else 1)
+
+    def how(self, samples: int) -> LavaOptions:
+        """Return how so many samples run; raises as `LavaOptions`."""
+        return LavaOptions(
+            protocol=self.protocol, stacked=min(self.together, samples), fuse=self.fuse,
+            synapses=self.synapses, time_limit=self.time_limit,
+        )  # fmt: skip
+
+
+def _run(
+    graph: Graph,
+    inputs: Inputs,
+    record: tuple[str, ...],
+    options: Options,
+    progress: Progress,
+    lengths: Lengths | None,
+) -> Run:
+    from neurossm_converters.backends.lava import run_timed
+
+    how = options.how(len(next(iter(inputs.values()))))
+    done = run_timed(graph, inputs, record, how, progress, lengths)
+    notes = {"ran on": "Lava's CPU simulator", "processes": done.processes,
+             "latency": done.latency, "network steps": done.network_steps}  # fmt: skip
+    return Run(done.trace, done.stepping_seconds, done.startup_seconds, notes)
+
+
+def _missing() -> str:
+    from neurossm_converters.backends.lava.shim import status
+
+    found = status()
+    return f"{found.problem}; {found.remedy}" if found.problem else ""
+
+
+LAVA = Executor(
+    "lava", "Lava's CPU simulator, bit-true process models in a child process", _run, Options,
+    missing=_missing, together=lambda options: options.together,
+)  # fmt: skip
