@@ -166,8 +166,12 @@ def test_the_index_of_helpers_names_them_all():
 
 
 def test_tests_mirror_the_packages():
-    names = {"chip": "converters/neurossm_chip", "cli": "cli/neurossm_cli",
-             "models": "models/neurossm_models", "workflows": "workflows/neurossm_workflows"}  # fmt: skip
+    names = {
+        "chip": "converters/neurossm_chip",
+        "cli": "cli/neurossm_cli",
+        "models": "models/neurossm_models",
+        "workflows": "workflows/neurossm_workflows",
+    }
     homes = [ROOT / "neurossm", ROOT / "converters" / "neurossm_converters"]
     for folder in sorted(path.name for path in (ROOT / "tests").iterdir() if path.is_dir()):
         if folder not in FOLDERS and not folder.startswith((".", "_")):
