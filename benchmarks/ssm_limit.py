@@ -19,9 +19,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from neurossm.engine.cores import usable_cores
-from neurossm.engine.fast import SAMPLES_A_TASK, formats_of
-from neurossm.engine.operations import prepare
-from neurossm.engine.reference import initial_state
+from neurossm.engine.edges import Edges
+from neurossm.engine.fast import SAMPLES_A_TASK, prepare
 from neurossm.graph import Graph
 from neurossm.nodes import DiagonalSSM, quantized
 
@@ -102,12 +101,12 @@ def _kernel(
 ) -> tuple[float, Callable[[], None]]:
     node = graph.nodes[name]
     assert isinstance(node, DiagonalSSM)
-    operation = prepare(node, formats_of(graph, name))
+    operation = prepare(node, Edges.of(graph, name))
     samples, steps, channels = messages.shape
 
     def work() -> None:
         y = np.empty((samples, steps, channels), np.int32)
-        operation([messages], y, initial_state(node, samples), np.zeros(3, np.int64))
+        operation([messages], y, node.initial_state(samples), np.zeros(3, np.int64))
 
     return float(samples * steps * channels * node.modes), work
 

@@ -14,9 +14,11 @@ import networkx as nx
 
 from neurossm.arguments import shown
 from neurossm.errors import GraphError
-from neurossm.nodes import Embedding, Input, Node, Output, Product, Sum
+from neurossm.nodes import Meets, Node, Role
 
 Edge = tuple[str, str]
+_OPERANDS = {meets: "operand" if meets is Meets.OPERANDS else "edge" for meets in Meets}
+_NUMBERS = {0: "at least one", 1: "one", 2: "two"}
 Meta = Mapping[str, str | int | float]
 
 
@@ -82,12 +84,12 @@ class Graph:
     @cached_property
     def inputs(self) -> tuple[str, ...]:
         """Names of the `Input` nodes."""
-        return tuple(name for name, node in self.nodes.items() if isinstance(node, Input))
+        return tuple(name for name, node in self.nodes.items() if node.role is Role.INPUT)
 
     @cached_property
     def outputs(self) -> tuple[str, ...]:
         """Names of the `Output` nodes."""
-        return tuple(name for name, node in self.nodes.items() if isinstance(node, Output))
+        return tuple(name for name, node in self.nodes.items() if node.role is Role.OUTPUT)
 
     @cached_property
     def sources(self) -> Mapping[str, tuple[str, ...]]:
@@ -110,7 +112,7 @@ class Graph:
         """Name of each `Input` of tokens to how many there are: rows of the smallest table."""
         found: dict[str, int] = {}
         for name, node in self.nodes.items():
-            if isinstance(node, Embedding):
+            if node.reads_tokens:
                 (source,) = self.sources[name]
                 found[source] = min(node.tokens, found.get(source, node.tokens))
         return MappingProxyType(found)
@@ -186,44 +188,34 @@ class Graph:
 
     def _check_operands(self) -> None:
         for name, node in self.nodes.items():
-            count = len(self.sources[name])
-            if isinstance(node, Input):
+            if node.role is Role.INPUT:
                 continue
-            if isinstance(node, Product):
-                expected, fits = "two operands", count == 2
-            elif isinstance(node, Output):
-                expected, fits = "one edge", count == 1
-            elif isinstance(node, Sum):
-                expected, fits = "at least one operand", count >= 1
-            elif isinstance(node, Embedding):
-                expected, fits = "one edge", count == 1
-                if fits:
-                    self._check_tokens(name)
-            else:
-                expected, fits = "at least one edge", count >= 1
-                formats = {self.nodes[source].out for source in self.sources[name]}
-                if len(formats) > 1:
-                    shown = ", ".join(sorted(str(item) for item in formats))
-                    raise GraphError(
-                        f"node {name!r}",
-                        expected="one number format on the edges that add",
-                        got=shown,
-                        remedy="put a Sum in front",
-                    )
-            if not fits:
+            count, word = len(self.sources[name]), _OPERANDS[node.meets]
+            if count != node.operands if node.operands else not count:
+                number = _NUMBERS.get(node.operands, str(node.operands))
+                expected = f"{number} {word}{'s' if node.operands > 1 else ''}"
                 raise GraphError(f"node {name!r}", expected=expected, got=f"{count} edges")
+            if node.reads_tokens:
+                self._check_tokens(name)
+            formats = {self.nodes[source].out for source in self.sources[name]}
+            if node.meets is not Meets.OPERANDS and len(formats) > 1:
+                raise GraphError(
+                    f"node {name!r}",
+                    expected="one number format on the edges that add",
+                    got=", ".join(sorted(str(item) for item in formats)),
+                    remedy="put a Sum in front",
+                )
 
     def _check_tokens(self, name: str) -> None:
         (source,) = self.sources[name]
-        node, others = self.nodes[source], {type(self.nodes[n]) for n in self.targets[source]}
-        where = f"node {name!r} (Embedding)"
-        if not isinstance(node, Input):
+        node, where = self.nodes[source], f"node {name!r} ({type(self.nodes[name]).__name__})"
+        if node.role is not Role.INPUT:
             got = f"a {type(node).__name__} in front"
             raise GraphError(where, expected="tokens straight from an Input", got=got)
-        if others != {Embedding}:  # a token is no quantity that anything could be computed from
-            other = next(n for n in self.targets[source] if type(self.nodes[n]) is not Embedding)
-            expected = f"only embeddings behind the tokens of {source!r}"
-            raise GraphError(where, expected=expected, got=repr(other))
+        for other in self.targets[source]:
+            if not self.nodes[other].reads_tokens:  # nothing can be computed from a name
+                expected = f"only embeddings behind the tokens of {source!r}"
+                raise GraphError(where, expected=expected, got=repr(other))
         if node.out is None or node.out.frac:
             got = str(node.out)
             raise GraphError(where, expected="whole tokens: an Input of 0 fraction bits", got=got)

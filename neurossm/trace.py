@@ -3,54 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from neurossm.counts import Counts
 from neurossm.errors import InputError
 from neurossm.graph import Graph
 from neurossm.lengths import checked_lengths, inside
 from neurossm.nodes import message_frac
 
-
-@dataclass(frozen=True)
-class Counts:
-    """Work of one node over a run, named as Loihi 2's activity profiler names it.
-
-    Attributes
-    ----------
-    syn_ops
-        Synaptic operations: arriving non-zero messages times non-zero weights. An `Embedding`
-        counts its C channels for every token.
-    synaptic_multiplies
-        Those in which a weight was multiplied (graded messages). Spikes add or subtract weights,
-        and weights of -1, 0 and 1 add or subtract messages: zero.
-    dendrite_updates
-        Neuron updates. A `DiagonalSSM` counts one for every complex state and step, a `LIF` one
-        for every membrane and one for every refractory trace.
-    spikes_in
-        Non-zero messages that arrived; a token is a message whichever it is, here and below.
-    axon_out
-        Non-zero messages sent, one for each node that receives them.
-    spikes_out
-        Non-zero messages that it produced, whoever receives them.
-    saturations
-        Values that were clipped to their width.
-    """
-
-    syn_ops: int = 0
-    synaptic_multiplies: int = 0
-    dendrite_updates: int = 0
-    spikes_in: int = 0
-    axon_out: int = 0
-    spikes_out: int = 0
-    saturations: int = 0
-
-    def __add__(self, other: Counts) -> Counts:
-        mine, theirs = asdict(self), asdict(other)
-        return Counts(**{key: mine[key] + theirs[key] for key in mine})
+__all__ = ["Counts", "Trace", "units"]
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,7 @@ def show(
     json: JsonOption = False,
 ) -> None:
     """List the nodes of a graph: shapes, formats, parameter and state counts."""
+    from neurossm.engine.compiled import without_form
     from neurossm.report import graph_svg, node_table
     from neurossm.store import describe, graph_digest, load, write_text
 
@@ -30,16 +31,20 @@ def show(
         write_text(svg, graph_svg(loaded), "--svg")
     parameters = sum(node.parameters for node in loaded.nodes.values())
     states = sum(node.states for node in loaded.nodes.values())
+    slow = without_form(loaded) if loaded.is_integer else ()
     console.document(
         {"file": str(graph), "integer": loaded.is_integer, "producer": about.producer,
          "sha256": graph_digest(loaded), "dt": loaded.dt, "meta": dict(loaded.meta),
          "parameters": parameters, "states": states, "nodes": [asdict(row) for row in rows],
-         "edges": [list(edge) for edge in loaded.edges], "svg": str(svg) if svg else None}
+         "edges": [list(edge) for edge in loaded.edges], "without_kernel": list(slow),
+         "svg": str(svg) if svg else None}
     )  # fmt: skip
     columns = [key for key in asdict(rows[0])]
     console.table(columns, [tuple(asdict(row).values()) for row in rows])
     kind = "integer" if loaded.is_integer else "float"
     dt = "not known" if loaded.dt is None else f"{loaded.dt:g} s"
     console.say(f"{kind} graph: {parameters:,} parameters, {states:,} real states, dt {dt}")
+    if slow:
+        console.say(f"no kernel, the engines run its own steps: {', '.join(slow)}")
     for key, value in loaded.meta.items():
         console.say(f"  {key}: {value}")

@@ -7,7 +7,7 @@ whose parameters change from batch to batch.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,18 +18,8 @@ from neurossm.engine import fast, run
 from neurossm.errors import InputError
 from neurossm.graph import Graph
 from neurossm.lengths import checked_lengths
-from neurossm.nodes import (
-    LIF,
-    Affine,
-    DiagonalSSM,
-    Node,
-    PiecewiseLinear,
-    TernaryThreshold,
-    Threshold,
-    format_of,
-    message_frac,
-    quantized,
-)
+from neurossm.nodes import DiagonalSSM, Node, Role, format_of, message_frac
+from neurossm.nodes.values import reals
 from neurossm.quantization import Quantize, Ranges, calibrate
 from neurossm.trace import Trace
 from neurossm_converters.formats.torch import from_torch
@@ -39,6 +29,8 @@ from neurossm_models.network import Network
 from neurossm_models.twin import IntegerRun
 
 Reals = dict[str, NDArray[Any]]
+Seen = TypeVar("Seen", bound=Callable[..., Reals])
+_SEEN: dict[type[Node], Callable[..., Reals]] = {}
 
 
 class IntegerTwin:
@@ -141,46 +133,41 @@ def _rates(trace: Trace, graph: Graph) -> dict[str, float]:
     return {
         name: trace.counts[name].spikes_out / (size * node.out_channels)
         for name, node in graph.nodes.items()
-        if isinstance(node, Threshold | TernaryThreshold | LIF)
+        if node.role is Role.SPIKING
     }
 
 
 def _parameters(graph: Graph) -> dict[str, Tensor]:
     found = {}
     for name, node in graph.nodes.items():
-        read = PARAMETERS.get(type(node))
-        for part, values in (read(node) if read else {}).items():
+        for part, values in _SEEN.get(type(node), _plain)(node).items():
             kind = torch.complex64 if np.iscomplexobj(values) else torch.float32
             found[f"{name}.{part}"] = torch.from_numpy(values).to(kind)
     return found
 
 
+def _plain(node: Node) -> Reals:
+    return {name: reals(getattr(node, name)) for name in node.shapes}
+
+
+def seen_as(cls: type[Node]) -> Callable[[Seen], Seen]:
+    """Say which rounded parameters of a type of node the shadow sees; by default all, by name."""
+
+    def enter(function: Seen) -> Seen:
+        _SEEN[cls] = function
+        return function
+
+    return enter
+
+
+@seen_as(DiagonalSSM)
 def _ssm(node: DiagonalSSM) -> Reals:
     """Return what `neurossm_models.shadow.folding.FoldedSSM` holds."""
-
-    def complex_of(re: object, im: object) -> NDArray[np.complex128]:
-        return quantized(re).dequantize() + 1j * quantized(im).dequantize()
-
-    c = complex_of(node.c_re, node.c_im)
+    c = reals(node.c_re) + 1j * reals(node.c_im)
     return {
-        "pole": complex_of(node.a_re, node.a_im),
-        "weight": c * complex_of(node.b_re, node.b_im),
-        "drive": c * complex_of(node.drive_re, node.drive_im),
-        "d": quantized(node.d).dequantize(),
-        "bias": quantized(node.bias).dequantize(),
+        "pole": reals(node.a_re) + 1j * reals(node.a_im),
+        "weight": c * (reals(node.b_re) + 1j * reals(node.b_im)),
+        "drive": c * (reals(node.drive_re) + 1j * reals(node.drive_im)),
+        "d": reals(node.d),
+        "bias": reals(node.bias),
     }
-
-
-def _plain(*names: str) -> Callable[[Node], Reals]:
-    return lambda node: {name: quantized(getattr(node, name)).dequantize() for name in names}
-
-
-# which rounded parameters the shadow sees, and under which names
-PARAMETERS: dict[type[Node], Callable[..., Reals]] = {
-    DiagonalSSM: _ssm,
-    Affine: _plain("weight", "bias"),
-    Threshold: _plain("theta"),
-    TernaryThreshold: _plain("delta"),
-    LIF: _plain("tau", "rho", "kappa"),
-    PiecewiseLinear: _plain("knots", "slopes"),
-}

@@ -18,7 +18,7 @@ from neurossm.graph import Graph
 from neurossm.hardware import Hardware
 from neurossm.metrics import DenseOperations, Metrics, dense_operations
 from neurossm.metrics.multiplications import trivial_per_step
-from neurossm.nodes import LIF, Affine, Embedding, Input, Node, Output
+from neurossm.nodes import Affine, Node, Role
 
 SAME_SHAPE = (
     "The ANN rows are this graph without the nodes that spike (thresholds, membranes): the same"
@@ -144,10 +144,10 @@ def _own_operations(graph: Graph, metrics: Metrics, digital: Hardware) -> Baseli
             fetched += added + multiplied  # one byte of weight each
             fetched += metrics.steps * _bytes_of(node.bias)
             continue
-        if isinstance(node, Embedding):
+        if node.reads_tokens:
             arithmetic += costs.add * counts.syn_ops / metrics.samples  # as weights behind spikes
         arithmetic += metrics.steps * _arithmetic(dense[name], costs)
-        if _spikes(graph, name):
+        if node.role is Role.SPIKING:
             arithmetic += costs.add * counts.dendrite_updates / metrics.samples  # a comparison
         fetched += metrics.steps * (_parameter_bytes(node) + _state_bytes(node))
     return Baseline(
@@ -162,18 +162,17 @@ def _own_operations(graph: Graph, metrics: Metrics, digital: Hardware) -> Baseli
 
 def _ann_nodes(graph: Graph) -> dict[str, Node]:
     """Return the nodes that a network without spikes has too: all but those that spike."""
-    return {name: node for name, node in graph.nodes.items() if not _spikes(graph, name)}
-
-
-def _spikes(graph: Graph, name: str) -> bool:
-    node = graph.nodes[name]
-    return node.out is not None and node.out.is_spike and not isinstance(node, Input | Output)
+    return {name: node for name, node in graph.nodes.items() if node.role is not Role.SPIKING}
 
 
 def _ann(graph: Graph) -> list[DenseOperations]:
     # membranes and traces are what makes it spike; a network without spikes has none
     found = _effective(graph)
-    return [found[name] for name, node in graph.nodes.items() if not isinstance(node, LIF)]
+    return [
+        found[name]
+        for name, node in graph.nodes.items()
+        if node.role is not Role.SPIKING or not node.states
+    ]
 
 
 def _effective(graph: Graph) -> dict[str, DenseOperations]:
@@ -214,15 +213,14 @@ def _memory(fetched_bytes: float, digital: Hardware) -> float:
 
 def _parameters_used(node: Node) -> int:
     """Return the numbers among the parameters that one step uses: of a table, one row."""
-    return node.out_channels if isinstance(node, Embedding) else node.parameters
+    return node.out_channels if node.reads_tokens else node.parameters
 
 
 def _parameter_bytes(node: Node, most_bits: int = 32) -> int:
     """Return the bytes of the parameters of a step, none wider than so many bits."""
-    if isinstance(node, Embedding):
-        return _bytes_of(node.table) // node.tokens
     parameters = [getattr(node, name) for name in node.shapes]
-    return sum(min(_bytes_of(p), p.values.size * most_bits // 8) for p in parameters)
+    total: int = sum(min(_bytes_of(p), p.values.size * most_bits // 8) for p in parameters)
+    return total // max(1, node.tokens)  # of a table one row
 
 
 def _bytes_of(parameter: object) -> int:

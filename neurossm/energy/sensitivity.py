@@ -18,7 +18,6 @@ from neurossm.energy.interval import Interval
 from neurossm.energy.result import Energy
 from neurossm.graph import Graph
 from neurossm.metrics import Metrics
-from neurossm.nodes import Output
 from neurossm.trace import Counts
 
 FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -93,8 +92,7 @@ def _scaled(graph: Graph, metrics: Metrics, name: str, factors: Mapping[str, flo
     arrived = {source: metrics.nodes[source].spikes_out for source in graph.sources[name]}
     scaled = sum(fired * factors.get(source, 1.0) for source, fired in arrived.items())
     share = scaled / sum(arrived.values()) if any(arrived.values()) else 1.0
-    passes_on = isinstance(graph.nodes[name], Output)
-    own = share if passes_on else factors.get(name, 1.0)
+    own = share if graph.nodes[name].passes_on else factors.get(name, 1.0)
     return replace(
         counts,
         syn_ops=round(counts.syn_ops * share),

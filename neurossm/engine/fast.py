@@ -17,17 +17,18 @@ from numpy.typing import NDArray
 
 from neurossm.engine import kernels
 from neurossm.engine.aligned import aligned
+from neurossm.engine.compiled import form_of
+from neurossm.engine.compiled.form import Messages, Tally
 from neurossm.engine.cores import usable_cores
-from neurossm.engine.operations import Operation, prepare
-from neurossm.engine.reference import State, initial_state
+from neurossm.engine.edges import Edges
 from neurossm.engine.stopping import stopping
-from neurossm.fixed import Fixed
+from neurossm.fixed import MESSAGE_BITS, symmetric_limit
 from neurossm.graph import Graph
 from neurossm.lengths import Lengths, parts
-from neurossm.nodes import Input, message_frac
+from neurossm.nodes import Meets, Node, Role, State
 from neurossm.trace import Counts, Trace
 
-Messages = NDArray[np.int32]
+Operation = Callable[[list[Messages], Messages, State, Tally], None]
 Progress = Callable[[int], None]
 SAMPLES_A_TASK = 8  # few calls from Python, and the messages of a node still stay in a cache
 
@@ -45,15 +46,15 @@ class Program:
         return cls(
             graph,
             {
-                name: prepare(graph.nodes[name], formats_of(graph, name), by_channel(graph, name))
+                name: prepare(graph.nodes[name], Edges.of(graph, name))
                 for name in graph.order
-                if not isinstance(graph.nodes[name], Input)
+                if graph.nodes[name].role is not Role.INPUT
             },
         )
 
     def initial_states(self, samples: int) -> dict[str, State]:
         """Return the states of all nodes before the first step."""
-        return {name: initial_state(self.graph.nodes[name], samples) for name in self.operations}
+        return {name: self.graph.nodes[name].initial_state(samples) for name in self.operations}
 
 
 @dataclass(frozen=True)
@@ -185,13 +186,17 @@ def execute(
     return counts
 
 
-def by_channel(graph: Graph, name: str) -> NDArray[np.int64] | None:
-    """Return the fraction bits of what arrives at a node where they differ by channel."""
-    frac = message_frac(graph.nodes[graph.sources[name][0]])
-    return None if isinstance(frac, int) else frac
+def prepare(node: Node, edges: Edges) -> Operation:
+    """Return the operation of a node at which messages of the given formats arrive."""
+    run = form_of(type(node))(node, edges).run
+    if node.meets is not Meets.ADD or len(edges.formats) == 1:
+        return run
+    limit = symmetric_limit(MESSAGE_BITS)
 
+    def added(operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
+        total = operands[0].copy()
+        for index, operand in enumerate(operands[1:], start=2):
+            kernels.entry_sum(total, operand, index == len(operands), limit, tally)
+        run([total], y, state, tally)
 
-def formats_of(graph: Graph, name: str) -> list[Fixed]:
-    """Return the message formats that arrive at a node, one an edge."""
-    formats = [graph.nodes[source].out for source in graph.sources[name]]
-    return [fmt for fmt in formats if fmt is not None]
+    return added

@@ -1,12 +1,16 @@
 """A graph as a flat program for `neurossm.engine.walk`, and the memory that it runs in.
 
-To add a node: write a function that emits its instructions and enter it in `EMIT`.
+The form of each node (`neurossm.engine.compiled`) writes its instructions. A node that has none
+cuts the program: its own steps run between the instructions before and behind it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,40 +18,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurossm.engine import walk
 from neurossm.engine.aligned import CACHE_LINE, aligned
+from neurossm.engine.compiled import Form, form_of
+from neurossm.engine.edges import Edges
 from neurossm.engine.inputs import input_range
-from neurossm.engine.parameters import (
-    Membranes,
-    Recurrence,
-    Segments,
-    Synapses,
-    limit_of,
-    operand_scales,
-    product_shift,
-)
-from neurossm.engine.ssm_kernels import LANES
-from neurossm.fixed import MESSAGE_BITS, Fixed, Scaling, symmetric_limit
+from neurossm.fixed import MESSAGE_BITS, Scaling, symmetric_limit
 from neurossm.graph import Graph
-from neurossm.nodes import (
-    LIF,
-    Accumulate,
-    Affine,
-    DiagonalSSM,
-    Embedding,
-    Input,
-    Node,
-    Output,
-    PiecewiseLinear,
-    Product,
-    Sum,
-    TernaryThreshold,
-    Threshold,
-    format_of,
-    message_frac,
-    quantized,
-)
+from neurossm.nodes import Meets, Node, Role, format_of
 
 Names = Sequence[str]
-LIFS = {"hard": walk.LIF_HARD, "soft": walk.LIF_SOFT, "none": walk.LIF_NONE}
 
 
 @dataclass
@@ -88,6 +66,31 @@ class Place:
     at: int
     shape: tuple[int, ...]
 
+    def part(self, index: int) -> Place:
+        """Return where the part with this index on the first axis stands."""
+        shape = self.shape[1:]
+        return Place(self.memory, self.at + index * math.prod(shape), shape)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Where a part of a state stands, and what makes integers ``(S, ...)`` of it."""
+
+    place: Place
+    part: Callable[[NDArray[Any]], NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """A node without instructions: it runs between those before `row` and those behind."""
+
+    row: int
+    form: Form[Any]
+    index: int
+    operands: list[Place]
+    y: Place
+    state: dict[str, Place]
+
 
 @dataclass(frozen=True, eq=False)
 class Flat:
@@ -101,6 +104,8 @@ class Flat:
         Rows of instructions, `walk.COLUMNS` wide.
     small, whole, real
         The memory: int32, int64, float64.
+    calls
+        Nodes without instructions, in order.
     messages, states, given, is_real, tallies
         Where things stand: by name what each node sent ``(S, C)``; by ``name.part`` the states; by
         the name of each input its values ``(S, C)`` and whether these are real numbers; by the name
@@ -112,8 +117,9 @@ class Flat:
     small: NDArray[np.int32]
     whole: NDArray[np.int64]
     real: NDArray[np.float64]
+    calls: list[Call]
     messages: dict[str, Place]
-    states: dict[str, Place]
+    states: dict[str, Kept]
     given: dict[str, Place]
     is_real: dict[str, Place]
     tallies: dict[str, Place]
@@ -141,7 +147,8 @@ class Flat:
             Outputs whose largest values are kept, or whose messages are added up.
         """
         writer = Writer(graph, samples, scaling)
-        for name in graph.order:
+        # inputs first: one that refuses what it is given ends the step before a state has changed
+        for name in (*graph.inputs, *(name for name in graph.order if name not in graph.inputs)):
             writer.node(name)
         for op, names in ((walk.LARGEST, largest), (walk.COUNT, counted)):
             for name in names:
@@ -150,9 +157,25 @@ class Flat:
 
     def view(self, place: Place) -> NDArray[Any]:
         """Return what stands at a place; it changes with the memory."""
-        size = int(np.prod(place.shape))
+        size = math.prod(place.shape)
         flat: NDArray[Any] = getattr(self, place.memory)[place.at : place.at + size]
         return flat.reshape(place.shape)
+
+    @property
+    def first(self) -> NDArray[np.int64]:
+        """The instructions before the first node without any."""
+        return self.code[: self.calls[0].row] if self.calls else self.code
+
+    def rest(self) -> list[tuple[Callable[[], None], NDArray[np.int64]]]:
+        """Return each node without instructions, as what runs it, and the instructions behind."""
+        rows = pairwise([*(call.row for call in self.calls), len(self.code)])
+        calls = zip(self.calls, rows, strict=True)
+        return [(self._bound(call), self.code[begin:end]) for call, (begin, end) in calls]
+
+    def _bound(self, call: Call) -> Callable[[], None]:
+        operands, y = [self.view(place) for place in call.operands], self.view(call.y)
+        state = {part: self.view(place) for part, place in call.state.items()}
+        return partial(call.form.step, operands, y, state, self.counts(call.index))
 
     def counts(self, index: int) -> NDArray[np.int64]:
         """Return the three counters of a node: see `neurossm.engine.kernels`."""
@@ -169,7 +192,8 @@ class Writer:
         self.whole.room(1 + 3 * len(graph.order))  # clipped inputs, then three counters a node
         self.rows: list[list[int]] = []
         self.messages: dict[str, Place] = {}
-        self.states: dict[str, Place] = {}
+        self.calls: list[Call] = []
+        self.states: dict[str, Kept] = {}
         self.given: dict[str, Place] = {}
         self.is_real: dict[str, Place] = {}
         self.tallies: dict[str, Place] = {}
@@ -178,8 +202,8 @@ class Writer:
         """Return the finished program."""
         code = np.array(self.rows, dtype=np.int64).reshape(-1, walk.COLUMNS)
         memory = self.small.memory(), self.whole.memory(), self.real.memory()
-        return Flat(self.samples, code, *memory, self.messages, self.states, self.given,
-                    self.is_real, self.tallies)  # fmt: skip
+        return Flat(self.samples, code, *memory, self.calls, self.messages, self.states,
+                    self.given, self.is_real, self.tallies)  # fmt: skip
 
     def emit(self, op: int, name: str, u: int, y: int, *parameters: int, v: int = 0) -> None:
         """Append an instruction of a node."""
@@ -187,28 +211,48 @@ class Writer:
         row = [op, self.index[name], u, v, y, node.in_channels, node.out_channels, *parameters]
         self.rows.append(row + [0] * (walk.COLUMNS - len(row)))
 
-    def state(self, name: str, part: str, place: Place) -> None:
-        """Say where a part of a node's state stands."""
-        self.states[f"{name}.{part}"] = place
+    def by_steps(self, name: str, form: Form[Any], operands: list[int], y: int) -> None:
+        """Cut the program: here a node runs by its own steps."""
+        node, samples = self.graph.nodes[name], self.samples
+        parts = node.state_parts().items()
+        state = {part: self.room("whole", (samples, *shape)) for part, shape in parts}
+        for part, place in state.items():
+            self.state(name, part, place)
+        arriving = [Place("small", at, (samples, node.in_channels)) for at in operands]
+        sent = Place("small", y, (samples, node.out_channels))
+        self.calls.append(Call(len(self.rows), form, self.index[name], arriving, sent, state))
+
+    def room(self, memory: str, shape: tuple[int, ...]) -> Place:
+        """Return where zeros of this shape stand, in ``small``, ``whole`` or ``real``."""
+        tape: Tape = getattr(self, memory)
+        return Place(memory, tape.room(math.prod(shape)), shape)
+
+    def state(
+        self,
+        name: str,
+        part: str,
+        place: Place,
+        made: Callable[[NDArray[Any]], NDArray[Any]] = np.asarray,
+    ) -> None:
+        """Say where a part of a node's state stands, and what makes ``(S, ...)`` of it."""
+        self.states[f"{name}.{part}"] = Kept(place, made)
 
     def node(self, name: str) -> None:
         """Write the instructions of a node."""
-        node, shape = self.graph.nodes[name], (self.samples, self.graph.nodes[name].out_channels)
-        operands = [self.messages[source].at for source in self.graph.sources[name]]
-        behind = [self.graph.nodes[source] for source in self.graph.sources[name]]
-        if isinstance(node, Output) and not isinstance(behind[0], Input):
-            self.messages[name] = Place("small", operands[0], shape)  # sends what came
+        node, sources = self.graph.nodes[name], self.graph.sources[name]
+        shape = (self.samples, node.out_channels)
+        operands = [self.messages[source].at for source in sources]
+        passes = node.role is Role.OUTPUT and sources[0] not in self.graph.inputs
+        if passes:  # sends what came; not that of an input, where a refused step may write
+            self.messages[name] = Place("small", operands[0], shape)
             return
-        y = self.small.room(shape[0] * shape[1])
-        self.messages[name] = Place("small", y, shape)
-        formats = [format_of(source) for source in behind]
-        if isinstance(node, Input):
+        self.messages[name] = self.room("small", shape)
+        y = self.messages[name].at
+        if node.role is Role.INPUT:
             return self._input(name, node, y)
-        if len(operands) > 1 and not (node.separate_operands or isinstance(node, Affine)):
+        if len(operands) > 1 and node.meets is Meets.ADD:
             operands = [self._added(name, operands)]
-        if isinstance(node, Output):  # not that of an input: a refused step may write there
-            return self.emit(walk.COPY, name, operands[0], y)
-        EMIT[type(node)](self, name, node, formats, operands, y)
+        form_of(type(node))(node, Edges.of(self.graph, name)).emit(self, name, operands, y)
 
     def tally(self, name: str, op: int) -> None:
         """Count what an output sends, or keep the largest of it."""
@@ -218,16 +262,15 @@ class Writer:
         self.tallies[name] = Place("whole", at, place.shape)
         self.emit(op, name, place.at, place.at, at)
 
-    def _input(self, name: str, node: Input, y: int) -> None:
-        low, high, _ = input_range(self.graph, name)
-        unit, offset = np.full(node.channels, 2.0 ** -format_of(node).frac), np.zeros(node.channels)
+    def _input(self, name: str, node: Node, y: int) -> None:
+        (low, high, _), channels = input_range(self.graph, name), node.out_channels
+        unit, offset = np.full(channels, 2.0 ** -format_of(node).frac), np.zeros(channels)
         largest = high
         if self.scaling is not None and name == self.graph.inputs[0]:
             unit, offset = self.scaling.unit, self.scaling.offset
             largest = min(high, self.scaling.largest)
-        shape = (self.samples, node.channels)
-        self.given[name] = Place("real", self.real.room(shape[0] * shape[1]), shape)
-        self.is_real[name] = Place("whole", self.whole.room(1), (1,))
+        self.given[name] = self.room("real", (self.samples, channels))
+        self.is_real[name] = self.room("whole", (1,))
         self.emit(walk.ENTER, name, 0, y, self.given[name].at, low, high, self.is_real[name].at,
                   self.real.put(offset, unit), largest)  # fmt: skip
 
@@ -241,123 +284,3 @@ class Writer:
             self.emit(walk.ADD if index else walk.COPY, name, u, total, last, limit)
             self.rows[-1][walk.M] = node.in_channels
         return total
-
-
-def _affine(
-    to: Writer, name: str, node: Affine, formats: list[Fixed], operands: list[int], y: int
-) -> None:
-    own = Synapses.of(node)
-    fan_out = to.whole.put(own.fan_out)
-    to.emit(walk.START, name, 0, y, to.small.put(own.bias))
-    for u, fmt in zip(operands, formats, strict=True):
-        if fmt.is_spike:
-            to.emit(walk.ADD_SPIKES, name, u, y, to.small.put(own.columns), fan_out)
-        else:
-            rows = to.small.put(own.rows)
-            to.emit(walk.ADD_GRADED, name, u, y, rows, fan_out, int(own.multiplies))
-    to.emit(walk.SATURATE, name, 0, y, limit_of(node))
-
-
-def _embedding(
-    to: Writer, name: str, node: Embedding, formats: list[Fixed], operands: list[int], y: int
-) -> None:
-    table = to.small.put(quantized(node.table).values)
-    to.emit(walk.LOOK_UP, name, operands[0], y, table, node.tokens)
-
-
-def _ssm(
-    to: Writer, name: str, node: DiagonalSSM, formats: list[Fixed], operands: list[int], y: int
-) -> None:
-    own = Recurrence.of(node, formats)
-    channels, _, modes = own.rows.shape
-    tiles = -(-modes // LANES)
-    rows = np.zeros((channels, 8, tiles * LANES))
-    rows[:, :, :modes] = own.rows
-    tiled = rows.reshape(channels, 8, tiles, LANES).swapaxes(1, 2)
-    shape = (to.samples, channels, tiles, 2, LANES)
-    state = to.real.room(int(np.prod(shape)))
-    to.state(name, "re_im", Place("real", state, shape))
-    op = walk.SSM_REAL if own.real_b else walk.SSM_COMPLEX
-    to.emit(op, name, operands[0], y, state, to.real.put(tiled), tiles,
-            to.real.put(own.feed, own.bias), int(own.state_limit), limit_of(node))  # fmt: skip
-
-
-def _threshold(
-    to: Writer, name: str, node: Threshold, formats: list[Fixed], operands: list[int], y: int
-) -> None:
-    to.emit(walk.THRESHOLD, name, operands[0], y, to.whole.put(quantized(node.theta).values))
-
-
-def _ternary(
-    to: Writer, name: str, node: TernaryThreshold, formats: list[Fixed], operands: list[int], y: int
-) -> None:
-    to.emit(walk.TERNARY, name, operands[0], y, to.whole.put(quantized(node.delta).values))
-
-
-def _lif(
-    to: Writer, name: str, node: LIF, formats: list[Fixed], operands: list[int], y: int
-) -> None:
-    own = Membranes.of(node, message_frac(to.graph.nodes[to.graph.sources[name][0]]))
-    shape = (to.samples, node.in_channels)
-    size = shape[0] * shape[1]
-    state = to.real.room(2 * size)
-    to.state(name, "u", Place("real", state, shape))
-    if node.has_trace:
-        to.state(name, "r", Place("real", state + size, shape))
-    parameters = to.real.put(own.theta, own.tau, own.rho, own.kappa, own.scale)
-    to.emit(LIFS[node.reset], name, operands[0], y, state, parameters, int(own.limit))
-
-
-def _sum(
-    to: Writer, name: str, node: Sum, formats: list[Fixed], operands: list[int], y: int
-) -> None:
-    scales, limit = operand_scales(node, formats), limit_of(node)
-    if len(operands) == 2:
-        to.emit(walk.PAIR, name, operands[0], y, to.real.put(scales), limit, v=operands[1])
-        return
-    total = to.real.room(to.samples * node.channels)
-    for index, (u, scale) in enumerate(zip(operands, scales, strict=True)):
-        to.emit(walk.ALIGN, name, u, y, to.real.put([scale]), int(index == 0), v=total)
-    to.emit(walk.STORE, name, operands[0], y, limit, v=total)
-
-
-def _product(
-    to: Writer, name: str, node: Product, formats: list[Fixed], operands: list[int], y: int
-) -> None:
-    left, right = operands
-    to.emit(walk.PRODUCT, name, left, y, product_shift(node, formats), limit_of(node), v=right)
-
-
-def _piecewise(
-    to: Writer, name: str, node: PiecewiseLinear, formats: list[Fixed], operands: list[int], y: int
-) -> None:
-    own = Segments.of(node, formats)
-    rows = np.zeros((3, walk.SEGMENTS))
-    rows[0] = np.inf  # segments that no input reaches
-    for row, values in zip(rows, (own.knots, own.slopes, own.offsets), strict=True):
-        row[: len(values)] = values
-    to.emit(walk.PIECEWISE, name, operands[0], y, to.real.put(rows), limit_of(node))
-
-
-def _accumulate(
-    to: Writer, name: str, node: Accumulate, formats: list[Fixed], operands: list[int], y: int
-) -> None:
-    shape = (to.samples, node.channels)
-    total = to.whole.room(shape[0] * shape[1])
-    to.state(name, "sum", Place("whole", total, shape))
-    to.emit(walk.ACCUMULATE, name, operands[0], y, total, product_shift(node, formats[:1]),
-            symmetric_limit(node.term_bits), limit_of(node))  # fmt: skip
-
-
-EMIT: dict[type[Node], Callable[..., None]] = {
-    Affine: _affine,
-    Embedding: _embedding,
-    DiagonalSSM: _ssm,
-    Threshold: _threshold,
-    TernaryThreshold: _ternary,
-    LIF: _lif,
-    Sum: _sum,
-    Product: _product,
-    PiecewiseLinear: _piecewise,
-    Accumulate: _accumulate,
-}

@@ -16,9 +16,10 @@ from neurossm.errors import RangeError
 from neurossm.fixed import project_poles, round_to, saturate, symmetric_limit
 from neurossm.graph import Graph
 from neurossm.lengths import Lengths
-from neurossm.nodes import LIF, DiagonalSSM, Input
+from neurossm.nodes import DiagonalSSM, Reals, Role
+from neurossm.nodes.step import added
+from neurossm.nodes.values import reals
 
-Reals = NDArray[np.float64]
 WIDE = 62  # bits of a rounded value before it is saturated
 
 
@@ -52,28 +53,24 @@ def run_narrow(
     sent: dict[str, Reals] = {}
     for name in graph.order:
         node = graph.nodes[name]
-        if isinstance(node, Input):
+        if node.role is Role.INPUT:
             frac = node.out.frac if node.out is not None else 0
             sent[name] = np.ldexp(inputs[name].astype(np.float64), -frac)
             continue
         operands = [sent[source] for source in graph.sources[name]]
-        added = np.asarray(sum(operands[1:], start=operands[0]))
         if isinstance(node, DiagonalSSM):
-            sent[name] = _ssm(node, added, peaks[f"{name}.state"], bits)
-        elif isinstance(node, LIF):
-            sent[name], _ = floating._lif(node, added)
+            sent[name] = _ssm(node, added(operands), peaks[f"{name}.state"], bits)
         else:
-            sent[name] = floating._evaluate(node, operands)
+            sent[name] = floating.evaluate(node, operands).sent
     return {name: sent[name] for name in graph.outputs}
 
 
 def _ssm(node: DiagonalSSM, u: Reals, peaks: Reals, bits: int) -> Reals:
     """Return the output ``(B, T, C)``; `peaks` are the largest moduli of the states ``(C, N)``."""
-    real = floating._real
-    poles = project_poles(real(node.a_re), real(node.a_im), bits)
+    poles = project_poles(reals(node.a_re), reals(node.a_im), bits)
     a_re, a_im = (np.ldexp(part.astype(np.float64), 1 - bits) for part in poles)
     b_re, b_im, c_re, c_im, drive_re, drive_im = (
-        real(p) for p in (node.b_re, node.b_im, node.c_re, node.c_im, node.drive_re, node.drive_im)
+        reals(p) for p in (node.b_re, node.b_im, node.c_re, node.c_im, node.drive_re, node.drive_im)
     )
     unit = np.where(peaks > 0, peaks, 1.0) / symmetric_limit(bits)
 
@@ -89,4 +86,4 @@ def _ssm(node: DiagonalSSM, u: Reals, peaks: Reals, bits: int) -> Reals:
             rounded(a_re * im + a_im * re + b_im * entering + drive_im),
         )
         y[:, t] = 2 * (c_re * re - c_im * im).sum(axis=2)
-    return y + real(node.d) * u + real(node.bias)
+    return y + reals(node.d) * u + reals(node.bias)

@@ -6,8 +6,8 @@ counted by a rule about a node: a product that a step computes is a multiplicati
 operands are, and one by a spike would be one too. An operation that the array does not know is
 refused, so none is done unseen.
 
-Not counted: selecting (``where``, an index) and asking whether a message is there. An event is
-what an executor is given; that is no arithmetic on it.
+Not counted: selecting and moving (``where``, an index, ``stack``), and asking whether a message is
+there. An event is what an executor is given; that is no arithmetic on it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neurossm.engine import reference
 from neurossm.graph import Graph
-from neurossm.nodes import Node
+from neurossm.nodes import Integers, Step
 from neurossm.trace import Trace
-
-Integers = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -127,7 +124,9 @@ _KINDS = {
     "greater": "comparisons", "greater_equal": "comparisons", "less": "comparisons",
     "less_equal": "comparisons",
 }  # fmt: skip
-_SELECTING = (np.where, np.zeros_like, np.count_nonzero, np.flatnonzero)
+_SELECTING = (
+    np.where, np.zeros_like, np.count_nonzero, np.flatnonzero, np.stack, np.concatenate, np.roll
+)  # fmt: skip
 
 
 def record_operations(
@@ -142,28 +141,25 @@ def record_operations(
     inputs
         Name of each `Input` to integers ``(B, T, C)``, checked as by `neurossm.engine.run`.
     """
-    names = {id(node): name for name, node in graph.nodes.items()}
     tallies = {name: Tally() for name in graph.nodes}
 
-    def watched(function: reference.StepFunction) -> reference.StepFunction:
-        def step_of(node: Node, step: reference.Step) -> Integers:
-            tally = tallies[names[id(node)]]
-            step.operands = [Recording.of(array, tally) for array in step.operands]
-            for part, array in step.state.items():
-                step.state[part] = Recording.of(array, tally)
-            sent = function(node, step)
-            for part, array in step.state.items():
-                step.state[part] = np.asarray(array)
-            return np.asarray(sent)
+    def watch(name: str, call: reference.Call, step: Step) -> Integers | None:
+        tally = tallies[name]
+        step.operands = [Recording.of(array, tally) for array in step.operands]
+        for part, array in step.state.items():
+            step.state[part] = Recording.of(array, tally)
+        sent = call(step)
+        for part, array in step.state.items():
+            step.state[part] = np.asarray(array)
+        return None if sent is None else np.asarray(sent)
 
-        return step_of
-
-    steps_of = {kind: watched(function) for kind, function in reference.STEPS.items()}
-    trace = reference.run(graph, dict(inputs), tuple(graph.outputs), steps_of=steps_of)
+    trace = reference.run(graph, dict(inputs), tuple(graph.outputs), watch)
     return {name: tally.done for name, tally in tallies.items()}, trace
 
 
 def _plain(array: Any) -> Any:
+    if isinstance(array, list | tuple):
+        return type(array)(_plain(part) for part in array)
     return array.view(np.ndarray) if isinstance(array, Recording) else array
 
 

@@ -19,7 +19,7 @@ from neurossm.errors import FormatError, InputError, RangeError
 from neurossm.fixed import Scaling
 from neurossm.graph import Graph
 from neurossm.interface import Interface
-from neurossm.nodes import DiagonalSSM, format_of
+from neurossm.nodes import format_of
 from neurossm.trace import units
 
 Values = NDArray[Any]
@@ -116,10 +116,11 @@ class Stepper:
         self._units = units(graph)
         self._ports = {name: self._port(name, scaling is not None) for name in graph.inputs}
         self._sent = {name: self._flat.view(place) for name, place in self._flat.messages.items()}
-        self._arguments = (samples, self._flat.code, self._flat.small, self._flat.whole,
-                           self._flat.real)  # fmt: skip
+        memory = self._flat.small, self._flat.whole, self._flat.real
+        self._arguments = (samples, self._flat.first, *memory)
+        self._rest = [(call, (samples, code, *memory)) for call, code in self._flat.rest()]
         self._fresh = self._flat.whole.copy(), self._flat.real.copy()
-        walk(samples, self._flat.code[:0], *self._arguments[2:])  # compiles, or loads
+        walk(samples, self._flat.code[:0], *memory)  # compiles, or loads
         self.reset()
 
     def reset(self) -> None:
@@ -163,6 +164,9 @@ class Stepper:
         refused = walk(*self._arguments)
         if refused:
             raise self._refusal(self._graph.order[refused - 1])
+        for call, arguments in self._rest:  # nodes without instructions
+            call()
+            walk(*arguments)
         self.steps, self._real = self.steps + 1, real
         if self._record:
             self.values = {name: self._read(name, self._sent[name]) for name in self._record}
@@ -202,16 +206,10 @@ class Stepper:
     @property
     def states(self) -> dict[str, NDArray[np.int64]]:
         """The states as `Trace.states` has them: ``"node.part"`` to integers ``(S, ...)``."""
-        found = {}
-        for key, place in self._flat.states.items():
-            array, name = self._flat.view(place).astype(np.int64), key.rpartition(".")[0]
-            node = self._graph.nodes[name]
-            if isinstance(node, DiagonalSSM):  # (S, C, tiles, 2, lanes), filled up with zeros
-                both = array.swapaxes(2, 3).reshape(*array.shape[:2], 2, -1)[..., : node.modes]
-                found[f"{name}.re"], found[f"{name}.im"] = both[:, :, 0], both[:, :, 1]
-            else:
-                found[key] = array
-        return found
+        return {
+            key: kept.part(self._flat.view(kept.place)).astype(np.int64)
+            for key, kept in self._flat.states.items()
+        }
 
     def __reduce__(self) -> str:
         """Refuse to be copied or pickled: a copy's parts would no longer share their memory."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields
 from types import MappingProxyType
 
 from neurossm.graph import Graph
-from neurossm.nodes import Affine, Embedding
+from neurossm.nodes import Role
 from neurossm.trace import Counts
 
 
@@ -118,7 +118,7 @@ def activity(graph: Graph, counts: Mapping[str, Counts]) -> ActivityTable:
 
 
 def _of(graph: Graph, name: str, counts: Counts) -> Activity:
-    synapses = isinstance(graph.nodes[name], Affine | Embedding)
+    synapses = graph.nodes[name].role is Role.SYNAPSES
     return Activity(
         syn_ops=counts.syn_ops,
         dendrite_updates=counts.dendrite_updates,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from neurossm.graph import Graph
 from neurossm.interface import EVERY_STEP, Interface
-from neurossm.nodes import SPIKING, message_frac
+from neurossm.nodes import Role, message_frac
 from neurossm.trace import Trace
 
 Reals = NDArray[np.float64]
@@ -76,7 +76,7 @@ def sends_spikes(graph: Graph, output: str) -> bool:
     out = graph.nodes[output].out
     if out is not None:
         return out.is_spike
-    return all(isinstance(graph.nodes[source], SPIKING) for source in graph.sources[output])
+    return all(graph.nodes[source].role is Role.SPIKING for source in graph.sources[output])
 
 
 def chosen(task: str, found: Reals) -> NDArray[Any] | None:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from neurossm.graph import Graph
 from neurossm.lengths import without_padding
 from neurossm.metrics.answers import answers, chosen, task_of
-from neurossm.nodes import Output, format_of
+from neurossm.nodes import Role, format_of
 from neurossm.trace import Trace, units
 
 Reals = NDArray[np.float64]
@@ -169,7 +169,7 @@ def end_to_end(integer: Graph, left: Trace, right: Trace) -> tuple[EndToEnd, ...
                 name, len(distance), distance.sum(axis=0), distance.max(axis=0),
                 np.abs(a).max(axis=0), expected, got,
                 float(np.max(unit[name])), spikes,
-                isinstance(integer.nodes[name], Output),
+                integer.nodes[name].role is Role.OUTPUT,
             )
         )  # fmt: skip
     return tuple(found)

@@ -13,8 +13,8 @@ from neurossm.arguments import instance
 from neurossm.errors import GraphError, InputError
 from neurossm.graph import Graph
 from neurossm.metrics.activity import ActivityTable, activity
-from neurossm.metrics.neurobench import is_spiking, neurobench_numbers, recurrence
-from neurossm.nodes import LIF, Affine, DiagonalSSM
+from neurossm.metrics.neurobench import neurobench_numbers, recurrence
+from neurossm.nodes import Meets, Role
 from neurossm.trace import Counts, Trace
 
 Json = dict[str, object]
@@ -161,12 +161,11 @@ def _of_counts(
     graph: Graph, counts: Mapping[str, Counts], engine: str, samples: int, steps: float
 ) -> Metrics:
     runs = round(samples * steps)
-    spiking = [name for name, node in graph.nodes.items() if is_spiking(node)]
-    recurrent = [name for name, node in graph.nodes.items() if isinstance(node, DiagonalSSM | LIF)]
+    spiking = [name for name, node in graph.nodes.items() if node.role is Role.SPIKING]
+    recurrent = [name for name, node in graph.nodes.items() if node.factors]
     spike_fed = {name for name in graph.nodes if _receives_spikes(graph, name)}
-    graded_fed = {
-        name for name, node in graph.nodes.items() if isinstance(node, Affine)
-    } - spike_fed
+    weighted = {name for name, node in graph.nodes.items() if node.meets is Meets.ACCUMULATE}
+    graded_fed = weighted - spike_fed
     return Metrics(
         engine=engine,
         samples=samples,
@@ -191,7 +190,8 @@ def _of_counts(
 
 
 def _receives_spikes(graph: Graph, name: str) -> bool:
-    # all edges into an Affine share one format, so the first tells
-    source = graph.nodes[graph.sources[name][0]] if graph.sources[name] else None
-    is_synapse = isinstance(graph.nodes[name], Affine)
-    return is_synapse and source is not None and source.out is not None and source.out.is_spike
+    # all edges into synapses share one format, so the first tells
+    if graph.nodes[name].meets is not Meets.ACCUMULATE:
+        return False
+    out = graph.nodes[graph.sources[name][0]].out
+    return out is not None and out.is_spike

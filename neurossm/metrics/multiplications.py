@@ -19,7 +19,7 @@ from neurossm.engine.recording import Elementary, record_operations
 from neurossm.graph import Graph
 from neurossm.metrics.dense import DenseOperations, dense_operations
 from neurossm.metrics.measure import Metrics
-from neurossm.nodes import LIF, Affine, DiagonalSSM, Embedding, Node, quantized
+from neurossm.nodes import Node, Role, quantized
 
 GROUPS = ("synapses", "recurrence", "gates")
 
@@ -89,11 +89,11 @@ def multiplications(graph: Graph, metrics: Metrics) -> Multiplications:
     each = per_step(graph)
     for name in graph.order:
         node, counts = graph.nodes[name], metrics.nodes[name]
-        if isinstance(node, Affine | Embedding):
+        if node.role is Role.SYNAPSES:
             synapses[name] = counts.synaptic_multiplies
         elif each[name]:
             steps = counts.dendrite_updates // node.updates  # of all samples
-            if isinstance(node, DiagonalSSM | LIF):
+            if node.factors:
                 recurrence[name] = each[name] * steps
                 trivial += sum(trivial_per_step(node)) * steps
             else:
@@ -108,14 +108,9 @@ def per_step(graph: Graph) -> dict[str, int]:
 
 def trivial_per_step(node: Node) -> tuple[int, int]:
     """Return those of a recurrence by a parameter that is 0, and by one that is +-2^k."""
-    if isinstance(node, DiagonalSSM):  # each part of a pole multiplies both parts of its state
-        used = [node.a_re, node.a_im, node.a_re, node.a_im, node.b_re, node.b_im, node.c_re,
-                node.c_im, node.d]  # fmt: skip
-    elif isinstance(node, LIF):
-        used = [node.tau, *([node.rho] if node.has_trace else [])]
-    else:
+    if not node.factors:
         return 0, 0
-    values = np.concatenate([np.abs(quantized(p).values).ravel() for p in used])
+    values = np.concatenate([np.abs(quantized(p).values).ravel() for p in node.factors])
     zeros = int(np.count_nonzero(values == 0))
     powers = int(np.count_nonzero((values & (values - 1)) == 0)) - zeros
     return zeros, powers
@@ -166,11 +161,11 @@ def check_multiplications(graph: Graph, inputs: Mapping[str, NDArray[np.int64]])
     differing = []
     for name, node in graph.nodes.items():
         done = found[name]
-        if isinstance(node, Affine | Embedding):
+        if node.role is Role.SYNAPSES:
             same = done.multiplications == trace.counts[name].synaptic_multiplies
         else:
             same = done.multiplications == each[name] * runs
-        if isinstance(node, DiagonalSSM | LIF):
+        if node.factors:
             same = same and done.trivial == sum(trivial_per_step(node)) * runs
         if not same:
             differing.append(name)

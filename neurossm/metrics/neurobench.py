@@ -22,7 +22,7 @@ import numpy as np
 from neurossm.fixed import Quantized
 from neurossm.graph import Graph
 from neurossm.metrics.dense import dense_operations
-from neurossm.nodes import LIF, Affine, DiagonalSSM, Input, Node, Output, PiecewiseLinear
+from neurossm.nodes import Affine, Meets, PiecewiseLinear, Role
 from neurossm.trace import Counts
 
 VERSION = "2.3.0"
@@ -36,7 +36,7 @@ def neurobench_numbers(
     steps: float,
 ) -> dict[str, float]:
     """Return the six numbers, per sample; see `neurossm.metrics.measure`."""
-    graded_fed = {name for name, node in graph.nodes.items() if isinstance(node, Affine)}
+    graded_fed = {name for name, node in graph.nodes.items() if node.meets is Meets.ACCUMULATE}
     graded_fed -= spike_fed
     acs, macs = (sum(counts[name].syn_ops for name in fed) for fed in (spike_fed, graded_fed))
     dense = sum(found.matrix_macs for found in dense_operations(graph).values())
@@ -61,7 +61,7 @@ def recurrence(
     Running sums (`Accumulate`) multiply nothing and are not in it.
     """
     dense = dense_operations(graph)
-    names = [name for name, node in graph.nodes.items() if isinstance(node, DiagonalSSM | LIF)]
+    names = [name for name, node in graph.nodes.items() if node.factors]
     return {
         "State_Updates": sum(counts[name].dendrite_updates for name in names) / samples,
         "Effective_MACs": float(sum(dense[name].state_macs for name in names) * steps),
@@ -71,15 +71,10 @@ def recurrence(
 def _activation_sparsity(graph: Graph, counts: Mapping[str, Counts], runs: int) -> float:
     sent = possible = 0
     for name, node in graph.nodes.items():
-        if is_spiking(node) or isinstance(node, PiecewiseLinear):
+        if node.role is Role.SPIKING or isinstance(node, PiecewiseLinear):
             sent += counts[name].spikes_out
             possible += node.out_channels * runs
     return 1 - sent / possible if possible else 0.0
-
-
-def is_spiking(node: Node) -> bool:
-    """Tell whether a node makes spikes: an Input brings others', an Output passes on."""
-    return node.out is not None and node.out.is_spike and not isinstance(node, Input | Output)
 
 
 def _connection_sparsity(graph: Graph) -> float:

@@ -15,17 +15,7 @@ from neurossm.engine import run
 from neurossm.errors import InputError
 from neurossm.graph import Graph
 from neurossm.lengths import without_padding
-from neurossm.nodes import (
-    SPIKING,
-    BatchNorm,
-    Input,
-    Node,
-    Output,
-    TernaryThreshold,
-    Threshold,
-    format_of,
-    message_frac,
-)
+from neurossm.nodes import BatchNorm, Input, Node, Output, Role, format_of, message_frac
 from neurossm.trace import Trace, units
 
 Reals = NDArray[np.float64]
@@ -194,7 +184,7 @@ def per_layer_error(
     _check_pair(floating, integer, trace, name)
     messages = np.asarray(trace.values[name], dtype=np.float64)
     found = messages * units(integer)[name]
-    if isinstance(node, Input):
+    if node.role is Role.INPUT:
         expected = messages * 2.0 ** -format_of(node).frac
     else:
         expected = _alone(node, integer, trace, name)
@@ -213,9 +203,14 @@ def per_layer_error(
         np.abs(found).sum(axis=0) if spikes else nothing,
         lag if spikes else nothing,
         spikes,
-        isinstance(node, Input | Output | Threshold | TernaryThreshold),
-        any(isinstance(integer.nodes[to], SPIKING) for to in integer.targets[name]),
+        _is_exact(made),
+        any(integer.nodes[to].compares for to in integer.targets[name]),
     )
+
+
+def _is_exact(node: Node) -> bool:
+    compares_only = node.role is Role.SPIKING and not node.states
+    return node.role is Role.INPUT or node.passes_on or compares_only
 
 
 def _lag(difference: Reals, valid: NDArray[np.bool_]) -> Reals:
@@ -250,7 +245,7 @@ def _alone(node: Node, integer: Graph, trace: Trace, name: str) -> Reals:
             edges.append((source, last))
         edges.append((last, name))
     nodes[name] = node
-    if not isinstance(node, Output):
+    if node.role is not Role.OUTPUT:
         end = f"{name}.end"
         nodes[end] = Output(channels=node.out_channels)
         edges.append((name, end))

@@ -13,20 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.graph import Graph
-from neurossm.nodes import (
-    LIF,
-    Accumulate,
-    Affine,
-    BatchNorm,
-    DiagonalSSM,
-    Node,
-    Output,
-    PiecewiseLinear,
-    Product,
-    Sum,
-    TernaryThreshold,
-    Threshold,
-)
+from neurossm.nodes import Change
 
 Reals = NDArray[np.float64]
 
@@ -69,32 +56,9 @@ def _asked(
     graph: Graph, name: str, source: str, ranges: Mapping[str, Reals], own: Reals, steps: int
 ) -> Reals:
     """Return what a node asks of a source; `own` is what matters of its own messages."""
-    node: Node = graph.nodes[name]
+    others = [ranges[other] for other in graph.sources[name] if other != source]
     with np.errstate(divide="ignore", invalid="ignore"):
-        match node:
-            case LIF():
-                lost = np.maximum(1 - np.asarray(node.tau), 1 / steps)
-                return np.asarray(np.asarray(node.theta) * lost, dtype=np.float64)
-            case Threshold():
-                return np.asarray(np.abs(np.asarray(node.theta)), dtype=np.float64)
-            case TernaryThreshold():
-                return np.asarray(node.delta, dtype=np.float64)
-            case Affine():
-                return np.asarray((own[:, None] / np.abs(np.asarray(node.weight))).min(axis=0))
-            case BatchNorm():
-                return np.asarray(own / np.abs(np.asarray(node.gain)))
-            case PiecewiseLinear():
-                return np.asarray(own / np.abs(np.asarray(node.slopes)).max())
-            case Product():
-                left, right = graph.sources[name]
-                return own / ranges[right if source == left else left]
-            case DiagonalSSM():
-                return own * ranges[source] / ranges[name]
-            case Accumulate():
-                return own / steps
-            case Sum() | Output():
-                return own
-    return np.zeros(graph.nodes[source].out_channels)  # tokens are exact or another token
+        return graph.nodes[name].notices(Change(own, ranges[source], others, ranges[name], steps))
 
 
 def _finite(sizes: Reals, own: Reals) -> Reals:

@@ -16,7 +16,7 @@ from neurossm.engine import run
 from neurossm.fixed import WEIGHT_BITS, round_to
 from neurossm.graph import Graph
 from neurossm.metrics.end_to_end import EndToEnd
-from neurossm.nodes import SPIKING, Affine, Input, Node, Output
+from neurossm.nodes import Affine, Input, Node, Output, Role
 from neurossm.quantization import Loss
 from neurossm.quantization.rows import spike_frac
 
@@ -49,7 +49,7 @@ def spike_losses(
     found = []
     for name in floating.order:
         node = floating.nodes[name]
-        if name not in ends or not isinstance(node, SPIKING):
+        if name not in ends or node.role is not Role.SPIKING:
             continue
         end = ends[name]
         off = _off(end.found, end.expected)

@@ -8,10 +8,15 @@ import numpy as np
 
 from neurossm.fixed import MESSAGE_BITS, POLE_BITS, WEIGHT_BITS, WIDEST_LEAK_FRAC, Quantized
 from neurossm.graph import Graph
-from neurossm.nodes import LIF, Affine, DiagonalSSM, Embedding, Node
+from neurossm.nodes import LIF, Node
 from neurossm.quantization.membranes import LEAK_ERROR
 
 SYNAPSES = 16  # what goes to synapses has fewer than 24 bits, so that their sums fit; about so many
+WIDTHS = (
+    ("poles", "pole_bits", POLE_BITS),
+    ("weights", "weight_bits", WEIGHT_BITS),
+    ("state", "state_bits", MESSAGE_BITS),
+)
 
 
 def narrow_widths(floating: Graph, integer: Graph) -> tuple[str, ...]:
@@ -41,27 +46,14 @@ def narrow_widths(floating: Graph, integer: Graph) -> tuple[str, ...]:
 
 
 def _narrow(node: Node, before: Node | None) -> Iterator[str]:
-    match node:
-        case Affine():
-            yield from _below("weights", node.weight, WEIGHT_BITS)
-        case Embedding():
-            yield from _below("weights", node.table, WEIGHT_BITS)
-        case DiagonalSSM():
-            yield from _below("poles", node.a_re, POLE_BITS)
-            yield from _below("weights", node.b_re, WEIGHT_BITS)
-            yield from _below("state", node.drive_re, MESSAGE_BITS)
-            if node.out is not None and node.out.bits < SYNAPSES:
-                yield "messages"
-        case LIF():
-            yield from _below("state", node.theta, MESSAGE_BITS)
-            if isinstance(before, LIF) and isinstance(node.tau, Quantized):
-                real = np.asarray(before.tau, dtype=np.float64)
-                error = np.abs(node.tau.dequantize() - real)
-                coarse = np.any(error > LEAK_ERROR * (1 - real))
-                if np.max(node.tau.frac) < WIDEST_LEAK_FRAC and coarse:
-                    yield "leaks"
-
-
-def _below(width: str, parameter: object, most: int) -> Iterator[str]:
-    if isinstance(parameter, Quantized) and parameter.bits < most:
-        yield width
+    for width, setting, most in WIDTHS:
+        if any(field.bits < most for field in node.fields_of(setting)):
+            yield width
+    if node.modes and node.out is not None and node.out.bits < SYNAPSES:
+        yield "messages"
+    if isinstance(node, LIF) and isinstance(before, LIF) and isinstance(node.tau, Quantized):
+        real = np.asarray(before.tau, dtype=np.float64)
+        error = np.abs(node.tau.dequantize() - real)
+        coarse = np.any(error > LEAK_ERROR * (1 - real))
+        if np.max(node.tau.frac) < WIDEST_LEAK_FRAC and coarse:
+            yield "leaks"

@@ -1,7 +1,8 @@
 """The nodes of a graph: what each means as real numbers and as integers.
 
-A node is a frozen value: parameters, their number formats, the format ``out`` of its messages.
-It does not execute; `neurossm.engine.reference` is the specification of its integer meaning.
+A node is a frozen value: parameters, their number formats, the format ``out`` of its messages. Its
+`Node.step` is the specification of its integers, `Node.evaluate` its float meaning. A new node is
+one more module here, see `neurossm.nodes.node`; `NODE_TYPES` finds it by itself.
 
 Glossary of shapes: ``C`` channels (features), ``N`` complex states kept a channel (half of the
 published ``d_state``), ``K`` segments, ``V`` tokens, ``u`` the input of a node at a time step,
@@ -12,50 +13,83 @@ Edges that converge on a node add, as in NIR, and must then share one number for
 `Product` take each edge as an operand of its own.
 """
 
+import pkgutil
+from importlib import import_module
+
 from neurossm.nodes.accumulate import Accumulate
-from neurossm.nodes.affine import Affine, message_frac
+from neurossm.nodes.affine import Affine
+from neurossm.nodes.arriving import Arriving, Finding, Frac, Quantizing, alike, same
 from neurossm.nodes.batch_norm import BatchNorm
 from neurossm.nodes.diagonal_ssm import DiagonalSSM
 from neurossm.nodes.embedding import Embedding
 from neurossm.nodes.input import Input
 from neurossm.nodes.lif import LIF
-from neurossm.nodes.node import Array, Node, format_of, quantized
+from neurossm.nodes.node import Node, format_of, message_frac
 from neurossm.nodes.output import Output
+from neurossm.nodes.parameter import Parameter
 from neurossm.nodes.piecewise_linear import PiecewiseLinear
 from neurossm.nodes.product import Product
+from neurossm.nodes.span import Found, Meeting, Register, Span
+from neurossm.nodes.step import Change, Evaluated, Integers, Reals, State, Step
 from neurossm.nodes.sum import Sum
 from neurossm.nodes.ternary_threshold import TernaryThreshold
 from neurossm.nodes.threshold import Threshold
+from neurossm.nodes.traits import Meets, Role
+from neurossm.nodes.values import Array, quantized, reals
 
-NODE_TYPES: dict[str, type[Node]] = {
-    cls.__name__: cls
-    for cls in (
-        Input, Output, Affine, BatchNorm, DiagonalSSM, Threshold, Sum, Product, PiecewiseLinear,
-        Accumulate, TernaryThreshold, LIF, Embedding,
-    )
-}  # fmt: skip
 
-SPIKING = (LIF, Threshold, TernaryThreshold)  # they compare, and send spikes
+def _found() -> dict[str, type[Node]]:
+    """Return the types of node that the modules of this package define, by name."""
+    modules = [import_module(f"{__name__}.{info.name}") for info in pkgutil.iter_modules(__path__)]
+    return {
+        cls.__name__: cls
+        for module in modules
+        for cls in vars(module).values()
+        if isinstance(cls, type) and issubclass(cls, Node) and cls is not Node
+        and cls.__module__ == module.__name__
+    }  # fmt: skip
+
+
+NODE_TYPES = _found()
 
 __all__ = [
     "LIF",
     "NODE_TYPES",
-    "SPIKING",
     "Accumulate",
     "Affine",
     "Array",
+    "Arriving",
     "BatchNorm",
+    "Change",
     "DiagonalSSM",
     "Embedding",
+    "Evaluated",
+    "Finding",
+    "Found",
+    "Frac",
     "Input",
+    "Integers",
+    "Meeting",
+    "Meets",
     "Node",
     "Output",
+    "Parameter",
     "PiecewiseLinear",
     "Product",
+    "Quantizing",
+    "Reals",
+    "Register",
+    "Role",
+    "Span",
+    "State",
+    "Step",
     "Sum",
     "TernaryThreshold",
     "Threshold",
+    "alike",
     "format_of",
     "message_frac",
     "quantized",
+    "reals",
+    "same",
 ]

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import ClassVar, Self
+
+import numpy as np
 
 from neurossm.errors import GraphError
-from neurossm.nodes.node import (
-    Node,
-    check_channels,
-)
+from neurossm.fixed import MESSAGE_BITS, Fixed, shift, symmetric_limit
+from neurossm.nodes.arriving import Arriving, Finding, Quantizing
+from neurossm.nodes.dense import DenseOperations
+from neurossm.nodes.node import Node, check_channels, format_of, node
+from neurossm.nodes.span import Found, Meeting, Register, Span
+from neurossm.nodes.step import Change, Evaluated, Integers, Reals, Step, added
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class Accumulate(Node):
     """Running sum over time: ``y_t = y_{t-1} + u_t``, shape ``(C,)``.
 
@@ -31,6 +37,9 @@ class Accumulate(Node):
     steps: int
     term_bits: int = 0
 
+    ranged: ClassVar[tuple[str, ...]] = ()
+    message_reason: ClassVar[str] = "the exponent of its terms"
+
     def __post_init__(self) -> None:
         super().__post_init__()
         check_channels(self, self.channels)
@@ -42,12 +51,76 @@ class Accumulate(Node):
         """C."""
         return self.channels
 
-    @property
-    def states(self) -> int:
-        """The running sums."""
-        return self.channels
+    def state_parts(self) -> dict[str, tuple[int, ...]]:
+        """Return the running sums."""
+        return {"sum": (self.channels,)}
 
     @property
     def is_integer(self) -> bool:
         """True where the widths of message and term are set."""
         return self.out is not None and self.term_bits > 0
+
+    def check(self, at: Arriving) -> Iterator[Finding]:
+        """Yield where the sum could leave its width."""
+        out = format_of(self)
+        largest = self.steps * symmetric_limit(self.term_bits)
+        if largest > out.high:
+            expected = f"{self.steps} terms of {self.term_bits} bits within {out.bits} bits"
+            yield expected, f"{largest}"
+        if out.frac - at.frac > 28:
+            yield "a left shift of at most 28", str(out.frac - at.frac)
+
+    def quantize(self, to: Quantizing) -> Self:
+        """Return it with terms as wide as so many steps allow."""
+        limit = symmetric_limit(MESSAGE_BITS)
+        widths = [bits for bits in range(2, 25) if self.steps * symmetric_limit(bits) <= limit]
+        if not widths:
+            raise GraphError(
+                f"node {to.name!r} (Accumulate)",
+                expected=f"at most {limit} steps in {MESSAGE_BITS} bits",
+                got=f"{self.steps}",
+            )
+        bits = widths[-1]
+        return replace(self, term_bits=bits, out=Fixed(MESSAGE_BITS, to.term_frac(bits)))
+
+    def explain(self) -> Iterator[tuple[str, str, str]]:
+        """Yield the format of its terms."""
+        terms = f"s{self.term_bits}.{format_of(self).frac}"
+        yield "terms", terms, f"{self.steps} terms fit in {MESSAGE_BITS} bits"
+
+    def bound(self, at: Meeting) -> Found:
+        """Return so many terms of one sign."""
+        steps = max(self.steps, at.steps or 0)
+        term = at.u.shifted(at.unit if at.unit > at.unit_in else 0.0)
+        terms: tuple[Register, ...] = ()
+        if self.is_integer:
+            register = Register("term", term.magnitude, at.unit, self.term_bits)
+            term, terms = term.within(register.limit * at.unit), (register,)
+        total = Span(np.minimum(steps * term.low, 0), np.maximum(steps * term.high, 0))
+        sent, registers = at.message(total)
+        return sent, (*at.entry(), *terms, *registers)
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Iterator[Self]:
+        """Yield sums over a few steps."""
+        yield cls.drawn(rng, steps=int(rng.integers(1, 20)))
+
+    def notices(self, at: Change) -> Reals:
+        """Return what matters of its sum by the number of steps."""
+        return at.own / at.steps
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return the running sums."""
+        return DenseOperations(adds=self.channels + self.converging(operands))
+
+    def step(self, at: Step) -> Integers:
+        """Bring the term to the exponent of the sum, add, saturate both."""
+        out = format_of(self)
+        term = at.saturate(shift(at.u, at.frac - out.frac), self.term_bits)
+        total = at.state["sum"] = at.saturate(at.state["sum"] + term, out.bits)
+        at.count(dendrite_updates=total.size)
+        return total
+
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Add up over time."""
+        return Evaluated(np.asarray(np.cumsum(added(operands), axis=1)), {})

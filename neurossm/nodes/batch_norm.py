@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
-from neurossm.nodes.node import Array, Node
+import numpy as np
+
+from neurossm.nodes.dense import DenseOperations
+from neurossm.nodes.node import Node, node
+from neurossm.nodes.parameter import parameter
+from neurossm.nodes.span import Found, Meeting, Span
+from neurossm.nodes.step import Change, Evaluated, Reals, added
+from neurossm.nodes.values import Array, reals
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class BatchNorm(Node):
     """Normalization by running statistics: ``y = gain u + offset`` in each channel.
 
@@ -20,12 +26,30 @@ class BatchNorm(Node):
         ``(C,)``: ``gamma / sqrt(var + eps)`` and ``beta - mean * gain``.
     """
 
-    gain: Array
-    offset: Array
+    gain: Array = parameter("C")
+    offset: Array = parameter("C")
 
-    shapes: ClassVar[dict[str, str]] = {"gain": "C", "offset": "C"}
+    float_only: ClassVar[str] = "fold batch norms first (pass fold_batch_norm)"
+    nir: ClassVar[str] = "Scale has no bias; fold it first (pass fold_batch_norm)"
 
     @property
     def in_channels(self) -> int:
         """C."""
         return self.gain.shape[0]
+
+    def bound(self, at: Meeting) -> Found:
+        """Scale and shift both ends."""
+        ends = [end * reals(self.gain) + reals(self.offset) for end in (at.u.low, at.u.high)]
+        return Span(np.minimum(*ends), np.maximum(*ends)), ()
+
+    def notices(self, at: Change) -> Reals:
+        """Return what matters behind its gain."""
+        return np.asarray(at.own / np.abs(reals(self.gain)))
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return one MAC a channel."""
+        return DenseOperations(elementwise_macs=self.in_channels, adds=self.converging(operands))
+
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Scale and shift."""
+        return Evaluated(added(operands) * reals(self.gain) + reals(self.offset), {})

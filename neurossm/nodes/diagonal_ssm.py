@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Iterator
+from typing import ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import GraphError
-from neurossm.fixed import Quantized
-from neurossm.nodes.node import (
-    Array,
-    Node,
-    as_parameter,
+from neurossm.fixed import (
+    MESSAGE_BITS,
+    POLE_BITS,
+    STATE_BITS,
+    WEIGHT_BITS,
+    Quantized,
+    shift,
+    symmetric_limit,
 )
+from neurossm.nodes.arriving import EXACT, Arriving, Finding, same
+from neurossm.nodes.dense import DenseOperations
+from neurossm.nodes.node import Node, format_of, node
+from neurossm.nodes.parameter import parameter
+from neurossm.nodes.step import Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.values import Array, as_parameter, integers, mantissas, quantized, reals
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class DiagonalSSM(Node):
     """A bank of discretized complex diagonal state space models, one a channel (S4D).
 
@@ -57,23 +66,20 @@ class DiagonalSSM(Node):
         ``zoh`` or ``bilinear``.
     """
 
-    a_re: Array
-    a_im: Array
-    b_re: Array
-    b_im: Array
-    c_re: Array
-    c_im: Array
-    d: Array
-    drive_re: Array
-    drive_im: Array
-    bias: Array
+    a_re: Array = parameter("CN", bits="pole_bits")
+    a_im: Array = parameter("CN", bits="pole_bits")
+    b_re: Array = parameter("CN", bits="weight_bits")
+    b_im: Array = parameter("CN", bits="weight_bits")
+    c_re: Array = parameter("CN", bits="weight_bits")
+    c_im: Array = parameter("CN", bits="weight_bits")
+    d: Array = parameter("C", bits="weight_bits")
+    drive_re: Array = parameter("CN", bits="state_bits")
+    drive_im: Array = parameter("CN", bits="state_bits")
+    bias: Array = parameter("C", exponent="output")
     step_size: NDArray[np.float64]
     method: str
 
-    shapes: ClassVar[dict[str, str]] = {
-        "a_re": "CN", "a_im": "CN", "b_re": "CN", "b_im": "CN", "c_re": "CN", "c_im": "CN",
-        "d": "C", "drive_re": "CN", "drive_im": "CN", "bias": "C",
-    }  # fmt: skip
+    methods: ClassVar[tuple[str, ...]] = ("zoh", "bilinear")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -85,8 +91,9 @@ class DiagonalSSM(Node):
                 got=f"shape {step_size.shape}",
             )
         object.__setattr__(self, "step_size", step_size)
-        if self.method not in ("zoh", "bilinear"):
-            raise GraphError("DiagonalSSM.method", expected="zoh | bilinear", got=repr(self.method))
+        if self.method not in self.methods:
+            expected = " | ".join(self.methods)
+            raise GraphError("DiagonalSSM.method", expected=expected, got=repr(self.method))
         if isinstance(self.drive_re, Quantized) and isinstance(self.drive_im, Quantized):
             same = np.array_equal(np.asarray(self.drive_re.frac), np.asarray(self.drive_im.frac))
             if not same or self.drive_re.bits != self.drive_im.bits:
@@ -106,12 +113,140 @@ class DiagonalSSM(Node):
         """N, complex states kept a channel."""
         return self.a_re.shape[1]
 
-    @property
-    def states(self) -> int:
-        """Two real numbers a complex state."""
-        return 2 * self.in_channels * self.modes
+    def state_parts(self) -> dict[str, tuple[int, ...]]:
+        """Return the parts of the complex states."""
+        return dict.fromkeys(("re", "im"), (self.in_channels, self.modes))
 
     @property
     def updates(self) -> int:
         """One for each complex state."""
         return self.in_channels * self.modes
+
+    @property
+    def constant(self) -> float:
+        """Largest bias."""
+        return float(np.abs(reals(self.bias)).max())
+
+    @property
+    def dropped(self) -> int:
+        """Less than a unit for each product of the readout."""
+        return 2 * self.modes + 1
+
+    @property
+    def fed_through(self) -> bool:
+        """True where some input reaches the output beside the states."""
+        return bool(np.any(mantissas(self.d) != 0))
+
+    def check(self, at: Arriving) -> Iterator[Finding]:
+        """Yield what breaks the rules of poles, gains, states and their sums."""
+        a_re, a_im, b_re, b_im = (
+            quantized(p) for p in (self.a_re, self.a_im, self.b_re, self.b_im)
+        )
+        c_re, c_im, d, drive = (quantized(p) for p in (self.c_re, self.c_im, self.d, self.drive_re))
+        for pole in (a_re, a_im):
+            if pole.bits > POLE_BITS or pole.bits != a_re.bits:
+                yield f"poles of at most {POLE_BITS} bits", f"{pole.bits} bits"
+            yield from same("pole exponent", a_re.bits - 1, pole.frac)
+        if np.any(a_re.values**2 + a_im.values**2 >= 2 ** (2 * (a_re.bits - 1))):
+            yield "poles inside the unit circle", "one on or outside it"
+        for gain in (b_re, b_im, c_re, c_im, d):
+            if gain.bits > WEIGHT_BITS:
+                yield f"gains of {WEIGHT_BITS} bits", f"{gain.bits} bits"
+        for label, left, right in (("b", b_re, b_im), ("c", c_re, c_im)):
+            if not np.array_equal(left.frac_by_channel(), right.frac_by_channel()):
+                yield f"one exponent for both parts of {label}", "two"
+        if drive.bits > STATE_BITS:
+            yield f"a state of at most {STATE_BITS} bits", f"{drive.bits}"
+        out, state_frac = format_of(self), drive.frac_by_channel()
+        message, state = symmetric_limit(MESSAGE_BITS), symmetric_limit(STATE_BITS)
+        b_shift = b_re.frac_by_channel() + at.frac - state_frac
+        c_shift = c_re.frac_by_channel() + state_frac - 1 - out.frac
+        d_shift = d.frac_by_channel() + at.frac - out.frac
+        b_largest = np.maximum(np.abs(b_re.values), np.abs(b_im.values))
+        driven = np.ldexp(b_largest * float(message), -b_shift).max(initial=0.0)
+        parts = (np.abs(c_re.values) + np.abs(c_im.values)) * float(state)
+        fed = np.ldexp(np.abs(d.values) * float(message), -d_shift).max()
+        read = np.ldexp(parts, -c_shift).sum(axis=1).max() + fed
+        for label, bound in (("drive", driven), ("readout", read)):
+            if bound > EXACT:
+                yield f"a {label} that stays below 2**52", f"up to {bound:g}"
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Iterator[Self]:
+        """Yield stable states of each method."""
+        shape = (int(rng.integers(1, 5)), int(rng.integers(1, 4)))
+        for method in cls.methods:
+            pole = rng.uniform(0.3, 0.97, shape) * np.exp(1j * rng.uniform(-np.pi, np.pi, shape))
+            step = rng.uniform(0.001, 0.1, shape[0])
+            others = {
+                name: rng.standard_normal(shape[: len(axes)]) for name, axes in cls.shapes.items()
+            }
+            yield cls(**(others | {"a_re": pole.real, "a_im": pole.imag}), step_size=step,
+                      method=method)  # fmt: skip
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return 8 MACs a complex state: 4 for a x, 2 for b u, 2 for Re(c x'); one for d u."""
+        macs = 8 * self.updates + self.in_channels
+        return DenseOperations(state_macs=macs, adds=self.converging(operands))
+
+    @property
+    def factors(self) -> tuple[Array, ...]:
+        """Each part of a pole multiplies both parts of its state."""
+        return (self.a_re, self.a_im, self.a_re, self.a_im, self.b_re, self.b_im, self.c_re,
+                self.c_im, self.d)  # fmt: skip
+
+    @property
+    def extent(self) -> str:
+        """Channels and complex states of each."""
+        return f"{self.in_channels} \u00d7 {self.modes} modes"
+
+    def step(self, at: Step) -> Integers:
+        """Rotate and drive the states, then read them out; every product is shifted by itself."""
+        a_re, a_im, b_re, b_im = (
+            quantized(p) for p in (self.a_re, self.a_im, self.b_re, self.b_im)
+        )
+        c_re, c_im, d, drive = (quantized(p) for p in (self.c_re, self.c_im, self.d, self.drive_re))
+        u = at.u
+        state_frac, out = drive.frac_by_channel(), format_of(self)
+        pole = a_re.frac_by_channel()
+        b_shift = b_re.frac_by_channel() + at.frac - state_frac
+        c_shift = c_re.frac_by_channel() + state_frac - 1 - out.frac
+        d_shift = d.frac_by_channel() + at.frac - out.frac
+
+        re, im, drive_u = at.state["re"], at.state["im"], u[:, :, None]
+        new_re = (
+            shift(a_re.values * re, pole)
+            - shift(a_im.values * im, pole)
+            + shift(b_re.values * drive_u, b_shift)
+            + integers(self.drive_re)
+        )
+        new_im = (
+            shift(a_re.values * im, pole)
+            + shift(a_im.values * re, pole)
+            + shift(b_im.values * drive_u, b_shift)
+            + integers(self.drive_im)
+        )
+        re = at.state["re"] = at.saturate(new_re, drive.bits)
+        im = at.state["im"] = at.saturate(new_im, drive.bits)
+        at.count(dendrite_updates=re.size)
+
+        terms = shift(c_re.values * re, c_shift) - shift(c_im.values * im, c_shift)
+        y = terms.sum(axis=2) + shift(d.values * u, d_shift) + integers(self.bias)
+        return at.saturate(y, out.bits)
+
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Run the recurrence; the peaks of ``state`` are its largest moduli ``(C, N)``."""
+        u = added(operands)
+        a, b, c, drive = (
+            reals(re) + 1j * reals(im)
+            for re, im in (
+                (self.a_re, self.a_im), (self.b_re, self.b_im),
+                (self.c_re, self.c_im), (self.drive_re, self.drive_im),
+            )
+        )  # fmt: skip
+        x, y, peaks = np.zeros((len(u), *a.shape), complex), np.empty_like(u), np.zeros(a.shape)
+        for t in range(u.shape[1]):
+            x = a * x + b * u[:, t, :, None] + drive
+            peaks = np.maximum(peaks, np.abs(x).max(axis=0))
+            y[:, t] = 2 * (c * x).real.sum(axis=2)
+        return Evaluated(y + reals(self.d) * u + reals(self.bias), {"state": peaks})

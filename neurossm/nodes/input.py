@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import ClassVar, Self
+
+import numpy as np
 
 from neurossm.errors import GraphError
 from neurossm.fixed import Fixed
-from neurossm.nodes.node import Node, check_channels
+from neurossm.nodes.dense import DenseOperations
+from neurossm.nodes.node import Node, check_channels, node
+from neurossm.nodes.traits import Role
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class Input(Node):
     """Messages from outside: integers in the format `out`, at each step shape ``(C,)``.
 
@@ -18,6 +23,8 @@ class Input(Node):
     """
 
     channels: int
+
+    role: ClassVar[Role] = Role.INPUT
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -36,6 +43,16 @@ class Input(Node):
     def out_channels(self) -> int:
         """C."""
         return self.channels
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Iterator[Self]:
+        """Yield inputs of numbers and of spikes."""
+        for out in (Fixed(9, 5), Fixed.binary(), Fixed.ternary()):
+            yield cls.drawn(rng, out=out)
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return none: it is outside."""
+        return DenseOperations()
 
     @property
     def updates(self) -> int:

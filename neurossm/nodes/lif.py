@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import ClassVar, Self
 
 import numpy as np
 
 from neurossm.errors import GraphError
-from neurossm.fixed import Fixed, Quantized
-from neurossm.nodes.node import (
-    Array,
-    Node,
-    check_spikes,
-    mantissas,
-    quantized,
-)
+from neurossm.fixed import LEAK_FRAC, STATE_BITS, WIDEST_LEAK_FRAC, Fixed, shift
+from neurossm.nodes.arriving import EXACT, Arriving, Finding, alike, same
+from neurossm.nodes.dense import DenseOperations
+from neurossm.nodes.node import Node, node
+from neurossm.nodes.parameter import parameter
+from neurossm.nodes.step import Change, Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.traits import Role
+from neurossm.nodes.values import Array, integers, mantissas, quantized, reals
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class LIF(Node):
     """Leaky integrate-and-fire neurons, with a refractory trace where kappa is not zero.
 
@@ -61,38 +62,22 @@ class LIF(Node):
         ``hard``, ``soft`` or ``none``.
     """
 
-    theta: Array
-    tau: Array
-    rho: Array
-    kappa: Array
+    theta: Array = parameter("C", bits="state_bits", above=0, label="threshold")
+    tau: Array = parameter("C", at_least=0, at_most=1)
+    rho: Array = parameter("C", at_least=0, below=1)
+    kappa: Array = parameter("C", at_least=0)
     reset: str
 
-    shapes: ClassVar[dict[str, str]] = {"theta": "C", "tau": "C", "rho": "C", "kappa": "C"}
+    role: ClassVar[Role] = Role.SPIKING
+    compares: ClassVar[bool] = True
+    sends: ClassVar[Fixed | None] = Fixed.binary()
     resets: ClassVar[tuple[str, ...]] = ("hard", "soft", "none")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_spikes(self, Fixed.binary())
         if self.reset not in self.resets:
             expected = " | ".join(self.resets)
             raise GraphError("LIF.reset", expected=expected, got=repr(self.reset))
-        for name, leak in (("tau", self.tau), ("rho", self.rho)):
-            low, high = mantissas(leak).min(), mantissas(leak).max()
-            # leaks with several exponents do not keep the contract, which says so later
-            integer = isinstance(leak, Quantized)
-            one = 2 ** max(int(np.max(quantized(leak).frac)), 0) if integer else 1
-            below = name == "rho" and not integer  # as an integer it may round to one
-            if low < 0 or high > one or (below and high == one):
-                raise GraphError(
-                    f"LIF.{name}",
-                    expected=f"at least 0 and {'below' if below else 'at most'} {one}",
-                    got=f"{low:g} to {high:g}",
-                )
-        least, trace = mantissas(self.theta).min(), mantissas(self.kappa).min()
-        if not least > 0:
-            raise GraphError("LIF.theta", expected="above 0", got=f"{least:g}")
-        if trace < 0:
-            raise GraphError("LIF.kappa", expected="at least 0", got=f"{trace:g}")
 
     @property
     def in_channels(self) -> int:
@@ -104,12 +89,93 @@ class LIF(Node):
         """True where a spike leaves a refractory trace in some channel."""
         return bool(np.any(mantissas(self.kappa) != 0))
 
-    @property
-    def states(self) -> int:
-        """The membranes, and the traces where there are any."""
-        return self.in_channels * (2 if self.has_trace else 1)
+    def state_parts(self) -> dict[str, tuple[int, ...]]:
+        """Return the membranes, and the traces where there are any."""
+        return dict.fromkeys(("u", "r") if self.has_trace else ("u",), (self.in_channels,))
 
     @property
     def updates(self) -> int:
         """One for each membrane and each trace."""
         return self.states
+
+    def check(self, at: Arriving) -> Iterator[Finding]:
+        """Yield what breaks the rules of membrane and leaks."""
+        theta, kappa, tau = quantized(self.theta), quantized(self.kappa), quantized(self.tau)
+        yield from alike("exponent of kappa", theta.frac, kappa)
+        if not isinstance(tau.frac, int) or not LEAK_FRAC <= tau.frac <= WIDEST_LEAK_FRAC:
+            yield f"one leak exponent, {LEAK_FRAC} to {WIDEST_LEAK_FRAC}", str(tau.frac)
+            return
+        yield from same("leak exponent", tau.frac, quantized(self.rho).frac)
+        largest = float(np.ldexp(float(at.high), np.max(theta.frac_by_channel() - at.by_channel)))
+        if largest > EXACT:
+            yield "an input that stays below 2**52 at the membrane's exponent", f"up to {largest:g}"
+        if theta.bits > STATE_BITS or kappa.bits > theta.bits:
+            expected = f"a state of at most {STATE_BITS} bits, and kappa within it"
+            yield expected, f"{theta.bits}, and {kappa.bits}"
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Iterator[Self]:
+        """Yield neurons of each reset, with a trace and without."""
+        for reset in cls.resets:
+            yield (made := cls.drawn(rng, reset=reset))
+            yield replace(made, kappa=np.zeros(made.in_channels))
+
+    def notices(self, at: Change) -> Reals:
+        """Return what its thresholds see of a membrane that leaks."""
+        lost = np.maximum(1 - reals(self.tau), 1 / at.steps)
+        return np.asarray(reals(self.theta) * lost)
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return one MAC a membrane and trace, and what is subtracted."""
+        subtracted = self.in_channels * (self.has_trace + (self.reset == "soft"))
+        adds = subtracted + self.converging(operands)
+        return DenseOperations(state_macs=self.states, adds=adds)
+
+    @property
+    def factors(self) -> tuple[Array, ...]:
+        """The leaks."""
+        return (self.tau, self.rho) if self.has_trace else (self.tau,)
+
+    @property
+    def note(self) -> str:
+        """The reset, and whether there is a trace."""
+        reset = "no reset" if self.reset == "none" else f"{self.reset} reset"
+        return f"{reset}, refractory trace" if self.has_trace else reset
+
+    def step(self, at: Step) -> Integers:
+        """Leak, integrate, compare, reset, and leave a trace."""
+        theta, bits, state = integers(self.theta), quantized(self.theta).bits, at.state
+        trace = state.get("r", np.zeros_like(state["u"]))
+        own, leak = quantized(self.theta).frac_by_channel(), int(quantized(self.tau).frac)
+        arriving = at.frac if at.frac_by_channel is None else at.frac_by_channel
+        entering = shift(at.u, arriving - own)
+        membrane = at.saturate(shift(integers(self.tau) * state["u"], leak) + entering, bits)
+        above = membrane - trace if self.has_trace else membrane
+        fires = above >= theta  # a spike selects: nothing is multiplied by it
+        if self.reset != "none":
+            after = membrane - theta if self.reset == "soft" else np.zeros_like(membrane)
+            state["u"] = np.where(fires, after, membrane)
+        else:
+            state["u"] = membrane
+        if self.has_trace:
+            left = shift(integers(self.rho) * trace, leak)
+            state["r"] = at.saturate(left + np.where(fires, integers(self.kappa), 0), bits)
+        at.count(dendrite_updates=fires.size * len(state))
+        return np.asarray(fires, dtype=np.int64)
+
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Run the membranes; peaks ``(C,)`` of the ``input``, and of ``state`` before its reset."""
+        u = added(operands)
+        theta, tau, rho, kappa = (reals(p) for p in (self.theta, self.tau, self.rho, self.kappa))
+        sent, peaks = np.empty_like(u), np.zeros(self.in_channels)
+        membrane, trace = np.zeros((2, len(u), self.in_channels))
+        for t in range(u.shape[1]):
+            membrane = tau * membrane + u[:, t]
+            peaks = np.maximum(peaks, np.abs(membrane).max(axis=0))
+            fires = sent[:, t] = (membrane - trace >= theta).astype(np.float64)
+            trace = rho * trace + kappa * fires
+            if self.reset == "hard":
+                membrane = np.where(fires > 0, 0.0, membrane)
+            elif self.reset == "soft":
+                membrane = membrane - theta * fires
+        return Evaluated(sent, {"state": peaks, "input": np.abs(u).max(axis=(0, 1))})

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import ClassVar
 
-from neurossm.nodes.node import Node, check_channels
+from neurossm.nodes.dense import DenseOperations
+from neurossm.nodes.node import Node, check_channels, node
+from neurossm.nodes.step import Change, Evaluated, Integers, Reals, Step
+from neurossm.nodes.traits import Meets, Role
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class Output(Node):
     """What leaves the graph: its one input, unchanged, shape ``(C,)``."""
 
     channels: int
+
+    role: ClassVar[Role] = Role.OUTPUT
+    meets: ClassVar[Meets] = Meets.ONE
+    operands: ClassVar[int] = 1
+    passes_on: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -26,3 +34,19 @@ class Output(Node):
     def updates(self) -> int:
         """None: it is outside."""
         return 0
+
+    def notices(self, at: Change) -> Reals:
+        """Return what matters of its own messages."""
+        return at.own
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return none: it is outside."""
+        return DenseOperations()
+
+    def step(self, at: Step) -> Integers:
+        """Return what came."""
+        return at.operands[0]
+
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Return what came."""
+        return Evaluated(operands[0], {})

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Iterator
+from typing import ClassVar, Self
 
 import numpy as np
 
 from neurossm.errors import GraphError
-from neurossm.fixed import Quantized
-from neurossm.nodes.node import Array, Node, check_channels
+from neurossm.fixed import MESSAGE_BITS, Quantized, shift, symmetric_limit
+from neurossm.nodes.arriving import EXACT, Arriving, Finding
+from neurossm.nodes.dense import DenseOperations
+from neurossm.nodes.node import Node, check_channels, format_of, node
+from neurossm.nodes.parameter import parameter
+from neurossm.nodes.span import Found, Meeting, Span
+from neurossm.nodes.step import Change, Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.values import Array, integers, quantized, reals
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class PiecewiseLinear(Node):
     """A function by at most 8 segments: ``y = slope_i u + offset_i``, ``i`` = knots at or below u.
 
@@ -37,12 +43,13 @@ class PiecewiseLinear(Node):
     function: str
     max_error: float
     channels: int
-    knots: Array
-    slopes: Array
-    offsets: Array
+    knots: Array = parameter("J", exponent="input", rounding="up", label="knot")
+    slopes: Array = parameter("K", exponent="own", bits="segment_bits", reason="the steepest fits")
+    offsets: Array = parameter("K", exponent="output", label="offset")
 
-    shapes: ClassVar[dict[str, str]] = {"knots": "J", "slopes": "K", "offsets": "K"}
+    ranged: ClassVar[tuple[str, ...]] = ("segment_bits", "message_bits")
     max_segments: ClassVar[int] = 8
+    nir: ClassVar[str] = "NIR has no such function"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -62,3 +69,73 @@ class PiecewiseLinear(Node):
     def in_channels(self) -> int:
         """C."""
         return self.channels
+
+    def check(self, at: Arriving) -> Iterator[Finding]:
+        """Yield where a segment gets too large."""
+        slopes = quantized(self.slopes)
+        shifted = format_of(self).frac - int(np.max(slopes.frac)) - at.frac
+        steepest = int(np.abs(slopes.values).max())
+        # slopes may be wider than 8 bits, so the product is held against it before its shift too
+        largest = float(symmetric_limit(MESSAGE_BITS) * steepest) * 2.0 ** max(shifted, 0)
+        if largest > EXACT:
+            yield "segments that stay below 2**52", f"up to {largest:g}"
+
+    def bound(self, at: Meeting) -> Found:
+        """Return the largest and least of each segment that the input's span meets."""
+        u, slopes, offsets = at.u, reals(self.slopes), reals(self.offsets)
+        low, high = np.full(self.channels, np.inf), np.full(self.channels, -np.inf)
+        edges = np.concatenate([[-np.inf], reals(self.knots), [np.inf]])
+        for segment, (slope, offset) in enumerate(zip(slopes, offsets, strict=True)):
+            start, stop = np.maximum(u.low, edges[segment]), np.minimum(u.high, edges[segment + 1])
+            met = start <= stop  # the part of the span that this segment covers
+            for place in (start, stop):
+                value = slope * np.where(met, place, 0.0) + offset
+                low = np.where(met, np.minimum(low, value), low)
+                high = np.where(met, np.maximum(high, value), high)
+        sent, registers = at.message(Span(low, high).wider(at.unit))
+        return sent, (*at.entry(), *registers)
+
+    @classmethod
+    def examples(cls, rng: np.random.Generator) -> Iterator[Self]:
+        """Yield a few segments; they need not join."""
+        segments = int(rng.integers(2, 5))
+        slopes, offsets = rng.standard_normal((2, segments))
+        knots = np.sort(rng.standard_normal(segments - 1))
+        yield cls.drawn(rng, function="other", max_error=0.0, knots=knots, slopes=slopes,
+                        offsets=offsets)  # fmt: skip
+
+    def notices(self, at: Change) -> Reals:
+        """Return what matters behind its steepest segment."""
+        return np.asarray(at.own / np.abs(reals(self.slopes)).max())
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return one MAC a channel."""
+        return DenseOperations(elementwise_macs=self.in_channels, adds=self.converging(operands))
+
+    @property
+    def title(self) -> str:
+        """The function, and how far it is off."""
+        return self.function + ("" if self.max_error == 0 else f" ± {self.max_error:.1g}")
+
+    @property
+    def note(self) -> str:
+        """The function that the segments stand for, and their largest error."""
+        error = "exact" if self.max_error == 0 else f"largest error {self.max_error:.2g}"
+        return f"{self.function} by {self.slopes.shape[0]} segments, {error}"
+
+    def step(self, at: Step) -> Integers:
+        """Find the segment by comparing, multiply, shift, add, saturate."""
+        slopes, out, u = quantized(self.slopes), format_of(self), at.u
+        segment = np.count_nonzero(u[..., None] >= integers(self.knots), axis=-1)
+        at.count(dendrite_updates=u.size)
+        product = slopes.values[segment] * u
+        right = int(slopes.frac) + at.frac - out.frac
+        return at.saturate(shift(product, right) + integers(self.offsets)[segment], out.bits)
+
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Find the segment, multiply, add."""
+        u = added(operands)
+        segment = np.searchsorted(reals(self.knots), u, side="right")
+        return Evaluated(
+            np.asarray(reals(self.slopes)[segment] * u + reals(self.offsets)[segment]), {}
+        )

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from neurossm.nodes.node import Node, check_channels
+import numpy as np
+
+from neurossm.fixed import Fixed, shift
+from neurossm.nodes.arriving import EXACT, Arriving, Finding
+from neurossm.nodes.dense import DenseOperations
+from neurossm.nodes.node import Node, check_channels, format_of, node
+from neurossm.nodes.span import Found, Meeting, Span
+from neurossm.nodes.step import Change, Evaluated, Integers, Reals, Step
+from neurossm.nodes.traits import Meets
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class Product(Node):
     """Elementwise product of its two operands, shape ``(C,)``.
 
@@ -17,7 +25,9 @@ class Product(Node):
 
     channels: int
 
-    separate_operands: ClassVar[bool] = True
+    meets: ClassVar[Meets] = Meets.OPERANDS
+    operands: ClassVar[int] = 2
+    nir: ClassVar[str] = "NIR has no product of two signals"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -27,3 +37,40 @@ class Product(Node):
     def in_channels(self) -> int:
         """C."""
         return self.channels
+
+    def check(self, at: Arriving) -> Iterator[Finding]:
+        """Yield where the product gets too large at the exponent of the output."""
+        left, right = at.formats
+        shifted = format_of(self).frac - left.frac - right.frac
+        largest = float(np.ldexp(float(left.high * right.high), shifted))
+        if largest > EXACT:
+            yield "a product that stays below 2**52 at the output's exponent", f"up to {largest:g}"
+
+    def finest(self, formats: Sequence[Fixed]) -> int:
+        """Return the fraction bits of both operands together."""
+        return sum(fmt.frac for fmt in formats)
+
+    def bound(self, at: Meeting) -> Found:
+        """Multiply the ends."""
+        left, right = at.operands
+        ends = [a * b for a in (left.low, left.high) for b in (right.low, right.high)]
+        return at.message(Span(np.min(ends, axis=0), np.max(ends, axis=0)).shifted(at.unit))
+
+    def notices(self, at: Change) -> Reals:
+        """Return what matters by the range of the other operand."""
+        return at.own / at.others[0]
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return one product a channel."""
+        return DenseOperations(multiplies=self.converging(operands))
+
+    def step(self, at: Step) -> Integers:
+        """Multiply the operands, shift, saturate."""
+        out, (left, right) = format_of(self), at.operands
+        at.count(dendrite_updates=left.size)
+        frac = at.formats[0].frac + at.formats[1].frac
+        return at.saturate(shift(left * right, frac - out.frac), out.bits)
+
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Multiply the operands."""
+        return Evaluated(operands[0] * operands[1], {})

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import ClassVar
 
-from neurossm.nodes.node import Node, check_channels
+import numpy as np
+
+from neurossm.fixed import shift
+from neurossm.nodes.arriving import EXACT, Arriving, Finding
+from neurossm.nodes.dense import DenseOperations
+from neurossm.nodes.node import Node, check_channels, format_of, node
+from neurossm.nodes.span import Found, Meeting
+from neurossm.nodes.step import Change, Evaluated, Integers, Reals, Step, added, sum_of
+from neurossm.nodes.traits import Meets
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class Sum(Node):
     """Sum of its operands, one an edge (a residual connection), shape ``(C,)``.
 
@@ -18,7 +26,8 @@ class Sum(Node):
 
     channels: int
 
-    separate_operands: ClassVar[bool] = True
+    meets: ClassVar[Meets] = Meets.OPERANDS
+    ranged: ClassVar[tuple[str, ...]] = ("stream_bits", "message_bits")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -28,3 +37,42 @@ class Sum(Node):
     def in_channels(self) -> int:
         """C."""
         return self.channels
+
+    def check(self, at: Arriving) -> Iterator[Finding]:
+        """Yield where operands get too large at the exponent of the output."""
+        frac = format_of(self).frac
+        total = sum(float(np.ldexp(fmt.high, frac - fmt.frac)) for fmt in at.formats)
+        if total > EXACT:
+            yield "operands that stay below 2**52 at the output's exponent", f"up to {total:g}"
+
+    def bound(self, at: Meeting) -> Found:
+        """Add the operands, each in the unit of the output."""
+        # an operand whose unit is not smaller is shifted exactly
+        exact = [fmt is None or 2.0**-fmt.frac >= at.unit for fmt in at.formats]
+        operands = [
+            operand if whole else operand.shifted(at.unit)
+            for operand, whole in zip(at.operands, exact, strict=True)
+        ]
+        return at.message(sum(operands[1:], start=operands[0]))
+
+    def notices(self, at: Change) -> Reals:
+        """Return what matters of its own messages."""
+        return at.own
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return the sums."""
+        return DenseOperations(adds=self.converging(operands))
+
+    def step(self, at: Step) -> Integers:
+        """Bring each operand to the exponent of the output, add, saturate."""
+        out = format_of(self)
+        aligned = [
+            shift(operand, fmt.frac - out.frac)
+            for operand, fmt in zip(at.operands, at.formats, strict=True)
+        ]
+        at.count(dendrite_updates=aligned[0].size)
+        return at.saturate(sum_of(aligned), out.bits)
+
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Add the operands."""
+        return Evaluated(added(operands), {})

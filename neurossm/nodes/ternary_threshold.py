@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
-from neurossm.errors import GraphError
+import numpy as np
+
 from neurossm.fixed import Fixed
-from neurossm.nodes.node import Array, Node, check_spikes, mantissas
+from neurossm.nodes.dense import DenseOperations
+from neurossm.nodes.node import Node, node
+from neurossm.nodes.parameter import parameter
+from neurossm.nodes.step import Change, Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.traits import Role
+from neurossm.nodes.values import Array, integers, reals
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class TernaryThreshold(Node):
     """Signed spike: ``y = sign(u) 1[|u| >= delta]``, without membrane or reset.
 
@@ -26,18 +31,37 @@ class TernaryThreshold(Node):
         each.
     """
 
-    delta: Array
+    delta: Array = parameter(
+        "C", exponent="input", rounding="up", above=0, label="threshold",
+        reason="the input's exponent, rounded up: comparing stays exact",
+    )  # fmt: skip
 
-    shapes: ClassVar[dict[str, str]] = {"delta": "C"}
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_spikes(self, Fixed.ternary())
-        least = mantissas(self.delta).min()
-        if not least > 0:
-            raise GraphError("TernaryThreshold.delta", expected="above 0", got=f"{least:g}")
+    role: ClassVar[Role] = Role.SPIKING
+    compares: ClassVar[bool] = True
+    sends: ClassVar[Fixed | None] = Fixed.ternary()
+    nir: ClassVar[str] = "NIR has no signed spikes"
 
     @property
     def in_channels(self) -> int:
         """C."""
         return self.delta.shape[0]
+
+    def notices(self, at: Change) -> Reals:
+        """Return its thresholds."""
+        return reals(self.delta)
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return the sums in front: comparisons are not counted."""
+        return DenseOperations(adds=self.converging(operands))
+
+    def step(self, at: Step) -> Integers:
+        """Compare with both signs."""
+        u, delta = at.u, integers(self.delta)
+        at.count(dendrite_updates=u.size)
+        up, down = u >= delta, u <= -delta
+        return np.asarray(np.where(up, 1, np.where(down, -1, 0)), dtype=np.int64)
+
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Compare with both signs."""
+        u = added(operands)
+        return Evaluated(np.asarray(np.sign(u) * (np.abs(u) >= reals(self.delta))), {})

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from neurossm.fixed import Fixed
-from neurossm.nodes.node import Array, Node, check_spikes
+from neurossm.nodes.dense import DenseOperations
+from neurossm.nodes.node import Node, node
+from neurossm.nodes.parameter import parameter
+from neurossm.nodes.step import Change, Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.traits import Role
+from neurossm.nodes.values import Array, integers, reals
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@node
 class Threshold(Node):
     """Spike: ``y = 1[u >= theta]``, without membrane or reset.
 
@@ -22,15 +28,33 @@ class Threshold(Node):
         ``(C,)``; integers with the exponent of the input, by channel where it has one each.
     """
 
-    theta: Array
+    theta: Array = parameter(
+        "C", exponent="input", rounding="up", label="threshold",
+        reason="the input's exponent, rounded up: comparing stays exact",
+    )  # fmt: skip
 
-    shapes: ClassVar[dict[str, str]] = {"theta": "C"}
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_spikes(self, Fixed.binary())
+    role: ClassVar[Role] = Role.SPIKING
+    compares: ClassVar[bool] = True
+    sends: ClassVar[Fixed | None] = Fixed.binary()
 
     @property
     def in_channels(self) -> int:
         """C."""
         return self.theta.shape[0]
+
+    def notices(self, at: Change) -> Reals:
+        """Return its thresholds."""
+        return np.asarray(np.abs(reals(self.theta)))
+
+    def dense(self, operands: int) -> DenseOperations:
+        """Return the sums in front: comparisons are not counted."""
+        return DenseOperations(adds=self.converging(operands))
+
+    def step(self, at: Step) -> Integers:
+        """Compare."""
+        at.count(dendrite_updates=at.operands[0].size)
+        return np.asarray(at.u >= integers(self.theta), dtype=np.int64)
+
+    def evaluate(self, operands: list[Reals]) -> Evaluated:
+        """Compare."""
+        return Evaluated((added(operands) >= reals(self.theta)).astype(np.float64), {})

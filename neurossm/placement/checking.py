@@ -10,10 +10,9 @@ import numpy as np
 from neurossm import contract
 from neurossm.arguments import instance
 from neurossm.errors import GraphError, TargetError
-from neurossm.fixed import Quantized
 from neurossm.graph import Graph
 from neurossm.hardware import Hardware, Quantity
-from neurossm.nodes import LIF, Affine, DiagonalSSM, Embedding, Node, Output
+from neurossm.nodes import Node, Role
 from neurossm.placement.mapping import DEFAULT_MAPPING
 from neurossm.placement.placing import place
 from neurossm.placement.result import Placement
@@ -138,14 +137,14 @@ def _refused(graph: Graph, name: str, hardware: Hardware) -> Iterator[Finding]:
 def _sends_graded(graph: Graph, name: str) -> bool:
     """Tell whether graded messages leave a neuron; a sum stays where the next neuron is."""
     node = graph.nodes[name]
-    if isinstance(node, Output) or (node.out is not None and node.out.is_spike):
+    if node.role is Role.OUTPUT or (node.out is not None and node.out.is_spike):
         return False
     if name in graph.vocabularies:
         return False  # a token is one spike of many axons
     receivers = [graph.nodes[target] for target in graph.targets[name]]
-    if isinstance(node, Affine | Embedding):
-        return len(receivers) > 1 or any(isinstance(r, Affine) for r in receivers)
-    return any(not isinstance(r, Output) for r in receivers)
+    if node.role is Role.SYNAPSES:
+        return len(receivers) > 1 or any(r.role is Role.SYNAPSES for r in receivers)
+    return any(r.role is not Role.OUTPUT for r in receivers)
 
 
 def _widths(graph: Graph, name: str, hardware: Hardware) -> Iterator[Finding]:
@@ -160,18 +159,16 @@ def _widths(graph: Graph, name: str, hardware: Hardware) -> Iterator[Finding]:
 
 
 def _weight_bits(node: Node) -> int | None:
-    weight = {Affine: "weight", Embedding: "table"}.get(type(node), "")
-    found = getattr(node, weight, None)
-    if isinstance(found, Quantized):
-        # 8 bits with sign: mantissas from -127 to 127
-        return int(np.abs(found.values).max(initial=0)).bit_length() + 1
-    return None
+    if node.role is not Role.SYNAPSES:
+        return None
+    # 8 bits with sign: mantissas from -127 to 127
+    found = node.fields_of("weight_bits")
+    each = [int(np.abs(field.values).max(initial=0)).bit_length() + 1 for field in found]
+    return max(each, default=None)
 
 
 def _state_bits(node: Node) -> int | None:
-    held = node.drive_re if isinstance(node, DiagonalSSM) else None
-    held = node.theta if isinstance(node, LIF) else held
-    return held.bits if isinstance(held, Quantized) else None
+    return max((field.bits for field in node.fields_of("state_bits")), default=None)
 
 
 def _message_bits(node: Node) -> int | None:

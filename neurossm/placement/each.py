@@ -53,7 +53,7 @@ def place_each(
     """
     shape = graph if isinstance(graph, Shape) else shape_of(instance("graph", graph, Graph))
     mappings: tuple[str, ...] = SSM_MAPPINGS if ssm_mapping is None else (ssm_mapping,)
-    if not any(node.type == "DiagonalSSM" for node in shape.nodes.values()):
+    if not any(node.modes for node in shape.nodes.values()):
         mappings = mappings[:1]
     fit: list[Placement] = []
     problems: list[tuple[str, str]] = []

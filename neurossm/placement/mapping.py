@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from neurossm.errors import InputError
+from neurossm.nodes import Role
 from neurossm.placement.population import (
     DENSE,
     FAN_OUT,
@@ -91,12 +92,12 @@ class _Mapping:
         self._sender: dict[str, str] = {}
 
     def add(self, name: str, node: NodeShape) -> None:
-        if node.type == "Input":
+        if node.role is Role.INPUT:
             self._sender[name] = name
         elif node.is_synapse:
             if self._needs_relay(name):
                 self._put(self._relay(name, node, self._incoming(name)))
-        elif node.type == "DiagonalSSM" and self.by_state:
+        elif node.modes and self.by_state:
             self._add_states(name, node)
         else:
             self._add_neurons(name, node)
@@ -131,21 +132,21 @@ class _Mapping:
         inputs = self._arriving(name)
         operands = len(self.shape.sources[name]) if node.operands else 1
         sums = max(operands, _sums(inputs))
-        is_ssm = node.type == "DiagonalSSM"
-        updates = max(1, node.updates) * (node.modes if is_ssm else 1)  # a receiver has one too
+        outside, modes = node.role is Role.OUTPUT, node.modes
+        updates = max(1, node.updates) * max(1, modes)  # a receiver has one too
         own = Population(
             name,
-            "receiver" if node.type == "Output" else "neurons",
+            "receiver" if outside else "neurons",
             (name,),
             node.outputs,
             inputs,
-            plain=int(node.memory) if is_ssm else 1,
-            real_states=node.modes if node.real else 0,
-            complex_states=0 if node.real else node.modes,
+            plain=int(node.memory) if modes else 1,
+            real_states=modes if node.real else 0,
+            complex_states=0 if node.real else modes,
             sums=sums,
-            work=(("relay" if node.type == "Output" else node.type, updates),),
+            work=(("relay" if outside else node.type, updates),),
         )
-        front = None if is_ssm or node.type == "Output" else self._private_neuron(name, sums)
+        front = None if modes or outside else self._private_neuron(name, sums)
         if front is None:
             self._put(own)
             return
@@ -188,8 +189,8 @@ class _Mapping:
         if len(targets) != 1:
             return True
         target = self.shape.nodes[targets[0]]
-        single_states = target.type == "DiagonalSSM" and self.by_state
-        return target.is_synapse or single_states or target.type == "Output"
+        single_states = bool(target.modes) and self.by_state
+        return target.is_synapse or single_states or target.role is Role.OUTPUT
 
     def _arriving(self, name: str, kind: str = ONE_TO_ONE, fan: int = 1) -> tuple[Connection, ...]:
         """Return the connections into the neurons of a node."""
@@ -207,7 +208,7 @@ class _Mapping:
     def _is_open_sum(self, source: str) -> bool:
         """Tell whether the sum of a node lives in the neuron that receives it."""
         node = self.shape.nodes[source]
-        summed = node.is_synapse or (node.type == "DiagonalSSM" and self.by_state)
+        summed = node.is_synapse or (bool(node.modes) and self.by_state)
         return summed and not self._needs_relay(source)
 
     def _incoming(self, name: str) -> tuple[Connection, ...]:
@@ -221,7 +222,7 @@ class _Mapping:
                     node.inputs,
                     node=name,
                     through=s,
-                    one_hot=node.type == "Embedding",
+                    one_hot=node.one_hot,
                 )
                 for s in self.shape.sources[name]
             )

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 
-import numpy as np
-
 from neurossm.errors import GraphError
-from neurossm.fixed import Quantized
 from neurossm.graph import Edge, Graph
-from neurossm.nodes import DiagonalSSM, Embedding, Node
+from neurossm.nodes import NODE_TYPES, Meets, Node, Role
 
-SYNAPSES = ("Affine", "Embedding")
+NodeType = type[Node]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +21,11 @@ class NodeShape:
     Parameters
     ----------
     type
-        Name of its node type, such as ``DiagonalSSM``.
+        Name of its node type, such as ``DiagonalSSM``; by it a chip file knows its passes.
     inputs, outputs
         Channels in and out; of an `Embedding` its tokens and C.
     modes
-        States a channel, of a `DiagonalSSM`.
+        States a channel, of a `DiagonalSSM`: each may be a neuron of its own.
     real
         Whether those states are real numbers, as in Intel's S4D networks.
     fed_through
@@ -39,6 +36,13 @@ class NodeShape:
         Whether each of its edges is an operand of its own.
     updates
         Neuron updates that a channel takes each step; of an SSM those of one state.
+    traits
+        The node type itself, which says what it is in a network; found by its name.
+
+    Raises
+    ------
+    GraphError
+        If there is no such type of node.
     """
 
     type: str
@@ -50,11 +54,31 @@ class NodeShape:
     memory: bool = False
     operands: bool = False
     updates: int = 1
+    traits: NodeType | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.traits is None:
+            if self.type not in NODE_TYPES:
+                expected = f"a type of node: {', '.join(NODE_TYPES)}"
+                raise GraphError("shape of a network", expected=expected, got=repr(self.type))
+            object.__setattr__(self, "traits", NODE_TYPES[self.type])
+
+    @property
+    def role(self) -> Role:
+        """What it is in a network."""
+        assert self.traits is not None  # found by its name
+        return self.traits.role
 
     @property
     def is_synapse(self) -> bool:
         """True where it has no neurons of its own."""
-        return self.type in SYNAPSES
+        return self.role is Role.SYNAPSES
+
+    @property
+    def one_hot(self) -> bool:
+        """True where its input are tokens, of which one speaks at a time."""
+        assert self.traits is not None
+        return self.traits.reads_tokens
 
 
 @dataclass(frozen=True)
@@ -102,22 +126,22 @@ def shape_of(graph: Graph) -> Shape:
 
 
 def _node_shape(name: str, node: Node) -> NodeShape:
-    if type(node).__name__ == "BatchNorm":
+    kind = type(node).__name__
+    if not node.has_integers:
         raise GraphError(
             f"node {name!r}",
             expected="a node that a chip has",
-            got="a BatchNorm",
-            remedy="fold it into its neighbors (neurossm quantize does)",
+            got=f"a {kind}",
+            remedy=node.float_only or f"write {kind}.step",
         )
-    is_ssm = isinstance(node, DiagonalSSM)
-    feed = node.d if isinstance(node, DiagonalSSM) else np.zeros(1)
     return NodeShape(
-        type=type(node).__name__,
-        inputs=node.tokens if isinstance(node, Embedding) else node.in_channels,
+        type=kind,
+        inputs=node.tokens if node.reads_tokens else node.in_channels,
         outputs=node.out_channels,
-        modes=node.modes if isinstance(node, DiagonalSSM) else 0,
-        fed_through=bool(np.any((feed.values if isinstance(feed, Quantized) else feed) != 0)),
-        memory=not is_ssm and node.states > 0,
-        operands=node.separate_operands,
-        updates=1 if is_ssm else node.updates // max(1, node.out_channels),
+        modes=node.modes,
+        fed_through=node.fed_through,
+        memory=not node.modes and node.states > 0,
+        operands=node.meets is Meets.OPERANDS,
+        updates=1 if node.modes else node.updates // max(1, node.out_channels),
+        traits=type(node),
     )

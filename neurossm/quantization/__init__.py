@@ -1,5 +1,10 @@
-"""Quantization: ranges, number formats, the integer graph, and what its formats could not hold."""
+"""Quantization: ranges, number formats, the integer graph, and what its formats could not hold.
 
+What a node's fields say of their roles is enough for most nodes. Modules here that have more to say
+of a type (``quantize_ssm``, ``response``, ``reach``, ...) register it, and are imported below.
+"""
+
+from neurossm.quantization import quantize_affine, quantize_lif, quantize_ssm, reach, response
 from neurossm.quantization.bounds import Bounds, bounds
 from neurossm.quantization.calibrate import Ranges, calibrate
 from neurossm.quantization.choices import Choice
@@ -7,6 +12,7 @@ from neurossm.quantization.headroom import Headroom, PoleChange, headroom, pole_
 from neurossm.quantization.losses import Loss, losses
 from neurossm.quantization.percentiles import Percentiles
 from neurossm.quantization.quantize import Quantization, Quantize
+from neurossm.quantization.settings import Settings
 
 __all__ = [
     "Bounds",
@@ -18,9 +24,15 @@ __all__ = [
     "Quantization",
     "Quantize",
     "Ranges",
+    "Settings",
     "bounds",
     "calibrate",
     "headroom",
     "losses",
     "pole_changes",
+    "quantize_affine",
+    "quantize_lif",
+    "quantize_ssm",
+    "reach",
+    "response",
 ]

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from neurossm.arguments import instance
 from neurossm.errors import GraphError, InputError
 from neurossm.graph import Graph
-from neurossm.nodes import LIF, DiagonalSSM
 from neurossm.trace import Trace
 
 
@@ -74,7 +73,10 @@ def calibrate(
     """
     instance("graph", graph, Graph, remedy="neurossm.load reads one from a file")
     instance("trace", trace, Trace, remedy='run(graph, inputs, "float") makes one')
-    messages, states, inputs, membranes = {}, {}, {}, {}
+    messages: dict[str, float] = {}
+    states: dict[str, NDArray[np.float64]] = {}
+    inputs: dict[str, NDArray[np.float64]] = {}
+    membranes: dict[str, NDArray[np.float64]] = {}
     for name, node in graph.nodes.items():
         if name not in trace.peaks:
             raise InputError(
@@ -83,11 +85,9 @@ def calibrate(
                 got=f"a trace of {trace.engine!r} without its range",
             )
         messages[name] = float(trace.peaks[name].max())
-        if isinstance(node, DiagonalSSM):
-            states[name] = trace.peaks[f"{name}.state"]
-        if isinstance(node, LIF):
-            inputs[name] = trace.peaks[f"{name}.input"]
-            membranes[name] = trace.peaks[f"{name}.state"]
+        for part, kept in (("state", states if node.modes else membranes), ("input", inputs)):
+            if node.states and f"{name}.{part}" in trace.peaks:
+                kept[name] = trace.peaks[f"{name}.{part}"]
         if not np.isfinite(messages[name]):
             raise GraphError(f"node {name!r}", expected="finite values", got="an overflow")
     return Ranges(

@@ -6,16 +6,13 @@ message so coarse that it fits: where no input can reach it, the largest integer
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import RangeError
 from neurossm.fixed import Quantized, ceil_to, symmetric_limit
 from neurossm.graph import Graph
-from neurossm.nodes import Array, Node, PiecewiseLinear, TernaryThreshold, Threshold
-from neurossm.quantization.bounds import Bounds
+from neurossm.nodes import Array, Node
 from neurossm.quantization.ranges import RangeRules
 
 Reals = NDArray[np.float64]
@@ -24,34 +21,25 @@ MARGIN = 2.0  # on a worst case in real numbers: rounding a parameter at most do
 
 
 def compared(node: Node) -> Array | None:
-    """Return what a node compares its input with, or None."""
-    match node:
-        case Threshold():
-            return node.theta
-        case TernaryThreshold():
-            return node.delta
-        case PiecewiseLinear():
-            return node.knots
-        case _:
-            return None
+    """Return what a node compares its input with, in the format of the input, or None."""
+    names = (name for name, role in node.roles.items() if role.is_compared)
+    name = next(names, None)
+    return None if name is None else getattr(node, name)
 
 
-def reached(
-    name: str, graph: Graph, rules: RangeRules, worst: Callable[[], Bounds]
-) -> NDArray[np.bool_]:
-    """Return where the input of a `Threshold` or `TernaryThreshold` could reach it, ``(C,)``.
+def reached(name: str, graph: Graph, rules: RangeRules) -> NDArray[np.bool_]:
+    """Return where the input of a node could reach what it compares it with, ``(C,)``.
 
-    False also where every input is above a negative threshold. `worst` returns the bounds of the
-    graph; it is called for thresholds that look out of reach. Knots count as reached.
+    False also where every input is above a negative threshold. Knots count as reached.
     """
     node, sources = graph.nodes[name], graph.sources[name]
     theta = np.abs(np.asarray(compared(node)))
-    if isinstance(node, PiecewiseLinear):
+    if not node.compares:
         return np.full(theta.shape, True)
     far = theta > FAR * sum(rules.message(source).value for source in sources)
     if not np.any(far):
         return np.full(theta.shape, True)
-    bound = sum(worst().messages[source].magnitude for source in sources)
+    bound = sum(rules.worst().messages[source].magnitude for source in sources)
     return np.asarray(~(far & (theta > MARGIN * bound)))
 
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from neurossm.fixed import round_to
 from neurossm.graph import Graph
-from neurossm.nodes import DiagonalSSM, quantized
+from neurossm.nodes import DiagonalSSM, quantized, reals
 from neurossm.quantization.bounds import bounds
-from neurossm.quantization.response import LONGEST, impulse_response, poles, real
+from neurossm.quantization.response import LONGEST, impulse_response, poles
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def _change(name: str, node: DiagonalSSM, made: DiagonalSSM, steps: int) -> Pole
     a_re, a_im = quantized(made.a_re), quantized(made.a_im)
     frac = a_re.bits - 1
     # one bit more, as a pole near 1 may round to 1
-    nearest = [round_to(real(part), frac, a_re.bits + 1) for part in (node.a_re, node.a_im)]
+    nearest = [round_to(reals(part), frac, a_re.bits + 1) for part in (node.a_re, node.a_im)]
     stepped = (nearest[0] != a_re.values) | (nearest[1] != a_im.values)
     away = moved_responses(node, made, steps)
     return PoleChange(

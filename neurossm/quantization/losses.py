@@ -5,16 +5,16 @@ Only what its formats could not hold; that nothing is listed does not say that n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from neurossm.graph import Graph
-from neurossm.nodes import LIF, Affine, DiagonalSSM, Embedding, Node, TernaryThreshold, Threshold
-from neurossm.quantization.lost import At, Loss
-from neurossm.quantization.lost_states import comparisons, leaks, membranes, out_of_reach, responses
-from neurossm.quantization.lost_weights import synapses, table
-from neurossm.quantization.membranes import HORIZON, steps_of
+from neurossm.quantization.bounds import steps_of
+from neurossm.quantization.lost import At, Loss, lost_of_type
+from neurossm.quantization.lost_states import thresholds
+from neurossm.quantization.lost_weights import weights
+from neurossm.quantization.membranes import HORIZON
 
-__all__ = ["LOSSES", "Loss", "losses"]
+__all__ = ["Loss", "losses"]
 
 
 def losses(graph: Graph, integer: Graph) -> tuple[Loss, ...]:
@@ -26,22 +26,13 @@ def losses(graph: Graph, integer: Graph) -> tuple[Loss, ...]:
     found: list[Loss] = []
     for name in graph.order:
         node, made = graph.nodes[name], integer.nodes[name]
-        terms = sum(_terms(integer.nodes[source]) for source in integer.sources[name])
-        for kind in LOSSES.get(type(node), ()):
-            found.extend(kind(At(name, node, made, steps, terms)))
+        # sums of spikes' weights are exact
+        terms = sum(integer.nodes[source].dropped for source in integer.sources[name])
+        found += _losses(At(name, node, made, steps, terms))
     return tuple(found)
 
 
-def _terms(node: Node) -> int:
-    """Return how many units a message may be off by: sums of spikes' weights are exact."""
-    return 2 * node.modes + 1 if isinstance(node, DiagonalSSM) else 0
-
-
-LOSSES: dict[type[Node], tuple[Callable[[At], Iterator[Loss]], ...]] = {
-    Affine: (synapses,),
-    DiagonalSSM: (responses,),
-    Embedding: (table,),
-    LIF: (leaks, membranes, out_of_reach),
-    Threshold: (comparisons, out_of_reach),
-    TernaryThreshold: (comparisons, out_of_reach),
-}
+def _losses(at: At) -> Iterator[Loss]:
+    yield from weights(at)
+    yield from lost_of_type(at.real, at.made, at)
+    yield from thresholds(at)

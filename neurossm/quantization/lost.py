@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import singledispatch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,6 +80,12 @@ class At:
         if bits is None or bits > LIMITS[setting]:
             setting = ""
         return Loss(self.name, kind, what, channels, count, of, reason, bits, setting)
+
+
+@singledispatch
+def lost_of_type(node: Node, made: Node, at: At) -> Iterator[Loss]:
+    """Yield what a type of node can lose beside its weights and thresholds; registered for it."""
+    yield from ()
 
 
 def unit_of(parameter: Quantized, channel: int) -> str:

@@ -9,22 +9,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.fixed import MESSAGE_BITS, Quantized, round_leaks
-from neurossm.nodes import LIF, DiagonalSSM, TernaryThreshold, quantized
+from neurossm.nodes import LIF, DiagonalSSM, quantized, reals
 from neurossm.quantization.headroom import moved_responses
-from neurossm.quantization.lost import DRIFT, SHARE, WIDEST, At, Loss, unit_of
+from neurossm.quantization.lost import DRIFT, SHARE, WIDEST, At, Loss, lost_of_type, unit_of
 from neurossm.quantization.membranes import LEAK_ERROR, response_errors
 from neurossm.quantization.reach import summed
-from neurossm.quantization.response import LONGEST, real
+from neurossm.quantization.response import LONGEST
 
 Reals = NDArray[np.float64]
 
 
-def leaks(at: At) -> Iterator[Loss]:
+@lost_of_type.register(LIF)
+def _leaky(node: LIF, made: LIF, at: At) -> Iterator[Loss]:
+    yield from _leaks(node, made, at)
+    yield from _membranes(node, made, at)
+
+
+def _leaks(node: LIF, made: LIF, at: At) -> Iterator[Loss]:
     """Yield leaks whose response moved."""
-    assert isinstance(at.real, LIF) and isinstance(at.made, LIF)
-    pairs = (("tau", at.real.tau, at.made.tau), ("rho", at.real.rho, at.made.rho))
-    for what, before, after in pairs:
-        if what == "rho" and not at.real.has_trace:
+    for what, before, after in (("tau", node.tau, made.tau), ("rho", node.rho, made.rho)):
+        if what == "rho" and not node.has_trace:
             continue
         leaks, frac = np.asarray(before), int(np.max(quantized(after).frac))
         errors = response_errors(leaks, frac, at.steps)
@@ -58,20 +62,18 @@ def _time(leak: float) -> str:
     return f"{-1 / math.log(leak):,.4g}" if leak < 1 else "infinite"
 
 
-def membranes(at: At) -> Iterator[Loss]:
+def _membranes(node: LIF, made: LIF, at: At) -> Iterator[Loss]:
     """Yield membranes whose unit is too coarse for their leak, beside their threshold."""
-    node, made = at.real, at.made
-    assert isinstance(node, LIF) and isinstance(made, LIF)
     theta = quantized(made.theta)
     unit, silent = np.exp2(-np.ravel(theta.frac_by_channel()).astype(float)), _silenced(at)
     for what, leaks in (("membrane", made.tau), ("trace", made.rho)):
         if what == "trace" and not node.has_trace:
             continue
-        leak = real(leaks)
+        leak = reals(leaks)
         lost = np.where((leak > 0) & (leak < 1), 1 - leak, 1.0)
         # a threshold below any unit ("above 0") is one unit, and no share of it says anything
-        fine = silent | (real(node.theta) < unit)
-        drift = np.where(fine, 0.0, unit / lost / np.maximum(real(node.theta), unit))
+        fine = silent | (reals(node.theta) < unit)
+        drift = np.where(fine, 0.0, unit / lost / np.maximum(reals(node.theta), unit))
         bad = drift > DRIFT
         if bad.any():
             worst = int(np.argmax(drift))
@@ -81,10 +83,10 @@ def membranes(at: At) -> Iterator[Loss]:
             )
             bits = theta.bits + math.ceil(math.log2(drift[worst] / DRIFT))
             yield at.loss(what, bad, reason, bits=bits, setting="state_bits")
-    gone = (real(node.kappa) > 0) & (quantized(made.kappa).values == 0) & ~silent
+    gone = (reals(node.kappa) > 0) & (quantized(made.kappa).values == 0) & ~silent
     if gone.any():
-        worst = int(np.argmax(np.where(gone, real(node.kappa), 0.0)))
-        reason = f"up to {real(node.kappa)[worst]:.3g} became 0; {unit_of(theta, worst)}"
+        worst = int(np.argmax(np.where(gone, reals(node.kappa), 0.0)))
+        reason = f"up to {reals(node.kappa)[worst]:.3g} became 0; {unit_of(theta, worst)}"
         yield at.loss("kappa", gone, reason)
 
 
@@ -96,11 +98,24 @@ def _silenced(at: At) -> NDArray[np.bool_]:
 
 
 def _thresholds(at: At) -> tuple[Reals, Quantized]:
-    name = "delta" if isinstance(at.real, TernaryThreshold) else "theta"
-    return real(getattr(at.real, name)), quantized(getattr(at.made, name))
+    name = _threshold_name(at)
+    return reals(getattr(at.real, name)), quantized(getattr(at.made, name))
 
 
-def out_of_reach(at: At) -> Iterator[Loss]:
+def _threshold_name(at: At) -> str:
+    names = (name for name, role in at.real.roles.items() if role.label == "threshold")
+    return next(names, "")
+
+
+def thresholds(at: At) -> Iterator[Loss]:
+    """Yield thresholds that the unit of what arrives is not small beside, or that are too far."""
+    if name := _threshold_name(at):
+        if at.real.roles[name].is_compared:
+            yield from _comparisons(at)
+        yield from _out_of_reach(at)
+
+
+def _out_of_reach(at: At) -> Iterator[Loss]:
     """Yield thresholds that no input reaches."""
     silent = _silenced(at)
     if silent.any():
@@ -113,7 +128,7 @@ def out_of_reach(at: At) -> Iterator[Loss]:
         yield at.loss("threshold", silent, reason)
 
 
-def comparisons(at: At) -> Iterator[Loss]:
+def _comparisons(at: At) -> Iterator[Loss]:
     """Yield thresholds beside which a unit of what they are compared with is not small."""
     before, after = _thresholds(at)
     unit = np.exp2(-np.ravel(after.frac_by_channel()).astype(float))
@@ -130,10 +145,9 @@ def comparisons(at: At) -> Iterator[Loss]:
         yield at.loss("message", coarse, reason, bits=bits)
 
 
-def responses(at: At) -> Iterator[Loss]:
+@lost_of_type.register(DiagonalSSM)
+def _responses(node: DiagonalSSM, made: DiagonalSSM, at: At) -> Iterator[Loss]:
     """Yield channels of a `DiagonalSSM` whose impulse response moved."""
-    node, made = at.real, at.made
-    assert isinstance(node, DiagonalSSM) and isinstance(made, DiagonalSSM)
     away = moved_responses(node, made, min(at.steps, LONGEST))
     bad = away > SHARE
     if bad.any():

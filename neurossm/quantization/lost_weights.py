@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.fixed import symmetric_limit
-from neurossm.nodes import Affine, Embedding, quantized
-from neurossm.quantization.lost import SHARE, WIDEST, At, Loss, unit_of
-from neurossm.quantization.response import real
+from neurossm.nodes import Affine, Role, quantized, reals
+from neurossm.quantization.lost import SHARE, WIDEST, At, Loss, lost_of_type, unit_of
 
 
 def _weights(at: At, what: str, before: object, after: object, setting: str) -> Iterator[Loss]:
     """Yield weights that became 0, rows of them, and rows that are far off."""
-    made, was = quantized(after), real(before)
+    made, was = quantized(after), reals(before)
     now = made.dequantize()
     gone = (was != 0) & (now == 0)
     size = np.abs(was).sum(axis=1)
@@ -51,19 +50,20 @@ def _rows(dead: NDArray[np.bool_]) -> str:
     return f"{len(rows)} rows ({listed})"
 
 
-def synapses(at: At) -> Iterator[Loss]:
-    """Yield what became of the weights and biases of an `Affine`."""
-    if isinstance(at.real, Affine) and isinstance(at.made, Affine):
-        yield from _weights(at, "weights", at.real.weight, at.made.weight, "weight_bits")
-        was, made = real(at.real.bias), quantized(at.made.bias)
-        gone = (was != 0) & (made.values == 0)
-        if gone.any():
-            worst = int(np.argmax(np.where(gone, np.abs(was), 0.0)))
-            reason = f"up to {abs(was[worst]):.3g} became 0; {unit_of(made, worst)}"
-            yield at.loss("bias", gone, reason, of=int(np.count_nonzero(was)))
+def weights(at: At) -> Iterator[Loss]:
+    """Yield what became of the weights of synapses, or of the entries of a table."""
+    for name, role in at.real.roles.items():
+        if role.bits == "weight_bits" and at.real.role is Role.SYNAPSES:
+            before, after = getattr(at.real, name), getattr(at.made, name)
+            yield from _weights(at, role.label or name, before, after, role.bits)
 
 
-def table(at: At) -> Iterator[Loss]:
-    """Yield what became of the entries of an `Embedding`."""
-    if isinstance(at.real, Embedding) and isinstance(at.made, Embedding):
-        yield from _weights(at, "table", at.real.table, at.made.table, "weight_bits")
+@lost_of_type.register(Affine)
+def _biases(node: Affine, made: Affine, at: At) -> Iterator[Loss]:
+    """Yield biases that became 0."""
+    was, bias = reals(node.bias), quantized(made.bias)
+    gone = (was != 0) & (bias.values == 0)
+    if gone.any():
+        worst = int(np.argmax(np.where(gone, np.abs(was), 0.0)))
+        reason = f"up to {abs(was[worst]):.3g} became 0; {unit_of(bias, worst)}"
+        yield at.loss("bias", gone, reason, of=int(np.count_nonzero(was)))

@@ -8,24 +8,20 @@ make of a membrane, ``|y| / (1 - tau)``, it holds what calibration saw, with hea
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.fixed import (
     LEAK_FRAC,
-    Quantized,
     fit_frac,
     round_leaks,
-    round_to,
-    symmetric_limit,
 )
 from neurossm.graph import Graph
 from neurossm.nodes import LIF
-from neurossm.quantization.bounds import Bounds
-from neurossm.quantization.comparisons import FAR, MARGIN, thresholds
+from neurossm.quantization.bounds import Bounds, steps_of
+from neurossm.quantization.comparisons import FAR, MARGIN
 from neurossm.quantization.ranges import RangeRules
 from neurossm.quantization.reach import summed
 
@@ -96,14 +92,10 @@ def membrane_fit(
     name: str,
     graph: Graph,
     rules: RangeRules,
-    worst: Callable[[], Bounds],
     bits: int,
     leak_bits: int,
 ) -> Fit:
-    """Return what suits the membranes of a float `LIF` in a register of `bits` bits.
-
-    `worst` returns the bounds of the graph; it is called for thresholds that look out of reach.
-    """
+    """Return what suits the membranes of a float `LIF` in a register of `bits` bits."""
     node = graph.nodes[name]
     assert isinstance(node, LIF)
     steps = steps_of(graph)
@@ -114,7 +106,7 @@ def membrane_fit(
 
     safe = rules.membrane(name, _lost(tau, steps))
     far = theta > FAR * safe
-    upward = _upward(name, graph, worst(), tau) if far.any() else np.full(theta.shape, np.inf)
+    upward = _upward(name, graph, rules.worst(), tau) if far.any() else np.full(theta.shape, np.inf)
     reached = ~(far & (theta > MARGIN * upward))
     seen = np.minimum(safe, rules.seen_membrane(name, theta + kappa + entering))
     # rounding kappa adds up to half a unit of the register at each step of the trace's memory
@@ -143,40 +135,6 @@ def membrane_fit(
     )
 
 
-def quantize_lif(node: LIF, fit: Fit, arriving: int | Ints, high: int, bits: int) -> LIF:
-    """Return the integer node.
-
-    Parameters
-    ----------
-    node
-        Float node.
-    fit
-        What suits it.
-    arriving
-        Fraction bits of what arrives, one number or ``(C,)``.
-    high
-        Largest integer that arrives.
-    bits
-        Width of the register.
-
-    Raises
-    ------
-    RangeError
-        If a threshold that can be reached fits no format.
-    """
-    frac = fit.fracs(arriving, high)
-    limit = symmetric_limit(bits)
-    kappa = np.minimum(np.asarray(node.kappa), np.ldexp(float(limit), -np.asarray(frac)))
-    return replace(
-        node,
-        # out of reach: the register of such a channel holds more than all that can be reached
-        theta=thresholds(np.asarray(node.theta), fit.reached, frac, bits, "the threshold"),
-        kappa=Quantized(round_to(kappa, frac, bits), frac, bits),
-        tau=_leak(node.tau, fit.leak),
-        rho=_leak(node.rho, fit.leak),
-    )
-
-
 def leak_frac(node: LIF, most: int, steps: int) -> int:
     """Return the least fraction bits with which leaks keep their response, or the most allowed."""
     leaks = (node.tau, node.rho) if node.has_trace else (node.tau,)
@@ -192,21 +150,14 @@ def response_errors(leaks: object, frac: int, steps: int) -> Reals:
     return np.asarray(np.abs(summed(_rounded(leaks, frac), steps) / before - 1), dtype=np.float64)
 
 
-def steps_of(graph: Graph) -> int | None:
-    """Return how many steps a graph runs, if it says so."""
-    steps = graph.meta.get("steps")
-    return steps if isinstance(steps, int) and steps > 0 else None
+def membranes_behind(graph: Graph, name: str) -> list[str]:
+    """Return the `LIF` that receive what a node sends."""
+    return [target for target in graph.targets[name] if isinstance(graph.nodes[target], LIF)]
 
 
 def _rounded(leaks: object, frac: int) -> Reals:
     mantissas = round_leaks(np.asarray(leaks, dtype=np.float64), frac)
     return np.asarray(np.ldexp(mantissas, -frac), dtype=np.float64)
-
-
-def _leak(leaks: object, frac: int) -> Quantized:
-    mantissas = round_leaks(np.asarray(leaks, dtype=np.float64), frac)
-    # a sign bit, as every parameter has one, and one more for a leak of exactly 1
-    return Quantized(mantissas, frac, frac + (2 if np.any(mantissas == 2**frac) else 1))
 
 
 def _lost(leaks: Reals, steps: int | None) -> Reals:

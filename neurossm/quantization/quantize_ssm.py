@@ -8,13 +8,16 @@ exact, and brings the largest value seen close to the end of the state's width.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.fixed import Fixed, Quantized, fit_frac, project_poles, round_to, symmetric_limit
-from neurossm.nodes import DiagonalSSM
+from neurossm.nodes import DiagonalSSM, quantized
+from neurossm.quantization.choices import Around, Choice, explain, shown
+from neurossm.quantization.context import QuantizeContext, quantize_node
 
 Reals = NDArray[np.float64]
 
@@ -112,3 +115,47 @@ def _state_scale(
 
 def _frac_by_channel(largest: Reals, bits: int) -> NDArray[np.int64]:
     return np.array([fit_frac(float(value), bits) for value in largest], dtype=np.int64)
+
+
+@quantize_node.register(DiagonalSSM)
+def _quantize(node: DiagonalSSM, to: QuantizeContext) -> DiagonalSSM:
+    settings = to.settings
+    return quantize_ssm(
+        node,
+        to.message(),
+        _state_range(node, to),
+        pole_bits=settings.pole_bits,
+        gain_bits=settings.weight_bits,
+        state_bits=settings.state_bits,
+    )
+
+
+def _state_range(node: DiagonalSSM, to: QuantizeContext) -> Reals:
+    """Return the largest moduli of the states with headroom, ``(C, N)``.
+
+    A state that calibration never moved gets what the largest message could make of it,
+    ``|b| u / (1 - |a|)``: it must not be cut off because the data were quiet.
+    """
+    a = np.hypot(np.asarray(node.a_re), np.asarray(node.a_im))
+    b = np.hypot(np.asarray(node.b_re), np.asarray(node.b_im))
+    message = to.arriving.formats[0].high * 2.0**-to.arriving.frac
+    possible = b * message / np.maximum(1 - a, 2.0 ** (1 - to.settings.pole_bits))
+    return to.rules.state(to.name, possible)
+
+
+@explain.register(DiagonalSSM)
+def _explain(node: DiagonalSSM, made: DiagonalSSM, around: Around) -> Iterator[Choice]:
+    name, rules, state = around.to.name, around.rules, quantized(made.drive_re)
+    yield around.choice("poles", f"Q1.{quantized(made.a_re).bits - 1}", "parameters",
+                        "to nearest, then inside the unit circle")  # fmt: skip
+    possible = float(rules.worst().register(name, "state").bound.max())
+    yield around.choice(
+        "states", shown(state), rules.rule(name), "each state scaled to use its width",
+        seen=float(rules.ranges.states[name].max()),
+        bound=possible if np.isfinite(possible) else None,
+    )  # fmt: skip
+    b, c = shown(quantized(made.b_re)), shown(quantized(made.c_re))
+    yield around.choice("gains b, c", f"{b}, {c}", "parameters",
+                        "b a power of two; the largest c of each channel fits")  # fmt: skip
+    yield around.parameters("gain d", made.d, node.d, "the largest of each channel fits")
+    yield around.messages(made)

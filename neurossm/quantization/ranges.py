@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -50,14 +50,14 @@ class RangeRules:
     ranges
         What calibration saw.
     worst
-        Bounds of the float graph; None where no rule asks for them.
+        Returns the bounds of the float graph; asked only where something depends on them.
     """
 
     default: str
     patterns: tuple[tuple[str, str], ...]
     headroom: int
     ranges: Ranges
-    worst: Bounds | None
+    worst: Callable[[], Bounds]
 
     def rule(self, name: str) -> str:
         """Return the rule of a node."""
@@ -72,7 +72,7 @@ class RangeRules:
             return seen
         if rule == "percentile":
             return Range(self._percentile(name) * factor, rule)
-        bound = Range(self._bound(name, self._worst.messages[name].largest, rule), "bound")
+        bound = Range(self._bound(name, self.worst().messages[name].largest, rule), "bound")
         return bound if rule == "bound" or bound.value < seen.value else seen
 
     def state(self, name: str, possible: Reals) -> Reals:
@@ -81,7 +81,11 @@ class RangeRules:
         `possible` stands in for states that calibration never moved.
         """
         rule = self.rule(name)
-        seen = self._state_percentile(name) if rule == "percentile" else self.ranges.states[name]
+        seen = (
+            self._state_percentile(name)
+            if rule == "percentile"
+            else _seen(self.ranges.states, name, "state")
+        )
         wanted = np.where(seen > 0, seen * 2.0**self.headroom, possible)
         return self._or_bound(name, "state", wanted, rule)
 
@@ -96,16 +100,16 @@ class RangeRules:
         """
         if self.rule(name) == "bound":
             return np.full_like(least, np.inf)
-        return np.maximum(self.ranges.membranes[name] * 2.0**self.headroom, least)
+        return np.maximum(_seen(self.ranges.membranes, name, "state") * 2.0**self.headroom, least)
 
     def entering(self, name: str) -> Reals:
         """Return the range of what arrives at the membranes of a `LIF`, ``(C,)``."""
-        return np.asarray(self.ranges.inputs[name] * 2.0**self.headroom)
+        return np.asarray(_seen(self.ranges.inputs, name, "input") * 2.0**self.headroom)
 
     def _or_bound(self, name: str, what: str, wanted: Reals, rule: str) -> Reals:
         if rule not in ("bound", "tightest"):
             return wanted
-        bound = self._worst.register(name, what).bound
+        bound = self.worst().register(name, what).bound
         self._bound(name, float(bound.max()), rule)
         return bound if rule == "bound" else np.minimum(wanted, bound)
 
@@ -129,10 +133,17 @@ class RangeRules:
             raise _without_percentile(name)
         return self.ranges.state_percentiles[name]
 
-    @property
-    def _worst(self) -> Bounds:
-        assert self.worst is not None  # built wherever a rule asks for it
-        return self.worst
+
+def _seen(ranges: Mapping[str, Reals], name: str, part: str) -> Reals:
+    """Return what calibration saw of a part of a node, which `Node.evaluate` tells."""
+    if name not in ranges:
+        raise GraphError(
+            f"node {name!r}",
+            expected=f"the largest magnitudes of its {part}",
+            got="none",
+            remedy="its evaluate returns them among its peaks",
+        )
+    return ranges[name]
 
 
 def _without_percentile(name: str) -> InputError:

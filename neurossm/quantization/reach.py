@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.quantization.span import Span
+from neurossm.fixed import Quantized
+from neurossm.nodes import LIF, Found, Meeting, Register, Span, reals
+from neurossm.quantization.bounds import worst_case
 
 Reals = NDArray[np.float64]
 
@@ -51,6 +53,21 @@ def membranes(
     ends = reset == "hard" or (reset == "soft") & (high <= theta)
     upward = np.where(ends, np.minimum(upward, theta + trace + high), upward)
     return np.maximum(_times(low, kept), upward), trace
+
+
+@worst_case.register(LIF)
+def worst_membranes(node: LIF, at: Meeting) -> Found:
+    """Return the worst case of leaky integrate-and-fire neurons."""
+    theta, tau, rho, kappa = (reals(p) for p in (node.theta, node.tau, node.rho, node.kappa))
+    membrane, trace = membranes(at.u, theta, tau, rho, kappa, node.reset, at.steps)
+    unit, bits = 0.0, 0
+    if isinstance(node.theta, Quantized):
+        unit, bits = np.exp2(-node.theta.frac_by_channel().astype(float)), node.theta.bits
+    sent, entering = node.bound(at)
+    registers = [*entering, Register("membrane", membrane, unit, bits)]
+    if node.has_trace:
+        registers.append(Register("trace", trace, unit, bits))
+    return sent, tuple(registers)
 
 
 def _times(value: Reals, factor: Reals) -> Reals:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neurossm.errors import RangeError
 from neurossm.fixed import MESSAGE_BITS, Quantized, fit_frac, round_to
 from neurossm.graph import Graph
-from neurossm.nodes import SPIKING, Affine
+from neurossm.nodes import Affine, Frac
 
-Frac = int | NDArray[np.int64]
-Arriving = tuple[int, int]  # the largest integer, and its fraction bits
 FINEST = 64  # fraction bits, of any format
 
 
@@ -32,7 +29,7 @@ def weight_frac(node: Affine, bits: int, *, graded: bool) -> int:
     return fit_frac(largest, bits)
 
 
-def graded_frac(node: Affine, bits: int, arriving: Arriving, by_row: bool) -> Frac:
+def graded_frac(node: Affine, bits: int, arriving: tuple[int, int], by_row: bool) -> Frac:
     """Return the fraction bits of synapses that receive graded messages.
 
     One number, as `weight_frac`, or ``(C,)`` where rows may differ and a small row would be rounded
@@ -89,9 +86,14 @@ def may_differ(graph: Graph, name: str) -> bool:
     """Tell whether all that receives a node compares each channel with nothing but itself."""
     targets = graph.targets[name]
     return bool(targets) and all(
-        isinstance(graph.nodes[target], SPIKING) and len(graph.sources[target]) == 1
-        for target in targets
+        graph.nodes[target].compares and len(graph.sources[target]) == 1 for target in targets
     )
+
+
+def synapses_behind(graph: Graph, name: str) -> list[tuple[str, Affine]]:
+    """Return the `Affine` that receive what a node sends."""
+    targets = ((target, graph.nodes[target]) for target in graph.targets[name])
+    return [(target, node) for target, node in targets if isinstance(node, Affine)]
 
 
 def rounded(values: object, frac: Frac, bits: int, what: str) -> Quantized:

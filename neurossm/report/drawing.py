@@ -5,45 +5,15 @@ from __future__ import annotations
 from itertools import pairwise
 
 from neurossm.graph import Graph
-from neurossm.nodes import (
-    LIF,
-    Accumulate,
-    Affine,
-    BatchNorm,
-    DiagonalSSM,
-    Embedding,
-    Input,
-    Node,
-    Output,
-    PiecewiseLinear,
-    Product,
-    Sum,
-    TernaryThreshold,
-    Threshold,
-)
+from neurossm.nodes import Node, Role
 from neurossm.report.layout import BOX_HEIGHT, BOX_WIDTH, Layout, Line, lay_out
 from neurossm.report.markup import element, text
-from neurossm.report.tables import channels_of, note_of
 
 _LEGEND = 26.0
 _CORNER = 7.0
 _NAME_CHARACTER, _FORMAT_CHARACTER = 8.8, 7.6  # pixels
 
-_KINDS: dict[type[Node], str] = {
-    Input: "edge",
-    Output: "edge",
-    Affine: "synapse",
-    BatchNorm: "plain",
-    DiagonalSSM: "state",
-    Accumulate: "state",
-    Threshold: "spike",
-    TernaryThreshold: "spike",
-    LIF: "spike",
-    Embedding: "synapse",
-    Sum: "plain",
-    Product: "plain",
-    PiecewiseLinear: "plain",
-}
+_KINDS = {Role.INPUT: "edge", Role.OUTPUT: "edge", Role.SYNAPSES: "synapse", Role.SPIKING: "spike"}
 
 _STYLE = """
 .ns-graph{font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;
@@ -96,27 +66,20 @@ def graph_svg(graph: Graph) -> str:
 
 def _box(name: str, node: Node, layout: Layout) -> str:
     box = layout.boxes[name]
-    kind = _KINDS.get(type(node), "plain")
+    kind = _KINDS.get(node.role, "state" if node.states else "plain")
     fmt = str(node.out) if node.out is not None else "float"
-    full = f"{name}: {type(node).__name__}, {channels_of(node)}, {fmt}"
-    note = note_of(node)
+    full = f"{name}: {type(node).__name__}, {node.extent}, {fmt}"
+    second = f"{node.title} · {node.extent}"
     return element(
         "g",
-        element("title", text(f"{full}; {note}" if note else full)),
+        element("title", text(f"{full}; {node.note}" if node.note else full)),
         element("rect", class_="box", width=BOX_WIDTH, height=BOX_HEIGHT, rx=6),
         element("rect", class_=kind, width=5, height=BOX_HEIGHT - 12, x=0, y=6, rx=2),
         element("text", text(_short(name, _room(fmt))), class_="name", x=14, y=18),
         element("text", text(fmt), x=BOX_WIDTH - 10, y=18, text_anchor="end"),
-        element("text", text(_second_line(node)), x=14, y=35),
+        element("text", text(second), x=14, y=35),
         transform=f"translate({box.x:g} {box.y:g})",
     )
-
-
-def _second_line(node: Node) -> str:
-    if isinstance(node, PiecewiseLinear):
-        error = "" if node.max_error == 0 else f" ± {node.max_error:.1g}"
-        return f"{node.function}{error} · {node.channels}"
-    return f"{type(node).__name__} · {channels_of(node)}"
 
 
 def _room(fmt: str) -> int:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from neurossm.energy import Baseline, Energy, Interval
 from neurossm.graph import Graph
 from neurossm.metrics import Metrics
-from neurossm.nodes import LIF, Affine, DiagonalSSM, Embedding, Node, PiecewiseLinear
 
 
 @dataclass(frozen=True)
@@ -59,11 +58,11 @@ def node_table(graph: Graph) -> tuple[NodeRow, ...]:
         NodeRow(
             name,
             type(node).__name__,
-            channels_of(node),
+            node.extent,
             str(node.out) if node.out is not None else "float",
             node.parameters,
             node.states,
-            note_of(node),
+            node.note,
         )
         for name, node in ((name, graph.nodes[name]) for name in graph.order)
     )
@@ -133,31 +132,3 @@ def accuracy_of(row: Baseline) -> str:
         return row.accuracy_note
     own = "" if row.own_accuracy in (None, row.accuracy) else f"; its own {row.own_accuracy:.2%}"
     return f"{row.accuracy:.2%} {row.accuracy_note}{own}"
-
-
-def channels_of(node: Node) -> str:
-    """Return the shape of a node: ``64``, ``1 → 64``, ``64 x 16 modes``, ``50 tokens → 64``."""
-    if isinstance(node, Embedding):
-        return f"{node.tokens} tokens → {node.out_channels}"
-    if isinstance(node, DiagonalSSM):
-        return f"{node.in_channels} \u00d7 {node.modes} modes"
-    if isinstance(node, Affine):
-        return f"{node.in_channels} → {node.out_channels}"
-    return str(node.out_channels)
-
-
-def note_of(node: Node) -> str:
-    """Return what must be said of a node beyond its type and shape.
-
-    Of segments the function they stand for and their largest error, of a `LIF` its reset, of
-    synapses that weights are only added or subtracted.
-    """
-    if isinstance(node, PiecewiseLinear):
-        error = "exact" if node.max_error == 0 else f"largest error {node.max_error:.2g}"
-        return f"{node.function} by {node.slopes.shape[0]} segments, {error}"
-    if isinstance(node, LIF):
-        reset = "no reset" if node.reset == "none" else f"{node.reset} reset"
-        return f"{reset}, refractory trace" if node.has_trace else reset
-    if isinstance(node, Affine) and node.only_adds:
-        return "ternary weights"
-    return ""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from neurossm.engine.compiled import FORMS
+from neurossm.nodes import Accumulate, Sum
 from neurossm.store import load
 from neurossm_cli.export import causal_counterpart
 from neurossm_models.train import load_recipe, recipe_names
@@ -61,6 +64,17 @@ def test_show_says_what_it_is(neurossm, made, tmp_path):
     assert [types[f"blocks.{i}.{SPIKES[made.family]}"] for i in (0, 1)] == [expected] * 2
     states = LAYERS * WIDTH * (2 * MODES + MEMBRANES[made.family]) + CLASSES
     assert shown["states"] == states
+    assert shown["without_kernel"] == []
+
+
+def test_show_names_what_has_no_kernel(neurossm, made):
+    with patch.dict(FORMS):
+        del FORMS[Sum], FORMS[Accumulate]
+        shown = neurossm("show", made.integer)
+    types = {name: type(node) for name, node in load(made.integer).nodes.items()}
+    names = [name for name in types if types[name] in (Sum, Accumulate)]
+    assert len(names) >= 2 and shown.status == 0
+    assert f"no kernel, the engines run its own steps: {', '.join(names)}" in shown.out
 
 
 @pytest.mark.parametrize("engine", ["reference", "fast"])

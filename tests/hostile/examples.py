@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import typing
-from dataclasses import fields
+from dataclasses import replace
+from itertools import count
 
 import numpy as np
 
@@ -16,60 +16,47 @@ from neurossm.nodes import (
     DiagonalSSM,
     Embedding,
     Input,
+    Meets,
     Node,
     Output,
+    Parameter,
     Threshold,
 )
 from neurossm.store import Golden
 
-SIZES = {"C": 3, "N": 2, "O": 4, "I": 3, "K": 3, "J": 2, "V": 5}
-PLAIN = {
-    "method": "bilinear", "function": "relu", "channels": 3, "max_error": 0.125, "steps": 7,
-    "term_bits": 20, "reset": "soft",
-}  # fmt: skip
-
-
-SPIKING = ("Threshold", "TernaryThreshold", "LIF")
-POSITIVE = ("LIF", "TernaryThreshold")
-LEAKS = ("tau", "rho")
+CHANNELS = 3  # what the tests of wrong contents put in their place
 
 
 def example(name: str, integer: bool) -> Node:
-    """Return a node of this type with arbitrary parameters, each field unlike its default."""
-    cls, rng = NODE_TYPES[name], np.random.default_rng(len(name))
-    hints = typing.get_type_hints(cls)
-    values: dict[str, object] = {}
-    for item in fields(cls):
-        if item.name == "out":
-            if name == "Input" or (integer and name not in SPIKING):
-                values["out"] = Fixed(20, 5)
-        elif item.name in cls.shapes:
-            shape = tuple(SIZES[letter] for letter in cls.shapes[item.name])
-            values[item.name] = _parameter(rng, shape, integer, item.name, name in POSITIVE)
-        elif item.name == "step_size":
-            values[item.name] = rng.random(SIZES["C"])
-        elif hints[item.name] in (int, float, str):
-            values[item.name] = PLAIN[item.name]
-        else:
-            raise NotImplementedError(f"say here what {name}.{item.name} may be")
+    """Return a node of this type with random parameters, of three channels in and out."""
+    nodes = (
+        node
+        for seed in count()
+        for node in NODE_TYPES[name].examples(np.random.default_rng(seed))
+        if node.out_channels == CHANNELS and node.in_channels in (0, 1, CHANNELS)
+    )
+    node = next(nodes)
     if not integer:
-        values.pop("term_bits", None)
-    return cls(**values)
+        return node
+    fields = {
+        name: _quantized(getattr(node, name), role, by_channel=index % 3 == 0)
+        for index, (name, role) in enumerate(node.roles.items())
+    }
+    terms = {"term_bits": 20} if hasattr(node, "term_bits") else {}
+    return replace(node, out=node.out or Fixed(20, 5), **fields, **terms)
 
 
-def _parameter(
-    rng: np.random.Generator, shape: tuple[int, ...], integer: bool, name: str, positive: bool
-) -> np.ndarray | Quantized:
-    if name in LEAKS:
-        return Quantized(rng.integers(0, 4096, shape), 12, 13) if integer else rng.random(shape)
-    if positive:
-        return Quantized(rng.integers(1, 99, shape), 6, 8) if integer else 1 - rng.random(shape)
-    if not integer:
-        return np.sort(rng.standard_normal(shape), axis=0)  # knots must rise
-    values = np.sort(rng.integers(-100, 100, shape), axis=0)
-    by_channel = name in ("b_re", "c_im", "d")
-    bits = 24 if name.startswith("drive") else 8
-    return Quantized(values, np.arange(shape[0]) - 1 if by_channel else 6, bits)
+def _quantized(values: np.ndarray, role: Parameter, by_channel: bool) -> Quantized:
+    """Return arbitrary integers within the range of a role, of the width that it asks for."""
+    if role.at_most == 1 or role.below == 1:  # leaks
+        return Quantized(np.round(np.ldexp(values, 12)).astype(np.int64), 12, 13)
+    bits, shared = (24, 6) if role.bits == "state_bits" else (8, 5)
+    frac = np.arange(len(values)) + 3 if by_channel and role.axes[0] == "C" else shared
+    shaped = np.asarray(frac).reshape(np.shape(frac) + (1,) * (values.ndim - 1) * np.ndim(frac))
+    limit = 2 ** (bits - 1) - 1
+    least = -limit if role.above is None and role.at_least is None else 1
+    mantissas = np.round(np.ldexp(values, shaped)).astype(np.int64)
+    return Quantized(np.clip(mantissas, least, limit), frac, bits)
 
 
 def around(node: Node) -> Graph:
@@ -80,7 +67,7 @@ def around(node: Node) -> Graph:
             | ({"in": node} if isinstance(node, Input) else {"out": node}),
             (("in", "out"),),
         )
-    feeds = ["b", "a"] if node.separate_operands else ["a"]  # not in alphabetical order
+    feeds = ["b", "a"] if node.meets is Meets.OPERANDS else ["a"]  # not in alphabetical order
     fmt = Fixed(20, 0) if isinstance(node, Embedding) else Fixed(20, 5)
     nodes: dict[str, Node] = {name: Input(channels=node.in_channels, out=fmt) for name in feeds}
     nodes |= {"layer.0": node, "out": Output(channels=node.out_channels)}

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from random_graphs import QUICK, Case, cases
 
 from neurossm.engine import fast, reference, run
+from neurossm.engine.compiled import FORMS
 from neurossm.engine.stepper import Stepper
 from neurossm.nodes import LIF, NODE_TYPES, Affine, message_frac
 from neurossm.trace import Counts, Trace
@@ -55,6 +57,14 @@ def test_fast_equals_reference_and_values_keep_their_formats():
     assert seen["refractory traces"] >= 3 and seen["ternary weights of graded messages"] >= 3, seen
     for what in ("binary", "ternary", "graded", "negative frac", "unread"):
         assert seen[what] >= 3, (what, seen)
+
+
+@given(cases())
+@settings(QUICK, max_examples=40)
+def test_what_has_no_kernel_runs_by_its_own_steps(case: Case):
+    expected = run(case.graph, case.inputs, "reference")
+    with patch.dict(FORMS, clear=True):
+        assert_equal(run(case.graph, case.inputs, "fast"), expected)
 
 
 def reached(case: Case, trace: Trace) -> Counter[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -14,8 +15,9 @@ from spiking_block import model_graph, model_input
 
 from neurossm import Stepper
 from neurossm.engine import run
+from neurossm.engine.compiled import FORMS
 from neurossm.graph import Graph
-from neurossm.nodes import Input
+from neurossm.nodes import LIF, Affine, Embedding, Input, Sum
 from neurossm.quantization import Quantize, calibrate
 from neurossm.store import load, load_golden
 from neurossm.trace import Trace
@@ -59,6 +61,16 @@ def test_every_random_graph_on_integers():
 
     check()
     assert len(seen) == 15 and min(seen.values()) >= 5, seen  # 12 integer nodes and the three
+
+
+@given(cases())
+@settings(QUICK, max_examples=30)
+def test_what_has_no_kernel_runs_between_the_compiled_steps(case: Case):
+    whole = run(case.graph, case.inputs, "reference")
+    kept = {cls: form for cls, form in FORMS.items() if cls not in (LIF, Affine, Sum, Embedding)}
+    for forms in (kept, {}):
+        with patch.dict(FORMS, forms, clear=True):
+            assert_steps_are_the_run(case.graph, case.inputs, whole)
 
 
 @given(cases(), st.data())

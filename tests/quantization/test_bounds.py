@@ -25,9 +25,9 @@ from neurossm.nodes import (
     Sum,
     TernaryThreshold,
 )
+from neurossm.nodes.span import ROUNDING
 from neurossm.quantization import bounds, headroom
 from neurossm.quantization.response import impulse_response, series
-from neurossm.quantization.span import ROUNDING
 from neurossm.trace import units
 
 SPIKES = Fixed.binary()

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 
-from neurossm.engine.reference import initial_state
 from neurossm.errors import TargetError
 from neurossm.graph import Graph
 from neurossm.nodes import Affine, Embedding, quantized
@@ -39,7 +38,7 @@ def read(job: Job, folder: Path) -> tuple[Trace, float]:
     values, states = {}, {}
     for index, name in enumerate(graph.order):
         expected[f"fired.{index}"] = ("i", (graph.nodes[name].out_channels,))
-        for part, state in initial_state(graph.nodes[name], samples).items():
+        for part, state in graph.nodes[name].initial_state(samples).items():
             states[f"{name}.{part}"] = f"state.{part}.{index}"
             expected[f"state.{part}.{index}"] = ("i", state.shape)
         if name in job.recorded:

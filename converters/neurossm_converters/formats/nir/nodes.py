@@ -1,9 +1,12 @@
-"""One node of a float graph as one NIR node, and back."""
+"""One node of a float graph as one NIR node, and back: a converter for each type of node.
+
+To add a node: write its converter here, or say in its class why NIR cannot hold it (`Node.nir`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -21,123 +24,179 @@ from neurossm.nodes import (
     Threshold,
 )
 from neurossm_converters.formats.nir.document import Part
-from neurossm_converters.formats.nir.ssm import ssm_from_nir, ssm_to_nir
+from neurossm_converters.formats.nir.ssm import ssm_from_nir, ssm_problem, ssm_to_nir
 
 Entry = dict[str, Any]
+N = TypeVar("N", bound=Node)
+C = TypeVar("C", bound="type[Converter[Any]]")
 
 
-def structure_entry(node: Node) -> Entry:
-    """Return what NIR has no place for in a node: strings and integers, for JSON."""
-    entry: Entry = {"type": type(node).__name__}
-    if isinstance(node, Input) and node.out is not None:
-        return entry | {"bits": node.out.bits, "frac": node.out.frac, "kind": node.out.kind}
-    if isinstance(node, Sum):
-        return entry | {"channels": node.channels}
-    if isinstance(node, Accumulate):
-        return entry | {"steps": node.steps}
-    return entry
+class Converter(Generic[N]):
+    """How a type of node is written as a NIR node, and read back.
+
+    Attributes
+    ----------
+    in_edges
+        True where it becomes no node: the edges of its operands go on to its receivers.
+    """
+
+    in_edges = False
+
+    def problem(self, node: N) -> str:
+        """Return why NIR cannot hold this one, or an empty string."""
+        return ""
+
+    def write(self, node: N, dt: float) -> Any:
+        """Return the NIR node."""
+        raise NotImplementedError
+
+    def read(self, found: Part, entry: Entry, dt: float, where: str) -> N:
+        """Return what `write` was given; `entry` is what stood beside it."""
+        raise NotImplementedError
+
+    def beside(self, node: N) -> Entry:
+        """Return what NIR has no place for: strings and integers, for JSON."""
+        return {}
 
 
-def _input_to_nir(node: Input, dt: float) -> Any:
-    import nir
-
-    return nir.Input(input_type={"input": np.array([node.channels])})
+CONVERTERS: dict[str, Converter[Any]] = {}
 
 
-def _output_to_nir(node: Output, dt: float) -> Any:
-    import nir
+def converts(cls: type[Node]) -> Callable[[C], C]:
+    """Make a class the converter of a type of node."""
 
-    return nir.Output(output_type={"output": np.array([node.channels])})
+    def enter(converter: C) -> C:
+        CONVERTERS[cls.__name__] = converter()
+        return converter
 
-
-def _affine_to_nir(node: Affine, dt: float) -> Any:
-    import nir
-
-    return nir.Affine(weight=np.array(node.weight), bias=np.array(node.bias))
+    return enter
 
 
-def _threshold_to_nir(node: Threshold, dt: float) -> Any:
-    import nir
-
-    return nir.Threshold(threshold=np.nextafter(np.asarray(node.theta), -np.inf))
-
-
-def lif_problem(node: LIF) -> str:
-    """Return why NIR's `LIF` is not this one, or an empty string."""
-    if node.reset != "hard":
-        return f"NIR resets a membrane to a value, not {node.reset!r}"
-    if np.any(np.asarray(node.rho)) or node.has_trace:
-        return "NIR has no refractory trace"
-    leaks = np.asarray(node.tau)
-    if not np.all(leaks > 0):
-        return "a tau is 0, which no membrane decays to in one step"
-    if np.any(leaks == 1) and not np.all(leaks == 1):
-        return "some membranes leak and some do not, which are two nodes in NIR"
-    return ""
+def converter_of(node: Node) -> Converter[Any] | None:
+    """Return the converter of a node; None where NIR has no such node."""
+    return CONVERTERS.get(type(node).__name__)
 
 
-def _lif_to_nir(node: LIF, dt: float) -> Any:
-    import nir
+@converts(Input)
+class _Input(Converter[Input]):
+    def write(self, node: Input, dt: float) -> Any:
+        import nir
 
-    tau, zeros = np.asarray(node.tau), np.zeros(node.in_channels)
-    threshold = np.nextafter(np.asarray(node.theta), -np.inf)
-    # in either a held input raises the membrane by itself in one step
-    if np.all(tau == 1):
-        return nir.IF(r=np.full_like(tau, 1 / (1e3 * dt)), v_threshold=threshold, v_reset=zeros)
-    return nir.LIF(
-        tau=-1e3 * dt / np.log(tau),
-        r=1 / (1 - tau),
-        v_leak=zeros,
-        v_threshold=threshold,
-        v_reset=zeros,
-    )
+        return nir.Input(input_type={"input": np.array([node.channels])})
 
+    def read(self, found: Part, entry: Entry, dt: float, where: str) -> Input:
+        _expect(found, "Input", where)
+        out = Fixed(entry["bits"], entry["frac"], entry["kind"])
+        return Input(channels=_channels(found, where), out=out)
 
-def _accumulate_to_nir(node: Accumulate, dt: float) -> Any:
-    import nir
-
-    return nir.I(r=np.full(node.channels, 1 / (1e3 * dt)))
+    def beside(self, node: Input) -> Entry:
+        assert node.out is not None  # an Input always has a format
+        return {"bits": node.out.bits, "frac": node.out.frac, "kind": node.out.kind}
 
 
-def _input_from_nir(found: Part, entry: Entry, dt: float, where: str) -> Input:
-    _expect(found, "Input", where)
-    out = Fixed(entry["bits"], entry["frac"], entry["kind"])
-    return Input(channels=_channels(found, where), out=out)
+@converts(Output)
+class _Output(Converter[Output]):
+    def write(self, node: Output, dt: float) -> Any:
+        import nir
+
+        return nir.Output(output_type={"output": np.array([node.channels])})
+
+    def read(self, found: Part, entry: Entry, dt: float, where: str) -> Output:
+        _expect(found, "Output", where)
+        return Output(channels=_channels(found, where))
 
 
-def _output_from_nir(found: Part, entry: Entry, dt: float, where: str) -> Output:
-    _expect(found, "Output", where)
-    return Output(channels=_channels(found, where))
+@converts(Affine)
+class _Affine(Converter[Affine]):
+    def write(self, node: Affine, dt: float) -> Any:
+        import nir
+
+        return nir.Affine(weight=np.array(node.weight), bias=np.array(node.bias))
+
+    def read(self, found: Part, entry: Entry, dt: float, where: str) -> Affine:
+        _expect(found, "Affine", where)
+        return Affine(weight=found.numbers("weight", where), bias=found.numbers("bias", where))
 
 
-def _affine_from_nir(found: Part, entry: Entry, dt: float, where: str) -> Affine:
-    _expect(found, "Affine", where)
-    return Affine(weight=found.numbers("weight", where), bias=found.numbers("bias", where))
+@converts(DiagonalSSM)
+class _DiagonalSSM(Converter[DiagonalSSM]):
+    def problem(self, node: DiagonalSSM) -> str:
+        return ssm_problem(node)
+
+    def write(self, node: DiagonalSSM, dt: float) -> Any:
+        return ssm_to_nir(node, dt)
+
+    def read(self, found: Part, entry: Entry, dt: float, where: str) -> DiagonalSSM:
+        return ssm_from_nir(found, dt, where)
 
 
-def _ssm_from_nir(found: Part, entry: Entry, dt: float, where: str) -> DiagonalSSM:
-    return ssm_from_nir(found, dt, where)
+@converts(Sum)
+class _Sum(Converter[Sum]):
+    in_edges = True
+
+    def read(self, found: Part, entry: Entry, dt: float, where: str) -> Sum:
+        return Sum(channels=entry["channels"])
+
+    def beside(self, node: Sum) -> Entry:
+        return {"channels": node.channels}
 
 
-def _threshold_from_nir(found: Part, entry: Entry, dt: float, where: str) -> Threshold:
-    _expect(found, "Threshold", where)
-    return Threshold(theta=np.nextafter(found.numbers("threshold", where), np.inf))
+@converts(Threshold)
+class _Threshold(Converter[Threshold]):
+    def write(self, node: Threshold, dt: float) -> Any:
+        import nir
+
+        return nir.Threshold(threshold=np.nextafter(np.asarray(node.theta), -np.inf))
+
+    def read(self, found: Part, entry: Entry, dt: float, where: str) -> Threshold:
+        _expect(found, "Threshold", where)
+        return Threshold(theta=np.nextafter(found.numbers("threshold", where), np.inf))
 
 
-def _lif_from_nir(found: Part, entry: Entry, dt: float, where: str) -> LIF:
-    if found.kind == "IF":
-        return _if_from_nir(found, dt, where)
-    _expect(found, "LIF", where)
-    names = ("tau", "r", "v_leak", "v_threshold", "v_reset")
-    tau_ms, r, v_leak, v_threshold, v_reset = (found.numbers(name, where) for name in names)
-    tau, zeros = np.exp(-1e3 * dt / tau_ms), np.zeros(len(tau_ms))
-    plain = not np.any(v_leak) and not np.any(v_reset)
-    if not plain or not np.allclose(r * (1 - tau), 1, rtol=1e-9, atol=0):
-        raise FormatError(
-            where, expected="rest and reset at 0 and r = 1 / (1 - exp(-dt/tau))", got="others"
+@converts(LIF)
+class _LIF(Converter[LIF]):
+    def problem(self, node: LIF) -> str:
+        if node.reset != "hard":
+            return f"NIR resets a membrane to a value, not {node.reset!r}"
+        if np.any(np.asarray(node.rho)) or node.has_trace:
+            return "NIR has no refractory trace"
+        leaks = np.asarray(node.tau)
+        if not np.all(leaks > 0):
+            return "a tau is 0, which no membrane decays to in one step"
+        if np.any(leaks == 1) and not np.all(leaks == 1):
+            return "some membranes leak and some do not, which are two nodes in NIR"
+        return ""
+
+    def write(self, node: LIF, dt: float) -> Any:
+        import nir
+
+        tau, zeros = np.asarray(node.tau), np.zeros(node.in_channels)
+        threshold = np.nextafter(np.asarray(node.theta), -np.inf)
+        # in either a held input raises the membrane by itself in one step
+        if np.all(tau == 1):
+            return nir.IF(r=np.full_like(tau, 1 / (1e3 * dt)), v_threshold=threshold, v_reset=zeros)
+        return nir.LIF(
+            tau=-1e3 * dt / np.log(tau),
+            r=1 / (1 - tau),
+            v_leak=zeros,
+            v_threshold=threshold,
+            v_reset=zeros,
         )
-    theta = np.nextafter(v_threshold, np.inf)
-    return LIF(theta=theta, tau=tau, rho=zeros, kappa=zeros, reset="hard")
+
+    def read(self, found: Part, entry: Entry, dt: float, where: str) -> LIF:
+        if found.kind == "IF":
+            return _if_from_nir(found, dt, where)
+        _expect(found, "LIF", where)
+        names = ("tau", "r", "v_leak", "v_threshold", "v_reset")
+        tau_ms, r, v_leak, v_threshold, v_reset = (found.numbers(name, where) for name in names)
+        tau, zeros = np.exp(-1e3 * dt / tau_ms), np.zeros(len(tau_ms))
+        plain = not np.any(v_leak) and not np.any(v_reset)
+        if not plain or not np.allclose(r * (1 - tau), 1, rtol=1e-9, atol=0):
+            raise FormatError(
+                where, expected="rest and reset at 0 and r = 1 / (1 - exp(-dt/tau))", got="others"
+            )
+        theta = np.nextafter(v_threshold, np.inf)
+        return LIF(theta=theta, tau=tau, rho=zeros, kappa=zeros, reset="hard")
 
 
 def _if_from_nir(found: Part, dt: float, where: str) -> LIF:
@@ -150,12 +209,22 @@ def _if_from_nir(found: Part, dt: float, where: str) -> LIF:
     return LIF(theta=theta, tau=ones, rho=zeros, kappa=zeros, reset="hard")
 
 
-def _accumulate_from_nir(found: Part, entry: Entry, dt: float, where: str) -> Accumulate:
-    _expect(found, "I", where)
-    r = found.numbers("r", where)
-    if not np.all(r == 1 / (1e3 * dt)):
-        raise FormatError(where, expected=f"r = 1/dt = {1 / (1e3 * dt):g}", got="another")
-    return Accumulate(channels=len(r), steps=entry["steps"])
+@converts(Accumulate)
+class _Accumulate(Converter[Accumulate]):
+    def write(self, node: Accumulate, dt: float) -> Any:
+        import nir
+
+        return nir.I(r=np.full(node.channels, 1 / (1e3 * dt)))
+
+    def read(self, found: Part, entry: Entry, dt: float, where: str) -> Accumulate:
+        _expect(found, "I", where)
+        r = found.numbers("r", where)
+        if not np.all(r == 1 / (1e3 * dt)):
+            raise FormatError(where, expected=f"r = 1/dt = {1 / (1e3 * dt):g}", got="another")
+        return Accumulate(channels=len(r), steps=entry["steps"])
+
+    def beside(self, node: Accumulate) -> Entry:
+        return {"steps": node.steps}
 
 
 def _channels(found: Part, where: str) -> int:
@@ -168,23 +237,3 @@ def _channels(found: Part, where: str) -> int:
 def _expect(found: Part, name: str, where: str) -> None:
     if found.kind != name:
         raise FormatError(where, expected=f"a NIR {name}", got=found.kind[:80])
-
-
-TO_NIR: dict[type[Node], Callable[..., Any]] = {
-    Input: _input_to_nir,
-    Output: _output_to_nir,
-    Affine: _affine_to_nir,
-    DiagonalSSM: ssm_to_nir,
-    Threshold: _threshold_to_nir,
-    LIF: _lif_to_nir,
-    Accumulate: _accumulate_to_nir,
-}
-FROM_NIR: dict[str, Callable[..., Node]] = {
-    "Input": _input_from_nir,
-    "Output": _output_from_nir,
-    "Affine": _affine_from_nir,
-    "DiagonalSSM": _ssm_from_nir,
-    "Threshold": _threshold_from_nir,
-    "LIF": _lif_from_nir,
-    "Accumulate": _accumulate_from_nir,
-}

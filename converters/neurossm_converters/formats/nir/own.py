@@ -7,9 +7,9 @@ from typing import Any
 
 from neurossm.errors import FormatError, NeurossmError
 from neurossm.graph import Graph
-from neurossm.nodes import Node, Sum
+from neurossm.nodes import Node
 from neurossm_converters.formats.nir.document import Part, one_number
-from neurossm_converters.formats.nir.nodes import FROM_NIR
+from neurossm_converters.formats.nir.nodes import CONVERTERS
 from neurossm_converters.formats.nir.writing import KIND, STRUCTURE_VERSION, edges_without_sums
 
 
@@ -45,12 +45,11 @@ def _rebuilt(document: Part, structure: dict[str, Any]) -> Graph:
     nodes: dict[str, Node] = {}
     for name, entry in structure["nodes"].items():
         where, kind = f"NIR node {name!r}", entry["type"]
-        if kind == "Sum":
-            nodes[name] = Sum(channels=entry["channels"])
-        elif name not in document.nodes or kind not in FROM_NIR:
+        converter = CONVERTERS.get(kind)
+        found = Part(kind) if converter and converter.in_edges else document.nodes.get(name)
+        if converter is None or found is None:
             raise FormatError(where, expected=f"a node for {kind}", got="none")
-        else:
-            nodes[name] = FROM_NIR[kind](document.nodes[name], entry, dt, where)
+        nodes[name] = converter.read(found, entry, dt, where)
     for name in sorted(set(document.nodes) - set(nodes)):
         raise FormatError(
             f"NIR node {name!r}",

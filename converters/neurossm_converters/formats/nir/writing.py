@@ -35,32 +35,12 @@ from neurossm.extras import explained
 from neurossm.files import replace_file
 from neurossm.fixed import Quantized
 from neurossm.graph import Edge, Graph
-from neurossm.nodes import (
-    LIF,
-    BatchNorm,
-    DiagonalSSM,
-    Embedding,
-    Input,
-    Node,
-    Output,
-    PiecewiseLinear,
-    Product,
-    Sum,
-    TernaryThreshold,
-)
-from neurossm_converters.formats.nir.nodes import TO_NIR, lif_problem, structure_entry
-from neurossm_converters.formats.nir.ssm import ssm_problem
+from neurossm.nodes import Node, Role
+from neurossm_converters.formats.nir.nodes import Converter, converter_of
 
 KIND = "graph"
 STRUCTURE_VERSION = 1
 NOMINAL_DT = 1e-3
-REASONS: dict[type[Node], str] = {
-    Product: "NIR has no product of two signals",
-    PiecewiseLinear: "NIR has no such function",
-    BatchNorm: "Scale has no bias; fold it first (pass fold_batch_norm)",
-    TernaryThreshold: "NIR has no signed spikes",
-    Embedding: "NIR has no look-up of tokens",
-}
 
 
 def expressible(graph: Graph) -> tuple[str, ...]:
@@ -95,9 +75,9 @@ def to_nir(graph: Graph) -> Any:
         )
     dt = NOMINAL_DT if graph.dt is None else graph.dt
     nodes = {
-        name: TO_NIR[type(node)](node, dt)
-        for name, node in graph.nodes.items()
-        if not isinstance(node, Sum)
+        name: converter.write(graph.nodes[name], dt)
+        for name, converter in _converters(graph).items()
+        if not converter.in_edges
     }
     metadata = {
         "neurossm_kind": KIND,
@@ -131,26 +111,32 @@ def write(graph: Graph, path: str | Path) -> None:
 
 def _reason(graph: Graph, name: str) -> str:
     node = graph.nodes[name]
-    if type(node) in REASONS:
-        return REASONS[type(node)]
-    if type(node) not in TO_NIR and not isinstance(node, Sum):
-        return "NIR has no such node"
+    converter = converter_of(node)
+    if converter is None:
+        return node.nir or "NIR has no such node"
     if _has_formats(node):
         return "it is an integer node, and NIR has no number formats; give the float graph"
-    if not isinstance(node, Output) and not graph.targets[name]:
+    if node.role is not Role.OUTPUT and not graph.targets[name]:
         return "nothing follows it, and NIR would add an Output"
     if name == ".":
         return "HDF5 cannot hold this name"
-    if isinstance(node, DiagonalSSM):
-        return ssm_problem(node)
-    if isinstance(node, LIF):
-        return lif_problem(node)
-    return ""
+    return converter.problem(node)
+
+
+def _converters(graph: Graph) -> dict[str, Converter[Any]]:
+    """Return the converter of each node that has one, by name."""
+    found = {name: converter_of(node) for name, node in graph.nodes.items()}
+    return {name: converter for name, converter in found.items() if converter is not None}
+
+
+def _in_edges(node: Node) -> bool:
+    converter = converter_of(node)
+    return converter is not None and converter.in_edges
 
 
 def _has_formats(node: Node) -> bool:
     parameters = [getattr(node, field) for field in node.shapes]
-    named = node.out is not None and not isinstance(node, Input) and not node.out.is_spike
+    named = node.out is not None and node.role is not Role.INPUT and not node.out.is_spike
     return named or any(isinstance(parameter, Quantized) for parameter in parameters)
 
 
@@ -170,9 +156,7 @@ def _sources_without_sums(graph: Graph) -> dict[str, Counter[str]]:
     for name in graph.order:
         found[name] = Counter()
         for source in graph.sources[name]:
-            found[name] += (
-                found[source] if isinstance(graph.nodes[source], Sum) else Counter([source])
-            )
+            found[name] += found[source] if _in_edges(graph.nodes[source]) else Counter([source])
     return found
 
 
@@ -182,7 +166,7 @@ def edges_without_sums(graph: Graph) -> list[Edge]:
     return [
         (source, name)
         for name, node in graph.nodes.items()
-        if not isinstance(node, Sum)
+        if not _in_edges(node)
         for source in sources[name]
     ]
 
@@ -190,7 +174,10 @@ def edges_without_sums(graph: Graph) -> list[Edge]:
 def _structure(graph: Graph) -> dict[str, Any]:
     return {
         "version": STRUCTURE_VERSION,
-        "nodes": {name: structure_entry(node) for name, node in graph.nodes.items()},
+        "nodes": {
+            name: {"type": type(graph.nodes[name]).__name__, **converter.beside(graph.nodes[name])}
+            for name, converter in _converters(graph).items()
+        },
         "edges": [list(edge) for edge in graph.edges],
         "meta": dict(graph.meta),
     }

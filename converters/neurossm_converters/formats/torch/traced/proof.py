@@ -154,7 +154,7 @@ def _true(node: Any, operands: list[Reals]) -> Reals:
     if isinstance(node, PiecewiseLinear) and node.max_error > 0:
         total = np.asarray(sum(operands[1:], start=operands[0]))
         return TRUE[node.function](total)
-    return evaluate(node, operands)
+    return evaluate(node, operands).sent
 
 
 def _sigmoid(x: Reals) -> Reals:

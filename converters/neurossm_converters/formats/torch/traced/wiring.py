@@ -106,7 +106,7 @@ class Wiring:
             made = node(rows.size)
             exact = not isinstance(made, Accumulate) and not getattr(made, "max_error", 0.0)
             if rows.is_constant and exact:
-                return Rows((), evaluate(made, [rows.bias[None, None]])[0, 0])
+                return Rows((), evaluate(made, [rows.bias[None, None]]).sent[0, 0])
             return self.add(hint, made, self.node(rows, f"{hint}.in"))
 
         return self.once(("pointwise", what, rows.key), make)

@@ -1,4 +1,4 @@
-"""Spans of values, the registers that hold them, and what meets at a node: material of `bounds`."""
+"""Spans of values, the registers that hold them, and what meets at a node: for its worst case."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.fixed import MESSAGE_BITS, Fixed, symmetric_limit
-from neurossm.nodes import Node, message_frac
 
 Reals = NDArray[np.float64]
 ROUNDING = 1 + 1e-9  # these bounds are computed in float64, whose sums may round down
@@ -98,51 +97,64 @@ class Register:
         return self.largest is not None and self.largest <= self.limit
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Meeting:
-    """A node, what arrives at it, and for how many steps."""
+    """What meets at a node whose worst case is asked for.
 
-    node: Node
+    Attributes
+    ----------
+    operands
+        All values of each edge.
+    formats
+        Their formats; None in a float graph.
+    steps
+        For how many steps the bound is to hold; None for any number.
+    out
+        Format of what the node sends; None in a float graph, where nothing is rounded or clipped.
+    unit
+        Real value of one unit of that, by channel where they differ; 0 in a float graph.
+    """
+
     operands: list[Span]
     formats: list[Fixed | None]
     steps: int | None
-
-    @property
-    def unit(self) -> Reals | float:
-        """Real value of one unit of the output, by channel where they differ; 0 if float."""
-        if not self.node.is_integer:
-            return 0.0
-        return np.exp2(-np.asarray(message_frac(self.node), dtype=np.float64))[()]
+    out: Fixed | None = None
+    unit: Reals | float = 0.0
 
     @property
     def unit_in(self) -> float:
-        """Real value of one unit of what arrives."""
-        return self._unit(self.formats[0])
+        """Real value of one unit of what arrives; 0 in a float graph."""
+        fmt = self.formats[0]
+        return 0.0 if fmt is None or self.out is None else 2.0**-fmt.frac
+
+    @property
+    def total(self) -> Span:
+        """The sum of all edges."""
+        return sum(self.operands[1:], start=self.operands[0])
 
     @property
     def u(self) -> Span:
         """The one input of a node whose edges add, after it saturates on entry."""
-        return self._entry().within(self._entry_limit())
+        if not self._saturates:
+            return self.total
+        return self.total.within(symmetric_limit(MESSAGE_BITS) * self.unit_in)
 
     def entry(self) -> tuple[Register, ...]:
         """Return the register in which converging edges add, where there are several."""
-        if len(self.operands) == 1 or not self.node.is_integer:
+        if not self._saturates:
             return ()
-        return (Register("sum of edges", self._entry().magnitude, self.unit_in, MESSAGE_BITS),)
+        return (Register("sum of edges", self.total.magnitude, self.unit_in, MESSAGE_BITS),)
 
-    def _entry(self) -> Span:
-        return sum(self.operands[1:], start=self.operands[0])
-
-    def _entry_limit(self) -> float:
-        whole = len(self.operands) == 1 or not self.node.is_integer
-        return np.inf if whole else symmetric_limit(MESSAGE_BITS) * self.unit_in
-
-    def _unit(self, fmt: Fixed | None) -> float:
-        return 2.0**-fmt.frac if fmt is not None and self.node.is_integer else 0.0
-
-    def message(self, span: Span) -> tuple[Span, tuple[Register, ...]]:
-        """Return what is sent of a span that saturates to the output's format."""
-        if not self.node.is_integer or self.node.out is None:
+    def message(self, span: Span) -> Found:
+        """Return what is sent of a span that saturates to the output's format, and the register."""
+        if self.out is None:
             return span, ()
-        register = Register("message", span.magnitude, self.unit, self.node.out.bits)
-        return span.within(register.limit * self.unit), (*self.entry(), register)
+        register = Register("message", span.magnitude, self.unit, self.out.bits)
+        return span.within(register.limit * self.unit), (register,)
+
+    @property
+    def _saturates(self) -> bool:
+        return len(self.operands) > 1 and self.out is not None
+
+
+Found = tuple[Span, tuple[Register, ...]]

@@ -1,0 +1,120 @@
+"""How the compiled engines run a node: a form of it, made once for a node and its edges.
+
+What a form does not do faster is done by the node's own steps, and a node without a form is run by
+them altogether: slowly, with the same values, states and counters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.engine.edges import Edges
+from neurossm.engine.kernels import MULTIPLIES, SATURATIONS, SYN_OPS
+from neurossm.fixed import symmetric_limit
+from neurossm.graph import Graph
+from neurossm.nodes import Evaluated, Integers, Node, Reals, Role, State, Step, format_of
+from neurossm.nodes.values import integers
+
+if TYPE_CHECKING:
+    from neurossm.engine.flat import Writer
+
+Messages = NDArray[np.int32]
+Tally = NDArray[np.int64]
+N = TypeVar("N", bound=Node)
+F = TypeVar("F", bound="type[Form[Any]]")
+
+
+class Form(Generic[N]):
+    """An integer node prepared for the compiled engines; this one runs it by its own steps.
+
+    Parameters
+    ----------
+    node
+        Of an integer graph that keeps the contract.
+    edges
+        What arrives at it. Edges that add have been added, and saturated, before they come here.
+    """
+
+    def __init__(self, node: N, edges: Edges) -> None:
+        self.node, self.edges = node, edges
+
+    def run(self, operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
+        """Run over a block of samples and steps.
+
+        Reads the operands ``(S, T, C)``, writes the messages ``y``, carries the state ``(S, ...)``
+        on in place and adds to the three counters of `neurossm.engine.kernels`.
+        """
+        for t in range(y.shape[1]):
+            self.step([operand[:, t] for operand in operands], y[:, t], state, tally)
+
+    def step(self, operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
+        """Run one step by the node itself; arrays as in `run` without the axis of time."""
+        arriving = [operand.astype(np.int64) for operand in operands]
+        at = Step(arriving, self.edges.formats, dict(state),
+                  frac_by_channel=self.edges.frac_by_channel)  # fmt: skip
+        y[...] = self.node.step(at)
+        for part, array in state.items():
+            array[...] = at.state[part]
+        tally[SYN_OPS] += at.counts.syn_ops
+        tally[MULTIPLIES] += at.counts.synaptic_multiplies
+        tally[SATURATIONS] += at.counts.saturations
+
+    def emit(self, to: Writer, name: str, operands: list[int], y: int) -> None:
+        """Write what a step is in a flat program: where operands and messages stand in it."""
+        to.by_steps(name, self, operands, y)
+
+    @staticmethod
+    def evaluate(node: N, operands: list[Reals]) -> Evaluated:
+        """Return what a node sends on real numbers: `Node.evaluate`, within rounding."""
+        return node.evaluate(operands)
+
+
+FORMS: dict[type[Node], type[Form[Any]]] = {}
+
+
+def compiled(cls: type[Node]) -> Callable[[F], F]:
+    """Make a class the form of a type of node."""
+
+    def enter(form: F) -> F:
+        FORMS[cls] = form
+        return form
+
+    return enter
+
+
+def form_of(cls: type[Node]) -> type[Form[Any]]:
+    """Return the form of a type of node; by its own steps where it has none."""
+    return FORMS.get(cls, Form)
+
+
+def without_form(graph: Graph) -> tuple[str, ...]:
+    """Return the names of the nodes without a form: the engines run their own steps, slowly."""
+    return tuple(
+        name
+        for name in graph.order
+        if graph.nodes[name].role is not Role.INPUT and type(graph.nodes[name]) not in FORMS
+    )
+
+
+def product_shift(node: Node, edges: Edges) -> int:
+    """Return the bits that are dropped of the product of what arrives, of one or two edges."""
+    return sum(fmt.frac for fmt in edges.formats) - format_of(node).frac
+
+
+def limit_of(node: Node) -> int:
+    """Return the largest magnitude of what a node sends."""
+    return symmetric_limit(format_of(node).bits)
+
+
+def scaled(parameter: object, right: Integers | int) -> Reals:
+    """Return mantissas times 2**-right in the shape of the parameter.
+
+    That is exact in float64, so that dropping the fraction of a product is the shift of the
+    contract (`neurossm.fixed.compiled`).
+    """
+    values = integers(parameter).astype(np.float64)
+    return np.asarray(np.ldexp(values, -np.asarray(right)).reshape(values.shape))

@@ -1,0 +1,65 @@
+"""`LIF`: one sweep over membranes and traces; a loop of its own on real numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neurossm.engine import kernels, walk
+from neurossm.engine.compiled.form import Form, Messages, Tally, compiled, scaled
+from neurossm.engine.edges import Edges
+from neurossm.fixed import symmetric_limit
+from neurossm.nodes import LIF, Evaluated, Reals, State, quantized
+from neurossm.nodes.step import added
+from neurossm.nodes.values import reals
+
+if TYPE_CHECKING:
+    from neurossm.engine.flat import Writer
+
+OPS = {"hard": walk.LIF_HARD, "soft": walk.LIF_SOFT, "none": walk.LIF_NONE}
+
+
+@compiled(LIF)
+class LIFForm(Form[LIF]):
+    """``(C,)`` each: theta, leaks, kappa, and what brings the input to the membrane's exponent."""
+
+    def __init__(self, node: LIF, edges: Edges) -> None:
+        super().__init__(node, edges)
+        theta, leak = quantized(node.theta), int(quantized(node.tau).frac)
+        by_channel = edges.frac_by_channel
+        arriving = edges.formats[0].frac if by_channel is None else by_channel
+        scale = np.ldexp(np.ones(theta.shape), theta.frac_by_channel() - arriving)
+        self.arrays = (scaled(node.theta, 0), scaled(node.tau, leak), scaled(node.rho, leak),
+                       scaled(node.kappa, 0), scale)  # fmt: skip
+        self.limit = symmetric_limit(theta.bits)
+        self.kernel = kernels.lif(node.reset, node.has_trace, bool(np.any(scale != 1.0)))
+
+    def run(self, operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
+        """Run the loop that is compiled for this reset."""
+        u = state["u"].astype(np.float64)
+        r = state["r"].astype(np.float64) if self.node.has_trace else np.zeros_like(u)
+        self.kernel(operands[0], y, u, r, *self.arrays, float(self.limit), tally)
+        state["u"][...] = u
+        if self.node.has_trace:
+            state["r"][...] = r
+
+    def emit(self, to: Writer, name: str, operands: list[int], y: int) -> None:
+        """Run the loop for every trace and exponent."""
+        shape = (to.samples, self.node.in_channels)
+        membrane = to.room("real", (2, *shape))  # and the trace behind it
+        for index, part in enumerate(self.node.state_parts()):
+            to.state(name, part, membrane.part(index))
+        parameters = to.real.put(*self.arrays)
+        op = OPS[self.node.reset]
+        to.emit(op, name, operands[0], y, membrane.at, parameters, self.limit)
+
+    @staticmethod
+    def evaluate(node: LIF, operands: list[Reals]) -> Evaluated:
+        """Run the loop for real numbers, which keeps the largest membranes."""
+        u = np.ascontiguousarray(added(operands))
+        y, (membrane, trace) = np.empty_like(u), np.zeros((2, len(u), node.in_channels))
+        parameters = (reals(p) for p in (node.theta, node.tau, node.rho, node.kappa))
+        peaks = np.zeros(node.in_channels)
+        kernels.float_lif(node.reset)(u, y, membrane, trace, *parameters, peaks)
+        return Evaluated(y, {"state": peaks, "input": np.abs(u).max(axis=(0, 1))})

@@ -1,0 +1,26 @@
+"""`TernaryThreshold`: the signed spike of two comparisons."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from neurossm.engine import kernels, walk
+from neurossm.engine.compiled.form import Form, Messages, Tally, compiled
+from neurossm.nodes import State, TernaryThreshold
+from neurossm.nodes.values import integers
+
+if TYPE_CHECKING:
+    from neurossm.engine.flat import Writer
+
+
+@compiled(TernaryThreshold)
+class TernaryThresholdForm(Form[TernaryThreshold]):
+    """Compares with integers of the input's exponent."""
+
+    def run(self, operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
+        """Compare."""
+        kernels.ternary_threshold(operands[0], y, integers(self.node.delta))
+
+    def emit(self, to: Writer, name: str, operands: list[int], y: int) -> None:
+        """Compare."""
+        to.emit(walk.TERNARY, name, operands[0], y, to.whole.put(integers(self.node.delta)))

@@ -1,0 +1,26 @@
+"""`Threshold`: the spike of a comparison."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from neurossm.engine import kernels, walk
+from neurossm.engine.compiled.form import Form, Messages, Tally, compiled
+from neurossm.nodes import State, Threshold
+from neurossm.nodes.values import integers
+
+if TYPE_CHECKING:
+    from neurossm.engine.flat import Writer
+
+
+@compiled(Threshold)
+class ThresholdForm(Form[Threshold]):
+    """Compares with integers of the input's exponent."""
+
+    def run(self, operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
+        """Compare."""
+        kernels.threshold(operands[0], y, integers(self.node.theta))
+
+    def emit(self, to: Writer, name: str, operands: list[int], y: int) -> None:
+        """Compare."""
+        to.emit(walk.THRESHOLD, name, operands[0], y, to.whole.put(integers(self.node.theta)))

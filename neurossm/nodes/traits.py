@@ -1,0 +1,22 @@
+"""What others may want to know of a type of node."""
+
+from enum import Enum
+
+
+class Role(Enum):
+    """What a node is in a network."""
+
+    INPUT = "input"
+    OUTPUT = "output"
+    SYNAPSES = "synapses"
+    NEURON = "neuron"  # sends graded messages
+    SPIKING = "spiking"
+
+
+class Meets(Enum):
+    """How edges meet that converge on a node."""
+
+    ADD = "add"  # they share one format; the sum saturates on entry
+    OPERANDS = "operands"  # each edge is an operand with a format of its own
+    ACCUMULATE = "accumulate"  # through weights, into one wide sum
+    ONE = "one"  # there is one edge only
