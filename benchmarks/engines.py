@@ -12,8 +12,6 @@ import platform
 import sys
 import time
 from dataclasses import asdict, dataclass
-from importlib import metadata
-from pathlib import Path
 
 import numpy as np
 from ssm_limit import Share, measure_share
@@ -21,6 +19,7 @@ from ssm_limit import Share, measure_share
 from neurossm.engine import execute, run
 from neurossm.engine.cores import usable_cores
 from neurossm.engine.fast import SAMPLES_A_TASK
+from neurossm.environment import cpu_name, versions
 from neurossm.errors import NeurossmError
 from neurossm.executors import Run
 from neurossm.graph import Graph
@@ -106,11 +105,11 @@ def document(
 def machine() -> dict[str, object]:
     """Return the CPU and what may disturb a measurement; no name of the machine."""
     return {
-        "cpu": _cpu_name(),
+        "cpu": cpu_name(),
         "cores": usable_cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "packages": versions(PACKAGES),
         "load_average": [round(load, 2) for load in os.getloadavg()],
     }
 
@@ -163,15 +162,6 @@ def _equal(graph: Graph, fast: Trace, lava: Trace) -> bool:
         np.array_equal(fast.values[name][: lava.samples], lava.values[name])
         for name in graph.outputs
     )
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or "unknown CPU"
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def _note(text: str) -> None:

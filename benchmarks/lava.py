@@ -14,7 +14,6 @@ import os
 import platform
 import sys
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 from statistics import median
 
@@ -23,6 +22,7 @@ import numpy as np
 from neurossm.comparison import compare
 from neurossm.engine import execute, run
 from neurossm.engine.cores import usable_cores
+from neurossm.environment import cpu_name, version
 from neurossm.executors import Run
 from neurossm.graph import Graph
 from neurossm.quantization import Quantize, calibrate
@@ -155,14 +155,12 @@ def _quantized(data: str) -> Graph:
 
 
 def _machine() -> dict[str, object]:
-    cpus = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    named = [line.split(":")[1].strip() for line in cpus.splitlines() if "model name" in line]
     return {
-        "cpu": named[0] if named else platform.processor(),
+        "cpu": cpu_name(),
         "cores": usable_cores(),
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "lava-nc": metadata.version("lava-nc"),
+        "lava-nc": version("lava-nc"),
         "load_average": [round(load, 1) for load in os.getloadavg()],
     }
 

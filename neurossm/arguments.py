@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -60,5 +61,6 @@ def file_path(name: str, value: object) -> Path:
 def shown(value: object) -> str:
     """Return a value as an error says it: short ones as they are typed, others by their type."""
     if value is None or isinstance(value, str | bytes | int | float):
-        return repr(value)
+        with suppress(ValueError):  # a number of thousands of digits
+            return repr(value)
     return type(value).__name__

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 _LONGEST = 2000  # characters of a part; what is foreign may be as long as its file
 _LONGEST_GOT = 500
 
@@ -59,6 +62,12 @@ class CheckFailed(NeurossmError):
 
 class NeurossmWarning(UserWarning):
     """Something that was done, and that its user may want to know."""
+
+
+def nearest(word: object, known: Iterable[str], otherwise: str = "") -> str:
+    """Return ``did you mean '...'?`` for the known word that is closest, or `otherwise`."""
+    close = difflib.get_close_matches(str(word), known, n=1)
+    return f"did you mean {close[0]!r}?" if close else otherwise
 
 
 def one_line(text: str, longest: int = _LONGEST) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +12,7 @@ from typing import Any
 import networkx as nx
 
 from neurossm.arguments import shown
-from neurossm.errors import GraphError
+from neurossm.errors import GraphError, nearest
 from neurossm.nodes import Meets, Node, Role
 
 Edge = tuple[str, str]
@@ -169,9 +168,8 @@ class Graph:
         for edge in self.edges:
             for name in edge:
                 if name not in self.nodes:
-                    near = difflib.get_close_matches(name, self.nodes, n=1)
-                    hint = f"did you mean {near[0]!r}?" if near else ""
-                    raise GraphError(f"edge {edge}: no node named {name!r}", remedy=hint)
+                    remedy = nearest(name, self.nodes)
+                    raise GraphError(f"edge {edge}: no node named {name!r}", remedy=remedy)
             if edge in seen:
                 raise GraphError(f"edge {edge}", expected="each edge once", got="it twice")
             seen.add(edge)

@@ -9,11 +9,11 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
-from importlib import metadata
 from typing import Annotated, NoReturn
 
 import typer
 
+from neurossm.environment import version
 from neurossm.errors import NeurossmError
 from neurossm.extras import missing
 from neurossm_cli import (
@@ -43,7 +43,7 @@ from neurossm_cli.paths import Commands
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(f"neurossm {metadata.version('neurossm')}")
+        typer.echo(f"neurossm {version('neurossm')}")
         raise typer.Exit
 
 
@@ -173,7 +173,8 @@ def _usage(error: typer.TyperException) -> str:
     if context is not None and context.info_name == "run" and unknown in MOVED:
         return f"{unknown}: an option of its executor now; type {MOVED[unknown]}"
     hint = f"; see '{context.command_path} --help'" if context else ""
-    return error.format_message().rstrip(".") + hint
+    said = error.format_message().replace("Value error, ", "")  # pydantic's word for a wrong choice
+    return said.rstrip(".") + hint
 
 
 def _fail(message: str, argv: list[str], status: int) -> int:

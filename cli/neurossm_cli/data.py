@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from neurossm_cli.console import DATA, Console, DataDirOption, JsonOption
 from neurossm_cli.paths import READS_DATA, Commands
+
+Kind = Literal[
+    "classification", "multilabel", "regression",
+    "step-classification", "step-regression", "next-step",
+]  # fmt: skip
 
 app = Commands(help="Data: what there is, what a file is taken for.", rich_markup_mode=None)
 
@@ -28,7 +33,7 @@ def list_(data_dir: DataDirOption = "", json: JsonOption = False) -> None:
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="Name of a data set, such as mnist.")],
+    name: Annotated[str, typer.Argument(help="Name of a data set: mnist.")],
     data_dir: DataDirOption = "",
     json: JsonOption = False,
 ) -> None:
@@ -45,12 +50,9 @@ def fetch(
 def show(
     data: Annotated[str, typer.Argument(metavar="DATA", help=DATA.help), READS_DATA],
     task: Annotated[
-        str,
-        typer.Option(
-            help="What is asked of it, where its labels could be of two tasks: classification |"
-            " multilabel | regression | step-classification | step-regression | next-step."
-        ),
-    ] = "",
+        Kind | None,
+        typer.Option(help="What is asked of it, where its labels could be of two tasks."),
+    ] = None,
     samples: Annotated[int, typer.Option(min=0, help="First samples to list.")] = 5,
     data_dir: DataDirOption = "",
     json: JsonOption = False,
@@ -62,7 +64,7 @@ def show(
     from neurossm_cli.showing import shown_data, shown_document
 
     console = Console(json)
-    found = shown_data(data, task, samples, data_dir or None)
+    found = shown_data(data, task or "", samples, data_dir or None)
     console.document(shown_document(found))
     for line in found.lines():
         console.say(line)

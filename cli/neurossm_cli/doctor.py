@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from importlib import metadata
 from typing import Any
 
+from neurossm.environment import version, versions
 from neurossm.extras import EXTRAS, LAVA, Extra
 from neurossm_cli.console import Console, JsonOption
 
@@ -58,20 +58,13 @@ def _part(name: str, ok: bool, found: str, needed_for: str, remedy: str) -> dict
             "remedy": "" if ok else remedy}  # fmt: skip
 
 
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ""
-
-
 def _core() -> list[dict[str, Any]]:
     """Return Python and what every command needs."""
-    version = ".".join(map(str, sys.version_info[:3]))
-    found = [_part("python", sys.version_info >= (3, 11), version, EVERYTHING,
+    python = ".".join(map(str, sys.version_info[:3]))
+    found = [_part("python", sys.version_info >= (3, 11), python, EVERYTHING,
                    "install 3.11 or newer")]  # fmt: skip
-    for name in ("numpy", "h5py", "networkx", "numba", "jinja2", "typer", "rich"):
-        held = _version(name)
+    for name in ("numpy", "h5py", "networkx", "numba", "pydantic", "jinja2", "typer", "rich"):
+        held = version(name)
         found.append(_part(name, bool(held), held or "missing", EVERYTHING,
                            "pip install neurossm"))  # fmt: skip
     return found
@@ -80,7 +73,7 @@ def _core() -> list[dict[str, Any]]:
 def _optional(known: set[str]) -> list[dict[str, Any]]:
     """Return a check for each package that an extra brings, besides those that are known."""
     return [
-        _part(package, bool(_version(package)), _version(package) or "missing", extra.brings,
+        _part(package, bool(version(package)), version(package) or "missing", extra.brings,
               extra.command)
         for extra in EXTRAS for package in extra.packages if package not in known
     ]  # fmt: skip
@@ -91,10 +84,10 @@ def _lava() -> list[dict[str, Any]]:
     from neurossm_converters.backends.lava import shim
 
     lava = shim.status()
-    version = f"{lava.version}{' with shim' if lava.shim_needed else ''}"
+    usable = f"{lava.version}{' with shim' if lava.shim_needed else ''}"
     here = lava.loihi_installed
     return [
-        _part("lava-nc", lava.usable, lava.problem or version, LAVA.brings, lava.remedy),
+        _part("lava-nc", lava.usable, lava.problem or usable, LAVA.brings, lava.remedy),
         _part("lava-loihi", here, "present" if here else "missing", "running on a Loihi 2",
               "closed package, for members of Intel's Neuromorphic Research Community"),
     ]  # fmt: skip
@@ -103,12 +96,12 @@ def _lava() -> list[dict[str, Any]]:
 def _data() -> list[dict[str, Any]]:
     """Return where each data set was found; a remedy where there is a command that brings it."""
     from neurossm_models.data import data_root, registry
-    from neurossm_models.data.download import FETCHED
+    from neurossm_models.data.sets import SOURCES
 
     found = []
     for entry in registry():
-        if entry.name in FETCHED:
-            remedy = f"neurossm data fetch {FETCHED[entry.name]}"
+        if fetched := SOURCES[entry.name].fetched_as:
+            remedy = f"neurossm data fetch {fetched}"
         elif entry.name == "digits":
             remedy = next(extra.command for extra in EXTRAS if extra.name == "data")
         else:
@@ -120,11 +113,11 @@ def _data() -> list[dict[str, Any]]:
 
 def _extra(extra: Extra) -> dict[str, Any]:
     """Return what of an extra is installed, and the command for what is not."""
-    versions = {package: _version(package) for package in extra.packages}
-    missing = [package for package, version in versions.items() if not version]
+    held = versions(extra.packages)
+    missing = [package for package in extra.packages if package not in held]
     return {
         "name": extra.name, "ok": not missing,
-        "installed": [f"{package} {version}" for package, version in versions.items() if version],
+        "installed": [f"{package} {found}" for package, found in held.items()],
         "missing": missing, "brings": extra.brings, "remedy": extra.command if missing else "",
     }  # fmt: skip
 

@@ -7,17 +7,16 @@ import platform
 import statistics
 import time
 from dataclasses import dataclass
-from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from neurossm.environment import cpu_name, versions
 from neurossm_cli.forms import Form, engine_forms, float_forms, torch_forms
 
 if TYPE_CHECKING:
-    from neurossm.energy.powercap import Powercap
     from neurossm.graph import Graph
     from neurossm_cli.console import Console
     from neurossm_models.data import Dataset
+    from neurossm_workflows.powercap import Powercap
 
 BATCHES = (1, 8, 32, 128)
 REPEATS = 5
@@ -97,7 +96,7 @@ def measure_cpu(
     InputError
         If the checkpoint was trained on other data, or has another shape than the graph.
     """
-    from neurossm.energy.powercap import Powercap
+    from neurossm_workflows.powercap import Powercap
 
     data = data.take(slice(max(BATCHES))).trimmed()
     floats = torch_forms(model, graph, data) if model else float_forms(graph, data)
@@ -162,18 +161,12 @@ def machine() -> dict[str, object]:
     """Return the CPU and what may disturb a measurement; no name of the machine."""
     from neurossm.engine.cores import usable_cores
 
-    packages = {}
-    for name in ("neurossm", "numpy", "numba", "torch"):
-        try:
-            packages[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
     return {
         "cpu": cpu_name(),
         "cores": usable_cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "packages": packages,
+        "packages": versions(("neurossm", "numpy", "numba", "torch")),
         "load_average": load_average(),
     }
 
@@ -186,13 +179,3 @@ def load_average() -> list[float] | None:
 def load_said(load: list[float] | None) -> str:
     """Return the load of the last minute as text."""
     return f"{load[0]:g}" if load else "unknown"
-
-
-def cpu_name() -> str:
-    """Return the model name of the CPU."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or "unknown CPU"
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()

@@ -67,8 +67,6 @@ def _resized(node: NodeShape, sizes: dict[int, int]) -> NodeShape:
 
 def _deployable(config: NetworkConfig, recipe: str) -> tuple[NetworkConfig, tuple[str, ...]]:
     """Return the nearest network that could be exported, and what had to be changed."""
-    from neurossm_models.config import GSUConfig
-
     if config.readout == "pair":
         raise InputError(
             f"--like {recipe}",
@@ -86,22 +84,4 @@ def _deployable(config: NetworkConfig, recipe: str) -> tuple[NetworkConfig, tupl
     if config.layers > MOST_LAYERS:
         expected = f"at most {MOST_LAYERS} layers, each of which is made"
         raise InputError(f"--like {recipe}", expected=expected, got=str(config.layers))
-    said = []
-    if config.norm == "layer":
-        config = replace(config, norm="batch")
-        said.append(
-            "The recipe's layer norm cannot be deployed (export refuses it): this plan is for a"
-            " batch norm in its place, which folds and needs no neuron."
-        )
-    if config.bidirectional:
-        config = replace(config, bidirectional=False)
-        said.append(
-            "The recipe is bidirectional, which cannot stream: this plan is for its causal half."
-        )
-    if isinstance(config, GSUConfig) and config.threshold == "maximum":
-        config = replace(config, threshold="constant")
-        said.append(
-            "The recipe's ternary threshold follows a maximum, which export refuses: this plan has"
-            " a constant one."
-        )
-    return config, tuple(said)
+    return config.deployable()

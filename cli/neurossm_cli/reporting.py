@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import platform
 from datetime import date
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 from neurossm.engine import run
+from neurossm.environment import versions
 from neurossm.report import Accuracy, Answers, Report, TimingRow, Timings
 from neurossm.store import graph_digest
 
@@ -63,7 +63,7 @@ def make_report(
         sample=first_sample(graph, data),
         file_name=file_name,
         file_hash=graph_digest(graph),
-        versions={"python": platform.python_version(), **_versions()},
+        versions={"python": platform.python_version(), **versions(PACKAGES)},
         seeds={"training": int(seed)} if seed is not None else {},
         date=date.today().isoformat(),
         measured=measured,
@@ -119,13 +119,3 @@ def answers_of(
         class_names=scores.class_names,
         points=points,
     )
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

@@ -6,7 +6,7 @@ whose parameters change from batch to batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -96,24 +96,36 @@ class IntegerTwin:
         model: Network,
         inputs: NDArray[np.integer[Any]],
         lengths: NDArray[np.int64] | None = None,
-        record: Sequence[str] = (),
+        record: bool = False,
     ) -> IntegerRun:
         """Quantize the network as it is now and run a batch; see `neurossm_models.twin.Twin`."""
         graph = self.quantize(model)
         (output,) = graph.outputs
         arrays = {graph.inputs[0]: inputs.astype(np.int64)}
         # as many threads as PyTorch has, not one for each core
-        names = (*record, output)
+        names = _needed(graph) if record else ()
         ends = checked_lengths(lengths, *inputs.shape[:2])
-        trace = fast.run(graph, arrays, names, threads=torch.get_num_threads(), lengths=ends)
+        trace = fast.run(
+            graph, arrays, (*names, output), threads=torch.get_num_threads(), lengths=ends
+        )
         return IntegerRun(
             torch.from_numpy(trace.last(output)) * 2.0 ** -format_of(graph.nodes[output]).frac,
             self._steps,
-            {name: _real(trace, graph, name) for name in record},
+            {name: _real(trace, graph, name) for name in names},
             _parameters(graph),
             _rates(trace, graph),
             trace.saturations(),
         )
+
+
+def _needed(graph: Graph) -> tuple[str, ...]:
+    """Return the nodes whose values the shadow takes; what only compares it does again, exactly."""
+    return tuple(
+        name
+        for name, node in graph.nodes.items()
+        if name.partition(".")[0] in ("encoder", "blocks")
+        and (node.role is not Role.SPIKING or node.state_parts())
+    )
 
 
 def _real(trace: Trace, graph: Graph, name: str) -> Tensor:

@@ -8,15 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from neurossm.extras import load
-from neurossm_models.config import (
-    BinaryS4DConfig,
-    GSUConfig,
-    NetworkConfig,
-    SPikESSMConfig,
-    SpikingSSMConfig,
-)
+from neurossm_models.config import NetworkConfig
 
 if TYPE_CHECKING:
+    from neurossm_models.families.binary_s4d import BinaryS4DConfig
+    from neurossm_models.families.gsu import GSUConfig
+    from neurossm_models.families.spike_ssm import SPikESSMConfig
+    from neurossm_models.families.spikingssm import SpikingSSMConfig
     from neurossm_models.network import Network, Recording, State
     from neurossm_models.neurons import LIF
     from neurossm_models.s4d import S4D
@@ -38,12 +36,16 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BinaryS4DConfig": "families.binary_s4d",
+    "GSUConfig": "families.gsu",
     "LIF": "neurons",
     "Network": "network",
     "Recording": "network",
     "State": "network",
     "S4D": "s4d",
+    "SPikESSMConfig": "families.spike_ssm",
     "Spike": "surrogate",
+    "SpikingSSMConfig": "families.spikingssm",
     "heaviside": "surrogate",
 }
 

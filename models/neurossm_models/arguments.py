@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import os
-from numbers import Integral, Real
-from typing import Any
+from collections.abc import Sequence
+from numbers import Real
 
-from neurossm.errors import InputError
-
-
-def check_whole(where: str, value: object, low: int) -> None:
-    """Raise `InputError` unless `value` is a whole number of at least `low`."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or int(value) < low:
-        got = repr(value)
-        raise InputError(where, expected=f"a whole number of at least {low}", got=got)
+from neurossm.errors import InputError, nearest
 
 
 def check_number(where: str, value: object, *, least: float | None = None) -> None:
@@ -44,21 +36,14 @@ def check_path(where: str, value: object) -> None:
         raise InputError(where, expected="a path or a name", got=repr(value))
 
 
-_KINDS: dict[str, tuple[Any, str]] = {
-    "int": (Integral, "a whole number"),
-    "float": (Real, "a finite number"),
-    "bool": (bool, "True or False"),
-    "str": (str, "text"),
-}
+def check_leak(where: str, value: float) -> None:
+    """Raise `InputError` unless 0 <= value < 1."""
+    if not isinstance(value, Real) or not 0 <= value < 1:
+        raise InputError(where, expected="0 <= factor < 1", got=str(value))
 
 
-def check_fields(where: str, record: Any) -> None:
-    """Raise `InputError` unless the plain fields of a dataclass have the type they are declared."""
-    for field in dataclasses.fields(record):
-        kind, expected = _KINDS.get(str(field.type), (object, ""))
-        value = getattr(record, field.name)
-        right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-        if right and isinstance(value, Real) and not isinstance(value, Integral):
-            right = math.isfinite(value)
-        if expected and not right:
-            raise InputError(f"{where} {field.name}", expected=expected, got=repr(value))
+def check_choice(where: str, value: str, choices: Sequence[str]) -> None:
+    """Raise `InputError` unless `value` is one of `choices`; name the nearest one."""
+    if value not in choices:
+        expected = "one of " + ", ".join(choices)
+        raise InputError(where, expected=expected, got=repr(value), remedy=nearest(value, choices))

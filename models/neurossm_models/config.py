@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass
-from numbers import Real
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Literal, Self, get_args
+
+from pydantic import BeforeValidator, Field
 
 from neurossm.errors import InputError
-from neurossm_models.arguments import check_fields
+from neurossm.validation import Count, Factor, Positive, Whole, settle
+from neurossm_models.arguments import check_choice
 
-INITS = ("lin", "inv", "legs")
-DISCRETIZATIONS = ("zoh", "bilinear")
-MIXINGS = ("glu", "linear")
-NORMS = ("batch", "layer", "none")
+Init = Literal["lin", "inv", "legs"]
+Discretization = Literal["zoh", "bilinear"]
+Mixing = Literal["glu", "linear"]
+Norm = Literal["batch", "layer", "none"]
 MEAN, LAST, MAX, SUM, LEAKY = "mean", "last", "max", "sum", "leaky"
 EVERY_STEP, PAIR = "every-step", "pair"
-READOUTS = (MEAN, LAST, MAX, SUM, LEAKY, EVERY_STEP, PAIR)
 OLD_READOUTS = {"sequence": EVERY_STEP}  # what older recipes call it
+Readout = Annotated[
+    Literal["mean", "last", "max", "sum", "leaky", "every-step", "pair"],
+    BeforeValidator(lambda given: OLD_READOUTS.get(str(given), given)),
+]
 NEURON_FORMS = ("auto", "native", "loop", "boundary", "sdn")
-SURROGATES = ("arctan", "triangle", "fast_sigmoid")
+Surrogate = Literal["arctan", "triangle", "fast_sigmoid"]
+INITS, DISCRETIZATIONS, SURROGATES = map(get_args, (Init, Discretization, Surrogate))
 MOST_STATES = 1024  # initial poles may need the eigenvalues of a matrix of that size
 MOST_PARAMETERS = 2**31
 
@@ -32,7 +36,7 @@ class NetworkConfig:
     Parameters
     ----------
     family
-        Which block: ``"binary-s4d"``, ``"gsu"``, ``"spikingssm"`` or ``"spike-ssm"``.
+        Which block: a name of `neurossm_models.families.FAMILIES`.
     in_features
         Values of one time step of the input.
     vocabulary
@@ -76,195 +80,63 @@ class NetworkConfig:
     """
 
     family: str = ""
-    in_features: int = 1
-    vocabulary: int = 0
-    classes: int = 10
-    width: int = 64
-    state: int = 32
-    layers: int = 2
-    init: str = "lin"
-    discretization: str = "zoh"
-    dt_min: float = 1e-3
-    dt_max: float = 1e-1
+    in_features: Count = 1
+    vocabulary: Whole = 0
+    classes: Count = 10
+    width: Count = 64
+    state: Annotated[int, Field(ge=2, le=MOST_STATES, multiple_of=2)] = 32
+    layers: Count = 2
+    init: Init = "lin"
+    discretization: Discretization = "zoh"
+    dt_min: Positive = 1e-3
+    dt_max: Positive = 1e-1
     train_b: bool = True
     bidirectional: bool = False
-    norm: str = "batch"
+    norm: Norm = "batch"
     prenorm: bool = True
-    dropout: float = 0.0
-    readout: str = MEAN
-    readout_leak: float = 0.9
+    dropout: Factor = 0.0
+    readout: Readout = "mean"
+    readout_leak: Factor = 0.9
 
     NAME: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
-        check_fields("model", self)
         object.__setattr__(self, "family", self.family or self.NAME)
+        settle("model", self)
         if self.family != self.NAME:
             raise InputError("model family", expected=repr(self.NAME), got=repr(self.family))
-        for name in ("in_features", "classes", "width", "layers"):
-            value = getattr(self, name)
-            if value < 1:
-                raise InputError(f"model {name}", expected="at least 1", got=str(value))
-        if self.vocabulary < 0:
-            raise InputError("model vocabulary", expected="at least 0", got=str(self.vocabulary))
-        if not 2 <= self.state <= MOST_STATES or self.state % 2:
-            expected = f"an even number, 2 to {MOST_STATES}"
-            raise InputError("model state", expected=expected, got=str(self.state))
         if self.least_parameters > MOST_PARAMETERS:
             expected = f"a network of at most {MOST_PARAMETERS} parameters"
             raise InputError("model width, layers", expected=expected, got="a larger one")
-        if not 0 < self.dt_min <= self.dt_max:
+        if not self.dt_min <= self.dt_max:
             got = f"{self.dt_min} and {self.dt_max}"
-            raise InputError("model dt_min, dt_max", expected="0 < dt_min <= dt_max", got=got)
-        if not 0 <= self.dropout < 1:
-            raise InputError("model dropout", expected="0 <= p < 1", got=str(self.dropout))
-        check_choice("model init", self.init, INITS)
-        check_choice("model discretization", self.discretization, DISCRETIZATIONS)
-        check_choice("model norm", self.norm, NORMS)
-        object.__setattr__(self, "readout", OLD_READOUTS.get(self.readout, self.readout))
-        check_choice("model readout", self.readout, READOUTS)
-        check_leak("model readout_leak", self.readout_leak)
+            raise InputError("model dt_min, dt_max", expected="dt_min <= dt_max", got=got)
+
+    def deployable(self) -> tuple[Self, tuple[str, ...]]:
+        """Return the nearest configuration that can be exported, and what was changed, in words.
+
+        The readout, and where norms stand, are as they are.
+        """
+        config, said = self, []
+        if config.norm == "layer":
+            config = replace(config, norm="batch")
+            said.append(
+                "The recipe's layer norm cannot be deployed (export refuses it): this plan is for"
+                " a batch norm in its place, which folds and needs no neuron."
+            )
+        if config.bidirectional:
+            config = replace(config, bidirectional=False)
+            said.append(
+                "The recipe is bidirectional, which cannot stream: this plan is for its causal"
+                " half."
+            )
+        return config, tuple(said)
 
     @property
     def least_parameters(self) -> int:
         """Numbers that every network of this shape has at least: encoder, mixing, C, decoder."""
         inputs = self.vocabulary or self.in_features
         return self.width * (self.layers * (self.width + self.state) + inputs + self.classes)
-
-
-@dataclass(frozen=True)
-class BinaryS4DConfig(NetworkConfig):
-    """A Binary S4D network; see `neurossm_models.binary_s4d`.
-
-    Parameters
-    ----------
-    mixing
-        ``"glu"``: ``(W1 s + b1) * sigmoid(W2 s + b2)``, as published; ``"linear"``: ``W s + b``.
-    threshold
-        Initial value of every spike threshold, in standard deviations of the normalized v.
-    surrogate
-        Derivative of the spike backward: ``"arctan"``, ``"triangle"`` or ``"fast_sigmoid"``.
-    """
-
-    mixing: str = "glu"
-    threshold: float = 1.0
-    surrogate: str = "arctan"
-
-    NAME: ClassVar[str] = "binary-s4d"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_choice("model mixing", self.mixing, MIXINGS)
-        check_choice("model surrogate", self.surrogate, SURROGATES)
-
-
-@dataclass(frozen=True)
-class GSUConfig(NetworkConfig):
-    """A network of Gated Spiking Units; see `neurossm_models.gsu`.
-
-    Parameters
-    ----------
-    threshold
-        Of the activations: ``"constant"`` (trained, one a feature) or ``"maximum"`` (the published
-        fraction of the largest magnitude at each step; not deployable).
-    fraction
-        Of the weights' largest magnitude, and of the activations': the ternary threshold.
-    delta
-        Initial value of the constant thresholds, in standard deviations of the normalized y.
-    """
-
-    threshold: str = "constant"
-    fraction: float = 0.15
-    delta: float = 0.5
-
-    NAME: ClassVar[str] = "gsu"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_choice("model threshold", self.threshold, ("constant", "maximum"))
-        if not 0 < self.fraction < 1:
-            raise InputError("model fraction", expected="0 < f < 1", got=str(self.fraction))
-        if not self.delta > 0:
-            raise InputError("model delta", expected="more than 0", got=str(self.delta))
-
-
-@dataclass(frozen=True)
-class SpikingSSMConfig(NetworkConfig):
-    """A SpikingSSM network; see `neurossm_models.spikingssm`.
-
-    Parameters
-    ----------
-    mixing
-        As of `BinaryS4DConfig`.
-    tau
-        Leak of the membrane: the factor by which it decays in a step. Not trained.
-    threshold
-        Initial value of every threshold.
-    train_threshold
-        Whether thresholds are trained (the paper's "VT"; otherwise "VF").
-    surrogate
-        As of `BinaryS4DConfig`.
-    """
-
-    mixing: str = "glu"
-    tau: float = 0.125
-    threshold: float = 1.0
-    train_threshold: bool = True
-    surrogate: str = "triangle"
-
-    NAME: ClassVar[str] = "spikingssm"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_choice("model mixing", self.mixing, MIXINGS)
-        check_choice("model surrogate", self.surrogate, SURROGATES)
-        check_leak("model tau", self.tau)
-        if not self.threshold > 0:
-            raise InputError("model threshold", expected="more than 0", got=str(self.threshold))
-
-
-@dataclass(frozen=True)
-class SPikESSMConfig(SpikingSSMConfig):
-    """A SPikE-SSM network; see `neurossm_models.spike_ssm`.
-
-    Parameters
-    ----------
-    rho
-        Factor by which the refractory trace decays in a step. Not trained.
-    kappa
-        Initial jump of the refractory trace at a spike, in units of the threshold. Trained.
-    """
-
-    tau: float = 0.25
-    surrogate: str = "arctan"
-    rho: float = 0.5
-    kappa: float = 0.25
-
-    NAME: ClassVar[str] = "spike-ssm"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_leak("model rho", self.rho)
-        if not self.kappa > 0:
-            raise InputError("model kappa", expected="more than 0", got=str(self.kappa))
-
-
-FAMILIES: dict[str, type[NetworkConfig]] = {
-    kind.NAME: kind for kind in (BinaryS4DConfig, GSUConfig, SpikingSSMConfig, SPikESSMConfig)
-}
-
-
-def check_leak(where: str, value: float) -> None:
-    """Raise `InputError` unless 0 <= value < 1."""
-    if not isinstance(value, Real) or not 0 <= value < 1:
-        raise InputError(where, expected="0 <= factor < 1", got=str(value))
-
-
-def check_choice(where: str, value: str, choices: Sequence[str]) -> None:
-    """Raise `InputError` unless `value` is one of `choices`; name the nearest one."""
-    if value not in choices:
-        expected = "one of " + ", ".join(choices)
-        raise InputError(where, expected=expected, got=repr(value), remedy=nearest(value, choices))
 
 
 def check_neuron_form(where: str, form: str) -> str:
@@ -280,9 +152,3 @@ def check_neuron_form(where: str, form: str) -> str:
         raise InputError(where, expected="'sdn' or 'sdn:FILE'", got=repr(form))
     check_choice(where, name if name == "sdn" else form, NEURON_FORMS)
     return name
-
-
-def nearest(word: str, known: Sequence[str]) -> str:
-    """Return ``did you mean '...'?`` for the known word closest to `word`, or an empty string."""
-    close = difflib.get_close_matches(str(word), known, n=1)
-    return f"did you mean {close[0]!r}?" if close else ""

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import InputError
-from neurossm_models.config import INITS, check_choice
+from neurossm_models.arguments import check_choice
+from neurossm_models.config import INITS
 
 
 def initial_modes(init: str, state: int) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:

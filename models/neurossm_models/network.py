@@ -13,33 +13,18 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from neurossm.arguments import whole
 from neurossm.errors import InputError
-from neurossm_models.arguments import check_whole
-from neurossm_models.binary_s4d import BinaryS4DBlock
+from neurossm_models.arguments import check_choice
 from neurossm_models.block import Block, Restraint, States
-from neurossm_models.config import (
-    FAMILIES,
-    PAIR,
-    NetworkConfig,
-    check_choice,
-    check_neuron_form,
-)
-from neurossm_models.gsu import GSUBlock
+from neurossm_models.config import PAIR, NetworkConfig, check_neuron_form
+from neurossm_models.families import FAMILIES
 from neurossm_models.inputs import check_lengths, check_shape, check_tokens
 from neurossm_models.layers import check_precision, check_tensor, mix
 from neurossm_models.neurons import LIF
 from neurossm_models.readouts import answer, at_each_step, before_first, carry
 from neurossm_models.readouts import mean as _mean
 from neurossm_models.s4d import FORMS, S4D
-from neurossm_models.spike_ssm import SPikESSMBlock
-from neurossm_models.spikingssm import SpikingSSMBlock
-
-BLOCKS: dict[str, type[Block]] = {
-    "binary-s4d": BinaryS4DBlock,
-    "gsu": GSUBlock,
-    "spikingssm": SpikingSSMBlock,
-    "spike-ssm": SPikESSMBlock,
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,15 +80,16 @@ class Network(nn.Module):
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        if not isinstance(config, tuple(FAMILIES.values())):
-            expected = "one of " + ", ".join(kind.__name__ for kind in FAMILIES.values())
+        kinds = [family.config for family in FAMILIES.values()]
+        if not isinstance(config, tuple(kinds)):
+            expected = "one of " + ", ".join(kind.__name__ for kind in kinds)
             raise InputError("Network config", expected=expected, got=type(config).__name__)
         self.config = config
         if config.vocabulary:
             self.encoder: nn.Module = nn.Embedding(config.vocabulary, config.width)
         else:
             self.encoder = nn.Linear(config.in_features, config.width)
-        block = BLOCKS[config.family]
+        block = FAMILIES[config.family].block
         self.blocks = nn.ModuleList(block(config) for _ in range(config.layers))
         self.compare: nn.Module | None = None
         if config.readout == PAIR:
@@ -178,7 +164,7 @@ class Network(nn.Module):
 
     def initial_state(self, batch: int) -> State:
         """Return the state before the first step, for `batch` sequences side by side."""
-        check_whole("Network.initial_state batch", batch, 1)
+        whole("Network.initial_state batch", batch, 1)
         states = tuple(block.initial_state(batch) for block in self._blocks())
         like = self.decoder.weight.new_empty(batch, self.config.classes)
         return State(states, before_first(self.config.readout, like), 0)

@@ -20,10 +20,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from neurossm.arguments import whole
 from neurossm.errors import InputError
-from neurossm_models.arguments import check_number, check_whole
+from neurossm_models.arguments import check_choice, check_number
 from neurossm_models.chain import run_chain
-from neurossm_models.config import DISCRETIZATIONS, check_choice
+from neurossm_models.config import DISCRETIZATIONS
 from neurossm_models.convolution import fft_convolve
 from neurossm_models.initial_modes import initial_modes
 from neurossm_models.layers import (
@@ -104,7 +105,7 @@ class S4D(nn.Module):
         bidirectional: bool = False,
     ) -> None:
         super().__init__()
-        check_whole("S4D width", width, 1)
+        whole("S4D width", width, 1)
         check_choice("S4D discretization", discretization, DISCRETIZATIONS)
         for name, value in (("dt_min", dt_min), ("dt_max", dt_max)):
             check_number(f"S4D {name}", value)
@@ -225,7 +226,7 @@ class S4D(nn.Module):
 
     def initial_state(self, batch: int) -> Tensor:
         """Return the state before the first step: complex zeros, shape (B, H, M)."""
-        check_whole("S4D.initial_state batch", batch, 1)
+        whole("S4D.initial_state batch", batch, 1)
         shape = (batch, self.width, self.a_imag.shape[-1])
         return torch.zeros(shape, dtype=self.c.dtype.to_complex(), device=self.c.device)
 
@@ -235,7 +236,7 @@ class S4D(nn.Module):
         Written ``l = r T + s`` with T about sqrt(L), the sum is one real product of two small
         tables of powers: H M (L/T + T) complex exponentials instead of H M L.
         """
-        check_whole("S4D.kernel length", length, 1)
+        whole("S4D.kernel length", length, 1)
         log_abar, bbar = self._discretize(self.log_dt.dtype)
         columns = math.isqrt(length - 1) + 1
         rows = -(-length // columns)

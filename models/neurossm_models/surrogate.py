@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from neurossm_models.arguments import check_number, check_whole
-from neurossm_models.config import SURROGATES, check_choice
+from neurossm.arguments import whole
+from neurossm_models.arguments import check_choice, check_number
+from neurossm_models.config import SURROGATES
 from neurossm_models.layers import check_features, check_step
 
 FAST_SIGMOID_SLOPE = 25.0
@@ -91,7 +92,7 @@ class Spike(nn.Module):
 
     def __init__(self, width: int, threshold: float = 1.0, surrogate: str = "arctan") -> None:
         super().__init__()
-        check_whole("Spike width", width, 1)
+        whole("Spike width", width, 1)
         check_number("Spike threshold", threshold, least=-math.inf)
         check_choice("Spike surrogate", surrogate, SURROGATES)
         self.theta = nn.Parameter(torch.full((width,), float(threshold)))

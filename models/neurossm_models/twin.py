@@ -8,7 +8,7 @@ Shape letters: ``B`` batch, ``L`` time steps, ``H`` features of a node, ``C`` cl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -31,7 +31,7 @@ class IntegerRun:
     steps
         Length of sequence that the readout divides by.
     values
-        Node name to what it sent, (H, B, L), for the nodes that were asked for; 0 in padding.
+        Node name to what it sent, (H, B, L), where `record` asked for it; 0 in padding.
     parameters
         Name of node and parameter (``"blocks.0.ssm.pole"``) to the rounded parameters.
     rates
@@ -62,7 +62,7 @@ class Twin(Protocol):
         model: Network,
         inputs: NDArray[np.integer[Any]],
         lengths: NDArray[np.int64] | None = None,
-        record: Sequence[str] = (),
+        record: bool = False,
     ) -> IntegerRun:
         """Quantize the network as it is now, with the ranges chosen last, and run a batch.
 
@@ -75,5 +75,5 @@ class Twin(Protocol):
         lengths
             Steps of each sequence that count, (B,); None: all.
         record
-            Names of the nodes whose values are kept.
+            Keep the values of encoder and blocks, but of nodes that only compare.
         """

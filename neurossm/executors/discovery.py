@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from neurossm.arguments import shown
-from neurossm.errors import InputError, NeurossmError, TargetError
+from neurossm.errors import InputError, NeurossmError, TargetError, nearest
 from neurossm.executors.engine import Engine, called
-from neurossm.executors.options import described, nearest, parse_options
+from neurossm.executors.options import described, parse_options
 from neurossm.executors.protocol import Executor
 
 GROUP = "neurossm.executors"

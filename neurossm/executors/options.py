@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import MISSING, Field, fields
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from neurossm.errors import InputError
+from neurossm.errors import InputError, nearest
 
 Options = TypeVar("Options")
 YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return ``did you mean '...'?`` for the known word closest to another; empty for none."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"did you mean {near[0]!r}?" if near else ""
 
 
 def parse_options(kind: type[Options], text: str, where: str) -> Options:

@@ -1,6 +1,6 @@
 """What a chip file says, as frozen values. A field that is None was not published.
 
-The fields are the schema: the loader accepts these keys, with the units annotated, and no others.
+The fields are the schema: a file may have these keys, with the units annotated, and no others.
 """
 
 from __future__ import annotations
@@ -8,61 +8,70 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from neurossm.errors import TargetError
-from neurossm.hardware.quantity import Quantity
+from pydantic import BeforeValidator, ConfigDict
 
-Maybe = Quantity | None
+from neurossm.errors import InputError, TargetError
+from neurossm.hardware.quantity import Grade, Measured, Quantity, in_unit
+from neurossm.validation import Text
+
+
+def _listed(worlds: object) -> object:
+    return worlds if isinstance(worlds, list | tuple) else (worlds,)
+
+
+_CLOSED = ConfigDict(extra="forbid")
+Maybe = Measured | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     """What fits; a word is the compiler's unit of a core's memory."""
 
-    cores: Annotated[Maybe, "core"] = None
-    embedded_cores: Annotated[Maybe, "core"] = None
-    neuron_words_per_core: Annotated[Maybe, "word"] = None
-    neuron_words_plain: Annotated[Maybe, "word"] = None
-    neuron_words_real_state: Annotated[Maybe, "word"] = None
-    neuron_words_complex_state: Annotated[Maybe, "word"] = None
-    neuron_groups_per_core: Annotated[Maybe, "group"] = None
-    synapse_words_per_core: Annotated[Maybe, "word"] = None
-    words_per_core: Annotated[Maybe, "word"] = None
-    words_per_neuron: Annotated[Maybe, "word"] = None
-    axon_in_words: Annotated[Maybe, "word"] = None
-    axon_map_words: Annotated[Maybe, "word"] = None
-    synapses_per_word: Annotated[Maybe, "synapse"] = None
-    fan_out_synapses_per_word: Annotated[Maybe, "synapse"] = None
-    lone_synapse_words: Annotated[Maybe, "word"] = None
-    synapses_per_core: Annotated[Maybe, "synapse"] = None
-    weight_bits: Annotated[Maybe, "bit"] = None
-    state_bits: Annotated[Maybe, "bit"] = None
-    message_bits: Annotated[Maybe, "bit"] = None
-    delay_max: Annotated[Maybe, "step"] = None
-    mesh_columns: Annotated[Maybe, "router"] = None
-    mesh_rows: Annotated[Maybe, "router"] = None
-    cores_per_router: Annotated[Maybe, "core"] = None
-    system_chips: Annotated[Maybe, "chip"] = None
+    cores: Annotated[Maybe, in_unit("core")] = None
+    embedded_cores: Annotated[Maybe, in_unit("core")] = None
+    neuron_words_per_core: Annotated[Maybe, in_unit("word")] = None
+    neuron_words_plain: Annotated[Maybe, in_unit("word")] = None
+    neuron_words_real_state: Annotated[Maybe, in_unit("word")] = None
+    neuron_words_complex_state: Annotated[Maybe, in_unit("word")] = None
+    neuron_groups_per_core: Annotated[Maybe, in_unit("group")] = None
+    synapse_words_per_core: Annotated[Maybe, in_unit("word")] = None
+    words_per_core: Annotated[Maybe, in_unit("word")] = None
+    words_per_neuron: Annotated[Maybe, in_unit("word")] = None
+    axon_in_words: Annotated[Maybe, in_unit("word")] = None
+    axon_map_words: Annotated[Maybe, in_unit("word")] = None
+    synapses_per_word: Annotated[Maybe, in_unit("synapse")] = None
+    fan_out_synapses_per_word: Annotated[Maybe, in_unit("synapse")] = None
+    lone_synapse_words: Annotated[Maybe, in_unit("word")] = None
+    synapses_per_core: Annotated[Maybe, in_unit("synapse")] = None
+    weight_bits: Annotated[Maybe, in_unit("bit")] = None
+    state_bits: Annotated[Maybe, in_unit("bit")] = None
+    message_bits: Annotated[Maybe, in_unit("bit")] = None
+    delay_max: Annotated[Maybe, in_unit("step")] = None
+    mesh_columns: Annotated[Maybe, in_unit("router")] = None
+    mesh_rows: Annotated[Maybe, in_unit("router")] = None
+    cores_per_router: Annotated[Maybe, in_unit("core")] = None
+    system_chips: Annotated[Maybe, in_unit("chip")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
     """How long an event takes, in seconds; of one core unless named otherwise."""
 
-    syn_op: Annotated[Maybe, "s"] = None
-    neuron_pass: Annotated[Maybe, "s"] = None
-    min_step: Annotated[Maybe, "s"] = None
-    measured_step: Annotated[Maybe, "s"] = None
-    barrier_multi_chip: Annotated[Maybe, "s"] = None
-    chip_link_message: Annotated[Maybe, "s"] = None
+    syn_op: Annotated[Maybe, in_unit("s")] = None
+    neuron_pass: Annotated[Maybe, in_unit("s")] = None
+    min_step: Annotated[Maybe, in_unit("s")] = None
+    measured_step: Annotated[Maybe, in_unit("s")] = None
+    barrier_multi_chip: Annotated[Maybe, in_unit("s")] = None
+    chip_link_message: Annotated[Maybe, in_unit("s")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Power:
     """Power that flows without work, in watts."""
 
-    static_chip: Annotated[Maybe, "W"] = None
+    static_chip: Annotated[Maybe, in_unit("W")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,13 +92,13 @@ class Events:
         One step of a message from router to router.
     """
 
-    syn_op: Annotated[Maybe, "J"] = None
-    neuron_update: Annotated[Maybe, "J"] = None
-    spike_out: Annotated[Maybe, "J"] = None
-    axon_out: Annotated[Maybe, "J"] = None
-    within_tile: Annotated[Maybe, "J"] = None
-    hop_east_west: Annotated[Maybe, "J"] = None
-    hop_north_south: Annotated[Maybe, "J"] = None
+    syn_op: Annotated[Maybe, in_unit("J")] = None
+    neuron_update: Annotated[Maybe, in_unit("J")] = None
+    spike_out: Annotated[Maybe, in_unit("J")] = None
+    axon_out: Annotated[Maybe, in_unit("J")] = None
+    within_tile: Annotated[Maybe, in_unit("J")] = None
+    hop_east_west: Annotated[Maybe, in_unit("J")] = None
+    hop_north_south: Annotated[Maybe, in_unit("J")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,28 +120,37 @@ class EnergySet:
         then each entry is a possible world of its own.
     """
 
-    name: str
-    title: str
-    citation: str
-    kind: str
-    process: str
-    grade: str
-    events: tuple[Events, ...]
+    name: Text
+    title: Text
+    citation: Text
+    kind: Text
+    process: Text
+    grade: Grade
+    events: Annotated[tuple[Events, ...], BeforeValidator(_listed)]
     note: str = ""
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
+
+    def __post_init__(self) -> None:
+        for world in self.events:
+            if world.syn_op is None or world.neuron_update is None:
+                raise InputError(
+                    "set events", expected="syn_op and neuron_update", got="a set without"
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Arithmetic:
     """Energy of one digital operation, in joules; `sram_access` is 64 bits from 8 KB."""
 
-    int8_add: Annotated[Maybe, "J"] = None
-    int32_add: Annotated[Maybe, "J"] = None
-    int8_multiply: Annotated[Maybe, "J"] = None
-    int16_multiply: Annotated[Maybe, "J"] = None
-    int32_multiply: Annotated[Maybe, "J"] = None
-    float32_add: Annotated[Maybe, "J"] = None
-    float32_multiply: Annotated[Maybe, "J"] = None
-    sram_access: Annotated[Maybe, "J"] = None
+    int8_add: Annotated[Maybe, in_unit("J")] = None
+    int32_add: Annotated[Maybe, in_unit("J")] = None
+    int8_multiply: Annotated[Maybe, in_unit("J")] = None
+    int16_multiply: Annotated[Maybe, in_unit("J")] = None
+    int32_multiply: Annotated[Maybe, in_unit("J")] = None
+    float32_add: Annotated[Maybe, in_unit("J")] = None
+    float32_multiply: Annotated[Maybe, in_unit("J")] = None
+    sram_access: Annotated[Maybe, in_unit("J")] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,10 +165,10 @@ class Refusal:
         Where that was found, and its grade of evidence.
     """
 
-    reason: str
-    remedy: str
-    source: str
-    grade: str
+    reason: Text
+    remedy: Text
+    source: Text
+    grade: Grade
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,16 +187,18 @@ class Hardware:
         Sentences that every report made with this file must print.
     """
 
-    name: str
-    title: str
+    name: Text
+    title: Text
     caveats: tuple[str, ...] = ()
     limits: Limits = field(default_factory=Limits)
     timing: Timing = field(default_factory=Timing)
     power: Power = field(default_factory=Power)
     arithmetic: Arithmetic = field(default_factory=Arithmetic)
-    passes: Mapping[str, Quantity] = field(default_factory=dict)
+    passes: Mapping[str, Annotated[Measured, in_unit("pass")]] = field(default_factory=dict)
     energy: tuple[EnergySet, ...] = ()
     refuses: Mapping[str, Refusal] = field(default_factory=dict)
+
+    __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "passes", MappingProxyType(dict(self.passes)))

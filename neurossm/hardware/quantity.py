@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Literal
 
+from pydantic import AfterValidator, BeforeValidator
+
+from neurossm.arguments import shown
 from neurossm.errors import InputError
+from neurossm.validation import NotNegative, Text, checked, settle
 
-GRADES = {
+Grade = Literal["P", "P*", "S", "D", "U"]
+GRADES: dict[Grade, str] = {
     "P": "primary: the paper, code or notebook itself",
     "P*": "tabulated by a paper that cites the primary source",
     "S": "secondary: a third party's digest",
@@ -40,25 +46,17 @@ class Quantity:
         source is empty, or the grade is unknown.
     """
 
-    low: float
-    high: float
-    unit: str
-    source: str
-    grade: str
+    low: NotNegative
+    high: NotNegative
+    unit: Text
+    source: Text
+    grade: Grade
     note: str = ""
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low >= 0):
-            raise InputError(
-                "quantity", expected="finite numbers, 0 or more", got=f"{self.low}, {self.high}"
-            )
+        settle("quantity", self)
         if self.low > self.high:
             raise InputError("quantity", expected="low <= high", got=f"{self.low} > {self.high}")
-        for name in ("unit", "source"):
-            if not getattr(self, name).strip():
-                raise InputError(f"quantity {name}", expected="a text", got="an empty one")
-        if self.grade not in GRADES:
-            raise InputError("quantity grade", expected=" | ".join(GRADES), got=repr(self.grade))
 
     @property
     def value(self) -> float:
@@ -76,3 +74,40 @@ class Quantity:
     def __str__(self) -> str:
         number = f"{self.low:g}" if self.low == self.high else f"{self.low:g} to {self.high:g}"
         return f"{number} {self.unit} [{self.grade}]"
+
+
+@dataclass(frozen=True)
+class _Value:
+    value: NotNegative
+
+
+def _ends(table: object) -> object:
+    """Return the table of a number with its two ends, as `Quantity` has them."""
+    if not isinstance(table, dict):
+        if isinstance(table, Quantity):
+            return table
+        raise InputError("number", expected="a table {value | low, high; unit; source; grade}",
+                         got=shown(table), remedy="a number needs its source and grade;"
+                         " leave out what is unknown")  # fmt: skip
+    given = sorted({"value", "low", "high"}.intersection(table))
+    if given == ["high", "low"]:
+        return table
+    if given != ["value"]:
+        got = " and ".join(given) or "neither"
+        raise InputError("number", expected="either value, or low and high", got=got)
+    value = checked({"value": table["value"]}, _Value, "number ")["value"]
+    return {"low": value, "high": value, **{k: v for k, v in table.items() if k != "value"}}
+
+
+def _in(unit: str, number: Quantity | None) -> Quantity | None:
+    if number is not None and number.unit != unit:
+        raise InputError("number unit", expected=repr(unit), got=repr(number.unit))
+    return number
+
+
+def in_unit(unit: str) -> AfterValidator:
+    """Return the check that a number is in this unit."""
+    return AfterValidator(partial(_in, unit))
+
+
+Measured = Annotated[Quantity, BeforeValidator(_ends)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -12,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.errors import FormatError, GraphError, InputError, RangeError
+from neurossm.errors import FormatError, GraphError, InputError, RangeError, nearest
 from neurossm.fixed import Fixed, Quantized
 from neurossm.graph import Edge, Graph
 from neurossm.nodes import NODE_TYPES, Node
@@ -99,12 +98,11 @@ def decode_trace(entries: Entries) -> Trace:
 def _node(entries: Entries, where: str) -> Node:
     name = entries.take("type", str)
     if name not in NODE_TYPES:
-        near = difflib.get_close_matches(name, NODE_TYPES, n=1)
         raise FormatError(
             where,
             expected=f"a type of node: {', '.join(NODE_TYPES)}",
             got=shown(name),
-            remedy=f"did you mean {near[0]}?" if near else "a newer release may know it",
+            remedy=nearest(name, NODE_TYPES, "a newer release may know it"),
         )
     cls = NODE_TYPES[name]
     where = f"{where} ({name})"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
 from neurossm.arguments import file_path, instance
+from neurossm.environment import version
 from neurossm.errors import FormatError, InputError
 from neurossm.graph import Graph
 from neurossm.store.decode import decode_golden, decode_graph, decode_trace
@@ -161,7 +161,7 @@ def describe(path: StrPath) -> Description:
 
 
 def _header(schema: str) -> dict[str, Value]:
-    producer = f"neurossm {metadata.version('neurossm')}"
+    producer = f"neurossm {version('neurossm')}"
     return {"schema": schema, "schema_version": SCHEMA_VERSION, "producer": producer}
 
 

@@ -175,7 +175,7 @@ def test_no_file_of_a_run_is_overwritten(neurossm, files, file):
 
 
 def test_data_that_are_read_are_not_overwritten(neurossm, files, tmp_path):
-    from neurossm_models.data import mnist
+    from neurossm_models.data.sets import mnist
 
     (tmp_path / "raw").mkdir()
     for name in mnist.CHECKSUMS:

@@ -26,7 +26,7 @@ from neurossm.fixed import Fixed
 from neurossm.nodes import LIF, Affine, BatchNorm, Embedding, PiecewiseLinear
 from neurossm_converters.formats.torch import from_torch
 from neurossm_models import Network
-from neurossm_models.config import FAMILIES
+from neurossm_models.families import FAMILIES
 
 TOLERANCE = 1e-9  # of the largest readout
 

@@ -12,8 +12,8 @@ from torch.nn.utils import parametrizations, parametrize, prune
 from neurossm.engine import run
 from neurossm.errors import GraphError, InputError
 from neurossm_converters.formats.torch import from_torch
-from neurossm_models import binary_s4d, s4d
-from neurossm_models.config import FAMILIES
+from neurossm_models import s4d
+from neurossm_models.families import FAMILIES, binary_s4d
 from neurossm_models.network import Network
 
 

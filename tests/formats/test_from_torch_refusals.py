@@ -8,7 +8,7 @@ from torch import nn
 from neurossm.errors import GraphError, InputError
 from neurossm.piecewise import piecewise
 from neurossm_converters.formats.torch import from_torch
-from neurossm_models.config import FAMILIES
+from neurossm_models.families import FAMILIES
 from neurossm_models.neurons import LIF
 
 

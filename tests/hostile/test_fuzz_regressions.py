@@ -49,9 +49,9 @@ def refusal(tmp_path, name: str, content: bytes) -> str:
     [
         ("[" * DEEP, "nested too deep"),
         ("9" * 5000, "Exceeds the limit"),
-        ("0x" + "f" * 5000, "64 bits|too large to show"),
-        ("[0x" + "f" * 5000 + "]", "too large to show"),
-        ("1" + "0" * 400, "64 bits"),
+        ("0x" + "f" * 5000, "expected a number, got int"),
+        ("[0x" + "f" * 5000 + "]", "expected a number, got list"),
+        ("1" + "0" * 400, "expected a number, got 1000"),
         ('"' + "x" * 10_000 + '"', "x{30}"),
         ("{" + "a." * 20_000 + "b = 1}", "64 dots"),
     ],
@@ -100,13 +100,13 @@ def test_a_surrogate_network_for_no_leak(tmp_path, tau):
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("accuracy", "much", "test.json accuracy: expected a finite number, got another value"),
+        ("accuracy", "much", "test.json accuracy: expected a number, got 'much'"),
         ("count", [1], "count: expected a whole number"),
         ("count", True, "count: expected a whole number"),
         ("loss", float("nan"), "loss: expected a finite number"),
-        ("correct", 10**400, "correct: expected a whole number"),
-        ("spike_rates", [0.1, "x"], "spike_rates: expected a list of numbers"),
-        ("\x1b[2J", 1, r"expected only data, count, .* got '\\x1b[2J'"),
+        ("correct", 10**400, "correct: expected less than 9.22337e+18, got 1000"),
+        ("spike_rates", [0.1, "x"], "spike_rates.1: expected a number, got 'x'"),
+        ("\x1b[2J", 1, r"expected a key of data, count, .* got '\\x1b[2J'"),
     ],
 )
 def test_an_evaluation_of_other_kinds(tmp_path, key, value, message):
@@ -118,8 +118,8 @@ def test_an_evaluation_of_other_kinds(tmp_path, key, value, message):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b"5\n", "log.jsonl line 1: expected a record, got int"),
-        (b"{}\n", "line 1: expected an entry 'epoch', got none"),
+        (b"5\n", "log.jsonl line 1: expected a table, got 5"),
+        (b"{}\n", "line 1: expected key 'epoch', got none"),
         (b'{"epoch": 1, "step": 2, "held_out_accuracy": "x", "seconds": 1}\n', "held_out_accuracy"),
         (b"\xff\n", "log.jsonl: expected UTF-8 text"),
     ],
@@ -134,8 +134,8 @@ def test_a_log_of_other_kinds(tmp_path, line, message):
         ({"step": -1}, "step: expected 0 to 3, got -1"),
         ({"step": 10**6}, "step: expected 0 to 3, got 1000000"),
         ({"step": "x"}, "step: expected a whole number"),
-        ({"sums": {}}, "sums: expected an entry 'loss'"),
-        ({"best": 0.5}, "best: expected a record, got float"),
+        ({"sums": {}}, "sums: expected key 'loss', got none"),
+        ({"best": 0.5}, "best: expected a table, got 0.5"),
         ({"best": {"accuracy": 1, "epoch": 0, "spike_rates": None}}, "best spike_rates"),
     ],
 )
@@ -190,8 +190,8 @@ def test_weights_of_another_type_are_not_rounded_in_silence(tmp_path):
         ("width = 20000", "weights.safetensors: expected at least 400"),
         ("layers = 1000000", "weights.safetensors: expected at least"),
         ("layers = 100000000000", "a network of at most 2147483648 parameters"),
-        ("state = 65536", "an even number, 2 to 1024"),
-        ("threshold = 1e300", "threshold: expected a number that 32 bits hold, got 1e+300"),
+        ("state = 65536", "state: expected at most 1024, got 65536"),
+        ("threshold = 1e300", "threshold: expected at most 3.4e+38, got 1e+300"),
     ],
 )
 def test_a_recipe_beside_small_weights_does_not_decide_how_much_memory_is_taken(

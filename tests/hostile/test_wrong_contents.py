@@ -105,7 +105,7 @@ EDITS: dict[str, tuple[Callable[[Tree], None], type[NeurossmError], str]] = {
     "unknown node": (
         put(*FIRE, "type", "Treshold"),
         FormatError,
-        "node 'fire': expected a type of node: .* got 'Treshold'; did you mean Threshold",
+        "node 'fire': expected a type of node: .* got 'Treshold'; did you mean 'Threshold'",
     ),
     "node of no kind": (put(*FIRE, "type", "x" * 4000), FormatError, "a newer release may know it"),
     "type is a number": (

@@ -20,7 +20,7 @@ from neurossm_models import (
 )
 from neurossm_models.data import load
 from neurossm_models.data.dataset import Dataset
-from neurossm_models.gsu import GatedSpikingUnit, TernaryThreshold
+from neurossm_models.families.gsu import GatedSpikingUnit, TernaryThreshold
 from neurossm_models.neurons import lif_loop, lif_native
 from neurossm_models.neurons.boundary import compress
 from neurossm_models.neurons.sdn import find_sdn
@@ -75,12 +75,12 @@ WRONG = [
     (lambda: BinaryS4DConfig(layers=True), "model layers: expected a whole number, got True"),
     (lambda: BinaryS4DConfig(threshold=NAN), "model threshold: expected a finite number, got nan"),
     (lambda: BinaryS4DConfig(dropout=None), "model dropout: .*got None"),
-    (lambda: BinaryS4DConfig(prenorm=1), "model prenorm: expected True or False, got 1"),
+    (lambda: BinaryS4DConfig(prenorm=1), "model prenorm: expected true or false, got 1"),
     (lambda: SpikingSSMConfig(dt_max=INF), "model dt_max: .*got inf"),
-    (lambda: SDNTraining(lr=NAN), "sdn lr: expected a finite number above 0, got nan"),
-    (lambda: SDNTraining(steps=2.5), "sdn steps: expected a whole number of at least 1, got 2.5"),
+    (lambda: SDNTraining(lr=NAN), "sdn lr: expected a finite number, got nan"),
+    (lambda: SDNTraining(steps=2.5), "sdn steps: expected a whole number, got 2.5"),
     (lambda: SDNTraining(beta=0), "sdn beta: .*got 0"),
-    (lambda: SDNTraining(weight_decay=-1), "weight_decay: .* of at least 0, got -1"),
+    (lambda: SDNTraining(weight_decay=-1), "weight_decay: .*at least 0, got -1"),
     (lambda: agreement(find_sdn(0.125), steps=0), "agreement steps: .*got 0"),
     (lambda: evaluate("binary-s4d-digits", limit=0), "expected a count of at least 1, got '0'"),
     (lambda: load(None), "data: expected a path or a name, got None"),

@@ -238,9 +238,9 @@ def test_submodules_keep_the_names_that_exporters_rely_on():
     [
         ({"mixing": "gluu"}, "did you mean 'glu'"),
         ({"layers": 0}, "model layers: expected at least 1, got 0"),
-        ({"state": 3}, "an even number"),
-        ({"dropout": 1.0}, "0 <= p < 1"),
-        ({"dt_min": 0.0}, "0 < dt_min"),
+        ({"state": 3}, "expected a multiple of 2, got 3"),
+        ({"dropout": 1.0}, "model dropout: expected less than 1, got 1.0"),
+        ({"dt_min": 0.0}, "model dt_min: expected more than 0, got 0.0"),
     ],
 )
 def test_a_config_refuses_what_makes_no_network(changes, message):
@@ -251,7 +251,7 @@ def test_a_config_refuses_what_makes_no_network(changes, message):
 def test_importing_the_package_and_its_data_imports_no_torch():
     code = (
         "import sys, neurossm_models, neurossm_models.data as data;"
-        "data.load('digits:test:4'); neurossm_models.BinaryS4DConfig();"
+        "data.load('digits:test:4'); neurossm_models.NetworkConfig();"
         "assert 'torch' not in sys.modules; neurossm_models.S4D; assert 'torch' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": ":".join(sys.path)})

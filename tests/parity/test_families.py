@@ -17,7 +17,7 @@ from neurossm.quantization import Quantize, calibrate
 from neurossm.trace import Trace
 from neurossm_converters.backends.lava import LavaOptions, run_timed
 from neurossm_converters.formats.torch import from_torch
-from neurossm_models.config import FAMILIES
+from neurossm_models.families import FAMILIES
 
 LAVA_SAMPLES, LAVA_STEPS = 2, 12
 

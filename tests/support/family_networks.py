@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from neurossm.piecewise import piecewise
 from neurossm_models import Network
-from neurossm_models.config import FAMILIES
+from neurossm_models.families import FAMILIES
 from neurossm_models.neurons import LIF
 
 WIDTH, STATE, STEPS, SAMPLES, FEATURES, CLASSES = 8, 4, 20, 6, 2, 3
@@ -38,7 +38,7 @@ def _network(family: str, **changes: object) -> Network:
     torch.manual_seed(5)
     settings = {"in_features": FEATURES, "classes": CLASSES, "width": WIDTH, "state": STATE,
                 "dropout": 0.1, "dt_min": 0.02, "dt_max": 0.5, **STARTS[family]}  # fmt: skip
-    model = Network(FAMILIES[family](**(settings | changes))).double()
+    model = Network(FAMILIES[family].config(**(settings | changes))).double()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if not name.endswith(("a_imag", "log_dt")):
@@ -93,9 +93,9 @@ def use_segments(monkeypatch: pytest.MonkeyPatch) -> None:
         value, gate = x.chunk(2, 0)
         return value * sigmoid(gate)
 
-    monkeypatch.setattr("neurossm_models.binary_s4d.glu", glu)
-    monkeypatch.setattr("neurossm_models.spikingssm.glu", glu)
-    monkeypatch.setattr("neurossm_models.gsu.gelu", gelu)
+    monkeypatch.setattr("neurossm_models.families.binary_s4d.glu", glu)
+    monkeypatch.setattr("neurossm_models.families.spikingssm.glu", glu)
+    monkeypatch.setattr("neurossm_models.families.gsu.gelu", gelu)
 
 
 def _by_segments(function: str):

@@ -23,8 +23,8 @@ from neurossm.graph import Graph
 from neurossm.nodes import LIF, Input, Output, Threshold
 from neurossm.passes import fold_batch_norm
 from neurossm.quantization import Quantize, calibrate
-from neurossm_converters.formats.torch.blocks import BLOCKS
 from neurossm_converters.formats.torch.builder import Builder
+from neurossm_converters.formats.torch.families import BLOCKS
 from neurossm_converters.formats.torch.foreign import (
     foreign_containers,
     foreign_converters,

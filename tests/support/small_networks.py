@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from neurossm_models import Network
-from neurossm_models.config import FAMILIES
+from neurossm_models.families import FAMILIES
 
 # Drives strong enough that every neuron spikes now and then in the sequences of the tests.
 SETTINGS: dict[str, dict[str, Any]] = {
@@ -25,7 +25,7 @@ def network(family: str = "binary-s4d", **changes: Any) -> Network:
     """Return a network in eval mode and double precision, away from its initial symmetries."""
     torch.manual_seed(3)
     shape = {"in_features": 2, "classes": 3, "width": 6, "state": 4}
-    config = FAMILIES[family](**{**shape, **SETTINGS[family], **changes})
+    config = FAMILIES[family].config(**{**shape, **SETTINGS[family], **changes})
     model = Network(config).double()
     with torch.no_grad():
         for parameter in model.parameters():

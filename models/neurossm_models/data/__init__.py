@@ -10,8 +10,8 @@ from neurossm_models.data.own import (
     task_from_json,
     task_to_json,
 )
-from neurossm_models.data.registry import Entry, load, registry, splits
-from neurossm_models.data.task import Task, task
+from neurossm_models.data.registry import Entry, load, registry, splits, task
+from neurossm_models.data.task import Task
 
 __all__ = [
     "Dataset",

@@ -1,34 +1,11 @@
-"""A user's own copy of a data set: where it lies, and its files, read without trust."""
+"""Files of a user's own copy of a data set, read without trust."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from neurossm.errors import FormatError, InputError
-from neurossm_models.data.dataset import data_root
-
-
-def find_folder(
-    root: str | Path | None, folders: Sequence[str], files: Sequence[str]
-) -> Path | None:
-    """Return the first of the folders under the data root that holds all the files, or None."""
-    base = data_root(root)
-    candidates = (base / folder for folder in folders)
-    return next((path for path in candidates if all((path / f).exists() for f in files)), None)
-
-
-def need_folder(
-    name: str, root: str | Path | None, folders: Sequence[str], files: Sequence[str], remedy: str
-) -> Path:
-    """Return what `find_folder` finds; `InputError` with a remedy if there is no copy."""
-    found = find_folder(root, folders, files)
-    if found is None:
-        where = f"{name} under {data_root(root)}"
-        expected = f"{', '.join(files)} in {' or '.join(f or '.' for f in folders)}"
-        remedy = f"{remedy}; NEUROSSM_DATA says where copies are looked for"
-        raise InputError(where, expected=expected, got="no such files", remedy=remedy)
-    return found
+from neurossm.errors import FormatError
 
 
 def lines(path: Path, longest: int) -> Iterator[tuple[int, str]]:
@@ -57,8 +34,14 @@ def lines(path: Path, longest: int) -> Iterator[tuple[int, str]]:
         raise unreadable(path, error) from None
 
 
-def bounded_content(path: Path, most: int) -> bytes:
-    """Return the bytes of a file; `FormatError` if there are more than `most`, or none at all."""
+def bounded_content(path: Path, most: int, *, empty: bool = False) -> bytes:
+    """Return the bytes of a file.
+
+    Raises
+    ------
+    FormatError
+        If it cannot be read, has more than `most` of them, or none although it may not be empty.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(most + 1)
@@ -66,7 +49,7 @@ def bounded_content(path: Path, most: int) -> bytes:
         raise unreadable(path, error) from None
     if len(content) > most:
         raise FormatError(str(path), expected=f"at most {most} bytes", got="more")
-    if not content:
+    if not (content or empty):
         raise FormatError(str(path), expected="a file with content", got="an empty one")
     return content
 

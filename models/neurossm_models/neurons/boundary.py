@@ -35,9 +35,9 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from neurossm.arguments import whole
 from neurossm.errors import InputError
-from neurossm_models.arguments import check_whole
-from neurossm_models.config import check_choice
+from neurossm_models.arguments import check_choice
 from neurossm_models.convolution import fft_convolve
 from neurossm_models.layers import check_features, runs_natively
 from neurossm_models.neurons.exact import lif_loop, lif_native
@@ -112,7 +112,7 @@ def compress(
         raise InputError("boundary compression input", expected=expected, got=got)
     _check(tau, rho, kappa, reset, scheme)
     if iterations is not None:
-        check_whole("boundary compression iterations", iterations, 0)
+        whole("boundary compression iterations", iterations, 0)
     certified = torch.empty(y.shape, dtype=torch.bool, device=y.device)
     spikes = torch.empty_like(y)
     used = 0

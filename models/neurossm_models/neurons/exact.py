@@ -9,8 +9,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from neurossm_models.arguments import check_choice
 from neurossm_models.chain import run_chain
-from neurossm_models.config import SURROGATES, check_choice
+from neurossm_models.config import SURROGATES
 from neurossm_models.layers import check_features
 from neurossm_models.stages import Neuron
 from neurossm_models.surrogate import heaviside

@@ -39,10 +39,11 @@ import math
 import torch
 from torch import Tensor, nn
 
+from neurossm.arguments import whole
 from neurossm.errors import InputError
-from neurossm_models.arguments import check_number, check_whole
+from neurossm_models.arguments import check_choice, check_leak, check_number
 from neurossm_models.chain import run_chain
-from neurossm_models.config import SURROGATES, check_choice, check_leak, check_neuron_form
+from neurossm_models.config import SURROGATES, check_neuron_form
 from neurossm_models.layers import check_features, check_step, not_native, runs_natively
 from neurossm_models.neurons.boundary import boundary, check_reset
 from neurossm_models.neurons.exact import RESETS, State, advance, lif_loop
@@ -91,7 +92,7 @@ class LIF(nn.Module):
         surrogate: str = "triangle",
     ) -> None:
         super().__init__()
-        check_whole("LIF width", width, 1)
+        whole("LIF width", width, 1)
         check_choice("LIF reset", reset, RESETS)
         check_choice("LIF surrogate", surrogate, SURROGATES)
         check_number("LIF threshold", threshold)
@@ -179,7 +180,7 @@ class LIF(nn.Module):
 
     def initial_state(self, batch: int) -> State:
         """Return membrane, trace and last spike before the first step: zeros, shape (B, H)."""
-        check_whole("LIF.initial_state batch", batch, 1)
+        whole("LIF.initial_state batch", batch, 1)
         zeros = torch.zeros(batch, len(self.tau), dtype=self.tau.dtype, device=self.tau.device)
         return zeros, zeros, zeros
 

@@ -15,8 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from neurossm.arguments import whole
 from neurossm.errors import InputError
-from neurossm_models.arguments import check_number, check_whole
+from neurossm_models.arguments import check_number
 from neurossm_models.neurons.lif import LIF
 from neurossm_models.neurons.sdn import FoldedSDN
 from neurossm_models.neurons.sdn_training import exact_membranes
@@ -54,8 +55,8 @@ def just_under(
         Of the inputs.
     """
     check_number("just_under below", below)
-    check_whole("just_under steps", steps, 1)
-    check_whole("just_under seed", seed, 0)
+    whole("just_under steps", steps, 1)
+    whole("just_under seed", seed, 0)
     generator = torch.Generator().manual_seed(2**33 + seed)
     silent, count = 0, 0
     while count < steps:

@@ -32,8 +32,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from neurossm_models.arguments import check_number, check_whole
-from neurossm_models.config import check_leak
+from neurossm.arguments import whole
+from neurossm.validation import Count, Factor, NotNegative, Positive, Whole, settle
 from neurossm_models.neurons.exact import lif_native
 from neurossm_models.neurons.sdn import CHANNELS, SDN, STEPS, FoldedSDN, windows_of
 
@@ -60,23 +60,17 @@ class SDNTraining:
         Of data and start.
     """
 
-    tau: float = 0.125
-    steps: int = 3000
-    batch: int = 8
-    length: int = 1024
-    lr: float = 3e-4
-    weight_decay: float = 0.01
-    beta: float = 1e-3
-    seed: int = 0
+    tau: Factor = 0.125
+    steps: Count = 3000
+    batch: Count = 8
+    length: Count = 1024
+    lr: Positive = 3e-4
+    weight_decay: NotNegative = 0.01
+    beta: Positive = 1e-3
+    seed: Whole = 0
 
     def __post_init__(self) -> None:
-        check_leak("sdn tau", self.tau)
-        for name in ("steps", "batch", "length"):
-            check_whole(f"sdn {name}", getattr(self, name), 1)
-        check_whole("sdn seed", self.seed, 0)
-        for name in ("lr", "beta"):
-            check_number(f"sdn {name}", getattr(self, name))
-        check_number("sdn weight_decay", self.weight_decay, least=0)
+        settle("sdn", self)
 
 
 @dataclass(frozen=True)
@@ -166,7 +160,7 @@ def exact_membranes(y: Tensor, tau: float) -> tuple[Tensor, Tensor]:
 
 def agreement(network: FoldedSDN, *, steps: int = 2**22, seed: int = 1) -> Agreement:
     """Return the agreement with the exact neuron over `steps` time steps of fresh data."""
-    check_whole("agreement steps", steps, 1)
+    whole("agreement steps", steps, 1)
     with _one_thread(), torch.no_grad():
         return _agreement(network, steps, seed)
 

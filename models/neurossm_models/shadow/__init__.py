@@ -10,6 +10,6 @@ identity.
 from neurossm.extras import explained
 
 with explained():  # needs PyTorch
-    from neurossm_models.shadow.network import READOUTS, recorded, shadow
+    from neurossm_models.shadow.network import READOUTS, shadow
 
-__all__ = ["READOUTS", "recorded", "shadow"]
+__all__ = ["READOUTS", "shadow"]

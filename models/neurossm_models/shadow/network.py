@@ -5,26 +5,18 @@ Shape letters: ``H`` features, ``B`` batch, ``L`` time steps, ``C`` classes.
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import torch
 from torch import Tensor, nn
 
 from neurossm.errors import InputError
-from neurossm_models.block import Block
 from neurossm_models.config import LAST, MEAN, SUM
 from neurossm_models.network import Network
-from neurossm_models.shadow.blocks import block_nodes, block_shadow
 from neurossm_models.shadow.operations import affine, straight
 from neurossm_models.twin import IntegerRun
 
 READOUTS = (MEAN, LAST, SUM)  # that have a shadow
-
-
-def recorded(model: Network) -> tuple[str, ...]:
-    """Return the names of the nodes whose values `shadow` needs."""
-    names = ["encoder"]
-    for name, block in _blocks(model):
-        names += block_nodes(name, block)
-    return tuple(names)
 
 
 def shadow(model: Network, x: Tensor, run: IntegerRun, lengths: Tensor | None = None) -> Tensor:
@@ -37,7 +29,7 @@ def shadow(model: Network, x: Tensor, run: IntegerRun, lengths: Tensor | None = 
     x
         The batch as `Network` takes it.
     run
-        What the twin of this network made of the same batch, with `recorded` values.
+        What the twin of this network made of the same batch, with the values of its nodes.
     lengths
         Steps of each sequence that count, (B,); None: all.
 
@@ -48,8 +40,10 @@ def shadow(model: Network, x: Tensor, run: IntegerRun, lengths: Tensor | None = 
         these times ``run.steps / lengths``, so that every sequence has the mean over its own steps.
     """
     r = _encoded(model, x, run)
-    for name, block in _blocks(model):
-        r = block_shadow(name, block, r, run)
+    family = model.config.family.replace("-", "_")
+    of_block = import_module(f"neurossm_models.shadow.families.{family}").shadow
+    for index, block in enumerate(model.blocks):
+        r = of_block(f"blocks.{index}", block, r, run)
     return _logits(model, r, run, lengths)
 
 
@@ -76,8 +70,3 @@ def _logits(model: Network, r: Tensor, run: IntegerRun, lengths: Tensor | None) 
         r = r * (torch.arange(r.shape[2]) < lengths[:, None])
     sums = straight(r.sum(-1).T @ weight.T + count[:, None] * bias, run.logits)
     return sums * (run.steps / count)[:, None] if kind == MEAN else sums
-
-
-def _blocks(model: Network) -> list[tuple[str, Block]]:
-    named = ((f"blocks.{i}", block) for i, block in enumerate(model.blocks))
-    return [(name, block) for name, block in named if isinstance(block, Block)]

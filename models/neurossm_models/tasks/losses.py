@@ -6,7 +6,7 @@ Shape letters: ``B`` sequences, ``L`` steps, ``K`` classes, labels or numbers of
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -16,10 +16,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from neurossm.errors import InputError
 from neurossm.fixed import TargetScaling
-from neurossm_models.config import check_choice
+from neurossm_models.arguments import check_choice
 from neurossm_models.data.labels import EVERY_STEP, KINDS, MULTILABEL, NOTHING
 
-WEIGHTS = ("none", "balanced")
+Weights = Literal["none", "balanced"]
 
 
 @dataclass(frozen=True, eq=False)

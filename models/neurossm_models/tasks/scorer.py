@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neurossm.errors import InputError
 from neurossm.fixed import TargetScaling
-from neurossm_models.config import check_choice
+from neurossm_models.arguments import check_choice
 from neurossm_models.data.labels import (
     CLASSIFICATION,
     EVERY_STEP,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import FormatError
+from neurossm.validation import check_record
 
 ACCURACY, MSE, R2, PERPLEXITY, MACRO_F1 = "accuracy", "mse", "r2", "perplexity", "macro_f1"
 MAIN_VALUES = (ACCURACY, MSE, R2, PERPLEXITY, MACRO_F1)
@@ -28,6 +29,11 @@ _NAMES = {
     R2: "R2",
     PERPLEXITY: "perplexity",
 }
+_Name: Any = Literal[tuple(_NAMES)]
+_KINDS: dict[str, Any] = {
+    "kind": str, "main": _Name, "value": float | None, "values": dict[_Name, float | None],
+    "count": int, "class_names": list[str], "confusion": list[list[int]] | None,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,21 +102,7 @@ class Scores:
     @classmethod
     def from_json(cls, given: Any, where: str = "scores") -> Scores:
         """Return what `as_json` gave; `FormatError` for anything else."""
-        kinds: dict[str, tuple[type, ...]] = {
-            "kind": (str,), "main": (str,), "value": (float, int, type(None)), "values": (dict,),
-            "count": (int,), "class_names": (list,), "confusion": (list, type(None)),
-        }  # fmt: skip
-        if not isinstance(given, dict) or set(given) != set(kinds):
-            raise FormatError(where, expected=f"the keys {', '.join(kinds)}", got="others")
-        for name, allowed in kinds.items():
-            if not isinstance(given[name], allowed):
-                raise FormatError(f"{where} {name}", expected=allowed[0].__name__, got="another")
-        if given["main"] not in _NAMES or not set(given["values"]) <= set(_NAMES):
-            raise FormatError(where, expected=f"some of {', '.join(_NAMES)}", got="others")
-        said = {"value": given["value"], **given["values"]}
-        for name, value in said.items():
-            if value is not None and not _is_number(value):
-                raise FormatError(f"{where} {name}", expected="a finite number", got="another")
+        check_record(given, _KINDS, f"{where} ", FormatError, ())
         numbers = {
             name: float(value) for name, value in given["values"].items() if value is not None
         }
@@ -118,8 +110,8 @@ class Scores:
         try:
             table = given["confusion"]
             confusion = None if table is None else np.array(table, dtype=np.int64)
-        except (TypeError, ValueError, OverflowError):
-            raise FormatError(f"{where} confusion", expected="rows of integers") from None
+        except (ValueError, OverflowError):
+            raise FormatError(f"{where} confusion", expected="rows of one length") from None
         return cls(given["kind"], given["main"], main, numbers, confusion,
                    given["count"], tuple(map(str, given["class_names"])))  # fmt: skip
 
@@ -166,12 +158,6 @@ def _shown(name: str, value: float, main: bool = False) -> str:
     if name in (MACRO_F1, "micro_f1", "mean_average_precision", R2):
         return f"{_NAMES[name]} {value:.3f}"
     return f"{_NAMES[name]} {value:.4g}"
-
-
-def _is_number(value: object) -> bool:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return False
-    return abs(value) < 2**63 and math.isfinite(value)
 
 
 def _plain(value: float | None) -> float | None:

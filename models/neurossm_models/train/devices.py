@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager, nullcontext
+from typing import Literal
 
 import torch
 
 from neurossm.errors import InputError
 
 AUTO, FLOAT32, BFLOAT16 = "auto", "float32", "bfloat16"
-PRECISIONS = (FLOAT32, BFLOAT16)
+Precision = Literal["float32", "bfloat16"]
 
 
 def check_device(where: str, name: str) -> None:

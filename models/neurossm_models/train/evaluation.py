@@ -9,15 +9,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from neurossm.errors import FormatError, InputError
-from neurossm_models.arguments import check_path, check_whole
-from neurossm_models.config import EVERY_STEP, PAIR, NetworkConfig, nearest
+from neurossm.arguments import whole
+from neurossm.errors import FormatError, InputError, nearest
+from neurossm_models.arguments import check_path
+from neurossm_models.config import EVERY_STEP, PAIR, NetworkConfig
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.labels import CLASSIFICATION, NEXT_STEP, STEP_CLASSIFICATION
 from neurossm_models.data.labels import EVERY_STEP as EVERY_STEP_KINDS
 from neurossm_models.data.own import task_from_json
-from neurossm_models.data.registry import load
-from neurossm_models.data.task import Task, task
+from neurossm_models.data.registry import load, task
+from neurossm_models.data.task import Task
 from neurossm_models.network import Network
 from neurossm_models.tasks import Scorer
 from neurossm_models.tasks.losses import Loss
@@ -59,7 +60,7 @@ def measure(
         For data without labels, with labels that are no classes of the model, or at every step
         where the model answers once (or the reverse); for inputs that the model does not take.
     """
-    check_whole("measure batch", batch, 1)
+    whole("measure batch", batch, 1)
     tally = tally_of(model, dataset, facts, batch)
     return tally.result(f"{dataset.name}:{dataset.split}")
 
@@ -271,5 +272,5 @@ def run_folder(run: str | Path) -> Path:
     expected = "a run folder or the name of a checkpoint"
     if known:
         expected += f" ({', '.join(known)})"
-    remedy = nearest(str(run), known)
+    remedy = nearest(run, known)
     raise InputError("run", expected=expected, got=repr(str(run)), remedy=remedy)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from neurossm.errors import InputError
 from neurossm.fixed import MESSAGE_BITS, POLE_BITS, STATE_BITS, WEIGHT_BITS
+from neurossm.validation import Text, settle
 
 BEFORE = "before.json"  # in the run's folder: what the integers reached before the first step
 EPOCHS = 1
@@ -26,17 +26,15 @@ class FinetuneConfig:
         Widths of poles, of weights and gains, of states, and of the widest graded message.
     """
 
-    run: str
-    calibrate: str
+    run: Text
+    calibrate: Text
     pole_bits: int = POLE_BITS
     weight_bits: int = WEIGHT_BITS
     state_bits: int = STATE_BITS
     message_bits: int = MESSAGE_BITS
 
     def __post_init__(self) -> None:
-        for name in ("run", "calibrate"):
-            if not getattr(self, name):
-                raise InputError(f"finetune {name}", expected="not empty", got="''")
+        settle("finetune", self)
 
 
 def shorter_schedule(lr: float, ssm_lr: float) -> list[str]:

@@ -24,7 +24,7 @@ from neurossm_models.config import MEAN
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.task import Task
 from neurossm_models.network import Network
-from neurossm_models.shadow import READOUTS, recorded, shadow
+from neurossm_models.shadow import READOUTS, shadow
 from neurossm_models.train import checkpoint as ck
 from neurossm_models.train.batches import Batch, batch_of
 from neurossm_models.train.evaluation import STEPS_AT_ONCE, judged, load_same
@@ -69,7 +69,7 @@ class Finetuner(RecipeTrainer):
         super().__init__(recipe, folder, facts=facts)
         self.model.load_state_dict(model.state_dict())
         self.model.eval()
-        self.twin, self.record = twin, recorded(self.model)
+        self.twin = twin
         self.sums["saturations"] = 0
         self.calibrated: ck.Tensors = {}
         self.restraints: list[Restraint] = []
@@ -98,7 +98,7 @@ class Finetuner(RecipeTrainer):
 
     def _answers(self, batch: Batch) -> Tensor:
         assert batch.data is not None
-        run = self.twin.run(self.model, *integers(batch.data), self.record)
+        run = self.twin.run(self.model, *integers(batch.data), record=True)
         self.sums["saturations"] += run.saturations
         return shadow(self.model, batch.x, run, batch.lengths)
 

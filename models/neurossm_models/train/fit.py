@@ -14,16 +14,17 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
+from neurossm.arguments import whole
 from neurossm.errors import InputError
 from neurossm.fixed import TargetScaling
-from neurossm_models.arguments import check_path, check_whole
-from neurossm_models.config import check_choice
+from neurossm_models.arguments import check_choice, check_path
 from neurossm_models.data.labels import KINDS
 from neurossm_models.tasks import Scorer
 from neurossm_models.tasks.losses import Loss, balanced_weights
 from neurossm_models.tasks.scores import main_of
 from neurossm_models.train import checkpoint as ck
 from neurossm_models.train.batches import Batch, taken
+from neurossm_models.train.devices import Precision
 from neurossm_models.train.loop import Loop, TrainResult
 from neurossm_models.train.measuring import Evaluation, Tally, answers_of_first, tallied
 from neurossm_models.train.parallel import Group, processes
@@ -95,7 +96,7 @@ class Trainer:
         clip: float = 1.0,
         seed: int = 0,
         device: str | torch.device = "auto",
-        precision: str = "float32",
+        precision: Precision = "float32",
         accumulate: int = 1,
         class_weights: str | ArrayLike = "none",
         class_names: tuple[str, ...] = (),
@@ -148,7 +149,7 @@ class Trainer:
             settings; for batches that the model or the task does not take.
         """
         if stop_after is not None:
-            check_whole("fit stop_after", stop_after, 0)
+            whole("fit stop_after", stop_after, 0)
         self._check_folder(resume)
         torch.manual_seed(self.config.seed)
         with processes(self._place) as group:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from neurossm.errors import FormatError, InputError
+from neurossm.errors import InputError
 from neurossm_models.data.labels import EVERY_STEP
 from neurossm_models.network import Network, Recording
 from neurossm_models.tasks import Scorer, Scores
@@ -20,7 +20,7 @@ from neurossm_models.tasks.scores import ACCURACY
 from neurossm_models.train.batches import Batch, takes_lengths
 from neurossm_models.train.records import Kinds, check_record
 
-_KINDS: Kinds = {"data": str, "count": int, "loss": float, "spike_rates": tuple}
+_KINDS: Kinds = {"data": str, "count": int, "loss": float, "spike_rates": list[float]}
 _OPTIONAL = ("correct", "accuracy", "scores")
 
 
@@ -81,11 +81,7 @@ def from_json(given: object, where: str) -> Evaluation:
     FormatError
         For anything else.
     """
-    record = check_record(given, _KINDS, where)
-    extra = sorted(set(record) - {*_KINDS, *_OPTIONAL})
-    if extra:
-        known = ", ".join((*_KINDS, *_OPTIONAL))
-        raise FormatError(where, expected=f"only {known}", got=repr(extra[0]))
+    record = check_record(given, _KINDS, where, _OPTIONAL)
     scores = record.get("scores")
     classes = {"correct": int, "accuracy": float}
     if scores is None or record.get("accuracy") is not None:

@@ -13,6 +13,7 @@ from torch import nn
 
 from neurossm.errors import InputError
 from neurossm.foreign import run_file, running
+from neurossm.validation import settle
 from neurossm_models.data.task import Task
 
 # what a function may ask for by the name of its argument: facts of the data
@@ -38,6 +39,7 @@ class ModuleConfig:
     arguments: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        settle("model", self)
         file, colon, function = self.module.rpartition(":")
         if not (colon and file and function.isidentifier()):
             expected = "'file.py:function' or 'package.module:function'"

@@ -8,7 +8,8 @@ from typing import Any
 
 from neurossm.errors import InputError, one_line
 from neurossm_models.data.own import is_own, learn, parse_own, task_to_json
-from neurossm_models.data.registry import HELD_OUT_SAMPLES, names, splits
+from neurossm_models.data.registry import names, splits
+from neurossm_models.data.sets import SOURCES
 from neurossm_models.data.task import Task
 from neurossm_models.train.evaluation import load_facts, read_facts
 from neurossm_models.train.recipe import Recipe
@@ -42,7 +43,7 @@ def data_changes(spec: str) -> list[str]:
         expected = f"a file, a folder, or one of {', '.join(names())}"
         raise InputError(f"--data {spec}", expected=expected, got="none there")
     _check_part(spec, rest[0] if rest else "")
-    held_out = 0 if "valid" in splits(name) else HELD_OUT_SAMPLES.get(name, 1000)
+    held_out = 0 if "valid" in splits(name) else SOURCES[name].held_out or 1000
     limit = [f"data.limit={rest[1]}"] if rest[1:] else []
     return [f"data.name={name}", f"data.held_out={held_out}", *limit]
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import json
 import math
 from pathlib import Path
 
 from neurossm.errors import FormatError, InputError
 from neurossm_models.config import NetworkConfig
-from neurossm_models.network import BLOCKS
+from neurossm_models.families import FAMILIES
 from neurossm_models.tasks.scores import ACCURACY, MAIN_VALUES, better, named
 from neurossm_models.train.checkpoint import replace_file
 from neurossm_models.train.evaluation import CHECKPOINTS, evaluate, load_model
@@ -171,7 +170,7 @@ def _network(recipe: Recipe) -> tuple[dict[str, str], dict[str, str]]:
         rows = f"| network | the module `{model.module}`; arguments: {given} |\n"
         about = {"title": "A module of one's own.", "more": ""}
         return about, {"what": "A network", "rows": rows, "numbers": ""}
-    about = _about(model.family)
+    about = FAMILIES[model.family].about()
     about["more"] = (
         f"Source: {about['Source']}\n\nDeviations from the paper: {about['Deviations']}\n\n"
     )
@@ -215,21 +214,6 @@ def _precision(name: str) -> str:
 def train_minutes(log: Log) -> float:
     """Return the minutes in training steps of a log: without evaluation, without start-up."""
     return sum(line["seconds"] for line in log) / 60
-
-
-def _about(family: str) -> dict[str, str]:
-    """Return the title, source and deviations of a family, as the docstring of its module has them.
-
-    One place states them, so that the cards cannot tell another story than the code.
-    """
-    module = inspect.getmodule(BLOCKS[family])
-    title, *paragraphs = (inspect.getdoc(module) or "").split("\n\n")
-    about = {"title": title}
-    for paragraph in paragraphs:
-        start, _, text = paragraph.partition(": ")
-        if start in ("Source", "Deviations"):
-            about[start] = text.strip()
-    return about
 
 
 def _held_out(recipe: Recipe) -> str:

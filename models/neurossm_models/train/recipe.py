@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_origin, get_type_hints
+from typing import Any
 
-from neurossm.errors import InputError
-from neurossm_models.arguments import check_path
-from neurossm_models.config import FAMILIES, NetworkConfig, check_choice, nearest
+from neurossm.arguments import shown
+from neurossm.errors import InputError, nearest
+from neurossm.toml import read_toml
+from neurossm.validation import checked
+from neurossm_models.arguments import check_choice, check_path
+from neurossm_models.config import NetworkConfig
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.labels import MULTILABEL
 from neurossm_models.data.own import SUFFIXES
-from neurossm_models.data.task import Task, task
+from neurossm_models.data.registry import task
+from neurossm_models.data.task import Task
+from neurossm_models.families import FAMILIES
 from neurossm_models.train.finetune_config import FinetuneConfig
 from neurossm_models.train.fitting import asked_of_network, check_facts
 from neurossm_models.train.modules import ModuleConfig
 from neurossm_models.train.sections import DataConfig, TrainConfig
 
 _RECIPES = Path(__file__).parent.parent / "recipes"
-_MOST_BYTES = 100_000
-_MOST_DOTS = 64  # of a line: the time for a key in n parts grows with n squared
-_LARGEST = 2**63
-_LARGEST_FLOAT = 3.4e38
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,12 @@ def load_recipe(
         value has the wrong type or range; the message names the file and the nearest key.
     """
     path = recipe_path(name_or_path)
-    tables = _tables(path)
+    data = path.suffix.lower() in SUFFIXES
+    remedy = f"to train on these data: neurossm train FAMILY --data {path}" if data else ""
+    tables = read_toml(path, "a TOML recipe", InputError, remedy)
     for section, table in tables.items():
         if not isinstance(table, dict):
-            raise InputError(f"{path} [{section}]", expected="a table", got=_shown(table))
+            raise InputError(f"{path} [{section}]", expected="a table", got=shown(table))
     if isinstance(overrides, str | dict):
         expected = "a list of 'section.key=value'"
         raise InputError("overrides", expected=expected, got=repr(overrides))
@@ -93,7 +95,7 @@ def load_recipe(
         _override(tables, override)
     sections = _sections(str(path), tables)
     for section in tables:
-        _check_key(str(path), section, list(sections), kind="section")
+        check_choice(f"{path}: section", section, list(sections))
     data = _section(f"{path} [data]", DataConfig, tables.get("data", {}))
     facts = task(data.name) if data.name else facts
     if facts is not None and "module" not in tables.get("model", {}):
@@ -169,25 +171,6 @@ def to_toml(recipe: Recipe) -> str:
     return "\n".join(lines)
 
 
-def _tables(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MOST_BYTES + 1)
-        if len(content) > _MOST_BYTES:
-            got = f"more than {_MOST_BYTES} bytes"
-        elif any(line.count(b".") > _MOST_DOTS for line in content.split(b"\n")):
-            got = f"a line of more than {_MOST_DOTS} dots"
-        else:
-            return tomllib.loads(content.decode("utf-8"))
-    except RecursionError:
-        got = "values nested too deep"
-    except (ValueError, OSError) as error:  # also a number of thousands of digits
-        got = str(error)
-    data = path.suffix.lower() in SUFFIXES
-    remedy = f"to train on these data: neurossm train FAMILY --data {path}" if data else ""
-    raise InputError(str(path), expected="a TOML recipe", got=got, remedy=remedy)
-
-
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
@@ -210,11 +193,8 @@ def _override(tables: dict[str, Any], override: str) -> None:
     except (ValueError, RecursionError):
         value = text.strip()
     sections = _sections(where, tables)
-    if section not in sections:
-        known = list(sections)
-        expected = "a section of " + ", ".join(known)
-        raise InputError(where, expected=expected, got=section, remedy=nearest(section, known))
-    _check_key(where, key, [field.name for field in dataclasses.fields(sections[section])])
+    check_choice(f"{where}: section", section, list(sections))
+    check_choice(f"{where}: key", key, [f.name for f in dataclasses.fields(sections[section])])
     tables.setdefault(section, {})[key] = value
 
 
@@ -223,59 +203,16 @@ def _sections(where: str, tables: dict[str, Any]) -> dict[str, type]:
     model = tables.get("model", {})
     family = model.get("family", _DEFAULT_FAMILY)
     check_choice(f"{where} [model] family", family, sorted(FAMILIES))
-    kind: type = ModuleConfig if "module" in model else FAMILIES[family]
+    kind: type = ModuleConfig if "module" in model else FAMILIES[family].config
     parts: dict[str, type] = {"data": DataConfig, "model": kind, "train": TrainConfig}
     return {**parts, "finetune": FinetuneConfig}
 
 
 def _section(where: str, kind: type, table: dict[str, Any]) -> Any:
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    hints = get_type_hints(kind)
-    for key in table:
-        _check_key(where, key, list(fields))
-    for name, field in fields.items():
-        optional = (field.default, field.default_factory) != (dataclasses.MISSING,) * 2
-        if not optional and name not in table:
-            raise InputError(where, expected=f"key {name!r}", got="none")
-    values = {key: _typed(f"{where} {key}", value, hints[key]) for key, value in table.items()}
+    values = checked(table, kind, f"{where} ")
     try:
         return kind(**values)
     except InputError as error:
-        raise InputError(
-            f"{where} {error.where.partition(' ')[2] or error.where}",
-            expected=error.expected,
-            got=error.got,
-            remedy=error.remedy,
-        ) from None
-
-
-def _typed(where: str, value: Any, kind: type) -> Any:
-    if type(value) is int and not -_LARGEST <= value < _LARGEST:
-        raise InputError(where, expected="a number of 64 bits", got="a larger one")
-    if kind is float and type(value) is int:
-        return float(value)
-    if get_origin(kind) is dict:
-        if not isinstance(value, dict):
-            raise InputError(where, expected="a table", got=_shown(value))
-        return value
-    if type(value) is not kind:
-        wanted = {int: "a whole number", float: "a number", str: "a string", bool: "true or false"}
-        raise InputError(where, expected=wanted[kind], got=_shown(value))
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InputError(where, expected="a finite number", got=repr(value))
-    if isinstance(value, float) and abs(value) > _LARGEST_FLOAT:  # PyTorch's default type
-        raise InputError(where, expected="a number that 32 bits hold", got=repr(value))
-    return value
-
-
-def _shown(value: Any) -> str:
-    try:
-        return repr(value)
-    except (ValueError, RecursionError):  # a number of thousands of digits inside, or many levels
-        return f"a {type(value).__name__} that is too large to show"
-
-
-def _check_key(where: str, key: str, known: list[str], kind: str = "key") -> None:
-    if key not in known:
-        expected = f"a {kind} of " + ", ".join(known)
-        raise InputError(where, expected=expected, got=repr(key), remedy=nearest(key, known))
+        place = f"{where} {error.where.partition(' ')[2]}".rstrip()
+        raise InputError(place, expected=error.expected, got=error.got,
+                         remedy=error.remedy) from None  # fmt: skip

@@ -10,7 +10,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_origin, get_type_hints
+from typing import get_type_hints
 
 from neurossm.errors import FormatError, InputError
 from neurossm_models.train.checkpoint import replace_file
@@ -179,7 +179,6 @@ def _sorted(results: tuple[Result, ...]) -> tuple[Result, ...]:
 
 
 def _result(row: object, where: str) -> Result:
-    hints = get_type_hints(Result)
-    kinds = {name: get_origin(kind) or kind for name, kind in hints.items()}
-    record = check_record(row, kinds, where, closed=True)
+    kinds = {**get_type_hints(Result), "spike_rates": list[float]}
+    record = check_record(row, kinds, where, ())
     return Result(**{**record, "spike_rates": tuple(record["spike_rates"])})

@@ -165,17 +165,17 @@ class Resumable(ABC):
         """Continue with the counts of a checkpoint; `FormatError` if they are none."""
         self.step = check_record(meta, {"step": int}, where)["step"]
         sums: Kinds = dict.fromkeys(self.sums, float)
-        self.sums = check_record(meta.get("sums"), sums, f"{where} sums", closed=True)
-        best: dict[str, type] = {self.main: float, "epoch": int, "spike_rates": tuple}
+        self.sums = check_record(meta.get("sums"), sums, f"{where} sums", ())
+        best: Kinds = {self.main: float, "epoch": int, "spike_rates": list[float]}
         if "loss" in self.best:
-            best["loss"] = float
-        self.best = check_record(meta.get("best"), best, f"{where} best", closed=True)
+            best = {**best, "loss": float}
+        self.best = check_record(meta.get("best"), best, f"{where} best", ())
         if not 0 <= self.step <= self.total_steps:
             expected = f"0 to {self.total_steps}"
             raise FormatError(f"{where} step", expected=expected, got=str(self.step))
         if "samples" not in meta:  # an older release, or a loader
             return
-        samples = check_record(meta, {"samples": tuple}, where)["samples"]
+        samples = check_record(meta, {"samples": list[float]}, where)["samples"]
         if samples != self.samples:
             raise InputError(
                 f"{where}: the data",

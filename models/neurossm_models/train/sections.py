@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from neurossm.errors import InputError
-from neurossm_models.config import check_choice, check_neuron_form
+from neurossm.validation import Count, NotNegative, Whole, settle
+from neurossm_models.arguments import check_choice
+from neurossm_models.config import check_neuron_form
 from neurossm_models.data.registry import names, splits
-from neurossm_models.tasks.losses import WEIGHTS
-from neurossm_models.train.devices import PRECISIONS, check_device
+from neurossm_models.tasks.losses import Weights
+from neurossm_models.train.devices import Precision, check_device
 
 _REGISTERED = ("name", "held_out", "split_seed", "limit")
 
@@ -40,9 +42,9 @@ class DataConfig:
     """
 
     name: str = ""
-    held_out: int = 0
+    held_out: Whole = 0
     split_seed: int = 0
-    limit: int = 0
+    limit: Whole = 0
     path: str = ""
     valid: float = 0.15
     test: float = 0.15
@@ -53,18 +55,19 @@ class DataConfig:
     normalize: str = "standard"
 
     def __post_init__(self) -> None:
+        settle("data", self)
         if bool(self.name) == bool(self.path):
             got = "both" if self.name else "neither"
             remedy = "--data FILE, or [data] path = ... in the recipe"
             raise InputError("data", expected="a name or a path", got=got, remedy=remedy)
-        at_least("data limit", self.limit, 0)
         if self.path:
             if self.held_out:
                 remedy, got = "say valid, the fraction to cut off", str(self.held_out)
                 raise InputError("data held_out", expected="0 for a path", got=got, remedy=remedy)
             return
         check_choice("data name", self.name, names())
-        at_least("data held_out", self.held_out, 0 if "valid" in splits(self.name) else 1)
+        if not self.held_out and "valid" not in splits(self.name):
+            raise InputError("data held_out", expected="at least 1", got="0")
         for key in type(self).__dataclass_fields__:
             default = type(self).__dataclass_fields__[key].default
             if key not in _REGISTERED and getattr(self, key) != default:
@@ -133,37 +136,31 @@ class TrainConfig:
         End after so many epochs without a better one; 0: never.
     """
 
-    epochs: int
-    batch: int
-    lr: float
-    ssm_lr: float
-    weight_decay: float = 0.0
-    warmup: float = 0.1
-    steps: int = 0
-    clip: float = 0.0
-    seed: int = 0
-    threads: int = 1
-    save_every: int = 200
+    epochs: Count
+    batch: Count
+    lr: NotNegative
+    ssm_lr: NotNegative
+    weight_decay: NotNegative = 0.0
+    warmup: NotNegative = 0.1
+    steps: Whole = 0
+    clip: NotNegative = 0.0
+    seed: Whole = 0
+    threads: Whole = 1
+    save_every: Count = 200
     start: str = ""
     ssm: str = "auto"
     neuron: str = "auto"
     device: str = "auto"
-    precision: str = "float32"
-    accumulate: int = 1
-    workers: int = 0
-    class_weights: str = "none"
-    patience: int = 0
+    precision: Precision = "float32"
+    accumulate: Count = 1
+    workers: Whole = 0
+    class_weights: Weights = "none"
+    patience: Whole = 0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch", "save_every", "accumulate"):
-            at_least(f"train {name}", getattr(self, name), 1)
-        for name in ("lr", "ssm_lr", "weight_decay", "warmup", "steps", "clip", "seed", "threads",
-                     "workers", "patience"):  # fmt: skip
-            at_least(f"train {name}", getattr(self, name), 0)
+        settle("train", self)
         check_neuron_form("train neuron", self.neuron)
         check_device("train device", self.device)
-        check_choice("train precision", self.precision, PRECISIONS)
-        check_choice("train class_weights", self.class_weights, WEIGHTS)
         if self.warmup >= 1 and self.warmup != int(self.warmup):
             expected = "a fraction below 1, or a whole number of steps"
             raise InputError("train warmup", expected=expected, got=str(self.warmup))
@@ -176,9 +173,3 @@ class TrainConfig:
         if not self.steps:
             return self.epochs
         return min(self.epochs, -(-self.steps // steps_per_epoch))
-
-
-def at_least(where: str, value: float, low: float) -> None:
-    """Raise `InputError` unless ``value >= low``."""
-    if not value >= low:
-        raise InputError(where, expected=f"at least {low}", got=str(value))

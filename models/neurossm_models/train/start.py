@@ -9,10 +9,12 @@ from typing import Any
 
 import torch
 
+from neurossm.arguments import whole
 from neurossm.errors import InputError, NeurossmError
-from neurossm_models.arguments import check_path, check_whole
+from neurossm_models.arguments import check_path
 from neurossm_models.data.own import task_to_json
-from neurossm_models.data.task import Task, task
+from neurossm_models.data.registry import task
+from neurossm_models.data.task import Task
 from neurossm_models.train.checkpoint import replace_file
 from neurossm_models.train.evaluation import run_folder
 from neurossm_models.train.finetuning import Finetuner, MakeTwin, starting_network
@@ -81,7 +83,7 @@ def train(
     if out is not None:
         check_path("train out", out)
     if stop_after is not None:
-        check_whole("train stop_after", stop_after, 0)
+        whole("train stop_after", stop_after, 0)
     folder = Path("runs") / Path(recipe_name_or_path).stem if out is None else Path(out)
     facts = facts_for(recipe)
     if facts is not None:

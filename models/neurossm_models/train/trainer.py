@@ -11,8 +11,8 @@ from torch import nn
 from neurossm.errors import InputError
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.labels import CLASSIFICATION, EVERY_STEP, STEP_CLASSIFICATION
-from neurossm_models.data.registry import load
-from neurossm_models.data.task import Task, task
+from neurossm_models.data.registry import load, task
+from neurossm_models.data.task import Task
 from neurossm_models.network import Network
 from neurossm_models.tasks.losses import Loss, balanced_weights
 from neurossm_models.tasks.scores import main_of

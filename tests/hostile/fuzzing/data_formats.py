@@ -69,7 +69,7 @@ def _read_idx(path: Path) -> object:
 
 @contextmanager
 def _small_cifar() -> Iterator[None]:
-    from neurossm_models.data import cifar
+    from neurossm_models.data.sets import cifar
 
     with mock.patch.object(cifar, "IMAGES", 2):
         yield

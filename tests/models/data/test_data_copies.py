@@ -11,9 +11,10 @@ import torch
 from PIL import Image
 
 from neurossm.errors import FormatError, InputError
-from neurossm_models.data import cifar, load, registry, speech, wikitext
+from neurossm_models.data import load, registry
 from neurossm_models.data.copies import lines
 from neurossm_models.data.permutation import tenths, torch_permutation
+from neurossm_models.data.sets import cifar, speech, wikitext
 
 DIFFICULTY = "curv_contour_length_14"
 

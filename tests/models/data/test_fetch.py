@@ -9,7 +9,8 @@ import tarfile
 import pytest
 
 from neurossm.errors import FormatError, InputError
-from neurossm_models.data import fetch, load, mnist
+from neurossm_models.data import fetch, load
+from neurossm_models.data.sets import mnist
 
 NOWHERE = ("http://127.0.0.1:9/",)  # the discard port: refused at once
 

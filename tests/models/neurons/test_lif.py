@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from neurossm.errors import InputError
 from neurossm_models import LIF, Network, SPikESSMConfig, SpikingSSMConfig
 from neurossm_models.chain import run_chain
-from neurossm_models.gsu import TernaryThreshold
+from neurossm_models.families.gsu import TernaryThreshold
 from neurossm_models.neurons import lif_loop, lif_native
 from neurossm_models.stages import Neuron
 from neurossm_models.surrogate import Spike

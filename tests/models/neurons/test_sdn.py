@@ -125,9 +125,9 @@ def test_training_is_repeatable_and_improves_the_membrane():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"tau": 1.0}, "sdn tau: expected 0 <= factor < 1, got 1.0"),
-        ({"steps": 0}, "sdn steps: expected a whole number of at least 1, got 0"),
-        ({"seed": -1}, "sdn seed: expected a whole number of at least 0"),
+        ({"tau": 1.0}, "sdn tau: expected less than 1, got 1.0"),
+        ({"steps": 0}, "sdn steps: expected at least 1, got 0"),
+        ({"seed": -1}, "sdn seed: expected at least 0, got -1"),
     ],
 )
 def test_settings_that_train_nothing_are_refused(changes, message):

@@ -13,8 +13,8 @@ from neurossm.store import load, save
 from neurossm.trace import units
 from neurossm_converters.formats.torch import from_torch
 from neurossm_converters.qat import IntegerTwin
-from neurossm_models.gsu import ternary
-from neurossm_models.shadow import recorded, shadow
+from neurossm_models.families.gsu import ternary
+from neurossm_models.shadow import shadow
 from neurossm_models.shadow.folding import FoldedSSM, gain_of
 from neurossm_models.surrogate import heaviside
 
@@ -38,7 +38,7 @@ def traced(family, changes, settings=WIDTHS[0]):
     """Return a network in single precision, a batch, and what its twin made of it."""
     model = family_networks.network(family, **changes).float()
     x = torch.tensor(PIXELS * SCALE, dtype=torch.float32)
-    return model, x, twin_of(model, settings).run(model, PIXELS, None, recorded(model))
+    return model, x, twin_of(model, settings).run(model, PIXELS, None, record=True)
 
 
 @pytest.mark.parametrize("settings", WIDTHS, ids=["default", "narrow"])
@@ -58,7 +58,8 @@ def test_the_logits_are_those_of_the_reference_on_the_quantized_file(
     expected = trace.values["output"][:, -1] * units(integer)["output"]
     assert logits.requires_grad and np.array_equal(logits.detach().double().numpy(), expected)
     assert len(np.unique(expected)) > 6  # they say something
-    for name in recorded(model):
+    assert {name.partition(".")[0] for name in run.values} == {"encoder", "blocks"}
+    for name in run.values:
         real = trace.values[name].transpose(2, 0, 1) * units(integer)[name]
         assert np.array_equal(run.values[name].double().numpy(), real), name
     assert run.saturations == trace.saturations()
@@ -224,7 +225,7 @@ def test_padding_is_left_out_of_the_logits_and_their_gradients():
     for i, length in enumerate(lengths):
         alone = twin.run(model, tokens[i : i + 1, :length])
         rows.append(alone.logits * (STEPS / length))
-    run = twin.run(model, tokens, lengths, recorded(model))
+    run = twin.run(model, tokens, lengths, record=True)
     logits = shadow(model, torch.tensor(tokens[..., 0]), run, torch.tensor(lengths))
     assert torch.allclose(logits, torch.cat(rows), rtol=1e-6)
 
@@ -234,7 +235,7 @@ def test_padding_is_left_out_of_the_logits_and_their_gradients():
     other = tokens.copy()
     for i, length in enumerate(lengths):
         other[i, length:] = (other[i, length:] + 1) % 5
-    run = twin.run(model, other, lengths, recorded(model))
+    run = twin.run(model, other, lengths, record=True)
     shadow(model, torch.tensor(other[..., 0]), run, torch.tensor(lengths)).sum().backward()
     assert torch.allclose(model.encoder.weight.grad, padded, atol=1e-6 * float(padded.abs().max()))
 

@@ -15,7 +15,7 @@ from neurossm.quantization import Quantize, calibrate
 from neurossm_cli.finetuning import finetune_changes, make_twin
 from neurossm_converters.formats.torch.runs import graph_of
 from neurossm_models.data import load
-from neurossm_models.shadow import recorded, shadow
+from neurossm_models.shadow import shadow
 from neurossm_models.tasks import Scorer
 from neurossm_models.train import load_facts, load_model, train
 from neurossm_models.train.finetuning import integers
@@ -84,7 +84,7 @@ def test_forward_it_is_the_integers_and_backward_the_network(tmp_path, readout):
     twin = make_twin(load_recipe("binary-s4d", [*given, *sets], facts), facts)
     twin.calibrate(model)
     data = load(f"{recipe.data.path}:train:32", facts=facts)
-    run = twin.run(model, *integers(data), recorded(model))
+    run = twin.run(model, *integers(data), record=True)
     x, lengths, labels = tensors(data)
     answers = shadow(model, x, run, lengths)
     expected = run.logits if readout != "mean" else run.logits * (run.steps / lengths)[:, None]

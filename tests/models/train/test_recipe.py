@@ -65,7 +65,7 @@ def test_whole_numbers_serve_as_real_ones_and_defaults_fill_in(write):
         ("batch = 8", "batch = 0", "[train] batch: expected at least 1, got 0"),
         ("lr = 1", "lr = nan", "lr: expected a finite number, got nan"),
         ("lr = 1", "lr = 'fast'", "lr: expected a number"),
-        ("width = 4", "state = 5", "[model] state: expected an even number"),
+        ("width = 4", "state = 5", "[model] state: expected a multiple of 2, got 5"),
         ('"digits"', '"digit"', "[data] name: expected one of aan, cifar10-gray, digits, imdb,"),
         ("[data]", "[data", "a TOML recipe"),
     ],

@@ -152,10 +152,10 @@ def test_the_table_says_what_the_records_say(tmp_path):
 def test_a_card_names_paper_settings_and_deviations_of_its_family(home, family, paper, said):
     from dataclasses import replace
 
-    from neurossm_models.config import FAMILIES
+    from neurossm_models.families import FAMILIES
     from neurossm_models.train import load_recipe
 
-    recipe = replace(load_recipe(home / "run" / "recipe.toml"), model=FAMILIES[family]())
+    recipe = replace(load_recipe(home / "run" / "recipe.toml"), model=FAMILIES[family].config())
     folder = home / "checkpoints" / "tiny"
     log = read_log(folder / "log.jsonl")
     card = model_card("x", recipe, log, measured_once(folder), 1234)

@@ -9,7 +9,8 @@ from torch.nn.functional import cross_entropy
 
 from neurossm.errors import InputError
 from neurossm_models import BinaryS4DConfig, Network
-from neurossm_models.data import Dataset, wikitext
+from neurossm_models.data import Dataset
+from neurossm_models.data.sets import wikitext
 from neurossm_models.train import evaluate, train
 from neurossm_models.train.evaluation import measure, score, tensors
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from distributed.diagnostics.plugin import WorkerPlugin
 from numpy.typing import NDArray
 
 from neurossm.engine import run
+from neurossm.environment import version
 from neurossm.errors import TargetError
 from neurossm.graph import Graph
 from neurossm.metrics.answers import answers
@@ -44,11 +44,11 @@ class GraphOnWorkers(WorkerPlugin):
             path = temporary.path / "graph.nssm"
             save(path, graph)
             self._file = path.read_bytes()
-        self._version = metadata.version("neurossm")
+        self._version = version("neurossm")
 
     def setup(self, worker: Worker) -> None:
         """Refuse a worker with another neurossm: it may compute other bits."""
-        if (found := metadata.version("neurossm")) != self._version:
+        if (found := version("neurossm")) != self._version:
             raise TargetError(
                 f"Dask worker {worker.address}",
                 expected=f"neurossm {self._version}",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import importlib.util
 import sys
 from importlib.machinery import PathFinder
 from pathlib import Path
 
+from neurossm.environment import version
 from neurossm.errors import TargetError
 from neurossm.extras import LAVA, LAVA_ALONE
 
@@ -48,10 +48,10 @@ class LavaStatus:
 
 def status() -> LavaStatus:
     """Return what is installed. Imports nothing of Lava (its import fixes the fork method)."""
-    version, numpy_version = _version("lava-nc"), _version("numpy")
-    problem, remedy = _problem(version, numpy_version)
+    lava_version, numpy_version = version("lava-nc"), version("numpy")
+    problem, remedy = _problem(lava_version, numpy_version)
     return LavaStatus(
-        version=version,
+        version=lava_version,
         numpy_version=numpy_version,
         shim_needed=sys.version_info >= (3, 11),
         loihi_installed=_loihi_installed(),
@@ -79,13 +79,6 @@ def _problem(version: str, numpy_version: str) -> tuple[str, str]:
     if missing:
         return f"no {missing[0]}, which Lava imports", f"pip install {' '.join(missing)}"
     return "", ""
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
 
 
 def _loihi_installed() -> bool:

@@ -8,11 +8,11 @@ import platform
 import secrets
 import shlex
 import shutil
-from importlib import metadata
 from pathlib import Path
 from string import Template
 from typing import Any
 
+from neurossm.environment import version
 from neurossm.errors import InputError
 from neurossm.files import FULL
 from neurossm.store import Golden, graph_digest, load, load_golden, missing_golden
@@ -157,10 +157,7 @@ def describe_environment(digest: str) -> dict[str, Any]:
     """Return what the bundle needs, and the versions where it was written."""
     written_with = {"python": platform.python_version()}
     for package in ("neurossm", "numpy", "h5py", "scipy", "lava-nc"):
-        try:
-            written_with[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            written_with[package] = "not installed"
+        written_with[package] = version(package) or "not installed"
     return {
         "graph_sha256": digest,
         "needs": {

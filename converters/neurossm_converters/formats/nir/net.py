@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
-from neurossm.errors import GraphError
+from neurossm.errors import GraphError, nearest
 from neurossm.graph import Edge
 from neurossm.nodes import Node
 from neurossm_converters.formats.nir.document import MAX_NESTING, Part
@@ -138,8 +137,7 @@ def _check_edges(graph: Part, prefix: str) -> None:
         where = f"NIR edge ({prefix + source!r}, {prefix + target!r})"
         for name in (source, target):
             if name not in graph.nodes:
-                near = difflib.get_close_matches(name, graph.nodes, n=1)
-                remedy = f"did you mean {prefix + near[0]!r}?" if near else ""
+                remedy = nearest(prefix + name, [prefix + known for known in graph.nodes])
                 raise GraphError(f"{where}: no node named {prefix + name!r}", remedy=remedy)
         if (source, target) in seen:
             raise GraphError(where, expected="each edge once", got="it twice")

@@ -2,7 +2,7 @@
 
 What is in no table is refused by its path and type; nothing is skipped that changes a value. To add
 a module: write its function and enter it in `layers.LAYERS`; to add a block of a family, in
-`blocks.BLOCKS`; operations and PyTorch's own layers are in `traced`.
+`families`; operations and PyTorch's own layers are in `traced`.
 """
 
 from neurossm.extras import explained

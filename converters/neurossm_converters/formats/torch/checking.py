@@ -22,7 +22,7 @@ from neurossm.graph import Graph
 from neurossm.nodes import LIF as LIFNode
 from neurossm.nodes import Embedding, PiecewiseLinear, TernaryThreshold, Threshold
 from neurossm_converters.formats.torch.readouts import Scale, answered
-from neurossm_models.gsu import GatedSpikingUnit
+from neurossm_models.families.gsu import GatedSpikingUnit
 from neurossm_models.network import Network
 
 SAMPLES, STEPS = 2, 32

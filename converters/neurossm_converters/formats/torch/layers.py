@@ -17,7 +17,8 @@ from neurossm.nodes import (
 )
 from neurossm.piecewise import piecewise
 from neurossm_converters.formats.torch.builder import Builder, Converter, array, bias_of
-from neurossm_models import gsu, neurons
+from neurossm_models import neurons
+from neurossm_models.families import gsu
 from neurossm_models.s4d import S4D
 from neurossm_models.surrogate import Spike
 

@@ -14,9 +14,9 @@ from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.nodes import Affine, Input, Output
 from neurossm.passes import fold_batch_norm
-from neurossm_converters.formats.torch.blocks import BLOCKS
 from neurossm_converters.formats.torch.builder import Builder, Converter, require_type
 from neurossm_converters.formats.torch.checking import check_example
+from neurossm_converters.formats.torch.families import BLOCKS
 from neurossm_converters.formats.torch.layers import LAYERS, REMEDIES
 from neurossm_converters.formats.torch.modules import kind_of, plain
 from neurossm_converters.formats.torch.readouts import Scale, add_readout, check_scale, input_format

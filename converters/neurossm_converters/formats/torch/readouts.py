@@ -18,15 +18,7 @@ from neurossm.graph import Graph
 from neurossm.interface import Interface
 from neurossm.nodes import Accumulate, Affine, DiagonalSSM
 from neurossm_converters.formats.torch.builder import Builder
-from neurossm_models.config import (
-    EVERY_STEP,
-    LAST,
-    LEAKY,
-    MAX,
-    MEAN,
-    PAIR,
-    NetworkConfig,
-)
+from neurossm_models.config import EVERY_STEP, LAST, LEAKY, MAX, MEAN, PAIR, NetworkConfig
 from neurossm_models.data.task import Task
 
 Reals = NDArray[np.float64]

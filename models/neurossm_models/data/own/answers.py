@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import InputError
-from neurossm_models.config import check_choice
+from neurossm_models.arguments import check_choice
 from neurossm_models.data.labels import (
     CLASSIFICATION,
     KINDS,

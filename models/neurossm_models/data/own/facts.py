@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import Any
+from typing import Any, Literal, get_type_hints
 
 from neurossm.errors import FormatError, InputError
 from neurossm.fixed import Scaling, TargetScaling
+from neurossm.validation import check_record
 from neurossm_models.data.labels import KINDS
 from neurossm_models.data.task import Task
 
-_FIELDS = {field.name: field for field in dataclasses.fields(Task)}
+_FIELDS = [field.name for field in dataclasses.fields(Task)]
 _NAMES = ("class_names", "channel_names")
 _SCALINGS: dict[str, Any] = {"scaling": Scaling, "target": TargetScaling}
-_TYPES: dict[str, tuple[type, ...]] = {
-    "int": (int,), "float": (float, int), "str": (str,), "float | None": (float, int, type(None))
+_KINDS = {
+    **get_type_hints(Task), **dict.fromkeys(_NAMES, list[str]), **dict.fromkeys(_SCALINGS, Any),
+    "kind": Literal[KINDS],
 }  # fmt: skip
 
 
@@ -42,27 +44,17 @@ def task_from_json(text: str) -> Task:
         plain = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise FormatError("facts", expected="JSON", got=str(error)) from None
-    if not isinstance(plain, dict) or set(plain) != set(_FIELDS):
-        got = ", ".join(map(str, plain)) if isinstance(plain, dict) else type(plain).__name__
-        raise FormatError("facts", expected=f"the keys {', '.join(_FIELDS)}", got=got)
-    given = {name: _read(name, value) for name, value in plain.items()}
-    if given["kind"] not in KINDS:
-        raise FormatError("facts kind", expected=" | ".join(KINDS), got=repr(given["kind"]))
-    return Task(**given)
+    check_record(plain, _KINDS, "facts ", FormatError, ())
+    return Task(**{name: _read(name, value) for name, value in plain.items()})
 
 
 def _read(name: str, value: Any) -> Any:
-    if name in _SCALINGS:
-        try:
-            return None if value is None else _SCALINGS[name].from_json(value)
-        except InputError as error:
-            where = f"facts {error.where}"
-            raise FormatError(where, expected=error.expected, got=error.got) from None
     if name in _NAMES:
-        if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-            raise FormatError(f"facts {name}", expected="a list of texts", got=repr(value))
         return tuple(value)
-    kind = str(_FIELDS[name].type)
-    if not isinstance(value, _TYPES[kind]) or isinstance(value, bool):
-        raise FormatError(f"facts {name}", expected=kind, got=repr(value))
-    return value
+    if name not in _SCALINGS or value is None:
+        return value
+    try:
+        return _SCALINGS[name].from_json(value)
+    except InputError as error:
+        where = f"facts {error.where}"
+        raise FormatError(where, expected=error.expected, got=error.got) from None

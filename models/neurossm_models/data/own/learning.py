@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurossm.arguments import whole
 from neurossm.errors import FormatError, InputError
 from neurossm.fixed import Scaling, TargetScaling
 from neurossm.fixed.scaling import MOST_BITS
-from neurossm_models.arguments import check_whole
-from neurossm_models.config import check_choice
+from neurossm_models.arguments import check_choice
 from neurossm_models.data.labels import (
     EVERY_STEP,
     NEXT_STEP,
@@ -81,8 +81,8 @@ def learn(
     """
     check_choice("normalize", normalize, NORMALIZE)
     check_choice("per_channel", per_channel, PER_CHANNEL)
-    check_whole("bits", bits, 1)
-    check_whole("limit", limit, 0)
+    whole("bits", bits, 1)
+    whole("limit", limit, 0)
     if bits > MOST_BITS:
         raise InputError("bits", expected=f"1 to {MOST_BITS}", got=str(bits))
     source, asked = opened(spec, root)

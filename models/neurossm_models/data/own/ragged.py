@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import FormatError, InputError
+from neurossm_models.data.copies import unreadable
 
 
 def padded(
@@ -60,8 +61,7 @@ def text_lines(path: Path, kind: str) -> Iterator[tuple[int, str]]:
         got = f"byte {error.object[error.start]:#04x} at {error.start}"
         raise FormatError(str(path), expected=f"{kind} in UTF-8", got=got) from None
     except OSError as error:
-        got = error.strerror or type(error).__name__
-        raise FormatError(str(path), expected="a readable file", got=got) from None
+        raise unreadable(path, error) from None
 
 
 def numbers(cells: Sequence[str]) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neurossm.errors import InputError
-from neurossm_models.data.task import is_registered
+from neurossm_models.data.sets import SOURCES
 
 TRAIN, VALID, TEST, ALL = "train", "valid", "test", "all"
 PARTS = (TRAIN, VALID, TEST)
@@ -54,7 +54,7 @@ def is_own(spec: object) -> bool:
     if not isinstance(text, str) or text[:1] in ("", ":"):
         return False
     head = text.partition(":")[0]
-    if is_registered(head):
+    if head in SOURCES:
         return False
     if head in (PYTHON, TONIC) and ":" in text:
         return True

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurossm.arguments import whole
 from neurossm.errors import InputError
-from neurossm_models.arguments import check_whole
-from neurossm_models.config import check_choice
+from neurossm_models.arguments import check_choice
 from neurossm_models.data.own.spec import TEST, TRAIN, VALID
 
 BY_LABEL, BY_GROUP, BY_NONE = "label", "group", "none"
@@ -53,7 +53,7 @@ class SplitRule:
         if self.valid + self.test >= 1:
             got = f"{self.valid:g} + {self.test:g}"
             raise InputError("split", expected="valid and test below 1 together", got=got)
-        check_whole("split seed", self.seed, 0)
+        whole("split seed", self.seed, 0)
         if self.by:
             check_choice("split by", self.by, BY)
 

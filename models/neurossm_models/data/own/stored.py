@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import FormatError
+from neurossm_models.data.copies import unreadable
 from neurossm_models.data.rows import Index, Rows, positions_of
 
 IN_MEMORY = 2**26  # bytes of inputs up to which they are read at once
@@ -50,8 +51,7 @@ class StoredRows(Rows):
                 for first, last in runs(positions[order]):
                     self._read(file, flat[first:last], int(positions[order[first]]))
         except OSError as error:
-            got = error.strerror or type(error).__name__
-            raise FormatError(str(self._path), expected="a readable file", got=got) from None
+            raise unreadable(self._path, error) from None
         if not in_order:
             found[order] = into
         return found

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from neurossm.errors import FormatError, InputError
+from neurossm_models.data.copies import unreadable
 from neurossm_models.data.labels import NEXT_STEP
 from neurossm_models.data.own.by_class import REMEDY, files_by_class, folders_of_parts
 from neurossm_models.data.own.ragged import padded
@@ -72,5 +73,4 @@ def _bytes(path: Path, most: int = -1) -> np.ndarray[tuple[int], np.dtype[np.uin
         with path.open("rb") as file:
             return np.frombuffer(file.read(most), np.uint8)
     except OSError as error:
-        got = error.strerror or type(error).__name__
-        raise FormatError(str(path), expected="a readable file", got=got) from None
+        raise unreadable(path, error) from None

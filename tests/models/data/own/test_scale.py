@@ -179,11 +179,14 @@ def test_facts_are_read_again_to_the_last_bit():
     ("change", "said"),
     [
         (lambda text: text[:-3], "facts: expected JSON"),
-        (lambda text: "[1]", "expected the keys steps, scale"),
-        (lambda text: text.replace('"bits": 12,', ""), "expected the keys"),
+        (lambda text: "[1]", "facts: expected a table, got list"),
+        (lambda text: text.replace('"bits": 12,', ""), "expected key 'bits', got none"),
         (lambda text: text.replace('"classes": 2', '"classes": "two"'), "facts classes"),
         (lambda text: text.replace('"classification"', '"guessing"'), "facts kind"),
-        (lambda text: text.replace('"class_names": []', '"class_names": [1]'), "a list of texts"),
+        (
+            lambda text: text.replace('"class_names": []', '"class_names": [1]'),
+            "facts class_names.0: expected a text, got 1",
+        ),
         (lambda text: text.replace('"offset": [', '"offset": ["x",'), "facts scaling offset"),
     ],
 )

@@ -17,8 +17,8 @@ from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.nodes import Embedding, Input
 from neurossm.passes import fold_batch_norm
-from neurossm_converters.formats.torch.blocks import BLOCKS
 from neurossm_converters.formats.torch.builder import Builder, Converter
+from neurossm_converters.formats.torch.families import BLOCKS
 from neurossm_converters.formats.torch.foreign import (
     foreign_converters,
     foreign_membranes,

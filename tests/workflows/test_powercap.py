@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from neurossm.energy.powercap import Powercap
+from neurossm_workflows.powercap import Powercap
 
 
 def counter(root: Path, name: str, kind: str, microjoules: int) -> Path:

@@ -21,9 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import FormatError
-from neurossm_models.data.copies import bounded_content, find_folder, need_folder
+from neurossm_models.data.copies import bounded_content
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.idx import check_md5
+from neurossm_models.data.source import RESEARCH, Copied
+from neurossm_models.data.task import Task
 
 MEAN_LEVEL = 123
 SCALE = 1 / 61
@@ -49,20 +51,15 @@ _REMEDY = "unpack the binary (or the Python) version of CIFAR-10 there"
 Batch = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 
-def load(split: str, root: str | Path | None = None, limit: int | None = None) -> Dataset:
+def read(folder: Path, split: str, limit: int | None = None) -> Dataset:
     """Return ``"train"`` (50,000) or ``"test"`` (10,000) as sequences of 1024 gray levels.
 
     Raises
     ------
-    InputError
-        If there is no copy under `root` (see `data_root`).
     FormatError
         If a file is not what it should be.
     """
-    folder = find_folder(root, PICKLED_FOLDERS, _ALL)
-    pickled = folder is not None and find_folder(root, FOLDERS, _BINARY) is None
-    if folder is None or not pickled:
-        folder = need_folder("cifar10-gray", root, FOLDERS, _BINARY, _REMEDY)
+    pickled = not (folder / _BINARY[0]).exists()
     parts, count = [], 0
     for name in FILES[split]:
         parts.append(_unpickled(folder / name) if pickled else _binary(folder / f"{name}.bin"))
@@ -75,11 +72,6 @@ def load(split: str, root: str | Path | None = None, limit: int | None = None) -
     version = "Python version, md5 verified" if pickled else "binary version, sizes verified"
     provenance = f"CIFAR-10 (Krizhevsky), the user's copy, {version}; gray"
     return Dataset("cifar10-gray", split, inputs[..., None], SCALE, labels, provenance)
-
-
-def find(root: str | Path | None = None) -> Path | None:
-    """Return the folder of a copy, or None."""
-    return find_folder(root, FOLDERS, _BINARY) or find_folder(root, PICKLED_FOLDERS, _ALL)
 
 
 def gray(colors: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -125,3 +117,17 @@ def _check_labels(path: Path, labels: NDArray[np.int64]) -> None:
     if labels.min() < 0 or labels.max() > 9:
         got = f"{labels.min()} to {labels.max()}"
         raise FormatError(str(path), expected="labels 0 to 9", got=got)
+
+
+SOURCE = Copied(
+    name="cifar10-gray",
+    about="32x32 gray images as 1024 steps, 10 classes (LRA Image, sequential CIFAR)",
+    size="50000 train, 10000 test",
+    provenance="CIFAR-10, Krizhevsky",
+    licence=RESEARCH,
+    task=Task(PIXELS, SCALE, 10),
+    copies=((FOLDERS, _BINARY), (PICKLED_FOLDERS, _ALL)),
+    remedy=_REMEDY,
+    read=read,
+    held_out=5000,
+)

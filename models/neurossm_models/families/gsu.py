@@ -17,21 +17,59 @@ of the ternary weights in its place. The ternary weights get a surrogate gradien
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import gelu
 
-from neurossm_models.arguments import check_fraction, check_number, check_whole
+from neurossm.arguments import whole
+from neurossm.validation import Positive
+from neurossm_models.arguments import check_fraction, check_number
 from neurossm_models.block import Block, Restraint, States
 from neurossm_models.chain import Stage
-from neurossm_models.config import GSUConfig
+from neurossm_models.config import NetworkConfig
+from neurossm_models.families.family import Family
 from neurossm_models.layers import affine, check_features, make_norm, normalize
 from neurossm_models.stages import Norm
 from neurossm_models.surrogate import arctan
+
+
+@dataclass(frozen=True)
+class GSUConfig(NetworkConfig):
+    """A network of Gated Spiking Units.
+
+    Parameters
+    ----------
+    threshold
+        Of the activations: ``"constant"`` (trained, one a feature) or ``"maximum"`` (the published
+        fraction of the largest magnitude at each step; not deployable).
+    fraction
+        Of the weights' largest magnitude, and of the activations': the ternary threshold.
+    delta
+        Initial value of the constant thresholds, in standard deviations of the normalized y.
+    """
+
+    threshold: Literal["constant", "maximum"] = "constant"
+    fraction: Annotated[float, Field(gt=0, lt=1)] = 0.15
+    delta: Positive = 0.5
+
+    NAME: ClassVar[str] = "gsu"
+
+    def deployable(self) -> tuple[Self, tuple[str, ...]]:
+        """Return the nearest configuration that can be exported, and what was changed, in words."""
+        config, said = super().deployable()
+        if config.threshold != "maximum":
+            return config, said
+        now = (
+            "The recipe's ternary threshold follows a maximum, which export refuses: this plan has"
+            " a constant one."
+        )
+        return replace(config, threshold="constant"), (*said, now)
 
 
 class _Ternary(torch.autograd.Function):
@@ -73,7 +111,7 @@ class TernaryThreshold(nn.Module):
 
     def __init__(self, width: int, delta: float, fraction: float | None = None) -> None:
         super().__init__()
-        check_whole("TernaryThreshold width", width, 1)
+        whole("TernaryThreshold width", width, 1)
         check_number("TernaryThreshold delta", delta)
         if fraction is not None:
             check_fraction("TernaryThreshold fraction", fraction)
@@ -109,7 +147,7 @@ class GatedSpikingUnit(nn.Module):
 
     def __init__(self, width: int, fraction: float) -> None:
         super().__init__()
-        check_whole("GatedSpikingUnit width", width, 1)
+        whole("GatedSpikingUnit width", width, 1)
         check_fraction("GatedSpikingUnit fraction", fraction)
         self.fraction = fraction
         bound = 1 / math.sqrt(width)
@@ -188,3 +226,6 @@ class GSUBlock(Block):
         """Return what is added to the stream for y (B, H); there is no membrane."""
         v = self.ssm_norm(y).T[..., None]
         return self.unit(v, self.ternary(v))[..., 0].T, ()
+
+
+FAMILY = Family(GSUConfig, GSUBlock)

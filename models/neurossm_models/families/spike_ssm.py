@@ -14,9 +14,34 @@ batch norm before the state space layer. Training runs the exact neuron by defau
 
 from __future__ import annotations
 
-from neurossm_models.config import SPikESSMConfig, SpikingSSMConfig
+from dataclasses import dataclass
+from typing import ClassVar
+
+from neurossm.validation import Factor, Positive
+from neurossm_models.config import Surrogate
+from neurossm_models.families.family import Family
+from neurossm_models.families.spikingssm import SpikingSSMBlock, SpikingSSMConfig
 from neurossm_models.neurons import LIF
-from neurossm_models.spikingssm import SpikingSSMBlock
+
+
+@dataclass(frozen=True)
+class SPikESSMConfig(SpikingSSMConfig):
+    """A SPikE-SSM network.
+
+    Parameters
+    ----------
+    rho
+        Factor by which the refractory trace decays in a step. Not trained.
+    kappa
+        Initial jump of the refractory trace at a spike, in units of the threshold. Trained.
+    """
+
+    tau: Factor = 0.25
+    surrogate: Surrogate = "arctan"
+    rho: Factor = 0.5
+    kappa: Positive = 0.25
+
+    NAME: ClassVar[str] = "spike-ssm"
 
 
 class SPikESSMBlock(SpikingSSMBlock):
@@ -35,3 +60,6 @@ class SPikESSMBlock(SpikingSSMBlock):
             kappa=config.kappa,
             surrogate=config.surrogate,
         )
+
+
+FAMILY = Family(SPikESSMConfig, SPikESSMBlock)

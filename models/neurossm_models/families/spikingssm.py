@@ -14,14 +14,46 @@ setting away (``train.neuron = "sdn"``).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 from torch import Tensor, nn
 
+from neurossm.validation import Factor, Positive
 from neurossm_models.block import Block, States
 from neurossm_models.chain import Stage
-from neurossm_models.config import SpikingSSMConfig
+from neurossm_models.config import Mixing, NetworkConfig, Surrogate
+from neurossm_models.families.family import Family
 from neurossm_models.layers import glu, mix
 from neurossm_models.mixing import add_mixed
 from neurossm_models.neurons import LIF
+
+
+@dataclass(frozen=True)
+class SpikingSSMConfig(NetworkConfig):
+    """A SpikingSSM network.
+
+    Parameters
+    ----------
+    mixing
+        As of `BinaryS4DConfig`.
+    tau
+        Leak of the membrane: the factor by which it decays in a step. Not trained.
+    threshold
+        Initial value of every threshold.
+    train_threshold
+        Whether thresholds are trained (the paper's "VT"; otherwise "VF").
+    surrogate
+        As of `BinaryS4DConfig`.
+    """
+
+    mixing: Mixing = "glu"
+    tau: Factor = 0.125
+    threshold: Positive = 1.0
+    train_threshold: bool = True
+    surrogate: Surrogate = "triangle"
+
+    NAME: ClassVar[str] = "spikingssm"
 
 
 class SpikingSSMBlock(Block):
@@ -78,3 +110,6 @@ class SpikingSSMBlock(Block):
         s, after = self.neuron.step(y, (u, r, last))
         mixed = self.mix(s)
         return glu(mixed.T).T if self.gated else mixed, after
+
+
+FAMILY = Family(SpikingSSMConfig, SpikingSSMBlock)

@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from neurossm.errors import FormatError
-from neurossm_models.data.copies import bounded_content, find_folder, need_folder, sized
+from neurossm_models.data.copies import bounded_content, sized
 from neurossm_models.data.dataset import Dataset
+from neurossm_models.data.source import RESEARCH, Copied
+from neurossm_models.data.task import Task
 from neurossm_models.data.tokens import CharacterEncoder, count_characters, padded, vocabulary
 
 STEPS = 4096
@@ -25,19 +27,16 @@ _LARGEST_REVIEW = 1_000_000
 _REMEDY = "unpack aclImdb_v1.tar.gz there"
 
 
-def load(split: str, root: str | Path | None = None, limit: int | None = None) -> Dataset:
+def read(folder: Path, split: str, limit: int | None = None) -> Dataset:
     """Return ``"train"`` or ``"test"`` (25,000 each), negative reviews first; 1 is positive.
 
     `limit` keeps as many negative as positive ones, the first of each.
 
     Raises
     ------
-    InputError
-        If there is no copy under `root` (see `data_root`).
     FormatError
         If a file is damaged.
     """
-    folder = need_folder("imdb", root, FOLDERS, _PARTS, _REMEDY)
     paths = [_paths(folder / split / kind) for kind in ("neg", "pos")]
     found = sum(map(len, paths))
     if limit is not None:
@@ -50,11 +49,6 @@ def load(split: str, root: str | Path | None = None, limit: int | None = None) -
     labels = np.repeat(np.arange(2), [len(part) for part in paths])
     provenance = sized("IMDB reviews (Maas et al.)", found, PUBLISHED)
     return Dataset("imdb", split, inputs[..., None], 1.0, labels, provenance, len(numbers), lengths)
-
-
-def find(root: str | Path | None = None) -> Path | None:
-    """Return the folder of a copy, or None."""
-    return find_folder(root, FOLDERS, _PARTS)
 
 
 def _paths(folder: Path) -> list[Path]:
@@ -70,3 +64,16 @@ def _texts(paths: list[Path]) -> Iterator[str]:
             yield bounded_content(path, _LARGEST_REVIEW).decode("utf-8")
         except UnicodeDecodeError as error:
             raise FormatError(str(path), expected="UTF-8 text", got=error.reason) from None
+
+
+SOURCE = Copied(
+    name="imdb",
+    about="reviews as characters, at most 4096 steps, 2 classes (LRA Text)",
+    size="25000 train, 25000 test",
+    provenance="Large Movie Review Dataset, Maas et al.",
+    licence=RESEARCH,
+    task=Task(STEPS, 1.0, 2, vocabulary=135),
+    copies=((FOLDERS, _PARTS),),
+    remedy=_REMEDY,
+    read=read,
+)

@@ -13,15 +13,40 @@ trained, one a feature; its published value is not known here. Mixing can be lin
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 from torch import Tensor, nn
 
 from neurossm_models.block import Block, States
 from neurossm_models.chain import Stage
-from neurossm_models.config import BinaryS4DConfig
+from neurossm_models.config import Mixing, NetworkConfig, Surrogate
+from neurossm_models.families.family import Family
 from neurossm_models.layers import glu, make_norm, mix, normalize
 from neurossm_models.mixing import add_mixed
 from neurossm_models.stages import Norm, Threshold
 from neurossm_models.surrogate import Spike
+
+
+@dataclass(frozen=True)
+class BinaryS4DConfig(NetworkConfig):
+    """A Binary S4D network.
+
+    Parameters
+    ----------
+    mixing
+        ``"glu"``: ``(W1 s + b1) * sigmoid(W2 s + b2)``, as published; ``"linear"``: ``W s + b``.
+    threshold
+        Initial value of every spike threshold, in standard deviations of the normalized v.
+    surrogate
+        Derivative of the spike backward: ``"arctan"``, ``"triangle"`` or ``"fast_sigmoid"``.
+    """
+
+    mixing: Mixing = "glu"
+    threshold: float = 1.0
+    surrogate: Surrogate = "arctan"
+
+    NAME: ClassVar[str] = "binary-s4d"
 
 
 class BinaryS4DBlock(Block):
@@ -61,3 +86,6 @@ class BinaryS4DBlock(Block):
         """Return what is added to the stream for y (B, H); there is no membrane."""
         mixed = self.mix(self.spike.step(self.ssm_norm(y)))
         return glu(mixed.T).T if self.gated else mixed, ()
+
+
+FAMILY = Family(BinaryS4DConfig, BinaryS4DBlock)

@@ -18,8 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import FormatError
-from neurossm_models.data.copies import bounded_content, find_folder, lines, need_folder, sized
+from neurossm_models.data.copies import bounded_content, lines, sized
 from neurossm_models.data.dataset import Dataset
+from neurossm_models.data.source import THREE_SPLITS, Copied
+from neurossm_models.data.task import Task
 
 STEPS = RATE = 16_000
 SCALE = 1 / 32768
@@ -39,17 +41,14 @@ _LARGEST_CLIP = 100_000
 _REMEDY = "unpack speech_commands_v0.02.tar.gz there"
 
 
-def load(split: str, root: str | Path | None = None, limit: int | None = None) -> Dataset:
+def read(folder: Path, split: str, limit: int | None = None) -> Dataset:
     """Return ``"train"``, ``"valid"`` or ``"test"``; `limit`: so many clips, spread over the words.
 
     Raises
     ------
-    InputError
-        If there is no copy under `root` (see `data_root`).
     FormatError
         If a file is damaged.
     """
-    folder = need_folder("speech-commands", root, FOLDERS, tuple(_LISTS.values()), _REMEDY)
     names = _names(folder, split)
     count = len(names)
     if limit is not None and limit < count:
@@ -61,11 +60,6 @@ def load(split: str, root: str | Path | None = None, limit: int | None = None) -
     labels = np.array([WORDS.index(name.split("/")[0]) for name in names], np.int64)
     provenance = sized("Speech Commands v0.02 (Warden)", count, PUBLISHED[split])
     return Dataset("speech-commands", split, inputs, SCALE, labels, provenance, dt=1 / RATE)
-
-
-def find(root: str | Path | None = None) -> Path | None:
-    """Return the folder of a copy, or None."""
-    return find_folder(root, FOLDERS, tuple(_LISTS.values()))
 
 
 def _names(folder: Path, split: str) -> list[str]:
@@ -105,3 +99,17 @@ def _samples(path: Path) -> NDArray[np.int16]:
         got = f"{declared} declared, {len(data)} bytes there"
         raise FormatError(str(path), expected=f"1 to {STEPS} samples", got=got)
     return np.frombuffer(data, "<i2")
+
+
+SOURCE = Copied(
+    name="speech-commands",
+    about="spoken words as 16000 samples, 35 classes",
+    size="84843 train, 9981 valid, 11005 test",
+    provenance="Speech Commands v0.02, Warden",
+    licence="often cited as CC BY 4.0",
+    splits=THREE_SPLITS,
+    task=Task(STEPS, SCALE, len(WORDS), bits=15, dt=1 / RATE),
+    copies=((FOLDERS, tuple(_LISTS.values())),),
+    remedy=_REMEDY,
+    read=read,
+)

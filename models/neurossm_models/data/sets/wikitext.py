@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import FormatError
-from neurossm_models.data.copies import find_folder, lines, need_folder, sized
+from neurossm_models.data.copies import lines, sized
 from neurossm_models.data.dataset import Dataset
-from neurossm_models.data.labels import NOTHING
+from neurossm_models.data.labels import NOTHING, STEP_CLASSIFICATION
+from neurossm_models.data.source import THREE_SPLITS, Copied
+from neurossm_models.data.task import Task
 
 STEPS = 8192
 VOCABULARY = 267_735
@@ -28,21 +30,16 @@ _LONGEST_LINE = 10_000_000
 _REMEDY = "put wiki.train.tokens, wiki.valid.tokens and wiki.test.tokens there"
 
 
-def load(split: str, root: str | Path | None = None, limit: int | None = None) -> Dataset:
+def read(folder: Path, split: str, limit: int | None = None) -> Dataset:
     """Return ``"train"``, ``"valid"`` or ``"test"``; `limit`: the first so many segments only.
 
     The training file is read in any case: its words are the vocabulary.
 
     Raises
     ------
-    InputError
-        If there is no copy under `root` (see `data_root`).
     FormatError
         If a file is damaged, or has a word that the training part has not.
     """
-    folder = find(root)
-    if folder is None:
-        folder = need_folder("wikitext103", root, FOLDERS, _files(_NAMINGS[0]), _REMEDY)
     naming = next(n for n in _NAMINGS if all((folder / f).exists() for f in _files(n)))
     counts: Counter[str] = Counter()
     for words in _sentences(folder / naming.format("train")):
@@ -58,12 +55,6 @@ def load(split: str, root: str | Path | None = None, limit: int | None = None) -
         "wikitext103", split, inputs[:limit, :, None], 1.0, labels[:limit], provenance,
         len(numbers), lengths[:limit],
     )  # fmt: skip
-
-
-def find(root: str | Path | None = None) -> Path | None:
-    """Return the folder of a copy, or None."""
-    found = (find_folder(root, FOLDERS, _files(naming)) for naming in _NAMINGS)
-    return next((folder for folder in found if folder), None)
 
 
 def segments(
@@ -104,3 +95,19 @@ def _stream(path: Path, numbers: dict[str, int]) -> NDArray[np.int32]:
     if len(stream) < 2:
         raise FormatError(str(path), expected="at least 2 tokens", got=f"{len(stream)}")
     return stream
+
+
+SOURCE = Copied(
+    name="wikitext103",
+    about="words in segments of 8192 steps, 267735 classes at every step",
+    size="103227021 train, 217646 valid, 245569 test tokens",
+    provenance="WikiText-103, Merity et al.",
+    licence="often cited as CC BY-SA 3.0 (Wikipedia)",
+    splits=THREE_SPLITS,
+    task=Task(
+        STEPS, 1.0, VOCABULARY, VOCABULARY, readout="every-step", bits=19, kind=STEP_CLASSIFICATION
+    ),
+    copies=tuple((FOLDERS, _files(naming)) for naming in _NAMINGS),
+    remedy=_REMEDY,
+    read=read,
+)

@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from neurossm.errors import FormatError
-from neurossm_models.data.copies import find_folder, lines, need_folder, sized
+from neurossm_models.data.copies import lines, sized
 from neurossm_models.data.dataset import Dataset
+from neurossm_models.data.source import THREE_SPLITS, Copied
+from neurossm_models.data.task import Task
 from neurossm_models.data.tokens import END, UNKNOWN, padded, small_type, vocabulary
 
 STEPS = 2048
@@ -33,17 +35,14 @@ _REMEDY = "unpack lra_release.gz of the Long Range Arena there"
 Rows = list[tuple[list[str], int]]
 
 
-def load(split: str, root: str | Path | None = None, limit: int | None = None) -> Dataset:
+def read(folder: Path, split: str, limit: int | None = None) -> Dataset:
     """Return ``"train"``, ``"valid"`` or ``"test"``; `limit`: the first so many only.
 
     Raises
     ------
-    InputError
-        If there is no copy under `root` (see `data_root`).
     FormatError
         If a file is damaged.
     """
-    folder = need_folder("listops", root, FOLDERS, tuple(_FILES.values()), _REMEDY)
     counts: Counter[str] = Counter()
     for tokens, _ in (train := _read(folder / _FILES["train"])):
         counts.update(tokens)
@@ -57,11 +56,6 @@ def load(split: str, root: str | Path | None = None, limit: int | None = None) -
     return Dataset(
         "listops", split, inputs[..., None], 1.0, labels, provenance, len(numbers), lengths
     )
-
-
-def find(root: str | Path | None = None) -> Path | None:
-    """Return the folder of a copy, or None."""
-    return find_folder(root, FOLDERS, tuple(_FILES.values()))
 
 
 def _read(path: Path) -> Rows:
@@ -79,3 +73,17 @@ def _read(path: Path) -> Rows:
     if not rows:
         raise FormatError(str(path), expected="expressions", got="none")
     return rows
+
+
+SOURCE = Copied(
+    name="listops",
+    about="nested operators on digits, at most 2048 steps, 10 classes (LRA ListOps)",
+    size="96000 train, 2000 valid, 2000 test",
+    provenance="Long Range Arena release",
+    licence="Apache-2.0 (the repository of Long Range Arena)",
+    splits=THREE_SPLITS,
+    task=Task(STEPS, 1.0, CLASSES, vocabulary=18),
+    copies=((FOLDERS, tuple(_FILES.values())),),
+    remedy=_REMEDY,
+    read=read,
+)

@@ -15,8 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from neurossm.errors import FormatError
-from neurossm_models.data.copies import find_folder, lines, need_folder
+from neurossm_models.data.copies import lines
 from neurossm_models.data.dataset import Dataset
+from neurossm_models.data.source import RESEARCH, THREE_SPLITS, Copied
+from neurossm_models.data.task import Task
 from neurossm_models.data.tokens import CharacterEncoder, padded, vocabulary
 
 STEPS = 4000
@@ -29,19 +31,16 @@ _LONGEST_LINE = 20_000_000
 _REMEDY = "unpack lra_release.gz of the Long Range Arena there"
 
 
-def load(split: str, root: str | Path | None = None, limit: int | None = None) -> Dataset:
+def read(folder: Path, split: str, limit: int | None = None) -> Dataset:
     """Return ``"train"``, ``"valid"`` or ``"test"``; `limit`: the first so many pairs only.
 
     The training file is read in any case: its characters are the vocabulary.
 
     Raises
     ------
-    InputError
-        If there is no copy under `root` (see `data_root`).
     FormatError
         If a file is damaged.
     """
-    folder = need_folder("aan", root, FOLDERS, tuple(_FILES.values()), _REMEDY)
     counts: Counter[str] = Counter()
     train = 0
     for _, *texts in _read(folder / _FILES["train"]):
@@ -62,11 +61,6 @@ def load(split: str, root: str | Path | None = None, limit: int | None = None) -
     return Dataset("aan", split, inputs, 1.0, answers, provenance, encode.size, both)
 
 
-def find(root: str | Path | None = None) -> Path | None:
-    """Return the folder of a copy, or None."""
-    return find_folder(root, FOLDERS, tuple(_FILES.values()))
-
-
 def _read(path: Path) -> Iterator[tuple[int, str, str]]:
     number = 0
     for number, line in lines(path, _LONGEST_LINE):
@@ -78,3 +72,17 @@ def _read(path: Path) -> Iterator[tuple[int, str, str]]:
         yield _LABELS[fields[0]], fields[3][: STEPS - 1], fields[4][: STEPS - 1]
     if not number:
         raise FormatError(str(path), expected="pairs", got="none")
+
+
+SOURCE = Copied(
+    name="aan",
+    about="pairs of papers as characters, at most 4000 steps, 2 classes (LRA Retrieval)",
+    size="147086 train",
+    provenance="ACL Anthology Network, Long Range Arena release",
+    licence=RESEARCH,
+    splits=THREE_SPLITS,
+    task=Task(STEPS, 1.0, 2, vocabulary=98, readout="pair"),
+    copies=((FOLDERS, tuple(_FILES.values())),),
+    remedy=_REMEDY,
+    read=read,
+)

@@ -1,6 +1,6 @@
 """Measured energy of this machine's processor: RAPL counters, where Linux lets us read them.
 
-The only measurement in this package, and not one of a neuromorphic chip. Boundary: what each domain
+A measurement, and not one of a neuromorphic chip. Boundary: what each domain
 holds (a package; its cores; DRAM), idle power of the machine included.
 """
 

@@ -14,6 +14,7 @@ import io
 import re
 import sys
 import warnings
+from functools import partial
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -22,9 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import FormatError, TargetError
-from neurossm_models.data.copies import bounded_content, find_folder, need_folder, sized
+from neurossm_models.data.copies import bounded_content, sized
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.permutation import tenths
+from neurossm_models.data.source import THREE_SPLITS, Copied
+from neurossm_models.data.task import Task
 
 PUBLISHED = 200_000
 DIFFICULTY = "curv_contour_length_14"
@@ -40,22 +43,17 @@ _REMEDY = "unpack lra_release.gz of the Long Range Arena there"
 Sample = tuple[Path, int]
 
 
-def load(
-    name: str, split: str, root: str | Path | None = None, limit: int | None = None
-) -> Dataset:
+def read(name: str, folder: Path, split: str, limit: int | None = None) -> Dataset:
     """Return a split of ``"pathfinder"`` or ``"pathx"``; `limit`: its first so many images only.
 
     Raises
     ------
-    InputError
-        If there is no copy under `root` (see `data_root`).
     FormatError
         If a file is damaged.
     TargetError
         If Pillow is not installed.
     """
     side = SIDES[name]
-    folder = need_folder(name, root, _folders(name), ("metadata", "imgs"), _REMEDY)
     samples = _samples(folder)
     chosen = [samples[index] for index in tenths(len(samples), split)[:limit]]
     inputs = np.empty((len(chosen), side * side, 1), np.uint8)
@@ -66,13 +64,10 @@ def load(
     return Dataset(name, split, inputs, 1 / 255, labels, sized(what, len(samples), PUBLISHED))
 
 
-def find(name: str, root: str | Path | None = None) -> Path | None:
-    """Return the folder of a copy of ``"pathfinder"`` or ``"pathx"``, or None."""
-    return find_folder(root, _folders(name), ("metadata", "imgs"))
-
-
-def _folders(name: str) -> tuple[str, ...]:
-    return tuple(f"{parent}pathfinder{SIDES[name]}/{DIFFICULTY}" for parent in _PARENTS)
+def copies(name: str) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
+    """Return where a copy of ``"pathfinder"`` or ``"pathx"`` may lie, and what is in it."""
+    folders = tuple(f"{parent}pathfinder{SIDES[name]}/{DIFFICULTY}" for parent in _PARENTS)
+    return ((folders, ("metadata", "imgs")),)
 
 
 def _samples(folder: Path) -> list[Sample]:
@@ -160,3 +155,17 @@ def _pixels(path: Path, side: int) -> NDArray[np.uint8]:
         raise
     except Exception as error:  # on damaged files Pillow raises whatever it happens to trip over
         raise FormatError(str(path), expected="a PNG image", got=str(error)) from None
+
+
+SOURCE = Copied(
+    name="pathfinder",
+    about="32x32 dashed paths as 1024 steps, 2 classes (LRA Pathfinder)",
+    size="160000 train, 20000 valid, 20000 test",
+    provenance="Linsley et al., Long Range Arena release",
+    licence="Apache-2.0 (the repository of Long Range Arena)",
+    splits=THREE_SPLITS,
+    task=Task(32 * 32, 1 / 255, 2),
+    copies=copies("pathfinder"),
+    remedy=_REMEDY,
+    read=partial(read, "pathfinder"),
+)

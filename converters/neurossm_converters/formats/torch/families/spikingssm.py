@@ -1,0 +1,15 @@
+"""The nodes of a block of a SpikingSSM."""
+
+from __future__ import annotations
+
+from neurossm_converters.formats.torch.blocks import chain, mixed, residual
+from neurossm_converters.formats.torch.builder import Builder
+from neurossm_models.families.spikingssm import SpikingSSMBlock
+
+
+def convert(builder: Builder, path: str, block: SpikingSSMBlock, stream: str) -> str:
+    """Add a block that is fed by a residual stream; return the name of the stream behind it."""
+    spikes = chain(builder, path, block, stream, "norm", "ssm", "neuron", "dropout")
+    return residual(
+        builder, path, stream, mixed(builder, f"{path}.mix", block.mix, block.gated, spikes)
+    )

@@ -1,0 +1,21 @@
+"""The derivatives of a block of Binary S4D; names are those of the exporter."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from neurossm_models.families.binary_s4d import BinaryS4DBlock
+from neurossm_models.shadow.folding import FoldedSSM, gain_of
+from neurossm_models.shadow.operations import straight
+from neurossm_models.shadow.parts import mixed
+from neurossm_models.stages import Threshold
+from neurossm_models.twin import IntegerRun
+
+
+def shadow(name: str, block: BinaryS4DBlock, r: Tensor, run: IntegerRun) -> Tensor:
+    """Return the residual stream (H, B, L) after a block of this name."""
+    theta = straight(block.spike.theta, run.parameters[f"{name}.spike.theta"])
+    ssm = FoldedSSM.of(block, gain_of(block.ssm_norm)).rounded(f"{name}.ssm", run.parameters)
+    # values and theta are exact in float32, and so are the spikes
+    s = ssm.run(r, run.values[f"{name}.ssm"], Threshold(theta, block.spike.surrogate))
+    return mixed(name, block.mix, block.gated, r, s, run)
