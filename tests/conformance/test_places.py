@@ -32,7 +32,7 @@ from neurossm_cli import main
 from neurossm_converters.formats import nir
 from neurossm_converters.formats.torch import from_torch
 from neurossm_converters.qat import IntegerTwin
-from neurossm_models.shadow import recorded, shadow
+from neurossm_models.shadow import shadow
 
 CHIPS = [(chip, mapping) for chip in known_hardware() for mapping in SSM_MAPPINGS]
 
@@ -225,7 +225,7 @@ def finetuned(index: int) -> tuple[frozenset[str], bool]:
     export = {"steps": family_networks.STEPS, "scale": scale, "bits": 8}
     twin = IntegerTwin(Quantize(), inputs, **export)
     twin.calibrate(model)
-    integers = twin.run(model, inputs, None, recorded(model))
+    integers = twin.run(model, inputs, None, record=True)
     logits = shadow(model, x if tokens else x.float(), integers)
     logits.square().sum().backward()
     learns = [p.grad is not None and bool(p.grad.isfinite().all()) for p in model.parameters()]
