@@ -108,9 +108,10 @@ REFUSED = [
     (lambda h: save(None, h.integer), "path: expected the path of a file, got None"),
     (lambda h: save("x.nssm", h.integer, ("x",)), "golden vector 0: expected Golden"),
     *((lambda h, v=v: load(v), "path: expected the path of a file") for v in (None, 3)),
-    *((lambda h, v=v: Input(channels=v, out=Fixed.binary()), "Input.channels: expected at least 1")
-      for v in ("3", 3.5, 0)),
-    (lambda h: Input(channels=1, out=8), "Input.out: expected Fixed, got int"),
+    *((lambda h, v=v: Input(channels=v, out=Fixed.binary()),
+       "Input.channels: expected a whole number") for v in ("3", 3.5)),
+    (lambda h: Input(channels=0, out=Fixed.binary()), "Input.channels: expected at least 1"),
+    (lambda h: Input(channels=1, out=8), "Input.out: expected Fixed, got 8"),
     *((lambda h, v=v: Fixed(*v), "message format: expected") for v in
       ((0, 0), (-1, 0), ("a", 0), (8, "b"), (8.5, 0), (33, 0), (8, None))),
 ]  # fmt: skip

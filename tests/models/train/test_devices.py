@@ -15,7 +15,7 @@ from neurossm_models.layers import affine
 from neurossm_models.s4d import S4D
 from neurossm_models.train.devices import check_device, check_precision_of, device_of
 
-HERE = Path(__file__).parents[1]
+HERE = Path(__file__).parents[2] / "support"
 
 
 def test_training_elsewhere_mixes_no_devices_and_gives_the_same_losses(tmp_path):

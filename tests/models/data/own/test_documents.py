@@ -7,7 +7,7 @@ from neurossm_models.data.own.fields import KNOWN
 from neurossm_models.data.own.spec import SUFFIXES
 from neurossm_models.data.own.split import BY
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def test_the_example_runs(capsys):

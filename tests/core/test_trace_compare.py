@@ -135,3 +135,15 @@ def test_parts_of_the_samples_join_to_the_whole():
     assert joined(parts) == whole
     assert whole.first.node == "b" and whole.first.sample == 0
     assert joined(parts[1:]).first.sample == 1, "samples are counted from the first part"
+
+
+def test_a_mean_over_parts_of_unlike_sizes_is_that_over_all_values():
+    zeros = np.zeros((3, 2, 1))
+    # one sample is wrong by 6 at every step, two others are right: 2 on average, not 3
+    first, rest = trace(a=zeros[:1] + 6), trace(a=zeros[1:])
+    parts = [
+        (0, compare(trace(a=zeros[:1]), first, ORDER)),
+        (1, compare(trace(a=zeros[1:]), rest, ORDER)),
+    ]
+    (row,) = joined(parts).rows
+    assert (row.mean, row.largest, row.compared, row.mismatches) == (2.0, 6.0, 6, 2)

@@ -15,7 +15,7 @@ from neurossm_models.train.evaluation import score, tensors
 from neurossm_models.train.optimization import lr_factor
 from neurossm_models.train.recipe import check_fits, load_recipe, recipe_names, recipe_path
 
-README = Path(__file__).parents[2] / "models" / "README.md"
+README = Path(__file__).parents[3] / "models" / "README.md"
 LRA = ("listops", "text", "retrieval", "image", "pathfinder", "pathx")
 FAMILIES = ("binary-s4d", "gsu", "spikingssm", "spike-ssm")
 MAY_DIFFER = {"bidirectional", "norm", "prenorm"}
