@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 
 from neurossm.errors import CheckFailed, InputError
-from neurossm_cli import demo as demo_module
 from neurossm_cli import doctor as doctor_module
-from neurossm_cli.demo import Parity
+from neurossm_workflows.parity import Parity
 
 ROOT = Path(__file__).parents[2]
 
@@ -15,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.slow
 def test_the_demo_ends_with_1_on_a_mismatch(neurossm, tmp_path, monkeypatch):
     parity = Parity(7840, 3, "node 'encoder'", 100.0, 200.0)
-    monkeypatch.setattr(demo_module, "check_parity", lambda *given: parity)
+    monkeypatch.setattr("neurossm_workflows.parity.check_parity", lambda *given: parity)
     ended = neurossm("demo", "--samples", 2, "--lava-samples", 1, "--out", tmp_path, "--json")
     assert ended.status == 1, ended.err
     document = ended.document
@@ -25,9 +24,9 @@ def test_the_demo_ends_with_1_on_a_mismatch(neurossm, tmp_path, monkeypatch):
 
 
 def test_doctor_ends_with_1_where_a_part_of_the_core_is_missing(neurossm, monkeypatch):
-    known = doctor_module._version
+    known = doctor_module.version
     monkeypatch.setattr(
-        doctor_module, "_version", lambda name: "" if name == "numba" else known(name)
+        doctor_module, "version", lambda name: "" if name == "numba" else known(name)
     )
     ended = neurossm("doctor", "--json")
     (numba,) = [one for one in ended.document["checks"] if one["name"] == "numba"]
