@@ -6,7 +6,7 @@ nothing were ever rounded at run time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 
@@ -53,7 +53,7 @@ def run(
                 assert node.out is not None
                 sent[name] = np.ldexp(inputs[name][part, :length].astype(float), -node.out.frac)
             elif block in graph.loops:
-                found, inner = _loop(graph, block, sent)
+                found, inner = run_loop(graph, block, sent)
                 sent, peaks = sent | found, peaks | inner
             else:
                 operands = [sent[source] for source in graph.sources[name]]
@@ -82,8 +82,14 @@ def evaluate(node: Node, operands: list[Reals], state: Carried | None = None) ->
     return form_of(type(node)).evaluate(node, operands, state)
 
 
-def _loop(graph: Graph, block: tuple[str, ...], outside: dict[str, Reals]) -> tuple[Peaks, Peaks]:
-    """Run nodes that feed each other, a step at a time; return what they send, and their peaks."""
+def run_loop(
+    graph: Graph, block: tuple[str, ...], outside: Mapping[str, Reals],
+    step: Callable[[Node, list[Reals], Carried], Evaluated] = evaluate,
+) -> tuple[Peaks, Peaks]:  # fmt: skip
+    """Run nodes that feed each other, a step at a time; return what they send, and their peaks.
+
+    `outside` holds what the nodes around them send, and `step` says what a node does.
+    """
     around = {source for name in block for source in graph.sources[name]} - set(block)
     samples, steps = next(iter(outside.values())).shape[:2]
     nodes = {name: graph.nodes[name] for name in block}
@@ -97,7 +103,7 @@ def _loop(graph: Graph, block: tuple[str, ...], outside: dict[str, Reals]) -> tu
         here |= {name: nodes[name].send(states[name])[:, None] for name in late}
         for name in visits:
             operands = [here[source] for source in graph.sources[name]]
-            made, inner = evaluate(nodes[name], operands, states[name])
+            made, inner = step(nodes[name], operands, states[name])
             here[name] = sent[name][:, t : t + 1] = made
             for part, peak in inner.items():
                 key = f"{name}.{part}"

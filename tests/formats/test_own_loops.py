@@ -48,7 +48,7 @@ def leaky(builder, path, module, source):
 
 
 def zeros(x):
-    return torch.zeros(len(x), WIDTH)
+    return torch.zeros(len(x), WIDTH, dtype=x.dtype)
 
 
 def by_cell(m, x):
@@ -84,7 +84,7 @@ def by_hand(m, x):
 
 def two_before(m, x):
     """Steps of different age together, in one layer."""
-    one = two = torch.zeros(len(x), WIDTH)
+    one = two = zeros(x)
     out = []
     for t in range(x.shape[1]):
         new = torch.tanh(m.both(torch.cat((m.first(x[:, t]), one, two), dim=-1)))

@@ -18,7 +18,6 @@ from torch.nn import functional as F
 
 import neurossm
 from neurossm.engine import run
-from neurossm.errors import GraphError
 from neurossm.fixed import Fixed, Scaling
 from neurossm.interface import Interface
 from neurossm.nodes import Accumulate, Affine, Embedding, Product, Sum
@@ -481,6 +480,12 @@ def test_hooks_of_modules_that_are_not_in_the_table_are_followed():
     np.testing.assert_allclose(graph.nodes["i.l"].weight, 2 * weight)
 
 
-def test_cells_of_a_type_that_is_not_in_the_table_are_named_with_the_remedy():
-    with pytest.raises(GraphError, match=r"module 'one' \(Cell\).*converter for"):
-        from_torch(Stepping().eval(), example(), step=True)
+def test_cells_of_a_type_that_is_not_in_the_table_are_followed_into():
+    torch.manual_seed(3)
+    model = Stepping().eval()
+    written, nodes = (from_torch(model, example(), step=True, converters=c) for c in ({}, CELLS))
+    assert written.loops and not nodes.loops
+    integers = np.random.default_rng(0).integers(-900, 900, (2, 20, FEATURES))
+    found, expected = (run(g, integers, "float").values["output"] for g in (written, nodes))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
+    assert expected.any()

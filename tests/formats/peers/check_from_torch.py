@@ -214,6 +214,27 @@ class Recurrent(nn.Module):
         return torch.stack(out, 1).sum(1)
 
 
+class OwnLoop(nn.Module):
+    """Recurrent weights of one's own around neurons of a library, with states in and out or not."""
+
+    def __init__(self, hidden=False):
+        super().__init__()
+        self.fc, self.back, self.head = nn.Linear(CHANNELS, 20), nn.Linear(20, 20), nn.Linear(20, 3)
+        self.lif = snn.Leaky(beta=0.9, init_hidden=hidden)
+
+    def forward(self, x):
+        spk, mem = torch.zeros(x.shape[0], 20), torch.zeros(x.shape[0], 20)
+        out = []
+        for step in range(x.size(1)):
+            arriving = self.fc(x[:, step]) + self.back(spk)
+            if self.lif.init_hidden:
+                spk = self.lif(arriving)
+            else:
+                spk, mem = self.lif(arriving, mem)
+            out.append(self.head(spk))
+        return torch.stack(out, 1)
+
+
 class NorseRecurrent(nn.Module):
     def __init__(self):
         super().__init__()
@@ -269,6 +290,8 @@ def sinabs_recurrent():
 
 NETWORKS = {
     "snnTorch, recurrent": (Recurrent, {}),
+    "snnTorch, recurrent by hand": (OwnLoop, {}),
+    "snnTorch, recurrent by hand, hidden states": (lambda: OwnLoop(True), {}),
     "Norse, recurrent": (NorseRecurrent, {}),
     "Norse, RecurrentSequential": (NorseFedBack, {}),
     "SpikingJelly, recurrent containers": (jelly_recurrent, {"layout": "tbf"}),

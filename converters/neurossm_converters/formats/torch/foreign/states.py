@@ -52,7 +52,8 @@ def copy_recurrent_layers(model: nn.Module, memo: dict[int, Any]) -> None:
         if layer is not None and isinstance(module, layer) and any(module.children())
     ]  # fmt: skip
     for module in found:
-        memo[id(module)] = type(module).__new__(type(module))
+        kind: Any = type(module)
+        memo[id(module)] = kind.__new__(kind)
     for module in found:
         memo[id(module)].__dict__.update(deepcopy(vars(module), memo))
 

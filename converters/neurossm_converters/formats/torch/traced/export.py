@@ -150,9 +150,11 @@ class Export:
             return walk, reads
         try:  # a step uses what the one before has computed
             kind = partial(LoopWalk, iterations=iterations)
-            return follow(self._walk(recorder, steps, reserved, kind))
+            looped, found = follow(self._walk(recorder, steps, reserved, kind))
         except Unfollowed:  # no loop of the same calls: refused as it was
             return walk, reads
+        fewer = len(looped.problems) < len(walk.problems)
+        return (looped, found) if fewer else (walk, reads)
 
     def _check_given(self, found: list[Given], by_name: bool) -> None:
         """Refuse an example without something that forward cannot do without."""

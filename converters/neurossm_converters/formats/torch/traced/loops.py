@@ -23,6 +23,7 @@ from torch.utils import _pytree as pytree
 
 from neurossm.errors import GraphError
 from neurossm.nodes import Delay
+from neurossm_converters.formats.torch.modules import kind_of
 from neurossm_converters.formats.torch.traced.recorder import call_of, name_of
 from neurossm_converters.formats.torch.traced.signals import Dim, Signal, Unfollowed
 from neurossm_converters.formats.torch.traced.tables import Poisoned, State
@@ -225,7 +226,7 @@ class LoopWalk(Walk):
         for state in self._passed:
             held = self.values[state.source]
             if not isinstance(held, Signal | Poisoned) and getattr(held, "path", "") != state.path:
-                where = f"module {state.path!r}"
+                where = f"module {state.path!r} ({kind_of(self.modules[state.path])})"
                 self.refuse(where, GraphError(where, expected="its own state of the step before",
                                               got="another"))  # fmt: skip
 

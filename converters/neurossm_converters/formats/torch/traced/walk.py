@@ -215,7 +215,7 @@ class Walk:
         name = self.name(node)
         if isinstance(args[0], State) and name in ("detach", "clone", "contiguous"):
             return args[0]
-        kept = [leaf for leaf in leaves if isinstance(leaf, Kept)]
+        kept: list[Kept | Window] = [leaf for leaf in leaves if isinstance(leaf, Kept)]
         if name not in SHIFTING:
             kept += [leaf for leaf in leaves if isinstance(leaf, Window)]
         if name in CARRYING and not any(isinstance(leaf, Signal) for leaf in leaves):
