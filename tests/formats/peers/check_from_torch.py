@@ -404,7 +404,36 @@ def test_a_module_that_ran_before_begins_anew(make):
 
 
 @wired
-def test_what_has_no_converter_is_refused_by_its_own_path():
-    net = nn.Sequential(nn.Linear(CHANNELS, 6), neuron.KLIFNode(step_mode="m")).eval()
-    with pytest.raises(GraphError, match=r"module '1'"):
+@pytest.mark.parametrize("kind", [neuron.EIFNode, neuron.QIFNode])
+def test_what_a_graph_does_not_hold_is_refused_by_its_own_path(kind):
+    net = nn.Sequential(nn.Linear(CHANNELS, 6), kind(step_mode="m")).eval()
+    with pytest.raises(GraphError, match=r"module '1'.*train with LIFNode"):
         from_torch(net, example().transpose(0, 1).contiguous(), layout="tbf")
+
+
+FOLLOWED = {
+    "SpikingJelly KLIFNode": lambda: neuron.KLIFNode(step_mode="m", v_threshold=0.5),
+    "sinabs ALIFRecurrent": lambda: sl.ALIFRecurrent(
+        tau_mem=5.0, tau_adapt=5.0, rec_connect=nn.Linear(CHANNELS, CHANNELS, bias=False),
+        spike_fn=SingleSpike, norm_input=False,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", FOLLOWED)
+def test_a_neuron_without_a_converter_is_followed_where_it_loops_over_time(name):
+    torch.manual_seed(2)
+    net = loud(nn.Sequential(nn.Linear(CHANNELS, CHANNELS), FOLLOWED[name]()))
+    layout = "tbf" if "Jelly" in name else "btf"
+    x = example() if layout == "btf" else example().transpose(0, 1).contiguous()
+    graph = from_torch(net, x, layout=layout)
+    assert graph.loops
+    expected, ints, found = answers(net, x, graph)
+    found = np.swapaxes(found, 0, 1) if layout == "tbf" else found
+    assert 0.02 < expected.mean() < 0.98
+    np.testing.assert_array_equal(found, expected)
+    integer = Quantize()(graph, calibrate(graph, run(graph, ints, "float", "outputs")))
+    both = [run(integer, ints, e, "all").values for e in ("reference", "fast")]
+    for node in both[0]:
+        np.testing.assert_array_equal(both[0][node], both[1][node])

@@ -269,7 +269,7 @@ def _remedy(walk: Walk, node: fx.Node, held: Signal) -> str:
                 f"if a {kind.__name__} takes one step, it was given all at once: loop over them in"
                 " forward, or say step=True (--step) for a network that takes one step"
             )
-    return "give from_torch a converter that computes what this does"
+    return walk.advice(node) or "give from_torch a converter that computes what this does"
 
 
 def _place(signal: Signal, place: tuple[int, ...]) -> str:

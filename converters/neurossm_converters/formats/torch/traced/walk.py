@@ -112,6 +112,16 @@ class Walk:
             return place
         return f"{self.name(node)} in {place} at {node.meta['frame']}"
 
+    def advice(self, node: fx.Node) -> str:
+        """Return what to do instead of the innermost module around a call that has such a line."""
+        path = str(node.meta["path"])
+        while path:
+            module = self.modules[path]
+            if type(module) not in self.own and (known := self.builder.remedy(module)):
+                return known
+            path = path.rpartition(".")[0]
+        return ""
+
     def run(self, graph: fx.Graph, inputs: Mapping[str, Signal]) -> Any:
         """Return what the results hold, in the structure in which forward returns them."""
         for node in graph.nodes:
@@ -165,7 +175,7 @@ class Walk:
             return self._function(node, args, kwargs, leaves)
         except Unfollowed as error:
             self.refuse(where, GraphError(where, expected=error.expected, got=error.got,
-                                          remedy=error.remedy))  # fmt: skip
+                                          remedy=self.advice(node) or error.remedy))  # fmt: skip
         except GraphError as error:
             self.refuse(error.where, error)
         except NeurossmError as error:
