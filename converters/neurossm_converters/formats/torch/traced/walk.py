@@ -174,8 +174,9 @@ class Walk:
                 return self._module(node, args, kwargs)
             return self._function(node, args, kwargs, leaves)
         except Unfollowed as error:
+            advice = self.advice(node) if node.op == "call_function" else ""
             self.refuse(where, GraphError(where, expected=error.expected, got=error.got,
-                                          remedy=self.advice(node) or error.remedy))  # fmt: skip
+                                          remedy=advice or error.remedy))  # fmt: skip
         except GraphError as error:
             self.refuse(error.where, error)
         except NeurossmError as error:
