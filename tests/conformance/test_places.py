@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from contextlib import redirect_stdout
-from functools import cache
+from functools import cache, partial
 from xml.etree import ElementTree
 
 import family_networks
@@ -33,6 +33,7 @@ from neurossm_converters.formats import nir
 from neurossm_converters.formats.torch import from_torch
 from neurossm_converters.qat import IntegerTwin
 from neurossm_models.shadow import shadow
+from neurossm_workflows.quantize import calibrate as ranges_on_data
 
 CHIPS = [(chip, mapping) for chip in known_hardware() for mapping in SSM_MAPPINGS]
 
@@ -223,7 +224,7 @@ def finetuned(index: int) -> tuple[frozenset[str], bool]:
     scale = 1.0 if tokens else family_networks.SCALE
     x = torch.tensor(TOKENS if tokens else inputs * scale, dtype=torch.long if tokens else None)
     export = {"steps": family_networks.STEPS, "scale": scale, "bits": 8}
-    twin = IntegerTwin(Quantize(), inputs, **export)
+    twin = IntegerTwin(Quantize(), partial(ranges_on_data, data=inputs), **export)
     twin.calibrate(model)
     integers = twin.run(model, inputs, None, record=True)
     logits = shadow(model, x if tokens else x.float(), integers)
