@@ -12,6 +12,7 @@ from neurossm.nodes import (
     Accumulate,
     Affine,
     BatchNorm,
+    Delay,
     DiagonalSSM,
     Embedding,
     Input,
@@ -134,6 +135,7 @@ def _converging(node: Node, operands: int) -> int:
 _RULES: dict[type[Node], Callable[..., DenseOperations]] = {
     Input: _nothing,
     Output: _nothing,
+    Delay: _nothing,
     Affine: _affine,
     DiagonalSSM: _diagonal_ssm,
     BatchNorm: _elementwise,

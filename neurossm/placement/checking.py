@@ -13,7 +13,7 @@ from neurossm.errors import GraphError, TargetError
 from neurossm.fixed import Quantized
 from neurossm.graph import Graph
 from neurossm.hardware import Hardware, Quantity
-from neurossm.nodes import LIF, Affine, DiagonalSSM, Embedding, Node, Output
+from neurossm.nodes import LIF, Affine, DiagonalSSM, Embedding, Node, Output, Role
 from neurossm.placement.mapping import DEFAULT_MAPPING
 from neurossm.placement.placing import place
 from neurossm.placement.result import Placement
@@ -138,14 +138,30 @@ def _refused(graph: Graph, name: str, hardware: Hardware) -> Iterator[Finding]:
 def _sends_graded(graph: Graph, name: str) -> bool:
     """Tell whether graded messages leave a neuron; a sum stays where the next neuron is."""
     node = graph.nodes[name]
+    if node.role is Role.DELAY:
+        return False  # a property of synapses: what feeds it sends
     if isinstance(node, Output) or (node.out is not None and node.out.is_spike):
         return False
     if name in graph.vocabularies:
         return False  # a token is one spike of many axons
-    receivers = [graph.nodes[target] for target in graph.targets[name]]
-    if isinstance(node, Affine | Embedding):
+    direct = graph.targets[name]
+    delayed = any(graph.nodes[target].role is Role.DELAY for target in direct)
+    receivers = [graph.nodes[target] for target in _behind_delays(graph, name)]
+    if isinstance(node, Affine | Embedding) and not delayed:
         return len(receivers) > 1 or any(isinstance(r, Affine) for r in receivers)
     return any(not isinstance(r, Output) for r in receivers)
+
+
+def _behind_delays(graph: Graph, name: str) -> set[str]:
+    """Return the nodes that a node feeds, at once or through delays."""
+    found, waiting = set(), list(graph.targets[name])
+    for target in waiting:
+        if target in found:
+            continue
+        found.add(target)
+        if graph.nodes[target].role is Role.DELAY:
+            waiting += graph.targets[target]
+    return {target for target in found if graph.nodes[target].role is not Role.DELAY}
 
 
 def _widths(graph: Graph, name: str, hardware: Hardware) -> Iterator[Finding]:

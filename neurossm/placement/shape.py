@@ -12,7 +12,7 @@ import numpy as np
 from neurossm.errors import GraphError
 from neurossm.fixed import Quantized
 from neurossm.graph import Edge, Graph
-from neurossm.nodes import DiagonalSSM, Embedding, Meets, Node
+from neurossm.nodes import DiagonalSSM, Embedding, Meets, Node, Role
 
 SYNAPSES = ("Affine", "Embedding")
 
@@ -39,6 +39,9 @@ class NodeShape:
         Whether each of its edges is an operand of its own.
     updates
         Neuron updates that a channel takes each step; of an SSM those of one state.
+    delay
+        Most steps that it delays messages by: a property of the synapses behind it, it has no
+        neurons. 0: it is no delay.
     """
 
     type: str
@@ -50,6 +53,7 @@ class NodeShape:
     memory: bool = False
     operands: bool = False
     updates: int = 1
+    delay: int = 0
 
     @property
     def is_synapse(self) -> bool:
@@ -60,6 +64,8 @@ class NodeShape:
 @dataclass(frozen=True)
 class Shape:
     """A network of `NodeShape`, its nodes in an order in which sources come first.
+
+    What feeds a delay may come behind it, where messages go round.
 
     Raises
     ------
@@ -74,6 +80,8 @@ class Shape:
         object.__setattr__(self, "nodes", MappingProxyType(dict(self.nodes)))
         place = {name: index for index, name in enumerate(self.nodes)}
         for source, target in self.edges:
+            if target in self.nodes and self.nodes[target].delay and source in self.nodes:
+                continue
             if place.get(source, len(place)) >= place.get(target, -1):
                 expected = "nodes in an order in which sources come first"
                 raise GraphError(f"edge {(source, target)}", expected=expected, got="another")
@@ -120,4 +128,6 @@ def _node_shape(name: str, node: Node) -> NodeShape:
         memory=not is_ssm and node.states > 0,
         operands=node.meets is Meets.OPERANDS,
         updates=1 if is_ssm else node.updates // max(1, node.out_channels),
+        # a row of what waits for each step
+        delay=node.states // node.out_channels if node.role is Role.DELAY else 0,
     )
