@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from recurrent import IN, C, recurrent_lif
@@ -26,7 +28,7 @@ def chain(*middle: tuple[str, Node], graded: bool = False) -> Graph:
     last = middle[-1][1].out if middle else out
     nodes = {"x": Input(channels=2, out=Fixed(12, 0)), "first": first, **dict(middle),
              "y": Output(channels=2, out=last)}  # fmt: skip
-    return Graph(nodes, tuple(zip(names, names[1:], strict=False)))
+    return Graph(nodes, tuple(pairwise(names)))
 
 
 def threshold() -> Threshold:
