@@ -103,6 +103,10 @@ class Cell:
         """Put what arrives at a step into `state`; of a late cell only."""
         raise NotImplementedError
 
+    def outgoing(self, values: Any) -> Any:
+        """Return what of the messages of a step leaves its process: all, but of cells together."""
+        return values
+
     def parts(self, state: State) -> State:
         """Return the state by the names of its parts."""
         return state

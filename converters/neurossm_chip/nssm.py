@@ -171,7 +171,7 @@ def _nodes(graph: dict[str, Any]) -> list[Node]:
 
 def _in_order(nodes: list[Node]) -> tuple[Node, ...]:
     """Return graph order; nodes that feed each other are one place in it."""
-    loops = _loops(nodes)
+    loops = together({node.name: set(node.sources) for node in nodes})
     outside = {n.name: set(n.sources) - loops[n.name] for n in nodes}
     found: list[Node] = []
     for first in _sorted(nodes, lambda n: loops[n.name], outside):
@@ -181,9 +181,12 @@ def _in_order(nodes: list[Node]) -> tuple[Node, ...]:
     return tuple(found)
 
 
-def _loops(nodes: list[Node]) -> dict[str, set[str]]:
-    """Return for each node itself and those that it feeds and that feed it."""
-    before = {node.name: set(node.sources) for node in nodes}
+def together(sources: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Return for each node itself and those that it feeds and that feed it, from what feeds each.
+
+    One that is in no loop stands alone.
+    """
+    before = {name: set(names) for name, names in sources.items()}
     for through in before:
         for names in before.values():
             if through in names:

@@ -157,10 +157,11 @@ def final_states(file: File, network: Network) -> dict[str, Any]:
     """Read the states after the last step of the last sample, through Lava; works on a chip too."""
     found = {}
     for node in file.nodes:
-        if node.name in network.choices:
+        if node.name in network.choices or node.type == "Delay":
             continue
+        process = network.nodes[network.wiring.units[node.name][-1]]
         for part in cell_of(node.name, node.type).kept(node):
-            value = getattr(network.nodes[node.name], part, None)
+            value = getattr(process, network.part(node.name, part), None)
             if value is not None:
                 shape = file.golden[-1].states[f"{node.name}.{part}"].shape
                 array = np.asarray(value.get()).reshape(shape)
