@@ -26,7 +26,8 @@ class Row(NamedTuple):
 class Comparison(NamedTuple):
     """Rows in graph order, and the arrays: values (B, T, C); states of the samples that have them.
 
-    On a chip only the outputs and the states after the last sample can be read.
+    On a chip only the outputs and the states after the last sample can be read. A delay is in the
+    arrays, moved from what was sent to it, and not in the rows.
     """
 
     rows: list[Row]
@@ -41,11 +42,32 @@ class Comparison(NamedTuple):
 
 def compare(file: File, network: Network, final: dict[str, Any]) -> Comparison:
     """Read what the processes wrote and compare; `final` are states read through Lava."""
+    values, states = _collected(file, network, final)
+    rows = []
+    for name, found in values.items() if file.golden[0].values else ():
+        rows.append(_row(name, "values", found, [v.values[name] for v in file.golden]))
+    for name, found in states.items():
+        golden = [v.states[name] for v in file.golden][-len(found) :]
+        rows.append(_row(name, "states", found, golden))
+    for name, found in final.items():
+        # where the process wrote it down too: what Lava reads is what the process has
+        if states[name].shape[1:] == found.shape and len(states[name]) == network.plan.samples:
+            rows.append(_row(name, "states, read", found, file.golden[-1].states[name]))
+    # what delays did is known too, from what was sent to them; it would prove nothing to compare it
+    for node in file.nodes:
+        _move(file, node, values, states)
+    values = {node.name: values[node.name] for node in file.nodes if node.name in values}
+    return Comparison(rows, values, states)
+
+
+def _collected(
+    file: File, network: Network, final: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what all nodes sent, and their states, as far as it is known."""
     values: dict[str, Any] = {}
     states: dict[str, Any] = {}
-    delays = [node for node in file.nodes if node.type == "Delay"]
     for node in file.nodes:
-        if node in delays:
+        if node.type == "Delay":  # its messages travel in synapses, where nobody sees them
             continue
         stem = network.stem(node.name)
         if node.type == "Output":
@@ -63,21 +85,7 @@ def compare(file: File, network: Network, final: dict[str, Any]) -> Comparison:
                 states[name] = np.load(path, allow_pickle=False)
             elif name in final:
                 states[name] = final[name][np.newaxis]
-    for node in delays:
-        _move(file, delays, node, values, states)
-    order = [node.name for node in file.nodes]
-    values = {name: values[name] for name in order if name in values}
-    rows = []
-    for name, found in values.items() if file.golden[0].values else ():
-        rows.append(_row(name, "values", found, [v.values[name] for v in file.golden]))
-    for name, found in states.items():
-        golden = [v.states[name] for v in file.golden][-len(found) :]
-        rows.append(_row(name, "states", found, golden))
-    for name, found in final.items():
-        # where the process wrote it down too: what Lava reads is what the process has
-        if states[name].shape[1:] == found.shape and len(states[name]) == network.plan.samples:
-            rows.append(_row(name, "states, read", found, file.golden[-1].states[name]))
-    return Comparison(rows, values, states)
+    return values, states
 
 
 def _read_by_host(network: Network, node: Node, path: str) -> Any:
@@ -92,19 +100,15 @@ def _read_by_host(network: Network, node: Node, path: str) -> Any:
     return found
 
 
-def _move(
-    file: File, delays: list[Node], node: Node, values: dict[str, Any], states: dict[str, Any]
-) -> None:
-    """Put in what a delay has sent, and what still waits, from what was sent to it.
-
-    Its messages travel in synapses, where nobody sees them.
-    """
+def _move(file: File, node: Node, values: dict[str, Any], states: dict[str, Any]) -> None:
+    """Put in what a delay has sent, and what still waits, from what was sent to it."""
+    if node.type != "Delay" or node.name in values or not file.golden[0].values:
+        return
     sender = next(other for other in file.nodes if other.name == node.sources[0])
-    if sender in delays and sender.name not in values:
-        _move(file, delays, sender, values, states)
+    _move(file, sender, values, states)
     played = [vector.inputs.get(sender.name) for vector in file.golden]
     arrived = np.array(played) if sender.type == "Input" else values.get(sender.name)
-    if arrived is None or node.name in values or not file.golden[0].values:
+    if arrived is None:
         return
     kind, parameters = program(node, [sender])
     cell = kind(parameters, node.channels)

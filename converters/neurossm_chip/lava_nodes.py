@@ -65,8 +65,8 @@ def choose(file: File, wanted: str) -> dict[str, Choice]:
             )
         if len(loops[name]) > 1:
             raise Refusal(
-                f"--processes: {name!r} is in a cycle, where it shares a neuron with the synapses in"
-                " front of it: Lava has none that does; name the others"
+                f"--processes: {name!r} is in a cycle, where it shares a neuron with the synapses"
+                " in front of it: Lava has none that does; name the others"
             )
     return {name: _CHOICES[known[name].type](file, known[name]) for name in names}
 

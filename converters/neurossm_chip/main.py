@@ -213,14 +213,12 @@ def _report(
             counts = f"{row.differing} of {row.compared} differ, by at most {row.largest}"
             print(f"{row.name} ({row.what}): {counts}")
     print(f"ran on: {about['ran_on']}")
-    names = ", ".join(comparison.values)
-    delays = [
-        node.name for node in file.nodes if node.type == "Delay" and node.name in comparison.values
-    ]
+    names = ", ".join(row.name for row in comparison.rows if row.what == "values")
+    states = sum(row.what == "states" for row in comparison.rows)
+    print(f"compared: {compared} integers, values of {names} and {states} states")
+    delays = ", ".join(node.name for node in file.nodes if node.type == "Delay")
     if delays:
-        print(f"delays of synapses, no processes: {', '.join(delays)}; compared is what was sent to"
-              " them, moved by their steps")  # fmt: skip
-    print(f"compared: {compared} integers, values of {names} and {len(comparison.states)} states")
+        print(f"not compared, as delays of synapses cannot be read: {delays}")
     verdict = "ALL EQUAL" if comparison.equal else f"{differing} DIFFER"
     expected = "; equality is not expected where Lava's own neurons run" if choices else ""
     print(f"{verdict} to the golden vectors{expected}")

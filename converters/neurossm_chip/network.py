@@ -154,7 +154,7 @@ class Network:
                     rows.append((member, shared))
                 self._ports[one.target, one.position] = shared
         leaving, last = self.leaving(unit[-1]), nodes[-1]
-        values = values_of(programs, rows, [unit.index(n) for n in leaving], last.channels)
+        values = values_of(list(programs), rows, [unit.index(n) for n in leaving], last.channels)
         shape = (last.channels, len(leaving) * last.channels)
         process = neurons.sharing(*[kind.__name__ for kind in kinds])
         return process(last.name, shape, self._time(last), values, self._record(last))

@@ -142,15 +142,9 @@ def _too_short(
     taken = sum(hops(wiring, one, two_hops) for one in round_trip)
     given = sum(early(wiring, one) for one in round_trip)
     delays = [one.by for one in round_trip if one.by != one.source]
+    way, which = " -> ".join(one.target for one in round_trip), " or ".join(delays)
     return Refusal(
-        "cycle {}: expected delays of at least {} steps in it, a step for each layer of synapses,"
-        " got {}; a cycle of {} synapses needs a Delay of at least {} steps on Lava and on the chip:"
-        " raise the steps of {}, or run the graph on the fast engine".format(
-            " -> ".join(one.target for one in round_trip),
-            taken,
-            given,
-            taken,
-            taken,
-            " or ".join(delays),
-        )
+        f"cycle {way}: expected delays of at least {taken} steps in it, got {given}; a cycle of"
+        f" {taken} synapses needs a Delay of at least {taken} steps on Lava and on the chip,"
+        f" as each takes one: raise those of {which}, or run the graph on the fast engine"
     )

@@ -43,11 +43,8 @@ def synapses(sender: Node, node: Node, weights: Any, sparse: bool = False, wait:
         common.update(weights=ones, sign_mode=SignMode.EXCITATORY)
     if not np.any(wait):
         return Sparse(**common) if sparse else Dense(**common)
-    if np.ndim(wait):
-        ones = (
-            csr_matrix(common["weights"] != 0).astype(int)
-            if sparse
-            else np.ones(weights.shape, int)
-        )
-        wait = ones.multiply(wait[np.newaxis]).tocsr() if sparse else ones * wait
+    if np.ndim(wait) and sparse:
+        wait = csr_matrix(common["weights"] != 0).astype(int).multiply(wait[np.newaxis]).tocsr()
+    elif np.ndim(wait):
+        wait = np.broadcast_to(wait, weights.shape).astype(int)
     return DelaySparse(delays=wait, **common) if sparse else DelayDense(delays=wait, **common)

@@ -72,6 +72,8 @@ def program_of(node: Node, senders: list[Node]) -> Variables:
 
 def wire(file: File) -> Wiring:
     """Return the wiring of a graph; refuse a cycle of delays alone, which nothing enters."""
+    for node in file.nodes:
+        kind_of(node)  # a node that has no cell is refused before anything is looked at
     every = {node.name: node for node in file.nodes}
     nodes = {name: node for name, node in every.items() if not is_folded(node, every)}
     wires = tuple(
@@ -105,7 +107,7 @@ def _units(
     """Return for each node the nodes of its process, in graph order."""
     kinds = {name: kind_of(node) for name, node in nodes.items()}
     summed = {name: kinds[name].weights(nodes[name]) is not None for name in nodes}
-    units = {name: (name,) for name in nodes}
+    units: dict[str, tuple[str, ...]] = {name: (name,) for name in nodes}
     at_once = [w for w in wires if w.source in loops[w.target] and not w.steps.any()]
     # sums of synapses first: a step more for each is what a loop can spare least
     for one in sorted(at_once, key=lambda w: not summed[w.source]):

@@ -7,6 +7,7 @@ neuron is laid out, nor what a neuron may do beside what Lava's own processes do
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from neurossm.errors import GraphError, InputError
 from neurossm.placement.population import (
@@ -242,7 +243,7 @@ class _Mapping:
         ]
         return (reduce, *fed)
 
-    def _sent(self, source: str) -> dict[str, str]:
+    def _sent(self, source: str) -> dict[str, Any]:
         """Return whose messages travel where this node feeds another, and by which delay."""
         if source in self._delayed:
             return {"through": self._delayed[source], "delay": source}

@@ -301,8 +301,8 @@ def test_an_input_that_means_other_numbers_is_named_first():
 
 
 def test_what_hands_on_and_norms_are_the_only_nodes_without_integers_to_spoil():
-    # an Output and a Delay send what arrives, and the contract fixes the format of one; norms are in
-    # float graphs only
+    # an Output and a Delay send what arrives, and the contract fixes the format of an Output; norms
+    # are in float graphs only
     assert {*SPOILERS, Input, Output, Delay, BatchNorm} == set(NODE_TYPES.values())
     found = pair("gated")
     out = found.integer.nodes["out"]

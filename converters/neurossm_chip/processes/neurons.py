@@ -88,7 +88,8 @@ def _made(cell: type[Cell]) -> dict[str, Any]:
     return {process.__name__: process, model.__name__: implementing}
 
 
-_CELLS = [*(cell for cell in every_cell() if not cell.host), Readout]
+# a delay is one of synapses
+_CELLS = [*(cell for cell in every_cell() if not (cell.host or cell.late)), Readout]
 # Lava's compiler looks through the names of this module: each class has one
 globals().update({name: made for cell in _CELLS for name, made in _made(cell).items()})
 ON_CHIP: dict[str, type[Any]] = {cell.__name__: globals()[cell.__name__] for cell in _CELLS}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +26,7 @@ from neurossm_converters.backends.lava.shim import status
 from neurossm_converters.backends.loihi2 import Settings, script
 
 NEEDS_LAVA = pytest.mark.skipif(not status().usable, reason="no Lava")
+FAKE = Path(__file__).with_name("fake_loihi")
 STEADY, C = Fixed(16, 2), 3
 
 
@@ -219,7 +221,7 @@ def test_a_cycle_with_too_short_a_delay_is_refused_and_the_remedy_works(tmp_path
         planned(short, tmp_path)
     said = str(caught.value)
     assert "a cycle of 2 synapses needs a Delay of at least 2 steps on Lava and on the chip" in said
-    assert "got 1;" in said and "raise the steps of d" in said
+    assert "got 1;" in said and "raise those of d" in said
     planned(graph, tmp_path)
     run(short, busy_to_the_end(short), "fast")  # the other remedy
     with pytest.raises(TargetError, match="a cycle of 2 synapses needs a Delay of at least 2"):
@@ -254,7 +256,33 @@ def test_lavas_own_neurons_are_refused_in_a_cycle(tmp_path):
 def test_the_script_says_what_it_compared_of_a_delay(tmp_path):
     done = script.run(file_of(GRAPHS["spikes round, one step"], tmp_path), Settings("lava"))
     assert done.equal and done.models["AffineLIF"] == "AffineLIFModel"
-    assert "delays of synapses, no processes: later; compared is what was sent to them" in done.log
+    assert "not compared, as delays of synapses cannot be read: later\n" in done.log
+    # into, back, lif and y of 2 samples of 9 steps and 5 channels; the membrane, also through Lava
+    assert done.compared == 4 * 2 * 9 * 5 + 2 * 5 + 5
+
+
+NEURO_CORE = """
+from fake_models import *
+shared = neurons.sharing("Affine", "LIF")
+model = type("NcAffineLIFModel", (neurons.AffineLIFModel, AbstractNcProcessModel),
+             {"required_resources": [Loihi2NeuroCore], "__module__": __name__})
+register(shared, model)
+"""
+
+
+@pytest.mark.lava
+@NEEDS_LAVA
+@pytest.mark.skipif(status().loihi_installed, reason="there is a lava-loihi here")
+def test_a_neuron_that_nodes_share_has_a_model_of_its_own(tmp_path, monkeypatch):
+    path = file_of(GRAPHS["spikes round, a delay a channel"], tmp_path)
+    (tmp_path / "shared_models.py").write_text(NEURO_CORE)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(FAKE), str(tmp_path)]))
+    with pytest.raises(TargetError, match=r"for AffineLIF \(neurons.sharing\('Affine', 'LIF'\)\);"):
+        script.run(path, Settings("loihi2", models=("fake_models",)))
+    done = script.run(path, Settings("loihi2", models=("shared_models",)))
+    assert done.equal and done.models["AffineLIF"] == "NcAffineLIFModel"
+    # outputs of both samples, and the membrane of the last, read from the process of two nodes
+    assert done.compared == 2 * 9 * 5 + 5
 
 
 def test_messages_of_the_sample_before_would_change_the_next(tmp_path):
