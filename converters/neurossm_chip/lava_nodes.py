@@ -64,9 +64,10 @@ def choose(file: File, wanted: str) -> dict[str, Choice]:
                 " DiagonalSSM (here: {})".format(name, what, ", ".join(able) or "none")
             )
         if len(loops[name]) > 1:
+            others = ",".join(other for other in able if len(loops[other]) == 1)
             raise Refusal(
                 f"--processes: {name!r} is in a cycle, where it shares a neuron with the synapses"
-                " in front of it: Lava has none that does; name the others"
+                f" in front of it: Lava has none that does; use --processes {others or 'ours'}"
             )
     return {name: _CHOICES[known[name].type](file, known[name]) for name in names}
 
