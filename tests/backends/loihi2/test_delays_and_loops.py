@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 
+import networkx as nx
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from random_graphs import QUICK, Case, cases
 from recurrent import IN, recurrent_lif
 
 from neurossm.comparison import compare
@@ -181,6 +184,28 @@ def test_values_and_states_equal_the_reference(name):
     assert found.states.keys() == expected.states.keys()
     for key, state in expected.states.items():
         np.testing.assert_array_equal(found.states[key], state, key)
+
+
+@pytest.mark.lava
+@NEEDS_LAVA
+def test_random_graphs_with_cycles_equal_the_reference():
+    sizes = []
+
+    @settings(QUICK, max_examples=8)
+    @given(cases())
+    def check(case: Case) -> None:
+        graph = case.graph
+        assume(graph.loops and nx.is_connected(nx.Graph(graph.edges)))
+        assume(all(graph.sources[name] or graph.targets[name] for name in graph.nodes))
+        expected = run(graph, case.inputs, "reference")
+        found = run(graph, case.inputs, "bundle")
+        assert compare(expected, found, graph.order).first is None
+        for key, state in expected.states.items():
+            np.testing.assert_array_equal(found.states[key], state, key)
+        sizes.append(len(graph.nodes))
+
+    check()
+    assert len(sizes) == 8
 
 
 def file_of(graph: Graph, folder: Path, steps: int = 9) -> Path:
