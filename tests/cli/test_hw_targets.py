@@ -67,6 +67,6 @@ def test_the_bundle_replays_every_value_and_says_that_it_counts_nothing():
 def test_real_numbers_replay_nothing():
     lines = replay("float")
     assert lines[-1] == (
-        "hw_tests --target float: 0 run, 18 SKIPPED (it computes real numbers, and the golden"
+        "hw_tests --target float: 0 run, 22 SKIPPED (it computes real numbers, and the golden"
         " traces are integers)"
     )
