@@ -32,7 +32,7 @@ def test_without_the_chip_everything_is_skipped_and_the_last_line_says_why():
     lines = replay("loihi2")
     assert any(line.startswith("hw_tests target: loihi2, not usable: ") for line in lines)
     assert lines[-1].startswith(
-        "hw_tests --target loihi2: 0 run, 22 SKIPPED (lava-loihi is missing"
+        "hw_tests --target loihi2: 0 run, 27 SKIPPED (lava-loihi is missing"
     )
     assert not any("passed" in line for line in lines)
 
