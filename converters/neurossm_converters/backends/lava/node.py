@@ -178,7 +178,7 @@ class NodeAtWork:
             samples, step = self._place
             operands = [self._played[samples, step][rows]]
         elif self._columns is None:
-            operands = [operand[rows] for operand in operands]
+            operands = operands if rows is ALL else [operand[rows] for operand in operands]
         else:
             messages = operands[0][rows].astype(np.float64)
             for more in operands[1:]:
