@@ -43,6 +43,8 @@ class Cell:
         Edges add up exactly then; else their sum saturates on entry.
     host
         Whether it belongs to the host and not to a chip.
+    late
+        Whether what it sends is known before anything arrives: `send`, then `take`.
     saturations
         Integers that were clipped so far.
     """
@@ -52,6 +54,7 @@ class Cell:
     ports = 1
     synapses = False
     host = False
+    late = False
 
     def __init__(self, values: Variables, channels: int) -> None:
         self._values, self.channels, self.saturations = values, channels, 0
@@ -88,7 +91,21 @@ class Cell:
 
     def update(self, state: State, operands: list[Any]) -> Any:
         """Return the messages of a step, ``(..., C)``, and put the new state into `state`."""
+        sent = self.send(state)
+        self.take(state, operands)
+        return sent
+
+    def send(self, state: State) -> Any:
+        """Return the messages of a step before anything arrives; of a late cell only."""
         raise NotImplementedError
+
+    def take(self, state: State, operands: list[Any]) -> None:
+        """Put what arrives at a step into `state`; of a late cell only."""
+        raise NotImplementedError
+
+    def outgoing(self, values: Any) -> Any:
+        """Return what of the messages of a step leaves its process: all, but of cells together."""
+        return values
 
     def parts(self, state: State) -> State:
         """Return the state by the names of its parts."""

@@ -13,6 +13,7 @@ import numpy as np
 from neurossm_chip.arithmetic import raised, truncated
 from neurossm_chip.nssm import File, Node
 from neurossm_chip.refusal import Refusal
+from neurossm_chip.wiring import wire
 
 LARGEST = 2**17 - 1  # Lava's LIF shifts what arrives left by 6 and wraps it to 24 bits
 S4D_EXP = 12
@@ -54,12 +55,19 @@ def choose(file: File, wanted: str) -> dict[str, Choice]:
     known = {node.name: node for node in file.nodes}
     able = [node.name for node in file.nodes if node.type in _CHOICES]
     names = able if wanted == "lava" else wanted.split(",")
+    loops = wire(file).loops
     for name in names:
         if name not in able:
             what = f"a {known[name].type}" if name in known else "no node of the graph"
             raise Refusal(
                 "--processes: {!r} is {}; Lava has a neuron of its own for Threshold, LIF and"
                 " DiagonalSSM (here: {})".format(name, what, ", ".join(able) or "none")
+            )
+        if len(loops[name]) > 1:
+            others = ",".join(other for other in able if len(loops[other]) == 1)
+            raise Refusal(
+                f"--processes: {name!r} is in a cycle, where it shares a neuron with the synapses"
+                f" in front of it: Lava has none that does; use --processes {others or 'ours'}"
             )
     return {name: _CHOICES[known[name].type](file, known[name]) for name in names}
 

@@ -2,7 +2,7 @@
 
 On the chip one neuron reaches another through synapses only, so every edge has some: the weights of
 an `Affine`, a diagonal of ones elsewhere. Synapses deliver one step late; where paths of unlike
-length converge, those of the shorter one are synapses with a delay.
+length converge, those of the shorter one are synapses with a delay, and so are those of a `Delay`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from neurossm_chip.cells import cell_of, program
+from neurossm_chip.fused import values_of
 from neurossm_chip.lava_nodes import Choice
 from neurossm_chip.nssm import File, Node
-from neurossm_chip.plan import Plan, make_plan
+from neurossm_chip.plan import Plan, hops, make_plan, on_host
 from neurossm_chip.refusal import Refusal
 from neurossm_chip.synapses import synapses
+from neurossm_chip.wiring import Wire, Wiring, kind_of, program_of, wire
 
 
 class Network:
@@ -36,8 +37,10 @@ class Network:
 
     Attributes
     ----------
+    wiring
+        Who sends to whom, and in which process.
     nodes
-        Node name to its process: the one that sends.
+        Name of the last node in a process to the process: the one that sends.
     inner
         All processes that belong on a chip.
     real
@@ -47,36 +50,63 @@ class Network:
     def __init__(self, file: File, folder: str, on_chip: bool, choices: dict[str, Choice]) -> None:
         s4d = [name for name, choice in choices.items() if choice.process == "S4d"]
         self.file, self.folder, self.on_chip, self.choices = file, folder, on_chip, choices
-        self.plan: Plan = make_plan(file, s4d)
+        self.wiring: Wiring = wire(file)
+        self.plan: Plan = make_plan(file, s4d, self.wiring)
         self.nodes: dict[str, Any] = {}
         self.inner: list[Any] = []
         self.real: list[Any] = []
         self._states: dict[str, Any] = {}
         self._by_name = {node.name: node for node in file.nodes}
-        for node in file.nodes:
-            self._add(node)
-            for position, source in enumerate(node.sources):
-                self._connect(self._by_name[source], node, position)
+        self._ports: dict[tuple[str, int], int] = {}
+        for unit in dict.fromkeys(self.wiring.units.values()):
+            self._add(unit)
+        for one in self.wiring.wires:
+            if not self.wiring.is_inside(one):
+                self._connect(one)
 
     @property
     def steps(self) -> int:
         """Steps to run."""
         return self.plan.steps
 
-    def stem(self, node: Node) -> str:
-        """Return the start of the names of files that a node writes."""
-        return os.path.join(self.folder, f"node{self.file.nodes.index(node)}")
+    def stem(self, name: str) -> str:
+        """Return the start of the names of files that the process of a node writes."""
+        last = self._by_name[self.wiring.units[name][-1]]
+        return os.path.join(self.folder, f"node{self.file.nodes.index(last)}")
 
-    def _add(self, node: Node) -> None:
+    def part(self, name: str, part: str) -> str:
+        """Return how the process of a node names a part of its state."""
+        unit = self.wiring.units[name]
+        return part if len(unit) == 1 else f"m{unit.index(name)}_{part}"
+
+    def channels(self, name: str) -> slice:
+        """Return which channels of the messages of a process are those of a node."""
+        width = self._by_name[name].channels
+        first = self.wiring.units[name].index(name) * width
+        return slice(first, first + width)
+
+    def leaving(self, name: str) -> tuple[str, ...]:
+        """Return the nodes whose messages leave the process of a node, side by side."""
+        unit = self.wiring.units[name]
+        sent = {one.source for one in self.wiring.wires if not self.wiring.is_inside(one)}
+        return tuple(member for member in unit if member in sent) or unit[-1:]
+
+    def _add(self, unit: tuple[str, ...]) -> None:
         from neurossm_chip.processes import neurons
 
+        node = self._by_name[unit[-1]]
         if node.type == "Input":
-            played = np.concatenate([vector.inputs[node.name] for vector in self.file.golden])
-            self.nodes[node.name] = neurons.Source(node.name, played.astype(np.int32))
+            self.nodes[node.name] = neurons.Source(node.name, self._played(node))
             return
         if node.type == "Output":
-            path = self.stem(node) + ".sink.npy"
-            self.nodes[node.name] = neurons.Sink(node.name, node.channels, self.steps, path)
+            path = self.stem(node.name) + ".sink.npy"
+            (one,) = self.wiring.into(node.name)
+            channels = len(self.leaving(one.source)) * node.channels
+            self.nodes[node.name] = neurons.Sink(node.name, channels, self.steps, path)
+            return
+        if len(unit) > 1:
+            self.nodes[node.name] = self._shared(unit)
+            self.inner.append(self.nodes[node.name])
             return
         choice = self.choices.get(node.name)
         if choice is None:
@@ -90,17 +120,56 @@ class Network:
         self.nodes[node.name] = process
         self.inner.append(process)
 
+    def _played(self, node: Node) -> Any:
+        """Return the integers of all samples, one after the other, with zeros between them."""
+        each = [vector.inputs[node.name] for vector in self.file.golden]
+        padded = [np.pad(array, ((0, self.plan.gap), (0, 0))) for array in each]
+        return np.concatenate(padded).astype(np.int32)
+
     def _ours(self, node: Node) -> Any:
         from neurossm_chip.processes import neurons
 
+        kind, values = self._program(node)
+        for one in self.wiring.into(node.name):
+            self._ports[one.target, one.position] = one.position if kind.ports > 1 else 0
+        process = neurons.ON_CHIP[kind.__name__]
+        shape = (self._width(node), node.channels)
+        return process(node.name, shape, self._time(node), values, self._record(node))
+
+    def _shared(self, unit: tuple[str, ...]) -> Any:
+        """Return the process of several nodes."""
+        from neurossm_chip.processes import neurons
+
+        nodes = [self._by_name[name] for name in unit]
+        kinds, programs = zip(*[self._program(node) for node in nodes])
+        rows, used = [], 0
+        for member, (node, kind) in enumerate(zip(nodes, kinds)):
+            shared = -1  # the one port of a cell at which all its messages add up
+            for one in self.wiring.into(node.name):
+                if self.wiring.is_inside(one):
+                    rows.append((member, -1 - unit.index(one.source)))
+                    continue
+                if kind.ports > 1 or shared < 0:
+                    shared, used = used, used + 1
+                    rows.append((member, shared))
+                self._ports[one.target, one.position] = shared
+        leaving, last = self.leaving(unit[-1]), nodes[-1]
+        values = values_of(list(programs), rows, [unit.index(n) for n in leaving], last.channels)
+        shape = (last.channels, len(leaving) * last.channels)
+        process = neurons.sharing(*[kind.__name__ for kind in kinds])
+        return process(last.name, shape, self._time(last), values, self._record(last))
+
+    def _program(self, node: Node) -> tuple[Any, Any]:
         senders = [self._by_name[source] for source in node.sources]
-        kind, values = program(node, senders)
+        kind = kind_of(node)
         if 1 < kind.ports < len(senders):
             raise Refusal(f"node {node.name}: a {node.type} has {kind.ports} operands at most")
-        summed = kind.weights(node) is not None
-        shape = (node.channels if summed else senders[0].channels, node.channels)
-        process = neurons.ON_CHIP[node.type]
-        return process(node.name, shape, self._time(node), values, self._record(node))
+        return kind, program_of(node, senders)
+
+    def _width(self, node: Node) -> int:
+        """Return how many messages arrive on each port of a node."""
+        summed = kind_of(node).weights(node) is not None
+        return node.channels if summed else self._by_name[node.sources[0]].channels
 
     def _s4d(self, node: Node, choice: Choice) -> Any:
         """Build Lava's states, the synapses that sum them, and our readout behind."""
@@ -132,41 +201,50 @@ class Network:
         return readout
 
     def _time(self, node: Node) -> dict[str, int]:
-        clock = -self.plan.latencies[node.name]
-        return {"clock": clock, "period": self.plan.period, "last": self.plan.last}
+        plan = self.plan
+        return {"clock": -plan.latencies[node.name], "period": plan.period,
+                "busy": plan.steps_each, "last": plan.last}  # fmt: skip
 
     def _record(self, node: Node) -> str:
         known = self.file.golden[0].values  # else there is nothing to compare
-        return "" if self.on_chip or not known else self.stem(node)
+        return "" if self.on_chip or not known else self.stem(node.name)
 
-    def _connect(self, sender: Node, node: Node, position: int) -> None:
+    def _connect(self, one: Wire) -> None:
         from scipy.sparse import identity, kron
 
-        out, target = self.nodes[sender.name].s_out, self.nodes[node.name]
+        sender, node = self._by_name[one.source], self._by_name[one.target]
+        out = self.nodes[self.wiring.units[sender.name][-1]].s_out
+        target = self.nodes[self.wiring.units[node.name][-1]]
         if self.on_chip and sender.type == "Input":
             out = _adapter("PyToNxAdapter", out, sender)
-        if node.type == "Output":
+        if on_host(self.wiring, one):
             out = _adapter("NxToPyAdapter", out, node) if self.on_chip else out
             out.connect(target.in_0)
             return
         ones = identity(sender.channels)
         if node.name in self._states:
             fan_out = kron(ones, np.ones((node.values("a_re").shape[1], 1)))
-            self._synapse(out, self._states[node.name].a_in, sender, node, fan_out, hops=2)
-            self._synapse(out, target.in_1, sender, node, ones, hops=1)
+            self._synapse(out, self._states[node.name].a_in, one, fan_out, 2)
+            self._synapse(out, target.in_1, one, ones, 1)
             return
-        kind = cell_of(node.name, node.type)
-        weights = kind.weights(node)
-        if weights is None:
-            weights = ones
-        into = f"in_{position if kind.ports > 1 else 0}"
-        into = into if hasattr(target, into) else "a_in"  # the port of Lava's LIF
-        self._synapse(out, getattr(target, into), sender, node, weights, hops=1)
+        weights = kind_of(node).weights(node)
+        port = self._ports.get((one.target, one.position))  # none: the port of Lava's LIF
+        into = target.a_in if port is None else getattr(target, f"in_{port}")
+        taken = hops(self.wiring, one)
+        self._synapse(out, into, one, ones if weights is None else weights, taken)
 
-    def _synapse(
-        self, out: Any, into: Any, sender: Node, node: Node, weights: Any, hops: int
-    ) -> None:
-        wait = self.plan.delay(sender.name, node.name, hops)
+    def _synapse(self, out: Any, into: Any, one: Wire, weights: Any, taken: int) -> None:
+        from scipy.sparse import csr_matrix, hstack
+
+        sender, node = self._by_name[one.by], self._by_name[one.target]
+        wait = self.plan.delay(one.source, one.target, taken, one.steps, one.by)
+        leaving = self.leaving(one.source)
+        if len(leaving) > 1:  # none from what stands beside it
+            nothing, place = np.zeros(weights.shape, int), leaving.index(one.source)
+            parts = [weights if k == place else nothing for k in range(len(leaving))]
+            dense = isinstance(weights, np.ndarray)
+            weights = np.hstack(parts) if dense else hstack([csr_matrix(p) for p in parts])
+            wait = np.tile(wait, len(leaving)) if np.ndim(wait) else wait
         synapse = synapses(sender, node, weights, wait=wait)
         out.connect(synapse.s_in)
         synapse.a_out.connect(into)

@@ -2,8 +2,9 @@
 """What all our processes share: ports, time, reset, and what a model on the CPU writes down.
 
 Time: a process works from network step ``latency`` on, for ``last`` steps, and sets its states to
-zero at every multiple of ``period``, where a new sample begins. Before and after it sends zeros and
-keeps its state. ``clock`` counts: it starts at ``-latency``.
+zero at every multiple of ``period``, where a new sample begins. It works ``busy`` steps of each
+period; in the others messages that were delayed arrive, and are lost. Before, between and after it
+sends zeros and keeps its state. ``clock`` counts: it starts at ``-latency``.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Neurons(AbstractProcess):
     shape
         Messages that arrive on each port, messages that are sent.
     time
-        ``clock``, ``period`` and ``last``, see above.
+        ``clock``, ``period``, ``busy`` and ``last``, see above.
     values
         Var name to integers: the parameters of the cell.
     record
@@ -72,6 +73,7 @@ class NeuronModel(PyLoihiProcessModel):
     s_out: Any = OUT_PORT
     clock: Any = WORD
     period: Any = WORD
+    busy: Any = WORD
     last: Any = WORD
     entry_bits: Any = WORD
 
@@ -85,17 +87,19 @@ class NeuronModel(PyLoihiProcessModel):
     def run_spk(self) -> None:
         """One network step."""
         operands, clock = self.operands(), int(self.clock[0])
-        values = np.zeros(self.proc_params["channels"], np.int64)
-        if 0 <= clock < self.last[0]:
-            if clock % self.period[0] == 0:
+        step = clock % int(self.period[0])
+        sent = np.zeros(self.proc_params["channels"], np.int64)
+        if 0 <= clock < self.last[0] and step < self.busy[0]:
+            if step == 0:
                 self.begin()
             values = self.at_work.update(self.state, operands)
+            sent = self.at_work.outgoing(values)
             for name, part in self.at_work.parts(self.state).items():
                 setattr(self, name, part.astype(np.int32))
             if self.proc_params["record"]:
-                self.note(values, clock + 1)
+                self.note(values, step + 1 == self.busy[0], clock + 1 == self.last[0])
         self.clock = self.clock + 1
-        self.s_out.send(values.astype(np.int32))
+        self.s_out.send(sent.astype(np.int32))
 
     def begin(self) -> None:
         """Begin a sample: states are 0."""
@@ -110,13 +114,13 @@ class NeuronModel(PyLoihiProcessModel):
         ports = [getattr(self, f"in_{position}") for position in range(self.cell.ports)]
         return [port.recv().astype(np.int64) for port in ports]
 
-    def note(self, values: Any, steps: int) -> None:
-        """Write down messages, and the states at the end of each sample; on the CPU only."""
+    def note(self, values: Any, ends: bool, is_last: bool) -> None:
+        """Write down messages, and the states where a sample ends; on the CPU only."""
         self.sent.append(values)
-        if steps % self.period[0] == 0:
+        if ends:
             for name, kept in self.ended.items():
                 kept.append(np.array(getattr(self, name)))
-        if steps == self.last[0]:
+        if is_last:
             stem = self.proc_params["record"]
             save(stem + ".values.npy", np.array(self.sent))
             for name, kept in self.ended.items():

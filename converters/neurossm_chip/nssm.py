@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Dict, NamedTuple
+from typing import Any, Callable, Dict, NamedTuple
 
 import h5py
 import numpy as np
@@ -40,6 +40,11 @@ class Node(NamedTuple):
         """Format of its messages; bits of fraction by channel where rows of an `Affine` differ."""
         frac = self.fields["bias"]["frac"] if self.type == "Affine" else 0
         return self.out._replace(frac=np.asarray(frac)) if np.ndim(frac) else self.out
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it sends before anything arrives, so that a loop may lead through it."""
+        return self.type == "Delay"
 
     @property
     def channels(self) -> int:
@@ -165,9 +170,47 @@ def _nodes(graph: dict[str, Any]) -> list[Node]:
 
 
 def _in_order(nodes: list[Node]) -> tuple[Node, ...]:
-    # of those that could be next, the one with the lowest index
-    done: dict[str, Node] = {}
+    """Return graph order; nodes that feed each other are one place in it."""
+    loops = together({node.name: set(node.sources) for node in nodes})
+    outside = {n.name: set(n.sources) - loops[n.name] for n in nodes}
+    found: list[Node] = []
+    for first in _sorted(nodes, lambda n: loops[n.name], outside):
+        loop = [n for n in nodes if n.name in loops[first.name]]
+        inside = {n.name: set(n.sources) & loops[n.name] if not n.is_late else set() for n in loop}
+        found += _sorted(loop, lambda n: {n.name}, inside)
+    return tuple(found)
+
+
+def together(sources: dict[str, set[str]]) -> dict[str, set[str]]:
+    """Return for each node itself and those that it feeds and that feed it, from what feeds each.
+
+    One that is in no loop stands alone.
+    """
+    before = {name: set(names) for name, names in sources.items()}
+    for through in before:
+        for names in before.values():
+            if through in names:
+                names |= before[through]
+    return {
+        name: {name} | {other for other in names if name in before[other]}
+        for name, names in before.items()
+    }
+
+
+def _sorted(
+    nodes: list[Node], together: Callable[[Node], set[str]], before: dict[str, set[str]]
+) -> list[Node]:
+    """Return one node for each set, behind all that must come before; lowest index first."""
+    done: set[str] = set()
+    found: list[Node] = []
     while len(done) < len(nodes):
-        ready = [n for n in nodes if n.name not in done and all(s in done for s in n.sources)]
-        done[ready[0].name] = ready[0]
-    return tuple(done.values())
+        ready = next(
+            (n for n in nodes if n.name not in done
+             and all(before[name] <= done for name in together(n))), None
+        )  # fmt: skip
+        if ready is None:
+            left = ", ".join(n.name for n in nodes if n.name not in done)
+            raise Refusal(f"cycle {left}: expected a Delay in it, got none")
+        found.append(ready)
+        done |= together(ready)
+    return found

@@ -78,7 +78,7 @@ def configuration(target: str, network: Network) -> Any:
     if target == "lava":
         return _simulation(network)
     models, used = registered(), {type(process) for process in network.nodes.values()}
-    missing = sorted(k.__name__ for k in used & set(neurons.ON_CHIP.values()) - set(models))
+    missing = sorted(_asked_for(k) for k in used & set(neurons.ON_CHIP.values()) - set(models))
     if missing:
         raise Refusal(
             "no neuro-core model is registered for {}; write one each and name its module with"
@@ -86,6 +86,12 @@ def configuration(target: str, network: Network) -> Any:
         )
     models[neurons.Source], models[neurons.Sink] = neurons.SourceModel, neurons.SinkModel
     return run_configs.Loihi2HwCfg(select_tag="fixed_pt", exception_proc_model_map=models)
+
+
+def _asked_for(process: Any) -> str:
+    """Return the name of a process of ours; of one that nodes share, how to ask for it, too."""
+    members = ", ".join(repr(kind.__name__) for kind in getattr(process.cell, "members", ()))
+    return f"{process.__name__} (neurons.sharing({members}))" if members else process.__name__
 
 
 def _simulation(network: Network) -> Any:
@@ -157,10 +163,11 @@ def final_states(file: File, network: Network) -> dict[str, Any]:
     """Read the states after the last step of the last sample, through Lava; works on a chip too."""
     found = {}
     for node in file.nodes:
-        if node.name in network.choices:
+        if node.name in network.choices or node.type == "Delay":
             continue
+        process = network.nodes[network.wiring.units[node.name][-1]]
         for part in cell_of(node.name, node.type).kept(node):
-            value = getattr(network.nodes[node.name], part, None)
+            value = getattr(process, network.part(node.name, part), None)
             if value is not None:
                 shape = file.golden[-1].states[f"{node.name}.{part}"].shape
                 array = np.asarray(value.get()).reshape(shape)

@@ -9,7 +9,7 @@ import numpy as np
 from neurossm_chip.nssm import Node
 
 
-def synapses(sender: Node, node: Node, weights: Any, sparse: bool = False, wait: int = 0) -> Any:
+def synapses(sender: Node, node: Node, weights: Any, sparse: bool = False, wait: Any = 0) -> Any:
     """Return the process of the synapses between two nodes.
 
     Parameters
@@ -21,11 +21,12 @@ def synapses(sender: Node, node: Node, weights: Any, sparse: bool = False, wait:
     sparse
         Whether Lava keeps only the weights that are not 0.
     wait
-        Steps beyond the one that synapses take, at most 63.
+        Steps beyond the one that synapses take, at most 63; or ``(in,)``, one for each sender.
     """
     from lava.proc.dense.process import DelayDense, Dense
     from lava.proc.sparse.process import DelaySparse, Sparse
     from lava.utils.weightutils import SignMode
+    from scipy.sparse import csr_matrix
 
     # 0 bits makes every message that is not zero a 1, which is wrong for -1
     bits = {"binary": 0, "ternary": 24}.get(sender.out.kind, sender.out.bits)
@@ -40,6 +41,10 @@ def synapses(sender: Node, node: Node, weights: Any, sparse: bool = False, wait:
     else:
         sparse, ones = True, weights.tocsr().astype(np.int32)
         common.update(weights=ones, sign_mode=SignMode.EXCITATORY)
-    if sparse:
-        return DelaySparse(delays=wait, **common) if wait else Sparse(**common)
-    return DelayDense(delays=wait, **common) if wait else Dense(**common)
+    if not np.any(wait):
+        return Sparse(**common) if sparse else Dense(**common)
+    if np.ndim(wait) and sparse:
+        wait = csr_matrix(common["weights"] != 0).astype(int).multiply(wait[np.newaxis]).tocsr()
+    elif np.ndim(wait):
+        wait = np.broadcast_to(wait, weights.shape).astype(int)
+    return DelaySparse(delays=wait, **common) if sparse else DelayDense(delays=wait, **common)

@@ -1,4 +1,4 @@
-"""Writes the golden files: four tiny integer graphs that hold every node type between them.
+"""Writes the golden files: five tiny integer graphs that hold every node type between them.
 
 Run it (``python hw_tests/golden/make.py``) only when the integer contract changes on purpose: what
 it writes is what every target must reproduce. Parameters are arithmetic patterns, not random
@@ -23,6 +23,7 @@ from neurossm.nodes import (
     LIF,
     Accumulate,
     Affine,
+    Delay,
     DiagonalSSM,
     Embedding,
     Input,
@@ -178,7 +179,44 @@ def neurons() -> Graph:
     )  # fmt: skip
 
 
-GRAPHS = {"spikes": spikes, "ssm": ssm, "gated": gated, "neurons": neurons}
+def recurrent() -> Graph:
+    """Spikes and graded messages that go round, a delay a channel, one with a unit of its own."""
+    wide, coarse = Fixed(16, 6), Fixed(6, -1)  # 6 bits: saturates
+    lif = LIF(
+        theta=Quantized(np.array([300, 900, 1500]), wide.frac, 24),
+        tau=Quantized(np.array([3900, 2048, 4095]), 12, 13),
+        rho=Quantized(np.array([3000, 0, 4000]), 12, 13),
+        kappa=Quantized(np.array([100, 0, 700]), wide.frac, 24),
+        reset="soft",
+    )
+
+    def delay(steps: list[int], out: Fixed) -> Delay:
+        return Delay(channels=3, steps=np.array(steps), out=out)
+
+    return Graph(
+        {
+            "x": Input(channels=2, out=Fixed(5, 1)),
+            "into": affine(3, 2, 43, 1, wide),
+            "total": Sum(channels=3, out=wide),
+            "held": delay([3, 2, 7], coarse),
+            "fade": affine(3, 3, 61, coarse.frac, wide),
+            "lif": lif,
+            "later": delay([1, 4, 2], Fixed.binary()),
+            "back": affine(3, 3, 89, 0, wide),
+            "echo": delay([5, 5, 5], wide),
+            "spikes": Output(channels=3, out=Fixed.binary()),
+            "out": Output(channels=3, out=wide),
+        },
+        (("x", "into"), ("into", "total"), ("total", "held"), ("held", "fade"), ("fade", "total"),
+         ("total", "lif"), ("lif", "later"), ("later", "back"), ("back", "lif"),
+         ("total", "echo"), ("lif", "spikes"), ("echo", "out")),
+        dt=1e-3, meta={"name": "recurrent"},
+    )  # fmt: skip
+
+
+GRAPHS = {
+    "spikes": spikes, "ssm": ssm, "gated": gated, "neurons": neurons, "recurrent": recurrent,
+}  # fmt: skip
 
 
 def inputs(graph: Graph) -> Mapping[str, Integers]:

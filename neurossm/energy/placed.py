@@ -202,7 +202,7 @@ class Traffic:
         self._axons: dict[tuple[str, str], int] = defaultdict(int)
         self._weight: dict[str, float] = defaultdict(float)
         for connection in _connections(populations):
-            self._axons[connection.node, connection.through] += connection.axons
+            self._axons[connection.node, _counted(connection)] += connection.axons
         for connection in _connections(populations):
             if connection.kind == DENSE:
                 self._weight[connection.node] += self._fired(connection)
@@ -224,9 +224,14 @@ class Traffic:
 
     def _fired(self, connection: Connection) -> float:
         # a fan-in that was cut has part of the axons; else the share is 1
-        whole = self._axons[connection.node, connection.through]
+        whole = self._axons[connection.node, _counted(connection)]
         share = connection.axons / whole if connection.kind == DENSE else 1.0
-        return self._load.fired[connection.through] * share
+        return self._load.fired[_counted(connection)] * share
+
+
+def _counted(connection: Connection) -> str:
+    """Return the node by whose messages a connection is counted: delayed ones as they arrive."""
+    return connection.delay or connection.through
 
 
 def _connections(populations: Mapping[str, Population]) -> Iterator[Connection]:

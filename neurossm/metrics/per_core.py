@@ -19,7 +19,7 @@ from neurossm.fixed import Quantized
 from neurossm.graph import Graph
 from neurossm.lengths import without_padding
 from neurossm.metrics.state_messages import state_messages
-from neurossm.nodes import Affine
+from neurossm.nodes import Affine, Role
 from neurossm.placement import Connection, Placement, Population
 from neurossm.trace import Trace
 
@@ -131,6 +131,9 @@ class CoreCounter:
         self._engine = trace.engine
         for name in self._graph.inputs:
             self._count(name, self._from_outside(name, trace))
+        for name, node in self._graph.nodes.items():
+            if node.role is Role.DELAY:  # what arrives behind it, of what a neuron has sent
+                self._count(name, np.count_nonzero(trace.values[name], axis=(0, 1)))
         for population in self._placement.populations.values():
             if population.kind == "states":
                 counted = state_messages(self._graph, population.nodes[0], trace)
@@ -235,7 +238,8 @@ def _activity(
         for c in population.inputs:
             sender = layout.get(c.source)
             for end in (0, 1):
-                messages = sent[c.source][end][c.first : c.first + c.axons]
+                counted = c.delay if c.delay in sent else c.source
+                messages = sent[counted][end][c.first : c.first + c.axons]
                 ops = dense(c, messages) if c.kind == "dense" else None
                 here.receive(c, messages, ops, syn_ops[end], spikes_in[end])
                 if sender is not None:

@@ -137,14 +137,29 @@ def _refused(graph: Graph, name: str, hardware: Hardware) -> Iterator[Finding]:
 def _sends_graded(graph: Graph, name: str) -> bool:
     """Tell whether graded messages leave a neuron; a sum stays where the next neuron is."""
     node = graph.nodes[name]
+    if node.role is Role.DELAY:
+        return False  # a property of synapses: what feeds it sends
     if node.role is Role.OUTPUT or (node.out is not None and node.out.is_spike):
         return False
     if name in graph.vocabularies:
         return False  # a token is one spike of many axons
-    receivers = [graph.nodes[target] for target in graph.targets[name]]
-    if node.role is Role.SYNAPSES:
+    delayed = any(graph.nodes[target].role is Role.DELAY for target in graph.targets[name])
+    receivers = [graph.nodes[target] for target in _behind_delays(graph, name)]
+    if node.role is Role.SYNAPSES and not delayed:
         return len(receivers) > 1 or any(r.role is Role.SYNAPSES for r in receivers)
     return any(r.role is not Role.OUTPUT for r in receivers)
+
+
+def _behind_delays(graph: Graph, name: str) -> set[str]:
+    """Return the nodes that a node feeds, at once or through delays."""
+    found, waiting = set(), list(graph.targets[name])
+    for target in waiting:
+        if target in found:
+            continue
+        found.add(target)
+        if graph.nodes[target].role is Role.DELAY:
+            waiting += graph.targets[target]
+    return {target for target in found if graph.nodes[target].role is not Role.DELAY}
 
 
 def _widths(graph: Graph, name: str, hardware: Hardware) -> Iterator[Finding]:

@@ -7,8 +7,9 @@ neuron is laid out, nor what a neuron may do beside what Lava's own processes do
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from neurossm.errors import InputError
+from neurossm.errors import GraphError, InputError
 from neurossm.nodes import Role
 from neurossm.placement.population import (
     DENSE,
@@ -22,6 +23,7 @@ from neurossm.placement.shape import NodeShape, Shape
 
 SSM_MAPPINGS = ("state", "channel")
 DEFAULT_MAPPING = "channel"  # what `deploy` makes of our own processes
+LONGEST_DELAY = 63  # 6 bits: what synapses take
 MOST_SUMS = 2  # Lava's ProdNeuron and RF have two inputs; no process with more is known
 
 
@@ -37,12 +39,16 @@ def populations_of(shape: Shape, ssm_mapping: str = DEFAULT_MAPPING) -> tuple[Po
     - ``state``: each state of an SSM is a neuron, as Intel maps it: fan-out in front, and behind it
       a reduction into the neuron that receives the sum, or into a relay; D is a synapse of its own.
     - ``channel``: a neuron holds the states of its channel, and what acts on its output;
+    - a `Delay` has no neurons: the synapses of what it feeds are delayed, and what feeds it keeps
+      its sum in a neuron;
     - an `Output` is a receiver, one neuron a channel, as in Intel's network.
 
     Raises
     ------
     InputError
         If there is no such mapping.
+    GraphError
+        If messages would be delayed for longer than synapses can.
     """
     if ssm_mapping not in SSM_MAPPINGS:
         expected = " | ".join(SSM_MAPPINGS)
@@ -89,9 +95,13 @@ class _Mapping:
     def __init__(self, shape: Shape, by_state: bool) -> None:
         self.shape, self.by_state = shape, by_state
         self.populations: dict[str, Population] = {}
-        self._sender: dict[str, str] = {}
+        self._delayed = {n: _fed_by(shape, n) for n, node in shape.nodes.items() if node.delay}
+        # what feeds a delay is the last node of its neurons, and so their name
+        self._sender = dict(self._delayed)
 
     def add(self, name: str, node: NodeShape) -> None:
+        if node.delay:
+            return
         if node.role is Role.INPUT:
             self._sender[name] = name
         elif node.is_synapse:
@@ -190,7 +200,8 @@ class _Mapping:
             return True
         target = self.shape.nodes[targets[0]]
         single_states = bool(target.modes) and self.by_state
-        return target.is_synapse or single_states or target.role is Role.OUTPUT
+        hands_on = target.role is Role.OUTPUT or target.delay > 0
+        return target.is_synapse or single_states or hands_on
 
     def _arriving(self, name: str, kind: str = ONE_TO_ONE, fan: int = 1) -> tuple[Connection, ...]:
         """Return the connections into the neurons of a node."""
@@ -198,9 +209,8 @@ class _Mapping:
         for source in self.shape.sources[name]:
             if source in self._sender and not self._is_open_sum(source):
                 sender = self._sender[source]
-                found.append(
-                    Connection(sender, kind, self.shape.nodes[source].outputs, fan, through=source)
-                )
+                axons, sent = self.shape.nodes[source].outputs, self._sent(source)
+                found.append(Connection(sender, kind, axons, fan, **sent))
             else:
                 found += self._incoming(source)
         return tuple(found)
@@ -221,7 +231,7 @@ class _Mapping:
                     DENSE,
                     node.inputs,
                     node=name,
-                    through=s,
+                    **self._sent(s),
                     one_hot=node.one_hot,
                 )
                 for s in self.shape.sources[name]
@@ -229,17 +239,47 @@ class _Mapping:
         states = self._states_name(name)
         reduce = Connection(states, REDUCE, node.inputs * node.modes, node.modes, through=name)
         fed = [
-            Connection(self._sender[s], ONE_TO_ONE, node.inputs, node=name, through=s)
+            Connection(self._sender[s], ONE_TO_ONE, node.inputs, node=name, **self._sent(s))
             for s in self.shape.sources[name]
             if node.fed_through
         ]
         return (reduce, *fed)
+
+    def _sent(self, source: str) -> dict[str, Any]:
+        """Return whose messages travel where this node feeds another, and by which delay."""
+        if source in self._delayed:
+            return {"through": self._delayed[source], "delay": source}
+        return {"through": source}
 
     def _states_name(self, name: str) -> str:
         own = f"{name}.states"
         while own in self.shape.nodes:  # a node of the graph may have that name
             own += "_"
         return own
+
+
+def _fed_by(shape: Shape, delay: str) -> str:
+    """Return the node in front of a delay, and of the delays in front of that."""
+    name, steps, seen = delay, 0, set()
+    while shape.nodes[name].delay and name not in seen:
+        seen.add(name)
+        steps += shape.nodes[name].delay
+        (name,) = shape.sources[name]
+    if name in seen:
+        raise GraphError(
+            f"node {delay!r}",
+            expected="a node in front that is no delay",
+            got="a cycle of delays alone, which stay silent",
+            remedy="take them out",
+        )
+    if steps > LONGEST_DELAY:
+        raise GraphError(
+            f"node {delay!r}",
+            expected=f"at most {LONGEST_DELAY} steps from one neuron to the next, as synapses have",
+            got=str(steps),
+            remedy="put a Sum between the delays: a neuron of its own",
+        )
+    return name
 
 
 def _sums(inputs: Sequence[Connection]) -> int:

@@ -34,6 +34,8 @@ class Connection:
         Graph node whose messages travel; a node inside the source.
     first
         Number of the first source neuron, where a fan-in had to be cut.
+    delay
+        Graph node by which the messages are delayed on the way, the last of several; empty: none.
     one_hot
         Whether exactly one axon has a message each step: a token.
     """
@@ -45,6 +47,7 @@ class Connection:
     node: str = ""
     through: str = ""
     first: int = 0
+    delay: str = ""
     one_hot: bool = False
 
     def axons_into(self, first: int, stop: int) -> int:

@@ -36,6 +36,9 @@ class NodeShape:
         Whether each of its edges is an operand of its own.
     updates
         Neuron updates that a channel takes each step; of an SSM those of one state.
+    delay
+        Most steps that it delays messages by: a property of the synapses behind it, it has no
+        neurons. 0: it is no delay.
     traits
         The node type itself, which says what it is in a network; found by its name.
 
@@ -54,6 +57,7 @@ class NodeShape:
     memory: bool = False
     operands: bool = False
     updates: int = 1
+    delay: int = 0
     traits: NodeType | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -89,6 +93,8 @@ class NodeShape:
 class Shape:
     """A network of `NodeShape`, its nodes in an order in which sources come first.
 
+    What feeds a delay may come behind it, where messages go round.
+
     Raises
     ------
     GraphError
@@ -102,6 +108,8 @@ class Shape:
         object.__setattr__(self, "nodes", MappingProxyType(dict(self.nodes)))
         place = {name: index for index, name in enumerate(self.nodes)}
         for source, target in self.edges:
+            if target in self.nodes and self.nodes[target].delay and source in self.nodes:
+                continue
             if place.get(source, len(place)) >= place.get(target, -1):
                 expected = "nodes in an order in which sources come first"
                 raise GraphError(f"edge {(source, target)}", expected=expected, got="another")
@@ -147,5 +155,7 @@ def _node_shape(name: str, node: Node) -> NodeShape:
         memory=not node.modes and node.states > 0,
         operands=node.meets is Meets.OPERANDS,
         updates=1 if node.modes else node.updates // max(1, node.out_channels),
+        # a row of what waits for each step
+        delay=node.states // node.out_channels if node.role is Role.DELAY else 0,
         traits=type(node),
     )

@@ -17,7 +17,8 @@ from neurossm.arguments import instance
 from neurossm.graph import Graph
 from neurossm.nodes import Found, Meeting, Node, Register, Role, Span, format_of
 
-TURNS = 16  # round a loop, before what goes round counts as unknown
+TURNS = 16  # round a loop, before it is asked whether it ends
+FURTHER = (1.001, 1.1, 2.0, 8.0, 64.0)  # than after so many turns
 
 
 @dataclass(frozen=True)
@@ -81,32 +82,39 @@ def _walk(graph: Graph, steps: int | None) -> Bounds:
 def _settle(
     graph: Graph, block: tuple[str, ...], messages: dict[str, Span], visit: Callable[[str], None]
 ) -> None:
-    """Go round a loop until nothing grows any more, or nothing is known of what goes round."""
+    """Go round a loop until nothing grows any more, or nothing is known of what goes round.
+
+    What late nodes send is nothing at first. Spans that hold that, and all that one more turn makes
+    of them, hold every turn.
+    """
     late = [name for name in block if graph.nodes[name].late]
-    for name in late:
-        zeros = np.zeros(graph.nodes[name].out_channels)
-        messages[name] = Span(zeros, zeros)
-    for turn in range(TURNS + 1):
-        before = {name: messages[name] for name in late}
-        for name in block:
-            if name not in late:
-                visit(name)
-        for name in late:
+
+    def turn(spans: dict[str, Span]) -> dict[str, Span]:
+        messages.update(spans)
+        for name in (*(name for name in block if name not in late), *late):
             visit(name)
-            messages[name] = _hull(messages[name], before[name])
-        if all(_same(messages[name], before[name]) for name in late):
+        return {name: messages[name] for name in late}
+
+    zeros = {name: np.zeros(graph.nodes[name].out_channels) for name in late}
+    spans = {name: Span(zero, zero) for name, zero in zeros.items()}
+    for _ in range(TURNS):
+        spans, before = turn(spans), spans
+        if all(_holds(before[name], spans[name]) for name in late):
             return
-        if turn == TURNS - 1:  # it may grow for ever: as far as a format goes, or without end
-            for name in late:
-                messages[name] = _anything(graph.nodes[name])
+    # what fades comes closer and closer to its end: is it there, or as far again, or further?
+    for factor in FURTHER:
+        wider = {name: Span(factor * s.low, factor * s.high) for name, s in spans.items()}
+        made = turn(wider)
+        if all(_holds(wider[name], made[name]) for name in late):
+            for _ in range(TURNS):  # each turn of spans that hold gives spans that hold
+                made = turn(made)
+            return
+    turn({name: _anything(graph.nodes[name]) for name in late})
 
 
-def _hull(one: Span, other: Span) -> Span:
-    return Span(np.minimum(one.low, other.low), np.maximum(one.high, other.high))
-
-
-def _same(one: Span, other: Span) -> bool:
-    return np.array_equal(one.low, other.low) and np.array_equal(one.high, other.high)
+def _holds(one: Span, other: Span) -> bool:
+    """Tell whether all of the other span is within one."""
+    return bool(np.all(one.low <= other.low) and np.all(other.high <= one.high))
 
 
 def _anything(node: Node) -> Span:

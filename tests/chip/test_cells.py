@@ -85,7 +85,7 @@ def test_samples_side_by_side_are_as_alone(node, senders):
     assert clipped == together.saturations
 
 
-@pytest.mark.parametrize("kind", ["Delay", "lif", "Cell", "os.path", "../LIF", "", "__init__"])
+@pytest.mark.parametrize("kind", ["HalfWave", "lif", "Cell", "os.path", "../LIF", "", "__init__"])
 def test_a_type_without_a_cell_is_refused_by_name(kind):
     with pytest.raises(Refusal) as caught:
         cell_of("x", kind)
@@ -96,9 +96,9 @@ def test_a_type_without_a_cell_is_refused_by_name(kind):
 
 
 def test_a_bundle_with_such_a_node_is_refused_before_anything_is_built():
-    later = nssm.Node("later", "Delay", {"channels": 1}, ("x",))
-    with pytest.raises(Refusal, match=r"^node later \(Delay\): there is no neuron"):
-        make_plan(nssm.File((nssm.Node("x", "Input", {}, ()), later), (), ""))
+    half = nssm.Node("half", "HalfWave", {"channels": 1}, ("x",))
+    with pytest.raises(Refusal, match=r"^node half \(HalfWave\): there is no neuron"):
+        make_plan(nssm.File((nssm.Node("x", "Input", {}, ()), half), (), ""))
 
 
 def test_the_script_ends_with_2_and_one_line(monkeypatch, capsys):

@@ -75,7 +75,6 @@ def test_what_neurossm_exported_comes_back_without_a_word_from_the_user(neurossm
         ((SNNTORCH, "--from", "netx", "--layers", "x"), "--layers: expected FIRST:STOP"),
         ((FOLDER / "none.nir", "--dt", "1"), "none.nir: expected a file, got No such file"),
         ((FOLDER / "README.md", "--dt", "1"), "README.md: expected a NIR file"),
-        ((FOLDER / "snntorch-recurrent.nir", "--convention", "snntorch"), "cycle through '1.lif'"),
     ],
 )
 def test_wrong_use_is_refused_in_one_line(neurossm, tmp_path, arguments, message):

@@ -21,9 +21,9 @@ from neurossm.store import Golden, save
 from neurossm.trace import Trace
 
 # what sends only spikes, or passes on, has nothing to clip but the sum of several edges
-NEVER_SATURATES = ("Input", "Output", "Embedding", "BatchNorm")
+NEVER_SATURATES = ("Input", "Output", "Embedding", "BatchNorm", "Delay")
 # one edge by their meaning; an Input has none
-ONE_EDGE = ("Input", "Output", "Embedding", "BatchNorm")
+ONE_EDGE = ("Input", "Output", "Embedding", "BatchNorm", "Delay")
 
 
 def reference(example: Example) -> Trace:

@@ -97,7 +97,7 @@ def alike(found, node) -> None:
             np.asarray(getattr(found, name)), expected, rtol=1e-9, atol=slack
         )
     for name in ("channels", "steps", "reset", "out"):
-        assert getattr(found, name, None) == getattr(node, name, None)
+        assert np.array_equal(getattr(found, name, None), getattr(node, name, None))
 
 
 def test_nirs_reasons_are_about_the_node():

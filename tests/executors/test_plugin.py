@@ -82,7 +82,7 @@ def test_the_golden_traces_are_replayed_by_it(plugin):
     done = command(plugin, "hw_tests", "-q", "-p", "no:cacheprovider", "--target", "sample",
                    module="pytest")  # fmt: skip
     assert done.stdout.splitlines()[-1] == (
-        "hw_tests --target sample: 18 run, 0 SKIPPED; ran on: the reference engine"
+        "hw_tests --target sample: 22 run, 0 SKIPPED; ran on: the reference engine"
     )
 
 

@@ -300,8 +300,9 @@ def test_an_input_that_means_other_numbers_is_named_first():
     assert result.first.node == "in"
 
 
-def test_an_output_and_a_norm_are_the_only_nodes_without_integers_to_spoil():
-    # Output and Delay send what arrives in its format; norms are in float graphs only
+def test_what_hands_on_and_norms_are_the_only_nodes_without_integers_to_spoil():
+    # an Output and a Delay send what arrives, and the contract fixes the format of an Output; norms
+    # are in float graphs only
     assert {*SPOILERS, Input, Output, Delay, BatchNorm} == set(NODE_TYPES.values())
     found = pair("gated")
     out = found.integer.nodes["out"]

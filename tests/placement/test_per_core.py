@@ -107,7 +107,7 @@ def count_by_hand(graph: Graph, placed: Placement, trace: Trace) -> dict[str, np
     }
     for name, population in placed.populations.items():
         for connection in population.inputs:
-            sent = messages_by_hand(graph, placed, connection.source, trace)
+            sent = messages_by_hand(graph, placed, connection.delay or connection.source, trace)
             node = graph.nodes.get(connection.node)
             deliveries = set()
             for i, j in synapses(connection, population.neurons):

@@ -15,7 +15,7 @@ from random_graphs import QUICK, Case, cases
 from neurossm.errors import TargetError
 from neurossm.graph import Graph
 from neurossm.hardware import Hardware, Quantity, load_hardware
-from neurossm.nodes import DiagonalSSM, Embedding, Input, Output
+from neurossm.nodes import Delay, DiagonalSSM, Embedding, Input, Output
 from neurossm.placement import Connection, Placement, Slice, place
 
 LOIHI2 = load_hardware("loihi2")
@@ -115,9 +115,15 @@ def check_connections(graph: Graph, placed: Placement) -> None:
     # every node that computes has its neurons in exactly one population, synapses in a connection
     held = Counter(node for p in placed.populations.values() for node in p.nodes)
     carried = {c.node for p in placed.populations.values() for c in p.inputs}
+    delayed = {c.delay for p in placed.populations.values() for c in p.inputs}
     for name, node in graph.nodes.items():
         if isinstance(node, Input):
             assert name not in held
+        elif isinstance(node, Delay):
+            assert name not in held
+            feeds = [graph.nodes[target] for target in graph.targets[name]]
+            if any(not isinstance(target, Delay) and target.updates for target in feeds):
+                assert name in delayed
         elif node.updates or isinstance(node, Output):
             assert held[name] == 1
         elif graph.targets[name] or held[name]:

@@ -27,6 +27,10 @@ class Working:
             arriving = [self.weights @ message for message in arriving]
         return np.asarray(self.cell.update(self.state, arriving))
 
+    def take(self, arriving: list[np.ndarray]) -> None:
+        """Let a late cell take what has arrived after it sent."""
+        self.cell.take(self.state, arriving)
+
     def states(self) -> Arrays:
         """Return the parts of its state."""
         parts = self.cell.parts(self.state)
@@ -51,9 +55,15 @@ def _played(file: nssm.File, vector: nssm.Golden) -> Played:
     }
     sent: dict[str, list[np.ndarray]] = {name: [] for name in nodes}
     for t in range(vector.steps):
-        for node in file.nodes:
+        late = [node for node in file.nodes if node.is_late]
+        for node in late:
+            at = working[node.name]
+            sent[node.name].append(np.asarray(at.cell.send(at.state)))
+        for node in (*(node for node in file.nodes if not node.is_late), *late):
             arriving = [sent[source][-1] for source in node.sources]
-            if node.type == "Input":
+            if node.is_late:
+                working[node.name].take(arriving)
+            elif node.type == "Input":
                 sent[node.name].append(np.asarray(vector.inputs[node.name][t], np.int64))
             elif node.type == "Output":
                 sent[node.name].append(arriving[0])

@@ -24,6 +24,7 @@ from neurossm.nodes import (
     Accumulate,
     Affine,
     BatchNorm,
+    Delay,
     DiagonalSSM,
     Embedding,
     Input,
@@ -272,6 +273,31 @@ def _ternary_threshold(rng: np.random.Generator) -> Iterator[Example]:
     yield from _compared(rng, lambda delta: TernaryThreshold(delta=delta))
 
 
+def _delay(rng: np.random.Generator) -> Iterator[Example]:
+    yield _around("one step", rng, Delay(channels=3, steps=np.array([1])))
+    yield _around("by channel", rng, Delay(channels=3, steps=np.array([1, 5, 2])), Fixed(16, 7))
+    yield _around("spikes", rng, Delay(channels=5, steps=np.array([3])), Fixed.binary())
+    yield _around("signed spikes", rng, Delay(channels=2, steps=np.array([2])), Fixed.ternary())
+    yield _around(
+        "nearly as long as the run", rng, Delay(channels=1, steps=np.array([STEPS - 4])), WIDE
+    )
+    nodes: dict[str, Node] = {
+        "a": Input(channels=4, out=Fixed.binary()), "into": affine(rng, 3, 4),
+        "fire": _neurons(np.full(3, 0.5), "soft", 0.8), NODE: Delay(channels=3, steps=np.ones(1)),
+        "back": Affine(weight=np.eye(3) / 4, bias=np.zeros(3)), "sum": Sum(channels=3),
+    }  # fmt: skip
+    edges = "a>into into>sum sum>fire fire>node node>back back>sum"
+    yield _example("feedback of spikes", rng, nodes | {"out.fire": Output(channels=3)},
+                   edges + " fire>out.fire")  # fmt: skip
+    nodes = {"a": Input(channels=2, out=GRADED), "sum": Sum(channels=2),
+             NODE: Delay(channels=2, steps=np.array([1, 3])),
+             "back": Affine(weight=np.eye(2) / 2, bias=np.zeros(2)),
+             "out.sum": Output(channels=2)}  # fmt: skip
+    yield _example(
+        "feedback of messages", rng, nodes, "a>sum sum>node node>back back>sum sum>out.sum"
+    )
+
+
 def _neurons(theta: Reals, reset: str, tau: float, rho: float = 0.0, kappa: float = 0.0) -> LIF:
     ones = np.ones(len(theta))
     return LIF(theta=theta, tau=tau * ones, rho=rho * ones, kappa=kappa * theta, reset=reset)
@@ -362,4 +388,5 @@ BUILDERS: dict[str, Callable[[np.random.Generator], Iterator[Example]]] = {
     "DiagonalSSM": _ssm, "Threshold": _threshold, "Sum": _sum, "Product": _product,
     "PiecewiseLinear": _piecewise, "Accumulate": _accumulate,
     "TernaryThreshold": _ternary_threshold, "LIF": _lif, "Embedding": _embedding,
+    "Delay": _delay,
 }  # fmt: skip

@@ -26,6 +26,7 @@ from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
 from neurossm_chip.arithmetic import signed24
 from neurossm_chip.cell import Cell
 from neurossm_chip.cells import every_cell
+from neurossm_chip.fused import fused
 from neurossm_chip.neuron import IN_PORT, OUT_PORT, NeuronModel, Neurons, model_parts, save
 from neurossm_chip.readout import Readout
 
@@ -87,7 +88,21 @@ def _made(cell: type[Cell]) -> dict[str, Any]:
     return {process.__name__: process, model.__name__: implementing}
 
 
-_CELLS = [*(cell for cell in every_cell() if not cell.host), Readout]
+# a delay is one of synapses
+_CELLS = [*(cell for cell in every_cell() if not (cell.host or cell.late)), Readout]
 # Lava's compiler looks through the names of this module: each class has one
 globals().update({name: made for cell in _CELLS for name, made in _made(cell).items()})
 ON_CHIP: dict[str, type[Any]] = {cell.__name__: globals()[cell.__name__] for cell in _CELLS}
+
+
+def sharing(*kinds: str) -> Any:
+    """Return the process in which cells share a neuron, by their names, in order; see `Fused`.
+
+    It is made when it is first asked for, and named after them: ``AffineLIF``.
+    """
+    name = "".join(kinds)
+    if name not in ON_CHIP:
+        cell = fused(tuple(ON_CHIP[kind].cell for kind in kinds))
+        globals().update(_made(cell))
+        ON_CHIP[name] = globals()[name]
+    return ON_CHIP[name]

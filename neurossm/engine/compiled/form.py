@@ -82,7 +82,7 @@ class Form(Generic[N]):
     @staticmethod
     def evaluate(node: N, operands: list[Reals], state: Carried | None) -> Evaluated:
         """Return what a node sends on real numbers: `Node.evaluate`, within rounding."""
-        return node.evaluate(operands, state)
+        return node.evaluate(operands, state) if state else node.evaluate(operands)
 
     def _arrived(self, operands: list[Messages], state: State) -> Step:
         arriving = [operand.astype(np.int64) for operand in operands]

@@ -25,12 +25,14 @@ def lay_out(graph: Graph, plan: Plan, options: LavaOptions) -> Layout:
     With ``fuse="stage"`` nodes are together that answer at the same network step and are joined
     without synapses: what lies between one layer of synapses and the next, as on a core of the
     chip. What lies at the inputs and feeds one
-    stage only is in that stage.
+    stage only is in that stage. Nodes that feed each other are in one process, with synapses of
+    ours, as Lava's would deliver a step late.
     """
     synapses: dict[Edge, Carrier] = {}
+    looped = {name for loop in graph.loops for name in loop}
     for source, target in graph.edges:
         node = graph.nodes[target]
-        if isinstance(node, Affine) and options.synapses_used != "own":
+        if isinstance(node, Affine) and target not in looped and options.synapses_used != "own":
             synapses[source, target] = _carrier(node, options.synapses_used)
     groups = _groups(graph, plan, options.fuse_used)
     return Layout(groups, synapses, _bundles(graph, groups, synapses))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,8 @@ from neurossm_chip.cell import Cell, State
 from neurossm_converters.backends.lava.record import Frame, Integers, Recorder
 
 Words = NDArray[np.int32]
-Samples = slice | NDArray[np.int64]  # those that a step is made for
+Rows = slice | NDArray[np.int64]  # of those side by side, the samples that a step is made for
+ALL = slice(None)
 
 
 class NodeFailed(RuntimeError):
@@ -107,18 +108,31 @@ class NodeAtWork:
         NodeFailed
             For whatever the arithmetic raises.
         """
-        frame = self.frame
         try:
             operands = self._after_waiting(arriving)
-            self._place = frame.place(network_step)
-            if self._place is None:
-                sent = np.zeros((frame.stacked, frame.channels), np.int32)
-            else:
-                sent = self._step(operands, *self._place)
+            sent = self._at(network_step, lambda rows: self._update(operands, rows))
         except Exception as error:  # whichever it is, the node has to be named
             raise self._failed(error) from error
         self.recorder.done(network_step)
         return sent
+
+    def send(self, network_step: int) -> Words:
+        """Return what a late node in a loop sends at a network step, as `advance` does."""
+        try:
+            return self._at(network_step, lambda _: self._cell.send(self._state))
+        except Exception as error:
+            raise self._failed(error) from error
+
+    def take(self, network_step: int, arriving: list[Words]) -> None:
+        """Take what arrives at the step that `send` has begun."""
+        try:
+            operands = self._after_waiting(arriving)
+            if self._place is not None and len(self._running):
+                rows = self._running - self._place[0].start
+                self._cell.take(self._state, [operand[rows] for operand in operands])
+        except Exception as error:
+            raise self._failed(error) from error
+        self.recorder.done(network_step)
 
     def finish(self) -> None:
         """Write down the states where a sample ends, and the rest after the last one."""
@@ -135,31 +149,40 @@ class NodeAtWork:
         if step == self.frame.steps - 1 and samples.stop == self.frame.samples:
             self.recorder.close(self._cell.saturations)
 
-    def _step(self, operands: list[Words], samples: slice, step: int) -> Words:
-        stacked = self.frame.stacked
+    def _at(self, network_step: int, made: Callable[[Rows], Integers]) -> Words:
+        """Return what `made` sends for the samples that run at this step, and zeros beside it."""
+        frame = self.frame
+        stacked = frame.stacked
+        self._place = frame.place(network_step)
+        if self._place is None:
+            return np.zeros((stacked, frame.channels), np.int32)
+        samples, step = self._place
         if step == 0:
             self._running = np.arange(samples.start, samples.stop)
             self._state = self._cell.initial(len(self._running))
         if len(self._running) == stacked:
-            values = self._update(operands, samples, step)
+            values = made(ALL)
             self.recorder.message(samples, step, values)
             return values.astype(np.int32)
         # the last group may have fewer samples, and sequences of any may have ended
-        sent = np.zeros((stacked, self.frame.channels), np.int32)
+        sent = np.zeros((stacked, frame.channels), np.int32)
         if len(self._running):
             rows = self._running - samples.start
-            values = self._update([operand[rows] for operand in operands], self._running, step)
+            values = made(rows)
             self.recorder.message(self._running, step, values)
             sent[rows] = values
         return sent
 
-    def _update(self, operands: list[Any], samples: Samples, step: int) -> Integers:
-        if self._program.plays:
-            operands = [self._played[samples, step]]
-        elif self._columns is not None:
-            messages = operands[0].astype(np.float64)
+    def _update(self, operands: list[Any], rows: Rows) -> Integers:
+        if self._program.plays and self._place is not None:
+            samples, step = self._place
+            operands = [self._played[samples, step][rows]]
+        elif self._columns is None:
+            operands = operands if rows is ALL else [operand[rows] for operand in operands]
+        else:
+            messages = operands[0][rows].astype(np.float64)
             for more in operands[1:]:
-                messages += more
+                messages += more[rows]
             operands = [messages @ self._columns]
         values: Integers = self._cell.update(self._state, operands)
         return values

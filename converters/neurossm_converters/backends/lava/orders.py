@@ -31,7 +31,8 @@ class Plan:
     latencies
         Node name to network steps between an input and the node's answer to it.
     delays
-        Edge to network steps that its messages wait, beside the one that synapses take.
+        Edge to network steps that its messages wait, beside the one that synapses take; -1 where
+        these take none, in a loop.
     """
 
     latencies: Mapping[str, int]

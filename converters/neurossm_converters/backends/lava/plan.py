@@ -2,7 +2,8 @@
 
 A Lava `Dense` delivers one time step late. Logical time has no delays, so converging paths are
 balanced by waiting on the shorter ones, and what a node sends at network step ``t`` belongs to
-logical step ``t - latency``.
+logical step ``t - latency``. Nodes that feed each other have one latency, and synapses between them
+take no step: what goes round must be there at the next step.
 """
 
 from __future__ import annotations
@@ -34,9 +35,12 @@ def make_plan(graph: Graph) -> Plan:
     hops = {name: int(_cell(graph, name).synapses) for name in graph.order}
     _check_connected(graph)
     latencies: dict[str, int] = {}
-    for name in graph.order:
-        arrivals = [latencies[source] for source in graph.sources[name]]
-        latencies[name] = max(arrivals, default=0) + hops[name]
+    for block in graph.blocks:
+        arrivals = [
+            latencies[source] + hops[name]
+            for name in block for source in graph.sources[name] if source not in block
+        ]  # fmt: skip
+        latencies |= dict.fromkeys(block, max(arrivals, default=0))
     delays = {
         (source, target): latencies[target] - latencies[source] - hops[target]
         for source, target in graph.edges

@@ -9,6 +9,8 @@ import numpy as np
 from neurossm_converters.backends.lava.node import NodeAtWork, Program, Words
 from neurossm_converters.backends.lava.record import Frame
 
+NOTHING = np.zeros((0, 0), np.int32)
+
 
 @dataclass(frozen=True)
 class Wire:
@@ -17,7 +19,7 @@ class Wire:
     Attributes
     ----------
     port
-        True for an in-port, False for an earlier node of the stage.
+        True for an in-port, False for a node of the stage.
     index
         Which one.
     first, stop
@@ -91,6 +93,10 @@ class StageAtWork:
     def __init__(self, plan: StagePlan) -> None:
         self._plan = plan
         self._nodes = [NodeAtWork(member.frame, member.program) for member in plan.members]
+        self._late = [  # fed by what comes behind, in a loop
+            any(not wire.port and wire.index >= place for wire in member.wires)
+            for place, member in enumerate(plan.members)
+        ]
 
     def enter(self, network_step: int) -> None:
         """Note that a network step begins."""
@@ -100,16 +106,26 @@ class StageAtWork:
 
     def advance(self, network_step: int, arriving: list[Words]) -> list[Words]:
         """Make one network step: what arrived at each in-port in, each out-port's message out."""
-        sent: list[Words] = []
-        for member, node in zip(self._plan.members, self._nodes, strict=True):
-            operands = [
-                arriving[wire.index][:, wire.first : wire.stop] if wire.port else sent[wire.index]
-                for wire in member.wires
-            ]
-            sent.append(node.advance(network_step, operands))
+        nodes, late = self._nodes, self._late
+        sent = [
+            node.send(network_step) if first else NOTHING
+            for node, first in zip(nodes, late, strict=True)
+        ]
+        for place, node in enumerate(nodes):
+            if not late[place]:
+                sent[place] = node.advance(network_step, self._operands(place, arriving, sent))
+        for place, node in enumerate(nodes):
+            if late[place]:
+                node.take(network_step, self._operands(place, arriving, sent))
         return [
             np.concatenate([sent[index] for index in outlet.members], axis=1).reshape(outlet.shape)
             for outlet in self._plan.leaving
+        ]
+
+    def _operands(self, place: int, arriving: list[Words], sent: list[Words]) -> list[Words]:
+        return [
+            arriving[wire.index][:, wire.first : wire.stop] if wire.port else sent[wire.index]
+            for wire in self._plan.members[place].wires
         ]
 
     def finish(self) -> None:

@@ -12,9 +12,12 @@ from typing import Any
 
 import networkx as nx
 import numpy as np
+from numpy.typing import NDArray
 
 from neurossm.errors import FormatError, GraphError
+from neurossm.fixed import MESSAGE_BITS, round_to
 from neurossm.nodes import Delay
+from neurossm_converters.formats.nir.convention import Real
 from neurossm_converters.formats.nir.document import Part
 from neurossm_converters.formats.nir.leaky import Chain, Here
 from neurossm_converters.formats.nir.net import DELAYS, Net
@@ -22,6 +25,7 @@ from neurossm_converters.formats.nir.nodes import Converter, Entry, converts
 
 SPIKING = ("LIF", "CubaLIF", "IF", "Threshold")
 BEFORE = "before"  # the kind of a part that holds spikes for a step
+LONG = 2.0**20  # steps
 WHOLE = 1e-4  # delays are float32, and steps not always a power of two
 
 
@@ -70,7 +74,7 @@ def visiting_order(net: Net) -> list[str]:
 def delay(here: Here) -> Chain:
     """Return a delay in whole steps; one of more than a node may have as several."""
     steps = here.values("delay") / here.steps.step
-    whole = np.rint(steps)
+    whole = _whole(steps)
     if np.any(np.abs(steps - whole) > WHOLE * np.maximum(whole, 1)) or np.any(whole < 0):
         odd = steps[np.argmax(np.abs(steps - whole))]
         raise GraphError(
@@ -85,9 +89,14 @@ def delay(here: Here) -> Chain:
     parts = [whole // count + (place < whole % count) for place in range(count)]
     names = [*(f"part{place}" for place in range(1, count)), ""]  # the last one is read from
     return [
-        (name, Delay(channels=here.channels, steps=part.astype(np.int64)))
+        (name, Delay(channels=here.channels, steps=part))
         for name, part in zip(names, parts, strict=True)
     ]
+
+
+def _whole(steps: Real) -> NDArray[np.int64]:
+    """Return the nearest whole numbers; those beyond all networks as the largest."""
+    return round_to(np.minimum(np.maximum(steps, -LONG), LONG), 0, MESSAGE_BITS)
 
 
 def before(here: Here) -> Chain:
@@ -104,7 +113,7 @@ class _Delay(Converter[Delay]):
 
     def read(self, found: Part, entry: Entry, dt: float, where: str) -> Delay:
         given = found.numbers("delay", where) / (1e3 * dt)
-        steps = np.rint(given)
+        steps = _whole(given)
         if found.kind != "Delay" or not np.allclose(given, steps, rtol=1e-9, atol=0):
             raise FormatError(where, expected="a NIR Delay of whole steps", got=found.kind[:80])
-        return Delay(channels=len(steps), steps=steps.astype(np.int64))
+        return Delay(channels=len(steps), steps=steps)
