@@ -145,14 +145,14 @@ def test_status_imports_nothing_of_lava():
 )
 def test_an_unfit_version_is_named_with_the_remedy(monkeypatch, versions, problem, remedy):
     fit = {"lava-nc": "0.10.0", "numpy": "2.3.5"}
-    monkeypatch.setattr(shim, "_version", {**fit, **versions}.__getitem__)
+    monkeypatch.setattr(shim, "version", {**fit, **versions}.__getitem__)
     with pytest.raises(shim.TargetError, match=problem) as caught:
         shim.require_lava()
     assert remedy in str(caught.value)
 
 
 def test_nothing_is_started_without_lava(monkeypatch):
-    monkeypatch.setattr(shim, "_version", {"lava-nc": "", "numpy": "2.3.5"}.__getitem__)
+    monkeypatch.setattr(shim, "version", {"lava-nc": "", "numpy": "2.3.5"}.__getitem__)
     monkeypatch.setattr(child.subprocess, "Popen", None)
     with pytest.raises(shim.TargetError, match="Lava: got lava-nc is not installed"):
         lava_backend.run(chain(1), np.zeros((1, 1, 1), int))

@@ -45,7 +45,8 @@ def connected(options: DaskOptions) -> Iterator[Client]:
                 threads_per_worker=1,
                 processes=True,
                 host="127.0.0.1",
-                dashboard_address=None,
+                # None still takes port 8787, which may be in use
+                dashboard_address="127.0.0.1:0",
                 worker_dashboard_address=None,
                 silence_logs=logging.CRITICAL,
                 env={"TMPDIR": folder},  # of the workers
