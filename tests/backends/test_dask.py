@@ -38,8 +38,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     folder = tmp_path_factory.mktemp("dask")
     with (
         dask.config.set({"temporary-directory": folder}),
-        LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address="127.0.0.1:0")
-        as cluster,
+        LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1",
+                     dashboard_address="127.0.0.1:0") as cluster,
     ):  # fmt: skip
         yield cluster
         # not Python's own tracker of resources, which stays as long as Python
