@@ -13,6 +13,7 @@ import numpy as np
 
 from neurossm_chip.arithmetic import saturated
 from neurossm_chip.nssm import Fixed, Node
+from neurossm_chip.refusal import Refusal
 
 State = Dict[str, Any]
 Variables = Dict[str, Any]
@@ -68,7 +69,15 @@ class Cell:
         """
         several = len(arriving) > 1 and not cls.synapses
         entry = {"entry_bits": ENTRY_BITS if several else NO_SATURATION}
-        return dict(entry, **cls.variables(node, arriving))
+        found = cls.variables(node, arriving)
+        for what, names in (("value", set(cls.registers) - set(found)),
+                            ("register", set(found) - set(cls.registers))):  # fmt: skip
+            if names:
+                raise Refusal(
+                    f"node {node.name} ({node.type}): its cell has no {what} for {min(names)!r};"
+                    " registers and variables name the same"
+                )
+        return dict(entry, **found)
 
     @classmethod
     def variables(cls, node: Node, arriving: list[Fixed]) -> Variables:

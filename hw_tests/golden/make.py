@@ -34,7 +34,7 @@ from neurossm.nodes import (
     TernaryThreshold,
     Threshold,
 )
-from neurossm.store import Golden, save
+from neurossm.store import Golden, load, load_golden, save
 
 SAMPLES, STEPS = 2, 24
 FOLDER = Path(__file__).parent
@@ -232,6 +232,21 @@ def inputs(graph: Graph) -> Mapping[str, Integers]:
     return made
 
 
+def _is_there(path: Path, graph: Graph, vectors: tuple[Golden, ...]) -> bool:
+    if not path.exists():
+        return False
+    found = load(path)
+    if found != graph:
+        return False
+    parts = ("inputs", "values", "states")
+    return all(
+        np.array_equal(array, getattr(new, part)[name])
+        for old, new in zip(load_golden(path, found), vectors, strict=True)
+        for part in parts
+        for name, array in getattr(old, part).items()
+    )
+
+
 def main() -> None:
     """Write the files and their counters."""
     for name, build in GRAPHS.items():
@@ -239,6 +254,8 @@ def main() -> None:
         given = inputs(graph)
         trace = run(graph, given, "reference")
         vectors = tuple(Golden.from_trace(given, trace, sample) for sample in range(SAMPLES))
+        if _is_there(FOLDER / f"{name}.nssm", graph, vectors):
+            continue  # another release of HDF5 would write the same in other bytes
         save(FOLDER / f"{name}.nssm", graph, vectors)
         counts = {node: asdict(count) for node, count in trace.counts.items()}
         text = json.dumps(counts, indent=1) + "\n"

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from neurossm.engine import reference
+from neurossm.errors import GraphError
 from neurossm.graph import Graph
 from neurossm.nodes import Integers, Step
 from neurossm.trace import Trace
@@ -58,6 +59,10 @@ class Elementary:
         return asdict(self)
 
 
+class Uncounted(TypeError):
+    """An operation of NumPy that a recording does not know."""
+
+
 class Tally:
     """The operations of one node so far."""
 
@@ -91,12 +96,13 @@ class Recording(np.ndarray[Any, Any]):
     ) -> Any:
         kind = _KINDS.get(ufunc.__name__)
         if kind is None or method not in ("__call__", "reduce"):
-            raise TypeError(f"a recording does not know {ufunc.__name__}.{method}")
+            raise Uncounted(f"{ufunc.__name__}.{method}".removesuffix(".__call__"))
         if out is not None:
             kwargs["out"] = tuple(_plain(array) for array in out)
         plain = [_plain(array) for array in inputs]
         result = getattr(ufunc, method)(*plain, **kwargs)
         size = np.size(plain[0]) - np.size(result) if method == "reduce" else np.size(result)
+        size *= 2 if ufunc.__name__ == "clip" else 1  # one with either end
         self.tally.add(**{kind: size})
         if kind == "multiplications" and method == "__call__":
             self.tally.add(trivial=_trivial(inputs, np.shape(result)))
@@ -104,7 +110,7 @@ class Recording(np.ndarray[Any, Any]):
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function not in _SELECTING:
-            raise TypeError(f"a recording does not know {function.__name__}")
+            raise Uncounted(function.__name__)
         found = function(*(_plain(array) for array in args),
                          **{key: _plain(value) for key, value in kwargs.items()})  # fmt: skip
         return Recording.of(found, self.tally) if isinstance(found, np.ndarray) else found
@@ -122,7 +128,9 @@ class Recording(np.ndarray[Any, Any]):
 _KINDS = {
     "multiply": "multiplications", "add": "additions", "subtract": "additions",
     "greater": "comparisons", "greater_equal": "comparisons", "less": "comparisons",
-    "less_equal": "comparisons",
+    "less_equal": "comparisons", "maximum": "comparisons", "minimum": "comparisons",
+    "clip": "comparisons", "absolute": "comparisons", "sign": "comparisons",
+    "negative": "additions",
 }  # fmt: skip
 _SELECTING = (
     np.where, np.zeros_like, np.count_nonzero, np.flatnonzero, np.stack, np.concatenate, np.roll
@@ -148,7 +156,17 @@ def record_operations(
         step.operands = [Recording.of(array, tally) for array in step.operands]
         for part, array in step.state.items():
             step.state[part] = Recording.of(array, tally)
-        sent = call(step)
+        try:
+            sent = call(step)
+        except Uncounted as error:
+            kind = type(graph.nodes[name]).__name__
+            raise GraphError(
+                f"node {name!r} ({kind})",
+                expected="a step of operations that can be counted",
+                got=str(error),
+                remedy="write it with + - *, comparisons, np.where, clip, stack, roll and"
+                " neurossm.fixed, or enter it in neurossm/engine/recording.py",
+            ) from None
         for part, array in step.state.items():
             step.state[part] = np.asarray(array)
         return None if sent is None else np.asarray(sent)

@@ -78,6 +78,7 @@ def run(
                     states[name][part][here] = array
             fired = _messages(sent[name], name in graph.vocabularies)
             counts[name] += Counts(
+                dendrite_updates=node.updates * len(sent[name]),
                 spikes_in=sum(_messages(u, node.reads_tokens) for u in operands),
                 spikes_out=fired,
                 axon_out=fired * len(graph.targets[name]),

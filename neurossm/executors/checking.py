@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -11,7 +13,7 @@ from neurossm.errors import TargetError
 from neurossm.executors.protocol import Executor, Inputs, Run
 from neurossm.graph import Graph
 from neurossm.lengths import Lengths
-from neurossm.trace import Trace
+from neurossm.trace import Counts, Trace
 
 
 def check_run(
@@ -22,6 +24,7 @@ def check_run(
     inputs: Inputs,
     record: tuple[str, ...],
     lengths: Lengths | None,
+    foreign: bool = False,
 ) -> None:
     """Refuse what is no `Run` of this graph on these inputs.
 
@@ -29,7 +32,8 @@ def check_run(
     ------
     TargetError
         Named `whose`, for another type, missing values, a wrong shape, real numbers where integers
-        are promised, counters that are missing.
+        are promised, counters that are missing; for values beyond their formats where `foreign`, as
+        ours are held against each other by tests.
     """
     trace = _trace(whose, done)
     samples, steps = next(iter(inputs.values())).shape[:2]
@@ -43,12 +47,19 @@ def check_run(
     lacking = [name for name in readable if name not in trace.values]
     if lacking:
         raise TargetError(whose, expected=f"values of {lacking[0]!r}", got="none")
-    _check_values(whose, executor, trace, graph)
+    _check_values(whose, executor, trace, graph, foreign)
     if executor.exact and executor.inside:
         _check_states(whose, trace, graph)
     if executor.counters and set(trace.counts) != set(graph.nodes):
         raise TargetError(whose, expected="counters of every node, or counters=False",
                           got=f"those of {len(trace.counts)} nodes")  # fmt: skip
+    for name, counts in trace.counts.items():
+        if not isinstance(counts, Counts):
+            raise TargetError(whose, expected=f"Counts of {name!r}", got=shown(counts))
+    try:
+        json.dumps(dict(done.notes), allow_nan=False)  # type: ignore[attr-defined]
+    except (TypeError, ValueError) as error:
+        raise TargetError(whose, expected="notes of plain values", got=str(error)) from None
 
 
 def check_streamed(
@@ -77,13 +88,16 @@ def _trace(whose: str, done: object) -> Trace:
         raise TargetError(whose, expected="a Run", got=shown(done))
     if not isinstance(done.trace, Trace):
         raise TargetError(whose, expected="a Run with a Trace", got=shown(done.trace))
-    if not (done.seconds >= 0 and done.startup_seconds >= 0):
+    times = (done.seconds, done.startup_seconds)
+    if not all(isinstance(one, Real) and one >= 0 for one in times):
         got = f"{done.seconds} and {done.startup_seconds}"
         raise TargetError(whose, expected="seconds of 0 or more", got=got)
     return done.trace
 
 
-def _check_values(whose: str, executor: Executor[Any], trace: Trace, graph: Graph) -> None:
+def _check_values(
+    whose: str, executor: Executor[Any], trace: Trace, graph: Graph, foreign: bool
+) -> None:
     for name, values in trace.values.items():
         if name not in graph.nodes:
             raise TargetError(whose, expected="values of nodes", got=f"those of {name!r}")
@@ -93,6 +107,12 @@ def _check_values(whose: str, executor: Executor[Any], trace: Trace, graph: Grap
                               got=f"shape {values.shape}")  # fmt: skip
         if executor.exact and values.dtype.kind not in "iu":
             raise TargetError(whose, expected=f"integers of {name!r}", got=str(values.dtype))
+        fmt = graph.nodes[name].out
+        if foreign and executor.exact and fmt is not None and values.size:
+            low, high = int(values.min()), int(values.max())
+            if low < fmt.low or high > fmt.high:
+                raise TargetError(whose, expected=f"integers of {name!r} from {fmt.low} to {fmt.high}",
+                                  got=f"{low} to {high}")  # fmt: skip
     for name, state in trace.states.items():
         if executor.exact and np.asarray(state).dtype.kind not in "iu":
             raise TargetError(whose, expected=f"integers of state {name!r}", got=str(state.dtype))

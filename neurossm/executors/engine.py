@@ -79,7 +79,7 @@ class Engine:
         with self._guarded():
             done = self.executor.run(graph, inputs, record, self.options, progress, lengths)
         whose = called(self.name, self.package)
-        check_run(whose, self.executor, done, graph, inputs, record, lengths)
+        check_run(whose, self.executor, done, graph, inputs, record, lengths, bool(self.package))
         return done
 
     def stream(
@@ -109,7 +109,7 @@ class Engine:
             yield
         except NeurossmError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if not self.package:
                 raise
             whose = called(self.name, self.package)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from neurossm.errors import InputError, nearest
+from neurossm.arguments import shown
+from neurossm.errors import InputError, TargetError, nearest
 
 Options = TypeVar("Options")
 YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
@@ -31,6 +32,9 @@ def parse_options(kind: type[Options], text: str, where: str) -> Options:
         For an unknown key, one given twice, a value of another type, or one that the dataclass
         refuses.
     """
+    if not is_dataclass(kind) or any(_default(one) is MISSING for one in _fields(kind)):
+        raise TargetError(where, expected="options that are a dataclass with a default for each",
+                          got=shown(kind), remedy="a fault of that package")  # fmt: skip
     hints = get_type_hints(kind) if text else {}  # which takes time
     known = [one.name for one in _fields(kind)]
     given: dict[str, Any] = {}

@@ -118,7 +118,6 @@ class Accumulate(Node):
         out = format_of(self)
         term = at.saturate(shift(at.u, at.frac - out.frac), self.term_bits)
         total = at.state["sum"] = at.saturate(at.state["sum"] + term, out.bits)
-        at.count(dendrite_updates=total.size)
         return total
 
     def evaluate(self, operands: list[Reals], state: Carried | None = None) -> Evaluated:

@@ -228,7 +228,6 @@ class DiagonalSSM(Node):
         )
         re = at.state["re"] = at.saturate(new_re, drive.bits)
         im = at.state["im"] = at.saturate(new_im, drive.bits)
-        at.count(dendrite_updates=re.size)
 
         terms = shift(c_re.values * re, c_shift) - shift(c_im.values * im, c_shift)
         y = terms.sum(axis=2) + shift(d.values * u, d_shift) + integers(self.bias)

@@ -160,7 +160,6 @@ class LIF(Node):
         if self.has_trace:
             left = shift(integers(self.rho) * trace, leak)
             state["r"] = at.saturate(left + np.where(fires, integers(self.kappa), 0), bits)
-        at.count(dendrite_updates=fires.size * len(state))
         return np.asarray(fires, dtype=np.int64)
 
     def evaluate(self, operands: list[Reals], state: Carried | None = None) -> Evaluated:

@@ -127,7 +127,6 @@ class PiecewiseLinear(Node):
         """Find the segment by comparing, multiply, shift, add, saturate."""
         slopes, out, u = quantized(self.slopes), format_of(self), at.u
         segment = np.count_nonzero(u[..., None] >= integers(self.knots), axis=-1)
-        at.count(dendrite_updates=u.size)
         product = slopes.values[segment] * u
         right = int(slopes.frac) + at.frac - out.frac
         return at.saturate(shift(product, right) + integers(self.offsets)[segment], out.bits)

@@ -67,7 +67,6 @@ class Product(Node):
     def step(self, at: Step) -> Integers:
         """Multiply the operands, shift, saturate."""
         out, (left, right) = format_of(self), at.operands
-        at.count(dendrite_updates=left.size)
         frac = at.formats[0].frac + at.formats[1].frac
         return at.saturate(shift(left * right, frac - out.frac), out.bits)
 

@@ -32,7 +32,7 @@ class Step:
         Parts of the state as `Node.state_parts` names them, ``(B, ...)``. A step puts the new
         arrays in their place.
     counts
-        What has been counted so far.
+        What has been counted so far. Neuron updates are not counted here: they are `Node.updates`.
     frac_by_channel
         Fraction bits of the input, ``(C,)``, where they differ by channel.
     """

@@ -70,7 +70,6 @@ class Sum(Node):
             shift(operand, fmt.frac - out.frac)
             for operand, fmt in zip(at.operands, at.formats, strict=True)
         ]
-        at.count(dendrite_updates=aligned[0].size)
         return at.saturate(sum_of(aligned), out.bits)
 
     def evaluate(self, operands: list[Reals], state: Carried | None = None) -> Evaluated:

@@ -57,7 +57,6 @@ class TernaryThreshold(Node):
     def step(self, at: Step) -> Integers:
         """Compare with both signs."""
         u, delta = at.u, integers(self.delta)
-        at.count(dendrite_updates=u.size)
         up, down = u >= delta, u <= -delta
         return np.asarray(np.where(up, 1, np.where(down, -1, 0)), dtype=np.int64)
 

@@ -52,7 +52,6 @@ class Threshold(Node):
 
     def step(self, at: Step) -> Integers:
         """Compare."""
-        at.count(dendrite_updates=at.operands[0].size)
         return np.asarray(at.u >= integers(self.theta), dtype=np.int64)
 
     def evaluate(self, operands: list[Reals], state: Carried | None = None) -> Evaluated:

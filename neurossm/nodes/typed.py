@@ -44,4 +44,5 @@ def real_numbers(value: object, where: str) -> NDArray[np.float64]:
 
 
 def _annotation(item: Field[Any]) -> str:
-    return item.type if isinstance(item.type, str) else ""
+    kind = item.type  # a text in modules that postpone annotations
+    return kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))

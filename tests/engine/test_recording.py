@@ -203,10 +203,10 @@ def test_the_check_finds_a_step_that_multiplies_by_its_spikes(monkeypatch) -> No
 
 def test_what_the_array_does_not_know_is_refused() -> None:
     array = Recording.of(np.array([3, 4]), Tally())
-    for unknown in (np.matmul, np.maximum):
-        with pytest.raises(TypeError, match="does not know"):
+    for unknown in (np.matmul, np.hypot):
+        with pytest.raises(TypeError, match="^(matmul|hypot)$"):
             unknown(array, array)
-    with pytest.raises(TypeError, match="does not know searchsorted"):
+    with pytest.raises(TypeError, match="^searchsorted$"):
         np.searchsorted(np.array([1, 2]), array)
     assert array.tally.done == Elementary()
     shifted, (clipped, count) = shift(array, 1), saturate(array, 3)

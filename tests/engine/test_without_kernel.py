@@ -39,7 +39,7 @@ class Chase(Node):
         u, past = at.u, at.state["past"]
         at.state["x"] = at.saturate(at.state["x"] + mantissas(self.gain) * u, 10)
         at.state["past"] = np.stack([u, past[:, 0]], axis=1)
-        at.count(dendrite_updates=u.size, syn_ops=2 * u.size, synaptic_multiplies=u.size)
+        at.count(syn_ops=2 * u.size, synaptic_multiplies=u.size)
         return at.saturate(at.state["x"] - past[:, 1], format_of(self).bits)
 
 

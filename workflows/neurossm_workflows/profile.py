@@ -235,9 +235,11 @@ def profile(
         beside = floating
     else:
         if not given.labeled:
-            remedy = f"neurossm diff {floating} {graph} --data {called}"
+            named = all(isinstance(one, str | Path) for one in (floating, graph, data))
+            words = f"neurossm diff {floating} {graph} --data {called}"
+            remedy = words if named else "neurossm.diff compares graphs without labels"
             raise InputError("--float", expected="data with labels",
-                             got=f"{called}, which has none", remedy=remedy)  # fmt: skip
+                             got=f"{called or 'data'} without", remedy=remedy)  # fmt: skip
         beside = Beside.of_graph(floating, given, listener, other_data)
     placements = place_each(loaded, chip, chips, ssm_mapping)
     one = placements.fit[0] if placements.fit and ssm_mapping else None
