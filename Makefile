@@ -4,11 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 PEERS := .peers/.complete
+MUTANTS := .mutants/.complete
 
 # every worker and every Lava process would start a pool of BLAS threads of its own
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup peers data demo test lint types imports check hw bench clean
+.PHONY: help setup peers data demo test lint types imports check hw mutants bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -58,10 +59,19 @@ imports: $(STAMP)  ## the layers of ARCHITECTURE.md
 
 check: lint types imports  ## lint, types and import contracts
 
+# not into .venv, as the peers: its terminal program would pull in a dozen packages
+$(MUTANTS): constraints-mutants.txt $(STAMP)
+	rm -rf .mutants
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .mutants --requirement constraints-mutants.txt
+	touch $@
+
+mutants: $(STAMP) $(MUTANTS)  ## small faults that no test notices in what changed: make mutants [BASE=main] [FILES=...] [SECONDS=900]
+	nice $(BIN)/python tools/mutants.py --base $(or $(BASE),main) --seconds $(or $(SECONDS),900) $(FILES)
+
 bench: $(STAMP) data  ## speed of the engines and of the training kernels, side by side
 	$(BIN)/python benchmarks/engines.py
 	$(BIN)/python benchmarks/streaming.py
 	$(BIN)/python benchmarks/training.py
 
 clean:  ## remove the environment and caches
-	rm -rf $(VENV) .peers .pytest_cache .mypy_cache .ruff_cache .hypothesis out
+	rm -rf $(VENV) .peers .mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis out
