@@ -36,7 +36,8 @@ UNDER = tuple(f"{root}/" for root in SOURCES[1:])  # folders that hold packages;
 # passes by what is decorated
 AROUND = ("property", "cached_property", "contextmanager", "no_grad", "override")
 WORDS = ("where", "expected", "got", "remedy", "hint")  # what a refusal says
-GUARDS = ("strict", "encoding", "stacklevel")  # keywords that change nothing where all is well
+# keywords that change nothing where all is well
+GUARDS = ("strict", "encoding", "stacklevel", "dtype")
 sys.path.append(str(ROOT / ".mutants"))  # where `make` puts mutmut
 
 

@@ -42,8 +42,9 @@ def test_what_is_clipped_is_counted_through_all_parts_of_a_long_recording():
     assert np.count_nonzero(integers == 7) == 3
 
 
-def test_the_fields_are_read_only():
+def test_the_fields_are_real_numbers_and_read_only():
     for name in ("unit", "offset", "scale"):
+        assert getattr(Scaling([1], [0], [1], 8), name).dtype == np.float64
         with pytest.raises(ValueError, match="read-only"):
             getattr(TWO, name)[0] = 1.0
 

@@ -85,6 +85,27 @@ def test_a_checkpoint_is_never_taken_between_an_epoch_and_its_evaluation(tmp_pat
     assert not any(due)
 
 
+def gradients_after_a_step(folder, clip):
+    torch.manual_seed(0)
+    run = trainer.RecipeTrainer(
+        load_recipe("binary-s4d-digits", [*TINY, f"train.clip={clip}"]), folder
+    )
+    run._train_step(next(run._rest_of_epoch()))
+    assert run.step == 1
+    return torch.cat([part.grad.flatten() for part in run.model.parameters()]).double()
+
+
+def test_gradients_are_clipped_to_the_norm_that_the_recipe_names(tmp_path):
+    # AdamW hardly tells gradients from their multiples, so nothing learned would show it
+    free = gradients_after_a_step(tmp_path / "free", 0)
+    norm = float(free.norm())
+    clipped = gradients_after_a_step(tmp_path / "clipped", norm / 4)
+    assert float(clipped.norm()) == pytest.approx(norm / 4, rel=1e-4)
+    torch.testing.assert_close(4 * clipped, free, rtol=1e-3, atol=1e-6)
+    unreached = gradients_after_a_step(tmp_path / "unreached", 2 * norm)
+    torch.testing.assert_close(unreached, free, rtol=0, atol=0)
+
+
 def test_another_seed_gives_other_weights(straight, tmp_path):
     train("binary-s4d-digits", [*TINY, "train.seed=1"], tmp_path, stop_after=1)
     ours, _ = load_tensors(tmp_path / "last" / "state.safetensors")
