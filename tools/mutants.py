@@ -13,6 +13,7 @@ functions only: constants of a module and compiled kernels are not touched.
 
 import argparse
 import ast
+import contextlib
 import difflib
 import json
 import os
@@ -36,6 +37,11 @@ UNDER = tuple(f"{root}/" for root in SOURCES[1:])  # folders that hold packages;
 # passes by what is decorated
 AROUND = ("property", "cached_property", "contextmanager", "no_grad", "override")
 WORDS = ("where", "expected", "got", "remedy", "hint")  # what a refusal says
+# processes that a test starts run the mutant too, but keep no list of what they call
+CHILDREN = """import os
+if os.environ.get("MUTANT_UNDER_TEST") == "stats":
+    os.environ["MUTANT_UNDER_TEST"] = ""
+"""
 # keywords that change nothing where all is well
 GUARDS = ("strict", "encoding", "stacklevel", "dtype")
 sys.path.append(str(ROOT / ".mutants"))  # where `make` puts mutmut
@@ -118,7 +124,9 @@ def run_mutmut(files: dict[str, list[int] | None], tests: list[str]) -> None:
         first = [str(planted), *(str(planted / root) for root in SOURCES[1:])]
         sys.path[:] = first + rest
         tool = [str(Path(file_utils.__file__).parents[2])]
-        os.environ["PYTHONPATH"] = os.pathsep.join(first + tool)
+        Path("children").mkdir()
+        Path("children/sitecustomize.py").write_text(CHILDREN)
+        os.environ["PYTHONPATH"] = os.pathsep.join([*first, *tool, str(Path("children").resolve())])
 
     format_utils.get_mutant_name = mutant_name
     file_utils.setup_source_paths = source_paths
@@ -152,7 +160,7 @@ def run_mutmut(files: dict[str, list[int] | None], tests: list[str]) -> None:
     main._run((), 1)
 
 
-def operators() -> list[tuple[type, object]]:
+def operators() -> list[tuple[type, Callable[[Any], Iterator[Any]]]]:
     """Return the kinds of fault: some of mutmut's, and three of ours."""
     import libcst as cst
     from mutmut.mutation import mutators
@@ -326,10 +334,12 @@ def main() -> int:
             try:
                 ended = child.wait(given.seconds)
             except subprocess.TimeoutExpired:
-                os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
                 ended = 0
-                print(f"stopped after {given.seconds} s; raise it with --seconds")
+                print(f"stopped after {given.seconds} s; --seconds gives it more")
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)  # and the processes that it forked
+                child.wait()
         os.chdir(scratch)
         if ended:
             print(Path("log").read_text()[-4000:])
