@@ -98,6 +98,12 @@ def tests_of(files: list[str]) -> list[str]:
     return list(chosen)
 
 
+def equivalents() -> set[tuple[str, str, str]]:
+    """Return file, line before and line after of mutants that mutants.toml says change nothing."""
+    rows = tomllib.loads((HERE / "mutants.toml").read_text()).get("equivalent", ())
+    return {(row["file"], row["was"], became) for row in rows for became in row["became"]}
+
+
 # ------------------------------------------------------------------------------- inside the scratch
 
 
@@ -251,17 +257,21 @@ def report(files: list[str]) -> int:
     from mutmut.stats import status_by_exit_code
 
     counts: Counter[str] = Counter()
-    lived = []
+    lived, known = [], equivalents()
     for file in files:
         data = SourceFileMutationData(path=file)
         data.load()
         spans = MutantLineSpans.load(file)
         for name, code in data.exit_code_by_key.items():
             status = status_by_exit_code[code]
-            counts[status] += 1
             if status in ("survived", "no tests", "suspicious", "segfault"):
                 assert spans is not None
-                lived.append((file, *difference(file, name.rpartition(".")[2], spans), status))
+                line, was, became = difference(file, name.rpartition(".")[2], spans)
+                if (file, was, became) in known:
+                    status = "equivalent"
+                else:
+                    lived.append((file, line, was, became, status))
+            counts[status] += 1
     for file, line, was, became, status in sorted(lived):
         print(f"{file}:{line}: {status}\n    - {was}\n    + {became}")
     print(", ".join(f"{count} {status}" for status, count in counts.most_common()) or "no mutants")
