@@ -99,7 +99,10 @@ def tests_of(files: list[str]) -> list[str]:
 
 
 def equivalents() -> set[tuple[str, str, str]]:
-    """Return file, line before and line after of mutants that mutants.toml says change nothing."""
+    """Return file, line before and line after of mutants that mutants.toml gives a reason for.
+
+    For a line that becomes `*`, whatever is done to it.
+    """
     rows = tomllib.loads((HERE / "mutants.toml").read_text()).get("equivalent", ())
     return {(row["file"], row["was"], became) for row in rows for became in row["became"]}
 
@@ -207,7 +210,9 @@ def visitor(base: type) -> type:
     """Return mutmut's visitor that also enters properties, and of a refusal leaves the words."""
     import libcst as cst
 
-    def only_words(node: cst.CSTNode) -> bool:
+    def left_alone(node: cst.CSTNode) -> bool:
+        if isinstance(node, cst.Arg):
+            return node.keyword is not None and node.keyword.value in GUARDS
         targets = node.targets if isinstance(node, cst.Assign) else ()
         return any(getattr(one.target, "value", None) in WORDS for one in targets)
 
@@ -219,7 +224,7 @@ def visitor(base: type) -> type:
         def _skip_node_and_children(self, node: cst.CSTNode) -> bool:
             if isinstance(node, cst.FunctionDef) and is_around(node):
                 return False
-            if only_words(node):
+            if left_alone(node):
                 return True
             return bool(super()._skip_node_and_children(node))
 
@@ -267,7 +272,7 @@ def report(files: list[str]) -> int:
             if status in ("survived", "no tests", "suspicious", "segfault"):
                 assert spans is not None
                 line, was, became = difference(file, name.rpartition(".")[2], spans)
-                if (file, was, became) in known:
+                if {(file, was, became), (file, was, "*")} & known:
                     status = "equivalent"
                 else:
                     lived.append((file, line, was, became, status))
