@@ -83,7 +83,7 @@ def test_points_stand_across_by_the_right_number_and_upward_by_the_answer() -> N
     points = [(dot.get("cx"), float(dot.get("cy", ""))) for dot in chart.iter("circle")]
     assert [across for across, _ in points] == ["0.500%", "66.500%"]
     assert [down for _, down in points] == pytest.approx([320 - 314 / 3, 6.0], abs=0.01)
-    (equal,) = [line for line in chart if line.tag == "line" and line.get("y2") == "6.0"]
-    assert (equal.get("x1"), equal.get("x2"), equal.get("y1")) == ("0.5%", "99.5%", "320.0")
+    (equal,) = [line for line in chart if line.tag == "line" and line.get("y2") == "6"]
+    assert (equal.get("x1"), equal.get("x2"), equal.get("y1")) == ("0.5%", "99.5%", "320")
     assert float(chart.get("height", "")) == 320 + 34
     assert not re.search("nan|inf", svg)
