@@ -36,6 +36,7 @@ UNDER = tuple(f"{root}/" for root in SOURCES[1:])  # folders that hold packages;
 # decorators that may stand around the choice between a function and its mutants; mutmut itself
 # passes by what is decorated
 AROUND = ("property", "cached_property", "contextmanager", "no_grad", "override")
+FREE = ("examples",)  # functions that draw examples at random: any will do
 WORDS = ("where", "expected", "got", "remedy", "hint")  # what a refusal says
 # processes that a test starts run the mutant too, but keep no list of what they call
 CHILDREN = """import os
@@ -211,6 +212,8 @@ def visitor(base: type) -> type:
     import libcst as cst
 
     def left_alone(node: cst.CSTNode) -> bool:
+        if isinstance(node, cst.FunctionDef):
+            return node.name.value in FREE
         if isinstance(node, cst.Arg):
             return node.keyword is not None and node.keyword.value in GUARDS
         targets = node.targets if isinstance(node, cst.Assign) else ()
@@ -222,10 +225,10 @@ def visitor(base: type) -> type:
             return go_on and not isinstance(node, cst.Raise)
 
         def _skip_node_and_children(self, node: cst.CSTNode) -> bool:
-            if isinstance(node, cst.FunctionDef) and is_around(node):
-                return False
             if left_alone(node):
                 return True
+            if isinstance(node, cst.FunctionDef) and is_around(node):
+                return False
             return bool(super()._skip_node_and_children(node))
 
     return Visitor
