@@ -1,6 +1,6 @@
 """What a node says of itself: parameters, state, traits; what it leaves out is refused by name."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import pairwise
 from xml.etree import ElementTree
 
@@ -159,6 +159,10 @@ CHANGE = Change(
     ("node", "expected"),
     [
         (lif([0.0, 0.0]), [0.5, 1.0]),  # theta times what leaks at a step
+        (
+            LIF(theta=[1.0, 2.0], tau=[1.0, 0.95], rho=[0.0, 0.0], kappa=[0.0, 0.0], reset="hard"),
+            [0.1, 0.2],
+        ),  # at least a tenth leaks, so to say, in ten steps
         (Threshold(theta=[-3.0, 2.0]), [3, 2]),
         (Affine(weight=[[1.0, 4.0], [-2.0, 1.0]], bias=[0.0, 0.0]), [1, 0.25]),  # the nearer row
         (BatchNorm(gain=[2.0, -4.0], offset=[0.0, 0.0]), [0.5, 0.5]),
@@ -171,3 +175,16 @@ CHANGE = Change(
 )
 def test_a_node_notices_a_change_of_what_arrives(node, expected):
     np.testing.assert_allclose(node.notices(CHANGE), expected)
+
+
+def test_a_drawing_notes_what_is_special_of_a_node():
+    def weights(values):
+        bias = Quantized(np.array([0]), 2, 24)
+        return Affine(weight=Quantized(np.array([values]), 2, 8), bias=bias)
+
+    assert weights([4, 0, -4]).note == "ternary weights"
+    assert weights([4, 0, -2]).note == weights([3, 0, -3]).note == ""
+    assert [lif(kappa).note for kappa in ([0.0, 0.0], [0.0, 1.0])] == [
+        "hard reset", "hard reset, refractory trace"
+    ]  # fmt: skip
+    assert replace(lif([0.0, 0.0]), reset="none").note == "no reset"
