@@ -36,7 +36,7 @@ UNDER = tuple(f"{root}/" for root in SOURCES[1:])  # folders that hold packages;
 # decorators that may stand around the choice between a function and its mutants; mutmut itself
 # passes by what is decorated
 AROUND = ("property", "cached_property", "contextmanager", "no_grad", "override")
-FREE = ("examples",)  # functions that draw examples at random: any will do
+FREE = ("examples", "example")  # functions that draw examples at random: any will do
 WORDS = ("where", "expected", "got", "remedy", "hint")  # what a refusal says
 # processes that a test starts run the mutant too, but keep no list of what they call
 CHILDREN = """import os
@@ -181,7 +181,7 @@ def operators() -> list[tuple[type, Callable[[Any], Iterator[Any]]]]:
 
     def drop_keyword(node: cst.Call) -> Iterator[cst.CSTNode]:
         for at, argument in enumerate(node.args):
-            if argument.keyword and argument.keyword.value not in GUARDS:
+            if argument.keyword and argument.keyword.value not in GUARDS + WORDS:
                 yield node.with_changes(args=[*node.args[:at], *node.args[at + 1 :]])
 
     def negate(node: cst.If) -> Iterator[cst.CSTNode]:
@@ -215,7 +215,7 @@ def visitor(base: type) -> type:
         if isinstance(node, cst.FunctionDef):
             return node.name.value in FREE
         if isinstance(node, cst.Arg):
-            return node.keyword is not None and node.keyword.value in GUARDS
+            return node.keyword is not None and node.keyword.value in GUARDS + WORDS
         targets = node.targets if isinstance(node, cst.Assign) else ()
         return any(getattr(one.target, "value", None) in WORDS for one in targets)
 

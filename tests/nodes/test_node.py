@@ -188,3 +188,22 @@ def test_a_drawing_notes_what_is_special_of_a_node():
         "hard reset", "hard reset, refractory trace"
     ]  # fmt: skip
     assert replace(lif([0.0, 0.0]), reset="none").note == "no reset"
+
+
+@pytest.mark.parametrize(("reset", "left"), [("hard", 0.0), ("soft", 0.0), ("none", 1.0)])
+def test_a_real_neuron_spikes_at_its_threshold_too(reset, left):
+    node = replace(lif([0.0, 0.0]), theta=np.array([1.0, 1.0]), reset=reset)
+    # 0.5 * 1 + 0.5 is the threshold again where nothing was taken off the membrane
+    found = node.evaluate([np.array([[[1.0, 0.5], [0.5, 0.5]]])]).sent
+    np.testing.assert_array_equal(found, [[[1, 0], [float(left), 0]]])
+
+
+def test_a_node_of_real_numbers_is_none_of_integers():
+    real = Threshold(theta=[1.0, 2.0])
+    whole = Threshold(theta=Quantized(np.array([1, 2]), 0, 24))
+    assert real != whole and whole != real
+    assert real == Threshold(theta=[1.0, 2.0]) and real != Threshold(theta=[1.0, 2.5])
+
+
+def test_a_node_takes_no_tokens_and_feeds_nothing_through_unless_it_says_so():
+    assert (Late(gain=[1.0]).tokens, Late(gain=[1.0]).fed_through) == (0, False)
