@@ -2,6 +2,7 @@
 
 from dataclasses import fields, replace
 from itertools import pairwise
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -207,3 +208,22 @@ def test_a_node_of_real_numbers_is_none_of_integers():
 
 def test_a_node_takes_no_tokens_and_feeds_nothing_through_unless_it_says_so():
     assert (Late(gain=[1.0]).tokens, Late(gain=[1.0]).fed_through) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("steps", "bits"),
+    [
+        (1, 24),  # 2**23 - 1 itself
+        (2, 23),  # 2 * (2**22 - 1) = 2**23 - 2
+        (3, 22),
+        (2**23 - 1, 2),  # terms of -1, 0 and 1
+    ],
+)
+def test_terms_of_a_sum_are_as_wide_as_so_many_steps_allow(steps, bits):
+    to = SimpleNamespace(name="a", term_frac=lambda width: 30 - width)
+    found = Accumulate(channels=1, steps=steps).quantize(to)
+    assert (found.term_bits, found.out) == (bits, Fixed(24, 30 - bits))
+    with pytest.raises(
+        GraphError, match=r"node 'a' .*at most 8388607 steps in 24 bits, got 8388608"
+    ):
+        Accumulate(channels=1, steps=2**23).quantize(to)
