@@ -45,15 +45,34 @@ def test_words_of_a_population_on_several_cores_add_up() -> None:
     assert relu.load == pytest.approx((86 + 256 + 256 * 28 + 86) / 20_000)
 
 
-def test_parts_of_a_fan_in_are_one_row() -> None:
+def table(tokens: int, width: int) -> Shape:
     nodes = {
         "tokens": NodeShape(type="Input", inputs=0, outputs=1),
-        "table": NodeShape(type="Embedding", inputs=20_000, outputs=64),
-        "lif": NodeShape(type="LIF", inputs=64, outputs=64, memory=True),
-        "out": NodeShape(type="Output", inputs=64, outputs=64),
+        "table": NodeShape(type="Embedding", inputs=tokens, outputs=width),
+        "lif": NodeShape(type="LIF", inputs=width, outputs=width, memory=True),
+        "out": NodeShape(type="Output", inputs=width, outputs=width),
     }
-    shape = Shape(nodes, (("tokens", "table"), ("table", "lif"), ("lif", "out")))
-    first, *others = summary(place(shape, LOIHI2))
+    return Shape(nodes, (("tokens", "table"), ("table", "lif"), ("lif", "out")))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "width", "fewest", "most"),
+    [
+        # of 16,000 words a core, a token takes 1 and a word for each 3.1 of its targets
+        (9_000, 8, 3, 3),  # 9,000 * 4 = 2.25 cores
+        (20_000, 4, 4, 4),  # 20,000 * 3 = 3.75 cores
+        (20_000, 64, 28, 35),  # 20,000 * 22 = 27.5 cores, if parts of them were as full
+    ],
+)
+def test_a_fan_in_is_cut_where_the_parts_need_fewest_cores(
+    tokens: int, width: int, fewest: int, most: int
+) -> None:
+    placed = place(table(tokens, width), LOIHI2)
+    assert fewest <= len(placed.cores) - 2 <= most  # the neurons and the receiver have one each
+
+
+def test_parts_of_a_fan_in_are_one_row() -> None:
+    first, *others = summary(place(table(20_000, 64), LOIHI2))
     count = len(first.populations)
     assert count > 1 and first.populations[0] == "table.part0"
     assert (first.name, first.kind, first.neurons) == ("table.part*", f"{count} parts", 64 * count)
