@@ -13,7 +13,7 @@ from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.nodes import Affine, DiagonalSSM, Input, Output, Sum
 from neurossm.quantization import Percentiles
-from neurossm.quantization.lost_weights import _rows
+from neurossm.quantization.lost_weights import _rows, _width
 from neurossm.quantization.rows import graded_frac
 from neurossm.trace import Trace
 
@@ -85,6 +85,13 @@ def test_a_row_is_as_fine_as_its_weights_and_its_sum_allow() -> None:
     # 2**22 / 58 is above 2**16, so 7 by the size of the weights
     assert np.asarray(graded_frac(light, 8, (2**10, 4), by_row=True)).tolist() == [-3, 7, 36, -3]
     assert graded_frac(light, 8, (2**10, 4), by_row=False) == -3
+    # rows of which none can be finer share a number
+    alike = Affine(weight=[[1.0], [1.1]], bias=[0.0, 0.0])
+    assert graded_frac(alike, 8, (2**10, 4), by_row=True) == 6
+
+
+def test_what_became_zero_needs_a_bit_for_each_doubling() -> None:
+    assert [_width(8, times) for times in (0.5, 1.0, 1.5, 2.0, 2.1, 1e30)] == [8, 8, 9, 9, 10, 64]
 
 
 @pytest.mark.parametrize(
