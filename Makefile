@@ -9,7 +9,7 @@ MUTANTS := .mutants/.complete
 # every worker and every Lava process would start a pool of BLAS threads of its own
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup peers data demo test lint types imports check hw mutants bench clean
+.PHONY: help setup peers data demo test quick lint types imports check hw mutants matrix bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -44,6 +44,9 @@ test: $(STAMP) $(PEERS) data  ## the whole test suite, notebooks and hardware re
 	$(BIN)/python -m pytest -q --nbmake --override-ini=testpaths=notebooks
 	$(BIN)/python -m pytest hw_tests --target fast
 
+quick: $(STAMP)  ## the fast tests, under a minute; CONTRIBUTING.md says what it leaves out
+	$(BIN)/python -m pytest -q tests -m "not lava and not slow and not hostile"
+
 hw: $(STAMP)  ## golden traces on the chip, where there is one: make hw TARGET=loihi2
 	$(BIN)/python -m pytest hw_tests --target $(or $(TARGET),loihi2)
 
@@ -67,6 +70,9 @@ $(MUTANTS): constraints-mutants.txt $(STAMP)
 
 mutants: $(STAMP) $(MUTANTS)  ## small faults that no test notices in what changed: make mutants [BASE=main] [FILES=...] [SECONDS=900]
 	nice $(BIN)/python tools/mutants.py --base $(or $(BASE),main) --seconds $(or $(SECONDS),900) $(FILES)
+
+matrix: $(STAMP)  ## write the table "What runs where" from what the code says
+	PYTHONPATH=tests:tests/support $(BIN)/python -m conformance.matrix
 
 bench: $(STAMP) data  ## speed of the engines and of the training kernels, side by side
 	$(BIN)/python benchmarks/engines.py

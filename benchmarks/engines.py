@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
 import time
 from dataclasses import asdict, dataclass
@@ -17,18 +15,17 @@ import numpy as np
 from ssm_limit import Share, measure_share
 
 from neurossm.engine import execute, run
-from neurossm.engine.cores import usable_cores
 from neurossm.engine.fast import SAMPLES_A_TASK
-from neurossm.environment import cpu_name, versions
 from neurossm.errors import NeurossmError
 from neurossm.executors import Run
 from neurossm.graph import Graph
 from neurossm.nodes import DiagonalSSM
-from neurossm.quantization import Quantize, calibrate
 from neurossm.trace import Trace
-from neurossm_cli.executing import warm_up
-from neurossm_cli.export import load_run
 from neurossm_models.data import Dataset, load
+from neurossm_workflows.evaluate import warm_up
+from neurossm_workflows.export import export
+from neurossm_workflows.quantize import quantized
+from neurossm_workflows.timing import machine
 
 PACKAGES = ("neurossm", "numpy", "numba", "lava-nc")
 
@@ -69,9 +66,7 @@ def main() -> int:
 
 def integer_graph(checkpoint: str) -> Graph:
     """Return the graph of a checkpoint, quantized after training as ``neurossm demo`` does."""
-    floating = load_run(checkpoint)
-    trace = run(floating, load("mnist:train:512").inputs, "float", "outputs")
-    return Quantize()(floating, calibrate(floating, trace))
+    return quantized(export(checkpoint), "mnist:train:512")
 
 
 def fast_speed(graph: Graph, data: Dataset, repeats: int) -> tuple[Speed, Trace]:
@@ -92,7 +87,7 @@ def document(
     """Return everything that was measured."""
     fast, bundle, best = (speed.steps_per_second for speed in speeds)
     return {
-        "machine": machine(),
+        "machine": machine(PACKAGES),
         "checkpoint": checkpoint,
         "speeds": [asdict(speed) for speed in speeds],
         "fast_over_lava_bundle": fast / bundle,
@@ -102,23 +97,11 @@ def document(
     }
 
 
-def machine() -> dict[str, object]:
-    """Return the CPU and what may disturb a measurement; no name of the machine."""
-    return {
-        "cpu": cpu_name(),
-        "cores": usable_cores(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "packages": versions(PACKAGES),
-        "load_average": [round(load, 2) for load in os.getloadavg()],
-    }
-
-
 def show(
     checkpoint: str, speeds: tuple[Speed, ...], shares: tuple[Share, ...], equal: bool
 ) -> None:
     """Print the same for people."""
-    about = machine()
+    about = machine(PACKAGES)
     print(f"{about['cpu']}, {about['cores']} cores, {about['system']}, Python {about['python']}")
     print("load average now:", *about["load_average"], "(includes this run)")  # type: ignore[misc]
     print(f"\n{checkpoint}, integers; outputs of all modes {'equal' if equal else 'DIFFER'}")

@@ -11,24 +11,20 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
-import numpy as np
-
 from neurossm.comparison import compare
 from neurossm.engine import execute, run
-from neurossm.engine.cores import usable_cores
-from neurossm.environment import cpu_name, version
 from neurossm.executors import Run
 from neurossm.graph import Graph
-from neurossm.quantization import Quantize, calibrate
 from neurossm.store import load as load_graph
-from neurossm_cli.export import load_run
 from neurossm_models.data import Dataset, load
+from neurossm_workflows.export import export
+from neurossm_workflows.quantize import quantized
+from neurossm_workflows.timing import machine
 
 CHECKPOINT = "models/checkpoints/binary-s4d-digits"
 LAYOUTS = {
@@ -43,6 +39,7 @@ STACKED_LAYOUTS = {
     "one process (default)": "lava:stacked={},fuse=network",
 }
 STACKS = (8, 32, 64)
+PACKAGES = ("neurossm", "numpy", "lava-nc")
 GROUPS = 4  # of samples side by side, one after the other
 
 
@@ -74,7 +71,8 @@ def main() -> int:
         layouts = {name: engine.format(stacked) for name, engine in STACKED_LAYOUTS.items()}
         costs += measured(graph, data, layouts, stacked, options)
     if options.json:
-        print(json.dumps({"machine": _machine(), "costs": [asdict(c) for c in costs]}, indent=2))
+        found = {"machine": machine(PACKAGES), "costs": [asdict(cost) for cost in costs]}
+        print(json.dumps(found, indent=2))
     else:
         show(costs)
     return 0
@@ -137,9 +135,10 @@ def _cpu_seconds() -> float:
 
 def show(costs: list[Cost]) -> None:
     """Print a table in Markdown."""
-    about = _machine()
+    about = machine(PACKAGES)
     print(f"{about['cpu']}, {about['cores']} cores, Python {about['python']},"
-          f" numpy {about['numpy']}, load average {about['load_average']}\n")  # fmt: skip
+          f" numpy {about['packages']['numpy']},"
+          f" load average {about['load_average']}\n")  # fmt: skip
     print("| layout | side by side | processes | ms a step | times fewer | CPU ms a step"
           " | times fewer | ms a step and sample | start, s |\n" + "|---" * 9 + "|")  # fmt: skip
     for cost in costs:
@@ -149,20 +148,8 @@ def show(costs: list[Cost]) -> None:
 
 
 def _quantized(data: str) -> Graph:
-    floating = load_run(str(Path(__file__).parents[1] / CHECKPOINT))
-    trace = run(floating, load(f"{data.split(':')[0]}:train:64").inputs, "float", "outputs")
-    return Quantize()(floating, calibrate(floating, trace))
-
-
-def _machine() -> dict[str, object]:
-    return {
-        "cpu": cpu_name(),
-        "cores": usable_cores(),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "lava-nc": version("lava-nc"),
-        "load_average": [round(load, 1) for load in os.getloadavg()],
-    }
+    checkpoint = Path(__file__).parents[1] / CHECKPOINT
+    return quantized(export(checkpoint), f"{data.split(':')[0]}:train:64")
 
 
 def _options() -> argparse.Namespace:

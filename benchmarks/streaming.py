@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import torch
-from engines import integer_graph, machine
+from engines import integer_graph
 from numba import njit
 from numpy.typing import NDArray
 from ssm_limit import LANES, STATE_LIMIT, sweep_of
@@ -23,9 +23,10 @@ from neurossm import Graph, Stepper
 from neurossm.engine import fast, run
 from neurossm.errors import NeurossmError
 from neurossm.nodes import DiagonalSSM, quantized
-from neurossm_cli.forms import hold_discretization
 from neurossm_models.data import load
 from neurossm_models.train import load_model
+from neurossm_workflows.forms import hold_discretization
+from neurossm_workflows.timing import machine
 
 Integers = NDArray[np.int64]
 COLUMN = 64  # synapses that are added together in the limit's loop

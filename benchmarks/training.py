@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from engines import machine
 from torch import Tensor, nn
 from training_baselines import PlainSpikingSSM, indexing_loop_seconds, plain_s4d
 
@@ -24,6 +23,7 @@ from neurossm.errors import NeurossmError
 from neurossm_models import LIF, S4D, Network, SpikingSSMConfig
 from neurossm_models.recurrence import block_size
 from neurossm_models.train.memory import keep_freed_memory
+from neurossm_workflows.timing import machine
 
 Run = Callable[[], None]
 Forward = Callable[[Any, Tensor], Tensor]

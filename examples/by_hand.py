@@ -31,8 +31,7 @@ def main() -> None:
     """Quantize and run."""
     graph = build()
     data = np.random.default_rng(1).integers(-255, 256, (4, STEPS, CHANNELS))
-    ranges = neurossm.calibrate(graph, neurossm.run(graph, data, "float"))
-    integer = neurossm.Quantize()(graph, ranges)
+    integer = neurossm.quantize(graph, data).graph
     trace = neurossm.run(integer, data, "fast")
     print("spikes of each neuron:", trace.last("output")[0].tolist())
 

@@ -89,8 +89,7 @@ def main() -> None:
 
     unit = 2.0 ** -graph.nodes["input"].out.frac
     integers = np.rint(example.numpy() / unit).astype(np.int64)
-    ranges = neurossm.calibrate(graph, neurossm.run(graph, integers, "float"))
-    integer = neurossm.Quantize()(graph, ranges)
+    integer = neurossm.quantize(graph, integers).graph
     trace = neurossm.run(integer, integers, "fast")
     with torch.no_grad():
         expected = model(example)

@@ -63,8 +63,7 @@ def digits() -> neurossm.Graph:
     data = load("digits:train:128")
     network, _ = load_model(CHECKPOINT)
     graph = from_torch(network, steps=data.inputs.shape[1], scale=data.scale, bits=8)
-    ranges = neurossm.calibrate(graph, neurossm.run(graph, data.inputs, "float", "outputs"))
-    return neurossm.Quantize()(graph, ranges)
+    return neurossm.quantize(graph, data.inputs).graph
 
 
 def source(options: argparse.Namespace) -> Iterator[np.ndarray]:

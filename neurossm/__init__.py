@@ -1,5 +1,20 @@
 """neurossm: spiking state space models from PyTorch to Loihi 2.
 
+The steps of the way are functions, named as the commands are, and take paths, graphs, data sets or
+what to type for them:
+
+>>> import neurossm
+>>> graph = neurossm.export("binary-s4d-smnist")             # a trained run, or net.py:build
+>>> made = neurossm.quantize(graph, "mnist:train:512")       # made.graph, made.check, made.report
+>>> made.save("m.int.nssm")
+>>> neurossm.verify("m.int.nssm", engine="lava").passed      # its golden vectors, bit for bit
+>>> found = neurossm.profile("m.int.nssm", "mnist:test:256", floating=graph)
+>>> found.to_html("report.html")                             # accuracy, operations, energy
+
+Before it there are `train` and `import_network`; beside it `calibrate`, `evaluate`, `diff`,
+`sweep`, `place`, `deploy`, `make_report`. They return frozen values, most of which have `as_json`.
+Below them are `run`, `Stepper`, `Quantize`, `compare`, on graphs and arrays.
+
 Public names are imported when they are first used, so that importing the package is cheap.
 """
 
@@ -14,12 +29,23 @@ if TYPE_CHECKING:
     from neurossm.engine.stepper import Stepper
     from neurossm.graph import Graph
     from neurossm.passes.fold_batch_norm import fold_batch_norm
-    from neurossm.quantization.calibrate import calibrate
     from neurossm.quantization.quantize import Quantize
     from neurossm.store import load, save
     from neurossm.trace import Trace
     from neurossm_converters.formats.torch import Builder as Builder
     from neurossm_converters.formats.torch import from_torch as from_torch
+    from neurossm_workflows.deploy import deploy
+    from neurossm_workflows.diff import diff
+    from neurossm_workflows.evaluate import evaluate
+    from neurossm_workflows.export import export
+    from neurossm_workflows.import_ import import_network
+    from neurossm_workflows.place import place
+    from neurossm_workflows.profile import profile
+    from neurossm_workflows.quantize import calibrate, quantize
+    from neurossm_workflows.report import make_report
+    from neurossm_workflows.sweep import sweep
+    from neurossm_workflows.train import train
+    from neurossm_workflows.verify import verify
 
 _HOMES = {
     "Builder": "neurossm_converters.formats.torch",  # needs PyTorch, so not in __all__
@@ -27,13 +53,25 @@ _HOMES = {
     "Quantize": "neurossm.quantization",
     "Stepper": "neurossm.engine.stepper",
     "Trace": "neurossm.trace",
-    "calibrate": "neurossm.quantization",
+    "calibrate": "neurossm_workflows.quantize",
     "compare": "neurossm.comparison",
+    "deploy": "neurossm_workflows.deploy",
+    "diff": "neurossm_workflows.diff",
+    "evaluate": "neurossm_workflows.evaluate",
+    "export": "neurossm_workflows.export",
     "fold_batch_norm": "neurossm.passes",
     "from_torch": "neurossm_converters.formats.torch",
+    "import_network": "neurossm_workflows.import_",
     "load": "neurossm.store",
+    "make_report": "neurossm_workflows.report",  # neurossm.report is a package
+    "place": "neurossm_workflows.place",
+    "profile": "neurossm_workflows.profile",
+    "quantize": "neurossm_workflows.quantize",
     "run": "neurossm.engine",
     "save": "neurossm.store",
+    "sweep": "neurossm_workflows.sweep",
+    "train": "neurossm_workflows.train",
+    "verify": "neurossm_workflows.verify",
 }
 
 __all__ = [
@@ -43,10 +81,22 @@ __all__ = [
     "Trace",
     "calibrate",
     "compare",
+    "deploy",
+    "diff",
+    "evaluate",
+    "export",
     "fold_batch_norm",
+    "import_network",
     "load",
+    "make_report",
+    "place",
+    "profile",
+    "quantize",
     "run",
     "save",
+    "sweep",
+    "train",
+    "verify",
 ]
 
 
@@ -54,3 +104,7 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'neurossm' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

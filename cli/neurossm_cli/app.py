@@ -25,7 +25,7 @@ from neurossm_cli import (
     doctor,
     export,
     golden,
-    importing,
+    import_,
     place,
     profile,
     quantize,
@@ -37,8 +37,8 @@ from neurossm_cli import (
     train,
     verify,
 )
-from neurossm_cli.console import Stopped, documents_alone
-from neurossm_cli.paths import Commands
+from neurossm_cli.presentation.console import Stopped, documents_alone
+from neurossm_cli.presentation.paths import Commands
 
 
 def _version(asked: bool) -> None:
@@ -84,7 +84,7 @@ for command in (
     demo.demo,
 ):
     app.command()(command)
-app.command("import")(importing.import_)
+app.command("import")(import_.import_)
 app.add_typer(data.app, name="data")
 
 

@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from neurossm_cli.console import Console, JsonOption
-from neurossm_cli.mapping import MappingOption, chosen_mapping
-from neurossm_cli.paths import READS, READS_CHIP
-
-HardwareOption = Annotated[str, typer.Option(help="A chip by name, or a TOML file."), READS_CHIP]
-ChipsOption = Annotated[
-    int | None, typer.Option(help="Chips that there are; no more are used than needed.")
-]
+from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.options import (
+    ChipsOption,
+    HardwareOption,
+    MappingOption,
+    chosen_mapping,
+)
+from neurossm_cli.presentation.paths import READS
 
 
 def check(

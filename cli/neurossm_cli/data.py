@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from neurossm_cli.console import DATA, Console, DataDirOption, JsonOption
-from neurossm_cli.paths import READS_DATA, Commands
+from neurossm_cli.presentation.console import DATA, Console, DataDirOption, JsonOption
+from neurossm_cli.presentation.paths import READS_DATA, Commands
 
 Kind = Literal[
     "classification", "multilabel", "regression",
@@ -61,7 +61,7 @@ def show(
 
     What is learned comes from the training part alone, as `neurossm train` learns it.
     """
-    from neurossm_cli.showing import shown_data, shown_document
+    from neurossm_workflows.showing import shown_data, shown_document
 
     console = Console(json)
     found = shown_data(data, task or "", samples, data_dir or None)

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from neurossm.errors import InputError
-from neurossm_cli.console import Console, DataDirOption, JsonOption
-from neurossm_cli.paths import READS_RUN, writes_into
+from neurossm_cli.presentation.console import Console, DataDirOption, JsonOption
+from neurossm_cli.presentation.energy import print_profile
+from neurossm_cli.presentation.paths import READS_RUN, writes_into
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from neurossm.graph import Graph
-    from neurossm_models.data import Dataset
+    from neurossm_workflows.parity import Parity
 
 CALIBRATION = "mnist:train:512"
 FILES = ("model.nssm", "model.int.nssm", "report.html")
-
-
-@dataclass(frozen=True)
-class Parity:
-    """How many values of reference, fast and Lava runs were compared, and how many differ."""
-
-    values_compared: int
-    mismatches: int
-    first: str
-    steps_per_second_lava: float | None  # of the network of a bundle
-    steps_per_second_lava_best: float | None
 
 
 def demo(
@@ -45,23 +30,13 @@ def demo(
     json: JsonOption = False,
 ) -> int:  # fmt: skip
     """Take a trained checkpoint to integers, Lava and an energy report, on real MNIST."""
-    import numpy as np
-
-    from neurossm.energy import estimate
-    from neurossm.hardware import load_hardware
-    from neurossm.metrics import measure, multiplications
-    from neurossm.quantization import Quantize
-    from neurossm.report import Accuracy, write_html
-    from neurossm.store import load, save
-    from neurossm_cli.executing import execute
-    from neurossm_cli.export import load_run, write_graph
-    from neurossm_cli.golden import golden_vectors
-    from neurossm_cli.loading import load_data
-    from neurossm_cli.profile import print_profile
-    from neurossm_cli.profiling import baseline_accuracies, recorded
-    from neurossm_cli.quantize import quantized
-    from neurossm_cli.reporting import answers_of, make_report
-    from neurossm_cli.scoring import labeled
+    from neurossm.metrics import multiplications
+    from neurossm_workflows.export import export, write_graph
+    from neurossm_workflows.loading import load_data
+    from neurossm_workflows.parity import check_parity, torch_beside
+    from neurossm_workflows.profile import profile
+    from neurossm_workflows.quantize import quantize
+    from neurossm_workflows.scoring import labeled
 
     if lava_samples < 0 or samples < max(1, lava_samples):
         raise InputError("--samples, --lava-samples", expected="samples >= lava samples >= 0",
@@ -69,133 +44,56 @@ def demo(
     console = Console(json)
     test = load_data(f"mnist:test:{samples}", data_dir)
     out.mkdir(parents=True, exist_ok=True)
+    floating, integers, page = (out / name for name in FILES)
 
-    console.note(f"[1/6] PyTorch: {checkpoint} on {samples} MNIST test images")
-    float_predictions = torch_predictions(checkpoint, test, console)
-    accuracy_float = float((float_predictions == test.labels).mean())
+    console.note("[1/4] export and quantize")
+    graph = export(checkpoint)
+    beside = torch_beside(checkpoint, graph, test)
+    wrote = write_graph(graph, floating)
+    quantize(graph, load_data(CALIBRATION, data_dir), listener=console.listener).save(integers)
 
-    console.note("[2/6] export and quantize")
-    graph = load_run(checkpoint)
-    wrote_nir, _ = write_graph(graph, out / "model.nssm", "auto")
-    calibration = load_data(CALIBRATION, data_dir)
-    integer = quantized(graph, calibration, Quantize(), console)
-    save(out / "model.int.nssm", integer, golden_vectors(integer, calibration))
-    integer = load(out / "model.int.nssm")  # what runs is what the file holds
+    console.note(f"[2/4] the integers and PyTorch on {samples} MNIST test images, counts, energy")
+    # what runs is what the file holds
+    found = profile(integers, test, floating=beside, listener=console.listener)
+    fast, metrics = found.execution, found.metrics
+    accuracy = labeled(found.scores, "MNIST").values["accuracy"]
 
-    console.note(f"[3/6] the integers on the fast engine, {samples} images")
-    predicted: list[NDArray[np.intp]] = []
-    fast = execute(
-        integer,
-        test,
-        "fast",
-        "outputs",
-        console,
-        watchers=[lambda at, part, found: predicted.append(found.argmax(axis=1))],
-    )
-    scores = labeled(fast.scores, "MNIST")
-    equal = np.mean(np.concatenate(predicted) == float_predictions)
+    console.note(f"[3/4] reference, fast and Lava on {lava_samples} images, every node and step")
+    parity = check_parity(found.graph, test.take(slice(lava_samples)), console.listener)
 
-    console.note(f"[4/6] reference, fast and Lava on {lava_samples} images, every node and step")
-    parity = check_parity(integer, test.take(slice(lava_samples)), console)
-
-    console.note("[5/6] counts and energy")
-    metrics = measure(integer, fast.trace)
-    counted = recorded(integer, test)
-    energy = estimate(metrics, integer, load_hardware("loihi2"))
-
-    console.note("[6/6] report")
-    integer_accuracy = scores.values["accuracy"]
-    accuracy = Accuracy(
-        data="MNIST test images", samples=samples, integer=integer_accuracy,
-        float_graph=accuracy_float, agreement=float(equal),
-    )  # fmt: skip
-    energy = energy.with_accuracies(baseline_accuracies(integer, test, None, accuracy, console))
+    console.note("[4/4] report")
     said = (
         f"reference, fast and Lava on {lava_samples} images: {parity.values_compared:,} values"
         f" compared, {parity.mismatches} mismatches",
         f"fast engine: {fast.steps_per_second:,.0f} time steps a second",
     )
-    report_file = out / "report.html"
-    write_html(report_file, make_report(
-        f"{checkpoint} on sequential MNIST", integer, metrics, energy, accuracy, test,
-        answers=answers_of(scores, None, accuracy.data, None),
-        file_name="model.int.nssm", recorded=counted, measured=said if lava_samples else said[1:],
-    ))  # fmt: skip
+    found.to_html(page, f"{checkpoint} on sequential MNIST", file_name=integers.name,
+                  measured=said if lava_samples else said[1:])  # fmt: skip
 
     console.document(
-        {"checkpoint": checkpoint, "samples": samples, "accuracy_float": accuracy_float,
-         "accuracy_int": fast.accuracy, "agreement": accuracy.agreement,
+        {"checkpoint": checkpoint, "samples": samples, "accuracy": accuracy,
+         "accuracy_float": found.accuracy_float, "agreement": found.agreement,
          "lava_samples": lava_samples, "values_compared": parity.values_compared,
          "mismatches": parity.mismatches, "first_mismatch": parity.first or None,
          "steps_per_second_fast": fast.steps_per_second,
          "steps_per_second_lava": parity.steps_per_second_lava,
          "steps_per_second_lava_best": parity.steps_per_second_lava_best,
          "spike_rates": dict(metrics.spike_rates), "saturations": metrics.total.saturations,
-         "multiplications": multiplications(integer, metrics).as_json(),
-         "recorded": counted.as_json(),
-         "nir": wrote_nir, "energy": energy.as_json(), "report": str(report_file)}
+         "multiplications": multiplications(found.graph, metrics).as_json(),
+         "recorded": found.recorded.as_json(), "nir": wrote.nir,
+         "energy": found.energy.as_json() if found.energy else None, "report": str(page)}
     )  # fmt: skip
-    print_profile(console, integer, metrics, energy, counted)
+    print_profile(console, found)
     console.say()
-    console.say(f"accuracy      float {accuracy_float:.2%}, integer {integer_accuracy:.2%}"
-                f" ({samples} images; {accuracy.agreement:.2%} equal predictions,"
+    console.say(f"accuracy      float {found.accuracy_float:.2%}, integer {accuracy:.2%}"
+                f" ({samples} images; {found.agreement:.2%} equal predictions,"
                 f" {metrics.total.saturations} saturations)")  # fmt: skip
     rates = ", ".join(f"{name} {rate:.1%}" for name, rate in metrics.spike_rates.items())
     console.say(f"spike rates   {rates}")
     console.say(f"fast engine   {fast.steps_per_second:,.0f} steps/s")
     _say_parity(console, parity, lava_samples, fast.steps_per_second)
-    console.say(f"report        {report_file}")
+    console.say(f"report        {page}")
     return 1 if parity.mismatches else 0
-
-
-def torch_predictions(checkpoint: str, data: Dataset, console: Console) -> NDArray[np.int64]:
-    """Return the class that the PyTorch model gives each sequence."""
-    import numpy as np
-    import torch
-
-    from neurossm_models.train import load_model
-
-    model, recipe = load_model(checkpoint)
-    if recipe.data.name != data.name:
-        raise InputError(f"checkpoint {checkpoint!r}", expected=f"one trained on {data.name}",
-                         got=f"one trained on {recipe.data.name}")  # fmt: skip
-    predictions = []
-    with torch.no_grad(), console.progress("PyTorch", len(data)) as progress:
-        for start in range(0, len(data), 100):
-            part = data.take(slice(start, start + 100))
-            logits = model(torch.tensor(part.inputs).float() * part.scale)
-            predictions.append(logits.argmax(1).numpy())
-            progress(len(part))
-    return np.concatenate(predictions)
-
-
-def check_parity(graph: Graph, data: Dataset, console: Console) -> Parity:
-    """Compare every value of every node: fast and Lava against the reference."""
-    if not len(data):
-        return Parity(0, 0, "", None, None)
-    from neurossm.comparison import compare
-    from neurossm.engine import execute, run
-
-    count = len(data)
-    with console.progress("Lava, the network of a bundle", 1) as progress:
-        bundle = execute(graph, data.inputs[:1], "bundle", "all", progress)
-    with console.progress("Lava, one process", count) as progress:
-        best = execute(graph, data.inputs, f"lava:stacked={count}", "all", progress)
-    reference = run(graph, data.inputs, "reference")
-    one = run(graph, data.inputs[:1], "reference")
-    pairs = (
-        (reference, run(graph, data.inputs, "fast")), (reference, best.trace),
-        (one, bundle.trace),
-    )  # fmt: skip
-    results = [compare(left, right, graph.order) for left, right in pairs]
-    firsts = [str(result.first) for result in results if result.first]
-    return Parity(
-        sum(result.compared for result in results),
-        sum(result.mismatches for result in results),
-        firsts[0] if firsts else "",
-        bundle.trace.real_steps / bundle.seconds,
-        best.trace.real_steps / best.seconds,
-    )
 
 
 def _say_parity(console: Console, parity: Parity, samples: int, fast: float) -> None:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm.errors import InputError
-from neurossm_cli.console import GRAMMAR, Console, DataDirOption, JsonOption, OtherDataOption
-from neurossm_cli.mapping import MappingOption, deployed_mapping
-from neurossm_cli.paths import READS, READS_DATA, writes_into
+from neurossm_cli.presentation.console import (
+    GRAMMAR,
+    Console,
+    DataDirOption,
+    JsonOption,
+    OtherDataOption,
+)
+from neurossm_cli.presentation.options import MappingOption
+from neurossm_cli.presentation.paths import READS, READS_DATA, writes_into
 
 if TYPE_CHECKING:
-    from neurossm.placement import Placement
-    from neurossm_converters.backends.loihi2 import BundleData, ChipRun, Settings
-
-DEFAULT_GENERATION = "N3B3"
-MISSING = "lava-loihi is not installed here (closed, for members of Intel's INRC)"
+    from neurossm_converters.backends.loihi2 import ChipRun, Settings
+    from neurossm_workflows.deploy import Deployment
 
 
 def deploy(
@@ -50,7 +52,7 @@ def deploy(
     ] = None,
     slurm_partition: Annotated[str, typer.Option(help="SLURM partition with chips.")] = "",
     slurm_board: Annotated[str, typer.Option(help="SLURM node, instead of a partition.")] = "",
-    loihi_gen: Annotated[str, typer.Option(help="N3B2 | N3B3 | N3C1 | N3D1.")] = DEFAULT_GENERATION,
+    loihi_gen: Annotated[str, typer.Option(help="N3B2 | N3B3 | N3C1 | N3D1.")] = "N3B3",
     profile: Annotated[
         bool, typer.Option("--profile", help="Power, energy and time with Lava's profiler.")
     ] = False,
@@ -62,128 +64,43 @@ def deploy(
     json: JsonOption = False,
 ) -> int:
     """Run golden vectors on a Loihi 2, or write a bundle that does it where there is one."""
-    from neurossm_converters.backends.lava import require_lava, status
-    from neurossm_converters.backends.loihi2 import (
-        Settings,
-        check,
-        check_bundle,
-        default_folder,
-        run,
-        write_bundle,
-    )
-    from neurossm_converters.backends.loihi2.script import FILES
+    from neurossm_workflows.deploy import deploy as deploy_file
 
-    console = Console(json, other_data)
-    settings = Settings(
-        target=target, processes=processes, models=tuple(models or ()),  # type: ignore[arg-type]
-        partition=slurm_partition, board=slurm_board, generation=loihi_gen, profile=profile,
+    console = Console(json)
+    done = deploy_file(
+        graph, target=target, bundle=bundle, processes=processes, data=data,
+        ssm_mapping=ssm_mapping, models=models or (), partition=slurm_partition, board=slurm_board,
+        generation=loihi_gen, profile=profile, dry_run=dry_run, data_dir=data_dir,
+        other_data=other_data, listener=console.listener,
     )  # fmt: skip
-    if settings.target == "lava" and bundle is None:
-        _refuse_a_queue(settings)
-    if settings.target == "lava" and not dry_run:
-        require_lava()
-    plan = _plan(graph, settings, ssm_mapping)
-    able = settings.target == "lava" or status().loihi_installed
-    folder = bundle if able else bundle or default_folder(graph)
-    check_bundle(folder, graph)
-    carried = _data(graph, data, data_dir, folder, console) if data else None
-    said = check(graph, settings)
-    document = _document(graph, settings, plan, folder, able)
-    for line in (*said.splitlines(), document["placement"]):
+    for line in (*done.compatibility.splitlines(), done.summary()):
         console.say(line)
-    if not able:
-        console.note(f"{MISSING}, so nothing {'would run' if dry_run else 'was run'} on a chip")
+    if not done.able:
+        console.note(
+            f"{done.missing}, so nothing {'would run' if dry_run else 'was run'} on a chip"
+        )
     if dry_run:
-        console.say(_intention(settings, folder, able))
-        console.document({**document, "dry_run": True})
-        return 0
-    if folder is not None:
-        document["files"] = list(write_bundle(folder, graph, settings, plan.as_json(), carried))
-        console.say(f"bundle: {folder} ({len(document['files'])} files); read {folder}/README.md")
-    if not able:
-        console.document(document)
-        return 0
-    result = run(graph, settings, folder or FILES)
-    return _report(console, result, settings, document)
+        console.say(_intention(done))
+    elif done.bundle is not None:
+        folder = done.bundle
+        console.say(f"bundle: {folder} ({len(done.files)} files); read {folder}/README.md")
+    if done.ran is not None:
+        print_run(console, done.ran, done.settings)
+    console.document(done.as_json())
+    return 0 if done.passed else 1
 
 
-def _data(
-    graph: Path, spec: str, data_dir: str, folder: Path | None, console: Console
-) -> BundleData:
-    """Return the data that a bundle carries, with the answers of the fast engine."""
-    from neurossm.store import graph_digest, load
-    from neurossm_cli.loading import load_data
-    from neurossm_cli.made_for import check_task
-    from neurossm_converters.backends.loihi2 import BundleData
-
-    if folder is None:
-        raise InputError("--data", expected="--bundle beside it", got="none",
-                         remedy="neurossm run --engine lava --data runs data here")  # fmt: skip
-    loaded = load(graph)
-    if len(loaded.inputs) != 1:
-        got = ", ".join(loaded.inputs)
-        raise InputError("--data", expected="a graph with one Input", got=got)
-    given = load_data(spec, data_dir, loaded)
-    check_task(loaded, given, console)
-    labels = given.labels
-    known = labels >= 0 if labels.dtype.kind in "iu" else labels == labels  # nan: unknown
-    return BundleData.of(loaded, graph_digest(loaded), given.inputs, given.lengths,
-                         labels if known.any() else None)  # fmt: skip
-
-
-def _refuse_a_queue(settings: Settings) -> None:
-    """Refuse options of a job where none is written or started: they would be ignored."""
-    given = {
-        "--slurm-partition": settings.partition,
-        "--slurm-board": settings.board,
-        "--loihi-gen": "" if settings.generation == DEFAULT_GENERATION else settings.generation,
-    }
-    for option, value in given.items():
-        if value:
-            raise InputError(option, expected="--target loihi2 or --bundle beside it",
-                             got="--target lava, which runs here")  # fmt: skip
-
-
-def _plan(graph: Path, settings: Settings, ssm_mapping: str | None) -> Placement:
-    """Place the network as it is deployed."""
-    from neurossm import contract
-    from neurossm.hardware import load_hardware
-    from neurossm.placement import place
-    from neurossm.store import load
-
-    loaded = load(graph)
-    if not loaded.is_integer:
-        raise InputError(
-            str(graph), expected="an integer graph", got="a float graph",
-            remedy=f"'neurossm quantize {graph} -o NEW --calibrate DATA' makes one",
-        )  # fmt: skip
-    contract.require(loaded)
-    mapping = deployed_mapping(ssm_mapping, settings.processes)
-    return place(loaded, load_hardware("loihi2"), ssm_mapping=mapping)
-
-
-def _document(
-    graph: Path, settings: Settings, plan: Placement, folder: Path | None, able: bool
-) -> dict[str, Any]:
-    return {
-        "graph": str(graph), "target": settings.target, "processes": settings.processes,
-        "placement": f"placement: {len(plan.cores)} cores on {plan.chips} chip(s)"
-        f" (ssm-mapping {plan.ssm_mapping}), a plan by published limits, not the compiler's",
-        "cores": len(plan.cores), "chips": plan.chips, "ssm_mapping": plan.ssm_mapping,
-        "missing": "" if able else MISSING, "bundle": str(folder) if folder else None,
-        "files": [], "ran": None, "dry_run": False,
-    }  # fmt: skip
-
-
-def _intention(settings: Settings, folder: Path | None, able: bool) -> str:
+def _intention(done: Deployment) -> str:
+    settings, folder = done.settings, done.bundle
     what = {"lava": "Lava's CPU simulator", "loihi2": "the Loihi 2"}[settings.target]
     parts = [f"write a bundle into {folder}"] if folder else []
-    parts += [f"run its golden vectors on {what}"] if able else []
+    parts += [f"run its golden vectors on {what}"] if done.able else []
     where = " ".join(f"{key}={value}" for key, value in settings.environment().items())
     return f"dry run: would {' and '.join(parts)}{f' ({where})' if where else ''}; wrote nothing"
 
 
-def _report(console: Console, result: ChipRun, settings: Settings, document: dict[str, Any]) -> int:
+def print_run(console: Console, result: ChipRun, settings: Settings) -> None:
+    """Print what the target answered, and what was measured there."""
     for name, (differing, largest) in result.differences.items():
         console.say(f"{name}: {differing} differ, by at most {largest}")
     console.say(f"ran on: {result.ran_on}")
@@ -197,11 +114,3 @@ def _report(console: Console, result: ChipRun, settings: Settings, document: dic
         console.say(f"{name}: mean {numbers['mean']:g}, measured")
     if settings.profile and not result.profile:
         console.note(f"nothing was measured: it ran on {result.ran_on}")
-    document["ran"] = {
-        "on": result.ran_on, "chip": result.on_chip, "equal": result.equal,
-        "compared": result.compared, "differing": result.differing, "latency": result.latency,
-        "network_steps": result.network_steps, "seconds": result.seconds,
-        "models": result.models, "profile": result.profile,
-    }  # fmt: skip
-    console.document(document)
-    return 0 if result.equal or not settings.exact else 1

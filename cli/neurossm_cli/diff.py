@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import reduce
-from operator import add
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from neurossm.errors import InputError
-from neurossm_cli.console import GRAMMAR, Console, DataDirOption, JsonOption, OtherDataOption
-from neurossm_cli.differing import Difference, document, print_difference
-from neurossm_cli.paths import READS, READS_DATA
-
-if TYPE_CHECKING:
-    from neurossm.graph import Graph
-    from neurossm.trace import Trace
-    from neurossm_models.data import Dataset
+from neurossm_cli.presentation.console import (
+    GRAMMAR,
+    Console,
+    DataDirOption,
+    JsonOption,
+    OtherDataOption,
+)
+from neurossm_cli.presentation.difference import print_difference
+from neurossm_cli.presentation.paths import READS, READS_DATA
 
 
 def diff(
@@ -54,115 +51,13 @@ def diff(
     lose or gain three quarters of its spikes, no layer a fifth, no output a fifth of its range in
     the mean, and predictions that are no near ties must stay.
     """
-    from neurossm.store import describe
+    from neurossm_workflows.diff import diff as compare
 
-    console = Console(json, other_data)
-    if tolerance is not None and not 0 <= tolerance < float("inf"):
-        raise InputError("--tolerance", expected="a share of the range, 0 or more",
-                         got=str(tolerance))  # fmt: skip
-    kinds = describe(left).kind, describe(right).kind
-    if kinds == ("trace", "trace"):
-        if data:
-            raise InputError("--data", expected="nothing, for two traces", got=repr(data))
-        found = _traces(left, right)
-    elif kinds == ("graph", "graph"):
-        found = _graphs(left, right, data, data_dir, console, tolerance)
-    else:
-        raise InputError(f"{left} and {right}", expected="two traces or two graphs",
-                         got=f"a {kinds[0]} and a {kinds[1]}")  # fmt: skip
-    over = found.over(tolerance)
-    console.document(document(found, over, tolerance))
-    print_difference(console, found, over, tolerance)
-    return 1 if over else 0
-
-
-def _traces(left: Path, right: Path) -> Difference:
-    from neurossm.comparison import compare
-    from neurossm.store import load_trace
-
-    a, b = load_trace(left), load_trace(right)
-    if _is_float(a) != _is_float(b):
-        raise InputError(f"{left} and {right}", expected="two integer or two float traces",
-                         got="one of each", remedy="compare the graphs instead")  # fmt: skip
-    return Difference(compare(a, b, tuple(a.values)), dict(a.counts), dict(b.counts))
-
-
-def _graphs(
-    left: Path, right: Path, spec: str, data_dir: str, console: Console, tolerance: float | None
-) -> Difference:
-    from neurossm.store import load
-    from neurossm_cli.loading import load_data
-    from neurossm_cli.made_for import check_task
-
-    if not spec:
-        raise InputError("diff of two graphs", got="no data",
-                         expected="--data NAME:SPLIT:N or PATH[:SPLIT[:N]] to run on")  # fmt: skip
-    a, b = load(left), load(right)
-    if b.is_integer < a.is_integer:
-        a, b = b, a
-    data = load_data(spec, data_dir, a)
-    for graph in (a, b):
-        check_task(graph, data, console, labels=False)
-    return difference(a, b, data, console, tolerance)
-
-
-def difference(
-    left: Graph, right: Graph, data: Dataset, console: Console, tolerance: float | None = None
-) -> Difference:
-    """Compare two graphs on data; of a float and an integer graph, the float one is the left."""
-    from neurossm.comparison import compare, joined
-    from neurossm.engine import run
-    from neurossm.metrics import answers
-    from neurossm.metrics.check import Checker, samples_a_part
-    from neurossm.metrics.per_layer import TOLERANCE
-    from neurossm.trace import units
-    from neurossm_cli.executing import note_clipped
-    from neurossm_cli.scoring import scored, scorer_for
-
-    engines = ["fast" if graph.is_integer else "float" for graph in (left, right)]
-    checker = Checker(left, right) if engines == ["float", "fast"] else None
-    # integers of unlike formats can be compared as real numbers only
-    unlike = engines == ["fast", "fast"] and not same_units(units(left), units(right))
-    of_right = units(right) if checker or unlike else None
-    of_left = units(left) if unlike else None
-    parts, left_counts, right_counts = [], [], []
-    scorers = [scorer_for(graph, data) for graph in (left, right)]
-    clipped = data.clipped
-    data = data.trimmed()
-    size = samples_a_part(right, data.shape[1])
-    with console.progress(" and ".join(engines), 2 * len(data)) as progress:
-        for start in range(0, len(data), size):
-            part = data.take(slice(start, start + size))
-            a, b = (run(graph, part.inputs, engine, "all", progress, lengths=part.lengths)
-                    for graph, engine in zip((left, right), engines, strict=True))  # fmt: skip
-            parts.append((start, compare(a, b, left.order, of_right, of_left)))
-            for graph, scorer, trace in zip((left, right), scorers, (a, b), strict=True):
-                if scorer is not None:
-                    scorer.add(answers(graph, trace), part.labels, part.lengths)
-            clipped += part.clipped
-            left_counts.append(a.counts)
-            right_counts.append(b.counts)
-            if checker:
-                checker.add(a, b)
-    limit = TOLERANCE if tolerance is None else tolerance
-    found = checker.result(limit) if checker else None
-    note_clipped(console, clipped, data)
-    scores = tuple(scored(scorer) for scorer in scorers)
-    totals = _totals(left_counts), _totals(right_counts)
-    return Difference(joined(parts), *totals, found, scores)
-
-
-def same_units(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
-    """Tell whether the messages of two graphs are in the same units, channel by channel."""
-    import numpy as np
-
-    return left.keys() == right.keys() and all(np.array_equal(left[n], right[n]) for n in left)
-
-
-def _totals(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the sum of each node's counts over the parts."""
-    return {name: reduce(add, (part[name] for part in parts)) for name in parts[0]}
-
-
-def _is_float(trace: Trace) -> bool:
-    return any(value.dtype.kind == "f" for value in trace.values.values())
+    console = Console(json)
+    found = compare(
+        left, right, data, tolerance,
+        data_dir=data_dir, other_data=other_data, listener=console.listener,
+    )  # fmt: skip
+    console.document(found.as_json())
+    print_difference(console, found)
+    return 1 if found.over else 0

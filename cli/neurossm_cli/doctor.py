@@ -7,7 +7,7 @@ from typing import Any
 
 from neurossm.environment import version, versions
 from neurossm.extras import EXTRAS, LAVA, Extra
-from neurossm_cli.console import Console, JsonOption
+from neurossm_cli.presentation.console import Console, JsonOption
 
 EVERYTHING = "everything"
 

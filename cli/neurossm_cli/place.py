@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm.errors import InputError
-from neurossm_cli.check import ChipsOption, HardwareOption
-from neurossm_cli.console import GRAMMAR, Console, DataDirOption, JsonOption, OtherDataOption
-from neurossm_cli.mapping import MappingOption, chosen_mapping
-from neurossm_cli.paths import READS, READS_DATA, READS_RECIPE, WRITES
+from neurossm_cli.presentation.console import (
+    GRAMMAR,
+    Console,
+    DataDirOption,
+    JsonOption,
+    OtherDataOption,
+)
+from neurossm_cli.presentation.options import ChipsOption, HardwareOption, MappingOption
+from neurossm_cli.presentation.paths import READS, READS_DATA, READS_RECIPE, WRITES
 
 if TYPE_CHECKING:
-    from neurossm.graph import Graph
     from neurossm.metrics.per_core import CoreActivity
     from neurossm.metrics.step_time import StepTime
     from neurossm.placement import Placement
@@ -46,82 +49,28 @@ def place(
     json: JsonOption = False,
 ) -> None:
     """Place a network on cores and chips: memory, axons, load, and the predicted time of a step."""
-    from neurossm.hardware import load_hardware
-    from neurossm.metrics.per_core import per_core_at_most
-    from neurossm.metrics.step_time import step_time
-    from neurossm.placement import place as place_network
-    from neurossm.store import write_text
+    from neurossm_workflows.place import place as plan_network
 
-    console, chip = Console(json, other_data), load_hardware(hardware)
-    mapping = chosen_mapping(ssm_mapping)
-    check_what(graph, like, set_, data)
-    said: tuple[str, ...] = ()
-    if graph is not None:
-        from neurossm.store import load
-
-        loaded = load(graph)
-        placed = place_network(loaded, chip, chips, mapping)
-    else:
-        from neurossm_cli.planning import shape_like
-
-        shape, said = shape_like(like, set_ or [])
-        placed = place_network(shape, chip, chips, mapping)
-    if data and graph is not None:
-        activity = measured(loaded, placed, data, data_dir, console)
-    else:
-        activity = per_core_at_most(placed)
-    time = step_time(placed, activity, chip)
+    console = Console(json)
+    plan = plan_network(
+        graph, like=like, changes=set_ or [], hardware=hardware, chips=chips,
+        ssm_mapping=ssm_mapping, data=data, data_dir=data_dir, other_data=other_data,
+        listener=console.listener,
+    )  # fmt: skip
     if svg:
-        from neurossm.report.chip_drawing import cores_svg
+        from neurossm.store import write_text
 
-        write_text(svg, cores_svg(placed, chip), "--svg")
+        write_text(svg, plan.svg(), "--svg")
     console.document(
-        {"file": str(graph) if graph else None, "like": like or None, "not_in_the_plan": said,
-         **placed.as_json(), "activity": activity.as_json(), "step_time": time.as_json(),
+        {"file": str(graph) if graph else None, "like": like or None, **plan.as_json(),
          "svg": str(svg) if svg else None}
     )  # fmt: skip
-    print_placement(console, placed, chip.title)
-    print_activity(console, activity, time)
-    for sentence in (*said, *placed.assumptions):
+    print_placement(console, plan.placement, plan.chip.title)
+    print_activity(console, plan.activity, plan.step_time)
+    for sentence in (*plan.not_in_the_plan, *plan.placement.assumptions):
         console.say(f"- {sentence}")
     if svg:
         console.say(f"drawing: {svg}")
-
-
-def check_what(graph: Path | None, like: str, set_: list[str] | None, data: str) -> None:
-    """Refuse options that do not go together."""
-    if (graph is None) == (not like):
-        got = "neither" if graph is None else "both"
-        raise InputError("place", expected="a file, or --like RECIPE", got=got)
-    if graph is not None and set_:
-        raise InputError("--set", expected="--like RECIPE with it", got="a file")
-    if like and data:
-        raise InputError("--data", expected="a file with weights", got=f"--like {like}")
-
-
-def measured(
-    graph: Graph, placed: Placement, data: str, data_dir: str, console: Console
-) -> CoreActivity:
-    """Return the activity of each core on real data."""
-    from neurossm.engine import run
-    from neurossm.metrics.per_core import CoreCounter
-    from neurossm_cli.executing import note_clipped
-    from neurossm_cli.loading import load_data
-    from neurossm_cli.made_for import check_task
-    from neurossm_cli.parts import in_parts, samples_with_all_values
-
-    if not graph.is_integer:
-        raise InputError("--data", expected="an integer graph", got="a float one",
-                         remedy="run 'neurossm quantize' first")  # fmt: skip
-    samples = load_data(data, data_dir, graph)
-    check_task(graph, samples, console, labels=False)
-    counter, clipped = CoreCounter(placed, graph), samples.clipped
-    with console.progress("fast engine", len(samples)) as progress:
-        for _, part in in_parts(samples, samples_with_all_values(graph, samples.shape[1])):
-            counter.add(run(graph, part.inputs, "fast", "all", progress, lengths=part.lengths))
-            clipped += part.clipped
-    note_clipped(console, clipped, samples)
-    return counter.result()
 
 
 def print_placement(console: Console, placed: Placement, title: str) -> None:

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm_cli.console import DATA, ENGINE, Console, DataDirOption, JsonOption, OtherDataOption
-from neurossm_cli.paths import READS, READS_DATA, WRITES
+from neurossm_cli.presentation.console import (
+    DATA,
+    ENGINE,
+    Console,
+    DataDirOption,
+    JsonOption,
+    OtherDataOption,
+)
+from neurossm_cli.presentation.paths import READS, READS_DATA, WRITES
 
 if TYPE_CHECKING:
     from neurossm.trace import Trace
@@ -44,18 +51,17 @@ def run(
     """
     from neurossm.executors import choose
     from neurossm.store import load, save_trace
-    from neurossm_cli.executing import execute
-    from neurossm_cli.loading import load_data
-    from neurossm_cli.predicting import writer_of
-    from neurossm_cli.scoring import said, scores_document
+    from neurossm_workflows.evaluate import evaluate
+    from neurossm_workflows.predicting import writer_of
+    from neurossm_workflows.scoring import said, scores_document
 
-    console = Console(json, other_data)
-    chosen = choose(engine, "--engine")
-    loaded = load(graph)
-    samples = load_data(data, data_dir, loaded)
+    console = Console(json)
+    chosen, loaded = choose(engine, "--engine"), load(graph)
     with writer_of(predictions, loaded) as watchers:
-        record = "all" if trace else "outputs"
-        result = execute(loaded, samples, chosen, record, console, watchers)
+        result = evaluate(
+            loaded, data, chosen, record="all" if trace else "outputs", watchers=watchers,
+            data_dir=data_dir, other_data=other_data, listener=console.listener,
+        )  # fmt: skip
     if trace:
         save_trace(trace, result.trace)
     console.document(
@@ -68,8 +74,9 @@ def run(
          "trace": str(trace) if trace else None, "notes": dict(result.notes),
          "predictions": str(predictions) if predictions else None}
     )  # fmt: skip
+    samples = result.trace.samples
     console.say(
-        f"{result.engine}: {said(result.scores, samples)} on {result.trace.samples:,} samples,"
+        f"{result.engine}: {said(result.scores, result.labeled, samples)} on {samples:,} samples,"
         f" {result.steps_per_second:,.0f} steps/s ({result.seconds:.2f} s)"
         # real numbers have no range, and some executors count nothing
         + (f", {result.trace.saturations():,} saturations" if result.trace.counts else "")

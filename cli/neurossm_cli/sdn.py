@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from neurossm_cli.console import Console, JsonOption
-from neurossm_cli.paths import READS_RUN, WRITES_WITH_FOLDER
+from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.paths import READS_RUN, WRITES_WITH_FOLDER
 
 if TYPE_CHECKING:
     from neurossm_models.neurons.sdn import FoldedSDN

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from neurossm_cli.console import Console, JsonOption
-from neurossm_cli.paths import READS, WRITES
+from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.paths import READS, WRITES
 
 
 def show(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm.errors import GraphError, InputError, RangeError, TargetError
-from neurossm_cli.console import (
+from neurossm.errors import InputError
+from neurossm_cli.presentation.console import (
     CALIBRATION,
     GRAMMAR,
     Console,
@@ -19,21 +18,11 @@ from neurossm_cli.console import (
     JsonOption,
     OtherDataOption,
 )
-from neurossm_cli.paths import READS, READS_CHIP, READS_DATA, WRITES
-from neurossm_cli.quantizing import pole_width
-from neurossm_cli.sweeping import FLOAT, Point, SweepFile, SweepRow, points
+from neurossm_cli.presentation.paths import READS, READS_CHIP, READS_DATA, WRITES
+from neurossm_cli.presentation.quantization import pole_width
 
 if TYPE_CHECKING:
-    from neurossm.graph import Graph
-    from neurossm.hardware import Hardware
-    from neurossm.quantization import Quantize, Ranges
-    from neurossm_models.data import Dataset
-
-
-CHOOSING = (
-    "note: this is test data. Widths that are chosen on it make its accuracy look better than it"
-    " is: choose on data held out of training (mnist:held-out, my.npz:valid), then test once"
-)
+    from neurossm_workflows.sweep_table import SweepRow
 
 
 def sweep(
@@ -76,118 +65,24 @@ def sweep(
     weights 8, state 24, messages 24 bits). Calibrates once. Each point is written as soon as it is
     measured, so a sweep that was stopped goes on where it was.
     """
-    from neurossm.hardware import load_hardware
-    from neurossm.quantization import Quantize
-    from neurossm.report.sweep_plot import check_plot, draw_sweep
-    from neurossm.store import graph_digest, load
-    from neurossm_cli.loading import load_data
-    from neurossm_cli.made_for import check_task
-    from neurossm_cli.quantize import calibrated
+    from neurossm_workflows.sweep import sweep as measure_widths
 
-    console, chip = Console(json, other_data), load_hardware(hardware)
-    given = {name: _widths(name, text) for name, text in
-             (("poles", poles), ("weights", weights), ("state", state), ("messages", messages))
-             if text}  # fmt: skip
-    wanted = points(given, grid=not one_at_a_time)
-    if not given:
-        raise InputError("sweep", expected="widths to vary, such as --poles 8,12,16", got="none")
-    settings = {point: _settings(point) for point in wanted}  # refuses before anything runs
-    if plot:
-        check_plot(plot)
-    floating = load(graph)
-    test = load_data(data, data_dir, floating)
-    calibration = load_data(calibrate, data_dir, floating)
-    if not test.labeled:
-        raise InputError(f"--data {data}", expected="data with labels", got="none")
-    check_task(floating, test, console)
-    table = SweepFile(output)
-    if test.split == "test":
-        console.note(CHOOSING)
-    digest = graph_digest(floating)[:16]
-    wanted = [*([FLOAT] if with_float else []), *wanted]
-    planned = [
-        SweepRow(digest, data, calibrate, hardware, **vars(p), samples=len(test)) for p in wanted
-    ]
-    missing = [row for row in planned if table.find(row) is None]
-    console.note(f"{len(missing)} of {len(planned)} points to measure, {len(test):,} samples each")
-    ranges = calibrated(floating, calibration, Quantize(), console) if missing else None
-    for count, row in enumerate(missing, start=1):
-        if row.point == FLOAT:
-            measured = measure_float(row, floating, test, console)
-        else:
-            assert ranges is not None  # some point is missing
-            measured = measure_point(
-                row, floating, ranges, settings[row.point], test, chip, console
-            )
-        table.add(measured)
-        console.note(f"{count}/{len(missing)} {row.point}: {_said(measured)}")
-    rows = [found for found in map(table.find, planned) if found is not None]
-    if plot:
-        draw_sweep(plot, [asdict(row) for row in rows], f"{graph.name} on {data}")
-    console.document({"graph": digest, "points": [asdict(row) for row in rows],
+    console = Console(json)
+    widths = {name: _widths(name, text) for name, text in
+              (("poles", poles), ("weights", weights), ("state", state), ("messages", messages))
+              if text}  # fmt: skip
+    found = measure_widths(
+        graph, data, calibrate, widths, grid=not one_at_a_time, with_float=with_float,
+        output=output, plot=plot, hardware=hardware, data_dir=data_dir, other_data=other_data,
+        listener=console.listener,
+    )  # fmt: skip
+    console.document({"graph": found.graph, "points": [asdict(row) for row in found.rows],
                       "file": str(output) if output else None,
                       "plot": str(plot) if plot else None})  # fmt: skip
-    _print(console, rows)
+    _print(console, found.rows)
     for path in (output, plot):
         if path:
             console.say(str(path))
-
-
-def measure_point(
-    row: SweepRow, graph: Graph, ranges: Ranges, settings: Quantize, data: Dataset, chip: Hardware,
-    console: Console,
-) -> SweepRow:  # fmt: skip
-    """Return the row with what these widths reach; where they cannot be had, with the reason."""
-    from neurossm.energy import estimate
-    from neurossm.metrics import measure
-    from neurossm_cli.executing import execute
-    from neurossm_cli.scoring import labeled
-
-    started = time.perf_counter()
-    try:
-        integer = settings(graph, ranges)
-    except (GraphError, RangeError) as error:
-        return replace(row, problem=str(error), seconds=time.perf_counter() - started)
-    done = execute(integer, data, "fast", "outputs", console, label=str(row.point))
-    scores, metrics = labeled(done.scores, "--data of a sweep"), measure(integer, done.trace)
-    total, problem = None, ""
-    try:
-        total = estimate(metrics, integer, chip).total
-    except TargetError as error:  # it does not fit the chip: that is an answer
-        problem = str(error)
-    rates = tuple(metrics.spike_rates.values())
-    return replace(
-        row,
-        accuracy=done.accuracy,
-        score=scores.main,
-        value=scores.value,
-        energy_low_j=total.low if total else None,
-        energy_high_j=total.high if total else None,
-        problem=problem,
-        spikes_per_neuron=sum(rates) / len(rates) if rates else None,
-        saturations=metrics.total.saturations,
-        seconds=time.perf_counter() - started,
-    )
-
-
-def measure_float(row: SweepRow, graph: Graph, data: Dataset, console: Console) -> SweepRow:
-    """Return the row with the score of the float graph; it has no energy on the chip."""
-    from neurossm_cli.executing import execute
-    from neurossm_cli.scoring import labeled
-
-    started = time.perf_counter()
-    done = execute(graph, data, "float", "outputs", console, label="float")
-    scores, seconds = labeled(done.scores, "--data of a sweep"), time.perf_counter() - started
-    return replace(
-        row, accuracy=done.accuracy, score=scores.main, value=scores.value, seconds=seconds
-    )
-
-
-def _settings(point: Point) -> Quantize:
-    from neurossm.quantization import Quantize
-
-    return Quantize(pole_bits=point.poles, weight_bits=point.weights, state_bits=point.state,
-                    message_bits=point.messages)  # fmt: skip
 
 
 def _widths(name: str, text: str) -> list[int]:
@@ -203,21 +98,10 @@ def _widths(name: str, text: str) -> list[int]:
     return found
 
 
-def _said(row: SweepRow) -> str:
-    return row.problem or f"{_scored(row)}, {row.seconds:.1f} s"
-
-
-def _scored(row: SweepRow) -> str:
-    from neurossm_models.tasks.scores import shown
-
-    if row.value is None:  # a row of before there were other scores
-        return "" if row.accuracy is None else f"accuracy {100 * row.accuracy:.2f} %"
-    return shown(row.score, row.value)
-
-
 def _print(console: Console, rows: Sequence[SweepRow]) -> None:
     from neurossm.energy import Interval
     from neurossm.report.units import si_range
+    from neurossm_workflows.sweep import scored_text
 
     def energy(row: SweepRow) -> str:
         if row.energy_low_j is None or row.energy_high_j is None:
@@ -228,12 +112,12 @@ def _print(console: Console, rows: Sequence[SweepRow]) -> None:
         return "" if value is None else f"{value:.2%}"
 
     console.table(
-        ("poles", "weights", "state", "messages", "score", "energy (modelled)", "spikes",
+        ("poles", "weights", "state", "messages", "score", "energy (modelled)", "spike rate",
          "saturations", "seconds", "problem"),
-        [("float", "", "", "", _scored(row), "", "", "", f"{row.seconds:.1f}", "")
-         if row.point == FLOAT else
+        [("float", "", "", "", scored_text(row), "", "", "", f"{row.seconds:.1f}", "")
+         if row.is_float else
          (str(row.poles), str(row.weights), str(row.state), str(row.messages),
-          _scored(row), energy(row), share(row.spikes_per_neuron),
+          scored_text(row), energy(row), share(row.spike_rate),
           "" if row.saturations is None else f"{row.saturations:,}", f"{row.seconds:.1f}",
           row.problem) for row in rows],
         keys=4,

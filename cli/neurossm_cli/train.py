@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm_cli.console import Console, JsonOption, Stopped
-from neurossm_cli.finetuning import CALIBRATION_SAMPLES, finetune_changes, make_twin
-from neurossm_cli.paths import READS_DATA, READS_RECIPE, READS_RUN, Arguments, Writes
-from neurossm_cli.quantizing import pole_width
+from neurossm_cli.presentation.console import Console, JsonOption, Stopped
+from neurossm_cli.presentation.paths import READS_DATA, READS_RECIPE, READS_RUN, Arguments, Writes
+from neurossm_cli.presentation.quantization import pole_width
 
 if TYPE_CHECKING:
     from neurossm_models.train import TrainResult
@@ -51,7 +50,7 @@ def train(
     ] = False,
     calibrate: Annotated[
         str, typer.Option(help="Data that sets the ranges, NAME:SPLIT:N"
-                               f" (default: the recipe's, train, {CALIBRATION_SAMPLES})."),
+                               " (default: the recipe's, train, 512)."),
         READS_DATA,
     ] = "",
     poles: Annotated[str, typer.Option(help="Width of a pole's parts: q15, q12 or bits.")] = "",
@@ -69,19 +68,18 @@ def train(
     the learning rates unless --set says otherwise, with the integer engine as the forward pass.
     Where no epoch is better on held-out data, the run keeps the network it started from.
     """
-    from neurossm_models.train import data_changes, is_first_process
-    from neurossm_models.train import train as run_training
+    from neurossm_models.train import is_first_process
+    from neurossm_workflows.train import train as run_training
 
     console = Console(json)
     widths = {"pole_bits": pole_width(poles) if poles else None, "weight_bits": weights,
               "state_bits": state, "message_bits": messages}  # fmt: skip
-    given = {key: value for key, value in widths.items() if value is not None}
-    learned = data_changes(data) if data else []
-    tuned = finetune_changes(recipe, finetune_from, quantized, calibrate, given, learned)
-    if tuned and out is None:
-        out = Path("runs") / f"{Path(recipe).stem}-finetuned"
-    changes = [*learned, *tuned, *(set_ or [])]
-    result = run_training(recipe, changes, out, resume, make_twin=make_twin, tell=console.note)
+    result = run_training(
+        recipe, data=data, changes=set_ or (), out=out, resume=resume,
+        finetune_from=finetune_from, quantized=quantized, calibrate=calibrate,
+        widths={key: value for key, value in widths.items() if value is not None},
+        listener=console.listener,
+    )  # fmt: skip
     if not is_first_process():
         return
     console.document(asdict(result))
@@ -89,7 +87,7 @@ def train(
     console.say(
         f"{ended} after {result.epoch} epochs ({result.step} steps); best held-out"
         f" {_reached(result)} in epoch {result.best_epoch}"
-        + (", the network it started from" if tuned and not result.best_epoch else "")
+        + (", the network it started from" if finetune_from and not result.best_epoch else "")
     )
     console.say(f"run folder: {result.run}")
     if not result.finished:

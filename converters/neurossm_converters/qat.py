@@ -14,13 +14,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neurossm.engine import fast, run
+from neurossm.engine import fast
 from neurossm.errors import InputError
 from neurossm.graph import Graph
 from neurossm.lengths import checked_lengths
-from neurossm.nodes import DiagonalSSM, Node, Role, format_of, message_frac
+from neurossm.nodes import (
+    DiagonalSSM,
+    Node,
+    Role,
+    format_of,
+    message_frac,
+)
 from neurossm.nodes.values import reals
-from neurossm.quantization import Quantize, Ranges, calibrate
+from neurossm.quantization import Quantize, Ranges
 from neurossm.trace import Trace
 from neurossm_converters.formats.torch import from_torch
 from neurossm_converters.formats.torch.network import from_checked
@@ -40,10 +46,8 @@ class IntegerTwin:
     ----------
     settings
         Widths.
-    samples
-        Integers (B, L, F) that set the ranges.
-    lengths
-        Steps of each of them, (B,); None: all have L.
+    ranges
+        From a float graph to its ranges on calibration data.
     steps, scale, bits
         As of `from_torch`.
     """
@@ -51,14 +55,13 @@ class IntegerTwin:
     def __init__(
         self,
         settings: Quantize,
-        samples: NDArray[np.integer[Any]],
+        ranges: Callable[[Graph], Ranges],
         *,
         steps: int,
         scale: Scale,
         bits: int,
-        lengths: NDArray[np.int64] | None = None,
     ) -> None:
-        self._settings, self._samples, self._lengths = settings, samples, lengths
+        self._settings, self._ranges_of = settings, ranges
         self._steps, self._scale, self._bits = steps, scale, bits
         self._ranges: Ranges | None = None
 
@@ -67,10 +70,8 @@ class IntegerTwin:
         from_torch(model, steps=self._steps, scale=self._scale, bits=self._bits)
 
     def calibrate(self, model: Network) -> None:
-        """Choose the ranges by a float run of the samples on the network as it is now."""
-        graph = self.export(model)
-        trace = run(graph, self._samples, "float", "outputs", lengths=self._lengths)
-        self._ranges = calibrate(graph, trace)
+        """Choose the ranges by a float run of the network as it is now."""
+        self._ranges = self._ranges_of(self.export(model))
 
     def export(self, model: Network) -> Graph:
         """Return the float graph of the network."""

@@ -42,6 +42,7 @@ from neurossm.nodes.parameter import Parameter, check_fields, declared, paramete
 from neurossm.nodes.span import Found, Meeting, Span
 from neurossm.nodes.step import Change, Evaluated, Integers, Reals, State, Step
 from neurossm.nodes.traits import Meets, Role
+from neurossm.nodes.typed import check_types
 from neurossm.nodes.values import Array, as_parameter
 
 T = TypeVar("T")
@@ -123,6 +124,7 @@ class Node(ABC):
         cls.shapes = {name: role.axes for name, role in cls.roles.items()}
 
     def __post_init__(self) -> None:
+        check_types(self)
         kind = type(self).__name__
         for name in self.roles:
             value = as_parameter(getattr(self, name), f"{kind}.{name}")

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from neurossm.errors import GraphError
 from neurossm.fixed import Quantized
 from neurossm.nodes.step import Integers, Reals
+from neurossm.nodes.typed import real_numbers
 
 Array = NDArray[np.float64] | Quantized
 
@@ -34,7 +35,7 @@ def as_parameter(value: object, where: str) -> Array:
     """Return a parameter as read-only float64, or as the `Quantized` it is; refuse nan."""
     if isinstance(value, Quantized):
         return value
-    array = np.array(value, dtype=np.float64)
+    array = real_numbers(value, where)
     if not np.all(np.isfinite(array)):
         raise GraphError(where, expected="finite numbers", got="nan or infinity")
     array.setflags(write=False)

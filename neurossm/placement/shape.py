@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 
-from neurossm.errors import GraphError
+from neurossm.errors import GraphError, nearest
 from neurossm.graph import Edge, Graph
 from neurossm.nodes import NODE_TYPES, Meets, Node, Role
 
@@ -59,8 +59,12 @@ class NodeShape:
     def __post_init__(self) -> None:
         if self.traits is None:
             if self.type not in NODE_TYPES:
-                expected = f"a type of node: {', '.join(NODE_TYPES)}"
-                raise GraphError("shape of a network", expected=expected, got=repr(self.type))
+                raise GraphError(
+                    "shape of a network",
+                    expected=f"a type of node: {', '.join(NODE_TYPES)}",
+                    got=repr(self.type),
+                    remedy=nearest(self.type, NODE_TYPES),
+                )
             object.__setattr__(self, "traits", NODE_TYPES[self.type])
 
     @property

@@ -61,6 +61,49 @@ except SystemExit as status:
     assert not loaded & heavy
 
 
+# -- the commands and what they call -------------------------------------------
+
+
+def test_only_tests_build_on_the_commands():
+    kept = {".py", ".ipynb", ".md"}
+    files = [
+        path for folder in ("benchmarks", "docs", "examples", "hw_tests", "notebooks")
+        for path in (ROOT / folder).rglob("*") if path.suffix in kept
+    ]  # fmt: skip
+    assert len(files) > 20, "the search finds no files"
+    files += [ROOT / "README.md", *(path for path in FILES if "neurossm_cli" not in path.parts)]
+    naming = {str(path.relative_to(ROOT)) for path in files if "neurossm_cli" in path.read_text()}
+    assert naming == {"neurossm/__main__.py"}
+
+
+def test_a_file_beside_app_is_a_command():
+    from neurossm_cli.app import app
+
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands}
+    commands |= {group.name for group in app.registered_groups}
+    files = {path.stem.rstrip("_") for path in (ROOT / "cli/neurossm_cli").glob("*.py")}
+    assert files - {"app", "__init"} == commands
+
+
+def test_commands_are_thin():
+    lines = {
+        path.name: len(path.read_text().splitlines())
+        for path in (ROOT / "cli/neurossm_cli").glob("*.py")
+        if path.name != "app.py"
+    }
+    assert {name: count for name, count in lines.items() if count > 150} == {}
+
+
+def test_the_verbs_are_offered_by_the_core_with_an_example():
+    import neurossm
+
+    verbs = [name for name, home in neurossm._HOMES.items() if "workflows" in home]
+    assert {"export", "quantize", "verify", "profile", "sweep", "place", "deploy"} <= set(verbs)
+    for name in verbs:
+        function = getattr(neurossm, name)
+        assert callable(function) and f"neurossm.{name}(" in function.__doc__, name
+
+
 # -- rounding, shifting, saturating --------------------------------------------
 
 ROUNDING = {"round", "rint", "clip", "trunc", "around", "fix", "floor", "ceil", "right_shift",
@@ -147,3 +190,45 @@ def test_public_things_are_documented():
     assert {name: missing for name, missing in found.items() if missing} == {}
     modules = [name for name, source in sources.items() if source.strip()]
     assert [name for name in modules if not ast.get_docstring(ast.parse(sources[name]))] == []
+
+
+# -- tests ---------------------------------------------------------------------
+
+SUPPORT = ROOT / "tests" / "support"
+SLOW = ROOT / "tests" / "slow.txt"
+FOLDERS = {  # of tests that mirror no package
+    "architecture", "browser", "conformance", "core", "examples", "fixtures", "fuzz", "hostile",
+    "independent", "optional", "parity", "support",
+}  # fmt: skip
+
+
+def test_the_index_of_helpers_names_them_all():
+    index = ast.get_docstring(ast.parse((SUPPORT / "__init__.py").read_text()))
+    named = {line.split()[0] for line in index.splitlines() if line.startswith("    ")}
+    assert named == {path.stem for path in SUPPORT.glob("*.py")} - {"__init__"}
+
+
+def test_tests_mirror_the_packages():
+    names = {
+        "chip": "converters/neurossm_chip",
+        "cli": "cli/neurossm_cli",
+        "models": "models/neurossm_models",
+        "workflows": "workflows/neurossm_workflows",
+    }
+    homes = [ROOT / "neurossm", ROOT / "converters" / "neurossm_converters"]
+    for folder in sorted(path.name for path in (ROOT / "tests").iterdir() if path.is_dir()):
+        if folder not in FOLDERS and not folder.startswith((".", "_")):
+            there = [ROOT / names[folder]] if folder in names else [home / folder for home in homes]
+            assert any(home.is_dir() for home in there), f"tests/{folder} mirrors nothing"
+    for folder in (ROOT / "tests" / "models").iterdir():
+        home = ROOT / "models" / "neurossm_models" / folder.name
+        assert not folder.is_dir() or folder.name.startswith("_") or home.is_dir(), folder.name
+
+
+def test_what_is_said_to_be_slow_is_there():
+    said = [line.split("  #")[0] for line in SLOW.read_text().splitlines() if line[:1] != "#"]
+    assert said and said == sorted(set(said))
+    for place in said:
+        path, _, name = place.partition("::")
+        assert (ROOT / "tests" / path).exists(), place
+        assert not name or f"def {name}(" in (ROOT / "tests" / path).read_text(), place

@@ -20,9 +20,9 @@ from neurossm.errors import InputError, RangeError, TargetError
 from neurossm.executors import Run, choose
 from neurossm.fixed import Fixed
 from neurossm.metrics import measure
-from neurossm_cli.parts import Totals
 from neurossm_converters.backends.dask import DaskOptions, shards
 from neurossm_converters.backends.dask.options import shard_size
+from neurossm_workflows.parts import Totals
 
 SAMPLES, STEPS = 23, 60
 WIDE = integer_graph()

@@ -11,8 +11,6 @@ import pytest
 from neurossm.engine.compiled import FORMS
 from neurossm.nodes import Accumulate, Sum
 from neurossm.store import load
-from neurossm_cli.export import causal_counterpart
-from neurossm_models.train import load_recipe, recipe_names
 
 TINY = (
     "train.epochs=1", "data.limit=40", "data.held_out=8", "train.batch=16",
@@ -126,16 +124,3 @@ def test_what_cannot_be_deployed_trains_but_is_refused_by_name(
     ended = neurossm("export", run, "-o", tmp_path / "m.nssm")
     assert ended.status == 2 and said in ended.err and ended.err.count("\n") == 1
     assert not (tmp_path / "m.nssm").exists()
-
-
-BIDIRECTIONAL = [name for name in recipe_names() if load_recipe(name).model.bidirectional]
-
-
-@pytest.mark.parametrize("name", BIDIRECTIONAL)
-def test_a_bidirectional_recipe_is_told_its_causal_counterpart(name):
-    assert causal_counterpart(load_recipe(name)) == f"recipe '{name}-causal'"
-
-
-def test_without_a_recipe_of_its_data_it_is_told_the_setting():
-    own = load_recipe("spikingssm-digits", ["model.bidirectional=true"])
-    assert causal_counterpart(own) == "the same recipe with model.bidirectional = false"

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from neurossm.store import load
-from neurossm_cli.finetuning import make_twin
 from neurossm_models.train import load_model
+from neurossm_workflows.train import make_twin
 
 TINY = tuple(
     f"--set={item}"

@@ -60,7 +60,7 @@ def test_the_demo_goes_the_whole_way(neurossm, tmp_path):
                      "--out", out, "--json")  # fmt: skip
     assert ended.status == 0, ended.err
     document = ended.document
-    for key in ("accuracy_float", "accuracy_int", "agreement"):
+    for key in ("accuracy", "accuracy_float", "agreement"):
         assert document[key] * 8 == int(document[key] * 8), key
     # reference against fast and against Lava on 2 images, against Lava's default mode on 1
     channels = 1 + 4 + 2 * 7 * 4 + 3 * 10

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from neurossm import store
 from neurossm.errors import InputError
 from neurossm.store import check_output, write_text
 
@@ -95,3 +96,13 @@ def test_a_recipe_with_norms_behind_the_sum_is_planned_by_the_remedy(neurossm):
     assert ended.status == 2 and ended.err.count("\n") == 1
     remedy = ended.err.split("plan it with ")[1].split()
     assert neurossm(*given, *remedy, "--json").status == 0
+
+
+def test_export_takes_the_step_from_the_user(neurossm, tmp_path):
+    for said, expected in (((), None), (("--dt", "0.002"), 0.002)):
+        out = tmp_path / f"{len(said)}.nssm"
+        done = neurossm("export", "binary-s4d-digits", "-o", out, "--nir", "off", *said)
+        assert done.status == 0, done.err
+        assert store.load(out).dt == expected
+    refused = neurossm("export", "binary-s4d-digits", "-o", tmp_path / "n.nssm", "--dt", "0")
+    assert refused.status == 2 and "expected a positive time in seconds, got 0.0" in refused.err

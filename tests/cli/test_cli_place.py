@@ -9,15 +9,13 @@ from typing import Any
 
 import pytest
 
-from neurossm.errors import InputError
 from neurossm.hardware import load_hardware
-from neurossm.placement import place, shape_of
+from neurossm.placement import place
 from neurossm.report.chip_drawing import cores_svg
 from neurossm.store import load
-from neurossm_cli.planning import shape_like
+from neurossm_workflows.planning import shape_like
 
 SVG = "{http://www.w3.org/2000/svg}"
-FAMILIES = ("binary-s4d-digits", "gsu-digits", "spikingssm-digits", "spike-ssm-digits")
 
 
 def test_check_of_an_integer_graph_ends_with_0(neurossm: Any, files: Any) -> None:
@@ -84,29 +82,6 @@ def test_a_system_of_many_chips_is_drawn_as_one_square_a_chip() -> None:
     assert check_svg(cores_svg(placed, few)) == placed.chips
 
 
-@pytest.mark.parametrize("recipe", FAMILIES)
-def test_a_plan_has_the_shape_of_what_would_be_exported(recipe: str) -> None:
-    from neurossm_converters.formats.torch import from_torch
-    from neurossm_models import Network
-    from neurossm_models.train import load_recipe
-
-    sizes = ["model.width=6", "model.state=8", "model.layers=2"]
-    config = load_recipe(recipe, sizes).model
-    exported = from_torch(Network(config).eval(), steps=4, scale=1.0)
-    shape, said = shape_like(recipe, sizes)
-    assert shape == shape_of(exported)
-    assert said == ()
-
-
-def test_a_plan_of_tokens_says_what_of_the_recipe_cannot_be_deployed() -> None:
-    shape, said = shape_like("spikingssm-wikitext103", ["model.layers=1"])
-    encoder, decoder = shape.nodes["encoder"], shape.nodes["decoder"]
-    assert (encoder.type, encoder.inputs, encoder.outputs) == ("Embedding", 267_735, 1024)
-    assert (decoder.inputs, decoder.outputs) == (1024, 267_735)
-    assert (shape.nodes["blocks.0.ssm"].inputs, shape.nodes["blocks.0.ssm"].modes) == (1024, 32)
-    assert len(said) == 1 and "layer norm" in said[0]
-
-
 def test_place_like_plans_a_language_model_within_the_largest_system(neurossm: Any) -> None:
     outcome = neurossm(
         "place",
@@ -126,11 +101,6 @@ def test_place_like_plans_a_language_model_within_the_largest_system(neurossm: A
     decoder = next(p for p in found["populations"] if p["name"] == "decoder")
     assert decoder["cores"] in (6227, 6228)
     assert all(core["neuron_words"] <= 4095 for core in found["cores"])
-
-
-def test_a_pair_of_sequences_is_not_planned() -> None:
-    with pytest.raises(InputError, match="expected a network of single sequences"):
-        shape_like("binary-s4d-retrieval", [])
 
 
 @pytest.mark.parametrize(
@@ -155,8 +125,3 @@ def test_wrong_use_is_one_clear_line(
     outcome = neurossm("place", *given)
     assert outcome.status == 2
     assert message in outcome.err and len(outcome.err.strip().splitlines()) == 1
-
-
-def test_a_tower_of_layers_is_refused_before_it_is_made() -> None:
-    with pytest.raises(InputError, match="--like binary-s4d-digits: expected at most 1000 layers"):
-        shape_like("binary-s4d-digits", ["model.layers=100000"])

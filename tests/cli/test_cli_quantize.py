@@ -12,7 +12,7 @@ from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.nodes import LIF, Affine, Input, Output
 from neurossm.store import load, save
-from neurossm_cli.quantizing import pole_width, range_rules
+from neurossm_cli.presentation.quantization import pole_width, range_rules
 
 CALIBRATE = ("--calibrate", "digits:train:16")
 

@@ -14,13 +14,7 @@ import numpy as np
 import pytest
 
 from neurossm.engine import fast, floating, run
-from neurossm.fixed import Fixed
-from neurossm.graph import Graph
-from neurossm.metrics.check import check
-from neurossm.nodes import LIF, Affine, Input, Output
 from neurossm.store import load
-from neurossm_cli.checking import verdict
-from neurossm_cli.sweeping import BEFORE, COLUMNS, SweepFile, SweepRow
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
@@ -61,28 +55,3 @@ def test_a_bundle_on_a_full_disk_asks_for_room(files, neurossm, tmp_path, monkey
     ended = neurossm("deploy", files.integer, "--bundle", tmp_path / "b")
     assert ended.status == 2 and f"make room in {tmp_path}" in ended.err
     assert not (tmp_path / "b").exists()
-
-
-def test_a_check_without_a_spike_says_so():
-    one = np.ones(1)
-    lif = LIF(theta=5 * one, tau=0.5 * one, rho=0 * one, kappa=0 * one, reset="hard")
-    nodes = {"in": Input(channels=1, out=Fixed(9, 8)), "fc": Affine(weight=[[1.0]], bias=[0.0]),
-             "lif": lif, "out": Output(channels=1)}  # fmt: skip
-    floating = Graph(nodes, (("in", "fc"), ("fc", "lif"), ("lif", "out")))
-    from neurossm.quantization import Quantize, calibrate
-
-    inputs = np.full((2, 20, 1), 100)
-    integer = Quantize()(floating, calibrate(floating, run(floating, inputs, "float")))
-    found = check(floating, integer, inputs)
-    assert found.passed and "no neuron spikes on these data" in verdict(found)
-
-
-def test_a_table_from_before_other_tasks_goes_on(tmp_path):
-    path = tmp_path / "s.csv"
-    cells = "abc,d:test,d:train,loihi2,8,8,24,24,20,0.5,1e-06,2e-06,0.125,3,1.5,"
-    path.write_text(",".join(BEFORE) + "\n" + cells + "\n")
-    (row,) = SweepFile(path).rows
-    assert row == SweepRow("abc", "d:test", "d:train", "loihi2", 8, 8, 24, 24, 20, 0.5, 1e-6, 2e-6,
-                           0.125, 3, 1.5)  # fmt: skip
-    assert path.read_text() == ",".join(COLUMNS) + "\n" + cells + ",,\n"
-    assert SweepFile(path).rows == [row]

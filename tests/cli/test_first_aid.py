@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from neurossm.engine.cores import usable_cores
-from neurossm_cli import measuring
+from neurossm_workflows import timing as measuring
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,8 +10,8 @@ from numba.core import event
 from rich.console import Console as RichConsole
 from rich.progress import Progress
 
-from neurossm_cli.console import Console
-from neurossm_cli.forecast import COMPILING, Compilations, Forecast
+from neurossm_cli.presentation.console import Console
+from neurossm_cli.presentation.forecast import COMPILING, Compilations, Forecast
 
 
 def test_the_column_says_compiling_until_it_is_done():

@@ -339,7 +339,7 @@ def test_what_a_file_is_taken_for(here, neurossm):
 
 
 def test_going_through_data_part_by_part_changes_nothing(here, neurossm, monkeypatch):
-    from neurossm_cli import parts
+    from neurossm_workflows import parts
 
     found = []
     monkeypatch.setattr("neurossm.engine.cores.usable_cores", lambda: 1)

@@ -15,9 +15,9 @@ from neurossm.interface import Interface
 from neurossm.nodes import Affine, Input, Output
 from neurossm.store import save
 from neurossm_cli.data import Kind
-from neurossm_cli.describing import split_lines
-from neurossm_cli.predicting import writer_of
 from neurossm_models.data.labels import KINDS
+from neurossm_workflows.describing import split_lines
+from neurossm_workflows.predicting import writer_of
 
 
 @pytest.fixture

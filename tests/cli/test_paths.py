@@ -13,7 +13,15 @@ import typer
 
 from neurossm.errors import InputError
 from neurossm_cli.app import app
-from neurossm_cli.paths import READS, WRITES, Commands, Reads, Writes, guarded, options_of
+from neurossm_cli.presentation.paths import (
+    READS,
+    WRITES,
+    Commands,
+    Reads,
+    Writes,
+    guarded,
+    options_of,
+)
 
 # Options of type text that name no file that an output could be. A new one is either marked
 # in its command or belongs here.
@@ -213,7 +221,7 @@ def test_a_link_as_output_stays_a_link(neurossm, files, tmp_path):
 
 
 def test_the_guard_compares_files_and_not_names(tmp_path):
-    from neurossm_cli.paths import check_paths
+    from neurossm_cli.presentation.paths import check_paths
 
     def command(source: Annotated[Path, typer.Argument(), READS],
                 out: Annotated[Path, typer.Option(), WRITES]) -> None: ...  # fmt: skip

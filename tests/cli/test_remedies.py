@@ -10,7 +10,7 @@ import nir
 import numpy as np
 import pytest
 
-from neurossm_cli import executing
+from neurossm_workflows import evaluate
 
 WORDS = {"NEW": "new.nssm", "DATA": "digits:train:4"}
 
@@ -88,7 +88,7 @@ def here(tmp_path, monkeypatch, files, neurossm):
         nir.Linear(weight=np.eye(2)),
         nir.LIF(tau=5 * one, r=one, v_leak=0 * one, v_threshold=one, v_reset=0 * one),
     ))  # fmt: skip
-    monkeypatch.setattr(executing, "LARGEST_TRACE_BYTES", 400_000)
+    monkeypatch.setattr(evaluate, "LARGEST_TRACE_BYTES", 400_000)
     return files
 
 

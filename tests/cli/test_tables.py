@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from neurossm_cli import console as console_module
-from neurossm_cli.tables import GAP, cell, lay_out
+from neurossm_cli.presentation import console as console_module
+from neurossm_cli.presentation.tables import GAP, cell, lay_out
 
-CLI = Path(console_module.__file__).parent
+CLI = Path(console_module.__file__).parents[1]
 NETX = Path(__file__).parents[1] / "fixtures/netx/slayer.net"
 COMMANDS = (
     "check {integer}",
@@ -63,7 +63,7 @@ def tables(files, neurossm, tmp_path_factory) -> list[Table]:
 
 def test_every_table_of_every_command_is_here(tables):
     calls = set()
-    for file in CLI.glob("*.py"):
+    for file in CLI.rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "table":
                 calls.add((file.name, node.lineno, node.end_lineno))

@@ -9,7 +9,7 @@ import pytest
 from spiking_block import tiny_graph
 
 import neurossm
-from neurossm import Graph, Quantize, Stepper, Trace, calibrate, fold_batch_norm, load, run, save
+from neurossm import Graph, Quantize, Stepper, Trace, fold_batch_norm, load, run, save
 from neurossm.energy import at_spike_rate, estimate
 from neurossm.errors import GraphError, InputError, RangeError
 from neurossm.fixed import Fixed
@@ -19,7 +19,7 @@ from neurossm.metrics.check import check
 from neurossm.nodes import Affine, Input, Output, Threshold
 from neurossm.placement import check as check_chip
 from neurossm.placement import place, place_each
-from neurossm.quantization import Percentiles, Ranges, bounds
+from neurossm.quantization import Percentiles, Ranges, bounds, calibrate
 
 NAN, HUGE = float("nan"), 10**9
 
@@ -108,9 +108,10 @@ REFUSED = [
     (lambda h: save(None, h.integer), "path: expected the path of a file, got None"),
     (lambda h: save("x.nssm", h.integer, ("x",)), "golden vector 0: expected Golden"),
     *((lambda h, v=v: load(v), "path: expected the path of a file") for v in (None, 3)),
-    *((lambda h, v=v: Input(channels=v, out=Fixed.binary()), "Input.channels: expected at least 1")
-      for v in ("3", 3.5, 0)),
-    (lambda h: Input(channels=1, out=8), "Input.out: expected Fixed, got int"),
+    *((lambda h, v=v: Input(channels=v, out=Fixed.binary()),
+       "Input.channels: expected a whole number") for v in ("3", 3.5)),
+    (lambda h: Input(channels=0, out=Fixed.binary()), "Input.channels: expected at least 1"),
+    (lambda h: Input(channels=1, out=8), "Input.out: expected Fixed, got 8"),
     *((lambda h, v=v: Fixed(*v), "message format: expected") for v in
       ((0, 0), (-1, 0), ("a", 0), (8, "b"), (8.5, 0), (33, 0), (8, None))),
 ]  # fmt: skip

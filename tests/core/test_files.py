@@ -25,7 +25,7 @@ from neurossm.graph import Graph
 from neurossm.nodes import Affine, Input, Output
 from neurossm.report.sweep_plot import draw_sweep
 from neurossm.trace import Trace
-from neurossm_cli.sweeping import SweepFile, SweepRow
+from neurossm_workflows.sweep_table import SweepFile, SweepRow
 
 
 def graph(size: int) -> Graph:
@@ -241,4 +241,4 @@ def test_results_are_the_old_or_the_new_ones(tmp_path):
         else:  # only the folder is not brought to the disk
             assert n == counted.count - 1
         assert tree(folder).keys() == old.keys()
-        assert json.loads((folder / "results.json").read_text())[0]["accuracy_int"] in (0.25, 0.5)
+        assert json.loads((folder / "results.json").read_text())[0]["accuracy"] in (0.25, 0.5)

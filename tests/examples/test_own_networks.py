@@ -49,3 +49,14 @@ def test_the_page_names_every_operation_and_layer():
     missing = [kind.__name__ for kind, handler in MODULES.items()
                if handler not in REFUSING and f"`{kind.__name__}`" not in PAGE]  # fmt: skip
     assert missing == []
+
+
+def test_the_program_of_the_readme_runs(tmp_path, monkeypatch, capsys):
+    """On fewer images than there, as a reader would type it."""
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "README.md").read_text()
+    (program,) = re.findall(r"```python\n(import neurossm\n.*?)```", page, re.DOTALL)
+    fewer = program.replace("mnist:train:512", "mnist:train:8").replace(":test:100", ":test:8")
+    exec(compile(fewer, "README.md", "exec"), {})
+    assert capsys.readouterr().out.startswith("1.0 1.0 Interval(")
+    assert "modelled" in Path("report.html").read_text()

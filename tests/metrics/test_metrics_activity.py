@@ -55,14 +55,12 @@ def _tokens(case: Case) -> int:
 @pytest.fixture(scope="module")
 def checkpoint() -> tuple[Graph, np.ndarray]:
     """The small trained network as integers, and two of its images."""
-    from neurossm.quantization import Quantize
-    from neurossm_cli.console import Console
-    from neurossm_cli.export import load_run
-    from neurossm_cli.loading import load_data
-    from neurossm_cli.quantize import quantized
+    from neurossm_workflows.export import load_run
+    from neurossm_workflows.loading import load_data
+    from neurossm_workflows.quantize import quantized
 
     floating, data = load_run("binary-s4d-digits"), load_data("digits:train:16", "")
-    graph = quantized(floating, data, Quantize(), Console(as_json=True))
+    graph = quantized(floating, data)
     return graph, load_data("digits:test:2", "").inputs
 
 

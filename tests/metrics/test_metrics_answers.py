@@ -53,6 +53,15 @@ def test_a_sequence_is_answered_by_its_readout(readout, expected):
     np.testing.assert_array_equal(real, halves)
 
 
+def test_the_largest_of_negative_values_is_none_of_the_padding():
+    """No zero takes part: not that behind a sequence's end, and not one to start from."""
+    below = SENT - 100
+    expected = [[-95, -92], [-98, -94]]
+    np.testing.assert_array_equal(answers(graph(readout="max"), trace(below)), expected)
+    real = answers(graph(1, readout="max"), trace(below / 2))
+    np.testing.assert_array_equal(real, np.array(expected) / 2)
+
+
 def test_every_step_is_answered_and_nothing_behind_the_end():
     found = answers(graph(task="step-regression"), trace())
     np.testing.assert_array_equal(found, [SENT[0], [[2, 1], [-4, 6], [0, 0]]])

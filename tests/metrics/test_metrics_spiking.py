@@ -169,3 +169,16 @@ def test_nothing_is_said_to_add_only_where_weights_multiply() -> None:
     said = " ".join(multiplication_sentences(graph, multiplications(graph, metrics), None))
     assert "shift and add" not in said
     assert multiplication_rows(multiplications(graph, metrics))[0] == ("Synapses", "10", "ternary")
+
+
+def test_the_rate_of_a_network_is_the_mean_over_its_nodes_that_spike():
+    nodes: dict[str, Node] = {
+        "in": Input(channels=2, out=Fixed.binary()),
+        "often": Threshold(theta=integers([1, 1], 0, 24)),
+        "never": Threshold(theta=integers([2, 2], 0, 24)),
+        "out": Output(channels=2, out=Fixed.binary()),
+    }
+    graph = Graph(nodes, (("in", "often"), ("in", "never"), ("never", "out")))
+    metrics = measure(graph, run(graph, np.ones((1, 4, 2), int), "reference"))
+    assert metrics.spike_rates == {"often": 1.0, "never": 0.0}
+    assert (metrics.mean_spike_rate, metrics.max_spike_rate) == (0.5, 1.0)

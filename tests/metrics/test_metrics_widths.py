@@ -7,13 +7,13 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from neurossm import Quantize, calibrate, run
+from neurossm import Quantize, calibrate
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.metrics.check import check
 from neurossm.metrics.widths import narrow_widths
 from neurossm.nodes import LIF, Affine, DiagonalSSM, Input, Output
-from neurossm_cli.checking import verdict
+from neurossm_workflows.verdict import verdict
 
 INPUTS = np.random.default_rng(0).integers(0, 256, (4, 200, 1))
 
@@ -45,13 +45,13 @@ def network() -> Graph:
 )
 def test_what_is_below_the_most_there_is(settings, narrow):
     graph = network()
-    ranges = calibrate(graph, run(graph, INPUTS, "float", "outputs"))
+    ranges = calibrate(graph, INPUTS)
     assert narrow_widths(graph, Quantize(**settings)(graph, ranges)) == narrow
 
 
 def test_the_remedy_names_what_can_be_widened():
     graph = network()
-    ranges = calibrate(graph, run(graph, INPUTS, "float", "outputs"))
+    ranges = calibrate(graph, INPUTS)
     coarse = check(graph, Quantize(pole_bits=4)(graph, ranges), INPUTS)
     assert "quantize with more --poles" in verdict(coarse) and "--weights" not in verdict(coarse)
     strict = check(graph, Quantize()(graph, ranges), INPUTS, tolerance=1e-9)

@@ -12,9 +12,9 @@ from neurossm.engine import run
 from neurossm.graph import Graph
 from neurossm.quantization import Quantize, calibrate
 from neurossm.trace import Trace
-from neurossm_cli.export import load_run
 from neurossm_converters.backends.lava import LavaOptions, run_timed
 from neurossm_models.data import Dataset, load
+from neurossm_workflows.export import load_run
 
 CHECKPOINT = "binary-s4d-smnist"
 IMAGES, STEPS, WIDTH, CLASSES = 3, 784, 64, 10

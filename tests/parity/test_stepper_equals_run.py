@@ -21,7 +21,7 @@ from neurossm.nodes import LIF, Affine, Embedding, Input, Sum
 from neurossm.quantization import Quantize, calibrate
 from neurossm.store import load, load_golden
 from neurossm.trace import Trace
-from neurossm_cli.export import load_run
+from neurossm_workflows.export import load_run
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = sorted((ROOT / "hw_tests" / "golden").glob("*.nssm"))

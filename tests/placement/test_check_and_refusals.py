@@ -12,8 +12,18 @@ from spiking_block import model_graph, tiny_graph
 
 from neurossm.errors import GraphError, InputError, TargetError
 from neurossm.fixed import Fixed, Quantized
+from neurossm.graph import Graph
 from neurossm.hardware import Quantity, load_hardware
-from neurossm.placement import NodeShape, Shape, check, place, populations_of, shape_of
+from neurossm.nodes import DiagonalSSM, Input, Output
+from neurossm.placement import (
+    NodeShape,
+    Shape,
+    check,
+    place,
+    place_each,
+    populations_of,
+    shape_of,
+)
 
 LOIHI1, LOIHI2 = load_hardware("loihi1"), load_hardware("loihi2")
 
@@ -52,6 +62,8 @@ def test_integers_wider_than_the_chips_are_named() -> None:
     assert "messages of 24 bits, at most 4 [U]" in found["encode"]
     assert "a state of 24 bits, at most 4 [U]" in found["block0.ssm"]
     assert any(reason.startswith("weights of ") for reason in found["block0.value"])
+    # gains of 8 bits are no synapses: a neuron's program multiplies by them
+    assert not any(reason.startswith("weights") for reason in found["block0.ssm"])
     # mantissas of 5 and -4 need 4 bits with sign, 3 needs 3
     tiny = {n.name: [f.reason for f in n.findings] for n in check(tiny_graph(), chip).nodes}
     assert not any(reason.startswith("weights") for reason in tiny["read"])
@@ -145,3 +157,24 @@ def test_the_channel_mapping_says_its_interval_of_words() -> None:
     assert held.fewest_neuron_words(placed.budget) == 1 + 2 * 16
     assert held.neuron_words(placed.budget) == 3 * 16
     assert any("between 1 + 2 N and 3 N words" in sentence for sentence in placed.assumptions)
+
+
+@pytest.mark.parametrize("d", [0.0, 1.0])
+def test_what_is_fed_through_beside_the_states_has_synapses_of_its_own(d: float) -> None:
+    ones, zeros = np.ones((2, 3)), np.zeros((2, 3))
+    ssm = DiagonalSSM(
+        a_re=ones / 2, a_im=zeros, b_re=ones, b_im=zeros, c_re=ones, c_im=zeros, drive_re=zeros,
+        drive_im=zeros, d=np.array([0.0, d]), bias=np.zeros(2), step_size=np.ones(2), method="zoh",
+    )  # fmt: skip
+    graph = Graph(
+        {"in": Input(channels=2, out=Fixed(8)), "ssm": ssm, "out": Output(channels=2)},
+        (("in", "ssm"), ("ssm", "out")),
+    )
+    relay = next(p for p in populations_of(shape_of(graph), "state") if p.name == "ssm")
+    assert [c.kind for c in relay.inputs] == ["reduce", *(["one-to-one"] if d else [])]
+
+
+def test_mappings_differ_only_where_there_are_states_to_map() -> None:
+    shape = s4d_shape(width=8, states=2, layers=1)
+    assert len(place_each(shape, LOIHI2).fit) == 2
+    assert len(place_each(tiny_graph(), LOIHI2).fit) == 1

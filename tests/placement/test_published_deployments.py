@@ -10,7 +10,7 @@ from published_networks import s4d_shape
 
 from neurossm.hardware import load_hardware
 from neurossm.placement import place
-from neurossm_cli.planning import shape_like
+from neurossm_workflows.planning import shape_like
 
 LOIHI2 = load_hardware("loihi2")
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "placement.md").read_text()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from random_graphs import QUICK, Case, cases
 
 from neurossm.engine import run
-from neurossm.fixed import Fixed
+from neurossm.fixed import Fixed, Quantized
 from neurossm.graph import Graph
 from neurossm.nodes import (
     LIF,
@@ -161,3 +161,12 @@ def test_an_affine_at_its_worst_case_reaches_its_bound():
     worst = np.array([[[7, -7]]])
     assert run(graph, worst, "float").values["n0"].item() == ends(graph)[0][1]
     assert ROUNDING < 1 + 1e-6
+
+
+@pytest.mark.parametrize(("bias", "holds"), [(0, True), (1, False)])
+def test_a_register_holds_what_its_width_holds_and_not_one_more(bias, holds):
+    weight = Quantized(np.array([[127]]), 0, 8)  # a spike makes it 127, the most of 8 bits
+    node = Affine(weight=weight, bias=Quantized(np.array([bias]), 0, 24), out=Fixed(8))
+    graph = chain(node)
+    graph = graph.with_nodes({"out": Output(channels=1, out=Fixed(8))})
+    assert bounds(graph).register("n0", "message").holds is holds

@@ -7,10 +7,12 @@ import pytest
 from quantization.test_quantize_membranes import LARGEST, lif, network
 
 from neurossm.engine import run
-from neurossm.fixed import Fixed
+from neurossm.fixed import Fixed, Quantized
 from neurossm.graph import Graph
-from neurossm.nodes import Affine, DiagonalSSM, Embedding, Input, Node, Output, Threshold
+from neurossm.nodes import LIF, Affine, DiagonalSSM, Embedding, Input, Node, Output, Threshold
 from neurossm.quantization import Loss, Quantize, calibrate
+from neurossm.quantization.lost import At
+from neurossm.quantization.lost_states import thresholds
 
 ONES = np.ones((1, 60, 1), int)
 
@@ -136,3 +138,14 @@ def test_a_pole_whose_response_moves_is_said():
     assert moved.what == "poles and gains" and moved.channels == (0,)
     assert moved.reason == f"the impulse response of channel 0 is off by {share:.1%}"
     assert (moved.bits, moved.setting) == (17, "")
+
+
+def test_a_membrane_is_not_compared_in_the_unit_of_what_arrives():
+    # a hundred units that what arrives may be off by: a Threshold of one unit says so, a LIF not
+    one, zero = Quantized(np.array([1]), 0, 24), Quantized(np.array([0]), 12, 13)
+    none = Quantized(np.array([0]), 0, 24)
+    made = LIF(theta=one, tau=zero, rho=zero, kappa=none, reset="hard")
+    membrane = At("n", lif([1.0], [0.0]), made, steps=10, terms=100)
+    compared = At("n", Threshold(theta=[1.0]), Threshold(theta=one), steps=10, terms=100)
+    assert list(thresholds(membrane)) == []
+    assert [loss.what for loss in thresholds(compared)] == ["message"]

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from float_model import gated_block, pixels
 
 from neurossm import contract
 from neurossm.engine import run
@@ -13,7 +14,20 @@ from neurossm.fixed import Fixed, Quantized
 from neurossm.graph import Graph
 from neurossm.hardware import load_hardware
 from neurossm.metrics.state_messages import state_messages
-from neurossm.nodes import NODE_TYPES, Evaluated, Input, Node, Output, Role
+from neurossm.nodes import (
+    LIF,
+    NODE_TYPES,
+    Accumulate,
+    Affine,
+    Embedding,
+    Evaluated,
+    Input,
+    Meets,
+    Node,
+    Output,
+    Product,
+    Role,
+)
 from neurossm.nodes.node import node
 from neurossm.nodes.parameter import parameter
 from neurossm.placement import place
@@ -77,6 +91,20 @@ class Passes(Node):
 
 
 @node
+class Late(Passes):
+    """Sends what arrived before."""
+
+    late = True
+
+
+@node
+class Operands(Passes):
+    """Takes each edge as an operand."""
+
+    meets, passes_on = Meets.OPERANDS, False
+
+
+@node
 class Untold(Scaled):
     """A field whose exponent nobody says."""
 
@@ -137,6 +165,9 @@ def test_what_is_compared_is_rounded_up_and_out_of_reach_the_largest():
     found = quantized(chain(spiking))
     made = found.graph.nodes["node0"]
     np.testing.assert_array_equal(made.level.values, [5, 2**23 - 1])  # 4.16 sixteenths
+    # the report speaks of what is rounded: 5/16 for 0.26
+    (error,) = (choice.error for choice in found.choices if choice.what == "level")
+    assert error == pytest.approx(5 / 16 - 0.26)
     (loss,) = found.losses
     assert (loss.what, loss.channels) == ("threshold", (1,)) and "1e+06" in loss.reason
 
@@ -157,6 +188,19 @@ def test_the_report_lists_fields_that_have_a_reason_then_the_messages():
     ]
     assert [row[1] for row in listed[2:]] == ["messages", "level", "messages"]
     assert listed[2][3] == "observed" and listed[4][3:] == ("follows", "spikes")
+
+
+def test_fields_without_a_reason_are_not_listed_and_what_else_a_node_chose_is():
+    graph = gated_block()
+    made = Quantize().explained(graph, calibrate(graph, run(graph, pixels(), "float")))
+    listed = {
+        name: [(c.what, c.format) for c in made.choices if c.node == name]
+        for name in ("sigmoid", "mean")
+    }
+    assert [what for what, _ in listed["sigmoid"]] == ["slopes", "messages"]
+    # 30 steps of 2**18 - 1 stay below 2**23, of 2**19 - 1 not
+    frac = made.graph.nodes["mean"].out.frac
+    assert listed["mean"] == [("terms", f"s19.{frac}"), ("messages", f"s24.{frac}")]
 
 
 def problems(graph, **changes):
@@ -203,6 +247,60 @@ def test_bounds_follow_from_what_is_sent_and_are_infinite_where_nobody_knows():
         quantized(floating, Quantize(range_rule="bound"))
 
 
+def test_edges_that_add_have_a_register_and_operands_have_none():
+    for behind, registers in (
+        (Fires(level=[1.0, 1.0]), ["sum of edges"]),
+        (Operands(channels=2), []),
+    ):
+        nodes = {name: Input(channels=2, out=IN) for name in ("a", "b")}
+        nodes |= {"node": behind, "out": Output(channels=2)}
+        floating = Graph(nodes, (("a", "node"), ("b", "node"), ("node", "out")))
+        trace = run(floating, {"a": INPUTS, "b": INPUTS}, "float")
+        integer = Quantize()(floating, calibrate(floating, trace))
+        found = [item for item in bounds(integer).registers["node"] if item.what != "message"]
+        assert [item.what for item in found] == registers
+        # 255 sixteenths on each edge
+        assert [item.largest for item in found] == [510] * len(registers)
+
+
+def test_what_is_late_may_send_its_first_zeros():
+    five = Affine(weight=np.zeros((2, 2)), bias=np.full(2, 5.0))
+    found = bounds(chain(five, Passes(channels=2), Late(channels=2)))
+    assert [found.messages[name].low.tolist() for name in ("node1", "node2")] == [[5, 5], [0, 0]]
+    assert found.messages["node2"].high.tolist() == [5, 5]
+
+
+def test_a_product_has_no_more_fraction_bits_than_its_operands_together():
+    nodes = {name: Input(channels=1, out=Fixed(5, frac)) for name, frac in (("a", 1), ("b", 2))}
+    nodes |= {"node": Product(channels=1), "out": Output(channels=1)}
+    floating = Graph(nodes, (("a", "node"), ("b", "node"), ("node", "out")))
+    trace = run(floating, {name: np.array([[[1]]]) for name in "ab"}, "float")
+    assert Quantize()(floating, calibrate(floating, trace)).nodes["node"].out.frac == 3
+
+
+def test_a_table_that_would_be_all_zeros_is_refused():
+    nodes = {
+        "in": Input(channels=1, out=Fixed(8, 0)),
+        "table": Embedding(table=np.full((3, 2), 2.0**-80)),
+        "out": Output(channels=2),
+    }
+    floating = Graph(nodes, (("in", "table"), ("table", "out")))
+    trace = run(floating, np.array([[[1]]]), "float")
+    with pytest.raises(RangeError, match=r"node 'table': table: expected weights of at least"):
+        Quantize()(floating, calibrate(floating, trace))
+
+
+def test_a_running_sum_is_no_finer_than_the_membranes_behind_it():
+    zero = np.zeros(2)
+    lif = LIF(theta=[20.0, 20.0], tau=[1.0, 1.0], rho=zero, kappa=zero, reset="hard")
+    graph = chain(Accumulate(channels=2, steps=2), lif)
+    graph = graph.with_nodes({"in": Input(channels=2, out=Fixed(24, 20))})
+    ones = np.full((1, 2, 2), 2**20)
+    made = Quantize()(graph, calibrate(graph, run(graph, ones, "float")))
+    # the terms' 23 bits hold 2 with 20 fraction bits, the membrane's 24 hold 20 with 18
+    assert made.nodes["node0"].out == Fixed(24, 18)
+
+
 def test_a_field_that_fits_no_format_names_the_node():
     # 24 bits of 2**-20 end at 8; a sum of real numbers that twice the largest input reaches may not
     graph = chain(Fires(level=[9.0, 1.0])).with_nodes({"in": Input(channels=2, out=Fixed(24, 20))})
@@ -243,7 +341,7 @@ def test_a_chip_places_it_and_its_file_is_asked_for_its_passes_by_name():
     with pytest.raises(
         TargetError, match=r"expected passes.Scaled.*add the number with its source"
     ):
-        chip.require("passes", population.work[0][0])
+        population.passes(chip)
 
 
 def test_a_shape_of_a_type_that_there_is_not_is_refused():

@@ -1,1 +1,7 @@
-"""The steps of the pipeline as functions: the only place that composes the other packages."""
+"""The steps of the way as functions: what commands, notebooks, benchmarks and examples call.
+
+A step lies in the module of its name (`neurossm_workflows.quantize.quantize`), takes plain
+arguments, paths, graphs or data, and returns a frozen value; ``import neurossm`` offers the same
+functions. Notes and progress go to the callbacks of a `listener.Listener`, errors are those of
+`neurossm.errors`. This is the only place that composes the packages below it.
+"""

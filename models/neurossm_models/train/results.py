@@ -37,7 +37,7 @@ class Result:
         Its name, and the data set it was trained on.
     accuracy_float
         Of the PyTorch network on the whole test part, read once.
-    accuracy_int
+    accuracy
         Of the integers on the fast engine, on the first `test_sequences_int` of the test part.
     test_sequences_int
         On how many; spike rates, operations and energy are of the same run.
@@ -56,7 +56,7 @@ class Result:
     checkpoint: str
     task: str
     accuracy_float: float
-    accuracy_int: float
+    accuracy: float
     test_sequences_int: int
     parameters: int
     spike_rates: tuple[float, ...]
@@ -160,7 +160,7 @@ def _row(result: Result) -> tuple[str, ...]:
         f"`{result.checkpoint}`",
         result.task,
         f"{result.accuracy_float:.2%}",
-        f"{result.accuracy_int:.2%} of {count}",
+        f"{result.accuracy:.2%} of {count}",
         f"{result.parameters:,}",
         ", ".join(f"{rate:.1%}" for rate in result.spike_rates),
         f"{result.syn_ops_per_step:,.0f}",

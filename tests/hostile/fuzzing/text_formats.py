@@ -110,7 +110,7 @@ def _read_log(path: Path) -> object:
 def _sweeps() -> tuple[bytes, ...]:
     import tempfile
 
-    from neurossm_cli.sweeping import COLUMNS, SweepFile, SweepRow
+    from neurossm_workflows.sweep_table import COLUMNS, SweepFile, SweepRow
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sweep.csv"
@@ -125,7 +125,7 @@ def _sweeps() -> tuple[bytes, ...]:
 
 
 def _read_sweep(path: Path) -> object:
-    from neurossm_cli.sweeping import SweepFile
+    from neurossm_workflows.sweep_table import SweepFile
 
     # a table killed in the middle of a line is repaired in its place; whole ones are only read
     content = path.read_bytes()

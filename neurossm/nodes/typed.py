@@ -1,0 +1,47 @@
+"""Fields of a node that hold something else than the class declares: refused by name."""
+
+from __future__ import annotations
+
+from dataclasses import Field, fields
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurossm.arguments import shown
+from neurossm.errors import GraphError
+from neurossm.fixed import Fixed
+
+# annotations, as they stand in the classes, to the types and the word for them
+_TYPES: dict[str, tuple[tuple[type, ...], str]] = {
+    "int": ((Integral,), "a whole number"),
+    "float": ((Real,), "a number"),
+    "str": ((str,), "a text"),
+    "Fixed | None": ((Fixed, type(None)), "Fixed"),
+}
+
+
+def check_types(node: Any) -> None:
+    """Raise `GraphError` for a field of a node that is no number, text or format as declared."""
+    for item in fields(node):
+        types, expected = _TYPES.get(_annotation(item), ((object,), ""))
+        value = getattr(node, item.name)
+        if not isinstance(value, types):
+            where = f"{type(node).__name__}.{item.name}"
+            raise GraphError(where, expected=expected, got=shown(value))
+
+
+def real_numbers(value: object, where: str) -> NDArray[np.float64]:
+    """Return an array of real numbers as a float64 copy; raise `GraphError` for anything else."""
+    try:
+        given = np.asarray(value)
+    except (TypeError, ValueError):  # rows of unlike lengths
+        given = np.asarray(None)
+    if given.dtype.kind not in "biuf":
+        raise GraphError(where, expected="real numbers", got=shown(value))
+    return given.astype(np.float64)
+
+
+def _annotation(item: Field[Any]) -> str:
+    return item.type if isinstance(item.type, str) else ""

@@ -1,0 +1,45 @@
+"""The drawing of a sweep."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+import pytest
+
+from neurossm.errors import InputError
+from neurossm.report.sweep_plot import _panels, _within_percent, draw_sweep
+from neurossm_workflows.sweep_table import SweepRow
+
+ROW = SweepRow("abc", "digits:test:20", "digits:train:8", "loihi2", 8, 8, 24, 24, 20, 0.5, 1e-6,
+               2e-6, 0.125, 3, 1.5)  # fmt: skip
+
+
+def rows(*widths: tuple[int, int, int]) -> list[dict]:
+    return [asdict(replace(ROW, poles=p, state=s, messages=m)) for p, s, m in widths]
+
+
+def test_a_grid_is_drawn_in_columns():
+    grid = rows(*((p, s, m) for p in (8, 12, 16) for s in (16, 24) for m in (8, 24)))
+    panels = _panels(grid)
+    assert [(p.title, p.along, p.line, len(p.rows)) for p in panels] == [
+        ("messages 8 bits", "poles", "state", 6), ("messages 24 bits", "poles", "state", 6)
+    ]  # fmt: skip
+
+
+def test_one_width_at_a_time_is_a_column_each():
+    star = rows((8, 24, 24), (16, 24, 24), (12, 24, 24), (16, 16, 24))
+    panels = _panels(star)
+    found = [(p.along, sorted(row[p.along] for row in p.rows)) for p in panels]
+    assert found == [("poles", [8, 12, 16]), ("state", [16, 24])]
+
+
+def test_nothing_to_draw_is_said(tmp_path):
+    with pytest.raises(InputError, match="expected a point that was measured, got none"):
+        draw_sweep(tmp_path / "s.svg", [asdict(replace(ROW, accuracy=None))], "t")
+
+
+@pytest.mark.parametrize(
+    ("ends", "found"), [((94.5, 105.5), (94.5, 100.5)), ((-3.0, 40.0), (-0.5, 40.0))]
+)
+def test_no_axis_shows_more_than_all_or_less_than_none(ends, found):
+    assert _within_percent(*ends) == found

@@ -1,0 +1,26 @@
+"""What tests share; each module is imported by its own name, as ``import node_examples``.
+
+Integer graphs
+    node_examples       float graphs around one node, several of each type, and their integers
+    random_graphs       random valid integer graphs with extreme parameters, a hypothesis strategy
+    spiking_block       one tiny, one like a model: for metrics, energy and report
+    spoiled             input, synapses and neurons in a chain, integers written out by hand
+    published_networks  the two S4D networks whose compiler tables are public; the tables
+Float graphs and PyTorch networks
+    float_model         a float graph like a gated spiking block, and what passes make of it
+    family_networks     small networks of every family with random parameters
+    small_networks      the same with parameters that look trained, and their recurrences alone
+    own_networks        networks that are not ours, with converters for their layers
+    own_s4d             a layer with the names of state-spaces/s4's S4D, from its equations
+    random_modules      random modules of supported operations, small programs from a seed
+    foreign_bench       modules of other libraries beside the graphs that are made of them
+Other witnesses
+    chip_arithmetic     the cells of the bundle, without a network of Lava around them
+    nir_interpreter     an interpreter of NIR files, from NIR's equations alone
+    small_nir           small NIR graphs of other tools
+Data, devices, disks
+    small_sets          data of one's own, each kind of task, answers by a formula
+    pretend_device      a device that is none, and refuses tensors of the CPU
+    training_elsewhere  a program that trains on it
+    failing_disk        a disk that fails at the n-th operation
+"""

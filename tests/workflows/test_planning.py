@@ -1,0 +1,44 @@
+"""The shape of a network from its recipe alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from neurossm.errors import InputError
+from neurossm.placement import shape_of
+from neurossm_workflows.planning import shape_like
+
+FAMILIES = ("binary-s4d-digits", "gsu-digits", "spikingssm-digits", "spike-ssm-digits")
+
+
+@pytest.mark.parametrize("recipe", FAMILIES)
+def test_a_plan_has_the_shape_of_what_would_be_exported(recipe: str) -> None:
+    from neurossm_converters.formats.torch import from_torch
+    from neurossm_models import Network
+    from neurossm_models.train import load_recipe
+
+    sizes = ["model.width=6", "model.state=8", "model.layers=2"]
+    config = load_recipe(recipe, sizes).model
+    exported = from_torch(Network(config).eval(), steps=4, scale=1.0)
+    shape, said = shape_like(recipe, sizes)
+    assert shape == shape_of(exported)
+    assert said == ()
+
+
+def test_a_plan_of_tokens_says_what_of_the_recipe_cannot_be_deployed() -> None:
+    shape, said = shape_like("spikingssm-wikitext103", ["model.layers=1"])
+    encoder, decoder = shape.nodes["encoder"], shape.nodes["decoder"]
+    assert (encoder.type, encoder.inputs, encoder.outputs) == ("Embedding", 267_735, 1024)
+    assert (decoder.inputs, decoder.outputs) == (1024, 267_735)
+    assert (shape.nodes["blocks.0.ssm"].inputs, shape.nodes["blocks.0.ssm"].modes) == (1024, 32)
+    assert len(said) == 1 and "layer norm" in said[0]
+
+
+def test_a_pair_of_sequences_is_not_planned() -> None:
+    with pytest.raises(InputError, match="expected a network of single sequences"):
+        shape_like("binary-s4d-retrieval", [])
+
+
+def test_a_tower_of_layers_is_refused_before_it_is_made() -> None:
+    with pytest.raises(InputError, match="--like binary-s4d-digits: expected at most 1000 layers"):
+        shape_like("binary-s4d-digits", ["model.layers=100000"])

@@ -1,0 +1,94 @@
+"""Every value of every node, by reference, fast engine and Lava: how many differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neurossm.comparison import compare
+from neurossm.engine import execute, run
+from neurossm.errors import InputError
+from neurossm.metrics.answers import task_of
+from neurossm_workflows.beside import Beside
+from neurossm_workflows.listener import QUIET, Listener
+from neurossm_workflows.scoring import scorer_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from neurossm.graph import Graph
+    from neurossm_models.data import Dataset
+
+SAMPLES_A_BATCH = 100  # of PyTorch
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How many values of reference, fast and Lava runs were compared, and how many differ."""
+
+    values_compared: int = 0
+    mismatches: int = 0
+    first: str = ""
+    steps_per_second_lava: float | None = None  # of the network of a bundle
+    steps_per_second_lava_best: float | None = None
+
+
+def check_parity(graph: Graph, data: Dataset, listener: Listener = QUIET) -> Parity:
+    """Compare every value of every node: fast and Lava against the reference.
+
+    Lava runs as one process around our cells on all samples, and on the first one as the network of
+    a bundle: a process a node, Lava's own Dense between. Nothing is compared on no samples.
+    """
+    if not len(data):
+        return Parity()
+    count = len(data)
+    with listener.progress("Lava, the network of a bundle", 1) as progress:
+        bundle = execute(graph, data.inputs[:1], "bundle", "all", progress)
+    with listener.progress("Lava, one process", count) as progress:
+        best = execute(graph, data.inputs, f"lava:stacked={count}", "all", progress)
+    reference = run(graph, data.inputs, "reference")
+    one = run(graph, data.inputs[:1], "reference")
+    pairs = (
+        (reference, run(graph, data.inputs, "fast")), (reference, best.trace),
+        (one, bundle.trace),
+    )  # fmt: skip
+    results = [compare(left, right, graph.order) for left, right in pairs]
+    firsts = [str(result.first) for result in results if result.first]
+    return Parity(
+        sum(result.compared for result in results),
+        sum(result.mismatches for result in results),
+        firsts[0] if firsts else "",
+        bundle.trace.real_steps / bundle.seconds,
+        best.trace.real_steps / best.seconds,
+    )
+
+
+def torch_beside(checkpoint: str, graph: Graph, data: Dataset) -> Beside:
+    """Return the PyTorch network of a checkpoint, which answers beside its integers.
+
+    Raises
+    ------
+    InputError
+        If it was trained on other data.
+    """
+    import torch
+
+    from neurossm_models.train import load_model
+
+    model, recipe = load_model(checkpoint)
+    if recipe.data.name != data.name:
+        raise InputError(f"checkpoint {checkpoint!r}", expected=f"one trained on {data.name}",
+                         got=f"one trained on {recipe.data.name}")  # fmt: skip
+
+    def answer(part: Dataset) -> NDArray[np.float64]:
+        inputs = torch.tensor(part.inputs).float() * part.scale
+        found: list[NDArray[np.float64]] = []
+        with torch.no_grad():
+            for start in range(0, len(inputs), SAMPLES_A_BATCH):
+                logits = model(inputs[start : start + SAMPLES_A_BATCH])
+                found.append(logits.double().numpy())
+        return np.concatenate(found)
+
+    return Beside(answer, task_of(graph), scorer_of(graph, data))
