@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 from spiking_block import TINY_INPUT, model_graph, model_input, tiny_graph
 
-from neurossm.energy import Baseline, Energy, Interval, estimate
+from neurossm.energy import Baseline, Energy, Hops, Interval, Work, estimate
+from neurossm.energy.hulls import energy_hull
 from neurossm.energy.mesh import travel_anywhere
 from neurossm.energy.real_time import RealTime, real_time_hull
 from neurossm.energy.sensitivity import at_spike_rate
 from neurossm.engine import run
+from neurossm.errors import InputError
 from neurossm.hardware import load_hardware
 from neurossm.metrics import measure
 from neurossm.placement import Connection
@@ -117,6 +119,36 @@ def test_the_hull_of_real_times_holds_both_ends_of_each() -> None:
     assert found.power_w == Interval(2, 18)  # in half a second
     assert found.as_json()["static_j"] == [1, 5]
     assert real_time_hull([replace(case, static=None) for case in cases]).static is None
+
+
+def test_the_hull_of_estimates_holds_both_ends_of_each_part(tiny) -> None:
+    (name, found), *_ = tiny.by_constant_set.items()
+    parts = []
+    for low, high in ((1.0, 4.0), (0.5, 3.0)):
+        each = Interval(low, high)
+        known = replace(
+            found, synaptic=each, neuron=each * 2, routing=each * 3, dynamic=each * 6,
+            total=each * 7,
+        )  # fmt: skip
+        work = Work(each, each * 2, each * 3, each * 4, Hops(each * 5, each * 6))
+        parts.append(
+            replace(tiny, by_constant_set={name: known}, work=work, static=each * 8,
+                    step_time=each * 9)
+        )  # fmt: skip
+    hull = energy_hull(parts)
+    whole, held = Interval(0.5, 4.0), hull.by_constant_set[name]
+    assert [held.synaptic, held.neuron, held.routing, held.dynamic, held.total] == [
+        whole * factor for factor in (1, 2, 3, 6, 7)
+    ]
+    assert hull.work == Work(whole, whole * 2, whole * 3, whole * 4, Hops(whole * 5, whole * 6))
+    assert (hull.static, hull.step_time) == (whole * 8, whole * 9)
+    assert len(hull.placements) == 2 and hull.parts == tuple(parts)
+
+
+def test_the_slowest_rate_is_one(tiny) -> None:
+    assert tiny.at_rate(1e-9).seconds == pytest.approx(2e9)
+    with pytest.raises(InputError, match="steps per second: expected 1e-09 to"):
+        tiny.at_rate(0.9e-9)
 
 
 @pytest.mark.parametrize(("cores", "most"), [(None, 10), (4, 4), (120, 10)])
