@@ -14,7 +14,7 @@ from neurossm.errors import FormatError, GraphError, InputError
 from neurossm.store.decode import decode_golden, decode_graph, decode_trace
 from neurossm.store.encode import encode_golden, encode_graph, encode_trace
 from neurossm.store.entries import Entries
-from neurossm.store.golden import Golden
+from neurossm.store.golden import Golden, check_golden
 from neurossm.store.text import check_output, write_text
 from neurossm.store.write import chunk_shape
 from neurossm.trace import Trace
@@ -47,8 +47,10 @@ def test_an_entry_too_many_in_a_trace_is_refused_wherever_it_is(trace):
 
 def test_an_entry_too_many_in_a_graph_or_a_vector_is_refused():
     graph = integer_graph()
-    with pytest.raises(FormatError, match=UNKNOWN):
-        decode_graph(spoiled(encode_graph(graph)), "f")
+    within = [("nodes", "mix", *part) for part in ((), ("out",), ("weight",))]
+    for path in ((), *within):
+        with pytest.raises(FormatError, match=UNKNOWN):
+            decode_graph(spoiled(encode_graph(graph), *path), "f")
     vectors = golden_of(graph)
     with pytest.raises(FormatError, match=UNKNOWN):
         decode_golden(spoiled(encode_golden(vectors), "0"), "f")
@@ -90,6 +92,22 @@ def test_a_trace_of_more_nodes_than_a_file_may_have_is_refused():
     names = [f"n{k}" for k in range(10_001)]
     with pytest.raises(GraphError, match="trace: expected at most 10000 nodes, got 10001"):
         encode_trace(Trace("reference", dict.fromkeys(names, one), 1, 1))
+
+
+@pytest.mark.parametrize("part", ["inputs", "values"])
+def test_a_vector_has_the_names_of_the_graph(part):
+    graph = integer_graph()
+    (vector,) = golden_of(graph, count=1)
+    check_golden(vector, graph, "v")
+    arrays = getattr(vector, part)
+    name = next(iter(arrays))
+    for changed, said in (
+        ({key: array for key, array in arrays.items() if key != name}, f"got none for '{name}'"),
+        ({**arrays, "other": arrays[name]}, "got one for 'other'"),
+    ):
+        with pytest.raises(FormatError, match=f"v {part}: expected one array for each .*, {said}"):
+            check_golden(Golden(**{**vars(vector), part: changed}), graph, "v")
+    assert Golden({}, {}, {}).steps == 0
 
 
 def test_golden_vectors_are_equal_by_names_and_by_values():
