@@ -11,7 +11,7 @@ from hostile.examples import golden_of, integer_graph
 
 from neurossm.engine import run
 from neurossm.errors import FormatError, GraphError, InputError
-from neurossm.store.decode import decode_golden, decode_graph, decode_trace
+from neurossm.store.decode import _in_order, decode_golden, decode_graph, decode_trace
 from neurossm.store.encode import encode_golden, encode_graph, encode_trace
 from neurossm.store.entries import Entries
 from neurossm.store.golden import Golden, check_golden
@@ -78,6 +78,16 @@ def test_there_may_be_64_golden_vectors_and_no_more():
         decode_golden({str(k): one for k in range(65)}, "f")
     with pytest.raises(GraphError, match="graph: expected at most 64 golden vectors, got 65"):
         encode_golden((*most, vector))
+
+
+def test_groups_are_in_the_order_of_their_indices_up_to_a_limit():
+    groups = {"b": {"index": 1}, "a": {"index": 0}}
+    assert list(_in_order(Entries(groups, "f"), 2)) == ["a", "b"]
+    with pytest.raises(FormatError, match="f: expected at most 1, got 2"):
+        _in_order(Entries(groups, "f"), 1)
+    for index in (0, 2, -1):
+        with pytest.raises(FormatError, match="expected index"):
+            _in_order(Entries({**groups, "b": {"index": index}}, "f"), 2)
 
 
 def test_a_trace_keeps_the_lengths_of_its_sequences(trace):
