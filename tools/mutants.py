@@ -360,7 +360,7 @@ def main() -> int:
                 child.wait()
         os.chdir(scratch)
         if ended:
-            print(Path("log").read_text()[-4000:])
+            print(re.sub(r"(?m)^[\u2800-\u28ff].*\n*", "", Path("log").read_text())[-4000:])
             return 2
         lived = report(list(files))
         os.chdir(ROOT)
