@@ -43,10 +43,21 @@ def test_what_is_clipped_is_counted_through_all_parts_of_a_long_recording():
 
 
 def test_the_fields_are_real_numbers_and_read_only():
+    made = Scaling([1], [0], [1], 8)
     for name in ("unit", "offset", "scale"):
-        assert getattr(Scaling([1], [0], [1], 8), name).dtype == np.float64
+        assert getattr(made, name).dtype == np.float64
         with pytest.raises(ValueError, match="read-only"):
-            getattr(TWO, name)[0] = 1.0
+            getattr(made, name)[0] = 1.0
+
+
+def test_channels_are_the_last_axis():
+    values = np.arange(12.0).reshape(2, 3, 2)
+    integers, _ = TWO.to_integers(values)
+    assert integers.shape == (2, 3, 2)
+    # (4 - 1) / 0.5 = 6, (5 + 4) / 2 = 4.5, to the even 4
+    assert integers[0, 2].tolist() == [6, 4]
+    with pytest.raises(InputError, match=r"expected 2 channels, got shape \(3, 2, 3\)"):
+        TWO.to_integers(np.zeros((3, 2, 3)))
 
 
 def test_the_fewest_and_the_most_bits():
@@ -118,9 +129,12 @@ def test_values_that_cannot_be_scaled_are_refused(values, message):
         TWO.beyond(values)
 
 
-@pytest.mark.parametrize("given", [None, {}, {"unit": [1.0]}, []])
-def test_json_of_another_kind_is_refused(given):
-    with pytest.raises(InputError):
+@pytest.mark.parametrize(
+    ("given", "got"),
+    [(None, "NoneType"), ({}, ""), ({"unit": [1.0], "x": 1}, "unit, x"), ([], "list")],
+)
+def test_json_of_another_kind_is_refused(given, got):
+    with pytest.raises(InputError, match=f"the keys unit, offset, scale, bits, got {got}"):
         Scaling.from_json(given)
     with pytest.raises(InputError):
         TargetScaling.from_json(given)
