@@ -126,7 +126,7 @@ def test_the_first_epoch_is_kept_even_if_it_reached_nothing(made):
     run.best["loss"] = sys.float_info.max
     run._keep_if_best(epoch(math.nan, math.inf), 1)
     assert run.better and run.best["epoch"] == 1
-    assert run.best["loss"] == sys.float_info.max
+    assert (run.best["accuracy"], run.best["loss"]) == (-1.0, sys.float_info.max)
     run._keep_if_best(epoch(0.0, 3.0), 2)
     assert run.best["epoch"] == 2
 
