@@ -4,11 +4,12 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 PEERS := .peers/.complete
+MUTANTS := .mutants/.complete
 
 # every worker and every Lava process would start a pool of BLAS threads of its own
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup peers data demo test quick lint types imports check hw matrix bench clean
+.PHONY: help setup peers data demo test quick lint types imports check hw mutants matrix bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -61,6 +62,15 @@ imports: $(STAMP)  ## the layers of ARCHITECTURE.md
 
 check: lint types imports  ## lint, types and import contracts
 
+# not into .venv, as the peers: its terminal program would pull in a dozen packages
+$(MUTANTS): constraints-mutants.txt $(STAMP)
+	rm -rf .mutants
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target .mutants --requirement constraints-mutants.txt
+	touch $@
+
+mutants: $(STAMP) $(MUTANTS)  ## small faults that no test notices in what changed: make mutants [BASE=main] [FILES=...] [SECONDS=900]
+	nice $(BIN)/python tools/mutants.py --base $(or $(BASE),main) --seconds $(or $(SECONDS),900) $(FILES)
+
 matrix: $(STAMP)  ## write the table "What runs where" from what the code says
 	PYTHONPATH=tests:tests/support $(BIN)/python -m conformance.matrix
 
@@ -70,4 +80,4 @@ bench: $(STAMP) data  ## speed of the engines and of the training kernels, side 
 	$(BIN)/python benchmarks/training.py
 
 clean:  ## remove the environment and caches
-	rm -rf $(VENV) .peers .pytest_cache .mypy_cache .ruff_cache .hypothesis out
+	rm -rf $(VENV) .peers .mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis out

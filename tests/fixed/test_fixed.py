@@ -155,6 +155,10 @@ def test_fit_frac_is_the_most_that_fits(largest, bits):
             round_to(largest, frac + 1, bits)
 
 
+def test_fit_frac_ends_at_64_bits_either_way():
+    assert (fit_frac(1e-30, 8), fit_frac(1e30, 8)) == (64, -64)  # 1e30 is 2**99.7
+
+
 @pytest.mark.parametrize("largest", [-1.0, math.nan, math.inf])
 def test_fit_frac_refuses_what_is_no_magnitude(largest):
     with pytest.raises(RangeError, match="finite magnitude"):
@@ -201,10 +205,27 @@ def test_no_projected_pole_lies_on_or_outside_and_none_moves_far(radius, angle, 
     assert abs(im - imag * unit) <= 1.5 + 1e-9
 
 
+def test_a_pole_one_256th_outside_the_circle_is_still_projected():
+    re, im = project_poles([1 + 2**-8], [0.0], 16)
+    assert (int(re[0]), int(im[0])) == (32767, 0)
+    with pytest.raises(RangeError, match="modulus at most 1"):
+        project_poles([np.nextafter(1 + 2**-8, 2)], [0.0], 16)
+
+
 @pytest.mark.parametrize("modulus", [1.004, 2.0, math.nan, math.inf])
 def test_a_pole_outside_the_circle_is_refused(modulus):
     with pytest.raises(RangeError, match="modulus at most 1"):
         project_poles([0.5, modulus], [0.0, 0.0], 16)
+
+
+def test_products_are_formed_in_64_bits_whatever_the_messages_are_held_in():
+    # 3 * (2**23 - 1) is odd and above 2**24: no float32
+    found = multiply_shift(3.0, np.array([2**23 - 1], dtype=np.float32))
+    assert found.dtype == np.float64 and found.tolist() == [25165821.0]
+
+
+def test_nothing_rounds_to_nothing():
+    assert round_to([], 3, 2).tolist() == [] and round_to([], 3, 2).dtype == np.int64
 
 
 def test_accumulator_bound_takes_the_largest_row():
@@ -254,9 +275,17 @@ def test_ranges_of_message_formats():
     assert [str(f) for f in (Fixed(24, -3), Fixed.binary())] == ["s24.-3", "binary"]
 
 
+def test_the_ends_of_message_formats_are_formats():
+    assert (Fixed(2).high, Fixed(24).high) == (1, 2**23 - 1)
+    assert (Fixed(8, -64).frac, Fixed(8, 64).frac) == (-64, 64)
+
+
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
+        ((8.0,), "a whole number of bits, got 8.0"),
+        ((8, 0.5), "a whole number of fraction bits, got 0.5"),
+        ((8, -65), "-64 to 64"),
         ((1,), "2 to 24 bits"),
         ((25,), "2 to 24 bits"),
         ((8, 65), "-64 to 64"),
@@ -275,6 +304,26 @@ def test_quantized_means_mantissa_times_a_power_of_two_a_channel():
     assert found.dequantize().tolist() == [[1.5, -2.0], [20.0, 24.0]]
     assert found.frac_by_channel().tolist() == [[1], [-2]]
     assert Quantized(np.array(3), 2, 8).dequantize() == 0.75
+    assert Quantized(np.array([3, 4]), np.array([1, 0]), 8).dequantize().tolist() == [1.5, 4.0]
+
+
+def test_the_ends_of_integer_parameters_are_parameters():
+    assert Quantized(np.array([1, -1]), 64, 2).values.tolist() == [1, -1]
+    assert Quantized(np.array([2**31 - 1, 1 - 2**31]), -64, 32).frac == -64
+    assert Quantized(np.array([1, 1]), np.array([-64, 64]), 8).frac_by_channel().tolist() == [
+        -64,
+        64,
+    ]
+
+
+def test_exponents_are_taken_up_as_plain_integers_of_their_own():
+    assert type(Quantized(np.array([1]), np.int16(3), 8).frac) is int
+    given = np.array([1, 2], dtype=np.int16)
+    frac = Quantized(np.array([1, 1]), given, 8).frac
+    given[0] = 9
+    assert frac.tolist() == [1, 2] and frac.dtype == np.int64
+    with pytest.raises(ValueError, match="read-only"):
+        frac[0] = 3
 
 
 @pytest.mark.parametrize(
@@ -284,6 +333,9 @@ def test_quantized_means_mantissa_times_a_power_of_two_a_channel():
         ([128], 0, 8, r"\+-127"),
         ([-128], 0, 8, r"\+-127"),
         ([1], 0, 33, "2 to 32 bits"),
+        ([0], 0, 1, "2 to 32 bits"),
+        ([1], -65, 8, "-64 to 64"),
+        ([1, 1], np.array([0, -65]), 8, "-64 to 64"),
         ([1, 2], np.array([1]), 8, "exponents by channel"),
         ([1], np.array([0.5]), 8, "exponents by channel"),
         ([1], 65, 8, "-64 to 64"),
@@ -312,6 +364,7 @@ def test_leaks_round_to_nearest():
     real = [0, 0.4 / 4096, 0.5 / 4096, 1.5 / 4096, 0.5, 1 - 0.4 / 4096, np.nextafter(1, 0)]
     assert round_leaks(real, 12).tolist() == [0, 0, 0, 2, 2048, 4096, 4096]
     assert round_leaks([0.5], 1).tolist() == [1]
+    assert round_leaks([0.5], 1).dtype == np.int64
 
 
 def test_what_does_not_leak_at_all_stays_so():

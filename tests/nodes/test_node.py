@@ -1,7 +1,8 @@
 """What a node says of itself: parameters, state, traits; what it leaves out is refused by name."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import pairwise
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import numpy as np
@@ -159,6 +160,10 @@ CHANGE = Change(
     ("node", "expected"),
     [
         (lif([0.0, 0.0]), [0.5, 1.0]),  # theta times what leaks at a step
+        (
+            LIF(theta=[1.0, 2.0], tau=[1.0, 0.95], rho=[0.0, 0.0], kappa=[0.0, 0.0], reset="hard"),
+            [0.1, 0.2],
+        ),  # at least a tenth leaks, so to say, in ten steps
         (Threshold(theta=[-3.0, 2.0]), [3, 2]),
         (Affine(weight=[[1.0, 4.0], [-2.0, 1.0]], bias=[0.0, 0.0]), [1, 0.25]),  # the nearer row
         (BatchNorm(gain=[2.0, -4.0], offset=[0.0, 0.0]), [0.5, 0.5]),
@@ -171,3 +176,54 @@ CHANGE = Change(
 )
 def test_a_node_notices_a_change_of_what_arrives(node, expected):
     np.testing.assert_allclose(node.notices(CHANGE), expected)
+
+
+def test_a_drawing_notes_what_is_special_of_a_node():
+    def weights(values):
+        bias = Quantized(np.array([0]), 2, 24)
+        return Affine(weight=Quantized(np.array([values]), 2, 8), bias=bias)
+
+    assert weights([4, 0, -4]).note == "ternary weights"
+    assert weights([4, 0, -2]).note == weights([3, 0, -3]).note == ""
+    assert [lif(kappa).note for kappa in ([0.0, 0.0], [0.0, 1.0])] == [
+        "hard reset", "hard reset, refractory trace"
+    ]  # fmt: skip
+    assert replace(lif([0.0, 0.0]), reset="none").note == "no reset"
+
+
+@pytest.mark.parametrize(("reset", "left"), [("hard", 0.0), ("soft", 0.0), ("none", 1.0)])
+def test_a_real_neuron_spikes_at_its_threshold_too(reset, left):
+    node = replace(lif([0.0, 0.0]), theta=np.array([1.0, 1.0]), reset=reset)
+    # 0.5 * 1 + 0.5 is the threshold again where nothing was taken off the membrane
+    found = node.evaluate([np.array([[[1.0, 0.5], [0.5, 0.5]]])]).sent
+    np.testing.assert_array_equal(found, [[[1, 0], [float(left), 0]]])
+
+
+def test_a_node_of_real_numbers_is_none_of_integers():
+    real = Threshold(theta=[1.0, 2.0])
+    whole = Threshold(theta=Quantized(np.array([1, 2]), 0, 24))
+    assert real != whole and whole != real
+    assert real == Threshold(theta=[1.0, 2.0]) and real != Threshold(theta=[1.0, 2.5])
+
+
+def test_a_node_takes_no_tokens_and_feeds_nothing_through_unless_it_says_so():
+    assert (Late(gain=[1.0]).tokens, Late(gain=[1.0]).fed_through) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("steps", "bits"),
+    [
+        (1, 24),  # 2**23 - 1 itself
+        (2, 23),  # 2 * (2**22 - 1) = 2**23 - 2
+        (3, 22),
+        (2**23 - 1, 2),  # terms of -1, 0 and 1
+    ],
+)
+def test_terms_of_a_sum_are_as_wide_as_so_many_steps_allow(steps, bits):
+    to = SimpleNamespace(name="a", term_frac=lambda width: 30 - width)
+    found = Accumulate(channels=1, steps=steps).quantize(to)
+    assert (found.term_bits, found.out) == (bits, Fixed(24, 30 - bits))
+    with pytest.raises(
+        GraphError, match=r"node 'a' .*at most 8388607 steps in 24 bits, got 8388608"
+    ):
+        Accumulate(channels=1, steps=2**23).quantize(to)
