@@ -102,17 +102,18 @@ class Recording(np.ndarray[Any, Any]):
         plain = [_plain(array) for array in inputs]
         result = getattr(ufunc, method)(*plain, **kwargs)
         size = np.size(plain[0]) - np.size(result) if method == "reduce" else np.size(result)
-        size *= 2 if ufunc.__name__ == "clip" else 1  # one with either end
         self.tally.add(**{kind: size})
         if kind == "multiplications" and method == "__call__":
             self.tally.add(trivial=_trivial(inputs, np.shape(result)))
         return out[0] if out is not None else Recording.of(result, self.tally)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        if function not in _SELECTING:
+        if function not in (*_SELECTING, np.clip):
             raise Uncounted(function.__name__)
         found = function(*(_plain(array) for array in args),
                          **{key: _plain(value) for key, value in kwargs.items()})  # fmt: skip
+        if function is np.clip:
+            self.tally.add(comparisons=2 * np.size(found))  # one with either end
         return Recording.of(found, self.tally) if isinstance(found, np.ndarray) else found
 
     def fixed_operation(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -129,7 +130,7 @@ _KINDS = {
     "multiply": "multiplications", "add": "additions", "subtract": "additions",
     "greater": "comparisons", "greater_equal": "comparisons", "less": "comparisons",
     "less_equal": "comparisons", "maximum": "comparisons", "minimum": "comparisons",
-    "clip": "comparisons", "absolute": "comparisons", "sign": "comparisons",
+    "absolute": "comparisons", "sign": "comparisons",
     "negative": "additions",
 }  # fmt: skip
 _SELECTING = (

@@ -111,8 +111,8 @@ def _check_values(
         if foreign and executor.exact and fmt is not None and values.size:
             low, high = int(values.min()), int(values.max())
             if low < fmt.low or high > fmt.high:
-                raise TargetError(whose, expected=f"integers of {name!r} from {fmt.low} to {fmt.high}",
-                                  got=f"{low} to {high}")  # fmt: skip
+                expected = f"integers of {name!r} from {fmt.low} to {fmt.high}"
+                raise TargetError(whose, expected=expected, got=f"{low} to {high}")
     for name, state in trace.states.items():
         if executor.exact and np.asarray(state).dtype.kind not in "iu":
             raise TargetError(whose, expected=f"integers of state {name!r}", got=str(state.dtype))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from neurossm_chip import cells, nssm
 from neurossm_chip.arithmetic import product, saturated, scaled
+from neurossm_chip.cell import Cell
 from neurossm_chip.cells import cell_of, every_cell, file_of, program
 from neurossm_chip.main import main
 from neurossm_chip.plan import make_plan
@@ -123,3 +125,21 @@ def test_the_remedy_works(monkeypatch, tmp_path):
     monkeypatch.setattr(cells, "__path__", [str(tmp_path)])
     kind, values = program(nssm.Node("x", "HalfWave", {}, ()), [])
     assert kind(values, 1).update({}, [np.array([6])]).tolist() == [3]
+
+
+@pytest.mark.parametrize(
+    ("registers", "variables", "said"),
+    [
+        ({"theta": 24, "gain": 8}, {"theta": 1}, "its cell has no value for 'gain'"),
+        ({"theta": 24}, {"theta": 1, "gain": 2}, "its cell has no register for 'gain'"),
+    ],
+)
+def test_a_cell_whose_registers_are_not_its_variables_is_named(registers, variables, said):
+    class Odd(Cell):
+        @classmethod
+        def variables(cls, node, arriving):
+            return variables
+
+    Odd.registers = registers
+    with pytest.raises(Refusal, match=rf"node mine \(Odd\): {said}"):
+        Odd.program(SimpleNamespace(name="mine", type="Odd"), [])

@@ -12,6 +12,7 @@ from spiking_block import integers
 from neurossm.engine import reference
 from neurossm.engine.inputs import check_inputs
 from neurossm.engine.recording import Elementary, Recording, Tally, record_operations
+from neurossm.errors import GraphError
 from neurossm.fixed import Fixed, saturate, shift
 from neurossm.graph import Graph
 from neurossm.metrics import GROUPS, check_multiplications, measure, multiplications
@@ -204,9 +205,9 @@ def test_the_check_finds_a_step_that_multiplies_by_its_spikes(monkeypatch) -> No
 def test_what_the_array_does_not_know_is_refused() -> None:
     array = Recording.of(np.array([3, 4]), Tally())
     for unknown in (np.matmul, np.hypot):
-        with pytest.raises(TypeError, match="^(matmul|hypot)$"):
+        with pytest.raises(TypeError, match=r"^(matmul|hypot)$"):
             unknown(array, array)
-    with pytest.raises(TypeError, match="^searchsorted$"):
+    with pytest.raises(TypeError, match=r"^searchsorted$"):
         np.searchsorted(np.array([1, 2]), array)
     assert array.tally.done == Elementary()
     shifted, (clipped, count) = shift(array, 1), saturate(array, 3)
@@ -243,3 +244,25 @@ def test_counts_add_up() -> None:
     assert one + one == replace(one, multiplications=2, trivial=2, additions=4, shifts=6,
                                 comparisons=8)  # fmt: skip
     assert one.as_json()["shifts"] == 3
+
+
+def test_clipping_is_a_comparison_with_either_end() -> None:
+    tally = Tally()
+    found = np.clip(Recording.of(np.array([-9, 3, 9]), tally), -4, 4)
+    assert found.tolist() == [-4, 3, 4] and tally.done == Elementary(comparisons=6)
+    np.maximum(Recording.of(np.array([1, 2]), tally), 0)
+    assert tally.done == Elementary(comparisons=8)
+
+
+def test_a_step_that_nobody_can_count_is_refused_by_the_name_of_its_node(monkeypatch) -> None:
+    def step(self: Threshold, at: reference.Step) -> np.ndarray:
+        return np.asarray(np.hypot(at.u, 1) > 1, np.int64)
+
+    monkeypatch.setattr(Threshold, "step", step)
+    node = Threshold(theta=integers([1, 2], 0, 24))
+    graph = Graph(
+        {"x": Input(channels=2, out=Fixed(8)), "fire": node, "y": Output(channels=2, out=node.out)},
+        (("x", "fire"), ("fire", "y")),
+    )
+    with pytest.raises(GraphError, match=r"node 'fire' \(Threshold\): .* got hypot; write it with"):
+        record_operations(graph, {"x": np.zeros((1, 2, 2), np.int64)})

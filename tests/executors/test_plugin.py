@@ -130,6 +130,11 @@ STATES = executor("states", lambda t: replace(t, states={}))
 REALS = executor("reals", lambda t: states(t, lambda s: s * 1.0))
 SECONDS = executor("seconds", lambda t: Run(t, -1.0))
 FAILS = executor("fails", fails)
+WIDE = executor("wide", lambda t: values(t, lambda v: 0 * v + 2**40))
+TALLIES = executor("tallies", lambda t: replace(t, counts=dict.fromkeys(t.counts, 3)))
+FAST = executor("fast_", lambda t: Run(t, "fast"))
+NOTED = executor("noted", lambda t: Run(t, 0.1, notes={"x": t}))
+EXITS = executor("exits", lambda t: exit(3))
 NOTHING = Executor("nothing", "wrong", runs_nothing, NoOptions)
 WORDS = Executor("words", "wrong", runs_nothing, NoOptions, missing=fails)
 """
@@ -143,6 +148,11 @@ FAULTS = {
     "states": "expected 60 numbers as the states of 'ssm', got 0",
     "reals": "expected integers of state 'ssm.re', got float64",
     "seconds": "expected seconds of 0 or more, got -1.0 and 0.0",
+    "wide": "expected integers of 'pixel' from -127 to 127, got 1099511627776 to 1099511627776",
+    "tallies": "expected Counts of 'pixel', got 3",
+    "fast_": "expected seconds of 0 or more, got fast and 0.0",
+    "noted": "expected notes of plain values, got Object of type Trace is not JSON serializable",
+    "exits": "expected a run, got SystemExit: 3; a fault of that package",
     "fails": "expected a run, got ZeroDivisionError: division by zero; a fault of that package",
     "nothing": "expected a Run, got None",
     "words": "expected a run, got TypeError: fails() missing 1 required positional argument:"
@@ -152,7 +162,7 @@ FAULTS = {
 
 def test_what_breaks_the_protocol_is_one_line_that_names_the_package(package):
     names = [*FAULTS, "quiet"]
-    package("faulty", FAULTY, {name: f"faulty:{name.upper()}" for name in names})
+    package("faulty", FAULTY, {name: f"faulty:{name.strip('_').upper()}" for name in names})
     for name, said in FAULTS.items():
         with pytest.raises(TargetError) as refused:
             neurossm.run(GRAPH, INPUTS, name)
