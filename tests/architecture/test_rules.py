@@ -113,6 +113,8 @@ ROUNDING = {"round", "rint", "clip", "trunc", "around", "fix", "floor", "ceil", 
 ALLOWED = {
     # exponents of two, from logarithms
     "neurossm/quantization/quantize_ssm.py": {"floor": 2, "clip": 2},
+    # counts that of others
+    "neurossm/engine/recording.py": {"clip": 2},
     # how many cores a count of synapses needs
 }
 ARITHMETIC = (
