@@ -161,16 +161,16 @@ def _interrupted(argv: list[str], came: list[int] | None) -> int:
 
 # options that an executor has now: what is typed instead
 MOVED = {
-    "--stacked": "--engine lava:stacked=8",
+    "--stacked": "--engine lava:stacked=N",
     "--fuse": "--engine lava:fuse=stage; for a process a node --engine bundle",
     "--dask": "--engine dask or --engine dask:address=tcp://host:8786",
-    "--workers": "--engine dask:workers=2",
+    "--workers": "--engine dask:workers=N",
 }
 
 
 def _usage(error: typer.TyperException) -> str:
     context, unknown = getattr(error, "ctx", None), getattr(error, "option_name", None)
-    if context is not None and context.info_name == "run" and unknown in MOVED:
+    if context is not None and context.info_name in ("run", "verify") and unknown in MOVED:
         return f"{unknown}: an option of its executor now; type {MOVED[unknown]}"
     hint = f"; see '{context.command_path} --help'" if context else ""
     said = error.format_message().replace("Value error, ", "")  # pydantic's word for a wrong choice

@@ -211,18 +211,22 @@ def test_delays_become_steps_and_none_at_all_nothing():
 def test_a_long_delay_is_several_behind_each_other():
     graph = imported(delayed(150, 64, 3), dt=1e-3)
     parts = [graph.nodes[name].steps for name in ("d.part1", "d.part2", "d")]
-    chain = {("in", "d.part1"), ("d.part1", "d.part2"), ("d.part2", "d"), ("d", "w")}
+    chain = {("in", "d.part1"), ("d.part1", "d.relay1"), ("d.relay1", "d.part2"), ("d.relay2", "d")}
     assert chain <= set(graph.edges)
+    assert {type(graph.nodes[f"d.relay{k}"]) for k in (1, 2)} == {Sum}
     assert sum(parts).tolist() == [150, 64, 3] and max(map(max, parts)) <= 63
 
 
 @pytest.mark.parametrize(
     ("delays", "message"),
     [
-        ((0.0, 2.0, 0.0), r"'d' \(Delay\): expected delays of at least a step in each channel"),
-        ((1.0, 1.5, 1.0), "expected delays of whole steps .* got 1.5 steps; choose --dt"),
-        ((1.0, -2.0, 1.0), "expected delays of whole steps .* got"),
-        ((100.0, 1.0, 1.0), "at most 63 where one has none, got 1 to 100 steps"),
+        (
+            (0.0, 2.0, 0.0),
+            r"'d' \(Delay\): expected delays of at least a step .* path of their own",
+        ),
+        ((1.0, 1.5, 1.0), "expected delays of 0, 1, 2, .* got 1.5; check --dt, and --tau-unit"),
+        ((1.0, -2.0, 1.0), "expected delays of 0, 1, 2, .* got -2; check"),
+        ((100.0, 1.0, 1.0), "a step for each 63 of the longest.* got 1 to 100 steps"),
     ],
 )
 def test_a_delay_that_is_no_number_of_steps_is_refused(delays, message):

@@ -178,3 +178,16 @@ def test_other_data_need_insisting(floating, made, step):
         function(*graphs, **given)
     function(*graphs, **given, other_data=True, listener=Listener(heard.append))
     assert heard and "you insist" in heard[0]
+
+
+def test_verbs_say_what_they_were_given(tmp_path):
+    with pytest.raises(InputError, match="graph: expected the path of a file, got 5"):
+        neurossm.verify(5)
+    with pytest.raises(InputError, match=r"found: expected Profile, got 'm\.nssm'"):
+        neurossm.make_report("m.nssm")
+    for widths, said in (
+        ({"pole": [8]}, "expected poles, weights, state, messages, got 'pole'; did you mean"),
+        ({"poles": 8}, r"sweep poles: expected a list of bits, such as \[8, 12\], got 8"),
+    ):
+        with pytest.raises(InputError, match=said):
+            neurossm.sweep("m.nssm", "digits:test:8", "digits:train:8", widths)

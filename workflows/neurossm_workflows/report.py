@@ -6,6 +6,7 @@ import platform
 from datetime import date
 from typing import TYPE_CHECKING
 
+from neurossm.arguments import instance
 from neurossm.engine import run
 from neurossm.environment import versions
 from neurossm.report import Answers, Report, TimingRow, Timings
@@ -40,6 +41,9 @@ def make_report(
     >>> found = neurossm.profile("m.int.nssm", "mnist:test:256")
     >>> neurossm.report.write_html(Path("report.html"), neurossm.make_report(found, "My network"))
     """
+    from neurossm_workflows.profile import Profile  # which knows this module
+
+    instance("found", found, Profile, remedy="neurossm.profile returns one")
     graph, seed = found.graph, found.graph.meta.get("seed")
     return Report(
         title=title or f"{graph.meta.get('run', file_name or 'a graph')} on {found.called}",

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from itertools import product
 from pathlib import Path
 
-from neurossm.errors import InputError
+from neurossm.arguments import shown
+from neurossm.errors import InputError, nearest
 from neurossm.files import append, replace_file
 
 GO_ON = "give the same command again: it goes on where it was"
@@ -115,7 +116,19 @@ def points(values: Mapping[str, Sequence[int]], *, grid: bool) -> list[Point]:
         Width to its values; a width that is left out keeps its default.
     grid
         True for all combinations; False for one width at a time, the others at their defaults.
+
+    Raises
+    ------
+    InputError
+        For an unknown width, or values that are no list.
     """
+    for name, numbers in values.items():
+        if name not in WIDTHS:
+            raise InputError("sweep widths", expected=", ".join(WIDTHS), got=repr(name),
+                             remedy=nearest(str(name), WIDTHS))  # fmt: skip
+        if isinstance(numbers, str) or not isinstance(numbers, Sequence):
+            raise InputError(f"sweep {name}", expected="a list of bits, such as [8, 12]",
+                             got=shown(numbers))  # fmt: skip
     if grid:
         lists = [values.get(name, (getattr(Point(), name),)) for name in WIDTHS]
         found = [Point(*combination) for combination in product(*lists)]

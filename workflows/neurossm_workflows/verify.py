@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neurossm.arguments import file_path
 from neurossm.comparison import compare
 from neurossm.engine import execute
 from neurossm.errors import FormatError, InputError
@@ -87,8 +88,9 @@ def verify(graph: Quantized | str | Path, engine: str | Engine = "fast") -> Veri
                          got=f"{str(chosen)!r}, of real numbers")  # fmt: skip
     if isinstance(graph, Quantized):
         return replay(graph.graph, graph.golden, chosen, "the graph")
-    loaded = load(Path(graph))
-    vectors = load_golden(Path(graph), loaded)
+    path = file_path("graph", graph)
+    loaded = load(path)
+    vectors = load_golden(path, loaded)
     if not vectors:
         raise missing_golden(Path(graph), loaded)
     return replay(loaded, vectors, chosen, str(graph))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from neurossm.errors import FormatError, GraphError
 from neurossm.fixed import MESSAGE_BITS, round_to
-from neurossm.nodes import Delay
+from neurossm.nodes import Delay, Sum, Threshold
 from neurossm_converters.formats.nir.convention import Real
 from neurossm_converters.formats.nir.document import Part
 from neurossm_converters.formats.nir.leaky import Chain, Here
@@ -76,22 +76,36 @@ def delay(here: Here) -> Chain:
     steps = here.values("delay") / here.steps.step
     whole = _whole(steps)
     if np.any(np.abs(steps - whole) > WHOLE * np.maximum(whole, 1)) or np.any(whole < 0):
-        odd = steps[np.argmax(np.abs(steps - whole))]
+        odd = here.values("delay")[np.argmax(np.where(whole < 0, LONG, np.abs(steps - whole)))]
         raise GraphError(
-            here.where, expected=f"delays of whole steps of {here.steps.step:g} {here.steps.unit}",
-            got=f"{odd:g} steps", remedy="choose --dt so that the delays are multiples of it",
-        )  # fmt: skip
+            here.where,
+            expected=f"delays of 0, 1, 2, ... steps, of {here.steps.step:g} each in the unit that"
+            f" the file is read in ({here.steps.unit})",
+            got=f"{odd:g}",
+            remedy="check --dt, and --tau-unit or --convention, which say that unit",
+        )
     count = max(1, int(-(-whole.max() // Delay.longest)))
     if whole.min() < count:
-        got = f"{whole.min():g} to {whole.max():g} steps"
-        raise GraphError(here.where, expected="delays of at least a step in each channel, and of at"
-                         f" most {Delay.longest} where one has none", got=got)  # fmt: skip
+        raise GraphError(
+            here.where,
+            expected=f"delays of at least a step for each {Delay.longest} of the longest, in every"
+            " channel",
+            got=f"{whole.min():g} to {whole.max():g} steps",
+            remedy="give the channels without delay, or with a short one, a path of their own",
+        )
     parts = [whole // count + (place < whole % count) for place in range(count)]
-    names = [*(f"part{place}" for place in range(1, count)), ""]  # the last one is read from
-    return [
-        (name, Delay(channels=here.channels, steps=part))
-        for name, part in zip(names, parts, strict=True)
-    ]
+    chain: Chain = []
+    for place, part in enumerate(parts[:-1], start=1):
+        chain.append((f"part{place}", Delay(channels=here.channels, steps=part)))
+        chain.append((f"relay{place}", _relay(here)))  # a neuron: synapses delay by so much
+    return [*chain, ("", Delay(channels=here.channels, steps=parts[-1]))]
+
+
+def _relay(here: Here) -> Threshold | Sum:
+    """Return neurons that send what arrives, spikes as spikes."""
+    if here.spikes:
+        return Threshold(theta=np.full(here.channels, 0.5))
+    return Sum(channels=here.channels)
 
 
 def _whole(steps: Real) -> NDArray[np.int64]:

@@ -29,7 +29,7 @@ import numpy as np
 from neurossm.errors import GraphError, NeurossmError
 from neurossm.fixed import Fixed
 from neurossm.graph import Edge, Graph
-from neurossm.nodes import Affine, DiagonalSSM, Input, Node, Output, Sum, Threshold
+from neurossm.nodes import Affine, DiagonalSSM, Input, Node, Output, Role, Sum, Threshold
 from neurossm_converters.formats.nir.convention import Real
 from neurossm_converters.formats.nir.delays import (
     BEFORE,
@@ -159,6 +159,7 @@ def _chain(net: Net, name: str, setting: Setting, chains: dict[str, Chain]) -> C
         part, name, where, channels, setting.steps, setting.resets.get(name, setting.reset),
         setting.compares.get(name, setting.compare), setting.length,
         lambda lead: _lead(net, name, lead, chains),
+        all(chains[s][-1][1].role is Role.SPIKING for s in widths),
     )  # fmt: skip
     try:
         chain = TRANSLATORS[part.kind](here)

@@ -51,6 +51,8 @@ class Here:
         Steps for which a running sum must have headroom; None where nobody said.
     lead
         Adds a constant to what arrives, in the node in front; False where there is none to take it.
+    spikes
+        Whether spikes arrive.
     """
 
     part: Part
@@ -62,6 +64,7 @@ class Here:
     compare: str
     length: int | None
     lead: Callable[[Real], bool]
+    spikes: bool = False
 
     def values(self, name: str, infinite: bool = False) -> Real:
         """Return a parameter, one value a channel."""

@@ -176,6 +176,9 @@ def translated(document: Part, reading: Reading) -> Imported:
         if "dt" in known and known.get("dt_known") != "no":
             said["dt"] = one_number(known, "dt", "NIR")
     taus = time_constants(document)
+    if reading.convention == "norse" and not taus.size and delays_in(document):
+        raise InputError("--convention", expected="norse-dt | norse-s, as no time constant tells"
+                         " which of them the delays of this file are in", got="norse")  # fmt: skip
     steps = convention(reading.convention, reading.dt, reading.tau_unit, said, taus)
     setting = Setting(
         steps, reading.reset or steps.reset, reading.compare or steps.compare, reading.input,
@@ -194,6 +197,12 @@ def compare_of(reading: Reading, steps: Convention) -> str:
     """Return the comparisons in one line, as options say them."""
     each = (f"{name}={rule}" for name, rule in sorted(reading.compares.items()))
     return " ".join((reading.compare or steps.compare, *each))
+
+
+def delays_in(document: Part) -> bool:
+    """Return whether a graph has delays."""
+    parts = document.nodes.values()
+    return any(part.kind == "Delay" or delays_in(part) for part in parts)
 
 
 def time_constants(document: Part) -> Real:
