@@ -170,17 +170,17 @@ def execute(
     for block in graph.blocks:
         if block in graph.loops:
             tallies |= run_loop(graph, block, messages, states)
-            continue
-        name, tally = block[0], np.zeros(3, np.int64)
-        if name in program.operations:
-            operands = [messages[source] for source in graph.sources[name]]
-            program.operations[name](operands, messages[name], states[name], tally)
         else:
-            messages[name][...] = inputs[name]
-        tallies[name] = tally
-    for name in graph.order:
-        sent = messages[name]
-        fired[name] = sent.size if name in graph.vocabularies else int(kernels.nonzero(sent))
+            name, tally = block[0], np.zeros(3, np.int64)
+            if name in program.operations:
+                operands = [messages[source] for source in graph.sources[name]]
+                program.operations[name](operands, messages[name], states[name], tally)
+            else:
+                messages[name][...] = inputs[name]
+            tallies[name] = tally
+        for name in block:  # now, while what it sent is in the cache
+            sent = messages[name]
+            fired[name] = sent.size if name in graph.vocabularies else int(kernels.nonzero(sent))
     for name in graph.order:
         sent, tally = messages[name], tallies[name]
         counts[name] = Counts(

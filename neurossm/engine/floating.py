@@ -59,10 +59,10 @@ def run(
                 operands = [sent[source] for source in graph.sources[name]]
                 sent[name], inner = evaluate(node, operands)
                 peaks |= {f"{name}.{part_of}": peak for part_of, peak in inner.items()}
-        for name in graph.order:
-            peaks[name] = np.abs(sent[name]).max(axis=(0, 1))
-            if name in values:
-                values[name][part, :length] = sent[name]
+            for name in block:
+                peaks[name] = np.abs(sent[name]).max(axis=(0, 1))
+                if name in values:
+                    values[name][part, :length] = sent[name]
         if progress:
             progress(size)
         return peaks
