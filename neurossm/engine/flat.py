@@ -8,78 +8,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from neurossm.engine import walk
-from neurossm.engine.aligned import CACHE_LINE, aligned
 from neurossm.engine.compiled import Form, form_of
 from neurossm.engine.compiled.form import Messages, Tally
 from neurossm.engine.edges import Edges
 from neurossm.engine.inputs import input_range
+from neurossm.engine.writing import Kept, Place, Tape
 from neurossm.fixed import MESSAGE_BITS, Scaling, symmetric_limit
 from neurossm.graph import Graph
 from neurossm.nodes import Meets, Node, Role, State, format_of
 
 Names = Sequence[str]
 Operation = Callable[[list[Messages], Messages, State, Tally], None]
-
-
-@dataclass
-class Tape:
-    """A flat array while it grows; what is put on it begins at a cache line."""
-
-    dtype: type
-    parts: list[tuple[int, NDArray[Any]]] = field(default_factory=list)
-    size: int = 0
-
-    def put(self, *arrays: ArrayLike) -> int:
-        """Return where these arrays stand, one behind the other without gaps."""
-        line = CACHE_LINE // np.dtype(self.dtype).itemsize
-        at = -(-self.size // line) * line
-        values = np.concatenate([np.ravel(array) for array in arrays])
-        self.parts.append((at, values))
-        self.size = at + values.size
-        return at
-
-    def room(self, size: int) -> int:
-        """Return where so many zeros stand."""
-        return self.put(np.zeros(size))
-
-    def memory(self) -> NDArray[Any]:
-        """Return the array."""
-        made = aligned((max(self.size, 1),), self.dtype)
-        made[...] = 0
-        for at, values in self.parts:
-            made[at : at + values.size] = values
-        return made
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an array stands: in ``small``, ``whole`` or ``real``, from where on, its shape."""
-
-    memory: str
-    at: int
-    shape: tuple[int, ...]
-
-    def part(self, index: int) -> Place:
-        """Return where the part with this index on the first axis stands."""
-        shape = self.shape[1:]
-        return Place(self.memory, self.at + index * math.prod(shape), shape)
-
-
-@dataclass(frozen=True)
-class Kept:
-    """Where a part of a state stands, and what makes integers ``(S, ...)`` of it."""
-
-    place: Place
-    part: Callable[[NDArray[Any]], NDArray[Any]]
 
 
 @dataclass(frozen=True, eq=False)

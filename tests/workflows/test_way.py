@@ -183,7 +183,7 @@ def test_other_data_need_insisting(floating, made, step):
 def test_verbs_say_what_they_were_given(tmp_path):
     with pytest.raises(InputError, match="graph: expected the path of a file, got 5"):
         neurossm.verify(5)
-    with pytest.raises(InputError, match=r"found: expected Profile, got 'm\.nssm'"):
+    with pytest.raises(InputError, match=r"found: expected what neurossm.profile .* 'm\.nssm'"):
         neurossm.make_report("m.nssm")
     for widths, said in (
         ({"pole": [8]}, "expected poles, weights, state, messages, got 'pole'; did you mean"),

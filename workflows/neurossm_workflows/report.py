@@ -6,9 +6,10 @@ import platform
 from datetime import date
 from typing import TYPE_CHECKING
 
-from neurossm.arguments import instance
+from neurossm.arguments import shown
 from neurossm.engine import run
 from neurossm.environment import versions
+from neurossm.errors import InputError
 from neurossm.report import Answers, Report, TimingRow, Timings
 from neurossm.store import graph_digest
 from neurossm_workflows.timing import CpuTimings, load_said
@@ -41,9 +42,8 @@ def make_report(
     >>> found = neurossm.profile("m.int.nssm", "mnist:test:256")
     >>> neurossm.report.write_html(Path("report.html"), neurossm.make_report(found, "My network"))
     """
-    from neurossm_workflows.profile import Profile  # which knows this module
-
-    instance("found", found, Profile, remedy="neurossm.profile returns one")
+    if not hasattr(found, "metrics"):
+        raise InputError("found", expected="what neurossm.profile returns", got=shown(found))
     graph, seed = found.graph, found.graph.meta.get("seed")
     return Report(
         title=title or f"{graph.meta.get('run', file_name or 'a graph')} on {found.called}",

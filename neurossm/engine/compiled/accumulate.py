@@ -11,7 +11,7 @@ from neurossm.fixed import symmetric_limit
 from neurossm.nodes import Accumulate, State
 
 if TYPE_CHECKING:
-    from neurossm.engine.flat import Writer
+    from neurossm.engine.writing import Writer
 
 
 @compiled(Accumulate)

@@ -18,7 +18,7 @@ from neurossm.nodes.step import Carried, added
 from neurossm.nodes.values import reals
 
 if TYPE_CHECKING:
-    from neurossm.engine.flat import Writer
+    from neurossm.engine.writing import Writer
 
 
 @compiled(DiagonalSSM)

@@ -13,7 +13,7 @@ from neurossm.nodes import Embedding, State
 from neurossm.nodes.values import integers
 
 if TYPE_CHECKING:
-    from neurossm.engine.flat import Writer
+    from neurossm.engine.writing import Writer
 
 
 @compiled(Embedding)

@@ -20,7 +20,7 @@ from neurossm.nodes import Carried, Evaluated, Integers, Node, Reals, Role, Stat
 from neurossm.nodes.values import integers
 
 if TYPE_CHECKING:
-    from neurossm.engine.flat import Writer
+    from neurossm.engine.writing import Writer
 
 Messages = NDArray[np.int32]
 Tally = NDArray[np.int64]

@@ -15,7 +15,7 @@ from neurossm.nodes.step import Carried, added
 from neurossm.nodes.values import reals
 
 if TYPE_CHECKING:
-    from neurossm.engine.flat import Writer
+    from neurossm.engine.writing import Writer
 
 OPS = {"hard": walk.LIF_HARD, "soft": walk.LIF_SOFT, "none": walk.LIF_NONE}
 

@@ -9,7 +9,7 @@ from neurossm.engine.compiled.form import Form, Messages, Tally, compiled
 from neurossm.nodes import Output, State
 
 if TYPE_CHECKING:
-    from neurossm.engine.flat import Writer
+    from neurossm.engine.writing import Writer
 
 
 @compiled(Output)

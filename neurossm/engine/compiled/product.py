@@ -9,7 +9,7 @@ from neurossm.engine.compiled.form import Form, Messages, Tally, compiled, limit
 from neurossm.nodes import Product, State
 
 if TYPE_CHECKING:
-    from neurossm.engine.flat import Writer
+    from neurossm.engine.writing import Writer
 
 
 @compiled(Product)

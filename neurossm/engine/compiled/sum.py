@@ -12,7 +12,7 @@ from neurossm.engine.edges import Edges
 from neurossm.nodes import State, Sum, format_of
 
 if TYPE_CHECKING:
-    from neurossm.engine.flat import Writer
+    from neurossm.engine.writing import Writer
 
 
 @compiled(Sum)

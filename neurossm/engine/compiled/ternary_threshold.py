@@ -10,7 +10,7 @@ from neurossm.nodes import State, TernaryThreshold
 from neurossm.nodes.values import integers
 
 if TYPE_CHECKING:
-    from neurossm.engine.flat import Writer
+    from neurossm.engine.writing import Writer
 
 
 @compiled(TernaryThreshold)
