@@ -111,7 +111,7 @@ def show(
         print(f"{speed.mode:20}{speed.samples:7,} samples{rate}{beside}")
     for name, speed in (("the network of a bundle", speeds[1]), ("one process", speeds[2])):
         ratio = speeds[0].steps_per_second / speed.steps_per_second
-        print(f"fast is {ratio:,.1f} times Lava's {name} mode")
+        print(f"fast is {ratio:,.1f} times Lava, {name}")
     print("\nSSM kernel, complex state updates a second, against the same arithmetic without waits")
     for share in shares:
         print(f"{share.workers} core{'s' if share.workers > 1 else ' '}  kernel {share.kernel:.3g}"
