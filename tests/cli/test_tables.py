@@ -61,6 +61,7 @@ def tables(files, neurossm, tmp_path_factory) -> list[Table]:
     return found
 
 
+@pytest.mark.source
 def test_every_table_of_every_command_is_here(tables):
     calls = set()
     for file in CLI.rglob("*.py"):
