@@ -33,7 +33,6 @@ REFUSED: dict[tuple[str, str], str] = {
     ("loihi1", "TernaryThreshold"): "a spike has no sign",
     ("loihi1", "PiecewiseLinear"): "a compartment cannot compute segments",
     ("loihi1", "Product"): "a compartment cannot multiply two inputs",
-    ("fine-tuning", "Delay"): "no family has it",
 }
 
 SEEN: dict[tuple[str, str], str] = {}  # concern and type to what the matrix shows
