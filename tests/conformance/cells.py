@@ -54,7 +54,8 @@ def cell(concern: str, kind: str) -> Iterator[None]:
     try:
         yield
     except NeurossmError as error:
-        assert expected, f"{kind} refuses {concern}: {error}"
+        meant = "add it to REFUSED where that is meant"
+        assert expected, f"{kind} refuses {concern}: {error} ({meant})"
         assert re.search(expected, str(error)), f"{kind} refuses {concern} otherwise: {error}"
         SEEN[concern, kind] = f"refused: {error}"
         return

@@ -55,6 +55,7 @@ def test_loihi_2_has_room_for_it(kind, mapping):
             placement = place(example.integers, chip, ssm_mapping=mapping)
             assert placement.cores and placement.chips == 1
             for name, population in placement.populations.items():
+                assert population.passes(chip)[0] > 0
                 held = sum(s.neurons for core in placement.cores for s in core.slices
                            if s.population == name)  # fmt: skip
                 assert held == population.neurons, (example.label, name)
