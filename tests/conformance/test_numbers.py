@@ -49,6 +49,7 @@ def measured(example: Example) -> str:
 @each_type
 def test_quantizing_keeps_values_and_silences_nothing(kind):
     with cell("small error", kind):
+        assert kind in TOLERANCES, "how far may its integers be from its real numbers, and why?"
         tolerance, _ = TOLERANCES[kind]
         seen = 0
         for example in examples(kind):
@@ -86,7 +87,8 @@ def inside_bounds(graph: Graph, trace: Trace, found: Bounds) -> None:
     for name, values in trace.values.items():
         span, real = found.messages[name], values * unit[name]
         slack = 1e-9 * np.abs(real).max()
-        assert np.isfinite(span.largest), name
+        kind = type(graph.nodes[name]).__name__
+        assert np.isfinite(span.largest), f"{name} has no bound: write {kind}.bound"
         assert np.all(real >= span.low - slack) and np.all(real <= span.high + slack), name
         if graph.is_integer and all(register.holds for register in found.registers[name]):
             assert trace.counts[name].saturations == 0, name

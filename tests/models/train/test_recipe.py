@@ -42,9 +42,11 @@ def test_every_recipe_of_ours_loads_and_gives_the_source_of_each_key(name):
 
 
 def test_a_recipe_written_out_reads_back_the_same(write):
-    recipe = load_recipe("binary-s4d-smnist", ["model.mixing=linear", "train.lr=3e-3"])
+    changes = ["model.mixing=linear", "train.lr=3e-3", "model.delays=[1, 3]"]
+    recipe = load_recipe("binary-s4d-smnist", changes)
     assert load_recipe(write(to_toml(recipe))) == recipe
     assert (recipe.model.mixing, recipe.train.lr) == ("linear", 0.003)
+    assert recipe.model.delays == (1, 3)
 
 
 def test_whole_numbers_serve_as_real_ones_and_defaults_fill_in(write):
