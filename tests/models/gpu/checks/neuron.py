@@ -1,4 +1,4 @@
-"""The neuron by kernels of Triton, in its interpreter, against the plain loop over time."""
+"""The neuron by kernels of Triton against the plain loop over time."""
 
 import itertools
 
@@ -52,7 +52,7 @@ def test_at_the_threshold_it_fires():
 
 def hostile(features, batch, length, scale, seed):
     """Inputs of a scale, among them values at and next to the threshold, and beyond the range."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator(torch.get_default_device()).manual_seed(seed)
     x = scale * torch.randn(features, batch, length, generator=generator)
     for share, values in (
         (0.2, [1.0, 0.99999994, 1.0000001, -1.0, 0.0, -0.0]),

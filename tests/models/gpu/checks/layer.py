@@ -1,4 +1,4 @@
-"""Norm, recurrence and neuron by one kernel, interpreted, against their plain forms in double."""
+"""Norm, recurrence and neuron by one kernel against their plain forms in double precision."""
 
 import copy
 
