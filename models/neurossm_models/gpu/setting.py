@@ -22,6 +22,7 @@ TRITON = "triton"
 # How exactly products of matrices take float32: as it is, in three products of tensor cores, or
 # rounded to the 10 bits of the mantissa that tensor cores take.
 PRODUCTS = ("ieee", "tf32x3", "tf32")
+_CAPABLE = (8, 0)  # the least compute capability that Triton supports
 FORMS = (TRITON, *(f"{TRITON}:{products}" for products in PRODUCTS[1:]))
 
 
@@ -35,6 +36,11 @@ def products_of(form: str) -> str:
     return form.partition(":")[2] or PRODUCTS[0]
 
 
+def form_of(products: str) -> str:
+    """Return the form that asks for one of `PRODUCTS`."""
+    return FORMS[PRODUCTS.index(products)]
+
+
 def interpreted() -> bool:
     """Say whether Triton's interpreter runs kernels in this process."""
     return os.environ.get("TRITON_INTERPRET", "") in ("1", "true", "on", "yes", "y")
@@ -45,9 +51,13 @@ def picks_triton(x: Tensor) -> bool:
     return (
         x.device.type == "cuda"
         and x.dtype == torch.float32
-        and torch.version.hip is None
         and find_spec("triton") is not None
+        and _compiles_for(x.device)
     )
+
+
+def _compiles_for(gpu: torch.device) -> bool:
+    return torch.version.hip is None and torch.cuda.get_device_capability(gpu) >= _CAPABLE
 
 
 def check_runs(x: Tensor, *, narrow: bool = False) -> None:
@@ -64,6 +74,10 @@ def check_runs(x: Tensor, *, narrow: bool = False) -> None:
         raise InputError(f"form {TRITON!r}", expected=expected, got=got, remedy=remedy)
     if absent := lacking("gpu"):
         raise InputError(f"form {TRITON!r}", expected="Triton", got=absent, remedy="or use 'auto'")
+    if x.device.type == "cuda" and not _compiles_for(x.device):
+        expected = "a GPU of NVIDIA with compute capability {}.{} or more".format(*_CAPABLE)
+        got = torch.cuda.get_device_name(x.device)
+        raise InputError(f"form {TRITON!r}", expected=expected, got=got, remedy="use 'auto'")
 
 
 def check_same(x: Tensor, *parameters: Tensor) -> None:

@@ -48,6 +48,7 @@ def test_without_triton_the_extra_is_named(monkeypatch):
 
 def test_products_of_a_form():
     assert [setting.products_of(form) for form in setting.FORMS] == ["ieee", "tf32x3", "tf32"]
+    assert [setting.form_of(one) for one in ("ieee", "tf32")] == ["triton", "triton:tf32"]
     assert all(map(setting.is_triton, setting.FORMS)) and not setting.is_triton("fft")
 
 
@@ -58,13 +59,34 @@ class Elsewhere:
         self.dtype, self.device = dtype, torch.device(kind)
 
 
-def test_auto_picks_them_on_gpus_that_have_triton(monkeypatch):
+@pytest.fixture
+def ampere(monkeypatch):
+    """A GPU of compute capability 8.0."""
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
+
+
+def test_auto_picks_them_on_gpus_that_have_triton(ampere, monkeypatch):
     assert setting.picks_triton(Elsewhere())
     assert not setting.picks_triton(Elsewhere(torch.float64))
     assert not setting.picks_triton(Elsewhere(torch.bfloat16))
     assert not setting.picks_triton(Elsewhere(kind="cpu"))
     monkeypatch.setattr(setting, "find_spec", lambda name: None)
     assert not setting.picks_triton(Elsewhere())
+
+
+def test_gpus_for_which_triton_does_not_compile_are_refused(ampere, monkeypatch):
+    setting.check_runs(Elsewhere())
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "Turing")
+    message = "expected a GPU of NVIDIA with compute capability 8.0 or more, got Turing; use 'auto'"
+    for place, name, value in (
+        (torch.cuda, "get_device_capability", lambda device: (7, 5)),
+        (torch.version, "hip", "6.4"),
+    ):
+        with monkeypatch.context() as other:
+            other.setattr(place, name, value)
+            assert not setting.picks_triton(Elsewhere())
+            with pytest.raises(InputError, match=message):
+                setting.check_runs(Elsewhere())
 
 
 def test_auto_of_the_layers(monkeypatch):

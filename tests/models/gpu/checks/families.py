@@ -61,6 +61,12 @@ def test_a_step_of_training_is_that_of_the_plain_forms(family):
     compare(model, plain)
 
 
+def test_spikes_that_are_delayed_leave_the_kernel_at_their_time():
+    model, plain = pair_of("spikingssm", delays=(1, 33))
+    assert model.blocks[0].fused_neurons(torch.zeros(4, 1, 1)) is not None
+    compare(model, plain)
+
+
 @pytest.mark.parametrize(
     ("family", "changes"),
     [

@@ -31,12 +31,12 @@ class Layer(nn.Module):
                 tensor.add_(0.5 * torch.rand_like(tensor) if tensor.ndim else 0)
         self.train(training)
 
-    def by_kernel(self, x):
+    def by_kernel(self, x, **settings):
         norm = self.norm and Normed(measure(self.norm, x), self.norm.weight, self.norm.bias)
         neurons = self.neuron and self.neuron.for_kernels()
         log_abar, bbar = self.ssm._discretize(torch.float32)
         weight = bbar * torch.view_as_complex(self.ssm.c)
-        return run_layer(x, log_abar, weight, self.ssm.d, norm=norm, neurons=neurons)
+        return run_layer(x, log_abar, weight, self.ssm.d, norm=norm, neurons=neurons, **settings)
 
     def plainly(self, x):
         """By the convolution, PyTorch's norm and the loop over time, in the precision of x."""
@@ -188,6 +188,10 @@ def test_the_same_bits_twice():
 
 
 def test_more_modes_than_a_program_holds_are_refused():
+    x = torch.randn(1, 1, 4)
     layer = Layer(1, 2 * MOST_MODES + 2, norm=False)
     with pytest.raises(InputError, match="at most 128 states a feature, got 130; use 'fft'"):
-        layer.by_kernel(torch.randn(1, 1, 4))
+        layer.by_kernel(x)
+    layer, expected = Layer(1, 66, norm=False), "'triton:tf32x3': expected at most 64 states"
+    with pytest.raises(InputError, match=f"{expected} a feature, got 66; use 'triton' or 'fft'"):
+        layer.by_kernel(x, products="tf32x3")

@@ -72,8 +72,11 @@ def usage(made, tmp_path):
 
 
 def operations(made):
-    """Return how often each floating-point operation stands in the assembly."""
-    found = re.findall(r"\b(fma|mul|add|sub|div)\.(rn|full)\.f32", made.asm["ptx"])
+    """Return how often each floating-point operation stands in the assembly.
+
+    GPUs from sm_100 on do two at once.
+    """
+    found = re.findall(r"\b(fma|mul|add|sub|div)\.(?:(\w+)\.)?f32(?:x2)?\b", made.asm["ptx"])
     return {name: found.count(name) for name in set(found)}
 
 
@@ -86,7 +89,7 @@ def lifs(features, refractory=True, **rule):
     return Neurons(*parameters, Rule(refractory=refractory, **rule))
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("dtype", "arch"), [(torch.float32, 90), (torch.bfloat16, 120)])
 @pytest.mark.parametrize(
     ("shape", "rule"),
     [
@@ -95,8 +98,8 @@ def lifs(features, refractory=True, **rule):
         ((1, 1, 1), {"reset": "none", "surrogate": "fast_sigmoid"}),
     ],
 )
-def test_the_neuron(compiled, tmp_path, shape, rule, dtype):
-    found = compiled()
+def test_the_neuron(compiled, tmp_path, shape, rule, dtype, arch):
+    found = compiled(arch)
     x = torch.zeros(shape, dtype=dtype, requires_grad=True)
     differentiate(lif_triton(x, lifs(shape[0], **rule)))
     assert set(found) == {"forward", "backward"}
@@ -104,6 +107,8 @@ def test_the_neuron(compiled, tmp_path, shape, rule, dtype):
         # a product and a sum in one operation would round the membrane once instead of twice
         done = operations(made)
         assert ("fma", "rn") not in done and done["mul", "rn"] and done["div", "rn"], done
+        # neither left to the assembler to join, nor with subnormal numbers as zeros
+        assert {how for _, how in done} <= {"rn", "full"} and ".ftz" not in made.asm["ptx"], done
         assert usage(made, tmp_path)[1] == 0
 
 
@@ -125,7 +130,8 @@ def parts_of(features, state, norm, neurons):
         ((16, 16, 512), 32, torch.bfloat16, True, None, "tf32", 80),
         ((16, 16, 512), 64, torch.float32, True, {"reset": "soft"}, "ieee", 90),
         ((1, 1, 1), 2, torch.bfloat16, True, {"reset": "hard", "refractory": False}, "ieee", 90),
-        ((2, 3, 33), 2 * MOST_MODES, torch.float32, True, {"reset": "none"}, "tf32x3", 80),
+        ((2, 3, 33), 2 * MOST_MODES, torch.float32, True, {"reset": "soft"}, "tf32", 90),
+        ((16, 16, 512), 64, torch.float32, True, {"reset": "none"}, "tf32x3", 80),
     ],
 )
 def test_the_layer(compiled, tmp_path, shape, state, dtype, norm, neurons, products, arch):
@@ -140,9 +146,8 @@ def test_the_layer(compiled, tmp_path, shape, state, dtype, norm, neurons, produ
             assert ("mma.sync" in ptx or "wgmma" in ptx) == (products != "ieee")
             assert (done.get(("fma", "rn"), 0) > 0) == (products == "ieee")
         registers, stack, shared = usage(made, tmp_path)
-        # what a block of threads may have: 99 KiB on every GPU of today, 163 KiB on an A100
-        limit = 163 if products == "tf32x3" and state > 64 else 99
-        assert shared <= limit * 1024, f"{name}: {shared} bytes of shared memory"
+        # what a block of threads may have on every GPU that Triton compiles for
+        assert shared <= 99 * 1024, f"{name}: {shared} bytes of shared memory"
         assert stack <= 1024, f"{name}: {stack} bytes of registers in memory"
         print(f"sm_{arch} {name} N={state} {products}: {registers} registers, {stack}, {shared}")
 
