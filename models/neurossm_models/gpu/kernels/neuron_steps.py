@@ -36,6 +36,15 @@ def put(tile, columns, t, values):
 
 
 @triton.jit
+def spread_as(tile, other, columns):
+    """Return a tile (R, T) as it is, but spread over the threads as another one.
+
+    Else columns of the two would be exchanged between threads, with a barrier, at every step.
+    """
+    return tl.where(columns[None, :] >= 0, tile, other)
+
+
+@triton.jit
 def spikes_of(words, columns):
     """Return the spikes (R, T), 0 or 1, that `words` (R,) hold."""
     return ((words[:, None] >> columns[None, :]) & 1).to(tl.float32)
@@ -116,6 +125,9 @@ def run_block_back(grad, membranes, traces, words, au, ar, av, sums_tau, sums_rh
     are the gradients of tau, rho and kappa.
     """
     back = tl.zeros(grad.shape, tl.float32)
+    grad = spread_as(grad, membranes, columns)
+    if REFRACTORY:
+        traces = spread_as(traces, membranes, columns)
     for i in range(0, STEPS):
         t = STEPS - 1 - i
         v = column(membranes, columns, t)

@@ -80,6 +80,12 @@ def operations(made):
     return {name: found.count(name) for name in set(found)}
 
 
+def step_loops(made):
+    """Return the loops over the steps of a block, in Triton's own assembly for GPUs."""
+    loops = re.findall(r"scf\.for(?:(?!scf\.for).)*?scf\.yield", made.asm["ttgir"], re.DOTALL)
+    return [loop for loop in loops if "tt.dot" not in loop]
+
+
 def differentiate(y):
     y.backward(torch.ones_like(y))
 
@@ -163,6 +169,21 @@ def test_the_neuron_behind_a_recurrence_rounds_twice(compiled):
     without, with_neurons = counts
     assert with_neurons["fma", "rn"] == without["fma", "rn"]
     assert with_neurons["mul", "rn"] > without["mul", "rn"] and with_neurons["div", "rn"] > 0
+
+
+@pytest.mark.parametrize(("state", "products"), [(None, ""), (64, "ieee"), (32, "tf32")])
+def test_no_values_change_threads_within_a_step(compiled, state, products):
+    """That would take a barrier, and at every step."""
+    found, x = compiled(), torch.zeros(16, 16, 512, requires_grad=True)
+    if state is None:
+        differentiate(lif_triton(x, lifs(16, reset="soft")))
+    else:
+        parts = parts_of(16, state, True, {"reset": "soft"})
+        differentiate(run_layer(x, **parts, products=products))
+    for name, loops in (("forward", 1), ("backward", 2)):
+        steps = step_loops(found[name])
+        assert len(steps) == loops and all("tt.reduce" in loop for loop in steps)
+        assert not any("convert_layout" in loop for loop in steps), name
 
 
 def test_the_states_are_put_down_before_they_are_read(compiled):
