@@ -14,7 +14,7 @@ from neurossm.errors import InputError, TargetError
 from neurossm.executors import choose, discovery, listed
 
 ROOT = Path(__file__).parents[2]
-OURS = ["fast", "reference", "float", "lava", "dask", "bundle", "loihi2"]
+OURS = ["fast", "reference", "float", "lava", "dask", "gpu", "bundle", "loihi2"]
 
 
 def test_ours_are_those_of_pyproject_and_each_says_what_it_is():
@@ -69,8 +69,8 @@ def test_a_text_with_options_is_an_engine_that_is_typed_like_it():
 @pytest.mark.parametrize(
     ("engine", "said"),
     [
-        ("fats", "engine: expected fast | reference | float | lava | dask | bundle | loihi2, got"
-                 " 'fats'; did you mean 'fast'?"),
+        ("fats", "engine: expected fast | reference | float | lava | dask | gpu | bundle |"
+                 " loihi2, got 'fats'; did you mean 'fast'?"),
         ("", "'neurossm doctor' lists them"),
         (None, "engine: expected NAME or NAME:key=value,..., got None"),
         (3, "got 3"),
