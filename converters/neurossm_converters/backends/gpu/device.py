@@ -86,6 +86,5 @@ def device_of(name: str) -> Device:
     got = f"{found}{built}" if found else f"none that PyTorch sees{built}"
     raise TargetError(
         f"engine 'gpu' on device {name!r}", expected="that GPU", got=got,
-        remedy="gpu:device=interpreter runs the same kernels on the CPU, very slowly; fast is the"
-        " engine for CPUs",
+        remedy="--engine fast is quick on CPUs",
     )  # fmt: skip

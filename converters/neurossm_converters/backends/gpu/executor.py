@@ -6,6 +6,7 @@ import re
 from collections.abc import Generator
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 from neurossm.arguments import whole
 from neurossm.errors import InputError
@@ -14,6 +15,8 @@ from neurossm.extras import lacking
 from neurossm.graph import Graph
 from neurossm.lengths import Lengths
 
+# what the drivers of NVIDIA, of Windows for its Linux, and of AMD put there
+DRIVERS = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg", "/dev/kfd")
 DEVICE = re.compile(r"cuda(:\d{1,3})?|interpreter")
 SAMPLES = 8  # that are always a part: more as the memory allows
 
@@ -71,8 +74,18 @@ def _missing() -> str:
     return ""
 
 
+def _lacks(options: Options) -> str:
+    """Return why there is no GPU, as far as the system's files say; PyTorch is asked later."""
+    if options.device == "interpreter" or any(Path(file).exists() for file in DRIVERS):
+        return ""
+    return (
+        "no GPU is here; --engine fast is quick on CPUs, gpu:device=interpreter runs the kernels of"
+        " the GPU, very slowly"
+    )
+
+
 GPU = Executor(
     "gpu", "PyTorch and Triton on an NVIDIA GPU, a whole sequence a node", _run, Options,
     missing=_missing, compiles=True, together=lambda options: options.samples or SAMPLES,
-    stream=_stream,
+    stream=_stream, lacks=_lacks,
 )  # fmt: skip
