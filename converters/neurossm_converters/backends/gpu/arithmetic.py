@@ -10,7 +10,7 @@ from torch import Tensor
 
 from neurossm.nodes import Integers, Reals
 
-NARROW = 2**30  # magnitudes up to here leave room for a sum with states in 32 bits
+FAR = 28  # power of two: what is larger saturates, whatever less than half of it is added
 
 
 def shifted(values: Tensor, right: int) -> Tensor:
@@ -47,29 +47,29 @@ def saturated(values: Tensor, limit: int, inside: Tensor | None) -> tuple[Tensor
     return clipped, (changed if inside is None else changed & inside).sum()
 
 
-def shift_table(right: Integers, wide: bool) -> list[Integers]:
-    """Return what the kernels shift by: to the right, what is below one unit, then to the left.
+def shift_table(right: Integers, wide: bool = False) -> list[Integers]:
+    """Return what the kernels shift products by, int32: to the right, and then to the left.
 
     Parameters
     ----------
     right
         Bits to shift right, negative to the left, ``(C,)``.
     wide
-        Whether what is shifted to the left has 64 bits, not 32.
+        Whether what is shifted to the left has 64 bits.
 
     Returns
     -------
     list of arrays
-        Bits to the right, at most 31 as no product that is shifted has more; ``2**right - 1``;
-        bits to the left, fewer than there are: what is shifted further is 0.
+        Bits to the right, at most 31 as no product that is shifted has more; ``2**right - 1``; the
+        largest magnitude that may be shifted to the left, and by how many bits: in 32 bits no
+        further than to 2**28, in 64 bits by at most 62, as what is shifted further is 0.
     """
     down = np.minimum(np.maximum(right, 0), 31)
-    return [down, 2**down - 1, np.minimum(np.maximum(-right, 0), 62 if wide else 31)]
+    left = np.minimum(np.maximum(-right, 0), 62 if wide else FAR)
+    most = np.full_like(left, 2**31 - 1) if wide else 2 ** (FAR - left)
+    return [down, 2**down - 1, most, left]
 
 
 def grown(values: Integers, right: Integers) -> Reals:
-    """Return the largest magnitudes of integers that are shifted right, or to the left.
-
-    Exact enough to be held against a bound, also where a shift of nothing is far to the left.
-    """
+    """Return the magnitudes of integers that are shifted to the right, or to the left."""
     return np.ldexp(np.abs(values).astype(np.float64), -right)

@@ -9,8 +9,10 @@ Only here are integers shifted and saturated in Triton; it is the arithmetic of 
 - Messages and states have at most 24 bits, weights 8: a product is below 2**30, and so is what a
   shift to the right leaves of it.
 - A pole or a leak is a fraction, at most 1: `fraction` takes the upper half of a 64-bit product.
-- Only what is shifted to the left, and what is summed over the modes, may need more; there a kernel
-  that is ``WIDE`` goes on in 64 bits. Who starts a kernel decides, by the bounds of FORMAT.md.
+- What is shifted to the left is added to less than 2**27 and then saturates to 24 bits: it may as
+  well end at 2**28, as in `moved`.
+- Only the sum over the modes may need more; there a kernel that is ``WIDE`` goes on in 64 bits. Who
+  starts it decides, by the bounds of FORMAT.md.
 
 In Triton, unlike in NumPy and Python, two int32 make an int32, ``//`` rounds toward zero and a
 shift by the width or more is undefined; nothing here rests on any of these.
@@ -40,6 +42,15 @@ def shifted(value, right, below):
 
 
 @device_function
+def moved(value, right, below, most, left):
+    """Return an int32 shifted to the right, then to the left, by 0 to 28 bits.
+
+    ``most`` is ``2**(28 - left)``: what would leave 2**28 stays there.
+    """
+    return clipped(shifted(value, right, below), most) << left
+
+
+@device_function
 def fraction(scaled, magnitude, sign):
     """Return ``m v 2**-k`` toward zero, for ``scaled = |m| 2**(32-k-j)`` and ``|v| 2**j``, uint32.
 
@@ -62,10 +73,10 @@ def summed(values):
 
 @triton.jit(do_not_specialize=["steps", "lanes"])
 def accumulate(
-    u, y, sums, ends, saturations, steps, channels, lanes, right, below, left, term_limit, limit,
-    WIDE: tl.constexpr, ENDS: tl.constexpr, LANES: tl.constexpr,
+    u, y, sums, ends, saturations, steps, channels, lanes, right, below, most, left, term_limit,
+    limit, ENDS: tl.constexpr, LANES: tl.constexpr,
 ):  # fmt: skip
-    """Run `Accumulate`; ``WIDE`` where a term that is shifted to the left needs 64 bits."""
+    """Run `Accumulate`."""
     lane = tl.program_id(0).to(tl.int64) * LANES + tl.arange(0, LANES)
     here = lane < lanes
     sample, channel = lane // channels, lane % channels
@@ -77,12 +88,9 @@ def accumulate(
     hits = tl.full([LANES], 0, tl.int32)
     for t in range(steps):
         inside = here & (t < end)
-        raw = shifted(tl.load(u + at, mask=inside, other=0), right, below)
-        if WIDE:
-            raw = raw.to(tl.int64)
-        raw = raw << left
+        raw = moved(tl.load(u + at, mask=inside, other=0), right, below, most, left)
         term = clipped(raw, term_limit)
-        value = sum_ + term.to(tl.int32)
+        value = sum_ + term
         kept = clipped(value, limit)
         hits += ((term != raw) & inside).to(tl.int32) + ((kept != value) & inside).to(tl.int32)
         sum_ = tl.where(inside, kept, sum_)
@@ -95,13 +103,13 @@ def accumulate(
 @triton.jit(do_not_specialize=["steps", "lanes"])
 def lif(
     u, y, membranes, traces, table, ends, saturations, steps, channels, lanes, limit,
-    RESET: tl.constexpr, TRACE: tl.constexpr, SHIFTED: tl.constexpr, WIDE: tl.constexpr,
-    ENDS: tl.constexpr, LANES: tl.constexpr,
+    RESET: tl.constexpr, TRACE: tl.constexpr, SHIFTED: tl.constexpr, ENDS: tl.constexpr,
+    LANES: tl.constexpr,
 ):  # fmt: skip
     """Run `LIF`.
 
-    ``table`` int32 ``(7, C)``: theta, tau and rho as `fraction` takes them with j = 1, kappa, and
-    what shifts the input: right, ``2**right - 1``, then left; read where it is ``SHIFTED``.
+    ``table`` int32 ``(8, C)``: theta, tau and rho as `fraction` takes them with j = 1, kappa, and
+    what `moved` takes to bring the input to the membrane's exponent, where it is ``SHIFTED``.
     ``RESET`` is 0 for none, 1 for soft, 2 for hard. Without ``TRACE`` there are no ``traces``.
     """
     lane = tl.program_id(0).to(tl.int64) * LANES + tl.arange(0, LANES)
@@ -118,7 +126,8 @@ def lif(
     kappa = tl.load(row + 3 * channels, mask=here, other=0)
     right = tl.load(row + 4 * channels, mask=here, other=0)
     below = tl.load(row + 5 * channels, mask=here, other=0)
-    left = tl.load(row + 6 * channels, mask=here, other=0)
+    most = tl.load(row + 6 * channels, mask=here, other=0)
+    left = tl.load(row + 7 * channels, mask=here, other=0)
     v = tl.load(membranes + lane, mask=here, other=0)
     if TRACE:
         r = tl.load(traces + lane, mask=here, other=0)
@@ -127,15 +136,11 @@ def lif(
         inside = here & (t < end)
         entering = tl.load(u + at, mask=inside, other=0)
         if SHIFTED:
-            entering = shifted(entering, right, below)
-            if WIDE:
-                entering = entering.to(tl.int64)
-            entering = entering << left
+            entering = moved(entering, right, below, most, left)
         twice = (tl.abs(v) * 2).to(tl.uint32, bitcast=True)
         raw = fraction(tau, twice, v >> 31) + entering
-        bounded = clipped(raw, limit)
-        hits += ((bounded != raw) & inside).to(tl.int32)
-        kept = bounded.to(tl.int32)
+        kept = clipped(raw, limit)
+        hits += ((kept != raw) & inside).to(tl.int32)
         if TRACE:
             fires = kept - r >= theta
             twice = (tl.abs(r) * 2).to(tl.uint32, bitcast=True)
@@ -168,9 +173,9 @@ def diagonal_ssm(
 
     ``states`` ``(2, N, lanes)``. ``modes`` int32 ``(10, MODES, C)``: the real and the imaginary
     part of a as `fraction` takes them with j = 0, -1 where they are negative, then of b, c and the
-    drive. ``table`` int32 ``(11, C)``: d, bias, and what shifts the products with b, with c and
-    with d: right, ``2**right - 1``, then left, where anything is shifted to the ``LEFT``. The
-    imaginary part of b is not read where it is ``REAL``.
+    drive. ``table`` int32 ``(14, C)``: d, bias, and what `moved` takes for the products with b,
+    with c and with d; products with b and d are shifted to the left where there is a ``LEFT``, with
+    c where it is ``WIDE``. The imaginary part of b is not read where it is ``REAL``.
     """
     lane = tl.program_id(0).to(tl.int64) * LANES + tl.arange(0, LANES)
     here = lane < lanes
@@ -184,13 +189,15 @@ def diagonal_ssm(
     bias = tl.load(row + channels, mask=here, other=0)
     b_right = tl.load(row + 2 * channels, mask=here, other=0)[None, :]
     b_below = tl.load(row + 3 * channels, mask=here, other=0)[None, :]
-    b_left = tl.load(row + 4 * channels, mask=here, other=0)[None, :]
-    c_right = tl.load(row + 5 * channels, mask=here, other=0)[None, :]
-    c_below = tl.load(row + 6 * channels, mask=here, other=0)[None, :]
-    c_left = tl.load(row + 7 * channels, mask=here, other=0)[None, :]
-    d_right = tl.load(row + 8 * channels, mask=here, other=0)
-    d_below = tl.load(row + 9 * channels, mask=here, other=0)
-    d_left = tl.load(row + 10 * channels, mask=here, other=0)
+    b_most = tl.load(row + 4 * channels, mask=here, other=0)[None, :]
+    b_left = tl.load(row + 5 * channels, mask=here, other=0)[None, :]
+    c_right = tl.load(row + 6 * channels, mask=here, other=0)[None, :]
+    c_below = tl.load(row + 7 * channels, mask=here, other=0)[None, :]
+    c_left = tl.load(row + 9 * channels, mask=here, other=0)[None, :]
+    d_right = tl.load(row + 10 * channels, mask=here, other=0)
+    d_below = tl.load(row + 11 * channels, mask=here, other=0)
+    d_most = tl.load(row + 12 * channels, mask=here, other=0)
+    d_left = tl.load(row + 13 * channels, mask=here, other=0)
 
     n = tl.arange(0, MODES)[:, None]
     each = here[None, :] & (n < MODES)  # what fills up is there too, zeros
@@ -232,30 +239,27 @@ def diagonal_ssm(
             + drive_im
         )
         driven = shifted(b_re * now[None, :], b_right, b_below)
-        if WIDE:
-            driven = driven.to(tl.int64)
         if LEFT:
-            driven = driven << b_left
+            driven = clipped(driven, b_most) << b_left
         new_re = new_re + driven
         if not REAL:
             driven_im = shifted(b_im * now[None, :], b_right, b_below)
-            if WIDE:
-                driven_im = driven_im.to(tl.int64)
             if LEFT:
-                driven_im = driven_im << b_left
+                driven_im = clipped(driven_im, b_most) << b_left
             new_im = new_im + driven_im
         kept_re, kept_im = clipped(new_re, state_limit), clipped(new_im, state_limit)
         hits += ((kept_re != new_re) & moved).to(tl.int32)
         hits += ((kept_im != new_im) & moved).to(tl.int32)
-        re = tl.where(moved, kept_re.to(tl.int32), re)
-        im = tl.where(moved, kept_im.to(tl.int32), im)
+        re = tl.where(moved, kept_re, re)
+        im = tl.where(moved, kept_im, im)
         read_re = shifted(c_re * re, c_right, c_below)
         read_im = shifted(c_im * im, c_right, c_below)
         fed = shifted(d * now, d_right, d_below)
         if WIDE:
-            read_re, read_im, fed = read_re.to(tl.int64), read_im.to(tl.int64), fed.to(tl.int64)
-        if LEFT:
-            read_re, read_im, fed = read_re << c_left, read_im << c_left, fed << d_left
+            read_re, read_im = read_re.to(tl.int64) << c_left, read_im.to(tl.int64) << c_left
+            fed = fed.to(tl.int64) << d_left
+        elif LEFT:
+            fed = clipped(fed, d_most) << d_left
         raw = summed(read_re - read_im) + fed + bias
         sent = clipped(raw, limit)
         clips += ((sent != raw) & inside).to(tl.int32)

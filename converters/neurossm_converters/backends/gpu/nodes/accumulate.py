@@ -7,9 +7,9 @@ from torch import Tensor
 
 from neurossm.engine.compiled.form import limit_of, product_shift
 from neurossm.engine.edges import Edges
-from neurossm.fixed import MESSAGE_BITS, symmetric_limit
+from neurossm.fixed import symmetric_limit
 from neurossm.nodes import Accumulate
-from neurossm_converters.backends.gpu.arithmetic import NARROW, grown, shift_table
+from neurossm_converters.backends.gpu.arithmetic import shift_table
 from neurossm_converters.backends.gpu.device import Device
 from neurossm_converters.backends.gpu.form import SATURATIONS, Block, Form, on_device
 from neurossm_converters.backends.gpu.launch import start
@@ -24,8 +24,7 @@ class AccumulateForm(Form[Accumulate]):
     def __init__(self, node: Accumulate, edges: Edges, device: Device) -> None:
         super().__init__(node, edges, device)
         right = np.array([product_shift(node, Edges(edges.formats[:1]))])
-        self.wide = bool(grown(np.array([symmetric_limit(MESSAGE_BITS)]), right).max() > NARROW)
-        shifts = [int(one[0]) for one in shift_table(right, self.wide)]
+        shifts = [int(one[0]) for one in shift_table(right)]
         self.numbers = (*shifts, symmetric_limit(node.term_bits), limit_of(node))
 
     def run(self, block: Block) -> Tensor:
@@ -36,7 +35,7 @@ class AccumulateForm(Form[Accumulate]):
         lanes = samples * channels
         start(
             self.device.kernels.accumulate, tensors, (steps, channels, lanes, *self.numbers), lanes,
-            LANES, WARPS, WIDE=self.wide, ENDS=block.ends is not None,
+            LANES, WARPS, ENDS=block.ends is not None,
         )  # fmt: skip
         block.state["sum"].copy_(sums)
         return y

@@ -8,10 +8,10 @@ from torch import Tensor
 
 from neurossm.engine.compiled.form import limit_of
 from neurossm.engine.edges import Edges
-from neurossm.fixed import MESSAGE_BITS, symmetric_limit
+from neurossm.fixed import symmetric_limit
 from neurossm.nodes import DiagonalSSM, Integers, format_of, quantized
 from neurossm.nodes.values import integers
-from neurossm_converters.backends.gpu.arithmetic import NARROW, grown, shift_table
+from neurossm_converters.backends.gpu.arithmetic import FAR, grown, shift_table
 from neurossm_converters.backends.gpu.device import Device
 from neurossm_converters.backends.gpu.form import SATURATIONS, Block, Form, on_device
 from neurossm_converters.backends.gpu.launch import power_of_two, start
@@ -22,7 +22,7 @@ MODES_A_THREAD = 8  # with their parameters they fit into its registers
 
 @on_device(DiagonalSSM)
 class DiagonalSSMForm(Form[DiagonalSSM]):
-    """Parameters as the kernel names them: of modes ``(10, MODES, C)``, of channels ``(11, C)``."""
+    """Parameters as the kernel names them: of modes ``(10, MODES, C)``, of channels ``(14, C)``."""
 
     def __init__(self, node: DiagonalSSM, edges: Edges, device: Device) -> None:
         super().__init__(node, edges, device)
@@ -31,8 +31,12 @@ class DiagonalSSMForm(Form[DiagonalSSM]):
         drive, d = quantized(node.drive_re), quantized(node.d).frac_by_channel()
         state_frac = drive.frac_by_channel()[:, 0]
         shifts = b + frac - state_frac, c + state_frac - 1 - out, d + frac - out
-        wide = is_wide(node, *shifts)
-        tables = [row for right in shifts for row in shift_table(right, wide)]
+        wide = is_wide(node, shifts[1])
+        tables = [
+            *shift_table(shifts[0]),
+            *shift_table(shifts[1], wide),
+            *shift_table(shifts[2], wide),
+        ]
         self.table = self.tensor(np.stack([integers(node.d), integers(node.bias), *tables])).int()
         self.filled = power_of_two(node.modes)
         self.modes = self.tensor(_by_mode(node, self.filled)).int()
@@ -61,20 +65,19 @@ class DiagonalSSMForm(Form[DiagonalSSM]):
         return y
 
 
-def is_wide(node: DiagonalSSM, b_right: Integers, c_right: Integers, d_right: Integers) -> bool:
-    """Tell whether what drives a state, or what is read of all, may need more than 32 bits.
+def is_wide(node: DiagonalSSM, right: Integers) -> bool:
+    """Tell whether what is read of the states of a channel may need more than 32 bits.
 
     Parameters
     ----------
-    b_right, c_right, d_right
-        Bits by which the products with b, c and d are shifted to the right, ``(C,)``.
+    right
+        Bits by which the products with c are shifted to the right, ``(C,)``.
     """
-    most = symmetric_limit(MESSAGE_BITS)  # of messages and of states
-    gains = np.maximum(np.abs(integers(node.b_re)), np.abs(integers(node.b_im)))
-    driven = grown(gains * most, b_right[:, None])
-    parts = (np.abs(integers(node.c_re)) + np.abs(integers(node.c_im))) * most
-    read = grown(parts, c_right[:, None]).sum(axis=1) + grown(integers(node.d) * most, d_right)
-    return bool(driven.max() > NARROW or np.max(read + np.abs(integers(node.bias))) > NARROW)
+    state = symmetric_limit(quantized(node.drive_re).bits)
+    parts = np.abs(integers(node.c_re)) + np.abs(integers(node.c_im))
+    read = grown(parts * state, right[:, None]).sum(axis=1) + np.abs(integers(node.bias))
+    # what is fed past the states may end at 2**FAR only if the rest is less than half of that
+    return bool(np.any(right < 0) or read.max() >= 2.0 ** (FAR - 1))
 
 
 def _by_mode(node: DiagonalSSM, filled: int) -> Integers:

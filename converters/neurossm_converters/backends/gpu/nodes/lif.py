@@ -6,10 +6,10 @@ import numpy as np
 from torch import Tensor
 
 from neurossm.engine.edges import Edges
-from neurossm.fixed import MESSAGE_BITS, symmetric_limit
+from neurossm.fixed import symmetric_limit
 from neurossm.nodes import LIF, quantized
 from neurossm.nodes.values import integers
-from neurossm_converters.backends.gpu.arithmetic import NARROW, grown, shift_table
+from neurossm_converters.backends.gpu.arithmetic import shift_table
 from neurossm_converters.backends.gpu.device import Device
 from neurossm_converters.backends.gpu.form import SATURATIONS, Block, Form, on_device
 from neurossm_converters.backends.gpu.launch import start
@@ -20,7 +20,7 @@ RESETS = {"none": 0, "soft": 1, "hard": 2}
 
 @on_device(LIF)
 class LIFForm(Form[LIF]):
-    """The table of the kernel, ``(7, C)``, and what it is compiled for."""
+    """The table of the kernel, ``(8, C)``, and what it is compiled for."""
 
     def __init__(self, node: LIF, edges: Edges, device: Device) -> None:
         super().__init__(node, edges, device)
@@ -30,15 +30,11 @@ class LIFForm(Form[LIF]):
         right, leak = arriving - theta.frac_by_channel(), int(quantized(node.tau).frac)
         # as the upper half of 64 bits, times twice a membrane: a leak of 1 still fits
         tau, rho = (integers(part) * 2 ** (31 - leak) for part in (node.tau, node.rho))
-        high = min(sum(fmt.high for fmt in edges.formats), symmetric_limit(MESSAGE_BITS))
-        wide = bool(grown(np.array([high]), right).max() > NARROW)
-        shifts = shift_table(right, wide)
-        rows = (theta.values, tau, rho, integers(node.kappa), *shifts)
+        rows = (theta.values, tau, rho, integers(node.kappa), *shift_table(right))
         self.table = self.tensor(np.stack(rows)).int()
         self.limit = symmetric_limit(theta.bits)
         self.constants = {
             "RESET": RESETS[node.reset], "TRACE": node.has_trace, "SHIFTED": bool(np.any(right)),
-            "WIDE": wide,
         }  # fmt: skip
 
     def run(self, block: Block) -> Tensor:
