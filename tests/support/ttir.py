@@ -12,7 +12,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -89,10 +88,9 @@ def _line(text: str) -> Line:
 
 @dataclass
 class Machine:
-    """One program of a grid."""
+    """One program of a grid; a method an operation of TTIR."""
 
     program: int
-    stored: dict[int, list[np.ndarray]]
 
     def run(self, lines: list[Line], values: dict[str, Any]) -> list[Any]:
         """Run operations; return what a loop's body yields."""
@@ -261,18 +259,16 @@ class Machine:
         pass
 
 
-def execute(text: str, arrays: dict[str, np.ndarray | int], programs: int) -> None:
+def execute(lines: list[Line], arguments: dict[str, np.ndarray | int], programs: int) -> None:
     """Run all programs of a grid on flat arrays, which are written in place, and numbers."""
-    lines = _parsed(text)
     for program in range(programs):
-        values: dict[str, Any] = {
-            f"%{name}": Pointer(array, np.int64(0)) if isinstance(array, np.ndarray) else
-            np.int32(array) for name, array in arrays.items()
-        }  # fmt: skip
-        Machine(program, {}).run(lines, values)
+        values = {f"%{name}": given(value) for name, value in arguments.items()}
+        Machine(program).run(lines, values)
 
 
-_parsed = cache(parsed)
+def given(value: np.ndarray | int) -> Any:
+    """Return an argument as the function meets it."""
+    return Pointer(value, np.int64(0)) if isinstance(value, np.ndarray) else np.int32(value)
 
 
 def _type(text: str) -> tuple[tuple[int, ...], Any]:
