@@ -1,9 +1,9 @@
 """`Affine`: a matrix product of floating-point numbers, where these are exact.
 
 Every sum of an `Affine` stays below 2**30 in any order (FORMAT.md, the contract), so float64 holds
-all of them. Where weights and messages are so small that all sums stay below 2**22, and messages
-need no more than 11 bits, float32 holds them too, also where the hardware rounds factors to TF32
-(11 bits) and keeps 24 bits of a sum: no setting of PyTorch can change the outcome.
+all of them. Where all sums stay below 2**22 and messages below 2**8, float32 holds them too, also
+where PyTorch is set to round factors to TF32 (11 bits) or bfloat16 (8 bits, as weights have), which
+keeps 24 bits of a sum: no setting of PyTorch can change the outcome.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from neurossm.nodes.values import integers
 from neurossm_converters.backends.gpu.device import Device
 from neurossm_converters.backends.gpu.form import MULTIPLIES, SYN_OPS, RowForm, on_device
 
-SMALL_SUM, SMALL_MESSAGE = 2**22, 2**11
+SMALL_SUM, SMALL_MESSAGE = 2**22, 2**8
 
 
 @on_device(Affine)

@@ -17,7 +17,7 @@ from neurossm_converters.backends.gpu.form import SATURATIONS, Block, Form, on_d
 from neurossm_converters.backends.gpu.launch import power_of_two, start
 
 WARP = 32  # threads that run together
-MODES_A_THREAD = 8  # with their parameters they fit into its registers
+MODES_A_THREAD = 4  # with their parameters they fit into its registers; 8 do not
 
 
 @on_device(DiagonalSSM)
