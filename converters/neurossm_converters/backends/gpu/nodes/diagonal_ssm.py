@@ -55,14 +55,18 @@ class DiagonalSSMForm(Form[DiagonalSSM]):
         states = states.contiguous()
         tensors = [u, y, states, self.modes, self.table, block.ends, block.tally[SATURATIONS:]]
         lanes = samples * channels
-        lanes_each = max(1, WARP // max(1, self.filled // MODES_A_THREAD))
         start(
             self.device.kernels.diagonal_ssm, tensors, (steps, channels, lanes, *self.limits),
-            lanes, lanes_each, 1, ENDS=block.ends is not None, **self.constants,
+            lanes, lanes_of(self.filled), 1, ENDS=block.ends is not None, **self.constants,
         )  # fmt: skip
         for part, own in zip(("re", "im"), states, strict=True):
             state[part].copy_(own.permute(1, 2, 0))
         return y
+
+
+def lanes_of(filled: int) -> int:
+    """Return how many lanes a program of one warp has, of so many modes each."""
+    return max(1, WARP // max(1, filled // MODES_A_THREAD))
 
 
 def is_wide(node: DiagonalSSM, right: Integers) -> bool:
