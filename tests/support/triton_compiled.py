@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
@@ -68,11 +69,11 @@ def ttir_of(function: Any, signature: Signature, constants: Constants) -> str:
 
 
 def start(
-    kernel: Any, tensors: Sequence[torch.Tensor | None], numbers: Sequence[int], lanes: int,
-    lanes_each: int, warps: int, **constants: int,
+    module: ModuleType, name: str, tensors: Sequence[torch.Tensor | None], numbers: Sequence[int],
+    lanes: int, lanes_each: int, warps: int, **constants: int,
 ) -> None:  # fmt: skip
     """Compile a kernel for this call and execute what it is compiled to; as `launch.start`."""
-    function = getattr(launch.kernels(False), kernel.fn.__name__)
+    function = getattr(launch.kernels(False), name)
     given = dict(zip(function.arg_names, (*tensors, *numbers), strict=False))
     given |= {"LANES": lanes_each, **constants}
     text = ttir_of(function, *signature_of(function, given))

@@ -13,6 +13,8 @@ from typing import Any
 
 from torch import Tensor
 
+INTERPRETED_LANES = 128  # the interpreter takes as long for a lane as for some hundred
+
 
 @cache
 def kernels(interpreted: bool) -> ModuleType:
@@ -41,7 +43,8 @@ def power_of_two(number: int) -> int:
 
 
 def start(
-    kernel: Any,
+    module: ModuleType,
+    name: str,
     tensors: Sequence[Tensor | None],
     numbers: Sequence[int],
     lanes: int,
@@ -53,10 +56,15 @@ def start(
 
     Parameters
     ----------
+    module, name
+        As `kernels` returned it, and which of them.
     tensors, numbers
         Its first arguments, in its order; None for a tensor that it does not read.
     constants
         What it is compiled for.
     """
+    if module.INTERPRETED:
+        lanes_each = max(lanes_each, INTERPRETED_LANES)
     grid = (-(-lanes // lanes_each),)
+    kernel: Any = getattr(module, name)
     kernel[grid](*tensors, *numbers, LANES=lanes_each, num_warps=warps, **constants)

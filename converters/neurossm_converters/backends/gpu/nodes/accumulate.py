@@ -34,8 +34,8 @@ class AccumulateForm(Form[Accumulate]):
         tensors = [u, y, sums, block.ends, block.tally[SATURATIONS:]]
         lanes = samples * channels
         start(
-            self.device.kernels.accumulate, tensors, (steps, channels, lanes, *self.numbers), lanes,
-            LANES, WARPS, ENDS=block.ends is not None,
+            self.device.kernels, "accumulate", tensors, (steps, channels, lanes, *self.numbers),
+            lanes, LANES, WARPS, ENDS=block.ends is not None,
         )  # fmt: skip
         block.state["sum"].copy_(sums)
         return y

@@ -56,7 +56,7 @@ class DiagonalSSMForm(Form[DiagonalSSM]):
         tensors = [u, y, states, self.modes, self.table, block.ends, block.tally[SATURATIONS:]]
         lanes = samples * channels
         start(
-            self.device.kernels.diagonal_ssm, tensors, (steps, channels, lanes, *self.limits),
+            self.device.kernels, "diagonal_ssm", tensors, (steps, channels, lanes, *self.limits),
             lanes, lanes_of(self.filled), 1, ENDS=block.ends is not None, **self.constants,
         )  # fmt: skip
         for part, own in zip(("re", "im"), states, strict=True):

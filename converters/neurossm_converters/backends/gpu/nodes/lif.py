@@ -46,7 +46,7 @@ class LIFForm(Form[LIF]):
                    block.tally[SATURATIONS:]]  # fmt: skip
         lanes = samples * channels
         start(
-            self.device.kernels.lif, tensors, (steps, channels, lanes, self.limit), lanes, LANES,
+            self.device.kernels, "lif", tensors, (steps, channels, lanes, self.limit), lanes, LANES,
             WARPS, ENDS=block.ends is not None, **self.constants,
         )  # fmt: skip
         for part, tensor in state.items():
