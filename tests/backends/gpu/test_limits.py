@@ -69,7 +69,9 @@ GAINS = [127, -127, 1, 0, -1]
 
 @WAYS
 @pytest.mark.parametrize(
-    "shifts", [(0, 0, 0), (-20, -14, -14), (7, 3, 40), (31, 30, 29), (63, 62, 63), (1, 0, -14)]
+    "shifts",
+    # what is fed past the states is larger than what is read of them, and much larger
+    [(0, 0, 0), (-20, -14, -14), (7, 3, 40), (31, 30, 29), (63, 62, 63), (1, 3, -14), (1, 8, -14)],
 )
 def test_states_of_a_state_space_model(shifts, way):
     b_shift, c_shift, d_shift = shifts
