@@ -48,11 +48,12 @@ def test_naming_an_engine_imports_that_one_alone():
 import sys
 from neurossm.executors import choose
 choose({engine!r})
-print(*sorted({{"numba", "lava", "dask", "distributed", "neurossm_converters", "torch", "h5py"}}
-              & set(sys.modules)))
+print(*sorted({{"numba", "lava", "dask", "distributed", "neurossm_converters", "torch", "triton",
+                "h5py"}} & set(sys.modules)))
 """
     for engine, loaded in (("fast", ""), ("lava:stacked=2", "neurossm_converters"),
-                           ("dask", "neurossm_converters")):  # fmt: skip
+                           ("dask", "neurossm_converters"),
+                           ("gpu", "neurossm_converters")):  # fmt: skip
         done = subprocess.run([sys.executable, "-c", program.format(engine=engine)],
                               capture_output=True, text=True, check=True, timeout=60)  # fmt: skip
         assert set(done.stdout.split()) - {"h5py"} == set(loaded.split()), engine
