@@ -120,6 +120,9 @@ ALLOWED = {
 ARITHMETIC = (
     "neurossm/fixed/",
     "neurossm/engine/kernels.py",
+    # tensors of PyTorch, and Triton
+    "converters/neurossm_converters/backends/gpu/arithmetic.py",
+    "converters/neurossm_converters/backends/gpu/kernels.py",
     # goes to machines without neurossm, in every deployment bundle
     "converters/neurossm_chip/arithmetic.py",
 )
