@@ -173,16 +173,18 @@ def _usage(error: typer.TyperException) -> str:
     if context is not None and context.info_name in ("run", "verify") and unknown in MOVED:
         return f"{unknown}: an option of its executor now; type {MOVED[unknown]}"
     hint = f"; see '{context.command_path} --help'" if context else ""
-    said = error.format_message().replace("Value error, ", "")  # pydantic's word for a wrong choice
+    said = " ".join(error.format_message().split())
+    said = said.replace("Value error, ", "")  # pydantic's word for a wrong choice
     return said.rstrip(".") + hint
 
 
 def _fail(message: str, argv: list[str], status: int) -> int:
-    line = " ".join(message.split())
-    print(f"neurossm: {line}", file=sys.stderr)
+    lines = [" ".join(line.split()) for line in message.splitlines()]
+    for line in lines:
+        print(f"neurossm: {line}", file=sys.stderr)
     try:
         if "--json" in argv:
-            print(json.dumps({"error": line}))
+            print(json.dumps({"error": "\n".join(lines)}))
         sys.stdout.flush()
     except OSError:  # what is wrong may be stdout itself
         _give_up_stdout()

@@ -93,26 +93,51 @@ def load_recipe(
         raise InputError("overrides", expected=expected, got=repr(overrides))
     for override in overrides or []:
         _override(tables, override)
-    sections = _sections(str(path), tables)
-    for section in tables:
-        check_choice(f"{path}: section", section, list(sections))
-    data = _section(f"{path} [data]", DataConfig, tables.get("data", {}))
-    facts = task(data.name) if data.name else facts
-    if facts is not None and "module" not in tables.get("model", {}):
-        tables["model"] = {**asked_of_network(facts), **tables.get("model", {})}
-    parts: dict[str, Any] = {
-        section: _section(f"{path} [{section}]", kind, tables.get(section, {}))
-        for section, kind in sections.items()
-        if section != "finetune" or section in tables
-    }
+    parts, facts = _parts(str(path), tables, facts)
     try:
         recipe = Recipe(**parts)
         if facts is not None:
             check_facts(recipe.model, recipe.data.title, facts)
         return recipe
     except InputError as error:
-        where = f"{path} {error.where}"
-        raise InputError(where, expected=error.expected, got=error.got) from None
+        raise error.inside(f"{path} ") from None
+
+
+def _parts(
+    where: str, tables: dict[str, Any], facts: Task | None
+) -> tuple[dict[str, Any], Task | None]:
+    """Return the sections, [data] first, and the facts of a data set by its name.
+
+    Raises
+    ------
+    InputError
+        With all that is wrong in any of them.
+    """
+    sections, wrong = _sections(where, tables), list[InputError]()
+
+    def read(section: str) -> Any:
+        try:
+            return _section(f"{where} [{section}]", sections[section], tables.get(section, {}))
+        except InputError as error:
+            wrong.append(error)
+            return None
+
+    for section in tables:
+        try:
+            check_choice(f"{where}: section", section, list(sections))
+        except InputError as error:
+            wrong.append(error)
+    parts = {"data": read("data")}
+    data = parts["data"]
+    facts = task(data.name) if data is not None and data.name else facts
+    if facts is not None and "module" not in tables.get("model", {}):
+        tables["model"] = {**asked_of_network(facts), **tables.get("model", {})}
+    for section in sections:
+        if section not in parts and (section != "finetune" or section in tables):
+            parts[section] = read(section)
+    if wrong:
+        raise InputError.together(wrong)
+    return parts, facts
 
 
 def check_fits(recipe: Recipe, dataset: Dataset) -> None:
@@ -214,5 +239,5 @@ def _section(where: str, kind: type, table: dict[str, Any]) -> Any:
         return kind(**values)
     except InputError as error:
         place = f"{where} {error.where.partition(' ')[2]}".rstrip()
-        raise InputError(place, expected=error.expected, got=error.got,
-                         remedy=error.remedy) from None  # fmt: skip
+        raise InputError(place, expected=error.expected, got=error.got, remedy=error.remedy,
+                         others=error.others) from None  # fmt: skip
