@@ -79,6 +79,7 @@ class Accumulate(Node):
                 f"node {to.name!r} (Accumulate)",
                 expected=f"at most {limit} steps in {MESSAGE_BITS} bits",
                 got=f"{self.steps}",
+                remedy="cut sequences into shorter ones",
             )
         bits = widths[-1]
         return replace(self, term_bits=bits, out=Fixed(MESSAGE_BITS, to.term_frac(bits)))

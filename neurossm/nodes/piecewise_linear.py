@@ -9,7 +9,7 @@ import numpy as np
 
 from neurossm.errors import GraphError
 from neurossm.fixed import MESSAGE_BITS, Quantized, shift, symmetric_limit
-from neurossm.nodes.arriving import EXACT, Arriving, Finding
+from neurossm.nodes.arriving import EXACT, NARROWER, Arriving, Finding
 from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, check_channels, format_of, node
 from neurossm.nodes.parameter import parameter
@@ -78,7 +78,8 @@ class PiecewiseLinear(Node):
         # slopes may be wider than 8 bits, so the product is held against it before its shift too
         largest = float(symmetric_limit(MESSAGE_BITS) * steepest) * 2.0 ** max(shifted, 0)
         if largest > EXACT:
-            yield "segments that stay below 2**52", f"up to {largest:g}"
+            expected = "segments that stay below 2**52"
+            yield expected, f"up to {largest:g}", NARROWER
 
     def bound(self, at: Meeting) -> Found:
         """Return the largest and least of each segment that the input's span meets."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from neurossm.fixed import Fixed, shift
-from neurossm.nodes.arriving import EXACT, Arriving, Finding
+from neurossm.nodes.arriving import EXACT, NARROWER, Arriving, Finding
 from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, check_channels, format_of, node
 from neurossm.nodes.span import Found, Meeting, Span
@@ -44,7 +44,8 @@ class Product(Node):
         shifted = format_of(self).frac - left.frac - right.frac
         largest = float(np.ldexp(float(left.high * right.high), shifted))
         if largest > EXACT:
-            yield "a product that stays below 2**52 at the output's exponent", f"up to {largest:g}"
+            expected = "a product that stays below 2**52 at the output's exponent"
+            yield expected, f"up to {largest:g}", NARROWER
 
     def finest(self, formats: Sequence[Fixed]) -> int:
         """Return the fraction bits of both operands together."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from neurossm.fixed import shift
-from neurossm.nodes.arriving import EXACT, Arriving, Finding
+from neurossm.nodes.arriving import EXACT, NARROWER, Arriving, Finding
 from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, check_channels, format_of, node
 from neurossm.nodes.span import Found, Meeting
@@ -43,7 +43,8 @@ class Sum(Node):
         frac = format_of(self).frac
         total = sum(float(np.ldexp(fmt.high, frac - fmt.frac)) for fmt in at.formats)
         if total > EXACT:
-            yield "operands that stay below 2**52 at the output's exponent", f"up to {total:g}"
+            expected = "operands that stay below 2**52 at the output's exponent"
+            yield expected, f"up to {total:g}", NARROWER
 
     def bound(self, at: Meeting) -> Found:
         """Add the operands, each in the unit of the output."""
