@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Self
 
 _LONGEST = 2000  # characters of a part; what is foreign may be as long as its file
@@ -34,15 +34,27 @@ class NeurossmError(ValueError):
     ) -> None:  # fmt: skip
         self.where, self.expected, self.got, self.remedy = where, expected, got, remedy
         self.others = tuple(others)
-        where, expected, remedy = (one_line(part, _LONGEST) for part in (where, expected, remedy))
-        got = one_line(got, _LONGEST_GOT)
-        parts = [f"expected {expected}" if expected else "", f"got {got}" if got else ""]
-        body = ", ".join(part for part in parts if part)
+        super().__init__(self._told())
+
+    def _told(self) -> str:
+        """Return the message, and keep its first line."""
+        parts = (self.where, self.expected, self.remedy)
+        where, expected, remedy = (one_line(part, _LONGEST) for part in parts)
+        got = one_line(self.got, _LONGEST_GOT)
+        words = (f"expected {expected}" if expected else "", f"got {got}" if got else "")
+        body = ", ".join(filter(None, words))
         line = f"{where}: {body}" if body else where
         self.line = f"{line}; {remedy}" if remedy else line
         lines = list(dict.fromkeys([self.line, *(other.line for other in self.others)]))
         more = len(lines) - _MOST_LINES
-        super().__init__("\n".join(lines[:_MOST_LINES] + [f"and {more} more"] * (more > 0)))
+        return "\n".join(lines[:_MOST_LINES] + [f"and {more} more"] * (more > 0))
+
+    def respell(self, change: Callable[[str], str]) -> None:
+        """Change the words of each part; what came is the user's, unless it is an option."""
+        for one in (*self.others, self):
+            one.where, one.expected, one.remedy = map(change, (one.where, one.expected, one.remedy))
+            one.got = change(one.got) if one.got.startswith("--") else one.got
+            one.args = (one._told(),)
 
     def inside(self, place: str, kind: type[NeurossmError] | None = None) -> NeurossmError:
         """Return the same error, of a kind, with a place in front of where it is."""
