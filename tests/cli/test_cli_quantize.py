@@ -90,12 +90,12 @@ def test_ranges_are_chosen_node_by_node_and_shown(neurossm, files, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--ranges", "largest"), "quantize ranges: expected observed | percentile | bound"),
+        (("--ranges", "largest"), "neurossm: --ranges: expected observed | percentile | bound"),
         (("--range", "blocks.9.ssm=bound"), "got 'blocks.9.ssm'"),
         (("--range", "encoder"), "--range: expected NODE=RULE"),
         (("--ranges", "percentile", "--percentile", "50"), "percentile: expected 99 to 100"),
         (("--poles", "q9"), "--poles: expected q15 | q12"),
-        (("--state", "7"), "state_bits: expected 8 to 24, got 7"),
+        (("--state", "7"), "--state: expected 8 to 24, got 7"),
         (("--headroom", "9"), "headroom: expected 0 to 8, got 9"),
         (("--report", "{tmp}/no/r.json"), "expected a file that can be written, got no folder"),
     ],
@@ -136,4 +136,4 @@ def test_what_the_formats_cannot_hold_is_said_with_the_option_that_would(neuross
     assert "20 (--leaks)" not in wide.out
     assert load(tmp_path / "i.nssm").nodes["lif"].tau.frac == 20
     wrong = neurossm(*command, "--leaks", 21)
-    assert wrong.status == 2 and "quantize leak_bits: expected 12 to 20, got 21" in wrong.err
+    assert wrong.status == 2 and "--leaks: expected 12 to 20, got 21" in wrong.err

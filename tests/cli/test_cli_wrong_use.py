@@ -68,8 +68,11 @@ WRONG = [
     ((*RUN, "--workers", "5"), "type --engine dask:workers=5\n"),
     (("verify", "{integer}", "--engine", "float"), "such as fast, got 'float', of real numbers"),
     (("profile", "{integer}", "--data", "digits:test:2", "--hardware", "tpu"), "cmos45 | loihi1"),
-    ((*CALIBRATE, "--weights", "9"), "weight_bits: expected 2 to 8, got 9"),
-    ((*CALIBRATE, "--poles", "17"), "pole_bits: expected 3 to 16, got 17"),
+    ((*CALIBRATE, "--weights", "9"), "neurossm: --weights: expected 2 to 8, got 9"),
+    ((*CALIBRATE, "--poles", "17"), "neurossm: --poles: expected 3 to 16, got 17"),
+    ((*CALIBRATE, "--range", "x*=wide"), "neurossm: --range 'x*': expected observed | percentile"),
+    ((*CALIBRATE, "--percentile", "9", "--ranges", "percentile"), "neurossm: --percentile: expec"),
+    (("check", "{integer}", "--chips", "0"), "neurossm: --chips: expected a whole number of at"),
     (("export", "{run}", "-o", "{tmp}/x", "--nir", "maybe"), "expected strict | auto | off"),
     (("export", "{tmp}/none", "-o", "{tmp}/x"), "expected a run folder or the name"),
     # diff

@@ -73,7 +73,7 @@ REFUSED = [
     *((lambda h, k=k, v=v: Quantize(**{k: v}), f"quantize {k}: expected")
       for k in ("pole_bits", "weight_bits", "state_bits", "message_bits", "headroom")
       for v in (-1, 8.0, "8", None, True, 99, NAN)),
-    (lambda h: Quantize(range_rule="x"), "quantize ranges: expected"),
+    (lambda h: Quantize(range_rule="x"), "quantize range_rule: expected"),
     *((lambda h, v=v: Quantize(range_rules=v), "quantize range_rules: expected pairs")
       for v in (None, "ab", (("*",),))),
     (lambda h: Quantize()(h.integer, h.ranges), "quantize: expected a float graph"),

@@ -138,7 +138,7 @@ def test_a_fan_in_that_fills_a_core_is_cut_and_said() -> None:
 
 
 def test_unknown_mappings_and_chips_below_one_are_refused() -> None:
-    with pytest.raises(InputError, match=r"SSM mapping: expected state \| channel, got 'states'"):
+    with pytest.raises(InputError, match=r"ssm_mapping: expected state \| channel, got 'states'"):
         populations_of(shape_of(tiny_graph()), "states")
     with pytest.raises(InputError, match="chips: expected a whole number of at least 1, got 0"):
         place(tiny_graph(), LOIHI2, chips=0)
