@@ -10,14 +10,14 @@ import numpy as np
 from neurossm.fixed import Fixed, shift
 from neurossm.nodes.arriving import EXACT, NARROWER, Arriving, Finding
 from neurossm.nodes.dense import DenseOperations
-from neurossm.nodes.node import Node, check_channels, format_of, node
+from neurossm.nodes.node import Node, format_of, node
 from neurossm.nodes.span import Found, Meeting, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step
-from neurossm.nodes.traits import Meets
+from neurossm.nodes.traits import ByChannel, Meets
 
 
 @node
-class Product(Node):
+class Product(ByChannel, Node):
     """Elementwise product of its two operands, shape ``(C,)``.
 
     Integer: ``y = sat(tz(u_1 u_2, u_1.frac + u_2.frac - out.frac))``.
@@ -28,15 +28,6 @@ class Product(Node):
     meets: ClassVar[Meets] = Meets.OPERANDS
     operands: ClassVar[int] = 2
     nir: ClassVar[str] = "NIR has no product of two signals"
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_channels(self, self.channels)
-
-    @property
-    def in_channels(self) -> int:
-        """C."""
-        return self.channels
 
     def check(self, at: Arriving) -> Iterator[Finding]:
         """Yield where the product gets too large at the exponent of the output."""

@@ -10,14 +10,14 @@ import numpy as np
 from neurossm.fixed import shift
 from neurossm.nodes.arriving import EXACT, NARROWER, Arriving, Finding
 from neurossm.nodes.dense import DenseOperations
-from neurossm.nodes.node import Node, check_channels, format_of, node
+from neurossm.nodes.node import Node, format_of, node
 from neurossm.nodes.span import Found, Meeting
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step, added, sum_of
-from neurossm.nodes.traits import Meets
+from neurossm.nodes.traits import ByChannel, Meets
 
 
 @node
-class Sum(Node):
+class Sum(ByChannel, Node):
     """Sum of its operands, one an edge (a residual connection), shape ``(C,)``.
 
     Integer: each operand is brought to the output's exponent first, toward zero or exactly:
@@ -28,15 +28,6 @@ class Sum(Node):
 
     meets: ClassVar[Meets] = Meets.OPERANDS
     ranged: ClassVar[tuple[str, ...]] = ("stream_bits", "message_bits")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_channels(self, self.channels)
-
-    @property
-    def in_channels(self) -> int:
-        """C."""
-        return self.channels
 
     def check(self, at: Arriving) -> Iterator[Finding]:
         """Yield where operands get too large at the exponent of the output."""
