@@ -1,4 +1,4 @@
-"""What to do with a file that holds no graph of ours, as far as its name and its groups tell."""
+"""What to do with a file in another's place, as far as its name and its groups tell."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ def remedy_for(path: Path, groups: Container[str] = ()) -> str:
         Names at the top of an HDF5 file.
     """
     name, kind = shlex.quote(str(path)), path.suffix.lower()
+    if "neurossm" in groups:
+        return f"'neurossm show {name}' shows it: it runs, or can be quantized, as it is"
     if any(group in groups for group in FOREIGN):
         return f"'neurossm import {name} -o NEW' makes a graph of it"
     if (path / "recipe.toml").is_file():

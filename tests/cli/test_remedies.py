@@ -75,6 +75,9 @@ FOLLOWED = {
     "show {run}": quoted,
     "run own.npz --data own.npz": quoted,
     "check own.h5": quoted,
+    "import m.nssm -o n.nssm": quoted,
+    "import own.npz -o n.nssm": quoted,
+    "import own.h5 -o n.nssm": quoted,
     "import net.nir -o n.nssm": option("--dt", "1e-3"),
     "deploy q.nssm --bundle full": instead("full", "empty", "name another one"),
 }  # fmt: skip
