@@ -81,6 +81,8 @@ WRONG = [
     ((*DIFF, "--tolerance", "nan"), "got nan"),
     # training
     (("train", "binary"), "expected a file, a family (binary-s4d, gsu"),
+    (("train", "nothing"), "such as binary-s4d-smnist, got 'nothing'; recipes are called FAMILY-"),
+    (("train", "gsu-x"), "expected a file, gsu, or one of gsu-digits, gsu-image, gsu-"),
     (("train", "binary-s4d-digits", "--set", "epochs"), "expected section.key=value"),
     (("train", "binary-s4d-digits", "--set", "train.epoch=1"), "did you mean 'epochs'?"),
     (("train", "binary-s4d-digits", "--set", "train.epochs=x"), "expected a whole number, got 'x'"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neurossm.arguments import shown
+from neurossm.arguments import several, shown
 from neurossm.errors import InputError, nearest
 from neurossm.toml import read_toml
 from neurossm.validation import checked
@@ -58,6 +58,7 @@ class Recipe:
 
 
 _DEFAULT_FAMILY = "binary-s4d"
+_EXAMPLE = "binary-s4d-smnist"
 
 
 def load_recipe(
@@ -88,11 +89,7 @@ def load_recipe(
     for section, table in tables.items():
         if not isinstance(table, dict):
             raise InputError(f"{path} [{section}]", expected="a table", got=shown(table))
-    if isinstance(overrides, str | dict):
-        expected = "a list of 'section.key=value'"
-        raise InputError("overrides", expected=expected, got=repr(overrides))
-    for override in overrides or []:
-        _override(tables, override)
+    _override_all(tables, several("overrides", overrides or [], "'section.key=value'"))
     parts, facts = _parts(str(path), tables, facts)
     try:
         recipe = Recipe(**parts)
@@ -144,8 +141,8 @@ def check_fits(recipe: Recipe, dataset: Dataset) -> None:
     """Raise `InputError` if this copy of the data has tokens or labels that the network lacks."""
     if isinstance(recipe.model, ModuleConfig) or dataset.labels.dtype.kind == "f":
         return
-    several = dataset.kind == MULTILABEL
-    classes = dataset.labels.shape[-1] if several else int(dataset.labels.max()) + 1
+    multilabel = dataset.kind == MULTILABEL
+    classes = dataset.labels.shape[-1] if multilabel else int(dataset.labels.max()) + 1
     needed = {"vocabulary": dataset.vocabulary, "classes": classes}
     for key, least in needed.items():
         have = getattr(recipe.model, key)
@@ -168,14 +165,19 @@ def recipe_path(name_or_path: str | Path) -> Path:
         return _RECIPES / f"{name}.toml"
     if name in FAMILIES:
         return _RECIPES / "own" / f"{name}.toml"
-    remedy = nearest(name, [*known, *FAMILIES])
-    expected = "a file, a family (" + ", ".join(FAMILIES) + "), or one of " + ", ".join(known)
+    family = next((one for one in FAMILIES if name.startswith(f"{one}-")), "")
+    if family:
+        expected = f"a file, {family}, or one of {', '.join(recipe_names(family))}"
+    else:
+        expected = f"a file, a family ({', '.join(FAMILIES)}), or a recipe, such as {_EXAMPLE}"
+    remedy = nearest(name, [*known, *FAMILIES], "recipes are called FAMILY-DATA")
     raise InputError("recipe", expected=expected, got=repr(str(name_or_path)), remedy=remedy)
 
 
-def recipe_names() -> list[str]:
-    """Return the names of the recipes that come with the package."""
-    return sorted(path.stem for path in _RECIPES.glob("*.toml"))
+def recipe_names(family: str = "") -> list[str]:
+    """Return the names of the recipes that come with the package, or of those of a family."""
+    names = sorted(path.stem for path in _RECIPES.glob("*.toml"))
+    return [name for name in names if name.startswith(f"{family}-" if family else "")]
 
 
 def to_toml(recipe: Recipe) -> str:
@@ -203,6 +205,18 @@ def _toml(value: Any) -> str:
         return f"[{', '.join(map(_toml, value))}]"
     # a JSON string is a TOML one, with the same escapes
     return json.dumps(value) if isinstance(value, str) else repr(value)
+
+
+def _override_all(tables: dict[str, Any], overrides: list[str]) -> None:
+    """Apply the changes; raise `InputError` with each of them that cannot be."""
+    wrong = list[InputError]()
+    for override in overrides:
+        try:
+            _override(tables, override)
+        except InputError as error:
+            wrong.append(error)
+    if wrong:
+        raise InputError.together(wrong)
 
 
 def _override(tables: dict[str, Any], override: str) -> None:

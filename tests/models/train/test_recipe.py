@@ -93,6 +93,14 @@ def test_a_wrong_override_is_named(override, message):
         load_recipe("binary-s4d-digits", [override])
 
 
+def test_all_wrong_overrides_are_said():
+    with pytest.raises(InputError) as refused:
+        load_recipe("binary-s4d-digits", ["train.epocs=3", "train.lr=1", "model.widht=2"])
+    first, second = str(refused.value).split("\n")
+    assert first.startswith("--set train.epocs=3: ") and first.endswith("mean 'epochs'?")
+    assert second.startswith("--set model.widht=2: ") and second.endswith("mean 'width'?")
+
+
 def test_an_override_of_a_section_that_is_no_table_is_refused(write):
     with pytest.raises(InputError, match=r"\[data\]: expected a table, got 3"):
         load_recipe(write("data = 3"), ["data.name=digits"])
