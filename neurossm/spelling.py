@@ -31,7 +31,7 @@ _WORDS = re.compile(
     r"(?P<shell>\bneurossm [a-z][^'`);]*)"  # a command, up to the end of its quotes
     r"|--[a-z][a-z-]* \((?P<behind>\w+=[^) ]*)(?: in Python)?\)"
     r"|(?P<before>\w+=\w+) \(--[a-z][a-z-]*\)"
-    r"|--set (?P<change>[\w.]+=[^\s;,)]+)"
+    r"|--set (?P<change>[\w.]+=[^\s;,)]*[^\s;,):])"
     r"|--(?P<option>[a-z][a-z-]*)"
 )
 

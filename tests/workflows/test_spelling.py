@@ -51,6 +51,24 @@ REFUSED = [
      "generation: expected N3B2 | N3B3 | N3C1 | N3D1, got 'N4'"),
     (lambda: neurossm.diff(INTEGER, INTEGER),
      "diff of two graphs: expected data NAME:SPLIT:N or PATH[:SPLIT[:N]] to run on, got no data"),
+    (lambda: neurossm.quantize(3, "digits:test"),
+     "graph: expected Graph, got 3; give it, or the path of its file"),
+    (lambda: neurossm.quantize(WIDE, np.ones((2, 4, 3), int)),
+     "data on this graph: expected 9 channels, got 3; give it yours: a file with inputs (samples,"
+     " steps, channels) and, if known, labels (samples,)"),
+    (lambda: neurossm.quantize(WIDE, np.full((2, 4, 9), 0.5)),
+     "data: expected integers, or whole numbers in another type, got 0.5 among float64; divide by"
+     " the unit of the network's input and round: numpy.rint(values / unit).astype(int)"),
+    (lambda: neurossm.deploy(INTEGER), "graph: expected the path of a file, got Graph"),
+    (lambda: neurossm.import_network(3), "source: expected the path of a file, got 3"),
+    (lambda: neurossm.import_network(NETX / "slayer.net", tau_units="s"),
+     "import_network: expected arguments of dt, convention, tau_unit, reset, compare, input, steps,"
+     " layers, scale, prenorm, method, data, data_dir, task, readout, got 'tau_units'; did you mean"
+     " 'tau_unit'?"),
+    (lambda: neurossm.place(like="binary-s4d-digits", changes="model.width=8"),
+     "changes: expected a list of 'section.key=value', got 'model.width=8'"),
+    (lambda: neurossm.train("binary-s4d-digits", changes="model.width=8"),
+     "changes: expected a list of 'section.key=value', got 'model.width=8'"),
     (lambda: neurossm.quantize(WIDE, np.full((2, 4, 9), 2**23 - 1)),
      "quantize with weight_bits 5, or take messages of at most 21 bits in front of it"),
 ]  # fmt: skip
@@ -83,6 +101,7 @@ def test_the_commands_keep_their_own():
         ("with --steps (steps=... in Python)", {"steps"}, "with steps=..."),
         ("say prenorm=True (--prenorm) if", {"prenorm"}, "say prenorm=True if"),
         ("--set train.batch=8", {"changes"}, "changes=['train.batch=8']"),
+        ("--set data.path=a:b: key", {"changes"}, "changes=['data.path=a:b']: key"),
         ("--set train.device=cpu", {"device"}, "device='cpu'"),
         ("--set train.batch=8", {"batch"}, "batch=8"),
         ("--weights w.pt", {"weights"}, "weights w.pt"),
