@@ -15,9 +15,9 @@ from neurossm.graph import Graph
 from neurossm.lengths import Lengths
 from neurossm.trace import Counts, Trace
 
-STEPS_LOOKED_AT = (
-    64  # of the first sample that an executor of ours runs: below 1 % of the run's time
-)
+# of the first sample that an executor of ours runs: 4 us a node that is recorded, which is 0.8 % of
+# the fast engine's time for one sample of 784 steps and 2 % of that for one of 40 (19 nodes)
+STEPS_LOOKED_AT = 64
 
 
 def check_run(
