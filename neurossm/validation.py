@@ -117,7 +117,9 @@ def check_record(
     error: type[NeurossmError],
     others: Iterable[str] | None = None,
 ) -> None:
-    """Raise unless this is a table with all these entries, each of its kind.
+    """Raise unless this is a table with all these entries, each of its kind; names the first wrong.
+
+    Records are written by programs: what follows the first that is wrong says nothing more.
 
     Parameters
     ----------
@@ -135,7 +137,7 @@ def check_record(
         _record(tuple(kinds.items()), names).model_validate(row)
     except ValidationError as found:
         known = [*kinds, *(names or ())]
-        raise _explained(found, at, error, lambda place: known) from None
+        raise _error(_in_order(found)[0], at, error, lambda place: known) from None
 
 
 @cache
@@ -183,9 +185,13 @@ def _explained(
     error: type[NeurossmError],
     names_at: Callable[[list[Any]], list[str]],
 ) -> NeurossmError:
-    """Return what pydantic found as errors of ours; unknown names before all else."""
-    order = sorted(found.errors(include_url=False), key=lambda one: one["type"] not in _UNKNOWN)
-    return error.together([_error(one, at, error, names_at) for one in order])
+    """Return what pydantic found as errors of ours."""
+    return error.together([_error(one, at, error, names_at) for one in _in_order(found)])
+
+
+def _in_order(found: ValidationError) -> list[Any]:
+    """Return what pydantic found, unknown names before all else."""
+    return sorted(found.errors(include_url=False), key=lambda one: one["type"] not in _UNKNOWN)
 
 
 def _error(
