@@ -69,6 +69,9 @@ EXTRAS = (
 class MissingExtra(TargetError, ImportError):
     """An optional package is not installed; the message has the command that installs it."""
 
+    def __str__(self) -> str:
+        return str(self.args[0])  # an ImportError keeps another one
+
 
 def extra_of(module: str) -> Extra | None:
     """Return the extra that brings a module, None if none does."""
