@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from neurossm_models import kept
 from neurossm_models.layers import not_native, runs_natively
 
 T = TypeVar("T")
@@ -78,6 +79,7 @@ class _Chain(torch.autograd.Function):
             return memory
 
         ctx.kept = spread(run, parts_of(x))
+        kept.tell(ctx.kept)
         ctx.save_for_backward(x, *parameters)
         ctx.stages = stages
         return y
