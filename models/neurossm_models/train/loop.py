@@ -222,6 +222,7 @@ class Loop(Resumable):
             loss += float(mean.detach()) * count
             right += self.loss.right(answers, wanted)
             asked += self.loss.asked(wanted)
+            del answers, mean  # what kernels keep is held by them; the next part needs the room
         total = self.group.sums(loss, right, asked)
         return total[0], total[1], total[2], weight
 

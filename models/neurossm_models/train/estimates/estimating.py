@@ -27,8 +27,9 @@ from neurossm_models.train.recipe import Recipe, load_recipe
 _FLOAT = 4  # bytes
 _MOMENTS = 2  # of AdamW, a parameter
 _PLAIN = ("fft", "loop")  # the forms of a GPU that is not at hand
-# What allocators leave in gaps between blocks: benchmarks/training_memory.py
-_GAPS = 1.25
+# Resident memory beside the peak: gaps between blocks, and what threads keep for themselves;
+# benchmarks/training_memory.py has what was measured
+_GAPS, BESIDE = 1.2, 10**8
 
 
 def estimate(
@@ -136,7 +137,7 @@ class Needs:
 
     def room(self, sequences: int, more: bool = False) -> int:
         """Return the bytes that are to be free for it."""
-        return int(_GAPS * self.peak(sequences, more))
+        return int(_GAPS * self.peak(sequences, more) + BESIDE)
 
     def largest(self, memory: int) -> int:
         """Return the most sequences that fit; 0 if not even one does."""

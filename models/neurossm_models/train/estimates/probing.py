@@ -26,11 +26,14 @@ from neurossm_models.train.estimates.tracking import evaluation_memory, step_mem
 from neurossm_models.train.modules import ModuleConfig, built
 from neurossm_models.train.recipe import Recipe
 
-BUDGET = 2**29  # bytes that a step which is tried shall need at most, about
-WORDS = (10_000, 20_000)  # tried where weights alone would need the budget
+BUDGET = 2**27  # bytes that a step which is tried shall need at most, about
+WORDS = (10_000, 20_000)  # tried where weights alone would need `_HEAVY`
+_HEAVY = 2**29  # bytes
+_FOR_WORDS = 4  # times the budget: answers, not weights, are to need most, as with all words
 _LAYERS = (1, 2)
 _FIRST, _STEPS = 2, 64  # sequences and steps of the first try
 _FLOAT = 4
+_MORE = 4  # as many sequences are evaluated as trained, as each takes less
 NAMES = ("saved", "native", "peak", "left", "evaluating")
 
 Point = tuple[float, ...]
@@ -99,7 +102,8 @@ def scaled(recipe: Recipe, facts: Task, device: torch.device, forms: tuple[str, 
     fixed, each = {}, {}
     for name in NAMES:
         values: dict[Point, float] = {corner: found[corner][name] for corner in corners}
-        none, one = (extrapolated(values, (own, vocabulary, count)) for count in (0, 1))
+        a_sequence = 1 / _MORE if name == "evaluating" else 1
+        none, one = (extrapolated(values, (own, vocabulary, end)) for end in (0, a_sequence))
         fixed[name], each[name] = none, (one - none) * facts.steps / steps
     ours = isinstance(recipe.model, NetworkConfig)
     return Scaled(fixed, each, batches, layers if ours else (), words if words[-1] else (), steps)
@@ -119,8 +123,9 @@ def _sizes(
     first, second = (run(layers, words, k * _FIRST, short)["peak"] for k in (1, 2))
     a_step = max(second - first, 1) / _FIRST / short  # bytes
     part = -(-config.batch // config.accumulate)
-    sequences = max(_FIRST, min(part, int(BUDGET / a_step / facts.steps)))
-    steps = min(facts.steps, max(_STEPS, int(BUDGET / a_step / sequences)))
+    budget = BUDGET * (_FOR_WORDS if words else 1)
+    sequences = max(_FIRST, min(part, int(budget / a_step / facts.steps)))
+    steps = min(facts.steps, max(_STEPS, int(budget / a_step / sequences)))
     return sequences, facts.steps if fixed_steps else steps
 
 
@@ -136,7 +141,7 @@ class _Probe:
         self.words: tuple[int, ...] = (0,)
         if isinstance(model, NetworkConfig):
             self.layers = _LAYERS if model.layers > _LAYERS[-1] else (model.layers,)
-            heavy = _FLOAT * model.least_parameters > BUDGET
+            heavy = _FLOAT * model.least_parameters > _HEAVY
             if heavy and model.vocabulary == model.classes > WORDS[-1]:
                 self.words = WORDS
         self._made: tuple[tuple[int, int], nn.Module] | None = None
@@ -151,6 +156,7 @@ class _Probe:
         batch = made_batch(config, facts, sequences, steps, padded).to(self.device)
         loss = Loss(facts.kind, target=facts.target)
         found = step_memory(network, batch, loss, self.recipe.train.precision)
+        batch = made_batch(config, facts, _MORE * sequences, steps, padded).to(self.device)
         return {**vars(found), "evaluating": evaluation_memory(network, batch, loss)}
 
     def _network(self, layers: int, words: int) -> nn.Module:

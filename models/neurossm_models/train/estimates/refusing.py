@@ -5,17 +5,17 @@ from __future__ import annotations
 import torch
 
 from neurossm.errors import InputError
-from neurossm_models.config import NetworkConfig
+from neurossm_models.config import PAIR, NetworkConfig
 from neurossm_models.data.task import Task
 from neurossm_models.train.estimates.estimate import Estimate, in_words
-from neurossm_models.train.estimates.estimating import estimate_of
+from neurossm_models.train.estimates.estimating import BESIDE, estimate_of
 from neurossm_models.train.estimates.room import free_memory
 from neurossm_models.train.evaluation import at_once
 from neurossm_models.train.parallel import Group
 from neurossm_models.train.recipe import Recipe
 
 _FLOAT = 4  # bytes
-_VALUES = 64  # at most, of a feature, step and layer, in the forms with kernels
+_TRAINED, _EVALUATED = 40, 10  # numbers at most of a feature, step and layer, with kernels
 # Resident memory beside the peak where freed blocks are kept: benchmarks/training_memory.py
 _KEPT = 2.5
 _ANSWERS = 8  # of an answer at a step: itself, its logarithm, gradients, and what scores take
@@ -51,22 +51,20 @@ def check_room(recipe: Recipe, facts: Task, group: Group) -> bool:
         found = estimate_of(recipe, facts, device, forms, memory, processes=group.size)
     if not found.fits:
         raise without_room(found)
-    return _KEPT * found.peak < memory
+    return _KEPT * found.peak + BESIDE < memory
 
 
 def at_most(model: NetworkConfig, recipe: Recipe, facts: Task, group: Group) -> int:
     """Return bytes that a training hardly needs, by a formula: to see at once that it fits."""
     config = recipe.train
-    sequences = max(
-        -(-config.batch // (config.accumulate * group.size)),
-        at_once(facts.kind, facts.steps, facts.classes),
-    )
-    pairs = 2 if model.readout == "pair" else 1
+    trained = -(-config.batch // (config.accumulate * group.size))
+    evaluated = at_once(facts.kind, facts.steps, facts.classes)
     kernels = group.device.type == "cpu" and config.ssm in ("auto", "native")
-    values = _VALUES * (2 if model.bidirectional else 1) + (0 if kernels else 16 * model.state)
-    a_step = pairs * values * model.width * (model.layers + 1) + _ANSWERS * model.classes
-    numbers = 12 * model.least_parameters + sequences * facts.steps * a_step
-    return _FLOAT * numbers
+    values = _TRAINED + (0 if kernels else 16 * model.state)
+    a_step = max(trained * values, evaluated * _EVALUATED) * model.width * (model.layers + 1)
+    a_step *= (2 if model.readout == PAIR else 1) * (2 if model.bidirectional else 1)
+    a_step += max(trained, evaluated) * _ANSWERS * model.classes
+    return _FLOAT * (12 * model.least_parameters + facts.steps * a_step) + BESIDE
 
 
 def without_room(found: Estimate) -> InputError:
