@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 
 from neurossm.errors import InputError
+from neurossm_models.products import HIGH, float32_products
 
-AUTO, FLOAT32, BFLOAT16 = "auto", "float32", "bfloat16"
-Precision = Literal["float32", "bfloat16"]
+AUTO = "auto"
+Precision = Literal["float32", "tf32", "bfloat16"]
+FLOAT32, TF32, BFLOAT16 = get_args(Precision)
+_AMPERE = (8, 0)  # the compute capability of the first NVIDIA GPUs with TF32
 
 
 def check_device(where: str, name: str) -> None:
@@ -53,14 +56,24 @@ def check_precision_of(device: torch.device, precision: str) -> None:
     if device.type != "cuda":
         raise InputError("train precision", expected=f"float32 on {device}", got=precision,
                          remedy="--set train.precision=float32")  # fmt: skip
-    if not torch.cuda.is_bf16_supported():
+    has = torch.cuda.is_bf16_supported if precision == BFLOAT16 else lambda: _has_tf32(device)
+    if not has():
         got = "a GPU without it"
         raise InputError("train precision", expected=f"a GPU that has {precision}", got=got,
                          remedy="--set train.precision=float32")  # fmt: skip
 
 
-def products(device: torch.device, precision: str) -> AbstractContextManager[object]:
-    """Return the context in which matrix products have this precision, where they can."""
-    if precision == FLOAT32:
+def _has_tf32(device: torch.device) -> bool:
+    return torch.cuda.get_device_capability(device) >= _AMPERE
+
+
+def narrow(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """Return the context of a forward pass whose matrix products have this precision."""
+    if precision != BFLOAT16:
         return nullcontext()
     return torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def products(precision: str) -> AbstractContextManager[object]:
+    """Return the context of a forward and backward pass in which products have this precision."""
+    return float32_products(HIGH) if precision == TF32 else nullcontext()

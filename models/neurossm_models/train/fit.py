@@ -24,6 +24,7 @@ from neurossm_models.tasks.losses import Loss, balanced_weights
 from neurossm_models.tasks.scores import main_of
 from neurossm_models.train import checkpoint as ck
 from neurossm_models.train.batches import Batch, taken
+from neurossm_models.train.deterministic import computing
 from neurossm_models.train.devices import Precision
 from neurossm_models.train.loop import Loop, TrainResult
 from neurossm_models.train.measuring import Evaluation, Tally, answers_of_first, tallied
@@ -59,7 +60,7 @@ class Trainer:
         One of ``"classification"``, ``"multilabel"``, ``"regression"``, ``"step-classification"``,
         ``"step-regression"``, ``"next-step"``. What chooses the best epoch:
         `neurossm_models.tasks.Scores`.
-    precision, accumulate, patience, save_every
+    precision, deterministic, accumulate, patience, save_every
         As of a recipe's [train].
     out
         Run folder; ``runs/CLASS``, by the class of the model, if None.
@@ -97,6 +98,7 @@ class Trainer:
         seed: int = 0,
         device: str | torch.device = "auto",
         precision: Precision = "float32",
+        deterministic: bool = False,
         accumulate: int = 1,
         class_weights: str | ArrayLike = "none",
         class_names: tuple[str, ...] = (),
@@ -120,6 +122,7 @@ class Trainer:
         self.config = TrainConfig(
             epochs=epochs, batch=int(size), lr=float(lr), ssm_lr=float(rate), clip=float(clip),
             weight_decay=float(weight_decay), warmup=float(warmup), seed=seed, precision=precision,
+            deterministic=deterministic,
             device=device if isinstance(device, str) else "auto", accumulate=accumulate,
             patience=patience, save_every=save_every,
         )  # fmt: skip
@@ -152,7 +155,7 @@ class Trainer:
             whole("fit stop_after", stop_after, 0)
         self._check_folder(resume)
         torch.manual_seed(self.config.seed)
-        with processes(self._place) as group:
+        with processes(self._place) as group, computing(group.device, self.config.deterministic):
             return self._fitted(group, resume, stop_after)
 
     def _fitted(self, group: Group, resume: bool, stop_after: int | None) -> TrainResult:

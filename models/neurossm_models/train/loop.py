@@ -25,7 +25,7 @@ from neurossm.errors import InputError
 from neurossm_models.tasks.losses import Loss
 from neurossm_models.tasks.scores import ACCURACY, better, shown
 from neurossm_models.train.batches import Batch
-from neurossm_models.train.devices import check_precision_of, products
+from neurossm_models.train.devices import check_precision_of, narrow, products
 from neurossm_models.train.interrupt import interrupts
 from neurossm_models.train.logs import EPOCHS, STEPS
 from neurossm_models.train.measuring import Evaluation, answers_of
@@ -182,7 +182,8 @@ class Loop(Resumable):
         for group in self.optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
         self.optimizer.zero_grad()
-        loss, right, asked, weight = self._backward(batch)
+        with products(config.precision):
+            loss, right, asked, weight = self._backward(batch)
         if not math.isfinite(loss):  # in all processes alike: it is their sum
             raise InputError(
                 f"training at step {self.step + 1}", expected="a finite loss", got=f"{loss:g}",
@@ -232,7 +233,7 @@ class Loop(Resumable):
 
     def _answers(self, batch: Batch) -> Tensor:
         """Return the answers to a part of a batch."""
-        with products(self.group.device, self.config.precision):
+        with narrow(self.group.device, self.config.precision):
             answers = self._call(batch)
         return answers if answers.dtype == torch.float64 else answers.float()
 

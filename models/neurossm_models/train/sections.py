@@ -124,7 +124,12 @@ class TrainConfig:
     device
         ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
     precision
-        Of matrix products: ``"float32"``, or ``"bfloat16"`` on a GPU that has it.
+        Of matrix products in training steps: ``"float32"``; on a GPU that has it ``"tf32"``
+        (factors of 11 bits) or ``"bfloat16"`` (of 8, and results too). Kernels, states, norms and
+        neurons are float32, and so is what is measured on validation data.
+    deterministic
+        Take deterministic algorithms only, so that a run on a GPU repeats itself bit for bit; an
+        operation without one is refused. Slower.
     accumulate
         In how many parts, one after the other, a batch goes through the network: less memory, the
         same step but for batch norms, which see a part at a time.
@@ -152,6 +157,7 @@ class TrainConfig:
     neuron: str = "auto"
     device: str = "auto"
     precision: Precision = "float32"
+    deterministic: bool = False
     accumulate: Count = 1
     workers: Whole = 0
     class_weights: Weights = "none"

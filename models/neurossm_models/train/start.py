@@ -16,6 +16,7 @@ from neurossm_models.data.own import task_to_json
 from neurossm_models.data.registry import task
 from neurossm_models.data.task import Task
 from neurossm_models.train.checkpoint import replace_file
+from neurossm_models.train.deterministic import computing
 from neurossm_models.train.evaluation import run_folder
 from neurossm_models.train.finetuning import Finetuner, MakeTwin, starting_network
 from neurossm_models.train.logs import LOGS
@@ -96,7 +97,10 @@ def train(
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
     keep_freed_memory()
-    with processes(recipe.train.device) as group:
+    with (
+        processes(recipe.train.device) as group,
+        computing(group.device, recipe.train.deterministic),
+    ):
         _check_share(recipe, group)
         if resume and facts is not None:
             check_same_facts(folder, facts)
