@@ -33,20 +33,26 @@ def device_of(name: str | torch.device) -> torch.device:
     Raises
     ------
     InputError
-        If there is no such device.
+        If there is no such device, or fewer GPUs than processes of this machine.
     """
     if isinstance(name, torch.device):
-        return name
+        if name.type != "cuda" or name.index is not None:
+            return name
+        name = name.type
     check_device("train device", name)
     there = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "cpu" or (name == AUTO and not there):
         return torch.device("cpu")
     rank = int(os.environ.get("LOCAL_RANK", "0"))
-    index = int(name.partition(":")[2]) if ":" in name else rank % max(there, 1)
-    if index >= there:
-        got = f"{there} GPUs that PyTorch sees" if there else "no GPU that PyTorch sees"
-        raise InputError("train device", expected=name, got=got, remedy="--set train.device=cpu")
-    return torch.device("cuda", index)
+    index = int(name.partition(":")[2]) if ":" in name else rank
+    if index < there:
+        return torch.device("cuda", index)
+    if there and ":" not in name:
+        raise InputError("train device", expected=f"a GPU for each process, cuda:{rank} here",
+                         got=f"{there} that PyTorch sees",
+                         remedy=f"torchrun --nproc-per-node={there}")  # fmt: skip
+    got = f"{there} GPUs that PyTorch sees" if there else "no GPU that PyTorch sees"
+    raise InputError("train device", expected=name, got=got, remedy="--set train.device=cpu")
 
 
 def check_precision_of(device: torch.device, precision: str) -> None:

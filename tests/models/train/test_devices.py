@@ -59,8 +59,19 @@ def test_auto_is_a_gpu_where_there_is_one(monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert device_of("auto") == torch.device("cuda", 1)
     assert device_of("cuda:0") == torch.device("cuda", 0)
+    assert device_of(torch.device("cuda")) == torch.device("cuda", 1)
+    assert device_of(torch.device("cuda:0")) == torch.device("cuda", 0)
     with pytest.raises(InputError, match="expected cuda:2, got 2 GPUs that PyTorch sees"):
         device_of("cuda:2")
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    for name in ("auto", "cuda"):
+        said = (
+            "a GPU for each process, cuda:2 here, got 2 that PyTorch sees; torchrun --nproc-per-n"
+        )
+        with pytest.raises(InputError, match=said):
+            device_of(name)
+    assert device_of("cpu") == torch.device("cpu")
+    monkeypatch.delenv("LOCAL_RANK")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert device_of("auto") == torch.device("cpu")
     with pytest.raises(InputError, match=r"got no GPU that PyTorch sees; --set train\.device=cpu"):
