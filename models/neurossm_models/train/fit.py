@@ -31,7 +31,7 @@ from neurossm_models.train.measuring import Evaluation, Tally, answers_of_first,
 from neurossm_models.train.parallel import Group, processes
 from neurossm_models.train.records import CHECKPOINT, parse, read_text
 from neurossm_models.train.resuming import BEGIN
-from neurossm_models.train.sections import TrainConfig
+from neurossm_models.train.sections import TrainConfig, may_move
 
 SETTINGS = "trainer.json"
 Loader = Iterable[Any]
@@ -245,7 +245,7 @@ class Trainer:
         before = parse(read_text(path), str(path), "settings of a trainer")
         for key, value in self._settings().items():
             was = before.get(key) if isinstance(before, dict) else None
-            if was != value:
+            if was != value and not may_move(key, was, value):
                 raise InputError(f"{path} {key}", expected=repr(was), got=repr(value),
                                  remedy="resume with the settings it was started with")  # fmt: skip
 

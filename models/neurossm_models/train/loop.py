@@ -129,6 +129,13 @@ class Loop(Resumable):
     def _measure(self) -> Evaluation:
         """Return what the network reaches on the held-out part."""
 
+    @property
+    def computed(self) -> dict[str, str]:
+        """On which kind of device and in which forms the run computes."""
+        config = self.config
+        forms = {key: getattr(config, key) for key in ("precision", "ssm", "neuron")}
+        return {**super().computed, **forms}
+
     def prepare(self) -> None:
         """Do what is to be done once, before the first step of a new run; nothing here."""
 

@@ -90,6 +90,21 @@ class DataConfig:
         }
 
 
+# settings of [train] that say where and how the same training is computed
+_PLACE = ("device", "precision", "deterministic", "workers", "ssm", "neuron")
+_OTHER_GRADIENTS = ("sdn", "boundary")  # forms of a neuron
+
+
+def may_move(key: str, before: object, now: object) -> bool:
+    """Say whether a setting of [train] may be another one when a run resumes.
+
+    A run may go on on another kind of device, and so in forms that are computed there; not with a
+    neuron whose gradients are others.
+    """
+    forms = {str(value).strip("'").partition(":")[0] for value in (before, now)}
+    return key in _PLACE and not (key == "neuron" and forms & set(_OTHER_GRADIENTS))
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """How a network is trained.

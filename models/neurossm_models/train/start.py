@@ -28,6 +28,7 @@ from neurossm_models.train.parallel import Group, processes
 from neurossm_models.train.recipe import Recipe, load_recipe, recipe_path, to_toml
 from neurossm_models.train.records import CHECKPOINT, FACTS
 from neurossm_models.train.resuming import BEGIN
+from neurossm_models.train.sections import may_move
 from neurossm_models.train.trainer import RecipeTrainer
 
 
@@ -195,7 +196,7 @@ def _check_resumed(folder: Path, recipe: Recipe) -> None:
         was, now = (_settings(getattr(one, section.name)) for one in (before, recipe))
         for key in was | now:
             old, new = was.get(key, "none"), now.get(key, "none")
-            if old != new:
+            if old != new and not (section.name == "train" and may_move(key, old, new)):
                 where = f"{written} [{section.name}] {key}"
                 remedy = "resume with the settings the run was started with"
                 raise InputError(where, expected=old, got=new, remedy=remedy)
