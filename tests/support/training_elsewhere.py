@@ -27,6 +27,7 @@ def by_recipe(
 
     The second go is on `then`.
     """
+    folder.mkdir(exist_ok=True)
     data = small_sets.write(folder / f"{kind}.npz", kind)
     forms = ["train.ssm=fft", "train.neuron=loop"]  # what a GPU computes
     sets = [f"data.path={data}", f"data.task={kind}", *small_sets.SMALL, "train.epochs=2",
@@ -85,6 +86,8 @@ def main() -> None:
                 "step-regression": by_recipe(folder, device, "step-regression"),
                 "moved": by_recipe(folder, device, "step-regression", then=other),
                 "next-step": by_recipe(folder, device, "next-step", "train.accumulate=2"),
+                "data there": by_recipe(folder / "there", device, "next-step",
+                                        "train.accumulate=2", "train.data_on=device"),
                 "loader": by_loader(folder, device),
             }  # fmt: skip
     print(json.dumps(found))

@@ -11,7 +11,8 @@ import torch
 from neurossm.errors import InputError
 from neurossm_models.products import HIGH, float32_products
 
-AUTO = "auto"
+AUTO, DEVICE, HOST = "auto", "device", "host"
+DataOn = Literal["auto", "device", "host"]
 Precision = Literal["float32", "tf32", "bfloat16"]
 FLOAT32, TF32, BFLOAT16 = get_args(Precision)
 _AMPERE = (8, 0)  # the compute capability of the first NVIDIA GPUs with TF32

@@ -28,6 +28,7 @@ from neurossm_models.train.deterministic import computing
 from neurossm_models.train.devices import Precision
 from neurossm_models.train.loop import Loop, TrainResult
 from neurossm_models.train.measuring import Evaluation, Tally, answers_of_first, tallied
+from neurossm_models.train.moving import moved
 from neurossm_models.train.parallel import Group, processes
 from neurossm_models.train.records import CHECKPOINT, parse, read_text
 from neurossm_models.train.resuming import BEGIN
@@ -258,15 +259,16 @@ class _LoaderLoop(Loop):
     def _rest_of_epoch(self) -> Iterator[Batch]:
         epoch, start = divmod(self.step, self.steps_per_epoch)
         key = (self.config.seed, 1 + epoch)
-        for batch in stream(self._loaders[0], self.loss.kind, key, skip=start):
-            self._check_size(batch)
-            yield batch
+        batches = stream(self._loaders[0], self.loss.kind, key, skip=start)
+        yield from moved(map(self._share_of, batches), self.group.device)
 
-    def _check_size(self, batch: Batch) -> None:
+    def _share_of(self, batch: Batch) -> Batch:
         if len(batch) % self.group.size:
             expected = f"a multiple of the {self.group.size} processes"
             raise InputError("batch", expected=expected, got=f"{len(batch)} sequences",
                              remedy="DataLoader(..., drop_last=True)")  # fmt: skip
+        own = self.group.span(len(batch))
+        return batch.rows(own.start, own.stop)
 
     def _measure(self) -> Evaluation:
         rank, size = self.group.rank, self.group.size

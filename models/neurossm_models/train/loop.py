@@ -123,7 +123,10 @@ class Loop(Resumable):
 
     @abstractmethod
     def _rest_of_epoch(self) -> Iterator[Batch]:
-        """Yield the batches of the epoch at hand that are still to come."""
+        """Yield this process's shares of the batches of the epoch that are still to come.
+
+        They are on the device of the group.
+        """
 
     @abstractmethod
     def _measure(self) -> Evaluation:
@@ -209,10 +212,11 @@ class Loop(Resumable):
         self.sums["seconds"] += time.perf_counter() - started
 
     def _backward(self, batch: Batch) -> tuple[float, float, float, float]:
-        """Add the gradients of a batch; return loss, right answers, answers and weight of all."""
-        share = len(batch) // self.group.size
-        own = batch.rows(self.group.rank * share, (self.group.rank + 1) * share)
-        parts = [part.to(self.group.device) for part in own.parts(self.config.accumulate)]
+        """Add the gradients of a batch; return loss, right answers, answers and weight of all.
+
+        The batch is the share of this process, on its device.
+        """
+        parts = batch.parts(self.config.accumulate)
         labels = [self.loss.masked(part.labels, part.lengths) for part in parts]
         (weight,) = self.group.sums(sum(self.loss.weight(one) for one in labels))
         loss, right, asked = 0.0, 0, 0

@@ -51,10 +51,10 @@ class Group:
         """Whether this process writes and speaks for all."""
         return self.rank == 0
 
-    def share(self, x: Tensor) -> Tensor:
-        """Return this process's rows of the rows of a whole batch."""
-        rows = len(x) // self.size
-        return x[self.rank * rows : (self.rank + 1) * rows]
+    def span(self, rows: int) -> slice:
+        """Return which rows of a whole batch are this process's."""
+        own = rows // self.size
+        return slice(self.rank * own, (self.rank + 1) * own)
 
     def sums(self, *values: float) -> tuple[float, ...]:
         """Return the sums over all processes."""
@@ -211,4 +211,4 @@ class GlobalDropout1d(nn.Dropout1d):
         if not self.training:
             return x
         whole = super().forward(x.new_ones(len(x), x.shape[1] * self.group.size, 1))
-        return x * self.group.share(whole.transpose(0, 1)).transpose(0, 1)
+        return x * whole[:, self.group.span(whole.shape[1])]

@@ -10,7 +10,7 @@ from neurossm_models.arguments import check_choice
 from neurossm_models.config import check_neuron_form
 from neurossm_models.data.registry import names, splits
 from neurossm_models.tasks.losses import Weights
-from neurossm_models.train.devices import Precision, check_device
+from neurossm_models.train.devices import DataOn, Precision, check_device
 
 _REGISTERED = ("name", "held_out", "split_seed", "limit")
 
@@ -91,7 +91,7 @@ class DataConfig:
 
 
 # settings of [train] that say where and how the same training is computed
-_PLACE = ("device", "precision", "deterministic", "workers", "ssm", "neuron")
+_PLACE = ("device", "precision", "deterministic", "workers", "data_on", "ssm", "neuron")
 _OTHER_GRADIENTS = ("sdn", "boundary")  # forms of a neuron
 
 
@@ -150,6 +150,10 @@ class TrainConfig:
         same step but for batch norms, which see a part at a time.
     workers
         Background threads that load batches; 0: none. The bits are the same.
+    data_on
+        ``"device"``: the data lie on the device and batches are cut there (of a CPU: all are read
+        into memory once); ``"host"``: each batch is sent, one ahead of what computes; ``"auto"``:
+        on a GPU, if they take a quarter of its free memory at most. The bits are the same.
     class_weights
         ``"none"``, or ``"balanced"``: rare classes count as much as common ones.
     patience
@@ -175,6 +179,7 @@ class TrainConfig:
     deterministic: bool = False
     accumulate: Count = 1
     workers: Whole = 0
+    data_on: DataOn = "auto"
     class_weights: Weights = "none"
     patience: Whole = 0
 

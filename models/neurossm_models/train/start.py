@@ -106,10 +106,8 @@ def train(
         if resume and facts is not None:
             check_same_facts(folder, facts)
         trainer = _trainer(recipe, folder, group, make_twin, facts)
-        if tell is not None and facts is not None and group.first:
-            tell(described(facts, *trainer.samples))
-            if trainer.pads:
-                tell("the module has no argument lengths: it sees what pads shorter sequences")
+        if tell is not None and group.first:
+            _say(trainer, facts, tell)
         if resume:
             trainer.restore()
         elif group.first:
@@ -119,6 +117,15 @@ def train(
             _keep_history(recipe, folder)
             trainer.prepare()
         return trainer.run(stop_after)
+
+
+def _say(trainer: RecipeTrainer, facts: Task | None, tell: Callable[[str], None]) -> None:
+    if facts is not None:
+        tell(described(facts, *trainer.samples))
+        if trainer.pads:
+            tell("the module has no argument lengths: it sees what pads shorter sequences")
+    if trainer.there is not None:
+        tell(f"the data lie on {trainer.group.device}, where batches are cut")
 
 
 def _keep_history(recipe: Recipe, folder: Path) -> None:

@@ -35,6 +35,8 @@ def test_training_elsewhere_mixes_no_devices_and_gives_the_same_losses(tmp_path)
         # rounding in front of a threshold moves a spike now and then
         assert there == pytest.approx(losses, rel=1e-5 if name == "loader" else 0.02), name
         assert losses[-1] < losses[0], name
+    for device in found:  # batches that are cut on it are the same to the bit
+        assert found[device]["data there"] == found[device]["next-step"]
     moved = "resumed with device {}, was {}: sums are rounded otherwise, and dropout"
     for one, two in (("pretend", "cpu"), ("cpu", "pretend")):  # those that stayed are not named
         assert run.stderr.count(moved.format(one, two)) == 1

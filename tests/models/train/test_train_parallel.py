@@ -55,7 +55,7 @@ def losses(folder):
 def test_two_processes_take_the_steps_of_one(tmp_path):
     alone, both = tmp_path / "alone", tmp_path / "both"
     expected = train("binary-s4d-digits", TINY, alone)
-    document = torchrun(both, TINY)
+    document = torchrun(both, [*TINY, "train.data_on=device"])
     assert document["finished"] and document["step"] == 12
     assert losses(both) == pytest.approx(losses(alone), rel=1e-4) and len(losses(both)) == 12
     assert losses(alone)[-1] != pytest.approx(losses(alone)[0], rel=1e-2), "nothing was learned"
