@@ -44,7 +44,7 @@ class Resident:
             part = np.asarray(dataset.rows[start : start + each])
             self._rows[start : start + each] = torch.tensor(part, dtype=self._rows.dtype)
         self._labels, self._lengths = None, None
-        if dataset.kind != NEXT_STEP:
+        if not _made_when_taken(dataset):
             self._labels = torch.tensor(dataset.labels, dtype=_label_type(dataset)).to(device)
         if dataset.lengths is not None:
             self._lengths = torch.tensor(dataset.lengths).to(device)
@@ -139,9 +139,15 @@ def free_memory(device: torch.device) -> int | None:
 
 def size_of(dataset: Dataset) -> int:
     """Return how many bytes a data set takes on a device."""
-    labels = 0 if dataset.kind == NEXT_STEP else dataset.labels.size * _label_type(dataset).itemsize
+    labels = dataset.labels.size * _label_type(dataset).itemsize
+    labels = 0 if _made_when_taken(dataset) else labels
     lengths = 0 if dataset.lengths is None else dataset.lengths.size * torch.int64.itemsize
     return int(np.prod(dataset.shape)) * _kept(dataset).itemsize + labels + lengths
+
+
+def _made_when_taken(dataset: Dataset) -> bool:
+    """Say whether the labels are what comes in next, and are not made yet."""
+    return dataset.kind == NEXT_STEP and dataset.labels.ndim == 1
 
 
 def _kept(dataset: Dataset) -> torch.dtype:

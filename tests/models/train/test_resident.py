@@ -50,6 +50,8 @@ def test_of_every_task_and_every_index(tmp_path, kind):
     for index in (INDEX, slice(3, 11), slice(20, 99)):
         same(there.batch(index), batch_of(data.take(index)))
     same(there.batch(INDEX, 12), batch_of(data.take(INDEX), 12))
+    taken = data.take(slice(4, 30))  # with labels of the next steps that are made already
+    same(Resident(taken, CPU).batch(INDEX), batch_of(taken.take(INDEX)))
 
 
 @pytest.mark.parametrize("kind", ["uint8", "int8", "int16", "uint16", "int32", "uint32", "int64"])
