@@ -103,5 +103,11 @@ def test_the_kernel_of_a_layer_is_an_exact_product(monkeypatch):
     monkeypatch.setattr("neurossm_models.s4d.exact_product", lambda a, b: asked.append(1) or a @ b)
     layer.kernel(7)
     assert asked == [1]
-    x = torch.randn(2, 2)
+
+
+def test_the_product_of_the_cpu_is_the_plain_one():
+    x = torch.randn(2, 2, requires_grad=True)
     assert torch.equal(exact_product(x, x), x @ x)
+    assert exact_product(x, x).grad_fn.name() == (x @ x).grad_fn.name() == "MmBackward0"
+    elsewhere = torch.randn(2, 2, requires_grad=True, device="meta")
+    assert exact_product(elsewhere, elsewhere).grad_fn.name() == "_ExactBackward"

@@ -68,7 +68,7 @@ class Resident:
             labels = self._following(rows, lengths)
         else:
             labels = _at(self._labels, index)
-            if self._dataset.kind in EVERY_STEP and labels.ndim > 1:
+            if self._dataset.kind in EVERY_STEP:
                 labels = labels[:, :longest]
         x = as_tokens(rows) if self._scale is None else rows * self._scale
         return Batch(x, None if lengths is None else lengths.reshape(-1), labels)

@@ -65,6 +65,20 @@ def test_of_every_type_of_integers(kind):
     units = Scaling([0.1, 0.7], [0.3, -2.0], [1 / 3, 1 / 7], 23)
     values = replace(data, scaling=units, kind="next-step", labels=np.full(20, NOTHING))
     same(Resident(values, CPU).batch(INDEX), batch_of(values.take(INDEX)))
+    following = replace(values, scaling=None)
+    same(Resident(following, CPU).batch(INDEX), batch_of(following.take(INDEX)))
+
+
+@pytest.mark.parametrize("kind", ["step-classification", "step-regression", "multilabel"])
+def test_labels_end_with_the_longest_sequence_if_there_is_one_a_step(kind):
+    shape, end = (20, 9, 3) if kind == "step-regression" else (20, 9), 5
+    labels = np.random.default_rng(0).integers(0, 2, shape)
+    labels = labels / 2 if kind == "step-regression" else labels
+    rows, lengths = np.arange(180).reshape(20, 9, 1), 1 + np.arange(20) % end
+    data = Dataset("a", "train", rows, 0.5, labels, "here", lengths=lengths, kind=kind)
+    batch = Resident(data, CPU).batch(INDEX)
+    same(batch, batch_of(data.take(INDEX)))
+    assert batch.x.shape[1] == end and batch.labels.shape[1] == (9 if kind == "multilabel" else end)
 
 
 def test_of_pairs_and_tokens_of_unlike_lengths():
@@ -94,6 +108,10 @@ def test_what_is_read_on_demand_is_read_once_and_in_parts(monkeypatch):
     there = Resident(data, CPU)
     read = [index for index in asked if index != slice(None, 1)]
     assert read == [slice(0, 6), slice(6, 12), slice(12, 18), slice(18, 24)]
+    monkeypatch.setattr(resident, "_AT_ONCE", 8)  # less than a sample
+    del asked[:]
+    Resident(data, CPU)
+    assert [index for index in asked if index.start] == [slice(k, k + 1) for k in range(1, 20)]
     del asked[:]
     batch = there.batch(INDEX)
     assert asked == []
@@ -128,7 +146,7 @@ def test_what_lies_where(monkeypatch):
     assert placed("auto", None, *parts) == placed("host", 10**9, *parts) == [False, False]
     assert placed("auto", 4 * 8400, *parts) == [True, True]  # 150 * 56 bytes, a quarter
     assert placed("auto", 4 * 8399, *parts) == [True, False]
-    assert placed("auto", 4 * 5599, *parts) == [False, True]  # the smaller one has room
+    assert placed("auto", 4 * 2800, *parts) == [False, True]  # the smaller one has room
     assert placed("auto", 10**9, odd) == [False]
     assert placed("device", 8400, *parts) == placed("device", None, *parts) == [True, True]
     said = r"data_on: expected at most 8\.4e-06 GB, what is free on cpu, got data of"
