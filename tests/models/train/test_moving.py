@@ -86,6 +86,13 @@ def test_what_is_pinned_or_there_is_not_pinned_again(log):
     assert pinned(held(log, 3), CPU).x.number == 3 and log == []
 
 
+def test_all_that_a_batch_has_moves_with_it(log):
+    lengths = Held(log, "lengths")
+    (there,) = moved([Batch(Held(log, "x"), lengths, Held(log, "labels"), "the integers")], GPU)
+    assert {line for line in log if "copy" in line} == {"copy x", "copy lengths", "copy labels"}
+    assert "lengths is used by main" in log and there.data == "the integers"
+
+
 def test_nothing_is_asked_for_ahead_on_the_cpu():
     asked = []
 

@@ -204,6 +204,21 @@ def test_each_process_gets_its_share_as_long_as_the_whole_batch(data, tmp_path, 
     assert len({batch.x.shape[1] for batch in whole}) > 1  # not all are as long
 
 
+def test_the_validation_part_is_measured_where_it_lies(data, tmp_path, monkeypatch):
+    found = {}
+    for where in ("host", "device"):
+        sets = [f"data.path={data}", *SETS, f"train.data_on={where}"]
+        recipe = load_recipe("gsu", sets)
+        facts = facts_for(recipe)
+        torch.manual_seed(0)
+        run = RecipeTrainer(load_recipe("gsu", sets, facts), tmp_path, facts=facts)
+        if where == "device":  # nothing is made on the host
+            monkeypatch.setattr("neurossm_models.train.evaluation.batch_of", None)
+        found[where] = run._measure()
+    assert found["host"] == found["device"] and found["host"].count == 24
+    assert found["host"].scores.values == found["device"].scores.values
+
+
 def test_the_integers_of_fine_tuning_stay_on_the_host(tmp_path):
     changes = ["train.data_on=device", "finetune.run=binary-s4d-digits", "finetune.calibrate=a:b:1"]
     with pytest.raises(

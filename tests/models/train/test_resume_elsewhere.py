@@ -59,6 +59,15 @@ def test_from_a_gpu_to_the_cpu(straight, tmp_path, capfd, older):
     assert torch.equal(load_tensors(tmp_path / STATE)[0]["cuda_rng"], kept)  # for the way back
 
 
+def test_a_checkpoint_of_an_older_release_that_stayed_on_the_cpu(tmp_path, capfd):
+    train("binary-s4d-digits", TINY, tmp_path, stop_after=3)
+    tensors, meta = load_tensors(tmp_path / STATE)
+    del meta["computed"]
+    save_tensors(tmp_path / STATE, tensors, meta)
+    train("binary-s4d-digits", TINY, tmp_path, resume=True, stop_after=4)
+    assert "resumed with" not in capfd.readouterr().err
+
+
 def test_generators_are_restored_by_the_kind_of_device(monkeypatch):
     put, drawn = [], torch.tensor([7, 8], dtype=torch.uint8)
     monkeypatch.setattr(torch.cuda, "get_rng_state", lambda device: drawn + device.index)
