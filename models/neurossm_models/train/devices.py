@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 import torch
 
 from neurossm.errors import InputError
 from neurossm_models.products import HIGH, float32_products
 
-AUTO, DEVICE, HOST = "auto", "device", "host"
+AUTO: Final = "auto"
+DEVICE: Final = "device"
+HOST: Final = "host"
 DataOn = Literal["auto", "device", "host"]
 Precision = Literal["float32", "tf32", "bfloat16"]
 FLOAT32, TF32, BFLOAT16 = get_args(Precision)

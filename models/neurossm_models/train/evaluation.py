@@ -36,10 +36,12 @@ __all__ = ["CHECKPOINTS", "Evaluation", "evaluate", "load_facts", "load_model", 
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 STEPS_AT_ONCE = 200_000  # of all sequences of a batch, so that long ones fit in memory
+EVALUATED = 250  # sequences at once, if they are short
+ANSWERS_AT_ONCE = 2**28  # numbers of the answers at every step, 1 GiB: vocabularies are large
 
 
 def measure(
-    model: nn.Module, dataset: Dataset, batch: int = 250, *, facts: Task | None = None
+    model: nn.Module, dataset: Dataset, batch: int = EVALUATED, *, facts: Task | None = None
 ) -> Evaluation:
     """Return loss, scores and spike rates of a model in eval mode on a whole data set.
 
@@ -71,7 +73,7 @@ def tally_of(
     model: nn.Module,
     dataset: Dataset,
     facts: Task | None = None,
-    batch: int = 250,
+    batch: int = EVALUATED,
     workers: int = 0,
     cut: Callable[[slice], Batch] | None = None,
 ) -> Tally:
@@ -81,7 +83,7 @@ def tally_of(
     """
     outputs = _check_measured(model, dataset, facts)
     loss, scorer = judged(dataset, outputs, facts)
-    size = max(1, min(batch, STEPS_AT_ONCE // dataset.shape[1]))
+    size = at_once(dataset.kind, dataset.shape[1], outputs, batch)
     spans, device = _spans(len(dataset), size), device_at(model)
     threads = 0 if cut else threads_for(device, workers)
     load = cut or (lambda span: pinned(batch_of(dataset.take(span)), device))
@@ -91,6 +93,14 @@ def tally_of(
 
 def _spans(samples: int, size: int) -> Iterator[slice]:
     return (slice(start, start + size) for start in range(0, samples, size))
+
+
+def at_once(kind: str, steps: int, classes: int, batch: int = EVALUATED) -> int:
+    """Return how many sequences of a task are answered at once, at most `batch`, at least one."""
+    size = min(batch, STEPS_AT_ONCE // steps)
+    if kind in EVERY_STEP_KINDS:
+        size = min(size, ANSWERS_AT_ONCE // (steps * classes))
+    return max(1, size)
 
 
 def judged(dataset: Dataset, outputs: int, facts: Task | None) -> tuple[Loss, Scorer]:

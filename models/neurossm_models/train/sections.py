@@ -134,8 +134,9 @@ class TrainConfig:
     start
         Run folder, or name of a checkpoint, whose weights it starts from; empty: fresh weights.
     ssm, neuron
-        How sequences are computed; see `Network.use`. The forms agree within rounding, except for
-        neuron ``"sdn"`` (or ``"sdn:FILE"``), whose spikes while training are those of a network.
+        How sequences are computed; see `Network.use`. The forms agree within rounding (of 10 bits
+        in products of ``"triton:tf32"``), except for neuron ``"sdn"`` (or ``"sdn:FILE"``), whose
+        spikes while training are those of a network.
     device
         ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
     precision
@@ -153,7 +154,8 @@ class TrainConfig:
     data_on
         ``"device"``: the data lie on the device and batches are cut there (of a CPU: all are read
         into memory once); ``"host"``: each batch is sent, one ahead of what computes; ``"auto"``:
-        on a GPU, if they take a quarter of its free memory at most. The bits are the same.
+        on a GPU, if they take a quarter of its free memory at most and the estimate of the training
+        leaves plenty. The bits are the same.
     class_weights
         ``"none"``, or ``"balanced"``: rare classes count as much as common ones.
     patience

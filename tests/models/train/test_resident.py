@@ -186,6 +186,23 @@ def test_a_run_has_the_same_bits(data, tmp_path):
     assert steps[0] == steps[1]
 
 
+@pytest.mark.parametrize(("asked", "plenty", "put"), [
+    ("auto", True, "auto"), ("auto", False, "host"), ("device", False, "device")])  # fmt: skip
+def test_data_leave_room_for_the_training(data, tmp_path, monkeypatch, asked, plenty, put):
+    said = []
+
+    def noted(data_on, device, parts):
+        said.append(data_on)
+        return (None,) * len(parts)
+
+    monkeypatch.setattr("neurossm_models.train.start.check_room", lambda *given: plenty)
+    monkeypatch.setattr("neurossm_models.train.trainer.place", noted)
+    sets = [f"data.path={data}", *SETS, f"train.data_on={asked}"]
+    train("gsu", sets, tmp_path / "run", stop_after=1)
+    assert said == [put]
+    assert load_recipe(tmp_path / "run/recipe.toml").train.data_on == asked
+
+
 @pytest.mark.parametrize("where", ["host", "device"])
 def test_each_process_gets_its_share_as_long_as_the_whole_batch(data, tmp_path, monkeypatch, where):
     monkeypatch.setattr("neurossm_models.train.loop.spread_over", lambda model, group: model)
