@@ -1,5 +1,7 @@
 """One guard for all paths of all commands: what a command reads, it does not overwrite.
 
+Nor does a graph or a trace replace a file of another kind.
+
 Each option that names a file says in its annotation what for (`READS`, `WRITES`, ...); an option of
 type `Path` that does not is an error when the commands are put together. `Commands` wraps every
 command, so that the guard runs before any of its work.
@@ -51,9 +53,12 @@ class Writes:
     files
         From what was typed and all arguments to the files; None: the option names the file itself,
         which must lie in a folder that exists.
+    ours
+        Whether it replaces only what is a graph or a trace already.
     """
 
     files: Callable[[Path, Arguments], Iterable[Path]] | None = None
+    ours: bool = False
 
 
 @dataclass(frozen=True)
@@ -163,6 +168,7 @@ READS_RECIPE = Reads(_recipe)
 READS_RUN = Reads(_run)
 READS_DATA = Reads(_data)
 WRITES = Writes()
+WRITES_OURS = Writes(ours=True)  # a graph or a trace
 WRITES_WITH_FOLDER = Writes(lambda file, arguments: [file])  # the command makes its folder
 
 
@@ -197,7 +203,8 @@ def check_paths(options: Iterable[Option], arguments: Arguments) -> None:
     Raises
     ------
     InputError
-        If an output is what another option reads or writes: the same file, by whatever name.
+        If an output is what another option reads or writes: the same file, by whatever name; or if
+        a graph or a trace would replace a file of another kind.
     """
     written: list[Path] = []
     options = tuple(options)
@@ -213,6 +220,10 @@ def check_paths(options: Iterable[Option], arguments: Arguments) -> None:
                         got=f"the same file as {other}", remedy="give it another name",
                     )  # fmt: skip
                 written.append(file)
+    for option in options:
+        if isinstance(option.role, Writes) and option.role.ours:
+            for value in option.values(arguments):
+                _check_ours(option.label, Path(value))
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -250,6 +261,12 @@ def _outputs(option: Option, path: Path, arguments: Arguments) -> Iterable[Path]
         return option.role.files(path, arguments)
     check_output(option.label, path)
     return [path]
+
+
+def _check_ours(label: str, path: Path) -> None:
+    from neurossm.store import check_replaceable
+
+    check_replaceable(label, path)
 
 
 def _read(output: Path, options: Iterable[Option], arguments: Arguments) -> Path | None:
