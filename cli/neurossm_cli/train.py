@@ -85,7 +85,8 @@ def train(
     console = Console(json)
     if estimate:
         alone = {"--out": out, "--resume": resume, "--finetune-from": finetune_from,
-                 "--quantized": quantized, "--calibrate": calibrate}  # fmt: skip
+                 "--quantized": quantized, "--calibrate": calibrate, "--poles": poles,
+                 "--weights": weights, "--state": state, "--messages": messages}  # fmt: skip
         say_estimate(console, recipe, data, set_ or [], memory, alone)
         return
     if memory is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +16,14 @@ from neurossm_models.data.registry import load, task
 from neurossm_models.data.sets import SOURCES
 from neurossm_models.data.task import Task
 from neurossm_models.network import Network
-from neurossm_models.train.devices import check_device, device_of
+from neurossm_models.train.devices import AUTO, check_device, device_of
 from neurossm_models.train.estimates.estimate import Estimate
 from neurossm_models.train.estimates.probing import Scaled, scaled
 from neurossm_models.train.estimates.room import free_memory
 from neurossm_models.train.evaluation import at_once
 from neurossm_models.train.modules import ModuleConfig, built
 from neurossm_models.train.own_data import facts_for
+from neurossm_models.train.parallel import process_count
 from neurossm_models.train.recipe import Recipe, load_recipe
 
 _FLOAT = 4  # bytes
@@ -30,6 +32,7 @@ _PLAIN = ("fft", "loop")  # the forms of a GPU that is not at hand
 # Resident memory beside the peak: gaps between blocks, and what threads keep for themselves;
 # benchmarks/training_memory.py has what was measured
 _GAPS, BESIDE = 1.2, 10**8
+_KERNELS = "the kernels of GPUs, where they run, keep less for the backward pass"
 
 
 def estimate(
@@ -40,7 +43,8 @@ def estimate(
     """Return what a training by a recipe will need; nothing is trained.
 
     A few steps of networks of one and two layers are run on random data. The data are read where a
-    recipe names data of one's own, whose shapes have to be learned.
+    recipe names data of one's own, whose shapes have to be learned. Under torchrun it is what each
+    process needs, with its share of a batch.
 
     Parameters
     ----------
@@ -53,8 +57,8 @@ def estimate(
     Raises
     ------
     InputError
-        If the recipe is wrong, fine-tunes on integers, or names a device that is not there and
-        `memory` is not given.
+        If the recipe is wrong, fine-tunes on integers, has larger batches than there are sequences,
+        or names a device that is not there and `memory` is not given.
     """
     changes = list(overrides or ())
     recipe = load_recipe(recipe_name_or_path, changes)
@@ -64,10 +68,15 @@ def estimate(
     facts = facts_for(recipe)
     if facts is not None:
         recipe = load_recipe(recipe_name_or_path, changes, facts)
+    sequences = sequences_of(recipe, facts)
+    check_batch(recipe, sequences)
     device, forms = _place(recipe, memory)
     known = task(recipe.data.name) if facts is None else facts
-    room = free_memory(device) if memory is None else memory
-    return estimate_of(recipe, known, device, forms, room, _sequences(recipe, facts))
+    room, processes = memory, process_count()
+    if room is None and (room := free_memory(device)) is not None and device.type == "cpu":
+        room //= processes  # which share it
+    found = estimate_of(recipe, known, device, forms, room, sequences, processes)
+    return found if memory is None else _planned(found, recipe, forms)
 
 
 def estimate_of(
@@ -90,6 +99,7 @@ def estimate_of(
     largest, fitting = None, None
     if memory is not None:
         largest, fitting = needs.largest(memory) * processes, needs.cuts(memory, share)
+        largest = largest if sequences is None else min(largest, sequences)
     return Estimate(
         device=str(device), parameters=parameters, weights=_FLOAT * count,
         gradients=_FLOAT * count, optimizer=_MOMENTS * _FLOAT * count,
@@ -99,7 +109,7 @@ def estimate_of(
         memory=memory, batch=config.batch, accumulate=config.accumulate, processes=processes,
         largest_batch=largest, fitting_accumulate=fitting, sequences=sequences,
         steps_per_epoch=None if sequences is None else sequences // config.batch,
-        steps=facts.steps, tried=_tried(recipe, found, facts, forms, part),
+        steps=facts.steps, tried=_tried(recipe, found, facts, part),
     )  # fmt: skip
 
 
@@ -182,12 +192,38 @@ def _place(recipe: Recipe, memory: int | None) -> tuple[torch.device, tuple[str,
     except InputError:
         check_device("train device", config.device)
         if memory is None:
-            raise
+            raise InputError(
+                "train device", expected=config.device, got="no such GPU here",
+                remedy="--memory GB plans for one that is not here, or --set train.device=cpu",
+            ) from None  # fmt: skip
     ssm, neuron = (p if form == "auto" else form for form, p in zip(forms, _PLAIN, strict=True))
     return torch.device("cpu"), (ssm, neuron)
 
 
-def _sequences(recipe: Recipe, facts: Task | None) -> int | None:
+def _planned(found: Estimate, recipe: Recipe, forms: tuple[str, str]) -> Estimate:
+    """Return an estimate that was made by a given memory, and say for which device it holds."""
+    device, said = recipe.train.device, found.tried
+    if found.device == "cpu" and device not in (AUTO, "cpu"):
+        ours = isinstance(recipe.model, NetworkConfig)
+        said += f"; {device} is not here: tried on the CPU"
+        said += f", forms {forms[0]} and {forms[1]}; {_KERNELS}" if ours else ""
+        return dataclasses.replace(found, device=device, tried=said)
+    if found.device == "cpu" and device == AUTO:
+        said += "; for a GPU: --set train.device=cuda"
+    return dataclasses.replace(found, tried=said)
+
+
+def check_batch(recipe: Recipe, sequences: int | None) -> None:
+    """Raise `InputError` if there are fewer sequences to train on than a batch has."""
+    batch = recipe.train.batch
+    if sequences is not None and sequences < batch:
+        raise InputError(
+            "recipe [train] batch", got=str(batch), remedy=f"--set train.batch={sequences}",
+            expected=f"at most {sequences}, the sequences of the training part",
+        )  # fmt: skip
+
+
+def sequences_of(recipe: Recipe, facts: Task | None) -> int | None:
     """Return how many sequences are trained on; None where they are not known without the data."""
     data = recipe.data
     if data.path:
@@ -199,7 +235,7 @@ def _sequences(recipe: Recipe, facts: Task | None) -> int | None:
     return there - data.held_out if there else None
 
 
-def _tried(recipe: Recipe, found: Scaled, facts: Task, forms: tuple[str, str], part: int) -> str:
+def _tried(recipe: Recipe, found: Scaled, facts: Task, part: int) -> str:
     low, high = found.batches[0], found.batches[-1]
     of = f"{high}" if low == high else f"{low} and {high}"
     said, straight = f"measured with {of} sequences of {found.steps:,} steps", []
@@ -214,5 +250,6 @@ def _tried(recipe: Recipe, found: Scaled, facts: Task, forms: tuple[str, str], p
     if found.words:
         said += f", {' and '.join(f'{count:,}' for count in found.words)} words"
         straight.append(f"words to {facts.vocabulary:,}")
-    said += f"; scaled linearly: {', '.join(straight)}" if straight else "; nothing is scaled"
-    return said + (f"; forms {forms[0]} and {forms[1]}" if forms != ("auto", "auto") else "")
+    return said + (
+        f"; scaled linearly: {', '.join(straight)}" if straight else "; nothing is scaled"
+    )
