@@ -13,7 +13,8 @@ from neurossm.arguments import whole
 from neurossm.errors import InputError, NeurossmError
 from neurossm_models.arguments import check_path
 from neurossm_models.data.own import task_to_json
-from neurossm_models.data.registry import task
+from neurossm_models.data.registry import load, task
+from neurossm_models.data.sets import SOURCES
 from neurossm_models.data.task import Task
 from neurossm_models.train.checkpoint import replace_file
 from neurossm_models.train.deterministic import computing
@@ -93,9 +94,11 @@ def train(
     if facts is not None:
         recipe = load_recipe(recipe_name_or_path, overrides, facts)
     if resume:
-        _check_resumed(folder, recipe)
+        _check_resumed(folder, recipe, recipe_path(recipe_name_or_path))
     else:
         _check_new(folder, recipe_path(recipe_name_or_path))
+    if facts is None and SOURCES[recipe.data.name].find(None) is None:
+        load(f"{recipe.data.title}:train")  # says what is missing, before a large step is tried
     torch.manual_seed(recipe.train.seed)
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
@@ -200,10 +203,11 @@ def _is_ours(recipe: Path) -> bool:
         return False
 
 
-def _check_resumed(folder: Path, recipe: Recipe) -> None:
+def _check_resumed(folder: Path, recipe: Recipe, source: Path) -> None:
     written, state = folder / "recipe.toml", folder / CHECKPOINT
     if not state.is_file():
-        remedy = "train without --resume"
+        of_run = (source.parent / CHECKPOINT).is_file()
+        remedy = f"--out {source.parent}" if of_run else "train without --resume"
         raise InputError(str(folder), expected="a run to resume", got="none", remedy=remedy)
     before = load_recipe(written)
     if isinstance(before.model, ModuleConfig) != isinstance(recipe.model, ModuleConfig):
