@@ -234,6 +234,12 @@ def test_processes_of_torchrun_share_the_batch_and_the_memory_of_a_cpu(monkeypat
     assert (alone.processes, alone.at_once) == (1, 32) and found.saved < alone.saved
 
 
+@pytest.mark.parametrize("memory", [0, -5, "80", 1.5, True])
+def test_a_memory_that_is_no_number_of_bytes_is_refused(memory):
+    with pytest.raises(InputError, match="estimate memory: expected"):
+        estimate("gsu-digits", memory=memory)
+
+
 def test_fine_tuning_on_integers_is_not_estimated():
     changes = ["finetune.run=runs/none", "finetune.calibrate=digits:train:8"]
     with pytest.raises(InputError, match="a training from scratch"):

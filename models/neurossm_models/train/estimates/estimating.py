@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from neurossm.arguments import whole
 from neurossm.errors import InputError
 from neurossm_models.config import NetworkConfig
 from neurossm_models.data.registry import load, task
@@ -61,6 +62,8 @@ def estimate(
         or names a device that is not there and `memory` is not given.
     """
     changes = list(overrides or ())
+    if memory is not None:
+        whole("estimate memory", memory, 1)
     recipe = load_recipe(recipe_name_or_path, changes)
     if recipe.finetune is not None:
         got = "a section [finetune]"
