@@ -59,3 +59,14 @@ def test_what_does_not_fit_is_one_document_that_says_so(neurossm):
 def test_options_that_mean_nothing_are_refused(neurossm, given, said):
     refused = neurossm("train", "gsu-digits", *given)
     assert refused.status == 2 and said in refused.err
+
+
+def test_under_torchrun_one_process_says_what_each_needs(neurossm, monkeypatch):
+    for name, value in {"TORCHELASTIC_RUN_ID": "1", "WORLD_SIZE": "2", "RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    other = neurossm("train", "gsu-digits", *SETS, "--estimate", "--json")
+    assert (other.status, other.out) == (0, "")
+    monkeypatch.setenv("RANK", "0")
+    first = neurossm("train", "gsu-digits", *SETS, "--estimate")
+    assert "each of 2 processes, which share a batch of 16" in first.out
+    assert ", 8 sequences at once" in first.out

@@ -39,6 +39,7 @@ def torchrun(folder, sets, *more):
         command + [f"--set={item}" for item in sets], capture_output=True, text=True, timeout=280
     )
     assert run.returncode == 0, run.stderr[-3000:]
+    assert "Warning" not in run.stderr, run.stderr
     return json.loads(run.stdout)  # one document: one process speaks
 
 
