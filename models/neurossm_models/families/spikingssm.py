@@ -85,8 +85,17 @@ class SpikingSSMBlock(Block):
     def respond(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is added to the stream, and the spikes, for y (H, B, L)."""
         s = self.neuron(y)
+        return self._mixed(s), s
+
+    def respond_on(self, y: Tensor, membrane: States) -> tuple[Tensor, Tensor, States]:
+        """Return what `respond` does behind a membrane, and the next one."""
+        u, r, last = membrane
+        s, after = self.neuron.carry(y, (u, r, last))
+        return self._mixed(s), s, after
+
+    def _mixed(self, s: Tensor) -> Tensor:
         mixed = mix(self.mix, self.dropout(s))
-        return glu(mixed) if self.gated else mixed, s
+        return glu(mixed) if self.gated else mixed
 
     def native(self, r: Tensor) -> bool:
         """Say whether the chain of native kernels computes this block."""
