@@ -18,13 +18,14 @@ from neurossm_models.data.labels import CLASSIFICATION, NEXT_STEP, STEP_CLASSIFI
 from neurossm_models.data.labels import EVERY_STEP as EVERY_STEP_KINDS
 from neurossm_models.data.own import task_from_json
 from neurossm_models.data.registry import load, task
+from neurossm_models.data.streams import check_stream
 from neurossm_models.data.task import Task
 from neurossm_models.network import Network
 from neurossm_models.tasks import Scorer
 from neurossm_models.tasks.losses import Loss
 from neurossm_models.train.batches import ahead, batch_of, tensors
 from neurossm_models.train.checkpoint import load_tensors, load_weights
-from neurossm_models.train.measuring import Evaluation, Tally, tallied
+from neurossm_models.train.measuring import Evaluation, Tally, records, tallied
 from neurossm_models.train.modules import ModuleConfig, built
 from neurossm_models.train.recipe import Recipe, load_recipe
 from neurossm_models.train.records import FACTS, read_text
@@ -37,7 +38,12 @@ STEPS_AT_ONCE = 200_000  # of all sequences of a batch, so that long ones fit in
 
 
 def measure(
-    model: nn.Module, dataset: Dataset, batch: int = 250, *, facts: Task | None = None
+    model: nn.Module,
+    dataset: Dataset,
+    batch: int = 250,
+    *,
+    facts: Task | None = None,
+    carry: bool = False,
 ) -> Evaluation:
     """Return loss, scores and spike rates of a model in eval mode on a whole data set.
 
@@ -53,15 +59,19 @@ def measure(
         Sequences at once.
     facts
         Of the data; a regression is measured in units of its labels by their `target`.
+    carry
+        Each sequence goes on where the one before it ended, as one long one: pieces of a stream, of
+        a causal network that answers at each step.
 
     Raises
     ------
     InputError
         For data without labels, with labels that are no classes of the model, or at every step
-        where the model answers once (or the reverse); for inputs that the model does not take.
+        where the model answers once (or the reverse); for inputs that the model does not take;
+        with `carry` for data that are no stream, and models that carry no states.
     """
     whole("measure batch", batch, 1)
-    tally = tally_of(model, dataset, facts, batch)
+    tally = tally_of(model, dataset, facts, batch, carry=carry)
     return tally.result(f"{dataset.name}:{dataset.split}")
 
 
@@ -71,14 +81,20 @@ def tally_of(
     facts: Task | None = None,
     batch: int = 250,
     workers: int = 0,
+    carry: bool = False,
 ) -> Tally:
     """Return the sums of `measure`."""
+    if carry:
+        check_stream(dataset)
+        if not records(model):
+            got = type(model).__name__
+            raise InputError("measure with carried states", expected="a Network", got=got)
     outputs = _check_measured(model, dataset, facts)
     loss, scorer = judged(dataset, outputs, facts)
-    size = max(1, min(batch, STEPS_AT_ONCE // dataset.shape[1]))
+    size = 1 if carry else max(1, min(batch, STEPS_AT_ONCE // dataset.shape[1]))
     starts = range(0, len(dataset), size)
     batches = ahead(lambda k: batch_of(dataset.take(slice(k, k + size))), starts, workers)
-    return tallied(model, batches, loss, scorer)
+    return tallied(model, batches, loss, scorer, carry)
 
 
 def judged(dataset: Dataset, outputs: int, facts: Task | None) -> tuple[Loss, Scorer]:
@@ -136,7 +152,12 @@ def score(logits: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, int
 
 
 def evaluate(
-    run: str | Path, split: str = "test", *, limit: int | None = None, root: Path | None = None
+    run: str | Path,
+    split: str = "test",
+    *,
+    limit: int | None = None,
+    root: Path | None = None,
+    carry: bool | None = None,
 ) -> Evaluation:
     """Return what a trained network reaches on a part of its data set.
 
@@ -151,12 +172,15 @@ def evaluate(
         Only the first so many sequences.
     root
         Folder of the data sets; see `neurossm_models.data.data_root`.
+    carry
+        As of `measure`; None: as the run was measured while it was trained.
     """
     model, recipe = load_model(run)
     count = "" if limit is None else f":{limit}"
     facts = load_facts(run)
     dataset = load(f"{recipe.data.title}:{split}{count}", root, facts=own_facts(recipe, facts))
-    return measure(model, dataset, facts=facts)
+    carry = recipe.train.carry if carry is None else carry
+    return measure(model, dataset, facts=facts, carry=carry)
 
 
 def load_facts(run: str | Path) -> Task:

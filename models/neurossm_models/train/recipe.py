@@ -174,7 +174,7 @@ def to_toml(recipe: Recipe) -> str:
 def _toml(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return f"[{', '.join(map(_toml, value))}]"
     # a JSON string is a TOML one, with the same escapes
     return json.dumps(value) if isinstance(value, str) else repr(value)

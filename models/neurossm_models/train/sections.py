@@ -134,6 +134,9 @@ class TrainConfig:
         ``"none"``, or ``"balanced"``: rare classes count as much as common ones.
     patience
         End after so many epochs without a better one; 0: never.
+    carry
+        Measure pieces of one stream (a text) with the states of each carried on to the next; else
+        each begins anew, as it does in training.
     """
 
     epochs: Count
@@ -156,6 +159,7 @@ class TrainConfig:
     workers: Whole = 0
     class_weights: Weights = "none"
     patience: Whole = 0
+    carry: bool = False
 
     def __post_init__(self) -> None:
         settle("train", self)

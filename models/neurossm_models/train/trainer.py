@@ -12,6 +12,7 @@ from neurossm.errors import InputError
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.labels import CLASSIFICATION, EVERY_STEP, STEP_CLASSIFICATION
 from neurossm_models.data.registry import load, task
+from neurossm_models.data.streams import check_stream
 from neurossm_models.data.task import Task
 from neurossm_models.network import Network
 from neurossm_models.tasks.losses import Loss, balanced_weights
@@ -57,6 +58,8 @@ class RecipeTrainer(Loop):
         weights = None
         if config.class_weights == "balanced":
             weights = balanced_weights(data.kind, data.labels, self.facts.classes)
+        if config.carry:
+            check_stream(self.held_out)
         loss = Loss(data.kind, weights, self.facts.target)
         real = data.labels.dtype.kind == "f" or (data.kind == "next-step" and not data.vocabulary)
         main = main_of(data.kind, real, self.facts.classes)
@@ -96,6 +99,9 @@ class RecipeTrainer(Loop):
     def _own_tally(self) -> Tally | None:
         """Return the sums over this process's share of the held-out part."""
         part, group = self.held_out, self.group
+        if self.config.carry:  # no part of a stream by itself; all do it, so that none waits
+            whole = tally_of(self.model, part, self.facts, workers=self.config.workers, carry=True)
+            return whole if group.first else None
         if group.size > 1:
             own = np.arange(group.rank, len(part), group.size)
             if not len(own):
