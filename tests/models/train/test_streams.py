@@ -4,43 +4,19 @@ import json
 
 import numpy as np
 import pytest
+import small_texts
 import torch
+from small_texts import CHANGES, STEPS, WORDS
 
 from neurossm.errors import InputError
 from neurossm_models.data import load
-from neurossm_models.data.sets import wikitext
 from neurossm_models.data.streams import joined
 from neurossm_models.train import evaluate, load_model, measure, train
-
-WORDS, STEPS = 30, 64
-CHANGES = [f"model.vocabulary={WORDS + 1}", f"model.classes={WORDS + 1}", "model.cutoffs=[8,20]",
-           "model.width=32", "model.state=8", "data.limit=0", "train.threads=1",
-           "train.ssm=fft", "train.neuron=loop"]  # fmt: skip
-
-
-def text(rng, lines):
-    """Return lines of words of which each says the next one, but for one in ten."""
-    said, word = [], 0
-    for _ in range(lines):
-        words = []
-        for _ in range(9):
-            word = int(rng.integers(WORDS)) if rng.random() < 0.1 else (3 * word + 1) % WORDS
-            words.append(f"w{word}")
-        said.append(" ".join(words))
-    return "\n".join(said) + "\n"
 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    """Write it, and yield its folder; segments are short while it is there."""
-    folder, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
-    (folder / "wikitext-103").mkdir()
-    for part, lines in (("train", 250), ("valid", 31), ("test", 20)):
-        (folder / "wikitext-103" / f"wiki.{part}.tokens").write_text(text(rng, lines))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(wikitext, "STEPS", STEPS)
-        patch.setenv("NEUROSSM_DATA", str(folder))
-        yield folder
+    yield from small_texts.in_place(tmp_path_factory.mktemp("data"))
 
 
 @pytest.fixture(scope="module")
