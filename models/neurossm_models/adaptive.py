@@ -26,46 +26,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, embedding, linear, log_softmax
 
-from neurossm.errors import InputError
 from neurossm_models.config import NetworkConfig, group_sizes
 
 INIT_SCALE = 0.5  # of the standard deviation 1/sqrt(d) of tables and projections
-AT_ONCE = 2**26  # logits that are held at once where no gradient is taken
-
-
-@dataclass(frozen=True, eq=False)
-class Likelihoods:
-    """What is kept of the answers to tokens that are asked for: V numbers each would be too many.
-
-    Attributes
-    ----------
-    of_labels
-        Log-likelihood of each label, in nats, (B, L); 0 where none is asked for.
-    right
-        Whether it is the likeliest token, bool, (B, L); None where nobody looked.
-    """
-
-    of_labels: Tensor
-    right: Tensor | None = None
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Type of the numbers."""
-        return self.of_labels.dtype
-
-    def float(self) -> Likelihoods:
-        """Return them as float32."""
-        return replace(self, of_labels=self.of_labels.float())
-
-    def sum(self) -> Tensor:
-        """Return the sum of the log-likelihoods."""
-        return self.of_labels.sum()
 
 
 class AdaptiveEmbedding(nn.Module):
@@ -92,15 +60,18 @@ class AdaptiveEmbedding(nn.Module):
         self.projections = nn.ParameterList(
             _normal(config.width, d, config.width) for _, d in sizes
         )
-        self.dropout = nn.Dropout(config.embedding_dropout)
+        self.dropout = nn.Dropout1d(config.embedding_dropout)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Return the features of tokens, (...) to (..., H)."""
+        """Return the features of tokens, (B,) or (B, L) to (..., H)."""
         flat, found, places = tokens.reshape(-1), [], []
+        kept = _kept(self.dropout, tokens, self.tables)
         for number, (low, high) in enumerate(self.spans()):
             # groups without a token take part too, so that each parameter has a gradient
             here = _inside(flat, low, high)
-            rows = self.dropout(embedding(flat[here] - low, self.tables[number]))
+            rows = embedding(flat[here] - low, self.tables[number])
+            if kept is not None:
+                rows = rows * kept[number].reshape(-1, rows.shape[-1])[here]
             found.append(linear(rows, self.projections[number]))
             places.append(here)
         order = torch.cat(places).argsort()
@@ -149,31 +120,44 @@ class AdaptiveSoftmax(nn.Module):
         self.group_bias = nn.Parameter(torch.zeros(more))
         bound = 1 / math.sqrt(width)
         self.bias = nn.Parameter(torch.empty(config.vocabulary).uniform_(-bound, bound))
-        self.dropout = nn.Dropout(config.softmax_dropout)
+        self.dropout = nn.Dropout1d(config.softmax_dropout)
 
     def forward(self, r: Tensor, words: AdaptiveEmbedding) -> Tensor:
-        """Return the log-likelihood of every token, (..., H) to (..., V)."""
-        head = log_softmax(self._scores(0, r, words), -1)
+        """Return the log-likelihood of every token, (B, H) or (B, L, H) to (..., V)."""
+        kept = self.kept(r, words)
+        head = log_softmax(self._scores(0, r, words, kept), -1)
         first = len(words.tables[0])
         parts = [head[..., :first]]
         for number in range(1, len(words.tables)):
-            inside = log_softmax(self._scores(number, r, words), -1)
+            inside = log_softmax(self._scores(number, r, words, kept), -1)
             parts.append(head[..., first + number - 1, None] + inside)
         return torch.cat(parts, -1)
 
-    def of_labels(self, r: Tensor, labels: Tensor, words: AdaptiveEmbedding) -> Tensor:
+    def kept(self, r: Tensor, words: AdaptiveEmbedding) -> list[Tensor] | None:
+        """Return what dropout multiplies numbers of each group with, (..., d_i); None: nothing."""
+        return _kept(self.dropout, r[..., 0], words.tables)
+
+    def of_labels(
+        self,
+        r: Tensor,
+        labels: Tensor,
+        words: AdaptiveEmbedding,
+        kept: list[Tensor] | None = None,
+    ) -> Tensor:
         """Return the log-likelihood of one token each, (m, H) and (m,) to (m,).
 
         Of a group that is not the first, scores are computed where one of its tokens is asked for.
+        `kept` is that of these rows, (m, d_i).
         """
         spans, place = list(words.spans()), labels
         for number, (low, _) in enumerate(spans[1:]):
             place = torch.where(labels >= low, spans[0][1] + number, place)
             # a later group overwrites an earlier one: its first token is higher
-        found = -cross_entropy(self._scores(0, r, words), place, reduction="none")
+        found = -cross_entropy(self._scores(0, r, words, kept), place, reduction="none")
         for number, (low, high) in enumerate(spans[1:], 1):
             here = _inside(labels, low, high)
-            scores = self._scores(number, r[here], words)
+            own = None if kept is None else [part[here] for part in kept]
+            scores = self._scores(number, r[here], words, own)
             nats = cross_entropy(scores, labels[here] - low, reduction="none")
             found = found.index_add(0, here, -nats.to(found.dtype))
         return found
@@ -199,14 +183,16 @@ class AdaptiveSoftmax(nn.Module):
             token = token.index_copy(0, here, torch.where(wins, place + low, token[here]))
         return token
 
-    def _scores(self, number: int, r: Tensor, words: AdaptiveEmbedding) -> Tensor:
+    def _scores(
+        self, number: int, r: Tensor, words: AdaptiveEmbedding, kept: list[Tensor] | None = None
+    ) -> Tensor:
         """Return scores inside of a group, (..., V_i); of the first with the other groups'."""
         low, high = list(words.spans())[number]
         rows, bias = words.tables[number], self.bias[low:high]
-        if number:
-            return linear(self.dropout(r @ words.projections[number]), rows, bias)
-        rows, bias = torch.cat([rows, self.groups]), torch.cat([bias, self.group_bias])
-        return linear(self.dropout(r @ self.projection), rows, bias)
+        if not number:
+            rows, bias = torch.cat([rows, self.groups]), torch.cat([bias, self.group_bias])
+        held = r @ (words.projections[number] if number else self.projection)
+        return linear(held if kept is None else held * kept[number], rows, bias)
 
     def whole(self, words: AdaptiveEmbedding) -> tuple[Tensor, Tensor]:
         """Return the one linear map that scores come of: weight (V + G, H) and bias (V + G,).
@@ -220,57 +206,19 @@ class AdaptiveSoftmax(nn.Module):
         return torch.cat(rows), bias
 
 
-def likelihoods(
-    softmax: AdaptiveSoftmax,
-    words: AdaptiveEmbedding,
-    r: Tensor,
-    labels: Tensor,
-    lengths: Tensor | None = None,
-) -> Likelihoods:
-    """Return what is answered to labels.
+def _kept(dropout: nn.Dropout1d, places: Tensor, tables: nn.ParameterList) -> list[Tensor] | None:
+    """Return what numbers of each group are multiplied with, one each, (B, ..., d_i).
 
-    Parameters
-    ----------
-    softmax, words
-        Of a network.
-    r
-        What goes into the softmax, (B, L, H).
-    labels
-        Tokens (B, L); below 0: none is asked for.
-    lengths
-        Steps of each sequence that count, (B,); None: all. Behind them nothing is asked for.
-
-    Returns
-    -------
-    Likelihoods
-        `right` only where no gradient is taken.
-
-    Raises
-    ------
-    InputError
-        For labels of another shape, or beyond the tokens.
+    They are drawn for all places, whichever tokens stand there, a sequence being what `Dropout1d`
+    silences: so processes that share a batch draw what one process draws.
     """
-    if labels.shape != r.shape[:2] or (labels.numel() and int(labels.max()) >= len(softmax.bias)):
-        expected = f"shape {tuple(r.shape[:2])}, tokens 0 to {len(softmax.bias) - 1} (-1: none)"
-        got = f"shape {tuple(labels.shape)}, up to {int(labels.max())}"
-        raise InputError("labels", expected=expected, got=got)
-    if lengths is not None:
-        inside = torch.arange(r.shape[1], device=r.device) < lengths[:, None]
-        labels = labels.where(inside, -1)
-    flat = labels.reshape(-1)
-    asked = (flat >= 0).nonzero()[:, 0]
-    rows, wanted = r.reshape(-1, r.shape[-1])[asked], flat[asked]
-    if torch.is_grad_enabled():
-        found = softmax.of_labels(rows, wanted, words)
-        return Likelihoods(found.new_zeros(len(flat)).index_copy(0, asked, found).view_as(labels))
-    size = max(1, AT_ONCE // max(len(table) for table in words.tables))
-    parts = list(zip(torch.split(rows, size), torch.split(wanted, size), strict=True))
-    found = torch.cat([softmax.of_labels(x, w, words) for x, w in parts])
-    right = torch.cat([softmax.likeliest(x, words) == w for x, w in parts])
-    return Likelihoods(
-        found.new_zeros(len(flat)).index_copy(0, asked, found).view_as(labels),
-        torch.zeros_like(flat, dtype=torch.bool).index_copy(0, asked, right).view_as(labels),
-    )
+    if not dropout.training or not dropout.p:
+        return None
+    sizes, batch = [table.shape[1] for table in tables], len(places)
+    steps = places.numel() // batch
+    drawn: Tensor = dropout(tables[0].new_ones(steps * sum(sizes), batch, 1))
+    by_place = drawn.view(steps, sum(sizes), batch).permute(2, 0, 1)
+    return [part.reshape(*places.shape, -1) for part in torch.split(by_place, sizes, -1)]
 
 
 def _normal(rows: int, columns: int, scale: int) -> nn.Parameter:

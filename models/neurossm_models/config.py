@@ -159,7 +159,7 @@ class NetworkConfig:
     def least_parameters(self) -> int:
         """Numbers that every network of this shape has at least: encoder, mixing, C, decoder."""
         layers = self.width * self.layers * (self.width + self.state)
-        if self.cutoffs:
+        if self.cutoffs and self.vocabulary:
             return layers + sum(tokens * size for tokens, size in group_sizes(self))
         return layers + self.width * ((self.vocabulary or self.in_features) + self.classes)
 
@@ -181,11 +181,13 @@ def _check_cutoffs(config: NetworkConfig) -> None:
                 raise InputError(f"model {key}", expected="0 without cutoffs",
                                  got=str(getattr(config, key)), remedy="say cutoffs")  # fmt: skip
         return
-    shown = str(list(config.cutoffs))
-    if any(a >= b for a, b in pairwise((*config.cutoffs, config.vocabulary))):
+    shown, end = str(list(config.cutoffs)), config.vocabulary or MOST_PARAMETERS
+    if any(a >= b for a, b in pairwise((*config.cutoffs, end))):
         expected = f"rising numbers below the vocabulary, {config.vocabulary}"
         raise InputError("model cutoffs", expected=expected, got=shown,
                          remedy="without cutoffs ([]) the decoder is linear")  # fmt: skip
+    if not config.vocabulary:  # of data of one's own it is not known yet; a network must have it
+        return
     if config.readout != EVERY_STEP:
         expected = f"{EVERY_STEP!r} with cutoffs"
         raise InputError("model readout", expected=expected, got=repr(config.readout))

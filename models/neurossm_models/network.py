@@ -14,18 +14,14 @@ from torch import Tensor, nn
 
 from neurossm.arguments import whole
 from neurossm.errors import InputError
-from neurossm_models.adaptive import (
-    AdaptiveEmbedding,
-    AdaptiveSoftmax,
-    Likelihoods,
-    likelihoods,
-)
+from neurossm_models.adaptive import AdaptiveEmbedding, AdaptiveSoftmax
 from neurossm_models.arguments import check_choice
 from neurossm_models.block import Block, Restraint, States
 from neurossm_models.config import EVERY_STEP, PAIR, NetworkConfig, check_neuron_form
 from neurossm_models.families import FAMILIES
 from neurossm_models.inputs import check_lengths, check_shape, check_tokens
 from neurossm_models.layers import check_precision, check_tensor, mix
+from neurossm_models.likelihoods import Likelihoods, likelihoods
 from neurossm_models.neurons import LIF
 from neurossm_models.readouts import answer, at_each_step, before_first, carry
 from neurossm_models.readouts import mean as _mean
@@ -55,6 +51,9 @@ class Network(nn.Module):
             expected = "one of " + ", ".join(kind.__name__ for kind in kinds)
             raise InputError("Network config", expected=expected, got=type(config).__name__)
         self.config = config
+        if config.cutoffs and not config.vocabulary:
+            raise InputError("model cutoffs", expected="none for values, which are no tokens",
+                             got=str(list(config.cutoffs)))  # fmt: skip
         if config.cutoffs:
             self.encoder: nn.Module = AdaptiveEmbedding(config)
         elif config.vocabulary:

@@ -141,6 +141,7 @@ def test_the_published_language_model_has_75_million_parameters(name):
         ({"cutoffs": (0, 10)}, "cutoffs"),
         ({"classes": 49}, "classes: expected 50 with cutoffs"),
         ({"readout": "mean"}, "readout: expected 'every-step' with cutoffs"),
+        ({"vocabulary": 0}, "cutoffs: expected none for values, which are no tokens"),
         ({"cutoffs": (), "softmax_dropout": 0.1}, "softmax_dropout: expected 0 without cutoffs"),
     ],
 )

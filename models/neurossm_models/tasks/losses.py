@@ -16,9 +16,9 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from neurossm.errors import InputError
 from neurossm.fixed import TargetScaling
-from neurossm_models.adaptive import Likelihoods
 from neurossm_models.arguments import check_choice
 from neurossm_models.data.labels import EVERY_STEP, KINDS, MULTILABEL, NOTHING
+from neurossm_models.likelihoods import Likelihoods
 
 Weights = Literal["none", "balanced"]
 

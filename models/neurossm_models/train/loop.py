@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from neurossm.errors import InputError
-from neurossm_models.adaptive import Likelihoods
+from neurossm_models.likelihoods import Likelihoods
 from neurossm_models.tasks.losses import Loss
 from neurossm_models.tasks.scores import ACCURACY, better, shown
 from neurossm_models.train.batches import Batch

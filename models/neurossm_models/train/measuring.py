@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neurossm.errors import InputError
-from neurossm_models.adaptive import Likelihoods
 from neurossm_models.data.labels import EVERY_STEP
+from neurossm_models.likelihoods import Likelihoods
 from neurossm_models.network import Network
 from neurossm_models.recording import Recording
 from neurossm_models.tasks import Scorer, Scores

@@ -95,6 +95,17 @@ def test_the_published_recipes_learn_too(corpus, tmp_path, family):
     assert result.metric == "perplexity" and last < 0.9 * first
 
 
+def test_a_run_goes_on_bit_for_bit(corpus, tmp_path):
+    changes = [*CHANGES, "train.epochs=1", "train.batch=4", "model.embedding_dropout=0.2",
+               "model.softmax_dropout=0.2", "model.layers=1"]  # fmt: skip
+    for stops, folder in (((None,), "whole"), ((3, None), "parts")):
+        for index, stop in enumerate(stops):
+            train("spikingssm-wikitext103-small", changes, tmp_path / folder, index > 0, stop)
+    whole, parts = (load_model(tmp_path / folder)[0].state_dict() for folder in ("whole", "parts"))
+    assert whole.keys() == parts.keys()
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
 def test_only_a_stream_is_carried_on(corpus, run):
     model, data = load_model(run)[0], load("wikitext103:valid")
     with pytest.raises(InputError, match="expected pieces of one stream, in order"):
