@@ -1,5 +1,6 @@
 """A language model with an adaptive softmax, from training to integers: one perplexity."""
 
+import numpy as np
 import pytest
 import small_texts
 from small_texts import CHANGES, CUTOFFS, WORDS
@@ -7,6 +8,7 @@ from small_texts import CHANGES, CUTOFFS, WORDS
 import neurossm
 from neurossm.engine import run as execute
 from neurossm.interface import Interface
+from neurossm.metrics import answers
 from neurossm_converters.formats.torch import from_torch
 from neurossm_models.data import load
 from neurossm_models.data.streams import joined
@@ -66,3 +68,8 @@ def test_a_step_at_a_time_sends_the_same_scores(graphs):
     stream = neurossm.Stepper(integer)
     for token, expected in zip(data.inputs[0, :20, 0], sent, strict=False):
         assert stream.step([token]).tolist() == [expected.tolist()]
+    reals = neurossm.Stepper(integer, numbers="reals")
+    found = answers(integer, execute(integer, data.inputs[:1], "fast"))[0]
+    for token, expected in zip(data.inputs[0, :20, 0], found, strict=False):
+        np.testing.assert_allclose(reals.step([float(token)])[0], expected)
+        np.testing.assert_allclose(np.exp(reals.answer()).sum(), 1)

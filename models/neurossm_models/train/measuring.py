@@ -214,6 +214,8 @@ def answers_of_first(model: nn.Module, batch: Batch, kind: str) -> int:
         raise InputError(where, expected=expected, got=got) from error
     finally:
         model.train(was_training)
+    if isinstance(answers, Likelihoods):
+        return int(cast(Network, unwrapped(model)).config.classes)
     shape = getattr(answers, "shape", None)
     if shape is None or len(shape) != axes or (axes == 3 and shape[1] != first.labels.shape[1]):
         expected = "answers (batch, steps, K)" if axes == 3 else "answers (batch, K)"

@@ -9,9 +9,17 @@ import torch
 from small_texts import CHANGES, STEPS, WORDS
 
 from neurossm.errors import InputError
+from neurossm_models import Network
 from neurossm_models.data import load
 from neurossm_models.data.streams import joined
-from neurossm_models.train import evaluate, load_model, measure, train
+from neurossm_models.train import (
+    Trainer,
+    evaluate,
+    load_model,
+    load_recipe,
+    measure,
+    train,
+)
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +112,20 @@ def test_a_run_goes_on_bit_for_bit(corpus, tmp_path):
     whole, parts = (load_model(tmp_path / folder)[0].state_dict() for folder in ("whole", "parts"))
     assert whole.keys() == parts.keys()
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
+def test_loaders_of_ones_own_train_one_too(corpus, tmp_path):
+    data = load("wikitext103:train")
+    x, y = torch.tensor(data.inputs[:32, :, 0]).long(), torch.tensor(data.labels[:32]).long()
+    pairs = torch.utils.data.TensorDataset(x, y)
+    loader = torch.utils.data.DataLoader(pairs, batch_size=8)
+    config = load_recipe("spikingssm-wikitext103-small", [*CHANGES, "model.layers=1"]).model
+    torch.manual_seed(0)
+    model = Network(config).use(ssm="fft", neuron="loop")
+    trainer = Trainer(model, loader, loader, task="next-step", out=tmp_path / "run", epochs=3,
+                      lr=0.01)  # fmt: skip
+    result = trainer.fit()
+    assert result.metric == "perplexity" and result.held_out < 12 and result.best_epoch == 3
 
 
 def test_only_a_stream_is_carried_on(corpus, run):
