@@ -61,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[TARGET] = target = choose(str(config.getoption("--target")), "--target")
     except NeurossmError as error:
         raise pytest.UsageError(str(error)) from None
-    missing = target.executor.missing()
+    missing = target.problem
     if not target.executor.exact:
         missing = "it computes real numbers, and the golden traces are integers"
     config.stash[MISSING] = missing

@@ -93,8 +93,7 @@ class Interface:
                 cutoffs=_cutoffs(graph),
             )
         except InputError as error:
-            where = f"graph.meta: {error.where}"
-            raise FormatError(where, expected=error.expected, got=error.got) from None
+            raise error.inside("graph.meta: ", FormatError) from None
         found._check_channels(graph)
         return found
 

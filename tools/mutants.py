@@ -160,7 +160,7 @@ def run_mutmut(files: dict[str, list[int] | None], tests: list[str]) -> None:
         only_mutate=list(files),
         also_copy=[Path(name) for name in sorted(os.listdir(".")) if name not in SOURCES],
         pytest_add_cli_args_test_selection=tests,
-        pytest_add_cli_args=["-p", "no:cacheprovider", "-m", "not lava"],
+        pytest_add_cli_args=["-p", "no:cacheprovider", "-m", "not lava and not source"],
         process_isolation=configuration.ProcessIsolation.FORKSERVER,  # torch's threads do not fork
         use_git_change_detection=False,
         debug=True,  # the log holds what the tests say

@@ -120,11 +120,15 @@ class IntegerTwin:
 
 
 def _needed(graph: Graph) -> tuple[str, ...]:
-    """Return the nodes whose values the shadow takes; what only compares it does again, exactly."""
+    """Return the nodes whose values the shadow takes.
+
+    What only compares, or delays, it does again, exactly.
+    """
     return tuple(
         name
         for name, node in graph.nodes.items()
         if name.partition(".")[0] in ("encoder", "blocks")
+        and node.role is not Role.DELAY
         and (node.role is not Role.SPIKING or node.state_parts())
     )
 

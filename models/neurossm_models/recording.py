@@ -40,7 +40,8 @@ class State:
     Attributes
     ----------
     blocks
-        The state of each block: modes, complex, (B, H, M), then what its neuron keeps, (B, H).
+        The state of each block: modes, complex, (B, H, M), then what its neuron keeps, (B, H), and
+        the spikes that its delays hold, (B, steps, H).
     total
         What the readout carries, shape (B, C): of a mean, the sum of the decoder's outputs so far.
     steps

@@ -75,5 +75,5 @@ class Twin(Protocol):
         lengths
             Steps of each sequence that count, (B,); None: all.
         record
-            Keep the values of encoder and blocks, but of nodes that only compare.
+            Keep the values of encoder and blocks, but of nodes that only compare or delay.
         """

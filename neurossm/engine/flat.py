@@ -21,6 +21,7 @@ from neurossm.engine.compiled import Form, form_of
 from neurossm.engine.compiled.form import Messages, Tally
 from neurossm.engine.edges import Edges
 from neurossm.engine.inputs import input_range
+from neurossm.engine.walk import Instruction
 from neurossm.engine.writing import Kept, Place, Tape
 from neurossm.fixed import MESSAGE_BITS, Scaling, symmetric_limit
 from neurossm.graph import Graph
@@ -101,7 +102,7 @@ class Flat:
         for name in (*graph.inputs, *(name for name in graph.order if name not in graph.inputs)):
             writer.node(name)
         writer.takes()
-        for op, names in ((walk.LARGEST, largest), (walk.COUNT, counted)):
+        for op, names in ((walk.largest, largest), (walk.count, counted)):
             for name in names:
                 writer.tally(name, op)
         return writer.flat()
@@ -172,10 +173,13 @@ class Writer:
         return Flat(self.samples, code, *memory, self.calls, self.messages, self.states,
                     self.given, self.is_real, self.tallies)  # fmt: skip
 
-    def emit(self, op: int, name: str, u: int, y: int, *parameters: int, v: int = 0) -> None:
+    def emit(
+        self, op: Instruction, name: str, u: int, y: int, *parameters: int, v: int = 0
+    ) -> None:  # fmt: skip
         """Append an instruction of a node."""
         node = self.graph.nodes[name]
-        row = [op, self.index[name], u, v, y, node.in_channels, node.out_channels, *parameters]
+        at = [walk.number_of(op), self.index[name], u, v, y]
+        row = [*at, node.in_channels, node.out_channels, *parameters]
         self.rows.append(row + [0] * (walk.COLUMNS - len(row)))
 
     def by_steps(self, name: str, run: Operation, operands: list[int], y: int) -> None:
@@ -231,10 +235,10 @@ class Writer:
             arriving = [self.messages[source].at for source in self.graph.sources[name]]
             form.emit_take(self, name, self._meeting(name, arriving), self.messages[name].at)
 
-    def tally(self, name: str, op: int) -> None:
+    def tally(self, name: str, op: Instruction) -> None:
         """Count what an output sends, or keep the largest of it."""
         place = self.messages[name]
-        least = np.iinfo(np.int32).min if op == walk.LARGEST else 0
+        least = np.iinfo(np.int32).min if op is walk.largest else 0
         at = self.whole.put(np.full(place.shape, least))
         self.tallies[name] = Place("whole", at, place.shape)
         self.emit(op, name, place.at, place.at, at)
@@ -248,7 +252,7 @@ class Writer:
             largest = min(high, self.scaling.largest)
         self.given[name] = self.room("real", (self.samples, channels))
         self.is_real[name] = self.room("whole", (1,))
-        self.emit(walk.ENTER, name, 0, y, self.given[name].at, low, high, self.is_real[name].at,
+        self.emit(walk.enter, name, 0, y, self.given[name].at, low, high, self.is_real[name].at,
                   self.real.put(offset, unit), largest)  # fmt: skip
 
     def _meeting(self, name: str, operands: list[int]) -> list[int]:
@@ -260,6 +264,6 @@ class Writer:
         limit = symmetric_limit(MESSAGE_BITS)
         for index, u in enumerate(operands):
             last = int(index == len(operands) - 1)
-            self.emit(walk.ADD if index else walk.COPY, name, u, total, last, limit)
+            self.emit(walk.add if index else walk.copy, name, u, total, last, limit)
             self.rows[-1][walk.M] = node.in_channels
         return [total]

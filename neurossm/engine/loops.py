@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from neurossm.engine.compiled.form import Messages, Tally
 from neurossm.engine.flat import Flat
-from neurossm.engine.walk import walk
+from neurossm.engine.walk import walker
 from neurossm.graph import Graph
 from neurossm.nodes import State
 
@@ -28,6 +28,7 @@ def run_loop(
     arriving = [(array, view) for array, view, name in places if name not in block]
     sent = [(array, view) for array, view, name in places if name in block]
     memory, first, rest = (flat.small, flat.whole, flat.real), flat.first, flat.rest()
+    walk = walker()
     for t in range(steps):
         for array, view in arriving:
             view[...] = array[:, t]

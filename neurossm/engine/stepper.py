@@ -14,7 +14,7 @@ from neurossm.arguments import instance, one_of, shown, whole
 from neurossm.engine.flat import Flat
 from neurossm.engine.inputs import Record, input_range, recorded
 from neurossm.engine.kernels import SATURATIONS
-from neurossm.engine.walk import walk
+from neurossm.engine.walk import walker
 from neurossm.errors import FormatError, InputError, RangeError
 from neurossm.fixed import Scaling
 from neurossm.graph import Graph
@@ -121,7 +121,8 @@ class Stepper:
         self._arguments = (samples, self._flat.first, *memory)
         self._rest = [(call, (samples, code, *memory)) for call, code in self._flat.rest()]
         self._fresh = self._flat.whole.copy(), self._flat.real.copy()
-        walk(samples, self._flat.code[:0], *memory)  # compiles, or loads
+        self._walk = walker()
+        self._walk(samples, self._flat.code[:0], *memory)  # compiles, or loads
         self.reset()
 
     def reset(self) -> None:
@@ -162,12 +163,12 @@ class Stepper:
         real = False
         for name, values in inputs.items():
             real |= self._take(self._ports[name], values)
-        refused = walk(*self._arguments)
+        refused = self._walk(*self._arguments)
         if refused:
             raise self._refusal(self._graph.order[refused - 1])
         for call, arguments in self._rest:  # nodes without instructions
             call()
-            walk(*arguments)
+            self._walk(*arguments)
         self.steps, self._real = self.steps + 1, real
         if self._record:
             self.values = {name: self._read(name, self._sent[name]) for name in self._record}

@@ -5,16 +5,24 @@ operands stand, and parameters. Everything that it touches stands in three array
 messages and weights (int32), thresholds, running sums and counters (int64), scaled parameters,
 membranes and states of recurrences (float64). So this is compiled once, for any graph, and kept in
 Numba's cache. `neurossm.engine.flat` writes programs.
+
+An instruction is a function that stands beside the form that writes it (`instruction`); those of
+the program itself, its inputs, edges and outputs, stand here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from threading import Lock
+from typing import Any, NamedTuple, TypeVar
 from zlib import crc32
 
 import numpy as np
 from numba import carray, njit, types  # type: ignore[attr-defined]  # exported without a word
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
 from neurossm.engine import kernels, ssm_kernels
 from neurossm.fixed import compiled
@@ -25,87 +33,67 @@ OP, NODE, U, V, Y, N, M = range(7)  # operands and output, channels in and out
 P0, P1, P2, P3, P4, P5 = range(7, 13)
 COLUMNS = 13
 
-# instructions: their parameters, which are offsets where they are names of arrays
-ENTER = 0  # given, low, high, is_real, scaling (offset, then unit), largest real value
-COUNT = 1  # tally
-LARGEST = 2  # tally
-COPY = 3
-ADD = 4  # last, limit
-START = 5  # bias
-ADD_SPIKES = 6  # columns, fan_out
-ADD_GRADED = 7  # rows, fan_out, multiplies
-SATURATE = 8  # limit
-LOOK_UP = 9  # table, rows of it
-SSM_REAL = 10  # state, parameters, tiles, d (then bias), state limit, limit
-SSM_COMPLEX = 11
-LIF_HARD = 12  # membrane (then trace), parameters, limit
-LIF_SOFT = 13
-LIF_NONE = 14
-ACCUMULATE = 15  # sum, shift, limit of a term, limit
-THRESHOLD = 16  # theta
-TERNARY = 17  # delta
-PAIR = 18  # scales, limit
-ALIGN = 19  # scale, first; V is the sum, a float64
-STORE = 20  # limit; V as above
-PRODUCT = 21  # shift, limit
-PIECEWISE = 22  # knots (then slopes, offsets), limit
-SEND = 23  # rows; U is what waits, (S, rows, C)
-TAKE = 24  # rows, steps of each channel; Y is what waits
-
-SEGMENTS = 8  # of the one kernel for all `PiecewiseLinear`: the most that there are
-
-_ssm_real, _ssm_complex = ssm_kernels.step_ssm(True), ssm_kernels.step_ssm(False)
-_lif_hard, _lif_soft, _lif_none = (
-    kernels.lif(reset, has_trace=True, shifted=True) for reset in ("hard", "soft", "none")
-)
-_piecewise = kernels.piecewise_linear(SEGMENTS)
+Numbers = NDArray[Any]
 
 
-@njit(nogil=True, cache=True)
-def enter(given, y, low, high, is_real, offset, unit, largest):
-    """Write one input, given as float64 ``(S, C)``; return how many values were clipped.
+class Memory(NamedTuple):
+    """Where int32, int64 and float64 stand; `part`, `rows` and `block` make arrays of them."""
 
-    Real numbers are brought to the input's unit and clipped to +-``largest``. -1 for a value that
-    is not taken: a whole number outside the range, a fraction where whole numbers are taken, a real
-    number that is not finite.
+    small: Any
+    whole: Any
+    real: Any
+
+
+Instruction = Callable[[Numbers, Numbers, Numbers, Memory, Numbers], None]
+F = TypeVar("F", bound=Instruction)
+
+_INSTRUCTIONS: dict[Any, Any] = {}  # to what the walk calls, in the order of their numbers
+
+
+def instruction(function: F) -> F:
+    """Enter an instruction; to be written by name, as in ``to.emit(threshold, ...)``.
+
+    Numba compiles it. It is called with its row ``(COLUMNS,)``, what it reads ``(S, 1, N)``, where
+    it writes ``(S, 1, M)``, the memories, and the three counters of its node
+    (`neurossm.engine.kernels`).
     """
-    samples, channels = given.shape
-    clipped = 0
-    for s in range(samples):
-        for h in range(channels):
-            value = given[s, h]
-            if is_real:
-                value = to_units(value, offset[h], unit[h])
-                if not np.isfinite(value):
-                    return -1
-                inside = clip(value, float(largest))
-                clipped += inside != value
-                value = inside
-            if not (is_whole(value) and low <= value <= high):
-                return -1
-            y[s, 0, h] = int(value)
-    return clipped
+    made: Any = njit(inline="always")(function)
+
+    @njit(nogil=True)
+    def run(row, samples, small, whole, real):
+        r = carray(row, (COLUMNS,))
+        u, y = block(small, r[U], samples, r[N]), block(small, r[Y], samples, r[M])
+        counts = part(whole, 3 * r[NODE] + 1, 3)
+        return made(r, u, y, Memory(small, whole, real), counts)
+
+    _INSTRUCTIONS[made] = run
+    entered: F = made
+    return entered
 
 
-@njit(nogil=True, cache=True)
-def tally(u, sums, largest):
-    """Add up what one output sends, or keep the largest of it; ``sums`` (S, C) int64."""
-    samples, _, channels = u.shape
-    for s in range(samples):
-        for h in range(channels):
-            value = np.int64(u[s, 0, h])
-            sums[s, h] = max(sums[s, h], value) if largest else sums[s, h] + value
+def number_of(function: Instruction) -> int:
+    """Return by which number a row names an instruction."""
+    return list(_INSTRUCTIONS).index(function)
 
 
 @intrinsic
-def _pointer(typing, memory, at):
-    """Return where an element of an array stands."""
+def _behind(typing, memory, at):
+    """Return a pointer so many elements further on."""
 
     def emit(context, builder, signature, arguments):
-        array = context.make_array(memory)(context, builder, arguments[0])
-        return builder.gep(array.data, [arguments[1]])
+        return builder.gep(arguments[0], [arguments[1]])
 
-    return types.CPointer(memory.dtype)(memory, types.intp), emit
+    return memory(memory, types.intp), emit
+
+
+@intrinsic
+def _pointer(typing, memory):
+    """Return where an array stands."""
+
+    def emit(context, builder, signature, arguments):
+        return context.make_array(memory)(context, builder, arguments[0]).data
+
+    return types.CPointer(memory.dtype)(memory), emit
 
 
 # arrays over a part of the memory that count no references: slices do, and cost more than what most
@@ -113,111 +101,103 @@ def _pointer(typing, memory, at):
 
 
 @njit(inline="always")
-def _block(memory, at, samples, channels):
-    return carray(_pointer(memory, at), (samples, 1, channels))
+def block(memory, at, samples, channels):
+    """Return messages ``(S, 1, C)`` that stand in a memory."""
+    return carray(_behind(memory, at), (samples, 1, channels))
 
 
 @njit(inline="always")
-def _rows(memory, at, rows, columns):
-    return carray(_pointer(memory, at), (rows, columns))
+def rows(memory, at, count, columns):
+    """Return a matrix that stands in a memory."""
+    return carray(_behind(memory, at), (count, columns))
 
 
 @njit(inline="always")
-def _part(memory, at, size):
-    return carray(_pointer(memory, at), (size,))
+def part(memory, at, size):
+    """Return a vector that stands in a memory."""
+    return carray(_behind(memory, at), (size,))
 
 
-@njit(inline="always")
-def _gather(op, row, u, y, small, whole, counts):
-    """Add up edges and synapses: `COPY` to `LOOK_UP`."""
-    n, m, p0, p1 = row[N], row[M], row[P0], row[P1]
-    if op == COPY:
-        y[...] = u
-    elif op == ADD:
-        kernels.entry_sum(y, u, p0 != 0, p1, counts)
-    elif op == START:
-        kernels.start(y, _part(small, p0, m))
-    elif op == ADD_SPIKES:
-        kernels.add_spikes(u, y, _rows(small, p0, n, m), _part(whole, p1, n), counts)
-    elif op == ADD_GRADED:
-        rows = _rows(small, p0, m, n)
-        kernels.add_graded(u, y, rows, _part(whole, p1, n), row[P2] != 0, counts)
-    elif op == SATURATE:
-        kernels.saturate(y, p0, counts)
-    else:
-        kernels.look_up(u, y, _rows(small, p0, p1, m), counts)
+@instruction
+def enter(row, u, y, at, counts):
+    """Write an input: given ``(S, C)``, low, high, is_real, scaling (offset, then unit), largest.
 
-
-@njit(inline="always")
-def _remember(op, row, u, y, whole, real, counts):
-    """Run what has a state: `SSM_REAL` to `ACCUMULATE`."""
-    samples, n, p0, p1, p2 = u.shape[0], row[N], row[P0], row[P1], row[P2]
-    if op == ACCUMULATE:
-        kernels.accumulate(u, y, _rows(whole, p0, samples, n), p1, p2, row[P3], counts)
-    elif op <= SSM_COMPLEX:
-        lanes, d = n * p2 * ssm_kernels.LANES, row[P3]
-        state, p = _part(real, p0, samples * lanes * 2), _part(real, p1, lanes * 8)
-        feed, bias = _part(real, d, n), _part(real, d + n, n)
-        limit, out_limit = float(row[P4]), float(row[P5])
-        if op == SSM_REAL:
-            _ssm_real(u, y, state, p, p2, feed, bias, limit, out_limit, counts)
-        else:
-            _ssm_complex(u, y, state, p, p2, feed, bias, limit, out_limit, counts)
-    else:
-        v, r = _rows(real, p0, samples, n), _rows(real, p0 + samples * n, samples, n)
-        theta, tau, rho = _part(real, p1, n), _part(real, p1 + n, n), _part(real, p1 + 2 * n, n)
-        kappa, scale, limit = _part(real, p1 + 3 * n, n), _part(real, p1 + 4 * n, n), float(p2)
-        if op == LIF_HARD:
-            _lif_hard(u, y, v, r, theta, tau, rho, kappa, scale, limit, counts)
-        elif op == LIF_SOFT:
-            _lif_soft(u, y, v, r, theta, tau, rho, kappa, scale, limit, counts)
-        else:
-            _lif_none(u, y, v, r, theta, tau, rho, kappa, scale, limit, counts)
-
-
-@njit(inline="always")
-def _pointwise(op, row, u, y, small, whole, real, counts):
-    """Run what acts on each channel by itself: `THRESHOLD` to `PIECEWISE`."""
-    samples, n, v, p0, p1 = u.shape[0], row[N], row[V], row[P0], row[P1]
-    if op == THRESHOLD:
-        kernels.threshold(u, y, _part(whole, p0, n))
-    elif op == TERNARY:
-        kernels.ternary_threshold(u, y, _part(whole, p0, n))
-    elif op == PAIR:
-        other = _block(small, v, samples, n)
-        kernels.aligned_pair(u, other, y, real[p0], real[p0 + 1], float(p1), counts)
-    elif op == ALIGN:
-        kernels.align(u, _block(real, v, samples, n), real[p0], p1 != 0)
-    elif op == STORE:
-        kernels.store(_block(real, v, samples, n), y, float(p0), counts)
-    elif op == PRODUCT:
-        kernels.product(u, _block(small, v, samples, n), y, p0, p1, counts)
-    else:
-        knots, slopes, offsets = (
-            _part(real, p0, SEGMENTS),
-            _part(real, p0 + SEGMENTS, SEGMENTS),
-            _part(real, p0 + 2 * SEGMENTS, SEGMENTS),
-        )
-        _piecewise(u, y, knots, slopes, offsets, float(p1), counts)
-
-
-@njit(inline="always")
-def _wait(op, row, samples, small, whole):
-    """Send what has waited long enough, or take what arrives: `SEND`, `TAKE`."""
-    n, rows = row[N], row[P0]
-    size = rows * n
+    Real numbers are brought to the input's unit and clipped to +-largest; ``whole[0]`` counts those
+    that were. Returns False for a value that is not taken: a whole number outside the range, a
+    fraction where whole numbers are taken, a real number that is not finite.
+    """
+    samples, _, channels = y.shape
+    given, is_real = rows(at.real, row[P0], samples, channels), at.whole[row[P3]] != 0
+    offset, unit = part(at.real, row[P4], channels), part(at.real, row[P4] + channels, channels)
+    clipped = 0
     for s in range(samples):
-        if op == SEND:
-            for h in range(n):
-                small[row[Y] + s * n + h] = small[row[U] + s * size + h]
+        for h in range(channels):
+            value = given[s, h]
+            if is_real:
+                value = to_units(value, offset[h], unit[h])
+                if not np.isfinite(value):
+                    return False
+                inside = clip(value, float(row[P5]))
+                clipped += inside != value
+                value = inside
+            if not (is_whole(value) and row[P1] <= value <= row[P2]):
+                return False
+            y[s, 0, h] = int(value)
+    at.whole[0] += clipped
+    return True
+
+
+@instruction
+def count(row, u, y, at, counts):
+    """Add up what an output sends: sums ``(S, C)`` int64."""
+    sums = rows(at.whole, row[P0], u.shape[0], row[N])
+    for s in range(u.shape[0]):
+        for h in range(row[N]):
+            sums[s, h] += u[s, 0, h]
+
+
+@instruction
+def largest(row, u, y, at, counts):
+    """Keep the largest of what an output sends, ``(S, C)`` int64."""
+    kept = rows(at.whole, row[P0], u.shape[0], row[N])
+    for s in range(u.shape[0]):
+        for h in range(row[N]):
+            kept[s, h] = max(kept[s, h], np.int64(u[s, 0, h]))
+
+
+@instruction
+def copy(row, u, y, at, counts):
+    """Send what came."""
+    y[...] = u
+
+
+@instruction
+def add(row, u, y, at, counts):
+    """Add one more edge: last, limit."""
+    kernels.entry_sum(y, u, row[P0] != 0, row[P1], counts)
+
+
+def _one_of(instructions: list[Any], first: int) -> Any:
+    """Return what runs the instruction that a row names, of those from number `first` on."""
+    if len(instructions) == 1:
+        return instructions[0]
+    half = len(instructions) // 2
+    middle = first + half
+    low, high = _one_of(instructions[:half], first), _one_of(instructions[half:], middle)
+
+    @njit(inline="always")
+    def run(row, samples, small, whole, real):
+        if row[OP] < middle:
+            low(row, samples, small, whole, real)
         else:
-            at = row[Y] + s * size
-            for k in range(size - n):
-                small[at + k] = small[at + n + k]
-            for h in range(n):
-                small[at + size - n + h] = 0
-            for h in range(n):
-                small[at + (whole[row[P1] + h] - 1) * n + h] = small[row[U] + s * n + h]
+            high(row, samples, small, whole, real)
+
+    return run
+
+
+_enter = _INSTRUCTIONS[enter]
+_others: Any = None  # all instructions but `enter`; Numba asks for it by name
+_LOCK = Lock()
 
 
 def _compile(version):
@@ -225,50 +205,42 @@ def _compile(version):
     def walk(samples, code, small, whole, real):
         """Run a program for one step of so many samples; states go on in place.
 
-        Returns 0, or 1 + the node of the first `ENTER` that refused; then no state has changed.
+        Returns 0, or 1 + the node of the first `enter` that refused; then no state has changed.
         ``whole[0]`` counts the real values that were clipped.
         """
-        clipped = 0 * version
-        for i in range(len(code)):
-            row = _part(code, i * COLUMNS, COLUMNS)
-            op, n, m, p0, node = row[OP], row[N], row[M], row[P0], 3 * row[NODE] + 1
-            u, y = _block(small, row[U], samples, n), _block(small, row[Y], samples, m)
-            counts = _part(whole, node, 3)
-            if op == ENTER:
-                is_real, at = whole[row[P3]] != 0, row[P4]
-                given, offset, unit = (
-                    _rows(real, p0, samples, m),
-                    _part(real, at, m),
-                    _part(real, at + m, m),
-                )
-                more = enter(given, y, row[P1], row[P2], is_real, offset, unit, row[P5])
-                if more < 0:
-                    return 1 + row[NODE]
-                clipped += more
-            elif op < COPY:
-                tally(u, _rows(whole, p0, samples, n), op == LARGEST)
-            elif op < SSM_REAL:
-                _gather(op, row, u, y, small, whole, counts)
-            elif op < THRESHOLD:
-                _remember(op, row, u, y, whole, real, counts)
-            elif op < SEND:
-                _pointwise(op, row, u, y, small, whole, real, counts)
-            else:
-                _wait(op, row, samples, small, whole)
-        whole[0] += clipped
+        clipped = whole[0] + 0 * version
+        at, s, w, r = _pointer(code), _pointer(small), _pointer(whole), _pointer(real)
+        for _ in range(len(code)):
+            if at[OP] > 0:
+                _others(at, samples, s, w, r)
+            elif not _enter(at, samples, s, w, r):
+                whole[0] = clipped
+                return 1 + at[NODE]
+            at = _behind(at, COLUMNS)
         return 0
 
     return walk
 
 
 def _version() -> int:
-    """Return a number that changes with the kernels' sources.
+    """Return a number that changes with the sources of the instructions and of what they call.
 
-    Numba's cache looks at the file of a function only; the code of the kernels is inside of what it
-    keeps for `walk`.
+    Numba's cache looks at the file of a function only; the code of all that it calls is inside of
+    what it keeps for `walk`.
     """
     files = [module.__file__ for module in (kernels, ssm_kernels, compiled)]
-    return crc32(b"".join(Path(file).read_bytes() for file in files if file))
+    files += [made.py_func.__code__.co_filename for made in _INSTRUCTIONS]
+    return crc32(b"".join(Path(file).read_bytes() for file in dict.fromkeys(files) if file))
 
 
-walk = _compile(_version())
+@cache
+def _walker(instructions: int) -> Any:
+    global _others
+    _others = _one_of(list(_INSTRUCTIONS.values())[1:instructions], 1)
+    return _compile(_version())
+
+
+def walker() -> Any:
+    """Return ``walk(samples, code, small, whole, real)`` for the instructions entered so far."""
+    with _LOCK:  # threads that run loops wait for one, which Numba compiles once
+        return _walker(len(_INSTRUCTIONS))

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurossm.engine.aligned import CACHE_LINE, aligned
+from neurossm.engine.walk import Instruction
 
 
 @dataclass
@@ -74,7 +75,9 @@ class Writer(Protocol):
     real: Tape
     states: dict[str, Kept]
 
-    def emit(self, op: int, name: str, u: int, y: int, *parameters: int, v: int = 0) -> None:
+    def emit(
+        self, op: Instruction, name: str, u: int, y: int, *parameters: int, v: int = 0
+    ) -> None:  # fmt: skip
         """Append an instruction of a node."""
 
     def by_steps(

@@ -48,7 +48,7 @@ class Listed:
     exact
         Whether it has the bits of the reference.
     problem
-        Why it cannot run here, with what helps; empty if it can.
+        Why it cannot run here with its default options, with what helps; empty if it can.
     """
 
     name: str
@@ -174,7 +174,7 @@ def _listed(entry: Entry) -> Listed:
         found = _loaded(entry)
         return Listed(
             entry.name, entry.package, found.about, described(found.options), found.exact,
-            found.missing(),
+            found.missing() or found.lacks(found.options()),
         )  # fmt: skip
     except Exception as error:  # whatever a package does when it is asked
         if not entry.package:

@@ -52,10 +52,15 @@ class Engine:
         text = options_text(self.options)
         return f"{self.name}:{text}" if text else self.name
 
+    @property
+    def problem(self) -> str:
+        """Why it cannot run here with these options, with what helps; empty if it can."""
+        return self.executor.missing() or self.executor.lacks(self.options)
+
     def require(self) -> None:
         """Raise a `TargetError` that says what is missing, unless it can run here."""
         with self._guarded():
-            missing = self.executor.missing()
+            missing = self.problem
         if missing:
             raise TargetError(f"{called(self.name, self.package)} cannot run here: {missing}")
 

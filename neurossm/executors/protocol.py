@@ -80,6 +80,10 @@ def _nothing_missing() -> str:
     return ""
 
 
+def _nothing_lacking(options: object) -> str:
+    return ""
+
+
 def _together(options: object) -> int:
     return TOGETHER
 
@@ -126,6 +130,9 @@ class Executor(Generic[Options]):
         yields a slice of the samples and its `Run`, in the order of samples, with `Run.answers` and
         counters and no values; ends what it started when it is closed. None: who has many samples
         calls `run` again and again.
+    lacks
+        Why it cannot run here with these options, where nothing is `missing`: a device that is not
+        there. Imports nothing heavy.
     """
 
     name: str
@@ -142,6 +149,7 @@ class Executor(Generic[Options]):
         Callable[[Graph, Source, Options, Progress], Generator[tuple[slice, Run], None, None]]
         | None
     ) = None
+    lacks: Callable[[Options], str] = _nothing_lacking
 
 
 def timed(work: Callable[[], Trace]) -> Run:

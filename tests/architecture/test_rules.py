@@ -120,6 +120,9 @@ ALLOWED = {
 ARITHMETIC = (
     "neurossm/fixed/",
     "neurossm/engine/kernels.py",
+    # tensors of PyTorch, and Triton
+    "converters/neurossm_converters/backends/gpu/arithmetic.py",
+    "converters/neurossm_converters/backends/gpu/kernels.py",
     # goes to machines without neurossm, in every deployment bundle
     "converters/neurossm_chip/arithmetic.py",
 )
@@ -212,6 +215,7 @@ def test_the_index_of_helpers_names_them_all():
 
 def test_tests_mirror_the_packages():
     names = {
+        "benchmarks": "benchmarks",
         "chip": "converters/neurossm_chip",
         "cli": "cli/neurossm_cli",
         "models": "models/neurossm_models",

@@ -55,7 +55,8 @@ def nodes() -> list[tuple[nssm.Node, list[nssm.Node]]]:
 
 
 def test_the_golden_graphs_have_every_cell():
-    assert {node.type for node, _ in nodes()} == {cell.__name__ for cell in every_cell()}
+    golden = {node.type for node, _ in nodes()}
+    assert golden == {cell.__name__ for cell in every_cell()}, "hw_tests/golden/make.py makes them"
 
 
 @pytest.mark.parametrize(("node", "senders"), nodes(), ids=lambda v: getattr(v, "name", ""))

@@ -14,7 +14,7 @@ def pytest_terminal_summary(terminalreporter: object, config: pytest.Config) -> 
     if cells is None or not config.getoption("--matrix"):
         return
     concerns = sorted({concern for concern, _ in cells.SEEN})
-    for kind in cells.KINDS:
+    for kind in dict.fromkeys(kind for _, kind in cells.SEEN):
         terminalreporter.section(kind)
         for concern in concerns:
             said = cells.SEEN.get((concern, kind), "not run")

@@ -57,6 +57,12 @@ def _stepper(example: Example, expected: Trace) -> bool:
     return alike
 
 
+@executor("gpu")
+def _gpu(example: Example, expected: Trace) -> bool:
+    found = run(example.integers, example.inputs, "gpu:device=interpreter")
+    return all(np.array_equal(found.values[n], value) for n, value in expected.values.items())
+
+
 @executor("bundle")
 def _bundle(example: Example, expected: Trace) -> bool:
     with TemporaryDirectory() as folder:

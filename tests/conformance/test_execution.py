@@ -35,7 +35,8 @@ def reference(example: Example) -> Trace:
 def test_examples_are_valid(kind):
     with cell("examples", kind):
         found = examples(kind)
-        assert len(found) >= 4 and len({example.label for example in found}) == len(found)
+        assert len(found) >= 4, f"{len(found)} of at least 4; write some in node_examples.py"
+        assert len({example.label for example in found}) == len(found)
         for example in found:
             assert type(example.node) is NODE_TYPES[kind], example.label
             assert contract.problems(example.integers) == (), example.label

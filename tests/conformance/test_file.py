@@ -71,7 +71,9 @@ def test_one_changed_number_changes_the_hash(kind, tmp_path):
 @each_type
 def test_the_format_names_every_field(kind, tmp_path):
     with cell("documented", kind):
-        row = next(line for line in FORMAT.splitlines() if re.match(rf"\| .*`{kind}`.* \| ", line))
+        lines = FORMAT.splitlines()
+        row = next((line for line in lines if re.match(rf"\| .*`{kind}`.* \| ", line)), "")
+        assert row, f"FORMAT.md has no row of `{kind}`"
         named = set(re.findall(r"`(\w+)`", row.split("|")[2])) - {"zoh", "bilinear", "f8", "hard",
                                                                   "soft", "none"}  # fmt: skip
         for graph in (examples(kind)[0].graph, examples(kind)[0].integers):
@@ -163,7 +165,10 @@ def test_a_changed_exponent_or_width_is_refused_or_runs_alike_everywhere(kind):
                     tried += 1
                     broken += spoiled(example, {name: wrong})
         # what an Input sends, and a Sum or Product, may have any format
-        assert broken >= 2 or kind in ("BatchNorm", "Input", "Sum", "Product"), f"of {tried}"
+        assert broken >= 2 or kind in ("BatchNorm", "Input", "Sum", "Product"), (
+            f"{broken} of {tried} are refused: write {kind}.check, or name it with those whose"
+            " formats are free"
+        )
 
 
 def other_formats(value: Any) -> Iterator[Any]:

@@ -55,6 +55,7 @@ def test_loihi_2_has_room_for_it(kind, mapping):
             placement = place(example.integers, chip, ssm_mapping=mapping)
             assert placement.cores and placement.chips == 1
             for name, population in placement.populations.items():
+                assert population.passes(chip)[0] > 0
                 held = sum(s.neurons for core in placement.cores for s in core.slices
                            if s.population == name)  # fmt: skip
                 assert held == population.neurons, (example.label, name)
@@ -209,7 +210,7 @@ def test_neurobench_numbers_are_those_counted_alone(kind, tmp_path):
 
 FAMILIES = [
     ("binary-s4d", {"mixing": "linear"}), ("binary-s4d", {}), ("gsu", {}), ("spikingssm", {}),
-    ("binary-s4d", {"vocabulary": 11}),
+    ("binary-s4d", {"vocabulary": 11}), ("spikingssm", {"delays": (1, 3)}),
 ]  # fmt: skip
 TOKENS = np.random.default_rng(1).integers(0, 11, family_networks.PIXELS.shape[:2])
 

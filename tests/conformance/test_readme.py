@@ -14,5 +14,5 @@ def test_the_matrix_is_readable():
     assert len(lines) == 2 + len(matrix.KINDS)
     assert max(map(len, lines)) <= 130
     (row,) = [line for line in lines if line.startswith("| `TernaryThreshold` |")]
-    assert row.split(" | ")[1:4] == ["yes"] * 3  # fast, Stepper, bundle
+    assert row.split(" | ")[1:5] == ["yes"] * 4  # fast, Stepper, gpu, bundle
     assert "- `TernaryThreshold`, NIR: NIR has no signed spikes." in matrix.rendered(reasons=True)

@@ -14,7 +14,7 @@ from neurossm.errors import InputError, TargetError
 from neurossm.executors import choose, discovery, listed
 
 ROOT = Path(__file__).parents[2]
-OURS = ["fast", "reference", "float", "lava", "dask", "bundle", "loihi2"]
+OURS = ["fast", "reference", "float", "lava", "dask", "gpu", "bundle", "loihi2"]
 
 
 def test_ours_are_those_of_pyproject_and_each_says_what_it_is():
@@ -48,11 +48,12 @@ def test_naming_an_engine_imports_that_one_alone():
 import sys
 from neurossm.executors import choose
 choose({engine!r})
-print(*sorted({{"numba", "lava", "dask", "distributed", "neurossm_converters", "torch", "h5py"}}
-              & set(sys.modules)))
+print(*sorted({{"numba", "lava", "dask", "distributed", "neurossm_converters", "torch", "triton",
+                "h5py"}} & set(sys.modules)))
 """
     for engine, loaded in (("fast", ""), ("lava:stacked=2", "neurossm_converters"),
-                           ("dask", "neurossm_converters")):  # fmt: skip
+                           ("dask", "neurossm_converters"),
+                           ("gpu", "neurossm_converters")):  # fmt: skip
         done = subprocess.run([sys.executable, "-c", program.format(engine=engine)],
                               capture_output=True, text=True, check=True, timeout=60)  # fmt: skip
         assert set(done.stdout.split()) - {"h5py"} == set(loaded.split()), engine
@@ -69,8 +70,8 @@ def test_a_text_with_options_is_an_engine_that_is_typed_like_it():
 @pytest.mark.parametrize(
     ("engine", "said"),
     [
-        ("fats", "engine: expected fast | reference | float | lava | dask | bundle | loihi2, got"
-                 " 'fats'; did you mean 'fast'?"),
+        ("fats", "engine: expected fast | reference | float | lava | dask | gpu | bundle |"
+                 " loihi2, got 'fats'; did you mean 'fast'?"),
         ("", "'neurossm doctor' lists them"),
         (None, "engine: expected NAME or NAME:key=value,..., got None"),
         (3, "got 3"),

@@ -58,9 +58,9 @@ def assert_same(model: Network) -> None:
 
 
 CHANGES = {
-    "binary-s4d": [{}, {"mixing": "linear"}, {"discretization": "bilinear"}],
+    "binary-s4d": [{}, {"mixing": "linear"}, {"discretization": "bilinear"}, {"delays": (2, 1)}],
     "gsu": [{}, {"discretization": "bilinear", "init": "legs"}],
-    "spikingssm": [{}, {"mixing": "linear"}, {"train_threshold": False}],
+    "spikingssm": [{}, {"mixing": "linear"}, {"train_threshold": False}, {"delays": (3,)}],
     "spike-ssm": [{}, {"mixing": "linear", "init": "inv"}],
 }
 

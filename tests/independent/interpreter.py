@@ -395,6 +395,8 @@ def run(
                 values = now[node.name].values
                 _delay_takes(node, arriving, states[node.name])
             elif node.type != "Input":
+                if node.type not in STEPS:
+                    raise FormatError(f"node {node.name!r}: no step of a {node.type} is written")
                 values = STEPS[node.type](node, arriving, states[node.name])
             now[node.name] = node.message(values)
             sent[node.name].append(values)

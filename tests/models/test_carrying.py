@@ -7,10 +7,32 @@ from small_networks import NAMES
 
 from neurossm.errors import InputError
 from neurossm_models import S4D, Network
+from neurossm_models.delay import Delay
 from neurossm_models.families import FAMILIES
 from neurossm_models.neurons import LIF
 
 PIECES = ((0, 1), (1, 8), (8, 39), (39, 64))
+
+
+@torch.no_grad()
+def test_spikes_that_wait_arrive_in_the_next_piece():
+    delay = Delay(5, (1, 4, 63))
+    s, state, parts = (
+        (torch.rand(5, 2, 64) < 0.5).float(),
+        delay.initial_state(2, torch.zeros(1)),
+        [],
+    )
+    stepped = state
+    for start, stop in PIECES:
+        arriving, state = delay.carry(s[..., start:stop], state)
+        parts.append(arriving)
+        for t in range(start, stop):
+            _, stepped = delay.step(s[..., t].T, stepped)
+        assert torch.equal(state[0], stepped[0])
+    whole = torch.cat(parts, -1)
+    for feature, n in enumerate((1, 4, 63, 1, 4)):
+        assert not whole[feature, :, :n].any()
+        assert torch.equal(whole[feature, :, n:], s[feature, :, :-n])
 
 
 def network(family, **changes):
@@ -63,7 +85,8 @@ def test_a_neuron_goes_on_bit_for_bit(reset):
 @pytest.mark.parametrize(
     ("family", "changes"),
     [*((name, {}) for name in NAMES), ("spikingssm", {"norm": "layer", "prenorm": False}),
-     ("spike-ssm", {"norm": "layer", "cutoffs": (3, 6), "width": 16})],
+     ("spike-ssm", {"norm": "layer", "cutoffs": (3, 6), "width": 16}),
+     ("spikingssm", {"delays": (1, 9, 40)}), ("binary-s4d", {"delays": (3,)})],
 )  # fmt: skip
 def test_pieces_of_a_stream_are_one_long_sequence(family, changes):
     model = network(family, **changes).use(ssm="fft", neuron="loop").double()

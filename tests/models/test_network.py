@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import product
 
 import numpy as np
 import pytest
@@ -25,6 +26,9 @@ def test_a_network_means_its_equations(family, discretization):
         ("spikingssm", {"mixing": "linear", "tau": 0.0}),
         ("spike-ssm", {"rho": 0.0}),
         ("gsu", {"threshold": "maximum", "fraction": 0.3}),
+        ("binary-s4d", {"delays": (2,), "mixing": "linear"}),
+        ("spikingssm", {"delays": (1, 63, 3, 2)}),
+        ("spike-ssm", {"delays": (4, 1), "mixing": "linear"}),
     ],
 )
 def test_the_other_settings_of_a_family_mean_their_equations(family, changes):
@@ -67,9 +71,12 @@ def test_token_by_token_equals_the_parallel_form(family, mixing):
     assert state.steps == 50
 
 
-@pytest.mark.parametrize("changes", [{"norm": "none"}, {"norm": "layer"}, {"prenorm": False}])
-@pytest.mark.parametrize("family", NAMES)
-def test_token_by_token_equals_the_parallel_form_with_every_norm(family, changes):
+EVERY_NORM = [{"norm": "none"}, {"norm": "layer"}, {"prenorm": False}]
+DELAYED = [(family, {"delays": (3, 1)}) for family in NAMES if family != "gsu"]
+
+
+@pytest.mark.parametrize(("family", "changes"), [*product(NAMES, EVERY_NORM), *DELAYED])
+def test_token_by_token_equals_the_parallel_form_with_every_norm_and_delay(family, changes):
     model = network(family, **changes)
     x = torch.randn(2, 30, 2, dtype=torch.float64)
     state = model.initial_state(2)

@@ -17,6 +17,8 @@ Float graphs and PyTorch networks
     foreign_bench       modules of other libraries beside the graphs that are made of them
 Other witnesses
     chip_arithmetic     the cells of the bundle, without a network of Lava around them
+    ttir                runs what Triton compiles a kernel to, its first intermediate language
+    triton_compiled     compiles the kernels of the executor for GPUs, and runs them by that
     nir_interpreter     an interpreter of NIR files, from NIR's equations alone
     small_nir           small NIR graphs of other tools
 Data, devices, disks

@@ -71,11 +71,20 @@ class _Block:
             return r + self._gated_unit(y)
         s = self._binary(y) if self.config.family == "binary-s4d" else self._membrane(y)
         self.spikes.append(s)
-        mixed = _linear(self.p, f"{self.name}.mix", s)
+        mixed = _linear(self.p, f"{self.name}.mix", self._arriving())
         if self.config.mixing == "glu":
             one, two = np.split(mixed, 2, 1)
             mixed = one / (1 + np.exp(-two))
         return r + mixed
+
+    def _arriving(self) -> np.ndarray:
+        """Return the spikes that arrive now: those of n steps ago, n of each feature in turn."""
+        s, delays = np.zeros_like(self.spikes[-1]), self.config.delays or (0,)
+        for h in range(s.shape[1]):
+            n = delays[h % len(delays)]
+            if n < len(self.spikes):
+                s[:, h] = self.spikes[-1 - n][:, h]
+        return s
 
     def _binary(self, y: np.ndarray) -> np.ndarray:
         return (self._norm("ssm_norm", y) >= self.p[f"{self.name}.spike.theta"]).astype(float)

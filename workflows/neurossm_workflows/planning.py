@@ -8,7 +8,7 @@ export would have, and no weights of a large network are ever made.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from neurossm.errors import InputError
 
@@ -36,7 +36,9 @@ def shape_like(recipe: str, overrides: list[str]) -> tuple[Shape, tuple[str, ...
 
     config = load_recipe(recipe, overrides).network
     deployable, said = _deployable(config, recipe)
-    features = SMALL["in_features"]
+    features, delays = SMALL["in_features"], getattr(config, "delays", ())
+    # a node has room for its longest delay; a small network has none for one a feature
+    longest: dict[str, Any] = {"delays": (max(delays),)} if delays else {}
     small = replace(
         deployable,
         width=SMALL["width"],
@@ -44,6 +46,7 @@ def shape_like(recipe: str, overrides: list[str]) -> tuple[Shape, tuple[str, ...
         classes=SMALL["classes"],
         in_features=features,
         vocabulary=SMALL["vocabulary"] if config.vocabulary else 0,
+        **longest,
     )
     exported = shape_of(from_torch(Network(small).eval(), steps=1, scale=1.0))
     sizes = {

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from neurossm.graph import Graph
     from neurossm.trace import Trace
     from neurossm_models.data import Dataset
-    from neurossm_workflows.profile import Profile
+    from neurossm_workflows.measured import Measured
 
 PACKAGES = ("neurossm", "numpy", "numba", "h5py", "torch", "lava-nc")
 
 
 def make_report(
-    found: Profile, title: str = "", *, file_name: str = "", measured: tuple[str, ...] = ()
+    found: Measured, title: str = "", *, file_name: str = "", measured: tuple[str, ...] = ()
 ) -> Report:
     """Return the report of a profile; its raster shows the first sample of the data.
 
@@ -98,7 +98,7 @@ def timings_of(found: CpuTimings) -> Timings:
     )
 
 
-def answers_of(found: Profile) -> Answers | None:
+def answers_of(found: Measured) -> Answers | None:
     """Return scores as the report shows them; None without labels."""
     scores, beside = found.scores, found.scores_float
     if scores is None:

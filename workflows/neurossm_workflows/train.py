@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from neurossm.arguments import several
 from neurossm.errors import InputError
 from neurossm_workflows.listener import QUIET, Listener
 
@@ -66,13 +67,14 @@ def train(
     from neurossm_models.train import data_changes
     from neurossm_models.train import train as run_training
 
+    said = several("changes", changes, "'section.key=value'")
     learned = data_changes(data) if data else []
     tuned = finetune_changes(
         recipe, str(finetune_from), quantized, calibrate, widths or {}, learned
     )
     if tuned and out is None:
         out = Path("runs") / f"{Path(recipe).stem}-finetuned"
-    return run_training(recipe, [*learned, *tuned, *changes], None if out is None else Path(out),
+    return run_training(recipe, [*learned, *tuned, *said], None if out is None else Path(out),
                         resume, make_twin=make_twin, tell=listener.tell)  # fmt: skip
 
 

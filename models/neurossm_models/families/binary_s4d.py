@@ -20,7 +20,8 @@ from torch import Tensor, nn
 
 from neurossm_models.block import Block, States
 from neurossm_models.chain import Stage
-from neurossm_models.config import Mixing, NetworkConfig, Surrogate
+from neurossm_models.config import Delays, Mixing, NetworkConfig, Surrogate
+from neurossm_models.delay import Delay
 from neurossm_models.families.family import Family
 from neurossm_models.layers import glu, make_norm, mix, normalize
 from neurossm_models.mixing import add_mixed
@@ -40,11 +41,15 @@ class BinaryS4DConfig(NetworkConfig):
         Initial value of every spike threshold, in standard deviations of the normalized v.
     surrogate
         Derivative of the spike backward: ``"arctan"``, ``"triangle"`` or ``"fast_sigmoid"``.
+    delays
+        Steps that spikes wait in front of the mixing, 1 to 63: a number for all features, or
+        several that features take in turn. Not trained; none by default.
     """
 
     mixing: Mixing = "glu"
     threshold: float = 1.0
     surrogate: Surrogate = "arctan"
+    delays: Delays = ()
 
     NAME: ClassVar[str] = "binary-s4d"
 
@@ -55,7 +60,7 @@ class BinaryS4DBlock(Block):
     ::
 
         v = norm(y)                                   y = C x + D u
-        s = 1[v >= theta]                             H(.) in table 7
+        s = 1[v >= theta]                             H(.) in table 7; delayed, where it says so
         o = (W1 s + b1) * sigmoid(W2 s + b2)          table 7; or W s + b
     """
 
@@ -63,14 +68,24 @@ class BinaryS4DBlock(Block):
         super().__init__(config)
         self.ssm_norm = make_norm(config.norm, config.width)
         self.spike = Spike(config.width, config.threshold, config.surrogate)
+        self.delay = Delay(config.width, config.delays)
         self.gated = config.mixing == "glu"
         self.mix = nn.Linear(config.width, config.width * (2 if self.gated else 1))
 
     def respond(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is added to the stream, and the spikes, for y (H, B, L)."""
         s = self.spike(normalize(self.ssm_norm, y))
-        mixed = mix(self.mix, self.dropout(s))
-        return glu(mixed) if self.gated else mixed, s
+        return self._mixed(self.delay(s)), s
+
+    def respond_on(self, y: Tensor, membrane: States) -> tuple[Tensor, Tensor, States]:
+        """Return what `respond` does behind spikes that wait, and those that wait then."""
+        s = self.spike(normalize(self.ssm_norm, y))
+        arriving, waiting = self.delay.carry(s, membrane)
+        return self._mixed(arriving), s, waiting
+
+    def _mixed(self, arriving: Tensor) -> Tensor:
+        mixed = mix(self.mix, self.dropout(arriving))
+        return glu(mixed) if self.gated else mixed
 
     def neuron_stages(self, r: Tensor) -> list[Stage]:
         """Return norm and threshold, for sequences like r."""
@@ -80,12 +95,18 @@ class BinaryS4DBlock(Block):
 
     def close(self, r: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
         """Return the residual stream after the block, and the spikes, which the chain gave."""
-        return add_mixed(r, out, self.mix.weight, self.mix.bias, self.kept(out)), out
+        s = self.delay(out)
+        return add_mixed(r, s, self.mix.weight, self.mix.bias, self.kept(s)), out
+
+    def initial_membrane(self, batch: int) -> States:
+        """Return the spikes that wait before the first step; there is no membrane."""
+        return self.delay.initial_state(batch, self.mix.weight)
 
     def respond_step(self, y: Tensor, membrane: States) -> tuple[Tensor, States]:
-        """Return what is added to the stream for y (B, H); there is no membrane."""
-        mixed = self.mix(self.spike.step(self.ssm_norm(y)))
-        return glu(mixed.T).T if self.gated else mixed, ()
+        """Return what is added to the stream, and the spikes that wait then, for y (B, H)."""
+        s, waiting = self.delay.step(self.spike.step(self.ssm_norm(y)), membrane)
+        mixed = self.mix(s)
+        return glu(mixed.T).T if self.gated else mixed, waiting
 
 
 FAMILY = Family(BinaryS4DConfig, BinaryS4DBlock)

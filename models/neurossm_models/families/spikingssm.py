@@ -22,8 +22,11 @@ from torch import Tensor, nn
 from neurossm.validation import Factor, Positive
 from neurossm_models.block import Block, States
 from neurossm_models.chain import Stage
-from neurossm_models.config import Mixing, NetworkConfig, Surrogate
+from neurossm_models.config import Delays, Mixing, NetworkConfig, Surrogate
+from neurossm_models.delay import Delay
 from neurossm_models.families.family import Family
+from neurossm_models.gpu.neuron import Neurons
+from neurossm_models.gpu.setting import TRITON
 from neurossm_models.layers import glu, mix
 from neurossm_models.mixing import add_mixed
 from neurossm_models.neurons import LIF
@@ -43,7 +46,7 @@ class SpikingSSMConfig(NetworkConfig):
         Initial value of every threshold.
     train_threshold
         Whether thresholds are trained (the paper's "VT"; otherwise "VF").
-    surrogate
+    surrogate, delays
         As of `BinaryS4DConfig`.
     """
 
@@ -52,6 +55,7 @@ class SpikingSSMConfig(NetworkConfig):
     threshold: Positive = 1.0
     train_threshold: bool = True
     surrogate: Surrogate = "triangle"
+    delays: Delays = ()
 
     NAME: ClassVar[str] = "spikingssm"
 
@@ -61,13 +65,14 @@ class SpikingSSMBlock(Block):
 
     ::
 
-        s = LIF(y / v_th)                             eq. 8, 9, 4; scaling by eq. 12
+        s = LIF(y / v_th)                             eq. 8, 9, 4; scaling by eq. 12; may be delayed
         o = (W1 s + b1) * sigmoid(W2 s + b2)          1x1 mixing to 2 H and GLU; or W s + b
     """
 
     def __init__(self, config: SpikingSSMConfig) -> None:
         super().__init__(config)
         self.neuron = self.make_neuron(config)
+        self.delay = Delay(config.width, config.delays)
         self.gated = config.mixing == "glu"
         self.mix = nn.Linear(config.width, config.width * (2 if self.gated else 1))
 
@@ -84,18 +89,26 @@ class SpikingSSMBlock(Block):
 
     def respond(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is added to the stream, and the spikes, for y (H, B, L)."""
-        s = self.neuron(y)
-        return self._mixed(s), s
+        return self.respond_to_spikes(self.neuron(y))
+
+    def respond_to_spikes(self, s: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what is added to the stream for spikes (H, B, L), and these."""
+        return self._mixed(self.delay(s)), s
 
     def respond_on(self, y: Tensor, membrane: States) -> tuple[Tensor, Tensor, States]:
         """Return what `respond` does behind a membrane, and the next one."""
-        u, r, last = membrane
+        u, r, last, *before = membrane
         s, after = self.neuron.carry(y, (u, r, last))
-        return self._mixed(s), s, after
+        arriving, waiting = self.delay.carry(s, tuple(before))
+        return self._mixed(arriving), s, (*after, *waiting)
 
-    def _mixed(self, s: Tensor) -> Tensor:
-        mixed = mix(self.mix, self.dropout(s))
+    def _mixed(self, arriving: Tensor) -> Tensor:
+        mixed = mix(self.mix, self.dropout(arriving))
         return glu(mixed) if self.gated else mixed
+
+    def fused_neurons(self, r: Tensor) -> Neurons | None:
+        """Return the exact neuron where its form is that of the kernel."""
+        return self.neuron.for_kernels() if self.neuron.form_for(r) == TRITON else None
 
     def native(self, r: Tensor) -> bool:
         """Say whether the chain of native kernels computes this block."""
@@ -107,18 +120,21 @@ class SpikingSSMBlock(Block):
 
     def close(self, r: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
         """Return the residual stream after the block, and the spikes, which the chain gave."""
-        return add_mixed(r, out, self.mix.weight, self.mix.bias, self.kept(out)), out
+        s = self.delay(out)
+        return add_mixed(r, s, self.mix.weight, self.mix.bias, self.kept(s)), out
 
     def initial_membrane(self, batch: int) -> States:
-        """Return membrane, refractory trace and last spike before the first step, (B, H)."""
-        return self.neuron.initial_state(batch)
+        """Return membrane, refractory trace and last spike, (B, H), and the spikes that wait."""
+        waiting = self.delay.initial_state(batch, self.mix.weight)
+        return (*self.neuron.initial_state(batch), *waiting)
 
     def respond_step(self, y: Tensor, membrane: States) -> tuple[Tensor, States]:
         """Return what is added to the stream, and the next membrane, for y (B, H)."""
-        u, r, last = membrane
+        u, r, last, *before = membrane
         s, after = self.neuron.step(y, (u, r, last))
+        s, waiting = self.delay.step(s, tuple(before))
         mixed = self.mix(s)
-        return glu(mixed.T).T if self.gated else mixed, after
+        return glu(mixed.T).T if self.gated else mixed, (*after, *waiting)
 
 
 FAMILY = Family(SpikingSSMConfig, SpikingSSMBlock)

@@ -252,7 +252,8 @@ def _settings(model: NetworkConfig) -> str:
     """Return what the family adds to the shared settings, and which of those are not usual."""
     usual = {field.name: field.default for field in dataclasses.fields(NetworkConfig)}
     own = [field.name for field in dataclasses.fields(model) if field.name not in usual]
-    said = [f"{name} {_shown(getattr(model, name))}" for name in own]
+    values = {name: getattr(model, name) for name in own}
+    said = [f"{name} {_shown(value)}" for name, value in values.items() if value != ()]
     for name in ("norm", "prenorm", "dropout", "train_b", "readout", "vocabulary"):
         if name in usual and getattr(model, name) != usual[name]:
             said.append(f"{name} {_shown(getattr(model, name))}")
@@ -260,6 +261,8 @@ def _settings(model: NetworkConfig) -> str:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return str(list(value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

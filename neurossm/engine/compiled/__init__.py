@@ -1,7 +1,8 @@
 """What the engines do faster than by a node's own steps: a module a node, found by itself.
 
-A module registers the form of its node (`compiled`). Its kernels stand in `neurossm.engine.kernels`
-and `neurossm.engine.ssm_kernels`, its instructions in `neurossm.engine.walk`.
+A module registers the form of its node (`compiled`) and the instructions that this writes for the
+compiled step (`neurossm.engine.walk.instruction`). Longer kernels stand in
+`neurossm.engine.kernels` and `neurossm.engine.ssm_kernels`.
 """
 
 import pkgutil

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from neurossm.engine import kernels, walk
+from neurossm.engine import kernels
 from neurossm.engine.compiled.form import Form, Messages, Tally, compiled, limit_of, product_shift
 from neurossm.engine.edges import Edges
+from neurossm.engine.walk import P0, P1, P2, P3, Memory, N, Numbers, instruction, rows
 from neurossm.fixed import symmetric_limit
 from neurossm.nodes import Accumulate, State
 
 if TYPE_CHECKING:
     from neurossm.engine.writing import Writer
+
+
+@instruction
+def accumulate(row: Numbers, u: Numbers, y: Numbers, at: Memory, counts: Numbers) -> None:
+    """Add up: sum ``(S, C)``, shift, limit of a term, limit."""
+    total = rows(at.whole, row[P0], u.shape[0], row[N])
+    kernels.accumulate(u, y, total, row[P1], row[P2], row[P3], counts)
 
 
 @compiled(Accumulate)
@@ -31,4 +39,4 @@ class AccumulateForm(Form[Accumulate]):
         """Add up."""
         total = to.room("whole", (to.samples, self.node.channels))
         to.state(name, "sum", total)
-        to.emit(walk.ACCUMULATE, name, operands[0], y, total.at, *self.numbers)
+        to.emit(accumulate, name, operands[0], y, total.at, *self.numbers)

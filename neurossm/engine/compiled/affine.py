@@ -6,14 +6,41 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neurossm.engine import kernels, walk
+from neurossm.engine import kernels
 from neurossm.engine.compiled.form import Form, Messages, Tally, compiled, limit_of
 from neurossm.engine.edges import Edges
+from neurossm.engine.walk import P0, P1, P2, M, Memory, N, Numbers, instruction, part, rows
 from neurossm.nodes import Affine, State
 from neurossm.nodes.values import integers
 
 if TYPE_CHECKING:
     from neurossm.engine.writing import Writer
+
+
+@instruction
+def start(row: Numbers, u: Numbers, y: Numbers, at: Memory, counts: Numbers) -> None:
+    """Begin with the bias ``(O,)``."""
+    kernels.start(y, part(at.small, row[P0], row[M]))
+
+
+@instruction
+def add_spikes(row: Numbers, u: Numbers, y: Numbers, at: Memory, counts: Numbers) -> None:
+    """Add an edge of spikes: columns ``(I, O)``, their non-zeros."""
+    columns, fan_out = rows(at.small, row[P0], row[N], row[M]), part(at.whole, row[P1], row[N])
+    kernels.add_spikes(u, y, columns, fan_out, counts)
+
+
+@instruction
+def add_graded(row: Numbers, u: Numbers, y: Numbers, at: Memory, counts: Numbers) -> None:
+    """Add an edge of graded messages: rows ``(O, I)``, non-zeros by column, multiplies."""
+    weight, fan_out = rows(at.small, row[P0], row[M], row[N]), part(at.whole, row[P1], row[N])
+    kernels.add_graded(u, y, weight, fan_out, row[P2] != 0, counts)
+
+
+@instruction
+def saturate(row: Numbers, u: Numbers, y: Numbers, at: Memory, counts: Numbers) -> None:
+    """Saturate what was added up: limit."""
+    kernels.saturate(y, row[P0], counts)
 
 
 @compiled(Affine)
@@ -42,11 +69,11 @@ class AffineForm(Form[Affine]):
     def emit(self, to: Writer, name: str, operands: list[int], y: int) -> None:
         """Start with the bias, add each edge, saturate."""
         fan_out = to.whole.put(self.fan_out)
-        to.emit(walk.START, name, 0, y, to.small.put(self.bias))
+        to.emit(start, name, 0, y, to.small.put(self.bias))
         for u, only_spikes in zip(operands, self.spikes, strict=True):
             if only_spikes:
-                to.emit(walk.ADD_SPIKES, name, u, y, to.small.put(self.columns), fan_out)
+                to.emit(add_spikes, name, u, y, to.small.put(self.columns), fan_out)
             else:
-                rows = to.small.put(self.rows)
-                to.emit(walk.ADD_GRADED, name, u, y, rows, fan_out, int(self.multiplies))
-        to.emit(walk.SATURATE, name, 0, y, self.limit)
+                weight = to.small.put(self.rows)
+                to.emit(add_graded, name, u, y, weight, fan_out, int(self.multiplies))
+        to.emit(saturate, name, 0, y, self.limit)

@@ -6,13 +6,37 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neurossm.engine import walk
 from neurossm.engine.compiled.form import Form, Messages, Tally, compiled
 from neurossm.engine.edges import Edges
+from neurossm.engine.walk import P0, P1, Memory, N, Numbers, U, Y, instruction, part
 from neurossm.nodes import Delay, State, format_of
 
 if TYPE_CHECKING:
     from neurossm.engine.writing import Writer
+
+
+@instruction
+def send(row: Numbers, u: Numbers, y: Numbers, at: Memory, counts: Numbers) -> None:
+    """Send the first row of what waits, ``(S, rows, C)`` at U: rows."""
+    n, size = row[N], row[P0] * row[N]
+    for s in range(u.shape[0]):
+        waiting = part(at.small, row[U] + s * size, size)
+        for h in range(n):
+            y[s, 0, h] = waiting[h]
+
+
+@instruction
+def take(row: Numbers, u: Numbers, y: Numbers, at: Memory, counts: Numbers) -> None:
+    """Move up what waits, at Y, and put in what arrives: rows, steps of each channel."""
+    n, size, steps = row[N], row[P0] * row[N], part(at.whole, row[P1], row[N])
+    for s in range(u.shape[0]):
+        waiting = part(at.small, row[Y] + s * size, size)
+        for k in range(size - n):
+            waiting[k] = waiting[n + k]
+        for h in range(n):
+            waiting[size - n + h] = 0
+        for h in range(n):
+            waiting[(steps[h] - 1) * n + h] = u[s, 0, h]
 
 
 @compiled(Delay)
@@ -42,11 +66,11 @@ class DelayForm(Form[Delay]):
         rows, channels = self.node.state_parts()["waiting"]
         waiting = to.room("small", (to.samples, rows, channels))
         to.state(name, "waiting", waiting)
-        return to.emit(walk.SEND, name, waiting.at, y, rows)
+        return to.emit(send, name, waiting.at, y, rows)
 
     def emit_take(self, to: Writer, name: str, operands: list[int], y: int) -> None:
         """Move up, and put what arrives into the last row of each channel."""
         if not self.exact:
             return super().emit_take(to, name, operands, y)
         waiting, steps = to.states[f"{name}.waiting"].place, to.whole.put(self.node.steps)
-        return to.emit(walk.TAKE, name, operands[0], waiting.at, waiting.shape[1], steps)
+        return to.emit(take, name, operands[0], waiting.at, waiting.shape[1], steps)

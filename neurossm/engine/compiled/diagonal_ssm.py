@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.engine import ssm_kernels, walk
+from neurossm.engine import ssm_kernels
 from neurossm.engine.aligned import aligned
 from neurossm.engine.compiled.form import Form, Messages, Tally, compiled, limit_of, scaled
 from neurossm.engine.edges import Edges
 from neurossm.engine.ssm_kernels import LANES
+from neurossm.engine.walk import P0, P1, P2, P3, P4, P5, Memory, N, Numbers, instruction, part
 from neurossm.fixed import symmetric_limit
 from neurossm.nodes import DiagonalSSM, Evaluated, Reals, State, format_of, quantized
 from neurossm.nodes.step import Carried, added
@@ -19,6 +20,24 @@ from neurossm.nodes.values import reals
 
 if TYPE_CHECKING:
     from neurossm.engine.writing import Writer
+
+
+def _instruction(real_b: bool) -> Any:
+    """Return the instruction: state, parameters, tiles, d (then bias), both limits."""
+    kernel = ssm_kernels.step_ssm(real_b)
+
+    @instruction
+    def run(row: Numbers, u: Numbers, y: Numbers, at: Memory, counts: Numbers) -> None:
+        n, tiles = row[N], row[P2]
+        lanes = n * tiles * LANES
+        state, p = part(at.real, row[P0], u.shape[0] * lanes * 2), part(at.real, row[P1], lanes * 8)
+        d, bias = part(at.real, row[P3], n), part(at.real, row[P3] + n, n)
+        kernel(u, y, state, p, tiles, d, bias, float(row[P4]), float(row[P5]), counts)
+
+    return run
+
+
+INSTRUCTIONS = {real_b: _instruction(real_b) for real_b in (True, False)}
 
 
 @compiled(DiagonalSSM)
@@ -64,11 +83,11 @@ class DiagonalSSMForm(Form[DiagonalSSM]):
         rows[:, :, :modes] = self.rows
         tiled = rows.reshape(channels, 8, tiles, LANES).swapaxes(1, 2)
         state = to.room("real", (to.samples, channels, tiles, 2, LANES))
-        for part, index in (("re", 0), ("im", 1)):
-            to.state(name, part, state, _part_of_tiles(index, modes))
-        op = walk.SSM_REAL if self.real_b else walk.SSM_COMPLEX
-        to.emit(op, name, operands[0], y, state.at, to.real.put(tiled), tiles,
-                to.real.put(self.feed, self.bias), self.state_limit, self.limit)  # fmt: skip
+        for key, index in (("re", 0), ("im", 1)):
+            to.state(name, key, state, _part_of_tiles(index, modes))
+        parameters, feed = to.real.put(tiled), to.real.put(self.feed, self.bias)
+        to.emit(INSTRUCTIONS[self.real_b], name, operands[0], y, state.at, parameters, tiles, feed,
+                self.state_limit, self.limit)  # fmt: skip
 
     @staticmethod
     def evaluate(node: DiagonalSSM, operands: list[Reals], state: Carried | None) -> Evaluated:

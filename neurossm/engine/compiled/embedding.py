@@ -6,14 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neurossm.engine import kernels, walk
+from neurossm.engine import kernels
 from neurossm.engine.compiled.form import Form, Messages, Tally, compiled
 from neurossm.engine.edges import Edges
+from neurossm.engine.walk import P0, P1, M, Memory, Numbers, instruction, rows
 from neurossm.nodes import Embedding, State
 from neurossm.nodes.values import integers
 
 if TYPE_CHECKING:
     from neurossm.engine.writing import Writer
+
+
+@instruction
+def look_up(row: Numbers, u: Numbers, y: Numbers, at: Memory, counts: Numbers) -> None:
+    """Look up: table ``(V, C)``, V."""
+    kernels.look_up(u, y, rows(at.small, row[P0], row[P1], row[M]), counts)
 
 
 @compiled(Embedding)
@@ -31,4 +38,4 @@ class EmbeddingForm(Form[Embedding]):
     def emit(self, to: Writer, name: str, operands: list[int], y: int) -> None:
         """Look up."""
         table = to.small.put(self.table)
-        to.emit(walk.LOOK_UP, name, operands[0], y, table, self.node.tokens)
+        to.emit(look_up, name, operands[0], y, table, self.node.tokens)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurossm.engine import kernels, walk
+from neurossm.engine import kernels
 from neurossm.engine.compiled.form import Form, Messages, Tally, compiled, scaled
 from neurossm.engine.edges import Edges
+from neurossm.engine.walk import P0, P1, P2, Memory, N, Numbers, instruction, part, rows
 from neurossm.fixed import symmetric_limit
 from neurossm.nodes import LIF, Evaluated, Reals, State, quantized
 from neurossm.nodes.step import Carried, added
@@ -17,7 +18,24 @@ from neurossm.nodes.values import reals
 if TYPE_CHECKING:
     from neurossm.engine.writing import Writer
 
-OPS = {"hard": walk.LIF_HARD, "soft": walk.LIF_SOFT, "none": walk.LIF_NONE}
+
+def _instruction(reset: str) -> Any:
+    """Return the instruction for a reset: membrane (then trace), parameters, limit."""
+    kernel = kernels.lif(reset, has_trace=True, shifted=True)
+
+    @instruction
+    def run(row: Numbers, u: Numbers, y: Numbers, at: Memory, counts: Numbers) -> None:
+        samples, n, p0, p1, limit = u.shape[0], row[N], row[P0], row[P1], float(row[P2])
+        v, r = rows(at.real, p0, samples, n), rows(at.real, p0 + samples * n, samples, n)
+        theta, tau = part(at.real, p1, n), part(at.real, p1 + n, n)
+        rho, kappa = part(at.real, p1 + 2 * n, n), part(at.real, p1 + 3 * n, n)
+        scale = part(at.real, p1 + 4 * n, n)
+        kernel(u, y, v, r, theta, tau, rho, kappa, scale, limit, counts)
+
+    return run
+
+
+INSTRUCTIONS = {reset: _instruction(reset) for reset in ("hard", "soft", "none")}
 
 
 @compiled(LIF)
@@ -48,10 +66,9 @@ class LIFForm(Form[LIF]):
         """Run the loop for every trace and exponent."""
         shape = (to.samples, self.node.in_channels)
         membrane = to.room("real", (2, *shape))  # and the trace behind it
-        for index, part in enumerate(self.node.state_parts()):
-            to.state(name, part, membrane.part(index))
-        parameters = to.real.put(*self.arrays)
-        op = OPS[self.node.reset]
+        for index, key in enumerate(self.node.state_parts()):
+            to.state(name, key, membrane.part(index))
+        op, parameters = INSTRUCTIONS[self.node.reset], to.real.put(*self.arrays)
         to.emit(op, name, operands[0], y, membrane.at, parameters, self.limit)
 
     @staticmethod

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from neurossm.engine import walk
 from neurossm.engine.compiled.form import Form, Messages, Tally, compiled
+from neurossm.engine.walk import copy
 from neurossm.nodes import Output, State
 
 if TYPE_CHECKING:
@@ -22,4 +22,4 @@ class OutputForm(Form[Output]):
 
     def emit(self, to: Writer, name: str, operands: list[int], y: int) -> None:
         """Copy."""
-        to.emit(walk.COPY, name, operands[0], y)
+        to.emit(copy, name, operands[0], y)

@@ -6,13 +6,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neurossm.engine import kernels, walk
+from neurossm.engine import kernels
 from neurossm.engine.compiled.form import Form, Messages, Tally, compiled, limit_of, scaled
 from neurossm.engine.edges import Edges
+from neurossm.engine.walk import P0, P1, Memory, Numbers, instruction, part
 from neurossm.nodes import PiecewiseLinear, State, format_of, quantized
 
 if TYPE_CHECKING:
     from neurossm.engine.writing import Writer
+
+
+SEGMENTS = 8  # of the one kernel for all in a flat program: the most that there are
+
+_segments = kernels.piecewise_linear(SEGMENTS)
+
+
+@instruction
+def bend(row: Numbers, u: Numbers, y: Numbers, at: Memory, counts: Numbers) -> None:
+    """Choose a segment: knots, slopes and offsets, each filled up; limit."""
+    first, limit = row[P0], float(row[P1])
+    knots, slopes = part(at.real, first, SEGMENTS), part(at.real, first + SEGMENTS, SEGMENTS)
+    _segments(u, y, knots, slopes, part(at.real, first + 2 * SEGMENTS, SEGMENTS), limit, counts)
 
 
 @compiled(PiecewiseLinear)
@@ -32,8 +46,8 @@ class PiecewiseLinearForm(Form[PiecewiseLinear]):
 
     def emit(self, to: Writer, name: str, operands: list[int], y: int) -> None:
         """Run the loop for the most segments; no input reaches those that fill it up."""
-        rows = np.zeros((3, walk.SEGMENTS))
+        rows = np.zeros((3, SEGMENTS))
         rows[0] = np.inf
         for row, values in zip(rows, self.arrays, strict=True):
             row[: len(values)] = values
-        to.emit(walk.PIECEWISE, name, operands[0], y, to.real.put(rows), self.limit)
+        to.emit(bend, name, operands[0], y, to.real.put(rows), self.limit)

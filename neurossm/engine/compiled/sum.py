@@ -6,13 +6,33 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neurossm.engine import kernels, walk
+from neurossm.engine import kernels
 from neurossm.engine.compiled.form import Form, Messages, Tally, compiled, limit_of
 from neurossm.engine.edges import Edges
+from neurossm.engine.walk import P0, P1, Memory, N, Numbers, V, block, instruction
 from neurossm.nodes import State, Sum, format_of
 
 if TYPE_CHECKING:
     from neurossm.engine.writing import Writer
+
+
+@instruction
+def add_pair(row: Numbers, u: Numbers, y: Numbers, at: Memory, counts: Numbers) -> None:
+    """Add the other operand, at V: both scales, limit."""
+    other, first = block(at.small, row[V], u.shape[0], row[N]), row[P0]
+    kernels.aligned_pair(u, other, y, at.real[first], at.real[first + 1], float(row[P1]), counts)
+
+
+@instruction
+def align(row: Numbers, u: Numbers, y: Numbers, at: Memory, counts: Numbers) -> None:
+    """Bring to the output's exponent and add to the sum, a float64 at V: scale, whether first."""
+    kernels.align(u, block(at.real, row[V], u.shape[0], row[N]), at.real[row[P0]], row[P1] != 0)
+
+
+@instruction
+def store(row: Numbers, u: Numbers, y: Numbers, at: Memory, counts: Numbers) -> None:
+    """Saturate the sum at V: limit."""
+    kernels.store(block(at.real, row[V], u.shape[0], row[N]), y, float(row[P0]), counts)
 
 
 @compiled(Sum)
@@ -40,9 +60,9 @@ class SumForm(Form[Sum]):
         """Add two at once, or one after the other, and saturate."""
         if len(operands) == 2:
             u, v = operands
-            to.emit(walk.PAIR, name, u, y, to.real.put(self.scales), self.limit, v=v)
+            to.emit(add_pair, name, u, y, to.real.put(self.scales), self.limit, v=v)
             return
         total = to.real.room(to.samples * self.node.channels)
         for index, (u, scale) in enumerate(zip(operands, self.scales, strict=True)):
-            to.emit(walk.ALIGN, name, u, y, to.real.put([scale]), int(index == 0), v=total)
-        to.emit(walk.STORE, name, operands[0], y, self.limit, v=total)
+            to.emit(align, name, u, y, to.real.put([scale]), int(index == 0), v=total)
+        to.emit(store, name, operands[0], y, self.limit, v=total)

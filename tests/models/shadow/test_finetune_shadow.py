@@ -24,9 +24,10 @@ from neurossm_workflows.quantize import calibrate as ranges_on_data
 LABELS = torch.tensor([0, 1, 2, 2, 1, 0])
 KINDS = [
     ("binary-s4d", {}), ("binary-s4d", {"mixing": "linear"}), ("gsu", {}), ("spikingssm", {}),
-    ("spikingssm", {"mixing": "linear"}), ("spike-ssm", {}),
+    ("spikingssm", {"mixing": "linear"}), ("spike-ssm", {}), ("binary-s4d", {"delays": (2,)}),
+    ("spikingssm", {"delays": (1, 3)}),
 ]  # fmt: skip
-IDS = [" ".join((family, *changes.values())) for family, changes in KINDS]
+IDS = [" ".join((family, *map(str, changes.values()))) for family, changes in KINDS]
 WIDTHS = [Quantize(), Quantize(pole_bits=8, weight_bits=5, state_bits=16, message_bits=12)]
 EXPORT = {"steps": STEPS, "scale": SCALE, "bits": 8}
 
@@ -191,12 +192,24 @@ def respond(block, y, name, run):
     else:
         theta = at(block.spike.theta, p[f"{name}.spike.theta"])
         s = heaviside(y - theta[:, None, None], block.spike.surrogate)
-    half = len(s)
+    half, s = len(s), arriving(s, block.delay.steps)
     if not block.gated:
         return affine(f"{name}.mix", block.mix.weight, block.mix.bias, s)
     value = affine(f"{name}.mix.value", block.mix.weight[:half], block.mix.bias[:half], s)
     gate = affine(f"{name}.mix.gate", block.mix.weight[half:], block.mix.bias[half:], s)
     return at(value * bent(f"{name}.mix.sigmoid", gate), values[f"{name}.mix.product"])
+
+
+def arriving(s, delays):
+    """Return the spikes (H, B, L) that are there at each step, one feature and step at a time."""
+    if not delays:
+        return s
+    zero, (features, _, length) = torch.zeros_like(s[0, :, 0]), s.shape
+    rows = []
+    for h in range(features):
+        n = delays[h % len(delays)]
+        rows.append([s[h, :, t - n] if t >= n else zero for t in range(length)])
+    return torch.stack([torch.stack(row, -1) for row in rows])
 
 
 def membranes(lif, y, rounded, spikes):

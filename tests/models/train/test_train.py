@@ -211,6 +211,7 @@ def test_a_finished_run_is_published_with_what_was_measured(straight, tmp_path, 
     measured = evaluate(straight, "test")
     assert measured.data == "digits:test" and measured.count == 360
     assert f"{measured.correct} of 360" in card.read_text()
+    assert "delays" not in card.read_text()
     monkeypatch.setattr("neurossm_models.train.evaluation.CHECKPOINTS", tmp_path)
     model, recipe = load_model("tiny")
     ours, theirs = model.state_dict(), load_model(straight)[0].state_dict()
@@ -218,6 +219,14 @@ def test_a_finished_run_is_published_with_what_was_measured(straight, tmp_path, 
     assert recipe == load_recipe(straight / "recipe.toml")
     with pytest.raises(InputError, match="did you mean 'tiny'"):
         load_model("tinny")
+
+
+def test_delays_are_kept_and_said(tmp_path):
+    train("binary-s4d-digits", [*TINY, "train.epochs=1", "model.delays=[1, 3]"], tmp_path / "run")
+    model, recipe = load_model(tmp_path / "run")
+    assert recipe.model.delays == model.config.delays == model.blocks[1].delay.steps == (1, 3)
+    card = publish(tmp_path / "run", "late", into=tmp_path) / "MODEL_CARD.md"
+    assert "delays [1, 3]" in card.read_text()
 
 
 def test_an_unfinished_run_or_a_name_that_is_a_path_is_not_published(tmp_path):

@@ -10,6 +10,7 @@ from neurossm.nodes import (
     LIF,
     Affine,
     BatchNorm,
+    Delay,
     DiagonalSSM,
     Embedding,
     TernaryThreshold,
@@ -18,7 +19,7 @@ from neurossm.nodes import (
 from neurossm.piecewise import piecewise
 from neurossm_converters.formats.torch.adaptive import add_table
 from neurossm_converters.formats.torch.builder import Builder, Converter, array, bias_of
-from neurossm_models import neurons
+from neurossm_models import delay, neurons
 from neurossm_models.adaptive import AdaptiveEmbedding
 from neurossm_models.families import gsu
 from neurossm_models.s4d import S4D
@@ -93,6 +94,13 @@ def _ternary(builder: Builder, path: str, module: gsu.TernaryThreshold, source: 
     return builder.add(path, TernaryThreshold(delta=np.exp(array(module.log_delta))), source)
 
 
+def _delay(builder: Builder, path: str, module: delay.Delay, source: str) -> str:
+    if not module.steps:
+        return source
+    steps = np.resize(module.steps, module.width)  # in turn
+    return builder.add(path, Delay(channels=module.width, steps=steps), source)
+
+
 def _unchanged(builder: Builder, path: str, module: nn.Module, source: str) -> str:
     return source  # dropout in evaluation mode is the identity
 
@@ -128,6 +136,7 @@ LAYERS: dict[type[nn.Module], Converter] = {
     Spike: _spike,
     neurons.LIF: _lif,
     gsu.TernaryThreshold: _ternary,
+    delay.Delay: _delay,
     nn.Dropout: _unchanged,
     nn.Dropout1d: _unchanged,
     nn.Identity: _unchanged,

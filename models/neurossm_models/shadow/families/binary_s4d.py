@@ -18,4 +18,4 @@ def shadow(name: str, block: BinaryS4DBlock, r: Tensor, run: IntegerRun) -> Tens
     ssm = FoldedSSM.of(block, gain_of(block.ssm_norm)).rounded(f"{name}.ssm", run.parameters)
     # values and theta are exact in float32, and so are the spikes
     s = ssm.run(r, run.values[f"{name}.ssm"], Threshold(theta, block.spike.surrogate))
-    return mixed(name, block.mix, block.gated, r, s, run)
+    return mixed(name, block.mix, block.gated, r, block.delay(s), run)

@@ -26,4 +26,4 @@ def shadow(name: str, block: SpikingSSMBlock, r: Tensor, run: IntegerRun) -> Ten
         run.values[path], p[f"{path}.tau"], p[f"{path}.rho"], kappa, lif.reset, lif.surrogate
     )
     s = ssm.run(r, run.values[f"{name}.ssm"], neuron)
-    return mixed(name, block.mix, block.gated, r, s, run)
+    return mixed(name, block.mix, block.gated, r, block.delay(s), run)

@@ -9,7 +9,8 @@ from neurossm_models.families.binary_s4d import BinaryS4DBlock
 
 def convert(builder: Builder, path: str, block: BinaryS4DBlock, stream: str) -> str:
     """Add a block that is fed by a residual stream; return the name of the stream behind it."""
-    spikes = chain(builder, path, block, stream, "norm", "ssm", "ssm_norm", "spike", "dropout")
+    spikes = chain(builder, path, block, stream, "norm", "ssm", "ssm_norm", "spike", "delay",
+                   "dropout")  # fmt: skip
     return residual(
         builder, path, stream, mixed(builder, f"{path}.mix", block.mix, block.gated, spikes)
     )

@@ -9,7 +9,7 @@ from neurossm_models.families.spikingssm import SpikingSSMBlock
 
 def convert(builder: Builder, path: str, block: SpikingSSMBlock, stream: str) -> str:
     """Add a block that is fed by a residual stream; return the name of the stream behind it."""
-    spikes = chain(builder, path, block, stream, "norm", "ssm", "neuron", "dropout")
+    spikes = chain(builder, path, block, stream, "norm", "ssm", "neuron", "delay", "dropout")
     return residual(
         builder, path, stream, mixed(builder, f"{path}.mix", block.mix, block.gated, spikes)
     )

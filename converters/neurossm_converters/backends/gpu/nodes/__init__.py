@@ -1,0 +1,11 @@
+"""Nodes on a device: a module a node, or a kind of nodes, found by itself."""
+
+import pkgutil
+from importlib import import_module
+
+from neurossm_converters.backends.gpu.form import FORMS
+
+for _info in pkgutil.iter_modules(__path__):
+    import_module(f"{__name__}.{_info.name}")
+
+__all__ = ["FORMS"]
