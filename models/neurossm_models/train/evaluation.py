@@ -35,12 +35,14 @@ __all__ = ["CHECKPOINTS", "Evaluation", "evaluate", "load_facts", "load_model", 
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 STEPS_AT_ONCE = 200_000  # of all sequences of a batch, so that long ones fit in memory
+EVALUATED = 250  # sequences at once, if they are short
+ANSWERS_AT_ONCE = 2**28  # numbers of the answers at every step, 1 GiB: vocabularies are large
 
 
 def measure(
     model: nn.Module,
     dataset: Dataset,
-    batch: int = 250,
+    batch: int = EVALUATED,
     *,
     facts: Task | None = None,
     carry: bool = False,
@@ -79,7 +81,7 @@ def tally_of(
     model: nn.Module,
     dataset: Dataset,
     facts: Task | None = None,
-    batch: int = 250,
+    batch: int = EVALUATED,
     workers: int = 0,
     carry: bool = False,
 ) -> Tally:
@@ -91,10 +93,18 @@ def tally_of(
             raise InputError("measure with carried states", expected="a Network", got=got)
     outputs = _check_measured(model, dataset, facts)
     loss, scorer = judged(dataset, outputs, facts)
-    size = 1 if carry else max(1, min(batch, STEPS_AT_ONCE // dataset.shape[1]))
+    size = 1 if carry else at_once(dataset.kind, dataset.shape[1], outputs, batch)
     starts = range(0, len(dataset), size)
     batches = ahead(lambda k: batch_of(dataset.take(slice(k, k + size))), starts, workers)
     return tallied(model, batches, loss, scorer, carry)
+
+
+def at_once(kind: str, steps: int, classes: int, batch: int = EVALUATED) -> int:
+    """Return how many sequences of a task are answered at once, at most `batch`, at least one."""
+    size = min(batch, STEPS_AT_ONCE // steps)
+    if kind in EVERY_STEP_KINDS:
+        size = min(size, ANSWERS_AT_ONCE // (steps * classes))
+    return max(1, size)
 
 
 def judged(dataset: Dataset, outputs: int, facts: Task | None) -> tuple[Loss, Scorer]:

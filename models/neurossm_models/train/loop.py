@@ -30,6 +30,7 @@ from neurossm_models.train.devices import check_precision_of, products
 from neurossm_models.train.interrupt import interrupts
 from neurossm_models.train.logs import EPOCHS, STEPS
 from neurossm_models.train.measuring import Evaluation, answers_of
+from neurossm_models.train.memory import returning_freed_memory
 from neurossm_models.train.optimization import lr_factor, parameter_groups
 from neurossm_models.train.parallel import Group, spread_over
 from neurossm_models.train.progress import Progress
@@ -222,6 +223,7 @@ class Loop(Resumable):
             loss += float(mean.detach()) * count
             right += self.loss.right(answers, wanted)
             asked += self.loss.asked(wanted)
+            del answers, mean  # what kernels keep is held by them; the next part needs the room
         total = self.group.sums(loss, right, asked)
         return total[0], total[1], total[2], weight
 
@@ -243,7 +245,8 @@ class Loop(Resumable):
     def _end_epoch(self) -> str:
         epoch = self.step // self.steps_per_epoch
         started = time.perf_counter()
-        held_out = self._measure()
+        with returning_freed_memory():
+            held_out = self._measure()
         measuring = time.perf_counter() - started
         self._keep_if_best(held_out, epoch)
         line = self._log_line(epoch, held_out)

@@ -16,11 +16,12 @@ from neurossm_models.data.own import task_to_json
 from neurossm_models.data.registry import task
 from neurossm_models.data.task import Task
 from neurossm_models.train.checkpoint import replace_file
+from neurossm_models.train.estimates import check_room
 from neurossm_models.train.evaluation import run_folder
 from neurossm_models.train.finetuning import Finetuner, MakeTwin, starting_network
 from neurossm_models.train.logs import LOGS
 from neurossm_models.train.loop import TrainResult
-from neurossm_models.train.memory import keep_freed_memory
+from neurossm_models.train.memory import keep_freed_memory, return_freed_memory
 from neurossm_models.train.modules import ModuleConfig
 from neurossm_models.train.own_data import check_same_facts, described, facts_for
 from neurossm_models.train.parallel import Group, processes
@@ -74,8 +75,8 @@ def train(
     InputError
         If the recipe is wrong, the folder already holds a run, logs of one or a recipe of yours and
         `resume` is false, or there is nothing to resume, or it was started with another recipe; if
-        the batch cannot be shared evenly by the processes; if the network to fine-tune is not the
-        one of the recipe; if a file cannot be written.
+        the batch cannot be shared evenly by the processes, or needs more memory than there is; if
+        the network to fine-tune is not the one of the recipe; if a file cannot be written.
     GraphError
         If the network to fine-tune cannot be deployed; names the module.
     """
@@ -95,11 +96,12 @@ def train(
     torch.manual_seed(recipe.train.seed)
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
-    keep_freed_memory()
     with processes(recipe.train.device) as group:
         _check_share(recipe, group)
         if resume and facts is not None:
             check_same_facts(folder, facts)
+        plenty = check_room(recipe, task(recipe.data.name) if facts is None else facts, group)
+        keep_freed_memory() if plenty else return_freed_memory()
         trainer = _trainer(recipe, folder, group, make_twin, facts)
         if tell is not None and facts is not None and group.first:
             tell(described(facts, *trainer.samples))
