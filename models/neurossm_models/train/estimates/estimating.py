@@ -124,7 +124,7 @@ class Needs:
     def step(self, sequences: int, more: bool = False) -> int:
         """Return the most bytes of a forward and backward pass; `more` than one to a step."""
         # in steps as small as those that were tried gradients may hide what is kept for them
-        kept = sum(self.found.at(name, sequences) for name in ("saved", "native"))
+        kept = sum(self.found.at(name, sequences) for name in ("saved", "native", "left"))
         # from the second part of a batch on the gradients are there from the start
         left = self.found.at("left", sequences) if more else 0
         return max(self.found.at("peak", sequences), kept) + left
