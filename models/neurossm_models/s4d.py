@@ -39,6 +39,7 @@ from neurossm_models.layers import (
     not_native,
     runs_natively,
 )
+from neurossm_models.products import exact_product
 from neurossm_models.recurrence import tables
 from neurossm_models.stages import Recurrence
 
@@ -304,7 +305,7 @@ class S4D(nn.Module):
         left = torch.cat([coarse.real, -coarse.imag], dim=1)
         right = torch.cat([fine.real, fine.imag], dim=1)
         with torch.autocast(left.device.type, enabled=False):  # a kernel is no place to round
-            return (left.mT @ right).flatten(1)[:, :length]
+            return exact_product(left.mT, right).flatten(1)[:, :length]
 
     @torch.no_grad()
     def discretized(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:

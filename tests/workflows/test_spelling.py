@@ -43,8 +43,8 @@ REFUSED = [
     (lambda: neurossm.train("binary-s4d-digits", quantized=True),
      "quantized: expected finetune_from RUN beside it, got none"),
     (lambda: neurossm.verify("x.nssm", engine="fats"),
-     "engine: expected fast | reference | float | lava | dask | bundle | loihi2, got 'fats'; did"
-     " you mean 'fast'?"),
+     "engine: expected fast | reference | float | lava | dask | gpu | bundle | loihi2, got 'fats'; "
+     "did you mean 'fast'?"),
     (lambda: neurossm.deploy("x.nssm", target="lava", generation="N3B2"),
      "generation: expected target loihi2 or bundle beside it, got target lava, which runs here"),
     (lambda: neurossm.deploy("x.nssm", generation="N4"),

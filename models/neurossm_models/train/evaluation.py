@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,11 @@ from neurossm_models.data.task import Task
 from neurossm_models.network import Network
 from neurossm_models.tasks import Scorer
 from neurossm_models.tasks.losses import Loss
-from neurossm_models.train.batches import ahead, batch_of, tensors
+from neurossm_models.train.batches import Batch, ahead, batch_of, tensors
 from neurossm_models.train.checkpoint import load_tensors, load_weights
-from neurossm_models.train.measuring import Evaluation, Tally, records, tallied
+from neurossm_models.train.measuring import Evaluation, Tally, device_at, records, tallied
 from neurossm_models.train.modules import ModuleConfig, built
+from neurossm_models.train.moving import pinned, threads_for
 from neurossm_models.train.recipe import Recipe, load_recipe
 from neurossm_models.train.records import FACTS, read_text
 
@@ -84,8 +86,12 @@ def tally_of(
     batch: int = EVALUATED,
     workers: int = 0,
     carry: bool = False,
+    cut: Callable[[slice], Batch] | None = None,
 ) -> Tally:
-    """Return the sums of `measure`."""
+    """Return the sums of `measure`.
+
+    `workers` threads load batches in the background, unless `cut` makes them on the device.
+    """
     if carry:
         check_stream(dataset)
         if not records(model):
@@ -94,9 +100,15 @@ def tally_of(
     outputs = _check_measured(model, dataset, facts)
     loss, scorer = judged(dataset, outputs, facts)
     size = 1 if carry else at_once(dataset.kind, dataset.shape[1], outputs, batch)
-    starts = range(0, len(dataset), size)
-    batches = ahead(lambda k: batch_of(dataset.take(slice(k, k + size))), starts, workers)
+    spans, device = _spans(len(dataset), size), device_at(model)
+    threads = 0 if cut else threads_for(device, workers)
+    load = cut or (lambda span: pinned(batch_of(dataset.take(span)), device))
+    batches = ahead(load, spans, threads)
     return tallied(model, batches, loss, scorer, carry)
+
+
+def _spans(samples: int, size: int) -> Iterator[slice]:
+    return (slice(start, start + size) for start in range(0, samples, size))
 
 
 def at_once(kind: str, steps: int, classes: int, batch: int = EVALUATED) -> int:

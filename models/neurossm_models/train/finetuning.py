@@ -141,6 +141,7 @@ def starting_network(recipe: Recipe, twin: Twin) -> Network:
         raise InputError("recipe [train] start", expected=expected, got=got, remedy=remedy)
     for name, value, only in (("device", recipe.train.device, ("auto", "cpu")),
                               ("precision", recipe.train.precision, ("float32",)),
+                              ("data_on", recipe.train.data_on, ("auto", "host")),
                               ("accumulate", recipe.train.accumulate, (1,))):  # fmt: skip
         if value not in only:
             raise InputError(f"recipe [train] {name}", got=repr(value), remedy="leave it out",

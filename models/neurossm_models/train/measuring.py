@@ -20,6 +20,7 @@ from neurossm_models.tasks import Scorer, Scores
 from neurossm_models.tasks.losses import Loss
 from neurossm_models.tasks.scores import ACCURACY
 from neurossm_models.train.batches import Batch, takes_lengths, unwrapped
+from neurossm_models.train.moving import moved
 from neurossm_models.train.records import Kinds, check_record
 
 _KINDS: Kinds = {"data": str, "count": int, "loss": float, "spike_rates": list[float]}
@@ -162,9 +163,8 @@ def tallied(
     """
     was_training = model.training
     model.eval()
-    tally, device, states = Tally(scorer), device_at(model), None
-    for given in batches:
-        batch = given.to(device)
+    tally, states = Tally(scorer), None
+    for batch in moved(batches, device_at(model)):
         if records(model):
             labels = batch.labels if asks_for_labels(model) else None
             recording: Recording

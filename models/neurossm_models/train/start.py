@@ -16,6 +16,8 @@ from neurossm_models.data.own import task_to_json
 from neurossm_models.data.registry import task
 from neurossm_models.data.task import Task
 from neurossm_models.train.checkpoint import replace_file
+from neurossm_models.train.deterministic import computing
+from neurossm_models.train.devices import AUTO, HOST
 from neurossm_models.train.estimates import check_room
 from neurossm_models.train.evaluation import run_folder
 from neurossm_models.train.finetuning import Finetuner, MakeTwin, starting_network
@@ -28,6 +30,7 @@ from neurossm_models.train.parallel import Group, processes
 from neurossm_models.train.recipe import Recipe, load_recipe, recipe_path, to_toml
 from neurossm_models.train.records import CHECKPOINT, FACTS
 from neurossm_models.train.resuming import BEGIN
+from neurossm_models.train.sections import may_move
 from neurossm_models.train.trainer import RecipeTrainer
 
 
@@ -96,17 +99,19 @@ def train(
     torch.manual_seed(recipe.train.seed)
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
-    with processes(recipe.train.device) as group:
+    with (
+        processes(recipe.train.device) as group,
+        computing(group.device, recipe.train.deterministic),
+    ):
         _check_share(recipe, group)
         if resume and facts is not None:
             check_same_facts(folder, facts)
         plenty = check_room(recipe, task(recipe.data.name) if facts is None else facts, group)
         keep_freed_memory() if plenty else return_freed_memory()
-        trainer = _trainer(recipe, folder, group, make_twin, facts)
-        if tell is not None and facts is not None and group.first:
-            tell(described(facts, *trainer.samples))
-            if trainer.pads:
-                tell("the module has no argument lengths: it sees what pads shorter sequences")
+        placed = recipe if plenty else _without_room(recipe)
+        trainer = _trainer(placed, folder, group, make_twin, facts)
+        if tell is not None and group.first:
+            _say(trainer, facts, tell)
         if resume:
             trainer.restore()
         elif group.first:
@@ -116,6 +121,22 @@ def train(
             _keep_history(recipe, folder)
             trainer.prepare()
         return trainer.run(stop_after)
+
+
+def _without_room(recipe: Recipe) -> Recipe:
+    """Return a recipe whose data stay on the host unless they are asked to lie on the device."""
+    if recipe.train.data_on != AUTO:
+        return recipe
+    return dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, data_on=HOST))
+
+
+def _say(trainer: RecipeTrainer, facts: Task | None, tell: Callable[[str], None]) -> None:
+    if facts is not None:
+        tell(described(facts, *trainer.samples))
+        if trainer.pads:
+            tell("the module has no argument lengths: it sees what pads shorter sequences")
+    if trainer.there is not None:
+        tell(f"the data lie on {trainer.group.device}, where batches are cut")
 
 
 def _keep_history(recipe: Recipe, folder: Path) -> None:
@@ -193,7 +214,7 @@ def _check_resumed(folder: Path, recipe: Recipe) -> None:
         was, now = (_settings(getattr(one, section.name)) for one in (before, recipe))
         for key in was | now:
             old, new = was.get(key, "none"), now.get(key, "none")
-            if old != new:
+            if old != new and not (section.name == "train" and may_move(key, old, new)):
                 where = f"{written} [{section.name}] {key}"
                 remedy = "resume with the settings the run was started with"
                 raise InputError(where, expected=old, got=new, remedy=remedy)

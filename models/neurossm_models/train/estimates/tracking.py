@@ -24,7 +24,7 @@ from neurossm_models import kept
 from neurossm_models.network import Network
 from neurossm_models.tasks.losses import Loss
 from neurossm_models.train.batches import Batch
-from neurossm_models.train.devices import FLOAT32, products
+from neurossm_models.train.devices import FLOAT32, narrow
 from neurossm_models.train.measuring import answers_of, asks_for_labels, records
 
 
@@ -112,7 +112,7 @@ def step_memory(model: nn.Module, batch: Batch, loss: Loss, precision: str = FLO
     live.ignore(given)
     with _one_thread(), live:
         with kept.listening() as told, saved_tensors_hooks(pack, lambda tensor: tensor):
-            with products(batch.x.device, precision):
+            with narrow(batch.x.device, precision):
                 answers = answers_of(model, batch)  # held to the end, as the loop does
             mean, _ = loss(answers if answers.dtype == torch.float64 else answers.float(),
                            batch.labels, batch.lengths)  # fmt: skip
