@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from neurossm.arguments import whole
 from neurossm.errors import InputError
 from neurossm_models.arguments import check_choice, check_number
+from neurossm_models.carrying import advanced, decayed
 from neurossm_models.chain import run_chain
 from neurossm_models.config import DISCRETIZATIONS
 from neurossm_models.convolution import fft_convolve
@@ -227,6 +228,29 @@ class S4D(nn.Module):
             y.append(2 * (torch.view_as_complex(c) * x).real.sum(-1) + d * u_t.mT)
         return torch.stack(y, -1).transpose(0, 1)
 
+    def carry(self, u: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the outputs of the next piece of a sequence, and the state behind it.
+
+        As `step` for each of its steps, within rounding.
+
+        Parameters
+        ----------
+        u
+            Input, shape (H, B, L).
+        x
+            State before it, complex, shape (B, H, M).
+
+        Raises
+        ------
+        InputError
+            As of `forward`; for a bidirectional layer, which needs what comes later.
+        """
+        self._check_causal("S4D.carry")
+        log_abar, bbar = self._discretize(torch.float64)
+        c = torch.view_as_complex(self.c)
+        y = self(u) + decayed(log_abar, c, x, u.shape[-1])
+        return y, advanced(log_abar, bbar, u, x)
+
     def step(self, u: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the output and the next state of one time step.
 
@@ -248,12 +272,15 @@ class S4D(nn.Module):
             For an input of another shape; for a bidirectional layer, which needs what comes later.
         """
         check_step("S4D input", u, self.width)
-        if self.c_backward is not None:
-            raise InputError("S4D.step", expected="a causal layer", got="a bidirectional one")
+        self._check_causal("S4D.step")
         log_abar, bbar = self._discretize(torch.float64)
         x = log_abar.exp().to(x.dtype) * x + bbar.to(x.dtype) * u[..., None]
         y = 2 * (torch.view_as_complex(self.c) * x).real.sum(-1) + self.d * u
         return y, x
+
+    def _check_causal(self, where: str) -> None:
+        if self.c_backward is not None:
+            raise InputError(where, expected="a causal layer", got="a bidirectional one")
 
     def initial_state(self, batch: int) -> Tensor:
         """Return the state before the first step: complex zeros, shape (B, H, M)."""

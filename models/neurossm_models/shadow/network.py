@@ -60,6 +60,7 @@ def _logits(model: Network, r: Tensor, run: IntegerRun, lengths: Tensor | None) 
     kind = model.config.readout
     if kind not in READOUTS:
         raise InputError("shadow", expected=f"readout {', '.join(READOUTS)}", got=repr(kind))
+    assert isinstance(model.decoder, nn.Linear)
     parts = run.steps if kind == MEAN else 1
     weight, bias = model.decoder.weight / parts, model.decoder.bias / parts
     count = torch.full((r.shape[1],), r.shape[2]) if lengths is None else lengths

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 
 import pytest
 import torch
@@ -120,8 +121,9 @@ def test_a_large_vocabulary_is_tried_with_fewer_words(monkeypatch):
     facts = Task(96, 1.0, 700, 700, "every-step", kind="step-classification")
     recipe = load_recipe("spike-ssm-wikitext103", ["train.batch=3"])
     config = dataclasses.replace(
-        recipe.model, width=8, state=4, layers=2, vocabulary=700, classes=700
-    )
+        recipe.model, width=8, state=4, layers=2, vocabulary=700, classes=700, cutoffs=(),
+        embedding_dropout=0.0, softmax_dropout=0.0,
+    )  # fmt: skip
     monkeypatch.setattr("neurossm_models.train.recipe.check_facts", lambda *given: None)
     recipe = dataclasses.replace(recipe, model=config)
     found = estimating.estimate_of(recipe, facts, CPU, ("auto", "auto"), None)
@@ -135,14 +137,35 @@ def test_a_large_vocabulary_is_tried_with_fewer_words(monkeypatch):
     )
 
 
+def test_an_adaptive_softmax_is_tried_with_tokens_as_often_as_in_a_text():
+    facts = Task(100, 1.0, 7000, 7000, "every-step", kind="next-step")
+    recipe = load_recipe("spikingssm-wikitext103")
+    config = dataclasses.replace(recipe.model, width=16, state=4, layers=1, vocabulary=7000,
+                                 classes=7000, cutoffs=(200, 2000))  # fmt: skip
+    batch = shapes.made_batch(config, facts, 2, 100)
+    # by Zipf's law: ln(c + 1) / ln(7001) of the tokens are below c
+    for end in (200, 2000):
+        share = float((batch.labels < end).double().mean())
+        assert share == pytest.approx(math.log(end + 1) / math.log(7001), abs=0.005)
+    assert batch.x.min() == 0 and 6800 < batch.labels.max() == batch.x.max() < 7000
+    network = Network(config).use(ssm="fft", neuron="loop")
+    all_answers = 4 * 2 * 100 * 7000  # bytes; a linear decoder keeps them, and more on the way
+    step = step_memory(network, batch, Loss(facts.kind))
+    assert 4 * 2 * 100 * 202 < step.saved < all_answers / 2
+    assert step.peak < all_answers
+    assert evaluation_memory(network, batch, Loss(facts.kind)) < all_answers / 2
+
+
 def test_parts_and_batches_that_fit_by_hand():
     found = probing.Scaled(
-        fixed={"peak": 1000.0, "left": 40.0, "evaluating": 100.0},
-        each={"peak": 100.0, "left": 0.0, "evaluating": 10.0},
+        fixed={"peak": 1000.0, "left": 40.0, "evaluating": 100.0, "saved": 50.0, "native": 10.0},
+        each={"peak": 100.0, "left": 0.0, "evaluating": 10.0, "saved": 20.0, "native": 10.0},
         batches=(1, 2), layers=(1,), words=(), steps=8,
     )  # fmt: skip
     needs = estimating.Needs(found, count=10, evaluated=5)
     assert needs.peak(2) == 3 * 40 + 1200
+    hidden = dataclasses.replace(found, each={**found.each, "saved": 2000.0})
+    assert estimating.Needs(hidden, count=10, evaluated=5).step(2) == 50 + 4000 + 10 + 20 + 40
     assert needs.peak(2, more=True) == 3 * 40 + 1240
     free = needs.room(6)
     assert needs.largest(free) == 6 and needs.largest(free - 1) == 5

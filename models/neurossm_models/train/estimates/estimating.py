@@ -123,8 +123,11 @@ class Needs:
 
     def step(self, sequences: int, more: bool = False) -> int:
         """Return the most bytes of a forward and backward pass; `more` than one to a step."""
+        # in steps as small as those that were tried gradients may hide what is kept for them
+        kept = sum(self.found.at(name, sequences) for name in ("saved", "native", "left"))
         # from the second part of a batch on the gradients are there from the start
-        return self.found.at("peak", sequences) + (self.found.at("left", sequences) if more else 0)
+        left = self.found.at("left", sequences) if more else 0
+        return max(self.found.at("peak", sequences), kept) + left
 
     def peak(self, sequences: int, more: bool = False) -> int:
         """Return the most bytes at once: of the step, of the optimizer, of evaluation."""
