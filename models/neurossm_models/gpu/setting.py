@@ -7,7 +7,8 @@ kernels on the CPU: slowly, and only good for checking them.
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from typing import Any
 
@@ -24,6 +25,8 @@ TRITON = "triton"
 PRODUCTS = ("ieee", "tf32x3", "tf32")
 _CAPABLE = (8, 0)  # the least compute capability that Triton supports
 FORMS = (TRITON, *(f"{TRITON}:{products}" for products in PRODUCTS[1:]))
+
+_planning = False  # see `planning`
 
 
 def is_triton(form: str) -> bool:
@@ -65,7 +68,7 @@ def check_runs(x: Tensor, *, narrow: bool = False) -> None:
 
     With `narrow`, bfloat16 too.
     """
-    here = x.device.type == "cuda" or (interpreted() and x.device.type == "cpu")
+    here = x.device.type == "cuda" or (x.device.type == "cpu" and (interpreted() or _planning))
     right = (torch.float32, torch.bfloat16) if narrow else (torch.float32,)
     if not here or x.dtype not in right:
         kinds = "float32 or bfloat16" if narrow else "float32"
@@ -78,6 +81,20 @@ def check_runs(x: Tensor, *, narrow: bool = False) -> None:
         expected = "a GPU of NVIDIA with compute capability {}.{} or more".format(*_CAPABLE)
         got = torch.cuda.get_device_name(x.device)
         raise InputError(f"form {TRITON!r}", expected=expected, got=got, remedy="use 'auto'")
+
+
+@contextmanager
+def planning() -> Iterator[None]:
+    """Take the memory that kernels need, on a CPU, but start none: results are arbitrary.
+
+    This is how a training on a GPU that is not at hand is estimated.
+    """
+    global _planning
+    before, _planning = _planning, True
+    try:
+        yield
+    finally:
+        _planning = before
 
 
 def check_same(x: Tensor, *parameters: Tensor) -> None:
@@ -98,6 +115,8 @@ def launch(
     A product and a sum are never one operation (``enable_fp_fusion``): the membrane of a neuron
     would be rounded once where the other forms round it twice, and spikes would differ.
     """
+    if _planning and x.device.type == "cpu":
+        return
     there = torch.cuda.device(x.device) if x.device.type == "cuda" else nullcontext()
     with there:
         kernel[grid](*arguments, **constants, enable_fp_fusion=False)

@@ -11,9 +11,10 @@ import torch
 from torch import nn
 
 from neurossm.errors import InputError
-from neurossm_models import S4D, Network
+from neurossm_models import LIF, S4D, Network
 from neurossm_models.data.registry import task
 from neurossm_models.data.task import Task
+from neurossm_models.gpu import setting
 from neurossm_models.tasks.losses import Loss
 from neurossm_models.train import estimate, load_recipe, memory, train
 from neurossm_models.train.batches import Batch
@@ -218,8 +219,42 @@ def test_a_gpu_that_is_not_here_needs_its_memory_said():
     with pytest.raises(InputError, match="train device: expected cuda:7"):
         estimate("gsu-digits", changes)
     found = estimate("gsu-digits", changes, memory=10**12)
-    assert found.memory == 10**12 and found.tried.endswith("forms fft and loop")
+    assert found.memory == 10**12 and found.device == "cuda:7"
     assert found.native == 0 and found.largest_batch > 1000
+
+
+def test_a_gpu_that_is_not_here_is_taken_to_run_its_kernels(monkeypatch):
+    pytest.importorskip("triton")
+    changes = ["train.device=cuda", "train.batch=64", "model.dropout=0"]
+    kernels = estimate("spikingssm-digits", changes, memory=10**12)
+    assert kernels.tried.endswith("forms triton and triton")
+    monkeypatch.setattr(estimating, "lacking", lambda extra: f"no {extra}")
+    plain = estimate("spikingssm-digits", changes, memory=10**12)
+    assert plain.tried.endswith("forms fft and loop")
+    assert kernels.saved < plain.saved / 2 and kernels.room < plain.room
+
+
+def test_planned_kernels_keep_what_kernels_keep():
+    """Input, states of every eighth block, and a word of spikes and a membrane a block."""
+    pytest.importorskip("triton")
+    layer, neuron = S4D(4, 6), LIF(4, tau=0.5, reset="hard")
+    layer.form = neuron.form = "triton"
+    x, kept = torch.randn(4, 3, 300), {}
+
+    def count(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with setting.planning(), torch.autograd.graph.saved_tensors_hooks(count, lambda t: t):
+        spikes = layer.with_neighbors(x, None, neuron.for_kernels())
+    assert spikes.shape == x.shape
+    blocks, segments, rows = 10, 2, 4 * 3
+    sizes = list(kept.values())
+    assert sizes.count(FLOAT * rows * blocks) == 2  # spikes and membranes
+    assert sizes.count(FLOAT * rows * segments * 6) == 1 == sizes.count(FLOAT * x.numel())
+    if not setting.interpreted():
+        with pytest.raises(InputError, match="float32 on a GPU"):
+            layer(x)
 
 
 def test_fine_tuning_on_integers_is_not_estimated():

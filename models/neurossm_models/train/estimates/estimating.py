@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from neurossm.errors import InputError
+from neurossm.extras import lacking
 from neurossm_models.config import NetworkConfig
 from neurossm_models.data.registry import load, task
 from neurossm_models.data.sets import SOURCES
 from neurossm_models.data.task import Task
+from neurossm_models.gpu import setting
+from neurossm_models.gpu.layer import MOST_MODES
 from neurossm_models.network import Network
 from neurossm_models.train.devices import check_device, device_of
 from neurossm_models.train.estimates.estimate import Estimate
@@ -26,7 +29,8 @@ from neurossm_models.train.recipe import Recipe, load_recipe
 
 _FLOAT = 4  # bytes
 _MOMENTS = 2  # of AdamW, a parameter
-_PLAIN = ("fft", "loop")  # the forms of a GPU that is not at hand
+# the forms of a GPU that is not at hand: by its kernels, whose memory is known, or without Triton
+_KERNELS, _PLAIN = (setting.TRITON, setting.TRITON), ("fft", "loop")
 # Resident memory beside the peak: gaps between blocks, and what threads keep for themselves;
 # benchmarks/training_memory.py has what was measured
 _GAPS, BESIDE = 1.2, 10**8
@@ -48,7 +52,8 @@ def estimate(
         As of `neurossm_models.train.train`.
     memory
         Bytes of the device, to plan for one that is not at hand; None: what it has left. A GPU that
-        is not there is taken for the plain forms, FFT and loop, tried on the CPU.
+        is not there is taken to run the kernels of Triton, which take their memory on the CPU but
+        do not run; where Triton is not installed or they do not apply, FFT and loop.
 
     Raises
     ------
@@ -64,10 +69,15 @@ def estimate(
     facts = facts_for(recipe)
     if facts is not None:
         recipe = load_recipe(recipe_name_or_path, changes, facts)
-    device, forms = _place(recipe, memory)
+    device, forms, there = _place(recipe, memory)
     known = task(recipe.data.name) if facts is None else facts
     room = free_memory(device) if memory is None else memory
-    return estimate_of(recipe, known, device, forms, room, _sequences(recipe, facts))
+    sequences = _sequences(recipe, facts)
+    if there:
+        return estimate_of(recipe, known, device, forms, room, sequences)
+    with setting.planning():
+        found = estimate_of(recipe, known, device, forms, room, sequences)
+    return replace(found, device=recipe.train.device)
 
 
 def estimate_of(
@@ -177,17 +187,24 @@ def parameters_of(recipe: Recipe, facts: Task) -> dict[str, int]:
     return parts
 
 
-def _place(recipe: Recipe, memory: int | None) -> tuple[torch.device, tuple[str, str]]:
+def _place(recipe: Recipe, memory: int | None) -> tuple[torch.device, tuple[str, str], bool]:
+    """Return where to try a recipe, in which forms, and whether that is the device it names."""
     config = recipe.train
     forms = config.ssm, config.neuron
     try:
-        return device_of(config.device), forms
+        return device_of(config.device), forms, True
     except InputError:
         check_device("train device", config.device)
         if memory is None:
             raise
-    ssm, neuron = (p if form == "auto" else form for form, p in zip(forms, _PLAIN, strict=True))
-    return torch.device("cpu"), (ssm, neuron)
+    usual = _KERNELS if _kernels_apply(recipe.model) else _PLAIN
+    ssm, neuron = (p if form == "auto" else form for form, p in zip(forms, usual, strict=True))
+    return torch.device("cpu"), (ssm, neuron), False
+
+
+def _kernels_apply(model: NetworkConfig | ModuleConfig) -> bool:
+    few = isinstance(model, NetworkConfig) and model.state // 2 <= MOST_MODES
+    return few and not lacking("gpu")
 
 
 def _sequences(recipe: Recipe, facts: Task | None) -> int | None:
