@@ -14,6 +14,10 @@ from torch import Tensor, nn
 
 from neurossm_models.chain import Stage, run_chain
 from neurossm_models.config import NetworkConfig
+from neurossm_models.gpu.layer import Normed
+from neurossm_models.gpu.neuron import Neurons
+from neurossm_models.gpu.norm import measure
+from neurossm_models.gpu.setting import is_triton
 from neurossm_models.layers import is_plain, make_norm, normalize
 from neurossm_models.s4d import S4D
 from neurossm_models.stages import Norm, Recurrence
@@ -49,6 +53,8 @@ class Block(nn.Module, ABC):
         """Return the residual stream after the block and the spikes in it, both (H, B, L)."""
         if self.native(r):
             return self.forward_native(r)
+        if self.fused(r):
+            return self.forward_fused(r)
         u = normalize(self.norm, r) if self.prenorm else r
         added, s = self.respond(self.ssm(u))
         r = r + added
@@ -56,13 +62,36 @@ class Block(nn.Module, ABC):
 
     def native(self, r: Tensor) -> bool:
         """Say whether the chain of native kernels computes this block."""
+        return self._joins() and self.ssm.form_for(r) == "native"
+
+    def fused(self, r: Tensor) -> bool:
+        """Say whether a kernel of Triton computes norm and state space layer together."""
+        return self._joins() and is_triton(self.ssm.form_for(r))
+
+    def _joins(self) -> bool:
         return (
             self.prenorm
             and type(self.norm) is nn.BatchNorm1d  # a subclass has other statistics
             and self.ssm.c_backward is None
             and all(is_plain(module) for module in self.modules() if module is not self)
-            and self.ssm.form_for(r) == "native"
         )
+
+    def forward_fused(self, r: Tensor) -> tuple[Tensor, Tensor]:
+        """As `forward`, with norm, state space layer and, if it can be, neuron in one kernel."""
+        assert isinstance(self.norm, nn.BatchNorm1d)
+        norm = Normed(measure(self.norm, r), self.norm.weight, self.norm.bias)
+        neurons = self.fused_neurons(r)
+        out = self.ssm.with_neighbors(r, norm, neurons)
+        added, s = self.respond(out) if neurons is None else self.respond_to_spikes(out)
+        return r + added, s
+
+    def fused_neurons(self, r: Tensor) -> Neurons | None:
+        """Return the neurons that join the kernel for sequences like r; none by default."""
+        return None
+
+    def respond_to_spikes(self, s: Tensor) -> tuple[Tensor, Tensor]:
+        """As `respond`, for the spikes of neurons that joined the kernel; none do by default."""
+        return self.respond(s)
 
     def forward_native(self, r: Tensor) -> tuple[Tensor, Tensor]:
         """As `forward`, with the norm, the state space layer and the neuron in one chain."""

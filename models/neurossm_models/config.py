@@ -27,7 +27,7 @@ Delays = Annotated[
     tuple[Annotated[int, Field(strict=True, ge=1, le=LONGEST_DELAY)], ...],
     BeforeValidator(lambda given: tuple(given) if isinstance(given, list) else given),
 ]
-NEURON_FORMS = ("auto", "native", "loop", "boundary", "sdn")
+NEURON_FORMS = ("auto", "native", "triton", "loop", "boundary", "sdn")
 Surrogate = Literal["arctan", "triangle", "fast_sigmoid"]
 INITS, DISCRETIZATIONS, SURROGATES = map(get_args, (Init, Discretization, Surrogate))
 MOST_STATES = 1024  # initial poles may need the eigenvalues of a matrix of that size

@@ -38,8 +38,12 @@ def tables(log_pole: Tensor, weight: Tensor, d: Tensor, length: int) -> tuple[Te
         block; ``read`` (H, N, T): the state before the block to outputs; ``pole`` (H, N): the state
         before to the state behind.
     """
-    size = block_size(length)
-    ticks = torch.arange(size + 1, dtype=log_pole.real.dtype)
+    return tables_of(log_pole, weight, d, block_size(length))
+
+
+def tables_of(log_pole: Tensor, weight: Tensor, d: Tensor, size: int) -> tuple[Tensor, ...]:
+    """Return the `tables` of blocks of `size` steps."""
+    ticks = torch.arange(size + 1, dtype=log_pole.real.dtype, device=log_pole.device)
     powers = (log_pole[:, None, :] * ticks[:, None]).exp()  # (H, T + 1, M)
     inputs = powers[:, :size].flip(1)
     write = torch.cat([inputs.real, inputs.imag], -1)
@@ -60,5 +64,6 @@ def block_size(length: int) -> int:
 def _toeplitz(kernel: Tensor) -> Tensor:
     """Return ``(H, T, T)`` with ``[h, i, j] = kernel[h, j - i]``, 0 below the diagonal."""
     size = kernel.shape[1]
-    lags = torch.arange(size)[None, :] - torch.arange(size)[:, None]
+    ticks = torch.arange(size, device=kernel.device)
+    lags = ticks[None, :] - ticks[:, None]
     return kernel[:, lags.clamp(min=0)] * (lags >= 0)

@@ -1,7 +1,8 @@
 """S4D: one diagonal linear state space model per feature, causal unless it is bidirectional.
 
-Three forms of a whole sequence agree: blocks of the recurrence as matrix products (on CPUs), a
-convolution by FFT (elsewhere), and the plain loop. The recurrent form, one step at a time, deploys.
+The forms of a whole sequence agree: blocks of the recurrence as matrix products (on CPUs, and by
+kernels of Triton on GPUs), a convolution by FFT (elsewhere), and the plain loop. The recurrent
+form, one step at a time, deploys.
 
 Shape letters: ``B`` batch, ``H`` features, ``L`` time steps, ``N`` real states a feature,
 ``M = N // 2`` complex modes kept a feature (their conjugates are implied).
@@ -26,6 +27,9 @@ from neurossm_models.arguments import check_choice, check_number
 from neurossm_models.chain import run_chain
 from neurossm_models.config import DISCRETIZATIONS
 from neurossm_models.convolution import fft_convolve
+from neurossm_models.gpu import setting
+from neurossm_models.gpu.layer import MOST_MODES, Normed, run_layer
+from neurossm_models.gpu.neuron import Neurons
 from neurossm_models.initial_modes import initial_modes
 from neurossm_models.layers import (
     check_features,
@@ -37,7 +41,7 @@ from neurossm_models.layers import (
 from neurossm_models.recurrence import tables
 from neurossm_models.stages import Recurrence
 
-FORMS = ("auto", "native", "fft", "loop")
+FORMS = ("auto", "native", *setting.FORMS, "fft", "loop")
 
 
 class S4D(nn.Module):
@@ -80,8 +84,10 @@ class S4D(nn.Module):
     Attributes
     ----------
     form
-        How sequences are computed: ``"native"`` (blocks; float32 on the CPU), ``"fft"``,
-        ``"loop"``, or ``"auto"``: the first where it can run, else the second.
+        How sequences are computed: ``"native"`` (blocks; float32 on the CPU), ``"triton"`` (blocks;
+        float32 on a GPU; ``"triton:tf32x3"`` and ``"triton:tf32"`` multiply matrices on tensor
+        cores, less exactly), ``"fft"``, ``"loop"``, or ``"auto"``: the first of ``"native"``,
+        ``"triton"`` and ``"fft"`` that can run.
     backward_lag
         Of a bidirectional layer: the first lag of K', 1. It is saved with the weights: those saved
         before it was keep the meaning that they were trained with, which is 0.
@@ -140,7 +146,8 @@ class S4D(nn.Module):
         """
         check_features("S4D input", u, self.width)
         form = self.form_for(u)
-        run = {"native": self._blocks, "fft": self._convolution, "loop": self._loop}[form]
+        forms = {"native": self._blocks, "fft": self._convolution, "loop": self._loop}
+        run = forms.get(form, self._kernels)
         y = run(u, self.c, self.d)
         if self.c_backward is not None:
             back = run(u.flip(-1), self.c_backward, torch.zeros_like(self.d)).flip(-1)
@@ -154,17 +161,23 @@ class S4D(nn.Module):
         Raises
         ------
         InputError
-            If there is no such form; if it is ``"native"`` and u is not float32 on the CPU; if u
-            and the parameters are not both of one type, float32 or float64.
+            If there is no such form; if it is ``"native"`` and u is not float32 on the CPU, or
+            ``"triton"`` and u not float32 on a GPU; if u and the parameters are not both of one
+            type, float32 or float64.
         """
         check_choice("S4D form", self.form, FORMS)
         check_precision("S4D input", u, self.c)
         native = runs_natively(u)
         if self.form == "native" and not native:
             raise not_native(u, "use 'auto' or 'fft'")
+        if setting.is_triton(self.form):
+            setting.check_runs(u)
         if self.form != "auto":
             return self.form
-        return "native" if native else "fft"
+        if native:
+            return "native"
+        few = self.a_imag.shape[-1] <= MOST_MODES
+        return setting.TRITON if few and setting.picks_triton(u) else "fft"
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *rest: Any) -> None:
         if self.c_backward is not None:
@@ -180,6 +193,23 @@ class S4D(nn.Module):
         log_abar, bbar = self._discretize(u.dtype)
         weight = bbar * torch.view_as_complex(c)
         return run_chain(u, Recurrence(tables(log_abar, weight, d, u.shape[-1])))
+
+    def _kernels(self, u: Tensor, c: Tensor, d: Tensor) -> Tensor:
+        return self._run_kernels(u, c, d, None, None)
+
+    def with_neighbors(self, u: Tensor, norm: Normed, neurons: Neurons | None) -> Tensor:
+        """Return the output, or the spikes of neurons behind it, for the input of a norm in front.
+
+        By the kernels of Triton; (H, B, L) to (H, B, L).
+        """
+        return self._run_kernels(u, self.c, self.d, norm, neurons)
+
+    def _run_kernels(
+        self, u: Tensor, c: Tensor, d: Tensor, norm: Normed | None, neurons: Neurons | None
+    ) -> Tensor:
+        log_abar, bbar = self._discretize(u.dtype)
+        weight, products = bbar * torch.view_as_complex(c), setting.products_of(self.form)
+        return run_layer(u, log_abar, weight, d, norm=norm, neurons=neurons, products=products)
 
     def _convolution(self, u: Tensor, c: Tensor, d: Tensor) -> Tensor:
         length = u.shape[-1]

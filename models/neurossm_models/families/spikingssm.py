@@ -25,6 +25,8 @@ from neurossm_models.chain import Stage
 from neurossm_models.config import Delays, Mixing, NetworkConfig, Surrogate
 from neurossm_models.delay import Delay
 from neurossm_models.families.family import Family
+from neurossm_models.gpu.neuron import Neurons
+from neurossm_models.gpu.setting import TRITON
 from neurossm_models.layers import glu, mix
 from neurossm_models.mixing import add_mixed
 from neurossm_models.neurons import LIF
@@ -87,9 +89,16 @@ class SpikingSSMBlock(Block):
 
     def respond(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is added to the stream, and the spikes, for y (H, B, L)."""
-        s = self.neuron(y)
+        return self.respond_to_spikes(self.neuron(y))
+
+    def respond_to_spikes(self, s: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what is added to the stream for spikes (H, B, L), and these."""
         mixed = mix(self.mix, self.dropout(self.delay(s)))
         return glu(mixed) if self.gated else mixed, s
+
+    def fused_neurons(self, r: Tensor) -> Neurons | None:
+        """Return the exact neuron where its form is that of the kernel."""
+        return self.neuron.for_kernels() if self.neuron.form_for(r) == TRITON else None
 
     def native(self, r: Tensor) -> bool:
         """Say whether the chain of native kernels computes this block."""

@@ -16,8 +16,9 @@ A whole sequence can be computed in several forms:
 form           spikes                   gradient                    applies to
 ============== ======================== =========================== ==============================
 ``"native"``   exact                    through time and reset      float32 on the CPU
+``"triton"``   exact                    through time and reset      float32 on a GPU
 ``"loop"``     exact                    through time and reset      everything
-``"auto"``     the first of these two that applies
+``"auto"``     the first of these three that applies
 ``"boundary"`` exact, in parallel       through time; reset cut     soft reset, or none
 ``"sdn"``      training: a network's,   to the input at that step   hard reset, no trace, a leak
                evaluation: exact                                    with trained weights
@@ -44,6 +45,8 @@ from neurossm.errors import InputError
 from neurossm_models.arguments import check_choice, check_leak, check_number
 from neurossm_models.chain import run_chain
 from neurossm_models.config import SURROGATES, check_neuron_form
+from neurossm_models.gpu import setting
+from neurossm_models.gpu.neuron import Neurons, Rule, lif_triton
 from neurossm_models.layers import check_features, check_step, not_native, runs_natively
 from neurossm_models.neurons.boundary import boundary, check_reset
 from neurossm_models.neurons.exact import RESETS, State, advance, lif_loop
@@ -142,6 +145,11 @@ class LIF(nn.Module):
         """Return the layer as a stage of a chain of native kernels."""
         return Neuron(self.theta, self.tau, self.rho, self.kappa, self.reset, self.surrogate)
 
+    def for_kernels(self) -> Neurons:
+        """Return the layer as the kernels of Triton take it."""
+        rule = Rule(self.reset, self.surrogate, self.log_kappa is not None)
+        return Neurons(self.theta, self.tau, self.rho, self.kappa, rule)
+
     def forward(self, y: Tensor) -> Tensor:
         """Return the spikes of a whole sequence; (H, B, L) to (H, B, L).
 
@@ -154,6 +162,8 @@ class LIF(nn.Module):
         form = self.form_for(y)
         if form == "native":
             return run_chain(y, self.stage())
+        if form == setting.TRITON:
+            return lif_triton(y, self.for_kernels())
         y = y / self.theta[:, None, None]
         if self._sdn is not None and form == "sdn":
             return sdn_spikes(y, self._sdn, surrogate=self.surrogate)
@@ -167,16 +177,23 @@ class LIF(nn.Module):
         Raises
         ------
         InputError
-            If the form is ``"native"`` and y or a parameter is not float32 on the CPU.
+            If the form is ``"native"`` and y or a parameter is not float32 on the CPU, or
+            ``"triton"`` and one is not float32 on a GPU.
         """
-        others = [x for x in (y, self.log_theta, self.tau, self.rho) if not runs_natively(x)]
+        tensors = (y, self.log_theta, self.tau, self.rho)
+        others = [x for x in tensors if not runs_natively(x)]
         native = not others
         if self._form == "native" and not native:
             raise not_native(others[0], "use 'auto' or 'loop'")
+        if self._form == setting.TRITON:
+            for x in tensors:
+                setting.check_runs(x)
         exact = self._form == "auto" or (self._form == "sdn" and not self.training)
-        if exact:
-            return "native" if native else "loop"
-        return self._form
+        if not exact:
+            return self._form
+        if native:
+            return "native"
+        return setting.TRITON if all(map(setting.picks_triton, tensors)) else "loop"
 
     def initial_state(self, batch: int) -> State:
         """Return membrane, trace and last spike before the first step: zeros, shape (B, H)."""

@@ -119,8 +119,9 @@ class TrainConfig:
     start
         Run folder, or name of a checkpoint, whose weights it starts from; empty: fresh weights.
     ssm, neuron
-        How sequences are computed; see `Network.use`. The forms agree within rounding, except for
-        neuron ``"sdn"`` (or ``"sdn:FILE"``), whose spikes while training are those of a network.
+        How sequences are computed; see `Network.use`. The forms agree within rounding (of 10 bits
+        in products of ``"triton:tf32"``), except for neuron ``"sdn"`` (or ``"sdn:FILE"``), whose
+        spikes while training are those of a network.
     device
         ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
     precision

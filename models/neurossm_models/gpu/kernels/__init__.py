@@ -1,0 +1,6 @@
+"""The kernels themselves: the only modules that import Triton, when the first one is run.
+
+- `neuron`, of `neuron_steps`: the neuron alone;
+- `layer_forward`, `layer_backward`, of `recurrence` and `neuron_steps`: norm, recurrence, neuron;
+- `norm`: the gradient of the norm, which needs sums over all of a feature first.
+"""

@@ -1,0 +1,103 @@
+"""Where the kernels of Triton run, and how they are started.
+
+With ``TRITON_INTERPRET=1`` in the environment before anything imports Triton, its interpreter runs
+kernels on the CPU: slowly, and only good for checking them.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import nullcontext
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from neurossm.errors import InputError
+from neurossm.extras import lacking
+from neurossm_models.layers import kind_of
+
+TRITON = "triton"
+# How exactly products of matrices take float32: as it is, in three products of tensor cores, or
+# rounded to the 10 bits of the mantissa that tensor cores take.
+PRODUCTS = ("ieee", "tf32x3", "tf32")
+_CAPABLE = (8, 0)  # the least compute capability that Triton supports
+FORMS = (TRITON, *(f"{TRITON}:{products}" for products in PRODUCTS[1:]))
+
+
+def is_triton(form: str) -> bool:
+    """Say whether a form of the state space layers is by these kernels."""
+    return form in FORMS
+
+
+def products_of(form: str) -> str:
+    """Return which of `PRODUCTS` a form of the state space layers asks for."""
+    return form.partition(":")[2] or PRODUCTS[0]
+
+
+def form_of(products: str) -> str:
+    """Return the form that asks for one of `PRODUCTS`."""
+    return FORMS[PRODUCTS.index(products)]
+
+
+def interpreted() -> bool:
+    """Say whether Triton's interpreter runs kernels in this process."""
+    return os.environ.get("TRITON_INTERPRET", "") in ("1", "true", "on", "yes", "y")
+
+
+def picks_triton(x: Tensor) -> bool:
+    """Say whether the form ``"auto"`` is these kernels for a tensor: on GPUs that have Triton."""
+    return (
+        x.device.type == "cuda"
+        and x.dtype == torch.float32
+        and find_spec("triton") is not None
+        and _compiles_for(x.device)
+    )
+
+
+def _compiles_for(gpu: torch.device) -> bool:
+    return torch.version.hip is None and torch.cuda.get_device_capability(gpu) >= _CAPABLE
+
+
+def check_runs(x: Tensor, *, narrow: bool = False) -> None:
+    """Raise `InputError` unless the kernels take this tensor: float32, on a GPU or interpreted.
+
+    With `narrow`, bfloat16 too.
+    """
+    here = x.device.type == "cuda" or (interpreted() and x.device.type == "cpu")
+    right = (torch.float32, torch.bfloat16) if narrow else (torch.float32,)
+    if not here or x.dtype not in right:
+        kinds = "float32 or bfloat16" if narrow else "float32"
+        remedy = "use 'auto', or TRITON_INTERPRET=1 to check kernels on a CPU"
+        expected, got = f"{kinds} on a GPU", kind_of(x)
+        raise InputError(f"form {TRITON!r}", expected=expected, got=got, remedy=remedy)
+    if absent := lacking("gpu"):
+        raise InputError(f"form {TRITON!r}", expected="Triton", got=absent, remedy="or use 'auto'")
+    if x.device.type == "cuda" and not _compiles_for(x.device):
+        expected = "a GPU of NVIDIA with compute capability {}.{} or more".format(*_CAPABLE)
+        got = torch.cuda.get_device_name(x.device)
+        raise InputError(f"form {TRITON!r}", expected=expected, got=got, remedy="use 'auto'")
+
+
+def check_same(x: Tensor, *parameters: Tensor) -> None:
+    """Raise `InputError` unless x runs and the parameters are float32 on its device."""
+    check_runs(x, narrow=True)
+    for tensor in parameters:
+        check_runs(tensor)
+        if tensor.device != x.device:
+            expected, got = f"parameters on {x.device}", kind_of(tensor)
+            raise InputError(f"form {TRITON!r}", expected=expected, got=got)
+
+
+def launch(
+    kernel: Any, grid: tuple[int, ...], x: Tensor, *arguments: Any, **constants: Any
+) -> None:
+    """Run a kernel on the device of x.
+
+    A product and a sum are never one operation (``enable_fp_fusion``): the membrane of a neuron
+    would be rounded once where the other forms round it twice, and spikes would differ.
+    """
+    there = torch.cuda.device(x.device) if x.device.type == "cuda" else nullcontext()
+    with there:
+        kernel[grid](*arguments, **constants, enable_fp_fusion=False)
