@@ -61,7 +61,7 @@ EXTRAS = (
     Extra("nir", ("nir",), ("nir",), "export --nir (import reads NIR files without it)"),
     Extra("plot", ("matplotlib",), ("matplotlib",), "sweep --plot, the notebooks"),
     Extra("dask", ("distributed",), ("distributed", "dask"), "--engine dask"),
-    Extra("gpu", ("triton",), ("triton",), "training by kernels of a GPU"),
+    Extra("gpu", ("triton",), ("triton",), "--engine gpu, training by kernels of a GPU"),
     LAVA,
 )  # fmt: skip
 

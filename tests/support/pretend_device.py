@@ -32,6 +32,11 @@ class Pretended(torch.Tensor):
 
 
 MOVES = (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default)
+# what is put off to the next operation, which does not see it in what a tensor holds: done at once
+LAZY = {
+    torch.ops.aten._conj.default: torch.ops.aten.conj_physical.default,
+    torch.ops.aten._neg_view.default: torch.ops.aten.neg.default,
+}
 
 
 def dispatched(op, args, kwargs):
@@ -44,7 +49,7 @@ def dispatched(op, args, kwargs):
     plain = {k: v for k, v in kwargs.items() if k != "device"}
     there = where is None or torch.device(where).type == "pretend"
     bare = tree_map(lambda x: x.held if isinstance(x, Pretended) else x, (args, plain))
-    out = op(*bare[0], **bare[1])
+    out = LAZY.get(op, op)(*bare[0], **bare[1])
     if op is torch.ops.aten.copy_.default or op._schema.is_mutable:
         return args[0] if op.__name__.split(".")[0].endswith("_") else tree_map(wrap, out)
     return tree_map(wrap, out) if there else out

@@ -137,7 +137,8 @@ def _trainer(
         got = f"{group.size}"
         raise InputError("fine-tuning on the integers", expected="one process", got=got)
     twin = make_twin(recipe, task(recipe.data.name) if facts is None else facts)
-    return Finetuner(recipe, folder, starting_network(recipe, twin), twin, facts)
+    model = starting_network(recipe, twin, group.device)
+    return Finetuner(recipe, folder, model, twin, group, facts)
 
 
 def _check_share(recipe: Recipe, group: Group) -> None:
@@ -190,6 +191,8 @@ def _check_resumed(folder: Path, recipe: Recipe) -> None:
     for section in dataclasses.fields(Recipe):
         was, now = (_settings(getattr(one, section.name)) for one in (before, recipe))
         for key in was | now:
+            if (section.name, key) == ("train", "device"):  # which is not what is trained
+                continue
             old, new = was.get(key, "none"), now.get(key, "none")
             if old != new:
                 where = f"{written} [{section.name}] {key}"
