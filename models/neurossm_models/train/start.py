@@ -55,7 +55,8 @@ def train(
         Run folder; ``runs/NAME`` if None.
     resume
         Continue the run in `out` from its last checkpoint. The result is the same, bit for bit,
-        as if it had never stopped (same machine, same number of threads).
+        as if it had never stopped (same machine and device, same number of threads). The device
+        may be another one.
     stop_after
         Stop with a checkpoint once this many steps in all are done. None: train to the end.
     make_twin
