@@ -25,5 +25,6 @@ Data, devices, disks
     small_sets          data of one's own, each kind of task, answers by a formula
     pretend_device      a device that is none, and refuses tensors of the CPU
     training_elsewhere  a program that trains on it
+    finetuning_elsewhere  one that fine-tunes on it
     failing_disk        a disk that fails at the n-th operation
 """

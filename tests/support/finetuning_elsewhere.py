@@ -1,7 +1,8 @@
 """Fine-tunes on the pretended device and on the CPU: ``finetuning_elsewhere.py FOLDER``.
 
 The kernels of the integers run in Triton's interpreter, on what the tensors of the device hold.
-Prints JSON: losses of all steps and of the held-out part, and what the integers reached before.
+Prints JSON: by family the losses before, of all steps and at the end, and the spike rate; and of
+how many numbers the largest copy from the device to the CPU was.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ def main() -> None:
             within.enter_context(patch.object(module, "start", unwrapped))
         for family in KINDS:
             found[family] = tuned(family, folder)
-    print(json.dumps(found))
+    print(json.dumps({"runs": found, "left": max(pretend_device.left)}))
 
 
 main()

@@ -79,6 +79,8 @@ def train(
         one of the recipe; if a file cannot be written.
     GraphError
         If the network to fine-tune cannot be deployed; names the module.
+    TargetError
+        If its integers do not run on the device.
     """
     recipe = load_recipe(recipe_name_or_path, overrides)
     if out is not None:

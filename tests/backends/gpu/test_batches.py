@@ -14,7 +14,7 @@ from family_networks import PIXELS, SCALE, STEPS
 
 from neurossm.errors import TargetError
 from neurossm.quantization import Quantize
-from neurossm_converters import batches
+from neurossm_converters import batches, qat
 from neurossm_converters.backends.gpu.device import device_of
 from neurossm_converters.backends.gpu.program import Program
 from neurossm_converters.qat import IntegerTwin
@@ -41,10 +41,17 @@ def twins(pixels, settings=NARROW):
 
 
 @pytest.mark.parametrize(("family", "changes", "ends"), KINDS)
-def test_a_batch_is_the_one_of_the_fast_engine(family, changes, ends):
+def test_a_batch_is_the_one_of_the_fast_engine(family, changes, ends, monkeypatch):
     model = family_networks.network(family, **changes).float()
     pixels = PIXELS if ends is None else PIXELS * (np.arange(STEPS) < ends[:, None])[:, :, None]
-    runs = []
+    runs, counts = [], []
+
+    def counted(*arguments):
+        sent = batches.run_batch(*arguments)
+        counts.append(dict(sent.counts))
+        return sent
+
+    monkeypatch.setattr(qat, "run_batch", counted)
     for twin in twins(pixels):
         twin.calibrate(model)
         runs.append(twin.run(model, pixels, ends, record=True))
@@ -56,6 +63,7 @@ def test_a_batch_is_the_one_of_the_fast_engine(family, changes, ends):
         for key, tensor in one.items():
             assert tensor.dtype == two[key].dtype and torch.equal(tensor, two[key]), key
     assert (cpu.rates, cpu.saturations, cpu.steps) == (here.rates, here.saturations, here.steps)
+    assert counts[0] == counts[1]
     assert all(cpu.rates.values()), "agreement about silence says nothing"
     assert cpu.saturations or changes.get("mixing") == "linear"
 
