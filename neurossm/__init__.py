@@ -74,6 +74,9 @@ _HOMES = {
     "verify": "neurossm_workflows.verify",
 }
 
+# what the steps with ``**options`` take
+_OPTIONS = {"export": "ModuleOptions", "import_network": "ImportOptions"}
+
 __all__ = [
     "Graph",
     "Quantize",
@@ -103,7 +106,14 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'neurossm' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    found = getattr(import_module(_HOMES[name]), name)
+    if not _HOMES[name].startswith("neurossm_workflows"):
+        return found
+    # the commands call these functions too: there errors name options, from here arguments
+    step = import_module("neurossm.spelling").by_arguments(found, _OPTIONS.get(name, ""))
+    step.__module__ = __name__  # where pickle finds it
+    globals()[name] = step
+    return step
 
 
 def __dir__() -> list[str]:

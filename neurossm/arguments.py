@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import operator
 import os
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from neurossm.errors import InputError
+from neurossm.errors import InputError, nearest
 
 T = TypeVar("T")
 
@@ -56,6 +58,23 @@ def file_path(name: str, value: object) -> Path:
     if not isinstance(value, str | os.PathLike):
         raise InputError(name, expected="the path of a file", got=shown(value))
     return Path(value)
+
+
+def several(name: str, value: Iterable[T], like: str) -> list[T]:
+    """Return what is several, each `like` that; `InputError` for one text, or a mapping."""
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        raise InputError(name, expected=f"a list of {like}", got=shown(value))
+    return [*value]
+
+
+def options_of(name: str, kind: type[T], given: Mapping[str, Any]) -> T:
+    """Return the dataclass of named options; `InputError` for a name that it does not have."""
+    known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    for option in given:
+        if option not in known:
+            raise InputError(name, expected=f"arguments of {', '.join(known)}",
+                             got=repr(option), remedy=nearest(option, known))  # fmt: skip
+    return kind(**given)
 
 
 def shown(value: object) -> str:

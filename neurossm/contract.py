@@ -15,7 +15,18 @@ import numpy as np
 from neurossm.errors import GraphError
 from neurossm.fixed import ACCUMULATOR_BITS, symmetric_limit
 from neurossm.graph import Graph
-from neurossm.nodes import Arriving, Finding, Meets, Node, Role, alike, format_of, quantized, same
+from neurossm.nodes import (
+    NARROWER,
+    Arriving,
+    Finding,
+    Meets,
+    Node,
+    Role,
+    alike,
+    format_of,
+    quantized,
+    same,
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,7 @@ def problems(graph: Graph) -> tuple[Problem, ...]:
     for name in graph.order:
         node, at = graph.nodes[name], arriving([graph.nodes[s] for s in graph.sources[name]])
         findings = (*_messages(node, at), *_fields(node, at), *_receivers(graph, name))
-        found += [Problem(name, expected, got) for expected, got in findings]
+        found += [Problem(name, *finding) for finding in findings]
     return tuple(found)
 
 
@@ -76,7 +87,8 @@ def _messages(node: Node, at: Arriving) -> Iterator[Finding]:
     # weights and operands have bounds of their own
     adds = node.meets in (Meets.ADD, Meets.ONE)
     if adds and largest > symmetric_limit(ACCUMULATOR_BITS):
-        yield f"edges whose sum stays within {ACCUMULATOR_BITS} bits", f"up to {largest}"
+        expected = f"edges whose sum stays within {ACCUMULATOR_BITS} bits"
+        yield expected, f"up to {largest}", f"{NARROWER}, or fewer edges into it"
     if node.passes_on and node.out != at.formats[0]:
         yield f"the format {at.formats[0]} that arrives", str(node.out)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Self
 
 _LONGEST = 2000  # characters of a part; what is foreign may be as long as its file
 _LONGEST_GOT = 500
+_MOST_LINES = 5  # of several errors at once
 
 
 class NeurossmError(ValueError):
@@ -20,18 +22,55 @@ class NeurossmError(ValueError):
         What was expected there, and what came instead. Either may be empty.
     remedy
         What the user can do about it. May be empty.
+    others
+        What else is wrong with the same thing: each is a line of its own behind this one's.
     """
 
     exit_status = 2
 
-    def __init__(self, where: str, *, expected: str = "", got: str = "", remedy: str = "") -> None:
+    def __init__(
+        self, where: str, *, expected: str = "", got: str = "", remedy: str = "",
+        others: Iterable[NeurossmError] = (),
+    ) -> None:  # fmt: skip
         self.where, self.expected, self.got, self.remedy = where, expected, got, remedy
-        where, expected, remedy = (one_line(part, _LONGEST) for part in (where, expected, remedy))
-        got = one_line(got, _LONGEST_GOT)
-        parts = [f"expected {expected}" if expected else "", f"got {got}" if got else ""]
-        body = ", ".join(part for part in parts if part)
+        self.others = tuple(others)
+        super().__init__(self._told())
+
+    def _told(self) -> str:
+        """Return the message, and keep its first line."""
+        parts = (self.where, self.expected, self.remedy)
+        where, expected, remedy = (one_line(part, _LONGEST) for part in parts)
+        got = one_line(self.got, _LONGEST_GOT)
+        words = (f"expected {expected}" if expected else "", f"got {got}" if got else "")
+        body = ", ".join(filter(None, words))
         line = f"{where}: {body}" if body else where
-        super().__init__(f"{line}; {remedy}" if remedy else line)
+        self.line = f"{line}; {remedy}" if remedy else line
+        lines = list(dict.fromkeys([self.line, *(other.line for other in self.others)]))
+        more = len(lines) - _MOST_LINES
+        return "\n".join(lines[:_MOST_LINES] + [f"and {more} more"] * (more > 0))
+
+    def respell(self, change: Callable[[str], str]) -> None:
+        """Change the words of each part; what came is the user's, unless it is an option."""
+        for one in (*self.others, self):
+            one.where, one.expected, one.remedy = map(change, (one.where, one.expected, one.remedy))
+            one.got = change(one.got) if one.got.startswith("--") else one.got
+            one.args = (one._told(),)
+
+    def inside(self, place: str, kind: type[NeurossmError] | None = None) -> NeurossmError:
+        """Return the same error, of a kind, with a place in front of where it is."""
+        return (kind or type(self))(
+            f"{place}{self.where}", expected=self.expected, got=self.got, remedy=self.remedy,
+            others=[other.inside(place, kind) for other in self.others],
+        )  # fmt: skip
+
+    @classmethod
+    def together(cls, found: Sequence[Self]) -> Self:
+        """Return several errors as one: the first, and the others behind it."""
+        first, others = found[0], [*found[0].others]
+        for one in found[1:]:
+            others += (one, *one.others)
+        return type(first)(first.where, expected=first.expected, got=first.got,
+                           remedy=first.remedy, others=others)  # fmt: skip
 
 
 class InputError(NeurossmError):

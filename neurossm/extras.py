@@ -61,13 +61,16 @@ EXTRAS = (
     Extra("nir", ("nir",), ("nir",), "export --nir (import reads NIR files without it)"),
     Extra("plot", ("matplotlib",), ("matplotlib",), "sweep --plot, the notebooks"),
     Extra("dask", ("distributed",), ("distributed", "dask"), "--engine dask"),
-    Extra("gpu", ("triton",), ("triton",), "--engine gpu, training by kernels of a GPU"),
+    Extra("gpu", ("triton",), ("triton",), "training by kernels of a GPU, and --engine gpu"),
     LAVA,
 )  # fmt: skip
 
 
 class MissingExtra(TargetError, ImportError):
     """An optional package is not installed; the message has the command that installs it."""
+
+    def __str__(self) -> str:
+        return str(self.args[0])  # an ImportError keeps another one
 
 
 def extra_of(module: str) -> Extra | None:

@@ -83,8 +83,7 @@ class Interface:
                 split=_text(meta, "data_split"),
             )
         except InputError as error:
-            where = f"graph.meta: {error.where}"
-            raise FormatError(where, expected=error.expected, got=error.got) from None
+            raise error.inside("graph.meta: ", FormatError) from None
         found._check_channels(graph)
         return found
 

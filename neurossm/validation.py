@@ -117,7 +117,9 @@ def check_record(
     error: type[NeurossmError],
     others: Iterable[str] | None = None,
 ) -> None:
-    """Raise unless this is a table with all these entries, each of its kind.
+    """Raise unless this is a table with all these entries, each of its kind; names the first wrong.
+
+    Records are written by programs: what follows the first that is wrong says nothing more.
 
     Parameters
     ----------
@@ -135,7 +137,7 @@ def check_record(
         _record(tuple(kinds.items()), names).model_validate(row)
     except ValidationError as found:
         known = [*kinds, *(names or ())]
-        raise _explained(found, at, error, lambda place: known) from None
+        raise _error(_in_order(found)[0], at, error, lambda place: known) from None
 
 
 @cache
@@ -183,25 +185,44 @@ def _explained(
     error: type[NeurossmError],
     names_at: Callable[[list[Any]], list[str]],
 ) -> NeurossmError:
-    """Return what pydantic found first as an error of ours; unknown names before all else."""
-    first = min(found.errors(include_url=False), key=lambda one: one["type"] not in _UNKNOWN)
-    place, got, context = list(first["loc"]), first["input"], first.get("ctx", {})
-    if first["type"] in _UNKNOWN:
+    """Return what pydantic found as errors of ours."""
+    return error.together([_error(one, at, error, names_at) for one in _in_order(found)])
+
+
+def _in_order(found: ValidationError) -> list[Any]:
+    """Return what pydantic found, unknown names before all else."""
+    return sorted(found.errors(include_url=False), key=lambda one: one["type"] not in _UNKNOWN)
+
+
+def _error(
+    found: Any, at: str, error: type[NeurossmError], names_at: Callable[[list[Any]], list[str]]
+) -> NeurossmError:
+    place, got, context = list(found["loc"]), found["input"], found.get("ctx", {})
+    parts: dict[str, Any]
+    if found["type"] in _UNKNOWN:
         key = str(place.pop())
         known = names_at(place)
         parts = {"expected": f"a key of {', '.join(known)}", "got": repr(key)}
         parts["remedy"] = nearest(key, known)
-    elif first["type"] == "missing":
+    elif found["type"] == "missing":
         parts = {"expected": f"key {place.pop()!r}", "got": "none"}
     elif isinstance(cause := context.get("error"), NeurossmError):
-        place += filter(None, [cause.where.partition(" ")[2]])
-        parts = {"expected": cause.expected, "got": cause.got, "remedy": cause.remedy}
+        causes = [
+            error(_where(at, [*place, *one.where.split(" ", 1)[1:]]), expected=one.expected,
+                  got=one.got, remedy=one.remedy)
+            for one in (cause, *cause.others)
+        ]  # fmt: skip
+        return error.together(causes)
     else:
-        said = first["msg"].removeprefix("Input should be ")
-        expected = _EXPECTED.get(first["type"], "").format(**context) or said
+        said = found["msg"].removeprefix("Input should be ")
+        expected = _EXPECTED.get(found["type"], "").format(**context) or said
         parts = {"expected": expected, "got": shown(got)}
-        if first["type"] == "literal_error":
+        if found["type"] == "literal_error":
             choices = re.findall("'(.*?)'", context["expected"])
             parts["expected"] = f"one of {', '.join(choices)}"
             parts["remedy"] = nearest(got, choices)
-    return error(f"{at}{'.'.join(map(str, place))}".rstrip(" :"), **parts)
+    return error(_where(at, place), **parts)
+
+
+def _where(at: str, place: list[Any]) -> str:
+    return f"{at}{'.'.join(map(str, place))}".rstrip(" :")

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Annotated, NoReturn
 
@@ -136,7 +136,7 @@ def _status(argv: list[str], came: list[int] | None = None) -> int:
     except NeurossmError as error:
         return _fail(str(error), argv, error.exit_status)
     except typer.TyperException as error:
-        return _fail(_usage(error), argv, 2)
+        return _fail(_usage(error, argv), argv, 2)
     except (typer.Abort, KeyboardInterrupt):
         return _interrupted(argv, came)
     except (BrokenPipeError, SystemExit):  # inside a command, typer makes the one the other
@@ -159,30 +159,43 @@ def _interrupted(argv: list[str], came: list[int] | None) -> int:
     return _fail("interrupted", argv, 130)
 
 
-# options that an executor has now: what is typed instead
-MOVED = {
-    "--stacked": "--engine lava:stacked=N",
-    "--fuse": "--engine lava:fuse=stage; for a process a node --engine bundle",
-    "--dask": "--engine dask or --engine dask:address=tcp://host:8786",
-    "--workers": "--engine dask:workers=N",
+# options that an executor has now, with what was typed behind them: what is typed instead
+MOVED: dict[str, Callable[[str], str]] = {
+    "--stacked": lambda given: f"lava:stacked={given or 8}",
+    "--fuse": lambda given: "bundle" if given == "none" else f"lava:fuse={given or 'stage'}",
+    "--dask": lambda given: f"dask:address={given}" if given not in ("", "local") else "dask",
+    "--workers": lambda given: f"dask:workers={given or 2}",
 }
 
 
-def _usage(error: typer.TyperException) -> str:
+def _given(option: str, argv: list[str]) -> str:
+    """Return what was typed behind an option, empty if nothing was."""
+    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+        if word == option:
+            return "" if following.startswith("-") else following
+        if word.startswith(f"{option}="):
+            return word.partition("=")[2]
+    return ""
+
+
+def _usage(error: typer.TyperException, argv: list[str]) -> str:
     context, unknown = getattr(error, "ctx", None), getattr(error, "option_name", None)
     if context is not None and context.info_name in ("run", "verify") and unknown in MOVED:
-        return f"{unknown}: an option of its executor now; type {MOVED[unknown]}"
+        instead = MOVED[unknown](_given(unknown, argv))
+        return f"{unknown}: an option of its executor now; type --engine {instead}"
     hint = f"; see '{context.command_path} --help'" if context else ""
-    said = error.format_message().replace("Value error, ", "")  # pydantic's word for a wrong choice
+    said = " ".join(error.format_message().split())
+    said = said.replace("Value error, ", "")  # pydantic's word for a wrong choice
     return said.rstrip(".") + hint
 
 
 def _fail(message: str, argv: list[str], status: int) -> int:
-    line = " ".join(message.split())
-    print(f"neurossm: {line}", file=sys.stderr)
+    lines = [" ".join(line.split()) for line in message.splitlines()]
+    for line in lines:
+        print(f"neurossm: {line}", file=sys.stderr)
     try:
         if "--json" in argv:
-            print(json.dumps({"error": line}))
+            print(json.dumps({"error": "\n".join(lines)}))
         sys.stdout.flush()
     except OSError:  # what is wrong may be stdout itself
         _give_up_stdout()

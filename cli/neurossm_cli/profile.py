@@ -15,7 +15,8 @@ from neurossm_cli.presentation.console import (
     OtherDataOption,
 )
 from neurossm_cli.presentation.energy import print_costs, print_profile
-from neurossm_cli.presentation.paths import READS, READS_CHIP, READS_DATA, READS_RUN, WRITES
+from neurossm_cli.presentation.options import ChipsOption, HardwareOption
+from neurossm_cli.presentation.paths import READS, READS_DATA, READS_RUN, WRITES
 
 if TYPE_CHECKING:
     from neurossm_workflows.profile import Profile
@@ -24,13 +25,11 @@ if TYPE_CHECKING:
 def profile(
     graph: Annotated[Path, typer.Argument(help="An integer .nssm file."), READS],
     data: Annotated[str, DATA, READS_DATA],
-    hardware: Annotated[
-        str, typer.Option(help="A chip by name, or a TOML file."), READS_CHIP
-    ] = "loihi2",
+    hardware: HardwareOption = "loihi2",
     ssm_mapping: Annotated[
         str | None, typer.Option(help="Place it by one mapping: channel | state (default: both).")
     ] = None,
-    chips: Annotated[int | None, typer.Option(help="Number of available chips.")] = None,
+    chips: ChipsOption = None,
     steps_per_second: Annotated[
         float | None, typer.Option(help="Real time: steps a second (default: the graph's own).")
     ] = None,

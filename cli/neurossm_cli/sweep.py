@@ -18,7 +18,8 @@ from neurossm_cli.presentation.console import (
     JsonOption,
     OtherDataOption,
 )
-from neurossm_cli.presentation.paths import READS, READS_CHIP, READS_DATA, WRITES
+from neurossm_cli.presentation.options import HardwareOption
+from neurossm_cli.presentation.paths import READS, READS_DATA, WRITES
 from neurossm_cli.presentation.quantization import pole_width
 
 if TYPE_CHECKING:
@@ -52,9 +53,7 @@ def sweep(
     plot: Annotated[
         Path | None, typer.Option(help="Draw accuracy and energy (.svg, .png)."), WRITES
     ] = None,
-    hardware: Annotated[
-        str, typer.Option(help="A chip by name, or a TOML file."), READS_CHIP
-    ] = "loihi2",
+    hardware: HardwareOption = "loihi2",
     data_dir: DataDirOption = "",
     other_data: OtherDataOption = False,
     json: JsonOption = False,

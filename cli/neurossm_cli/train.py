@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from neurossm.errors import InputError
 from neurossm_cli.presentation.console import Console, JsonOption, Stopped
+from neurossm_cli.presentation.estimate import say_estimate
 from neurossm_cli.presentation.paths import READS_DATA, READS_RECIPE, READS_RUN, Arguments, Writes
 from neurossm_cli.presentation.quantization import pole_width
 
@@ -57,6 +59,12 @@ def train(
     weights: Annotated[int | None, typer.Option(help="Width of weights and gains.")] = None,
     state: Annotated[int | None, typer.Option(help="Width of states.")] = None,
     messages: Annotated[int | None, typer.Option(help="Widest graded message.")] = None,
+    estimate: Annotated[
+        bool, typer.Option("--estimate", help="Train nothing; say what memory it would take.")
+    ] = False,
+    memory: Annotated[
+        float | None, typer.Option(help="With --estimate: GB of the device, if it is not here.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:  # fmt: skip
     """Train a model by a recipe; resumable, held-out data choose the checkpoint.
@@ -67,11 +75,21 @@ def train(
     With --finetune-from RUN --quantized: train a finished run further, for one epoch at a tenth of
     the learning rates unless --set says otherwise, with the integer engine as the forward pass.
     Where no epoch is better on held-out data, the run keeps the network it started from.
+
+    With --estimate: parameters, memory and steps of it. What does not fit is refused, and what
+    would is named.
     """
     from neurossm_models.train import is_first_process
     from neurossm_workflows.train import train as run_training
 
     console = Console(json)
+    if estimate:
+        alone = {"--out": out, "--resume": resume, "--finetune-from": finetune_from,
+                 "--quantized": quantized, "--calibrate": calibrate}  # fmt: skip
+        say_estimate(console, recipe, data, set_ or [], memory, alone)
+        return
+    if memory is not None:
+        raise InputError("--memory", expected="--estimate beside it", got="none")
     widths = {"pole_bits": pole_width(poles) if poles else None, "weight_bits": weights,
               "state_bits": state, "message_bits": messages}  # fmt: skip
     result = run_training(

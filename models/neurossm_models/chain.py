@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from neurossm_models import kept
 from neurossm_models.layers import not_native, runs_natively
 
 T = TypeVar("T")
@@ -65,16 +66,20 @@ class _Chain(torch.autograd.Function):
     def forward(ctx: Any, stages: Sequence[Stage], x: Tensor, *parameters: Tensor) -> Tensor:
         x = x.contiguous()
         y = torch.empty_like(x)
+        # a stage may keep its output: a view of y itself would hold y, which holds this node, which
+        # holds what is kept, in a circle that is never freed
+        whole = y.detach()
 
         def run(part: slice) -> list[Any]:
-            value, kept = x[part], []
+            value, memory = x[part], []
             for stage in stages:
-                out = y[part] if stage is stages[-1] else torch.empty_like(value)
-                kept.append(stage.forward(part, value, out))
+                out = whole[part] if stage is stages[-1] else torch.empty_like(value)
+                memory.append(stage.forward(part, value, out))
                 value = out
-            return kept
+            return memory
 
         ctx.kept = spread(run, parts_of(x))
+        kept.tell(ctx.kept)
         ctx.save_for_backward(x, *parameters)
         ctx.stages = stages
         return y
@@ -88,15 +93,15 @@ class _Chain(torch.autograd.Function):
         grad_x = torch.empty_like(x)
         grads = [torch.zeros_like(parameter) for parameter in parameters]
         parts = parts_of(x)
-        kept = {part.start: values for part, values in zip(parts, ctx.kept, strict=True)}
+        memories = {part.start: values for part, values in zip(parts, ctx.kept, strict=True)}
 
         def run(part: slice) -> None:
             inputs = [x[part]]
-            for stage, memory in zip(stages[:-1], kept[part.start], strict=False):
+            for stage, memory in zip(stages[:-1], memories[part.start], strict=False):
                 inputs.append(stage.output(part, inputs[-1], memory))
             g, end = grad[part], len(grads)
             for stage, value, memory in zip(
-                reversed(stages), reversed(inputs), reversed(kept[part.start]), strict=True
+                reversed(stages), reversed(inputs), reversed(memories[part.start]), strict=True
             ):
                 start = end - len(stage.parameters)
                 out = grad_x[part] if stage is stages[0] else torch.empty_like(g)

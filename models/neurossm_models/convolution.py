@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from neurossm_models.products import exact_product
+
 _PART = 2**19  # values transformed at a time
 
 
@@ -91,7 +93,7 @@ def response(log_pole: Tensor, weight: Tensor, length: int) -> Tensor:
     left = torch.cat([coarse.real, -coarse.imag], dim=1)
     right = torch.cat([fine.real, fine.imag], dim=1)
     with torch.autocast(left.device.type, enabled=False):  # a kernel is no place to round
-        return (left.mT @ right).flatten(1)[:, :length]
+        return exact_product(left.mT, right).flatten(1)[:, :length]
 
 
 def convolve(u: Tensor, log_pole: Tensor, weight: Tensor, d: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn.functional import glu
 
+from neurossm_models import kept
 from neurossm_models.chain import parts_of, spread
 
 
@@ -34,6 +35,7 @@ class _Mixing(torch.autograd.Function):
             return mixed if gated else None
 
         ctx.mixed = spread(run, parts_of(s, 1))
+        kept.tell(ctx.mixed)
         ctx.save_for_backward(s, weight, keep)
         return out
 

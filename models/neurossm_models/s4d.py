@@ -197,7 +197,7 @@ class S4D(nn.Module):
     def _kernels(self, u: Tensor, c: Tensor, d: Tensor) -> Tensor:
         return self._run_kernels(u, c, d, None, None)
 
-    def with_neighbors(self, u: Tensor, norm: Normed, neurons: Neurons | None) -> Tensor:
+    def with_neighbors(self, u: Tensor, norm: Normed | None, neurons: Neurons | None) -> Tensor:
         """Return the output, or the spikes of neurons behind it, for the input of a norm in front.
 
         By the kernels of Triton; (H, B, L) to (H, B, L).

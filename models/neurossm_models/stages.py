@@ -144,7 +144,17 @@ class Recurrence(Stage):
             out.copy_(grad_u.view(features, batch, -1)[..., :length])
 
 
-class Threshold(Stage):
+class Spikes(Stage):
+    """What spikes: its messages are made again where they are needed, which costs less to keep."""
+
+    def output(self, part: slice, x: Tensor, kept: Any) -> Tensor:
+        """Return the spikes."""
+        y = torch.empty_like(x)
+        self.forward(part, x, y)
+        return y
+
+
+class Threshold(Spikes):
     """Spikes ``1[x >= theta]`` with a surrogate gradient."""
 
     def __init__(self, theta: Tensor, surrogate: str) -> None:
@@ -153,12 +163,6 @@ class Threshold(Stage):
     def forward(self, part: slice, x: Tensor, y: Tensor) -> Any:
         """Write the spikes."""
         norm.threshold(_rows(x, part), _array(self.parameters[0])[part], _rows(y, part))
-
-    def output(self, part: slice, x: Tensor, kept: Any) -> Tensor:
-        """Return the spikes."""
-        y = torch.empty_like(x)
-        self.forward(part, x, y)
-        return y
 
     def backward(
         self, part: slice, x: Tensor, kept: Any, grad: Tensor, grads: Sequence[Tensor], out: Tensor
@@ -169,7 +173,7 @@ class Threshold(Stage):
         run(_rows(grad, part), _rows(x, part), theta, grad_theta, _rows(out, part))
 
 
-class Neuron(Stage):
+class Neuron(Spikes):
     """Leaky integrate-and-fire with input x / theta; see `neurossm_models.neurons.lif`.
 
     Parameters
@@ -195,12 +199,6 @@ class Neuron(Stage):
         run = lif.forward_kernel(self.refractory)
         run(_flat(x), length, *self._of(part), *self.factors, _flat(y), borders)
         return borders
-
-    def output(self, part: slice, x: Tensor, kept: Any) -> Tensor:
-        """Return the spikes."""
-        y = torch.empty_like(x)
-        self.forward(part, x, y)
-        return y
 
     def backward(
         self, part: slice, x: Tensor, kept: Any, grad: Tensor, grads: Sequence[Tensor], out: Tensor

@@ -155,7 +155,7 @@ class Energy:
         fastest = 1 / self.step_time.low if self.step_time else sys.float_info.max
         if not SLOWEST <= steps_per_second <= fastest:
             raise InputError(
-                "steps per second",
+                "steps_per_second",
                 expected=f"{SLOWEST:g} to {fastest:.4g}, the most that the chip reaches here"
                 if self.step_time else f"{SLOWEST:g} or more, and finite",
                 got=f"{steps_per_second:g}",

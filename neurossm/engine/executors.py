@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from neurossm.arguments import whole
+from neurossm.engine.cores import check_count
 from neurossm.executors import Executor, Inputs, NoOptions, Progress, Run, timed
 from neurossm.graph import Graph
 from neurossm.lengths import Lengths
@@ -18,13 +18,13 @@ class FastOptions:
     Parameters
     ----------
     threads
-        At least 1; 0: one for each core that this process may use.
+        At least 1, at most 16 a core; 0: one for each core that this process may use.
     """
 
     threads: int = 0
 
     def __post_init__(self) -> None:
-        whole("threads", self.threads, 0)
+        check_count("threads", self.threads)
 
 
 def _reference(

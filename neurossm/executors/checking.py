@@ -15,6 +15,10 @@ from neurossm.graph import Graph
 from neurossm.lengths import Lengths
 from neurossm.trace import Counts, Trace
 
+# of the first sample that an executor of ours runs: 4 us a node that is recorded, which is 0.8 % of
+# the fast engine's time for one sample of 784 steps and 2 % of that for one of 40 (19 nodes)
+STEPS_LOOKED_AT = 64
+
 
 def check_run(
     whose: str,
@@ -32,8 +36,9 @@ def check_run(
     ------
     TargetError
         Named `whose`, for another type, missing values, a wrong shape, real numbers where integers
-        are promised, counters that are missing; for values beyond their formats where `foreign`, as
-        ours are held against each other by tests.
+        are promised, counters that are missing; for values beyond their formats: any where
+        `foreign`; of ours, which tests hold against each other, in the first steps of the first
+        sample.
     """
     trace = _trace(whose, done)
     samples, steps = next(iter(inputs.values())).shape[:2]
@@ -108,11 +113,13 @@ def _check_values(
         if executor.exact and values.dtype.kind not in "iu":
             raise TargetError(whose, expected=f"integers of {name!r}", got=str(values.dtype))
         fmt = graph.nodes[name].out
-        if foreign and executor.exact and fmt is not None and values.size:
-            low, high = int(values.min()), int(values.max())
+        seen = values if foreign else values[:1, :STEPS_LOOKED_AT]
+        if executor.exact and fmt is not None and seen.size:
+            low, high = int(seen.min()), int(seen.max())
             if low < fmt.low or high > fmt.high:
                 expected = f"integers of {name!r} from {fmt.low} to {fmt.high}"
-                raise TargetError(whose, expected=expected, got=f"{low} to {high}")
+                remedy = "" if foreign else "a fault of neurossm: please report it"
+                raise TargetError(whose, expected=expected, got=f"{low} to {high}", remedy=remedy)
     for name, state in trace.states.items():
         if executor.exact and np.asarray(state).dtype.kind not in "iu":
             raise TargetError(whose, expected=f"integers of state {name!r}", got=str(state.dtype))

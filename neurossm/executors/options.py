@@ -54,8 +54,7 @@ def parse_options(kind: type[Options], text: str, where: str) -> Options:
     try:
         return kind(**given)
     except InputError as error:
-        raise InputError(f"{where} option {error.where}", expected=error.expected, got=error.got,
-                         remedy=error.remedy) from None  # fmt: skip
+        raise error.inside(f"{where} option ") from None
 
 
 def options_text(options: object) -> str:

@@ -37,11 +37,23 @@ def load_hardware(name_or_path: str | Path) -> Hardware:
     if not isinstance(sets, dict):
         raise FormatError(f"{where}: energy", expected="a table", got=shown(sets))
     named = {k: {"name": k, **v} if isinstance(v, dict) else v for k, v in sets.items()}
-    energy = built(named, dict[str, EnergySet], f"{where}: energy.", FormatError)
+    wrong, energy = list[FormatError](), dict[str, EnergySet]()
+    try:
+        energy = built(named, dict[str, EnergySet], f"{where}: energy.", FormatError)
+    except FormatError as error:
+        wrong.append(error)
     for key, found in energy.items():
         if found.name != key:
-            raise FormatError(f"{where}: energy.{key}.name", expected=repr(key), got=found.name)
-    return built({**table, "energy": tuple(energy.values())}, Hardware, f"{where}: ", FormatError)
+            said = f"{where}: energy.{key}.name"
+            wrong.append(FormatError(said, expected=repr(key), got=found.name))
+    sets = tuple(energy.values())
+    try:
+        chip = built({**table, "energy": sets}, Hardware, f"{where}: ", FormatError)
+    except FormatError as error:
+        raise FormatError.together([*wrong, error]) from None
+    if wrong:
+        raise FormatError.together(wrong)
+    return chip
 
 
 def _path(name_or_path: str | Path) -> Path:

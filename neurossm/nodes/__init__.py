@@ -18,7 +18,7 @@ from importlib import import_module
 
 from neurossm.nodes.accumulate import Accumulate
 from neurossm.nodes.affine import Affine
-from neurossm.nodes.arriving import Arriving, Finding, Frac, Quantizing, alike, same
+from neurossm.nodes.arriving import NARROWER, Arriving, Finding, Frac, Quantizing, alike, same
 from neurossm.nodes.batch_norm import BatchNorm
 from neurossm.nodes.delay import Delay
 from neurossm.nodes.diagonal_ssm import DiagonalSSM
@@ -55,6 +55,7 @@ NODE_TYPES = _found()
 
 __all__ = [
     "LIF",
+    "NARROWER",
     "NODE_TYPES",
     "Accumulate",
     "Affine",

@@ -12,13 +12,14 @@ from neurossm.errors import GraphError
 from neurossm.fixed import MESSAGE_BITS, Fixed, shift, symmetric_limit
 from neurossm.nodes.arriving import Arriving, Finding, Quantizing
 from neurossm.nodes.dense import DenseOperations
-from neurossm.nodes.node import Node, check_channels, format_of, node
+from neurossm.nodes.node import Node, format_of, node
 from neurossm.nodes.span import Found, Meeting, Register, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.traits import ByChannel
 
 
 @node
-class Accumulate(Node):
+class Accumulate(ByChannel, Node):
     """Running sum over time: ``y_t = y_{t-1} + u_t``, shape ``(C,)``.
 
     A mean over a known length is this with ``1/length`` folded into the synapses in front.
@@ -42,14 +43,8 @@ class Accumulate(Node):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_channels(self, self.channels)
         if self.steps < 1:
             raise GraphError("Accumulate.steps", expected="at least 1", got=str(self.steps))
-
-    @property
-    def in_channels(self) -> int:
-        """C."""
-        return self.channels
 
     def state_parts(self) -> dict[str, tuple[int, ...]]:
         """Return the running sums."""
@@ -79,6 +74,7 @@ class Accumulate(Node):
                 f"node {to.name!r} (Accumulate)",
                 expected=f"at most {limit} steps in {MESSAGE_BITS} bits",
                 got=f"{self.steps}",
+                remedy="cut sequences into shorter ones",
             )
         bits = widths[-1]
         return replace(self, term_bits=bits, out=Fixed(MESSAGE_BITS, to.term_frac(bits)))

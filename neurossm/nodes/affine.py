@@ -103,7 +103,8 @@ class Affine(Node):
         bound += int(np.abs(bias.values).max(initial=0))
         # Lava carries mixed-sign weights as even numbers, so its accumulator sees twice the sum
         if 2 * bound > symmetric_limit(ACCUMULATOR_BITS):
-            yield f"twice the largest sum below 2**{ACCUMULATOR_BITS - 1}", f"2 * {bound}"
+            expected = f"twice the largest sum below 2**{ACCUMULATOR_BITS - 1}"
+            yield expected, f"2 * {bound}", _narrower(2 * bound, weight.bits, at)
 
     def bound(self, at: Meeting) -> Found:
         """Sum the larger end of each term; twice, in any order, in the accumulator."""
@@ -164,6 +165,15 @@ class Affine(Node):
         u = added(operands)
         flat = u.reshape(-1, u.shape[-1]) @ reals(self.weight).T + reals(self.bias)
         return Evaluated(flat.reshape(*u.shape[:-1], -1), {})
+
+
+def _narrower(sums: int, weight_bits: int, at: Arriving) -> str:
+    """Return what brings sums that are too large for the accumulator into it."""
+    over = sums.bit_length() - (ACCUMULATOR_BITS - 1)
+    messages = max(fmt.bits for fmt in at.formats) - over
+    ways = ((weight_bits - over, "quantize with --weights {}"),
+            (messages, "take messages of at most {} bits in front of it"))  # fmt: skip
+    return ", or ".join(way.format(bits) for bits, way in ways if bits > 1)
 
 
 def _add_messages(

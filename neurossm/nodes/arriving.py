@@ -13,7 +13,8 @@ from neurossm.fixed import MESSAGE_BITS, Fixed, Quantized, symmetric_limit
 
 EXACT = 2**52  # integers up to here are exact in the float64 of the fast engine, with room to add
 Frac = int | NDArray[np.int64]
-Finding = tuple[str, str]  # what a rule expects, and what there is
+NARROWER = "take messages of fewer bits in front of it"
+Finding = tuple[str, str] | tuple[str, str, str]  # what a rule expects, what there is, what to do
 
 
 @dataclass(frozen=True, eq=False)

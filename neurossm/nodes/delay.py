@@ -13,16 +13,16 @@ from neurossm.errors import GraphError
 from neurossm.fixed import shift
 from neurossm.nodes.arriving import Arriving, Finding, Quantizing
 from neurossm.nodes.dense import DenseOperations
-from neurossm.nodes.node import Node, check_channels, format_of, node
+from neurossm.nodes.node import Node, format_of, node
 from neurossm.nodes.span import Found, Meeting
 from neurossm.nodes.step import Carried, Change, Evaluated, Reals, Step
-from neurossm.nodes.traits import Meets, Role
+from neurossm.nodes.traits import ByChannel, Meets, Role
 
 LEFT = 28  # bits that a message may be shifted to the left
 
 
 @node
-class Delay(Node):
+class Delay(ByChannel, Node):
     """Delay: ``y_t = u_{t-n}``, and 0 before the start, shape ``(C,)``.
 
     What it sends at a step does not depend on what arrives at that step, so edges may form a cycle
@@ -52,7 +52,6 @@ class Delay(Node):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_channels(self, self.channels)
         given = np.asarray(self.steps)
         fits = given.dtype.kind in "iuf" and given.shape in ((), (1,), (self.channels,))
         if not fits or not np.all((given >= 1) & (given <= self.longest) & (given % 1 == 0)):
@@ -62,11 +61,6 @@ class Delay(Node):
         steps = np.broadcast_to(given, (self.channels,)).astype(np.int64)
         steps.setflags(write=False)
         object.__setattr__(self, "steps", steps)
-
-    @property
-    def in_channels(self) -> int:
-        """C."""
-        return self.channels
 
     @property
     def updates(self) -> int:

@@ -18,7 +18,7 @@ from neurossm.fixed import (
     shift,
     symmetric_limit,
 )
-from neurossm.nodes.arriving import EXACT, Arriving, Finding, same
+from neurossm.nodes.arriving import EXACT, NARROWER, Arriving, Finding, same
 from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, format_of, node
 from neurossm.nodes.parameter import parameter
@@ -169,7 +169,7 @@ class DiagonalSSM(Node):
         read = np.ldexp(parts, -c_shift).sum(axis=1).max() + fed
         for label, bound in (("drive", driven), ("readout", read)):
             if bound > EXACT:
-                yield f"a {label} that stays below 2**52", f"up to {bound:g}"
+                yield f"a {label} that stays below 2**52", f"up to {bound:g}", NARROWER
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Iterator[Self]:

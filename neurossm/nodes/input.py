@@ -10,7 +10,7 @@ import numpy as np
 from neurossm.errors import GraphError
 from neurossm.fixed import Fixed
 from neurossm.nodes.dense import DenseOperations
-from neurossm.nodes.node import Node, check_channels, node
+from neurossm.nodes.node import Node, node
 from neurossm.nodes.traits import Role
 
 
@@ -28,7 +28,6 @@ class Input(Node):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_channels(self, self.channels)
         if self.out is None:
             raise GraphError("Input.out", expected="the number format of the data", got="none")
         if not isinstance(self.out, Fixed):

@@ -10,7 +10,7 @@ import numpy as np
 
 from neurossm.errors import GraphError
 from neurossm.fixed import LEAK_FRAC, STATE_BITS, WIDEST_LEAK_FRAC, Fixed, shift
-from neurossm.nodes.arriving import EXACT, Arriving, Finding, alike, same
+from neurossm.nodes.arriving import EXACT, NARROWER, Arriving, Finding, alike, same
 from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, node
 from neurossm.nodes.parameter import parameter
@@ -108,7 +108,8 @@ class LIF(Node):
         yield from same("leak exponent", tau.frac, quantized(self.rho).frac)
         largest = float(np.ldexp(float(at.high), np.max(theta.frac_by_channel() - at.by_channel)))
         if largest > EXACT:
-            yield "an input that stays below 2**52 at the membrane's exponent", f"up to {largest:g}"
+            expected = "an input that stays below 2**52 at the membrane's exponent"
+            yield expected, f"up to {largest:g}", NARROWER
         if theta.bits > STATE_BITS or kappa.bits > theta.bits:
             expected = f"a state of at most {STATE_BITS} bits, and kappa within it"
             yield expected, f"{theta.bits}, and {kappa.bits}"

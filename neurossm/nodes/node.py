@@ -383,14 +383,6 @@ def check_spikes(node: Node, fmt: Fixed) -> None:
         raise GraphError(f"{type(node).__name__}.out", expected=str(fmt), got=str(node.out))
 
 
-def check_channels(node: Node, channels: int) -> None:
-    """Raise `GraphError` for a node without channels."""
-    if not hasattr(channels, "__index__") or channels < 1:
-        raise GraphError(
-            f"{type(node).__name__}.channels", expected="at least 1", got=str(channels)
-        )
-
-
 def _equal(left: object, right: object) -> bool:
     if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
         return np.array_equal(np.asarray(left), np.asarray(right))

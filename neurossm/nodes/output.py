@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 from neurossm.nodes.dense import DenseOperations
-from neurossm.nodes.node import Node, check_channels, node
+from neurossm.nodes.node import Node, node
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step
-from neurossm.nodes.traits import Meets, Role
+from neurossm.nodes.traits import ByChannel, Meets, Role
 
 
 @node
-class Output(Node):
+class Output(ByChannel, Node):
     """What leaves the graph: its one input, unchanged, shape ``(C,)``."""
 
     channels: int
@@ -20,15 +20,6 @@ class Output(Node):
     meets: ClassVar[Meets] = Meets.ONE
     operands: ClassVar[int] = 1
     passes_on: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_channels(self, self.channels)
-
-    @property
-    def in_channels(self) -> int:
-        """C."""
-        return self.channels
 
     @property
     def updates(self) -> int:

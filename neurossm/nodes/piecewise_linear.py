@@ -9,17 +9,18 @@ import numpy as np
 
 from neurossm.errors import GraphError
 from neurossm.fixed import MESSAGE_BITS, Quantized, shift, symmetric_limit
-from neurossm.nodes.arriving import EXACT, Arriving, Finding
+from neurossm.nodes.arriving import EXACT, NARROWER, Arriving, Finding
 from neurossm.nodes.dense import DenseOperations
-from neurossm.nodes.node import Node, check_channels, format_of, node
+from neurossm.nodes.node import Node, format_of, node
 from neurossm.nodes.parameter import parameter
 from neurossm.nodes.span import Found, Meeting, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.traits import ByChannel
 from neurossm.nodes.values import Array, integers, quantized, reals
 
 
 @node
-class PiecewiseLinear(Node):
+class PiecewiseLinear(ByChannel, Node):
     """A function by at most 8 segments: ``y = slope_i u + offset_i``, ``i`` = knots at or below u.
 
     Integer: ``y = sat(tz(slope_i u, slope.frac + u.frac - out.frac) + offset_i)``; shifts,
@@ -53,7 +54,6 @@ class PiecewiseLinear(Node):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_channels(self, self.channels)
         segments = self.slopes.shape[0]
         if self.knots.shape[0] != segments - 1 or segments > self.max_segments:
             raise GraphError(
@@ -65,11 +65,6 @@ class PiecewiseLinear(Node):
         if np.any(np.diff(knots) < 0):
             raise GraphError("PiecewiseLinear.knots", expected="rising knots", got="falling ones")
 
-    @property
-    def in_channels(self) -> int:
-        """C."""
-        return self.channels
-
     def check(self, at: Arriving) -> Iterator[Finding]:
         """Yield where a segment gets too large."""
         slopes = quantized(self.slopes)
@@ -78,7 +73,8 @@ class PiecewiseLinear(Node):
         # slopes may be wider than 8 bits, so the product is held against it before its shift too
         largest = float(symmetric_limit(MESSAGE_BITS) * steepest) * 2.0 ** max(shifted, 0)
         if largest > EXACT:
-            yield "segments that stay below 2**52", f"up to {largest:g}"
+            expected = "segments that stay below 2**52"
+            yield expected, f"up to {largest:g}", NARROWER
 
     def bound(self, at: Meeting) -> Found:
         """Return the largest and least of each segment that the input's span meets."""

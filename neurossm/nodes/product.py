@@ -8,16 +8,16 @@ from typing import ClassVar
 import numpy as np
 
 from neurossm.fixed import Fixed, shift
-from neurossm.nodes.arriving import EXACT, Arriving, Finding
+from neurossm.nodes.arriving import EXACT, NARROWER, Arriving, Finding
 from neurossm.nodes.dense import DenseOperations
-from neurossm.nodes.node import Node, check_channels, format_of, node
+from neurossm.nodes.node import Node, format_of, node
 from neurossm.nodes.span import Found, Meeting, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step
-from neurossm.nodes.traits import Meets
+from neurossm.nodes.traits import ByChannel, Meets
 
 
 @node
-class Product(Node):
+class Product(ByChannel, Node):
     """Elementwise product of its two operands, shape ``(C,)``.
 
     Integer: ``y = sat(tz(u_1 u_2, u_1.frac + u_2.frac - out.frac))``.
@@ -29,22 +29,14 @@ class Product(Node):
     operands: ClassVar[int] = 2
     nir: ClassVar[str] = "NIR has no product of two signals"
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_channels(self, self.channels)
-
-    @property
-    def in_channels(self) -> int:
-        """C."""
-        return self.channels
-
     def check(self, at: Arriving) -> Iterator[Finding]:
         """Yield where the product gets too large at the exponent of the output."""
         left, right = at.formats
         shifted = format_of(self).frac - left.frac - right.frac
         largest = float(np.ldexp(float(left.high * right.high), shifted))
         if largest > EXACT:
-            yield "a product that stays below 2**52 at the output's exponent", f"up to {largest:g}"
+            expected = "a product that stays below 2**52 at the output's exponent"
+            yield expected, f"up to {largest:g}", NARROWER
 
     def finest(self, formats: Sequence[Fixed]) -> int:
         """Return the fraction bits of both operands together."""

@@ -8,16 +8,16 @@ from typing import ClassVar
 import numpy as np
 
 from neurossm.fixed import shift
-from neurossm.nodes.arriving import EXACT, Arriving, Finding
+from neurossm.nodes.arriving import EXACT, NARROWER, Arriving, Finding
 from neurossm.nodes.dense import DenseOperations
-from neurossm.nodes.node import Node, check_channels, format_of, node
+from neurossm.nodes.node import Node, format_of, node
 from neurossm.nodes.span import Found, Meeting
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step, added, sum_of
-from neurossm.nodes.traits import Meets
+from neurossm.nodes.traits import ByChannel, Meets
 
 
 @node
-class Sum(Node):
+class Sum(ByChannel, Node):
     """Sum of its operands, one an edge (a residual connection), shape ``(C,)``.
 
     Integer: each operand is brought to the output's exponent first, toward zero or exactly:
@@ -29,21 +29,13 @@ class Sum(Node):
     meets: ClassVar[Meets] = Meets.OPERANDS
     ranged: ClassVar[tuple[str, ...]] = ("stream_bits", "message_bits")
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_channels(self, self.channels)
-
-    @property
-    def in_channels(self) -> int:
-        """C."""
-        return self.channels
-
     def check(self, at: Arriving) -> Iterator[Finding]:
         """Yield where operands get too large at the exponent of the output."""
         frac = format_of(self).frac
         total = sum(float(np.ldexp(fmt.high, frac - fmt.frac)) for fmt in at.formats)
         if total > EXACT:
-            yield "operands that stay below 2**52 at the output's exponent", f"up to {total:g}"
+            expected = "operands that stay below 2**52 at the output's exponent"
+            yield expected, f"up to {total:g}", NARROWER
 
     def bound(self, at: Meeting) -> Found:
         """Add the operands, each in the unit of the output."""

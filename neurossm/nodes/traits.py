@@ -21,3 +21,14 @@ class Meets(Enum):
     OPERANDS = "operands"  # each edge is an operand with a format of its own
     ACCUMULATE = "accumulate"  # through weights, into one wide sum
     ONE = "one"  # there is one edge only
+
+
+class ByChannel:
+    """Of a node whose field `channels` says how many arrive."""
+
+    channels: int
+
+    @property
+    def in_channels(self) -> int:
+        """C."""
+        return self.channels

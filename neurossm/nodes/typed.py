@@ -23,13 +23,18 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
 
 
 def check_types(node: Any) -> None:
-    """Raise `GraphError` for a field of a node that is no number, text or format as declared."""
+    """Raise `GraphError` for a field of a node that is no number, text or format as declared.
+
+    As for one without channels, whose class says how many there are by a field.
+    """
     for item in fields(node):
         types, expected = _TYPES.get(_annotation(item), ((object,), ""))
         value = getattr(node, item.name)
+        where = f"{type(node).__name__}.{item.name}"
         if not isinstance(value, types):
-            where = f"{type(node).__name__}.{item.name}"
             raise GraphError(where, expected=expected, got=shown(value))
+        if item.name == "channels" and node.channels < 1:
+            raise GraphError(where, expected="at least 1", got=str(value))
 
 
 def real_numbers(value: object, where: str) -> NDArray[np.float64]:

@@ -164,13 +164,14 @@ def _behind_delays(graph: Graph, name: str) -> set[str]:
 
 def _widths(graph: Graph, name: str, hardware: Hardware) -> Iterator[Finding]:
     node, limits = graph.nodes[name], hardware.limits
-    for what, bits, limit, remedy in (
-        ("weights", _weight_bits(node), limits.weight_bits, "quantize with --weights 8"),
-        ("a state", _state_bits(node), limits.state_bits, "quantize with --state 24"),
-        ("messages", _message_bits(node), limits.message_bits, "quantize with --messages 24"),
+    for what, bits, limit, option in (
+        ("weights", _weight_bits(node), limits.weight_bits, "--weights"),
+        ("a state", _state_bits(node), limits.state_bits, "--state"),
+        ("messages", _message_bits(node), limits.message_bits, "--messages"),
     ):
         if bits is not None and limit is not None and bits > limit.high:
-            yield Finding(f"{what} of {bits} bits, at most {_shown(limit)}", remedy)
+            reason = f"{what} of {bits} bits, at most {_shown(limit)}"
+            yield Finding(reason, f"quantize with {option} {limit.high:g}")
 
 
 def _weight_bits(node: Node) -> int | None:

@@ -52,7 +52,7 @@ def populations_of(shape: Shape, ssm_mapping: str = DEFAULT_MAPPING) -> tuple[Po
     """
     if ssm_mapping not in SSM_MAPPINGS:
         expected = " | ".join(SSM_MAPPINGS)
-        raise InputError("SSM mapping", expected=expected, got=repr(ssm_mapping))
+        raise InputError("ssm_mapping", expected=expected, got=repr(ssm_mapping))
     mapping = _Mapping(shape, by_state=ssm_mapping == "state")
     for name, node in shape.nodes.items():
         mapping.add(name, node)

@@ -162,7 +162,8 @@ def check_rules(default: str, patterns: Iterable[tuple[str, str]]) -> None:
         if not isinstance(pair, list | tuple) or len(pair) != 2:
             expected = "pairs of a node or pattern and a rule"
             raise InputError("quantize range_rules", expected=expected, got=repr(pair))
-    for where, rule in (("ranges", default), *((f"range of {p!r}", rule) for p, rule in patterns)):
+    named = ((f"range_rules {pattern!r}", rule) for pattern, rule in patterns)
+    for where, rule in (("range_rule", default), *named):
         if rule not in RULES:
             raise InputError(f"quantize {where}", expected=" | ".join(RULES), got=repr(rule))
 
@@ -172,7 +173,7 @@ def check_patterns(patterns: Iterable[tuple[str, str]], graph: Graph) -> None:
     for pattern, _ in patterns:
         if not any(fnmatchcase(name, pattern) for name in graph.nodes):
             raise InputError(
-                "quantize range",
+                "quantize range_rules",
                 expected=f"a name or pattern of a node, such as {next(iter(graph.nodes))!r}",
                 got=repr(pattern),
             )

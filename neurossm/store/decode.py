@@ -219,6 +219,4 @@ def _built(build: Callable[[], T], where: str) -> T:
     try:
         return build()
     except (GraphError, RangeError, InputError) as error:
-        raise type(error)(
-            f"{where}: {error.where}", expected=error.expected, got=error.got, remedy=error.remedy
-        ) from None
+        raise error.inside(f"{where}: ") from None

@@ -172,7 +172,9 @@ def _contents(path: StrPath, kind: Literal["graph", "trace"]) -> dict[str, Value
         reader = TreeReader(path)
         header = _checked_header(reader.attributes(root, "/neurossm"), str(path))
         if header.kind != kind:
-            raise FormatError(str(path), expected=f"a {kind} file", got=f"a {header.kind} file")
+            remedy = "'neurossm diff' compares two traces" if kind == "graph" else ""
+            raise FormatError(str(path), expected=f"a {kind} file", got=f"a {header.kind} file",
+                              remedy=remedy)  # fmt: skip
         tree = reader.tree(root, "/neurossm")
     del tree["sha256"]
     found = digest(tree).hex()

@@ -12,6 +12,7 @@ import h5py
 from h5py import h5g, h5l, h5o
 
 from neurossm.errors import FormatError, InputError, NeurossmError
+from neurossm.store.elsewhere import ARRAYS, FOREIGN, remedy_for
 from neurossm.store.tree import plain
 
 DAMAGED = "export it again, or fetch a whole copy"
@@ -43,6 +44,7 @@ def open_root(path: Path) -> Iterator[h5g.GroupID]:
                 str(path),
                 expected="an HDF5 file (.nssm)",
                 got="another kind of file, or a part of one",
+                remedy=remedy_for(path),
             ) from None
         raise FormatError(
             str(path),
@@ -58,7 +60,7 @@ def check_is_file(path: Path) -> None:
         mode = os.stat(path).st_mode
         if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
             kind = "a directory" if stat.S_ISDIR(mode) else "no regular file"
-            raise InputError(str(path), expected="a file", got=kind)
+            raise InputError(str(path), expected="a file", got=kind, remedy=remedy_for(path))
         with open(path, "rb"):
             pass
     except (OSError, ValueError) as error:
@@ -71,14 +73,13 @@ def check_is_file(path: Path) -> None:
 def _root(file: h5g.GroupID, path: Path) -> h5g.GroupID:
     root = h5o.open(file, b"/")
     if b"neurossm" not in root:
-        if b"node" in root:
-            raise FormatError(
-                str(path),
-                expected="a neurossm graph",
-                got="a NIR file without one",
-                remedy="`neurossm import` makes a graph of it (neurossm_converters.formats.nir)",
-            )
-        raise FormatError(str(path), expected="the group /neurossm", got="an HDF5 file without it")
+        found = [name for name in (*FOREIGN, *ARRAYS) if name.encode() in root]
+        raise FormatError(
+            str(path),
+            expected="a neurossm graph (the group /neurossm)",
+            got="a NIR file without one" if "node" in found else "an HDF5 file without one",
+            remedy=remedy_for(path, found),
+        )
     if root.links.get_info(b"neurossm").type != h5l.TYPE_HARD:
         raise FormatError(
             f"{path}: /neurossm", expected="a group of this file", got="a soft or external link"

@@ -215,6 +215,7 @@ def test_the_index_of_helpers_names_them_all():
 
 def test_tests_mirror_the_packages():
     names = {
+        "benchmarks": "benchmarks",
         "chip": "converters/neurossm_chip",
         "cli": "cli/neurossm_cli",
         "models": "models/neurossm_models",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from multiprocessing import spawn
 
 import dask
 import numpy as np
@@ -20,7 +23,9 @@ from neurossm.errors import InputError, RangeError, TargetError
 from neurossm.executors import Run, choose
 from neurossm.fixed import Fixed
 from neurossm.metrics import measure
+from neurossm.store import save
 from neurossm_converters.backends.dask import DaskOptions, shards
+from neurossm_converters.backends.dask import cluster as cluster_module
 from neurossm_converters.backends.dask.options import shard_size
 from neurossm_workflows.parts import Totals
 
@@ -162,6 +167,52 @@ def test_all_values_and_states_come_back_where_they_are_asked_for(cluster):
         for name, array in getattr(expected, part).items():
             np.testing.assert_array_equal(getattr(found, part)[name], array, name)
     assert dict(found.counts) == dict(expected.counts)
+
+
+SCRIPT = """
+import sys
+import numpy as np
+import neurossm
+print("the script")
+graph, inputs = neurossm.load(sys.argv[1]), np.load(sys.argv[2])
+print(neurossm.run(graph, inputs, "dask:workers=2", "outputs").saturations())
+"""
+
+
+def test_a_script_without_a_guard_is_run_once(tmp_path):
+    """Python runs a script again in the processes that it spawns: it would start a cluster there.
+
+    As of Lava, whose processes are not spawned by the script's own.
+    """
+    (tmp_path / "script.py").write_text(SCRIPT)
+    save(tmp_path / "g.nssm", GRAPH)
+    np.save(tmp_path / "x.npy", INPUTS)
+    command = [sys.executable, "script.py", "g.nssm", "x.npy"]
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    saturations = engine.run(GRAPH, INPUTS, "reference", "outputs").saturations()
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.split("\n") == ["the script", str(saturations), ""]
+
+
+def test_only_the_workers_are_spared_the_script_and_only_while_there_are_any():
+    plain = spawn.get_preparation_data
+    with cluster_module._script_not_run_again(), cluster_module._script_not_run_again():
+        other = spawn.get_preparation_data("Process-1")
+        ours = spawn.get_preparation_data("Dask Worker process (from Nanny)")
+    assert spawn.get_preparation_data is plain
+    left_out = set(other) - set(ours)
+    assert len(left_out) == 1 and left_out <= {"init_main_from_name", "init_main_from_path"}
+    assert set(ours) < set(other)
+
+
+def test_workers_that_cannot_start_are_one_line(monkeypatch):
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)
+    with pytest.raises(TargetError) as refused:
+        engine.run(GRAPH, INPUTS, "dask:workers=1")
+    assert str(refused.value) == (
+        "Dask: expected worker processes that start, got AssertionError: daemonic processes are not"
+        " allowed to have children; engine fast runs in this process"
+    )
 
 
 def test_what_cannot_be_the_same_bits_is_refused():

@@ -112,7 +112,7 @@ def test_place_like_plans_a_language_model_within_the_largest_system(neurossm: A
         (["--like", "gsu-digits", "--data", "digits:test:2"], "--data: expected a file"),
         (["--like", "gsu-digit"], "did you mean 'gsu-digits'?"),
         (["FILE", "--chips", "0"], "chips: expected a whole number of at least 1, got 0"),
-        (["FILE", "--ssm-mapping", "neuron"], "SSM mapping: expected state | channel"),
+        (["FILE", "--ssm-mapping", "neuron"], "neurossm: --ssm-mapping: expected state | channel"),
         (["FILE", "--hardware", "loihi3"], "did you mean"),
         (["FILE", "--svg", "/nowhere/x.svg"], "--svg /nowhere/x.svg: expected a file that can be"),
     ],

@@ -84,7 +84,7 @@ def test_real_time_is_the_given_rate_and_free_running_beside_it(neurossm, files)
     said = neurossm(*given).out
     assert "free-running" in said and "500 steps/s" in said
     refused = neurossm("profile", files.integer, *DATA, "--steps-per-second", 1e12)
-    assert refused.status == 2 and "steps per second: expected 1e-09 to" in refused.err
+    assert refused.status == 2 and "neurossm: --steps-per-second: expected 1e-09 to" in refused.err
 
 
 def test_energy_is_given_at_five_spike_rates_with_its_formula(neurossm, files):

@@ -42,7 +42,7 @@ def test_every_width_reaches_the_graph(neurossm, files, tmp_path):
     assert made.document["settings"]["pole_bits"] == 12
 
 
-def test_the_report_says_what_the_file_holds(neurossm, files, tmp_path):
+def test_the_report_says_what_the_file_holds(neurossm, files, tmp_path, monkeypatch):
     target, report = tmp_path / "q.nssm", tmp_path / "report.json"
     made = neurossm("quantize", files.floating, "-o", target, *CALIBRATE, "--report", report,
                     "--json")  # fmt: skip
@@ -56,6 +56,7 @@ def test_the_report_says_what_the_file_holds(neurossm, files, tmp_path):
     assert set(document["saturations"]) == set(graph.nodes)
     rooms = {room["node"] for room in document["headroom"]}
     assert {"blocks.0.ssm", "blocks.0.mix.value", "readout"} <= rooms
+    monkeypatch.setenv("COLUMNS", "400")  # no head of a column folds
     spoken = neurossm("quantize", files.floating, "-o", target, *CALIBRATE).out
     for said in (
         "Formats",
@@ -89,12 +90,12 @@ def test_ranges_are_chosen_node_by_node_and_shown(neurossm, files, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--ranges", "largest"), "quantize ranges: expected observed | percentile | bound"),
+        (("--ranges", "largest"), "neurossm: --ranges: expected observed | percentile | bound"),
         (("--range", "blocks.9.ssm=bound"), "got 'blocks.9.ssm'"),
         (("--range", "encoder"), "--range: expected NODE=RULE"),
         (("--ranges", "percentile", "--percentile", "50"), "percentile: expected 99 to 100"),
         (("--poles", "q9"), "--poles: expected q15 | q12"),
-        (("--state", "7"), "state_bits: expected 8 to 24, got 7"),
+        (("--state", "7"), "--state: expected 8 to 24, got 7"),
         (("--headroom", "9"), "headroom: expected 0 to 8, got 9"),
         (("--report", "{tmp}/no/r.json"), "expected a file that can be written, got no folder"),
     ],
@@ -135,4 +136,4 @@ def test_what_the_formats_cannot_hold_is_said_with_the_option_that_would(neuross
     assert "20 (--leaks)" not in wide.out
     assert load(tmp_path / "i.nssm").nodes["lif"].tau.frac == 20
     wrong = neurossm(*command, "--leaks", 21)
-    assert wrong.status == 2 and "quantize leak_bits: expected 12 to 20, got 21" in wrong.err
+    assert wrong.status == 2 and "--leaks: expected 12 to 20, got 21" in wrong.err

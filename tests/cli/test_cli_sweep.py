@@ -67,7 +67,7 @@ def test_a_point_that_the_chip_cannot_hold_has_a_score_and_a_reason(neurossm, fi
     [
         ((), "sweep: expected widths to vary, such as --poles 8,12,16, got none"),
         (("--state", "16,x"), "--state: expected numbers of bits, such as 16,24, got '16,x'"),
-        (("--poles", "8,17"), "pole_bits: expected 3 to 16, got 17"),
+        (("--poles", "8,17"), "neurossm: --poles: expected 3 to 16, got 17"),
         (("--poles", "8", "--plot", "{tmp}/s.txt"), "expected a name that ends in .svg, .png"),
         (("--poles", "8", "-o", "{integer}"), "expected a table of a sweep"),
         (("--poles", "8", "--hardware", "tpu"), "cmos45 | loihi1"),

@@ -168,6 +168,7 @@ SPIKES = np.ones((3, 4, 2), bool)
         ("none.npz", None, InputError, "expected a NumPy .npz file, got no such file"),
         ("own.npz:0", {"inputs": SPIKES}, InputError, "expected a count of at least 1, got '0'"),
         ("own.npz:x", {"inputs": SPIKES}, InputError, "or a count of at least 1, got 'x'"),
+        ("own.npz:trian", {"inputs": SPIKES}, InputError, "got 'trian'; did you mean 'train'?"),
         ("own.npz:4", {"inputs": SPIKES}, InputError, "expected at most 3, got 4"),
         ("own.npz", {"x": SPIKES}, FormatError, "expected arrays named inputs, labels,"),
         ("own.npz", {"labels": [1]}, FormatError, "got no inputs"),

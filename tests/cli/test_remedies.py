@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 
+import h5py
 import nir
 import numpy as np
 import pytest
 
 from neurossm_workflows import evaluate
 
+NETX = Path(__file__).parents[1] / "fixtures/netx"
 WORDS = {"NEW": "new.nssm", "DATA": "digits:train:4"}
 
 
@@ -42,8 +45,8 @@ def instead(old: str, new: str, said: str) -> Callable[[str, list[str]], list[st
 
 
 def first_count(err: str, words: list[str]) -> list[str]:
-    spec = re.search(r"at most (\d+) samples \(--data (\S+):N\)", err)
-    return [f"{spec[2]}:{spec[1]}" if word.startswith("digits:") else word for word in words]
+    spec = re.search(r"at most (\d+) samples \(--data (\S+:\1)\)", err)
+    return [spec[2] if word in ("digits:test:9", "long.npz") else word for word in words]
 
 
 FOLLOWED = {
@@ -54,6 +57,8 @@ FOLLOWED = {
     "export {run} -o x.nssm --nir strict": instead("strict", "auto", "use --nir auto"),
     "run q.nssm --data digit:test:2": instead("digit:test:2", "digits:test:2", "mean 'digits'"),
     "run q.nssm --data digits:test:9 --trace t.h5": first_count,
+    "run q.nssm --data long.npz --trace t.h5": first_count,
+    "run q.nssm --data digits": instead("digits", "digits:train", "write digits:train"),
     "run q.nssm --data shuffled.npz": option("--other-data"),
     "run q.nssm --data wide.npz": instead("wide.npz", "own.npz", "samples, steps, channels"),
     "run q.nssm --data coarse.npz": instead("coarse.npz", "own.npz", "leave scale out"),
@@ -65,6 +70,14 @@ FOLLOWED = {
         instead("text.csv", "new.csv", "give -o a new name|got no text"),
     "sweep m.nssm --data digits:held-out:2 --calibrate digits:train:2":
         option("--poles", "8,12,16"),
+    "show slayer.net": quoted,
+    "show layout.net": quoted,
+    "show {run}": quoted,
+    "run own.npz --data own.npz": quoted,
+    "check own.h5": quoted,
+    "import m.nssm -o n.nssm": quoted,
+    "import own.npz -o n.nssm": quoted,
+    "import own.h5 -o n.nssm": quoted,
     "import net.nir -o n.nssm": option("--dt", "1e-3"),
     "deploy q.nssm --bundle full": instead("full", "empty", "name another one"),
 }  # fmt: skip
@@ -80,6 +93,11 @@ def here(tmp_path, monkeypatch, files, neurossm):
     np.savez("shuffled.npz", inputs=inputs, labels=[0, 1], order="bit-reversed")
     np.savez("wide.npz", inputs=np.ones((2, 64, 3), int))
     np.savez("coarse.npz", inputs=inputs, scale=0.5)
+    np.savez("long.npz", inputs=np.ones((40, 64, 1), int))
+    with h5py.File("own.h5", "w") as file:
+        file["inputs"], file["labels"] = inputs, [0, 1]
+    for name in ("slayer.net", "layout.net"):
+        (tmp_path / name).write_bytes((NETX / name).read_bytes())
     (tmp_path / "text.csv").write_text("a,b\n1,2\n")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "x").write_text("x")

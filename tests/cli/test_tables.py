@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from neurossm_cli.presentation import console as console_module
-from neurossm_cli.presentation.tables import GAP, cell, lay_out
+from neurossm_cli.presentation.tables import GAP, Head, cell, lay_out
 
 CLI = Path(console_module.__file__).parents[1]
 NETX = Path(__file__).parents[1] / "fixtures/netx/slayer.net"
@@ -99,11 +99,11 @@ def test_nothing_is_cut_at_any_width(width, tables):
 
 
 def test_prose_folds_and_names_and_numbers_stay():
-    # 6 + 2 + 14 + 2 + 5 = 29: at 30 columns the prose has 15 characters
+    # 5 + 2 + 15 + 2 + 6 = 30 columns, and between words the prose folds at 11 of its 15
     columns, rows = ("name", "task", "count"), [("mnist", "digits as a sequence of steps", 60000)]
     assert lay_out(columns, rows, 30) == [
-        "name   task              count",
-        "mnist  digits as a      60,000",
+        "name   task          count",
+        "mnist  digits as a  60,000",
         "       sequence of",
         "       steps",
     ]
@@ -118,6 +118,41 @@ def test_prose_folds_and_names_and_numbers_stay():
         "  sequence of steps",
         "  count: 60,000",
     ]
+
+
+def test_a_table_that_is_too_wide_is_cut_and_what_names_a_row_stands_in_each_part():
+    columns = ("node", "first count", "second", "how", "third")
+    rows = [("a.b", 12345, 1, "2 to 3 of 4 and 5", 7), ("c", 1, 22, "", 8)]
+    # 4 + 2 + 6 + 2 + 6 = 20 of 24: a head folds between its words, a short text never; row c has
+    # nothing in the second part
+    lines = lay_out(columns, rows, 24)
+    assert lines == [
+        "node   first  second",
+        "       count",
+        "a.b   12,345       1",
+        "c          1      22",
+        "",
+        "node  how",
+        "a.b   2 to 3 of 4 and 5",
+        "",
+        "node  third",
+        "a.b       7",
+        "c         8",
+    ]
+    heads = [line for line in lines if isinstance(line, Head)]
+    assert heads == ["node   first  second", "       count", "node  how", "node  third"]
+
+
+def test_in_a_pipe_lines_have_80_characters_or_as_many_as_columns_says(capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    row = [("a", *["some words of prose"] * 6)]
+    widths = []
+    for columns in ("", "200", "50", "x"):
+        monkeypatch.setenv("COLUMNS", columns)
+        console_module.Console(as_json=False).table("abcdefg", row)
+        widths.append(max(map(len, capsys.readouterr().out.splitlines())))
+    # 1 + 6 * 21 = 127; 1 + 3 * 21 = 64 of 80; 1 + 2 * 21 = 43 of 50
+    assert widths == [64, 127, 43, 64]
 
 
 @pytest.mark.parametrize("columns", [80, 40])

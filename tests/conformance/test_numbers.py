@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conformance.cells import cell, each_type
+from conformance.cells import KINDS, cell, each_type
 from conformance.test_execution import reference
 from node_examples import NODE, Example, examples
 
@@ -40,6 +40,16 @@ TOLERANCES: dict[str, tuple[float, str]] = {
 }
 
 
+def tolerance_of(kind: str) -> float:
+    """Return the largest error of a type; a type without one fails by its name."""
+    if kind not in TOLERANCES:
+        pytest.fail(
+            f"{kind} has no tolerance: add a row to TOLERANCES in tests/conformance/test_numbers.py"
+            " with the largest error of a message, of the largest message, and why"
+        )
+    return TOLERANCES[kind][0]
+
+
 def measured(example: Example) -> str:
     """Return the node whose messages are looked at: where a norm was folded, what is behind it."""
     graph = example.integers
@@ -49,9 +59,7 @@ def measured(example: Example) -> str:
 @each_type
 def test_quantizing_keeps_values_and_silences_nothing(kind):
     with cell("small error", kind):
-        assert kind in TOLERANCES, "how far may its integers be from its real numbers, and why?"
-        tolerance, _ = TOLERANCES[kind]
-        seen = 0
+        tolerance, seen = tolerance_of(kind), 0
         for example in examples(kind):
             integers, name = reference(example), measured(example)
             if integers.saturations():
@@ -142,3 +150,16 @@ def test_a_bound_that_is_too_small_is_found():
     with pytest.raises(AssertionError):
         inside_bounds(graph, Trace("x", wrong, trace.samples, trace.steps, counts=trace.counts),
                       bounds(graph))  # fmt: skip
+
+
+def test_a_type_without_a_tolerance_is_named_with_what_to_add():
+    wanted = (
+        r"^Neuron has no tolerance: add a row to TOLERANCES in tests/conformance/test_numbers.py"
+    )
+    with pytest.raises(pytest.fail.Exception, match=wanted):
+        tolerance_of("Neuron")
+    assert tolerance_of("Sum") == 0.01
+
+
+def test_no_tolerance_is_of_a_type_that_is_gone():
+    assert set(TOLERANCES) == set(KINDS)

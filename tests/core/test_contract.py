@@ -1,5 +1,6 @@
 """The integer contract: for each rule a graph that breaks only it, and the last that does not."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -26,6 +27,7 @@ from neurossm.nodes import (
     TernaryThreshold,
     Threshold,
 )
+from neurossm.quantization import Quantize, calibrate
 
 BOTH = pytest.mark.parametrize("engine", ["reference", "fast"])
 TOP = 2**23 - 1
@@ -312,3 +314,47 @@ def test_a_node_that_computes_sends_graded_messages():
     assert [(p.node, p.expected) for p in found] == [
         ("sum", "graded messages from a node that computes")
     ]
+
+
+@pytest.mark.parametrize(("inputs", "bits"), [(4, 24), (32, 24), (600, 24), (600, 20), (9, 23)])
+def test_the_remedies_of_sums_that_are_too_large_work_and_less_would_not(inputs, bits):
+    """Both of them: narrower weights, and narrower messages, as they are said."""
+
+    def quantized(message_bits: int, weight_bits: int = 8) -> Graph:
+        data = np.full((1, 3, inputs), 2 ** (message_bits - 1) - 1)
+        nodes = {
+            "in": Input(channels=inputs, out=Fixed(message_bits, 0)),
+            "sum": Affine(
+                weight=np.linspace(0.6, 1, 2 * inputs).reshape(2, inputs), bias=np.zeros(2)
+            ),
+            "out": Output(channels=2),
+        }
+        graph = Graph(nodes, (("in", "sum"), ("sum", "out")))
+        made = Quantize(weight_bits=weight_bits)(graph, calibrate(graph, run(graph, data, "float")))
+        contract.require(made)
+        return made
+
+    with pytest.raises(GraphError) as refused:
+        quantized(bits)
+    said = refused.value.remedy
+    weights = re.search(r"quantize with --weights (\d)", said)
+    messages = re.search(r"take messages of at most (\d+) bits in front of it", said)
+    assert quantized(int(messages[1])).is_integer
+    with pytest.raises(GraphError):
+        quantized(int(messages[1]) + 1)
+    if weights is None:  # not even two bits of weight would do
+        with pytest.raises(GraphError):
+            quantized(bits, 2)
+        return
+    assert quantized(bits, int(weights[1])).is_integer
+    with pytest.raises(GraphError):
+        quantized(bits, int(weights[1]) + 1)
+
+
+def test_what_is_too_large_for_the_engine_says_what_to_do():
+    steep = replace(LINE, slopes=integers([0, 127], 0), out=Fixed(24, 40))
+    for node, formats in ((steep, [WIDE]), (ADD, [Fixed(24, -40), WIDE]), (MEAN, [WIDE] * 300)):
+        found = contract.problems(behind(node, *formats))
+        remedies = [problem.remedy for problem in found if problem.got.startswith("up to")]
+        assert len(remedies) == 1, found
+        assert remedies[0].startswith("take messages of fewer bits in front of it"), found

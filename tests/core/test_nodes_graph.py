@@ -266,8 +266,8 @@ def test_several_inputs_are_given_by_name_and_have_one_length():
 
 
 def test_unknown_engines_and_nodes_to_record_are_refused():
-    with pytest.raises(InputError, match=r"expected fast \| reference \| float \| .*got 'gpu'"):
-        run(tiny_graph(), np.zeros((1, 1, 2), int), "gpu")
+    with pytest.raises(InputError, match=r"expected fast \| reference \| float \| .*got 'tpu'"):
+        run(tiny_graph(), np.zeros((1, 1, 2), int), "tpu")
     with pytest.raises(InputError, match="expected names of nodes, got 'mixx'"):
         run(tiny_graph(), np.zeros((1, 1, 2), int), record=("mixx",))
 

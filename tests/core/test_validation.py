@@ -158,3 +158,32 @@ def test_a_record_may_have_others_unless_they_are_named() -> None:
     row = {"step": 1, "loss": 1, "other": [1]}
     check_record(row, {"step": int, "loss": float}, "", FormatError)
     check_record(row, {"step": int, "loss": float}, "", FormatError, ["other"])
+
+
+def test_all_that_is_wrong_is_said_a_line_each_and_of_many_how_many_more() -> None:
+    with pytest.raises(InputError) as refused:
+        checked({"count": 0, "rat": 2, "on": 1}, Settings, "settings ")
+    lines = str(refused.value).split("\n")
+    assert lines[0].startswith("settings: expected a key of count, name,")
+    assert lines[0].endswith("got 'rat'; did you mean 'rate'?")
+    assert lines[1:] == [
+        "settings count: expected at least 1, got 0",
+        "settings on: expected true or false, got 1",
+    ]
+    assert [other.where for other in refused.value.others] == ["settings count", "settings on"]
+    wrong = {"count": 0, "name": 3, "rate": "1", "seed": "1", "leak": 1, "low": 0, "even": 3}
+    with pytest.raises(InputError) as refused:
+        checked(wrong, Settings, "")
+    # seven are wrong: five lines, and two more
+    assert str(refused.value).count("\n") == 5 and str(refused.value).endswith("\nand 2 more")
+
+
+def test_what_a_dataclass_inside_refuses_is_said_beside_the_others() -> None:
+    table = {"one": {"size": 7}, "named": {"a": {"size": "1"}}, "listed": [{}]}
+    with pytest.raises(FormatError) as refused:
+        built(table, Outer, "file: ", FormatError)
+    assert str(refused.value).split("\n") == [
+        "file: one.size: expected no seven, got 7; say 8",
+        "file: named.a.size: expected a whole number, got '1'",
+        "file: listed.0: expected key 'size', got none",
+    ]

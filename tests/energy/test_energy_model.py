@@ -186,7 +186,7 @@ def test_real_time_pays_static_power_all_the_while() -> None:
 
 @pytest.mark.parametrize("rate", [0, -1, 6e6, float("nan")])
 def test_a_rate_that_the_chip_cannot_reach_is_refused(rate: float) -> None:
-    with pytest.raises(InputError, match=r"steps per second: expected 1e-09 to 5e\+06"):
+    with pytest.raises(InputError, match=r"steps_per_second: expected 1e-09 to 5e\+06"):
         tiny_energy("loihi2").at_rate(rate)
 
 

@@ -148,7 +148,7 @@ def test_the_hull_of_estimates_holds_both_ends_of_each_part(tiny) -> None:
 
 def test_the_slowest_rate_is_one(tiny) -> None:
     assert tiny.at_rate(1e-9).seconds == pytest.approx(2e9)
-    with pytest.raises(InputError, match="steps per second: expected 1e-09 to"):
+    with pytest.raises(InputError, match="steps_per_second: expected 1e-09 to"):
         tiny.at_rate(0.9e-9)
 
 

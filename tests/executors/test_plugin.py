@@ -233,6 +233,27 @@ def test_a_fault_of_our_own_keeps_its_traceback(monkeypatch):
         neurossm.run(GRAPH, INPUTS, "reference")
 
 
+@pytest.mark.parametrize(("sample", "step", "seen"), [(0, 0, True), (0, 19, True), (1, 0, False)])
+def test_what_our_own_engine_sends_first_is_looked_at(monkeypatch, sample, step, seen):
+    from neurossm.engine import reference
+
+    plain = reference.run
+
+    def too_wide(*arguments, **more):
+        trace = plain(*arguments, **more)
+        trace.values["mix"][sample, step, 1] = 2**24
+        return trace
+
+    monkeypatch.setattr(reference, "run", too_wide)
+    if not seen:  # what tests are for
+        assert neurossm.run(GRAPH, INPUTS, "reference").values["mix"].max() == 2**24
+        return
+    with pytest.raises(TargetError) as refused:
+        neurossm.run(GRAPH, INPUTS, "reference")
+    assert str(refused.value).startswith("engine 'reference': expected integers of 'mix' from -")
+    assert str(refused.value).endswith("to 16777216; a fault of neurossm: please report it")
+
+
 def test_a_wrong_record_or_input_never_reaches_it(plugin):
     with pytest.raises(InputError, match="names of nodes, got 'x'"):
         neurossm.run(GRAPH, INPUTS, "sample", "x")

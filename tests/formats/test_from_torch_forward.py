@@ -304,6 +304,12 @@ def test_a_network_quantized_by_pytorch_is_named_as_what_it_is():
 # -- arguments -----------------------------------------------------------------
 
 
+def test_what_never_was_a_module_is_not_asked_for_as_it_was_before():
+    with pytest.raises(GraphError) as refused:
+        from_torch(3, None)
+    assert str(refused.value) == "model: expected an nn.Module, got int"
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

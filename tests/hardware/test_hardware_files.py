@@ -228,6 +228,20 @@ def test_a_hostile_file_is_refused_by_file_and_key(tmp_path: Path, text: str, me
     assert str(path) in str(caught.value)
 
 
+def test_all_that_is_wrong_in_a_chip_file_is_said_a_line_each(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    limits = f"[limits]\ncores = {SOURCED.replace('grade', 'grad')}\n"
+    path.write_text(HEAD + "caveats = 3\n" + limits + SET)
+    with pytest.raises(FormatError) as caught:
+        load_hardware(path)
+    lines = str(caught.value).split("\n")
+    starts = ["energy.x: expected key 'events'", "limits.cores: expected a key of",
+              "caveats: expected a list", "limits.cores: expected key 'grade'"]  # fmt: skip
+    assert len(lines) == len(starts)
+    for line, start in zip(lines, starts, strict=True):
+        assert line.startswith(f"{path}: {start}"), line
+
+
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_bytes(b"\xff\xfe")

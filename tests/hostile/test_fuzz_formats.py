@@ -87,6 +87,23 @@ def test_the_checker_lets_a_refusal_and_a_reading_pass(tmp_path):
     assert outcome(lambda path: _refuse(f"{path} \x1b[2J"), path, tmp_path).kind == "refused"
 
 
+def test_the_checker_takes_a_few_lines_for_what_people_write(tmp_path):
+    path = tmp_path / "file.toml"
+    path.write_text("x")
+    more = "and 3 more"
+
+    def read(*lines: str) -> str:
+        return outcome(lambda path: _refuse("\n".join(lines), cut=False), path, tmp_path).what
+
+    line = f"{path}: x"
+    assert read(line, line) == f"{line}\n{line}"
+    assert read(*[line] * 5, more).endswith(more)
+    assert "does not name the file" in read(line, "elsewhere")
+    assert "does not name the file" in read(line, line, more)
+    assert "few lines" in read(*[line] * 6, more)
+    assert "few lines" in read(line, f"{line} \x1b[2J")
+
+
 def test_a_loop_is_ended():
     with pytest.raises(TookTooLong), bounded_time(0.1):
         while True:

@@ -1,6 +1,7 @@
 """Chains of native kernels, float32, against the plain path in double precision and autograd."""
 
 import copy
+import weakref
 
 import pytest
 import torch
@@ -223,3 +224,13 @@ def values_and_gradients(family, r):
         **grads,
         **dict(block.named_buffers()),
     }
+
+
+def test_what_a_stage_keeps_of_its_output_is_freed_with_it():
+    """Else each step of a network whose norm is no batch norm would leave its activations."""
+    layer = S4D(4, 4)
+    y = layer(torch.randn(4, 2, 40))
+    assert layer.form_for(y.detach()) == "native"
+    node = weakref.ref(y.grad_fn)
+    del y
+    assert node() is None

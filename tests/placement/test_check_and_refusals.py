@@ -62,6 +62,9 @@ def test_integers_wider_than_the_chips_are_named() -> None:
     assert "messages of 24 bits, at most 4 [U]" in found["encode"]
     assert "a state of 24 bits, at most 4 [U]" in found["block0.ssm"]
     assert any(reason.startswith("weights of ") for reason in found["block0.value"])
+    remedies = {f.remedy for n in check(model_graph(), chip).nodes for f in n.findings}
+    wanted = {f"quantize with --{what} 4" for what in ("weights", "state", "messages")}
+    assert remedies == wanted  # the limit of this chip, not of another
     # gains of 8 bits are no synapses: a neuron's program multiplies by them
     assert not any(reason.startswith("weights") for reason in found["block0.ssm"])
     # mantissas of 5 and -4 need 4 bits with sign, 3 needs 3
@@ -135,7 +138,7 @@ def test_a_fan_in_that_fills_a_core_is_cut_and_said() -> None:
 
 
 def test_unknown_mappings_and_chips_below_one_are_refused() -> None:
-    with pytest.raises(InputError, match=r"SSM mapping: expected state \| channel, got 'states'"):
+    with pytest.raises(InputError, match=r"ssm_mapping: expected state \| channel, got 'states'"):
         populations_of(shape_of(tiny_graph()), "states")
     with pytest.raises(InputError, match="chips: expected a whole number of at least 1, got 0"):
         place(tiny_graph(), LOIHI2, chips=0)

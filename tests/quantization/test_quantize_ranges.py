@@ -189,9 +189,9 @@ def test_the_membrane_behind_a_message_follows_the_rule():
 
 
 def test_unknown_rules_and_nodes_are_refused():
-    with pytest.raises(InputError, match=r"quantize ranges: expected observed \| .*got 'seen'"):
+    with pytest.raises(InputError, match=r"quantize range_rule: expected observed \| .*got 'seen'"):
         Quantize(range_rule="seen")
-    with pytest.raises(InputError, match=r"range of 'add': expected .* got 'max'"):
+    with pytest.raises(InputError, match=r"range_rules 'add': expected .* got 'max'"):
         Quantize(range_rules=(("add", "max"),))
     with pytest.raises(InputError, match="name or pattern of a node, such as 'in', got 'block'"):
         quantized(gated_block(), pixels(), Quantize(range_rules=(("block", "bound"),)))

@@ -20,8 +20,14 @@ from neurossm_models.train.trainer import RecipeTrainer
 torch.__future__.set_swap_module_params_on_conversion(True)  # a parameter becomes another class
 
 
-def by_recipe(folder: Path, device: torch.device, kind: str, *changes: str) -> list[float]:
-    """Train in two goes; return the losses of all steps and of the held-out part."""
+def by_recipe(
+    folder: Path, device: torch.device, kind: str, *changes: str, then: torch.device | None = None
+) -> list[float]:
+    """Train in two goes; return the losses of all steps and of the held-out part.
+
+    The second go is on `then`.
+    """
+    folder.mkdir(exist_ok=True)
     data = small_sets.write(folder / f"{kind}.npz", kind)
     forms = ["train.ssm=fft", "train.neuron=loop"]  # what a GPU computes
     sets = [f"data.path={data}", f"data.task={kind}", *small_sets.SMALL, "train.epochs=2",
@@ -29,11 +35,11 @@ def by_recipe(folder: Path, device: torch.device, kind: str, *changes: str) -> l
     recipe = load_recipe("spikingssm", sets)
     facts = facts_for(recipe)
     recipe = load_recipe("spikingssm", sets, facts)
-    run = folder / f"{kind}-{device.type}"
-    for k, stop in enumerate((5, None)):
+    run = folder / f"{kind}-{device.type}-{then}"
+    for where, stop in ((device, 5), (then or device, None)):
         torch.manual_seed(0)
-        trainer = RecipeTrainer(recipe, run, Group(device=device), facts)
-        if k:
+        trainer = RecipeTrainer(recipe, run, Group(device=where), facts)
+        if stop is None:
             trainer.restore()
         trainer.run(stop)
     lines = (run / "steps.jsonl").read_text().splitlines()
@@ -71,13 +77,17 @@ def main() -> None:
     """Do all of it twice and compare."""
     folder = Path(sys.argv[1])
     found = {}
-    for device in (torch.device("cpu"), pretend_device.HERE):
+    cpu, there = torch.device("cpu"), pretend_device.HERE
+    for device, other in ((cpu, there), (there, cpu)):
         with pretend_device.Moving():
             found[device.type] = {
                 "classification": by_recipe(folder, device, "classification",
                                             "train.class_weights=balanced"),
                 "step-regression": by_recipe(folder, device, "step-regression"),
+                "moved": by_recipe(folder, device, "step-regression", then=other),
                 "next-step": by_recipe(folder, device, "next-step", "train.accumulate=2"),
+                "data there": by_recipe(folder / "there", device, "next-step",
+                                        "train.accumulate=2", "train.data_on=device"),
                 "loader": by_loader(folder, device),
             }  # fmt: skip
     print(json.dumps(found))

@@ -114,7 +114,7 @@ def test_a_plan_of_a_recipe_has_no_data(made):
     for options, said in (({}, "got neither"), ({"like": "x", "graph": made.graph}, "got both")):
         with pytest.raises(InputError, match=said):
             neurossm.place(**options)
-    with pytest.raises(InputError, match="--data: expected a file with weights"):
+    with pytest.raises(InputError, match=r"^data: expected a file with weights"):
         neurossm.place(like="binary-s4d-smnist", data=TEST)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurossm import contract
+from neurossm.arguments import file_path
 from neurossm.errors import InputError
 from neurossm.hardware import load_hardware
 from neurossm.placement import DEFAULT_MAPPING, Placement, place
@@ -155,7 +156,7 @@ def deploy(
     >>> done.missing or done.ran.equal
     'lava-loihi is not installed here (closed, for members of Intel's INRC)'
     """
-    file, folder = Path(graph), None if bundle is None else Path(bundle)
+    file, folder = file_path("graph", graph), None if bundle is None else Path(bundle)
     settings = loihi2.Settings(
         target=target, processes=processes, models=tuple(models),  # type: ignore[arg-type]
         partition=partition, board=board, generation=generation, profile=profile,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -125,7 +126,7 @@ def evaluate(
     chosen = choose(engine or ("fast" if graph.is_integer else "float"), "--engine")
     chosen.require()
     given = data_for(graph, data, data_dir, other_data=other_data, listener=listener)
-    check_size(graph, given.trimmed(), record)
+    check_size(graph, given.trimmed(), record, data if isinstance(data, str) else "")
     return run_data(graph, given, chosen, record, watchers, label, listener)
 
 
@@ -230,26 +231,20 @@ def warm_up(graph: Graph, data: Dataset, engine: str | Engine = "fast") -> None:
     run(graph, data.take(slice(1)).inputs[:, :2], engine, record="outputs")
 
 
-def check_size(graph: Graph, data: Dataset, record: Record) -> None:
-    """Refuse to record more than a few gigabytes."""
+def check_size(graph: Graph, data: Dataset, record: Record, typed: str = "") -> None:
+    """Refuse to record more than a few gigabytes; `typed` is how the user calls the data."""
     if record == "outputs":
         return
     channels = sum(graph.nodes[name].out_channels for name in recorded(graph, record))
     samples, steps, _ = data.shape
     needed = 8 * channels * samples * steps
     if needed > LARGEST_TRACE_BYTES:
-        per_sample = 8 * channels * steps
+        most = LARGEST_TRACE_BYTES // (8 * channels * steps)
+        called = re.sub(r":\d+$", "", typed or f"{data.name}:{data.split or 'all'}")
+        remedy = f"record at most {most} samples (--data {called}:{most})"
         raise InputError(
             f"trace of {samples} samples",
             expected=f"at most {LARGEST_TRACE_BYTES // 2**30} GiB",
             got=f"{needed / 2**30:.1f} GiB",
-            remedy=f"record at most {LARGEST_TRACE_BYTES // per_sample} samples"
-            f" (--data {_called(data)}:N)",
+            remedy=remedy if most else "one sample is too much: record the outputs alone",
         )
-
-
-def _called(data: Dataset) -> str:
-    """Return how data are named on the command line; of one's own only the user knows the path."""
-    from neurossm_models.data.registry import names
-
-    return f"{data.name}:{data.split}" if data.name in names() else f"PATH:{data.split or 'all'}"

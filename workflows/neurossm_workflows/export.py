@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neurossm.arguments import options_of
 from neurossm.errors import CheckFailed, GraphError, InputError
 from neurossm_workflows.facts import RECORDED
 from neurossm_workflows.loading import called
@@ -43,7 +44,7 @@ def export(source: str | Path, *, dt: float | None = None, **options: Any) -> Gr
     >>> graph = neurossm.export("net.py:build", weights="net.pt", data="my.npz")
     """
     source = str(source)
-    chosen = ModuleOptions(**{**options, "dt": dt})
+    chosen = options_of("export", ModuleOptions, {**options, "dt": dt})
     if not is_module(source) and chosen.said():
         raise InputError(chosen.said()[0], expected="FILE.py:FUNCTION with it",
                          got=f"run {source!r}", remedy="a run says all that itself")  # fmt: skip

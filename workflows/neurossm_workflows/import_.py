@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neurossm.arguments import file_path, options_of
 from neurossm.errors import InputError
 from neurossm.interface import EVERY_STEP, READOUTS, TASKS, Interface
 from neurossm_workflows.loading import called
@@ -115,12 +116,12 @@ def import_network(source: str | Path, format: str | None = None, **options: Any
     >>> found = neurossm.import_network("net.nir", convention="snntorch", dt=1e-3)
     >>> neurossm.save("net.nssm", found.graph)
     """
-    file = Path(source)
+    file = file_path("source", source)
     if format is None:
         format = _looks_like(file)
     if format not in READERS:
         raise InputError("--from", expected=" | ".join(READERS), got=repr(format))
-    chosen = ImportOptions(**options)
+    chosen = options_of("import_network", ImportOptions, options)
     graph, how = READERS[format](file, chosen)
     if format != "s4":
         graph = _answering(graph, chosen.task, chosen.readout)

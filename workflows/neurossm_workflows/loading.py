@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neurossm.arguments import instance
 from neurossm.errors import InputError, one_line
 from neurossm.fixed.scaling import MOST_BITS
 from neurossm.interface import Interface
@@ -27,11 +28,12 @@ SPIKES = (
 
 def opened(graph: Graph | str | Path) -> Graph:
     """Return a graph that is given as itself or as its file; raises as `neurossm.load`."""
-    if isinstance(graph, str | Path):
-        from neurossm.store import load
+    from neurossm.graph import Graph
+    from neurossm.store import load
 
+    if isinstance(graph, str | Path):
         return load(graph)
-    return graph
+    return instance("graph", graph, Graph, remedy="give it, or the path of its file")
 
 
 def load_data(

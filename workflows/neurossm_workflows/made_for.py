@@ -9,6 +9,7 @@ import numpy as np
 
 from neurossm.arguments import shown
 from neurossm.errors import InputError
+from neurossm.fixed import whole_numbers
 from neurossm.interface import Interface
 from neurossm_workflows.facts import RECORDED, order_of, ours, said_order, unit_of
 from neurossm_workflows.listener import QUIET, Listener
@@ -55,6 +56,7 @@ def data_for(
         If there are no such data, or as `check_task`.
     """
     from neurossm_models.data import Dataset
+    from neurossm_models.data.own.loading import IN_UNITS
 
     if isinstance(data, str):
         data = load_data(data, data_dir, graph, listener)
@@ -65,6 +67,7 @@ def data_for(
             raise InputError("data", got=shown(data),
                              expected="a text such as mnist:train:512, a data set, or integers"
                              " (samples, steps, channels)")  # fmt: skip
+        array = whole_numbers("data", array, IN_UNITS)
         labels_of_none = np.full(len(array), -1)
         data = Dataset("", "", array, unit, labels_of_none, "an array", tokens)
     check_task(graph, data, listener, labels=labels, other_data=other_data)
@@ -91,7 +94,7 @@ def check_task(
         _check_labels(graph, data)
     _check_steps(graph, data)
     wrong = list(_others(graph, data))
-    where, name = f"data {data.name!r} on this graph", graph.meta.get("data")
+    where, name = _given(data), graph.meta.get("data")
     if wrong and not other_data:
         expected, got, remedy = wrong[0]
         remedy = remedy or f"use the data that it was made for ({name or 'unknown'})"
@@ -113,7 +116,7 @@ def padding_text(data: Dataset) -> str:
     assert data.lengths is not None
     low, high = int(data.lengths.min()), int(data.lengths.max())
     return (
-        f"data {data.name!r}: sequences of {low} to {high} steps are answered at their own end, a"
+        f"{_called(data)}: sequences of {low} to {high} steps are answered at their own end, a"
         " mean over their own steps; the module takes no lengths and answered behind their padding:"
         " give its forward an argument lengths (docs/training.md), or compare its accuracy"
     )
@@ -129,8 +132,7 @@ def labels_fit(graph: Graph, data: Dataset) -> bool:
 
 
 def _check_kind(graph: Graph, data: Dataset) -> None:
-    where, made = f"data {data.name!r} on this graph", graph.meta.get("data")
-    remedy = _remedy(graph)
+    where, made, remedy = _given(data), graph.meta.get("data"), _remedy(graph)
     wide = [graph.nodes[name].out_channels for name in graph.inputs]
     if len(wide) == 1 and data.shape[2] != wide[0]:
         raise InputError(
@@ -147,7 +149,7 @@ def _check_kind(graph: Graph, data: Dataset) -> None:
 def _check_labels(graph: Graph, data: Dataset) -> None:
     if not data.labeled:
         return
-    task, where = Interface.of(graph).task, f"labels of data {data.name!r}"
+    task, where = Interface.of(graph).task, f"labels of {_called(data)}"
     channels = sum(graph.nodes[name].out_channels for name in graph.outputs[:1])
     if data.kind != task:
         raise InputError(where, expected=f"those of a {task}, the task of this graph",
@@ -164,6 +166,14 @@ def _check_labels(graph: Graph, data: Dataset) -> None:
                          got=str(int(data.labels.max())), remedy=WITHOUT)  # fmt: skip
 
 
+def _called(data: Dataset) -> str:
+    return f"data {data.name!r}" if data.name else "data"  # arrays have no name
+
+
+def _given(data: Dataset) -> str:
+    return f"{_called(data)} on this graph"
+
+
 def _remedy(graph: Graph) -> str:
     made = graph.meta.get("data")
     return f"use the data that it was made for ({made})" if made else f"give it yours: {OWN}"
@@ -173,7 +183,7 @@ def _check_steps(graph: Graph, data: Dataset) -> None:
     length, steps = data.trimmed().shape[1], graph.meta.get("steps")
     if isinstance(steps, int) and length > steps:
         raise InputError(
-            f"data {data.name!r} on this graph", expected=f"at most {steps} steps", got=str(length),
+            _given(data), expected=f"at most {steps} steps", got=str(length),
             remedy=_remedy(graph),
         )  # fmt: skip
 

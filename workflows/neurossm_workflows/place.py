@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neurossm.arguments import several
 from neurossm.engine import run
 from neurossm.errors import InputError
 from neurossm.hardware import Hardware, load_hardware
@@ -126,7 +127,8 @@ def place(
     chip = load_hardware(hardware) if isinstance(hardware, str) else hardware
     mapping = DEFAULT_MAPPING if ssm_mapping is None else ssm_mapping
     if graph is None:
-        shape, said = shape_like(like, list(changes))
+        asked = several("changes", changes, "'section.key=value'")
+        shape, said = shape_like(like, asked)
         placement = place_network(shape, chip, chips, mapping)
         return _plan(placement, per_core_at_most(placement), chip, said)
     loaded = opened(graph)

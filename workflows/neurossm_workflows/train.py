@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from neurossm.arguments import several
 from neurossm.errors import InputError
 from neurossm_workflows.listener import QUIET, Listener
 
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
     from neurossm_converters.backends.gpu.device import Device
     from neurossm_converters.qat import IntegerTwin
     from neurossm_models.data import Task
-    from neurossm_models.train import Recipe, TrainResult
+    from neurossm_models.train import Estimate, Recipe, TrainResult
     from neurossm_models.train.finetune_config import FinetuneConfig
 
 CALIBRATION_SAMPLES = 512
+MOST_GIGABYTES = 1e6
 
 
 def train(
@@ -67,14 +69,44 @@ def train(
     from neurossm_models.train import data_changes
     from neurossm_models.train import train as run_training
 
+    said = several("changes", changes, "'section.key=value'")
     learned = data_changes(data) if data else []
     tuned = finetune_changes(
         recipe, str(finetune_from), quantized, calibrate, widths or {}, learned
     )
     if tuned and out is None:
         out = Path("runs") / f"{Path(recipe).stem}-finetuned"
-    return run_training(recipe, [*learned, *tuned, *changes], None if out is None else Path(out),
+    return run_training(recipe, [*learned, *tuned, *said], None if out is None else Path(out),
                         resume, make_twin=make_twin, tell=listener.tell)  # fmt: skip
+
+
+def estimate(
+    recipe: str, *, data: str = "", changes: Sequence[str] = (), memory: float | None = None
+) -> Estimate:
+    """Return what a training will need: parameters, memory at its peak, steps; nothing is trained.
+
+    Parameters
+    ----------
+    recipe, data, changes
+        As of `train`.
+    memory
+        GB (10^9 bytes) of a device to plan for; None: what the recipe's device has left.
+
+    Raises
+    ------
+    InputError
+        For a recipe or data that there are not, one that fine-tunes on integers, a device that is
+        not there where `memory` is not given, and a memory that is no positive number.
+    """
+    from neurossm_models.train import data_changes
+    from neurossm_models.train import estimate as estimated
+
+    if memory is not None and not 0 < memory < MOST_GIGABYTES:
+        expected = f"more than 0 GB, less than {MOST_GIGABYTES:,}"
+        raise InputError("memory", expected=expected, got=f"{memory:g}")
+    learned = data_changes(data) if data else []
+    room = None if memory is None else int(memory * 1e9)
+    return estimated(recipe, [*learned, *changes], room)
 
 
 def finetune_changes(

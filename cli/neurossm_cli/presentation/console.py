@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from neurossm.errors import NeurossmWarning
-from neurossm_cli.presentation.tables import lay_out
+from neurossm_cli.presentation.tables import Head, lay_out
 
 if TYPE_CHECKING:
     from neurossm_workflows.listener import Listener
@@ -41,6 +42,7 @@ GRAMMAR = (
 DATA = typer.Option(help=GRAMMAR)
 CALIBRATION = typer.Option(help=f"Data that sets the ranges: {GRAMMAR}")
 SECONDS_BETWEEN_LINES = 10.0
+IN_A_PIPE = 80  # columns
 _alone: list[TextIO] = []  # where documents go while everything else is kept off stdout
 
 
@@ -152,18 +154,22 @@ class Console:
     ) -> None:
         """Print a table on stdout, for people only; nothing in it is cut.
 
-        The first `keys` columns name a row: they are never folded. In a pipe, which has no width, a
-        row is a line.
+        The first `keys` columns name a row: they are never folded. In a pipe, which has no width,
+        lines have 80 characters, or COLUMNS.
         """
         if self.as_json:
             return
         if title:
             self.say(title)
-        width = self._out.width if self._out.is_terminal else None
-        head, *lines = lay_out(columns, rows, width, keys)
-        self._out.print(head, markup=False, style="bold")
-        for line in lines:
-            self._out.print(line, markup=False)
+        for line in lay_out(columns, rows, self._width(), keys):
+            style = "bold" if isinstance(line, Head) else None
+            self._out.print(line, markup=False, style=style)
+
+    def _width(self) -> int:
+        if self._out.is_terminal:
+            return self._out.width
+        given = os.environ.get("COLUMNS", "")
+        return int(given) if given.isascii() and given.isdigit() and int(given) else IN_A_PIPE
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Callable[[int], None]]:

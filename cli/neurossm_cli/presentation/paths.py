@@ -20,6 +20,7 @@ import typer
 from typer.models import ArgumentInfo, OptionInfo
 
 from neurossm.errors import InputError, NeurossmError
+from neurossm_cli.presentation.typed import as_typed
 
 Arguments = Mapping[str, Any]
 # no command of ours leaves anything else in a folder of data
@@ -221,7 +222,8 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def checked(**arguments: Any) -> Any:
         check_paths(options, arguments)
-        return command(**arguments)
+        with as_typed():
+            return command(**arguments)
 
     return checked
 

@@ -95,10 +95,14 @@ def parse(spec: str) -> tuple[str, str, int | None]:
     """Return name, split and count (None: all) of ``NAME:SPLIT[:N]``; `InputError` if wrong."""
     name, *rest = spec.split(":")
     check_choice(f"data {spec!r}", name, names())
-    if not 1 <= len(rest) <= 2:
-        raise InputError(f"data {spec!r}", expected="NAME:SPLIT or NAME:SPLIT:N")
-    more = (HELD_OUT,) if SOURCES[name].held_out else ()
-    check_choice(f"data {spec!r}", rest[0], (*splits(name), *more))
+    parts = (*splits(name), *((HELD_OUT,) if SOURCES[name].held_out else ()))
+    if not rest or rest == [""]:
+        raise InputError(f"data {spec!r}", expected=f"a part of it: {' | '.join(parts)}",
+                         got="none", remedy=f"write {name}:{parts[0]}")  # fmt: skip
+    if len(rest) > 2:
+        raise InputError(f"data {spec!r}", expected="at most :SPLIT:N behind the name",
+                         got=":".join(rest))  # fmt: skip
+    check_choice(f"data {spec!r}", rest[0], parts)
     if len(rest) == 1:
         return name, rest[0], None
     if not (rest[1].isascii() and rest[1].isdigit() and int(rest[1]) > 0):

@@ -34,6 +34,8 @@ class Source(ABC):
         What is fixed about its sequences.
     held_out
         Training sequences that the recipes hold out to choose by; 0: none.
+    training
+        Sequences of the training part, as published; 0: not known.
     fetched_as
         The name by which ``neurossm data fetch`` brings it; empty: it does not.
     """
@@ -46,6 +48,7 @@ class Source(ABC):
     splits: tuple[str, ...] = TWO_SPLITS
     task: Task
     held_out: int = 0
+    training: int = 0
     fetched_as: str = ""
 
     @abstractmethod

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from neurossm_models.block import Block
 from neurossm_models.chain import Stage, run_chain
-from neurossm_models.convolution import convolve, response
+from neurossm_models.convolution import convolve
 from neurossm_models.gpu import setting
 from neurossm_models.gpu.layer import run_layer
 from neurossm_models.recurrence import tables
@@ -96,13 +96,14 @@ class FoldedSSM:
         log_pole = (self.pole + 1e-30).log()
         if form == "native":
             return self._run_chain(log_pole, r, values, behind)
-        constant = response(log_pole, self.drive, r.shape[-1]).cumsum(-1) + self.bias[:, None]
+        ones = r.new_ones(len(r), 1, r.shape[-1])
+        constant = convolve(ones, log_pole, self.drive, torch.zeros_like(self.d))
         if setting.is_triton(form):
             products = setting.products_of(form)
             y = run_layer(r, log_pole, self.weight, self.d, products=products)
         else:
             y = convolve(r, log_pole, self.weight, self.d)
-        y = straight(y + constant[:, None], values)
+        y = straight(y + constant + self.bias[:, None, None], values)
         return y if behind is None else behind(y)
 
     def _run_chain(

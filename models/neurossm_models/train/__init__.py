@@ -3,6 +3,7 @@
 from neurossm.extras import explained
 
 with explained():  # needs PyTorch
+    from neurossm_models.train.estimates import Estimate, estimate
     from neurossm_models.train.evaluation import (
         CHECKPOINTS,
         evaluate,
@@ -24,12 +25,14 @@ with explained():  # needs PyTorch
 __all__ = [
     "CHECKPOINTS",
     "RUN_FILES",
+    "Estimate",
     "Evaluation",
     "Recipe",
     "RecipeTrainer",
     "TrainResult",
     "Trainer",
     "data_changes",
+    "estimate",
     "evaluate",
     "is_first_process",
     "load_facts",

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from itertools import islice, pairwise
 from typing import TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neurossm.errors import InputError
@@ -56,12 +58,19 @@ class Batch:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def tensors(self) -> list[Tensor]:
+        """Its tensors."""
+        return [one for one in (self.x, self.lengths, self.labels) if one is not None]
+
+    def mapped(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """Return it with what a function makes of each tensor."""
+        lengths = None if self.lengths is None else change(self.lengths)
+        return Batch(change(self.x), lengths, change(self.labels), self.data)
+
     def to(self, device: torch.device) -> Batch:
         """Return it on a device."""
-        if self.x.device == device:
-            return self
-        lengths = None if self.lengths is None else self.lengths.to(device)
-        return Batch(self.x.to(device), lengths, self.labels.to(device), self.data)
+        return self if self.x.device == device else self.mapped(lambda one: one.to(device))
 
     def rows(self, start: int, stop: int) -> Batch:
         """Return some of the answers with what they are asked of."""
@@ -76,11 +85,11 @@ class Batch:
         return [self.rows(start, stop) for start, stop in pairwise(ends) if stop > start]
 
 
-def tensors(dataset: Dataset) -> tuple[Tensor, Tensor | None, Tensor]:
+def tensors(dataset: Dataset, longest: int | None = None) -> tuple[Tensor, Tensor | None, Tensor]:
     """Return what `Network` takes, the lengths (None: all steps count), and the labels.
 
     Values are (n, L, F), tokens (n, L); pairs are 2 n rows, those of a pair one after the other.
-    Padding that no sequence needs is cut off.
+    What is padding for all of them is cut off, or what is beyond `longest` steps.
     """
     inputs = dataset.inputs
     real = dataset.labels.dtype.kind == "f"
@@ -88,22 +97,36 @@ def tensors(dataset: Dataset) -> tuple[Tensor, Tensor | None, Tensor]:
     lengths = None
     if dataset.lengths is not None:
         lengths = torch.tensor(dataset.lengths.reshape(-1))
-        longest = int(lengths.max())
+        longest = int(lengths.max()) if longest is None else longest
         inputs = inputs[:, :longest]
         by_step = dataset.kind in EVERY_STEP and labels.ndim > 1
         labels = labels[:, :longest] if by_step else labels
-    if not dataset.vocabulary:
-        if dataset.scaling is None:
-            return torch.tensor(inputs) * dataset.scale, lengths, labels
-        factors = torch.tensor(dataset.factors, dtype=torch.float32)
-        return torch.tensor(inputs) * factors, lengths, labels
-    tokens = torch.tensor(inputs, dtype=torch.int64).transpose(1, 2)
-    return tokens.reshape(-1, tokens.shape[2]), lengths, labels
+    if dataset.vocabulary:
+        return as_tokens(torch.tensor(inputs)), lengths, labels
+    return torch.tensor(inputs) * scale_of(dataset), lengths, labels
 
 
-def batch_of(dataset: Dataset) -> Batch:
-    """Return the batch of samples that are in memory."""
-    return Batch(*tensors(dataset), dataset)
+def as_tokens(inputs: Tensor) -> Tensor:
+    """Return the tokens (n F, L) of integers (n, L, F)."""
+    tokens = inputs.long().transpose(1, 2)
+    return tokens.reshape(-1, tokens.shape[2])
+
+
+def scale_of(dataset: Dataset, device: torch.device | None = None) -> float | Tensor:
+    """Return what the network takes one unit of the input for; of each channel, (F,)."""
+    if dataset.scaling is None:
+        return dataset.scale
+    return torch.tensor(dataset.factors, dtype=torch.float32).to(device)
+
+
+def longest_of(dataset: Dataset, index: slice | NDArray[np.int64]) -> int:
+    """Return how many steps the longest of some samples has."""
+    return dataset.shape[1] if dataset.lengths is None else int(dataset.lengths[index].max())
+
+
+def batch_of(dataset: Dataset, longest: int | None = None) -> Batch:
+    """Return the batch of samples that are in memory; see `tensors`."""
+    return Batch(*tensors(dataset, longest), dataset)
 
 
 def taken(given: object, kind: str) -> Batch:

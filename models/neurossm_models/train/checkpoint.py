@@ -170,17 +170,6 @@ def restore_optimizer(
         raise FormatError(f"{where} optimizer", expected="moments of parameters", got=got)
 
 
-def restore_generator(state: Tensor | None, where: str) -> None:
-    """Put PyTorch's generator where it was; `FormatError` if this is no state of it."""
-    try:
-        if state is None:
-            raise ValueError("none")
-        torch.set_rng_state(state)
-    except (TypeError, ValueError, RuntimeError) as error:
-        expected = "the state of PyTorch's generator"
-        raise FormatError(f"{where} torch_rng", expected=expected, got=str(error)) from None
-
-
 def with_prefix(prefix: str, tensors: Tensors) -> Tensors:
     """Return the tensors under names that start with ``prefix/``."""
     return {f"{prefix}/{name}": tensor for name, tensor in tensors.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ from neurossm_models.data.task import Task
 from neurossm_models.network import Network
 from neurossm_models.tasks import Scorer
 from neurossm_models.tasks.losses import Loss
-from neurossm_models.train.batches import ahead, batch_of, tensors
+from neurossm_models.train.batches import Batch, ahead, batch_of, tensors
 from neurossm_models.train.checkpoint import load_tensors, load_weights
-from neurossm_models.train.measuring import Evaluation, Tally, tallied
+from neurossm_models.train.measuring import Evaluation, Tally, device_at, tallied
 from neurossm_models.train.modules import ModuleConfig, built
+from neurossm_models.train.moving import pinned, threads_for
 from neurossm_models.train.recipe import Recipe, load_recipe
 from neurossm_models.train.records import FACTS, read_text
 
@@ -34,10 +36,12 @@ __all__ = ["CHECKPOINTS", "Evaluation", "evaluate", "load_facts", "load_model", 
 
 CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
 STEPS_AT_ONCE = 200_000  # of all sequences of a batch, so that long ones fit in memory
+EVALUATED = 250  # sequences at once, if they are short
+ANSWERS_AT_ONCE = 2**28  # numbers of the answers at every step, 1 GiB: vocabularies are large
 
 
 def measure(
-    model: nn.Module, dataset: Dataset, batch: int = 250, *, facts: Task | None = None
+    model: nn.Module, dataset: Dataset, batch: int = EVALUATED, *, facts: Task | None = None
 ) -> Evaluation:
     """Return loss, scores and spike rates of a model in eval mode on a whole data set.
 
@@ -69,16 +73,34 @@ def tally_of(
     model: nn.Module,
     dataset: Dataset,
     facts: Task | None = None,
-    batch: int = 250,
+    batch: int = EVALUATED,
     workers: int = 0,
+    cut: Callable[[slice], Batch] | None = None,
 ) -> Tally:
-    """Return the sums of `measure`."""
+    """Return the sums of `measure`.
+
+    `workers` threads load batches in the background, unless `cut` makes them on the device.
+    """
     outputs = _check_measured(model, dataset, facts)
     loss, scorer = judged(dataset, outputs, facts)
-    size = max(1, min(batch, STEPS_AT_ONCE // dataset.shape[1]))
-    starts = range(0, len(dataset), size)
-    batches = ahead(lambda k: batch_of(dataset.take(slice(k, k + size))), starts, workers)
+    size = at_once(dataset.kind, dataset.shape[1], outputs, batch)
+    spans, device = _spans(len(dataset), size), device_at(model)
+    threads = 0 if cut else threads_for(device, workers)
+    load = cut or (lambda span: pinned(batch_of(dataset.take(span)), device))
+    batches = ahead(load, spans, threads)
     return tallied(model, batches, loss, scorer)
+
+
+def _spans(samples: int, size: int) -> Iterator[slice]:
+    return (slice(start, start + size) for start in range(0, samples, size))
+
+
+def at_once(kind: str, steps: int, classes: int, batch: int = EVALUATED) -> int:
+    """Return how many sequences of a task are answered at once, at most `batch`, at least one."""
+    size = min(batch, STEPS_AT_ONCE // steps)
+    if kind in EVERY_STEP_KINDS:
+        size = min(size, ANSWERS_AT_ONCE // (steps * classes))
+    return max(1, size)
 
 
 def judged(dataset: Dataset, outputs: int, facts: Task | None) -> tuple[Loss, Scorer]:

@@ -27,6 +27,7 @@ from neurossm_models.network import Network
 from neurossm_models.shadow import READOUTS, check_forms, shadow
 from neurossm_models.train import checkpoint as ck
 from neurossm_models.train.batches import Batch, batch_of
+from neurossm_models.train.devices import HOST
 from neurossm_models.train.evaluation import STEPS_AT_ONCE, judged, load_same
 from neurossm_models.train.finetune_config import BEFORE
 from neurossm_models.train.measuring import Evaluation, Tally, as_json
@@ -75,7 +76,9 @@ class Finetuner(RecipeTrainer):
         group: Group | None = None,
         facts: Task | None = None,
     ) -> None:
-        super().__init__(recipe, folder, group, facts)
+        # whose integers the twin takes
+        on_host = dataclasses.replace(recipe.train, data_on=HOST)
+        super().__init__(dataclasses.replace(recipe, train=on_host), folder, group, facts)
         self.model.load_state_dict(model.state_dict())
         self.model.eval()
         check_forms(self.model)
@@ -151,11 +154,12 @@ def starting_network(recipe: Recipe, twin: Twin, place: torch.device) -> Network
         got, remedy = repr(recipe.train.start), "give one of the two"
         expected = "nothing beside [finetune] run"
         raise InputError("recipe [train] start", expected=expected, got=got, remedy=remedy)
-    for name, value, only in (("precision", recipe.train.precision, "float32"),
-                              ("accumulate", recipe.train.accumulate, 1)):  # fmt: skip
-        if value != only:
+    for name, value, only in (("precision", recipe.train.precision, ("float32",)),
+                              ("data_on", recipe.train.data_on, ("auto", "host")),
+                              ("accumulate", recipe.train.accumulate, (1,))):  # fmt: skip
+        if value not in only:
             raise InputError(f"recipe [train] {name}", got=repr(value), remedy="leave it out",
-                             expected=f"{only!r} for fine-tuning on the integers")  # fmt: skip
+                             expected=f"{only[-1]!r} for fine-tuning on the integers")  # fmt: skip
     model = load_same(recipe.finetune.run, recipe.network)
     readout = model.config.readout
     if readout not in READOUTS:

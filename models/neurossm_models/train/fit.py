@@ -24,13 +24,15 @@ from neurossm_models.tasks.losses import Loss, balanced_weights
 from neurossm_models.tasks.scores import main_of
 from neurossm_models.train import checkpoint as ck
 from neurossm_models.train.batches import Batch, taken
+from neurossm_models.train.deterministic import computing
 from neurossm_models.train.devices import Precision
 from neurossm_models.train.loop import Loop, TrainResult
 from neurossm_models.train.measuring import Evaluation, Tally, answers_of_first, tallied
+from neurossm_models.train.moving import moved
 from neurossm_models.train.parallel import Group, processes
 from neurossm_models.train.records import CHECKPOINT, parse, read_text
 from neurossm_models.train.resuming import BEGIN
-from neurossm_models.train.sections import TrainConfig
+from neurossm_models.train.sections import TrainConfig, may_move
 
 SETTINGS = "trainer.json"
 Loader = Iterable[Any]
@@ -59,7 +61,7 @@ class Trainer:
         One of ``"classification"``, ``"multilabel"``, ``"regression"``, ``"step-classification"``,
         ``"step-regression"``, ``"next-step"``. What chooses the best epoch:
         `neurossm_models.tasks.Scores`.
-    precision, accumulate, patience, save_every
+    precision, deterministic, accumulate, patience, save_every
         As of a recipe's [train].
     out
         Run folder; ``runs/CLASS``, by the class of the model, if None.
@@ -97,6 +99,7 @@ class Trainer:
         seed: int = 0,
         device: str | torch.device = "auto",
         precision: Precision = "float32",
+        deterministic: bool = False,
         accumulate: int = 1,
         class_weights: str | ArrayLike = "none",
         class_names: tuple[str, ...] = (),
@@ -120,6 +123,7 @@ class Trainer:
         self.config = TrainConfig(
             epochs=epochs, batch=int(size), lr=float(lr), ssm_lr=float(rate), clip=float(clip),
             weight_decay=float(weight_decay), warmup=float(warmup), seed=seed, precision=precision,
+            deterministic=deterministic,
             device=device if isinstance(device, str) else "auto", accumulate=accumulate,
             patience=patience, save_every=save_every,
         )  # fmt: skip
@@ -152,7 +156,7 @@ class Trainer:
             whole("fit stop_after", stop_after, 0)
         self._check_folder(resume)
         torch.manual_seed(self.config.seed)
-        with processes(self._place) as group:
+        with processes(self._place) as group, computing(group.device, self.config.deterministic):
             return self._fitted(group, resume, stop_after)
 
     def _fitted(self, group: Group, resume: bool, stop_after: int | None) -> TrainResult:
@@ -242,7 +246,7 @@ class Trainer:
         before = parse(read_text(path), str(path), "settings of a trainer")
         for key, value in self._settings().items():
             was = before.get(key) if isinstance(before, dict) else None
-            if was != value:
+            if was != value and not may_move(key, was, value):
                 raise InputError(f"{path} {key}", expected=repr(was), got=repr(value),
                                  remedy="resume with the settings it was started with")  # fmt: skip
 
@@ -255,15 +259,16 @@ class _LoaderLoop(Loop):
     def _rest_of_epoch(self) -> Iterator[Batch]:
         epoch, start = divmod(self.step, self.steps_per_epoch)
         key = (self.config.seed, 1 + epoch)
-        for batch in stream(self._loaders[0], self.loss.kind, key, skip=start):
-            self._check_size(batch)
-            yield batch
+        batches = stream(self._loaders[0], self.loss.kind, key, skip=start)
+        yield from moved(map(self._share_of, batches), self.group.device)
 
-    def _check_size(self, batch: Batch) -> None:
+    def _share_of(self, batch: Batch) -> Batch:
         if len(batch) % self.group.size:
             expected = f"a multiple of the {self.group.size} processes"
             raise InputError("batch", expected=expected, got=f"{len(batch)} sequences",
                              remedy="DataLoader(..., drop_last=True)")  # fmt: skip
+        own = self.group.span(len(batch))
+        return batch.rows(own.start, own.stop)
 
     def _measure(self) -> Evaluation:
         rank, size = self.group.rank, self.group.size

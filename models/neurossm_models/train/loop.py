@@ -25,10 +25,11 @@ from neurossm.errors import InputError
 from neurossm_models.tasks.losses import Loss
 from neurossm_models.tasks.scores import ACCURACY, better, shown
 from neurossm_models.train.batches import Batch
-from neurossm_models.train.devices import check_precision_of, products
+from neurossm_models.train.devices import check_precision_of, narrow, products
 from neurossm_models.train.interrupt import interrupts
 from neurossm_models.train.logs import EPOCHS, STEPS
 from neurossm_models.train.measuring import Evaluation, answers_of
+from neurossm_models.train.memory import returning_freed_memory
 from neurossm_models.train.optimization import lr_factor, parameter_groups
 from neurossm_models.train.parallel import Group, spread_over
 from neurossm_models.train.progress import Progress
@@ -123,11 +124,21 @@ class Loop(Resumable):
 
     @abstractmethod
     def _rest_of_epoch(self) -> Iterator[Batch]:
-        """Yield the batches of the epoch at hand that are still to come."""
+        """Yield this process's shares of the batches of the epoch that are still to come.
+
+        They are on the device of the group.
+        """
 
     @abstractmethod
     def _measure(self) -> Evaluation:
         """Return what the network reaches on the held-out part."""
+
+    @property
+    def computed(self) -> dict[str, str]:
+        """On which kind of device and in which forms the run computes."""
+        config = self.config
+        forms = {key: getattr(config, key) for key in ("precision", "ssm", "neuron")}
+        return {**super().computed, **forms}
 
     def prepare(self) -> None:
         """Do what is to be done once, before the first step of a new run; nothing here."""
@@ -182,7 +193,8 @@ class Loop(Resumable):
         for group in self.optimizer.param_groups:
             group["lr"] = group["base_lr"] * factor
         self.optimizer.zero_grad()
-        loss, right, asked, weight = self._backward(batch)
+        with products(config.precision):
+            loss, right, asked, weight = self._backward(batch)
         if not math.isfinite(loss):  # in all processes alike: it is their sum
             raise InputError(
                 f"training at step {self.step + 1}", expected="a finite loss", got=f"{loss:g}",
@@ -201,10 +213,11 @@ class Loop(Resumable):
         self.sums["seconds"] += time.perf_counter() - started
 
     def _backward(self, batch: Batch) -> tuple[float, float, float, float]:
-        """Add the gradients of a batch; return loss, right answers, answers and weight of all."""
-        share = len(batch) // self.group.size
-        own = batch.rows(self.group.rank * share, (self.group.rank + 1) * share)
-        parts = [part.to(self.group.device) for part in own.parts(self.config.accumulate)]
+        """Add the gradients of a batch; return loss, right answers, answers and weight of all.
+
+        The batch is the share of this process, on its device.
+        """
+        parts = batch.parts(self.config.accumulate)
         labels = [self.loss.masked(part.labels, part.lengths) for part in parts]
         (weight,) = self.group.sums(sum(self.loss.weight(one) for one in labels))
         loss, right, asked = 0.0, 0, 0
@@ -221,6 +234,7 @@ class Loop(Resumable):
             loss += float(mean.detach()) * count
             right += self.loss.right(answers, wanted)
             asked += self.loss.asked(wanted)
+            del answers, mean  # what kernels keep is held by them; the next part needs the room
         total = self.group.sums(loss, right, asked)
         return total[0], total[1], total[2], weight
 
@@ -232,7 +246,7 @@ class Loop(Resumable):
 
     def _answers(self, batch: Batch) -> Tensor:
         """Return the answers to a part of a batch."""
-        with products(self.group.device, self.config.precision):
+        with narrow(self.group.device, self.config.precision):
             answers = self._call(batch)
         return answers if answers.dtype == torch.float64 else answers.float()
 
@@ -242,7 +256,8 @@ class Loop(Resumable):
     def _end_epoch(self) -> str:
         epoch = self.step // self.steps_per_epoch
         started = time.perf_counter()
-        held_out = self._measure()
+        with returning_freed_memory():
+            held_out = self._measure()
         measuring = time.perf_counter() - started
         self._keep_if_best(held_out, epoch)
         line = self._log_line(epoch, held_out)

@@ -18,6 +18,7 @@ from neurossm_models.tasks import Scorer, Scores
 from neurossm_models.tasks.losses import Loss
 from neurossm_models.tasks.scores import ACCURACY
 from neurossm_models.train.batches import Batch, takes_lengths
+from neurossm_models.train.moving import moved
 from neurossm_models.train.records import Kinds, check_record
 
 _KINDS: Kinds = {"data": str, "count": int, "loss": float, "spike_rates": list[float]}
@@ -143,9 +144,8 @@ def tallied(model: nn.Module, batches: Iterable[Batch], loss: Loss, scorer: Scor
     """Return the sums over batches for a model in eval mode, on the device that it is on."""
     was_training = model.training
     model.eval()
-    tally, device = Tally(scorer), device_at(model)
-    for given in batches:
-        batch = given.to(device)
+    tally = Tally(scorer)
+    for batch in moved(batches, device_at(model)):
         if records(model):
             recording: Recording = cast(Any, model).record(batch.x, batch.lengths)
             tally.add(batch, recording.logits, loss, recording.rates)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.parallel import DistributedDataParallel
 
+from neurossm.errors import InputError
 from neurossm_models.train.devices import device_of
 
 T = TypeVar("T")
@@ -50,10 +51,10 @@ class Group:
         """Whether this process writes and speaks for all."""
         return self.rank == 0
 
-    def share(self, x: Tensor) -> Tensor:
-        """Return this process's rows of the rows of a whole batch."""
-        rows = len(x) // self.size
-        return x[self.rank * rows : (self.rank + 1) * rows]
+    def span(self, rows: int) -> slice:
+        """Return which rows of a whole batch are this process's."""
+        own = rows // self.size
+        return slice(self.rank * own, (self.rank + 1) * own)
 
     def sums(self, *values: float) -> tuple[float, ...]:
         """Return the sums over all processes."""
@@ -84,21 +85,36 @@ def processes(device: str | torch.device = "cpu") -> Iterator[Group]:
     ----------
     device
         Name of the device that each computes on, as `device_of` takes it.
+
+    Raises
+    ------
+    InputError
+        If there is no such device, or several processes would share one GPU.
     """
     place = device_of(device)
-    if not dist.is_torchelastic_launched():
-        yield Group(device=place)
-        return
-    if place.type == "cuda":
-        torch.cuda.set_device(place)
-    dist.init_process_group("nccl" if place.type == "cuda" else "gloo")
-    try:
-        yield Group(dist.get_rank(), dist.get_world_size(), place)
-        # what still holds the group would outlive it, and could abort the process at its end
-        gc.collect()
-        dist.barrier()  # the first process writes files after the last step: nobody leaves before
-    finally:
-        dist.destroy_process_group()
+    gpu = place.type == "cuda"
+    with torch.cuda.device(place) if gpu else nullcontext():  # where kernels and NCCL run
+        if not dist.is_torchelastic_launched():
+            yield Group(device=place)
+            return
+        if gpu:
+            _check_own_gpu(device)
+        dist.init_process_group("nccl" if gpu else "gloo")
+        try:
+            yield Group(dist.get_rank(), dist.get_world_size(), place)
+            # what still holds the group would outlive it, and could abort the process at its end
+            gc.collect()
+            dist.barrier()  # the first process writes files at the end: nobody leaves before
+        finally:
+            dist.destroy_process_group()
+
+
+def _check_own_gpu(device: str | torch.device) -> None:
+    together = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if together > 1 and ":" in str(device):
+        expected = f"a GPU for each of the {together} processes of this machine"
+        raise InputError("train device", expected=expected, got=f"{device} for all",
+                         remedy="--set train.device=cuda, the GPU of the local rank")  # fmt: skip
 
 
 def is_first_process() -> bool:
@@ -195,4 +211,4 @@ class GlobalDropout1d(nn.Dropout1d):
         if not self.training:
             return x
         whole = super().forward(x.new_ones(len(x), x.shape[1] * self.group.size, 1))
-        return x * self.group.share(whole.transpose(0, 1)).transpose(0, 1)
+        return x * whole[:, self.group.span(whole.shape[1])]

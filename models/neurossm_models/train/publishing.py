@@ -207,7 +207,7 @@ def _value(main: str, value: float) -> str:
 
 
 def _precision(name: str) -> str:
-    products = ", matrix products in bfloat16" if name != "float32" else ""
+    products = f", matrix products in {name}" if name != "float32" else ""
     return f"32-bit floating point{products}"
 
 

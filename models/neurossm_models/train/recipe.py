@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neurossm.arguments import shown
+from neurossm.arguments import several, shown
 from neurossm.errors import InputError, nearest
 from neurossm.toml import read_toml
 from neurossm.validation import checked
@@ -58,6 +58,7 @@ class Recipe:
 
 
 _DEFAULT_FAMILY = "binary-s4d"
+_EXAMPLE = "binary-s4d-smnist"
 
 
 def load_recipe(
@@ -88,39 +89,60 @@ def load_recipe(
     for section, table in tables.items():
         if not isinstance(table, dict):
             raise InputError(f"{path} [{section}]", expected="a table", got=shown(table))
-    if isinstance(overrides, str | dict):
-        expected = "a list of 'section.key=value'"
-        raise InputError("overrides", expected=expected, got=repr(overrides))
-    for override in overrides or []:
-        _override(tables, override)
-    sections = _sections(str(path), tables)
-    for section in tables:
-        check_choice(f"{path}: section", section, list(sections))
-    data = _section(f"{path} [data]", DataConfig, tables.get("data", {}))
-    facts = task(data.name) if data.name else facts
-    if facts is not None and "module" not in tables.get("model", {}):
-        tables["model"] = {**asked_of_network(facts), **tables.get("model", {})}
-    parts: dict[str, Any] = {
-        section: _section(f"{path} [{section}]", kind, tables.get(section, {}))
-        for section, kind in sections.items()
-        if section != "finetune" or section in tables
-    }
+    _override_all(tables, several("overrides", overrides or [], "'section.key=value'"))
+    parts, facts = _parts(str(path), tables, facts)
     try:
         recipe = Recipe(**parts)
         if facts is not None:
             check_facts(recipe.model, recipe.data.title, facts)
         return recipe
     except InputError as error:
-        where = f"{path} {error.where}"
-        raise InputError(where, expected=error.expected, got=error.got) from None
+        raise error.inside(f"{path} ") from None
+
+
+def _parts(
+    where: str, tables: dict[str, Any], facts: Task | None
+) -> tuple[dict[str, Any], Task | None]:
+    """Return the sections, [data] first, and the facts of a data set by its name.
+
+    Raises
+    ------
+    InputError
+        With all that is wrong in any of them.
+    """
+    sections, wrong = _sections(where, tables), list[InputError]()
+
+    def read(section: str) -> Any:
+        try:
+            return _section(f"{where} [{section}]", sections[section], tables.get(section, {}))
+        except InputError as error:
+            wrong.append(error)
+            return None
+
+    for section in tables:
+        try:
+            check_choice(f"{where}: section", section, list(sections))
+        except InputError as error:
+            wrong.append(error)
+    parts = {"data": read("data")}
+    data = parts["data"]
+    facts = task(data.name) if data is not None and data.name else facts
+    if facts is not None and "module" not in tables.get("model", {}):
+        tables["model"] = {**asked_of_network(facts), **tables.get("model", {})}
+    for section in sections:
+        if section not in parts and (section != "finetune" or section in tables):
+            parts[section] = read(section)
+    if wrong:
+        raise InputError.together(wrong)
+    return parts, facts
 
 
 def check_fits(recipe: Recipe, dataset: Dataset) -> None:
     """Raise `InputError` if this copy of the data has tokens or labels that the network lacks."""
     if isinstance(recipe.model, ModuleConfig) or dataset.labels.dtype.kind == "f":
         return
-    several = dataset.kind == MULTILABEL
-    classes = dataset.labels.shape[-1] if several else int(dataset.labels.max()) + 1
+    multilabel = dataset.kind == MULTILABEL
+    classes = dataset.labels.shape[-1] if multilabel else int(dataset.labels.max()) + 1
     needed = {"vocabulary": dataset.vocabulary, "classes": classes}
     for key, least in needed.items():
         have = getattr(recipe.model, key)
@@ -143,14 +165,19 @@ def recipe_path(name_or_path: str | Path) -> Path:
         return _RECIPES / f"{name}.toml"
     if name in FAMILIES:
         return _RECIPES / "own" / f"{name}.toml"
-    remedy = nearest(name, [*known, *FAMILIES])
-    expected = "a file, a family (" + ", ".join(FAMILIES) + "), or one of " + ", ".join(known)
+    family = next((one for one in FAMILIES if name.startswith(f"{one}-")), "")
+    if family:
+        expected = f"a file, {family}, or one of {', '.join(recipe_names(family))}"
+    else:
+        expected = f"a file, a family ({', '.join(FAMILIES)}), or a recipe, such as {_EXAMPLE}"
+    remedy = nearest(name, [*known, *FAMILIES], "recipes are called FAMILY-DATA")
     raise InputError("recipe", expected=expected, got=repr(str(name_or_path)), remedy=remedy)
 
 
-def recipe_names() -> list[str]:
-    """Return the names of the recipes that come with the package."""
-    return sorted(path.stem for path in _RECIPES.glob("*.toml"))
+def recipe_names(family: str = "") -> list[str]:
+    """Return the names of the recipes that come with the package, or of those of a family."""
+    names = sorted(path.stem for path in _RECIPES.glob("*.toml"))
+    return [name for name in names if name.startswith(f"{family}-" if family else "")]
 
 
 def to_toml(recipe: Recipe) -> str:
@@ -178,6 +205,18 @@ def _toml(value: Any) -> str:
         return f"[{', '.join(map(_toml, value))}]"
     # a JSON string is a TOML one, with the same escapes
     return json.dumps(value) if isinstance(value, str) else repr(value)
+
+
+def _override_all(tables: dict[str, Any], overrides: list[str]) -> None:
+    """Apply the changes; raise `InputError` with each of them that cannot be."""
+    wrong = list[InputError]()
+    for override in overrides:
+        try:
+            _override(tables, override)
+        except InputError as error:
+            wrong.append(error)
+    if wrong:
+        raise InputError.together(wrong)
 
 
 def _override(tables: dict[str, Any], override: str) -> None:
@@ -214,5 +253,5 @@ def _section(where: str, kind: type, table: dict[str, Any]) -> Any:
         return kind(**values)
     except InputError as error:
         place = f"{where} {error.where.partition(' ')[2]}".rstrip()
-        raise InputError(place, expected=error.expected, got=error.got,
-                         remedy=error.remedy) from None  # fmt: skip
+        raise InputError(place, expected=error.expected, got=error.got, remedy=error.remedy,
+                         others=error.others) from None  # fmt: skip

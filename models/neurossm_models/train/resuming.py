@@ -14,6 +14,7 @@ from neurossm.errors import FormatError, InputError
 from neurossm.files import append
 from neurossm_models.tasks.scores import ACCURACY, LOWER_IS_BETTER
 from neurossm_models.train import checkpoint as ck
+from neurossm_models.train import generators
 from neurossm_models.train.logs import LOGS, added_lines, as_text, restored_log
 from neurossm_models.train.parallel import Group
 from neurossm_models.train.records import CHECKPOINT, RUN_FILES, Kinds, check_record
@@ -60,6 +61,7 @@ class Resumable(ABC):
         self.step = 0
         self.sums: dict[str, Any] = dict(_SUMS)
         self.added: dict[str, list[str]] = {name: [] for name in LOGS}  # since the last save
+        self.elsewhere: ck.Tensors = {}  # states of generators of other kinds of devices
         self.better = False  # the network at hand, than the one in weights.safetensors
         self.best: dict[str, Any] = {main: self.worst, "epoch": 0, "spike_rates": []}  # none yet
         if ties:
@@ -75,6 +77,11 @@ class Resumable(ABC):
         """Sequences of the training and of the validation part; empty where they are not known."""
         return []
 
+    @property
+    def computed(self) -> dict[str, str]:
+        """On which kind of device and in which forms the run computes: its bits depend on them."""
+        return {"device": self.group.device.type}
+
     def save(self) -> None:
         """Write the checkpoint that `restore` continues from, then what follows from it.
 
@@ -84,7 +91,8 @@ class Resumable(ABC):
         added, self.added = self.added, {name: [] for name in LOGS}
         if not self.group.first:
             return
-        meta = {"step": self.step, "sums": self.sums, "best": self.best, "added": added}
+        meta = {"step": self.step, "sums": self.sums, "best": self.best, "added": added,
+                "computed": self.computed}  # fmt: skip
         if self.samples:
             meta["samples"] = self.samples
         remedy = CONTINUE if self.checkpoint.exists() else BEGIN
@@ -100,14 +108,11 @@ class Resumable(ABC):
         self.better = False
 
     def _state(self) -> ck.Tensors:
-        state = {
+        return {
             **ck.with_prefix("model", self.model.state_dict()),
             **ck.with_prefix("optimizer", ck.optimizer_tensors(self.optimizer, self.names)),
-            "torch_rng": torch.get_rng_state(),
+            **generators.states(self.group.device, self.elsewhere),
         }
-        if self.group.device.type == "cuda":
-            state["cuda_rng"] = torch.cuda.get_rng_state(self.group.device)
-        return state
 
     def restore(self) -> None:
         """Continue from the last checkpoint of the folder; what a kill left of it is mended."""
@@ -141,10 +146,9 @@ class Resumable(ABC):
         ck.load_weights(self.model, weights, str(path))
         moments = ck.under_prefix("optimizer", state)
         ck.restore_optimizer(self.optimizer, self.names, moments, str(path))
-        ck.restore_generator(state.get("torch_rng"), str(path))
-        if self.group.device.type == "cuda" and "cuda_rng" in state:
-            torch.cuda.set_rng_state(state["cuda_rng"], self.group.device)
+        self.elsewhere = generators.restore(state, self.group.device, str(path))
         self._take_up(meta, str(path))
+        self._say_what_moved(meta, generators.has_been_on_a_gpu(state), str(path))
         logs = {}
         if self.group.first:
             added = added_lines(meta, str(path))
@@ -153,6 +157,21 @@ class Resumable(ABC):
                 if text is not None:
                     logs[name] = text
         return weights, logs
+
+    def _say_what_moved(self, meta: dict[str, Any], on_gpu: bool, where: str) -> None:
+        """Say on standard error what is another way of computing than that of a checkpoint."""
+        before = {"device": "cuda" if on_gpu else "cpu"}  # of an older release
+        if "computed" in meta:
+            before = check_record(meta["computed"], {"device": str}, f"{where} computed")
+        now = self.computed
+        moved = [f"{key} {now[key]}, was {before[key]}" for key in now
+                 if before.get(key, now[key]) != now[key]]  # fmt: skip
+        if not moved or not self.group.first:
+            return
+        drawn = ", and dropout draws from the generator of its device"
+        drawn = drawn if before["device"] != now["device"] else ""
+        print(f"resumed with {'; '.join(moved)}: sums are rounded otherwise{drawn}, so the bits are"
+              " not those of a run that stayed as it was", file=sys.stderr)  # fmt: skip
 
     def _has_best(self) -> bool:
         """Tell whether the weights of the best epoch lie in the folder."""

@@ -10,7 +10,7 @@ from neurossm_models.arguments import check_choice
 from neurossm_models.config import check_neuron_form
 from neurossm_models.data.registry import names, splits
 from neurossm_models.tasks.losses import Weights
-from neurossm_models.train.devices import Precision, check_device
+from neurossm_models.train.devices import DataOn, Precision, check_device
 
 _REGISTERED = ("name", "held_out", "split_seed", "limit")
 
@@ -90,6 +90,21 @@ class DataConfig:
         }
 
 
+# settings of [train] that say where and how the same training is computed
+_PLACE = ("device", "precision", "deterministic", "workers", "data_on", "ssm", "neuron")
+_OTHER_GRADIENTS = ("sdn", "boundary")  # forms of a neuron
+
+
+def may_move(key: str, before: object, now: object) -> bool:
+    """Say whether a setting of [train] may be another one when a run resumes.
+
+    A run may go on on another kind of device, and so in forms that are computed there; not with a
+    neuron whose gradients are others.
+    """
+    forms = {str(value).strip("'").partition(":")[0] for value in (before, now)}
+    return key in _PLACE and not (key == "neuron" and forms & set(_OTHER_GRADIENTS))
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """How a network is trained.
@@ -125,12 +140,22 @@ class TrainConfig:
     device
         ``"auto"`` (a GPU where there is one), ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
     precision
-        Of matrix products: ``"float32"``, or ``"bfloat16"`` on a GPU that has it.
+        Of matrix products in training steps: ``"float32"``; on a GPU that has it ``"tf32"``
+        (factors of 11 bits) or ``"bfloat16"`` (of 8, and results too). Kernels, states, norms and
+        neurons are float32, and so is what is measured on validation data.
+    deterministic
+        Take deterministic algorithms only, so that a run on a GPU repeats itself bit for bit; an
+        operation without one is refused. Slower.
     accumulate
         In how many parts, one after the other, a batch goes through the network: less memory, the
         same step but for batch norms, which see a part at a time.
     workers
         Background threads that load batches; 0: none. The bits are the same.
+    data_on
+        ``"device"``: the data lie on the device and batches are cut there (of a CPU: all are read
+        into memory once); ``"host"``: each batch is sent, one ahead of what computes; ``"auto"``:
+        on a GPU, if they take a quarter of its free memory at most and the estimate of the training
+        leaves plenty. The bits are the same.
     class_weights
         ``"none"``, or ``"balanced"``: rare classes count as much as common ones.
     patience
@@ -153,8 +178,10 @@ class TrainConfig:
     neuron: str = "auto"
     device: str = "auto"
     precision: Precision = "float32"
+    deterministic: bool = False
     accumulate: Count = 1
     workers: Whole = 0
+    data_on: DataOn = "auto"
     class_weights: Weights = "none"
     patience: Whole = 0
 

@@ -16,17 +16,21 @@ from neurossm_models.data.own import task_to_json
 from neurossm_models.data.registry import task
 from neurossm_models.data.task import Task
 from neurossm_models.train.checkpoint import replace_file
+from neurossm_models.train.deterministic import computing
+from neurossm_models.train.devices import AUTO, HOST
+from neurossm_models.train.estimates import check_room
 from neurossm_models.train.evaluation import run_folder
 from neurossm_models.train.finetuning import Finetuner, MakeTwin, starting_network
 from neurossm_models.train.logs import LOGS
 from neurossm_models.train.loop import TrainResult
-from neurossm_models.train.memory import keep_freed_memory
+from neurossm_models.train.memory import keep_freed_memory, return_freed_memory
 from neurossm_models.train.modules import ModuleConfig
 from neurossm_models.train.own_data import check_same_facts, described, facts_for
 from neurossm_models.train.parallel import Group, processes
 from neurossm_models.train.recipe import Recipe, load_recipe, recipe_path, to_toml
 from neurossm_models.train.records import CHECKPOINT, FACTS
 from neurossm_models.train.resuming import BEGIN
+from neurossm_models.train.sections import may_move
 from neurossm_models.train.trainer import RecipeTrainer
 
 
@@ -55,8 +59,7 @@ def train(
         Run folder; ``runs/NAME`` if None.
     resume
         Continue the run in `out` from its last checkpoint. The result is the same, bit for bit,
-        as if it had never stopped (same machine and device, same number of threads). The device
-        may be another one.
+        as if it had never stopped (same machine, same number of threads).
     stop_after
         Stop with a checkpoint once this many steps in all are done. None: train to the end.
     make_twin
@@ -75,8 +78,8 @@ def train(
     InputError
         If the recipe is wrong, the folder already holds a run, logs of one or a recipe of yours and
         `resume` is false, or there is nothing to resume, or it was started with another recipe; if
-        the batch cannot be shared evenly by the processes; if the network to fine-tune is not the
-        one of the recipe; if a file cannot be written.
+        the batch cannot be shared evenly by the processes, or needs more memory than there is; if
+        the network to fine-tune is not the one of the recipe; if a file cannot be written.
     GraphError
         If the network to fine-tune cannot be deployed; names the module.
     TargetError
@@ -98,16 +101,19 @@ def train(
     torch.manual_seed(recipe.train.seed)
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
-    keep_freed_memory()
-    with processes(recipe.train.device) as group:
+    with (
+        processes(recipe.train.device) as group,
+        computing(group.device, recipe.train.deterministic),
+    ):
         _check_share(recipe, group)
         if resume and facts is not None:
             check_same_facts(folder, facts)
-        trainer = _trainer(recipe, folder, group, make_twin, facts)
-        if tell is not None and facts is not None and group.first:
-            tell(described(facts, *trainer.samples))
-            if trainer.pads:
-                tell("the module has no argument lengths: it sees what pads shorter sequences")
+        plenty = check_room(recipe, task(recipe.data.name) if facts is None else facts, group)
+        keep_freed_memory() if plenty else return_freed_memory()
+        placed = recipe if plenty else _without_room(recipe)
+        trainer = _trainer(placed, folder, group, make_twin, facts)
+        if tell is not None and group.first:
+            _say(trainer, facts, tell)
         if resume:
             trainer.restore()
         elif group.first:
@@ -117,6 +123,22 @@ def train(
             _keep_history(recipe, folder)
             trainer.prepare()
         return trainer.run(stop_after)
+
+
+def _without_room(recipe: Recipe) -> Recipe:
+    """Return a recipe whose data stay on the host unless they are asked to lie on the device."""
+    if recipe.train.data_on != AUTO:
+        return recipe
+    return dataclasses.replace(recipe, train=dataclasses.replace(recipe.train, data_on=HOST))
+
+
+def _say(trainer: RecipeTrainer, facts: Task | None, tell: Callable[[str], None]) -> None:
+    if facts is not None:
+        tell(described(facts, *trainer.samples))
+        if trainer.pads:
+            tell("the module has no argument lengths: it sees what pads shorter sequences")
+    if trainer.there is not None:
+        tell(f"the data lie on {trainer.group.device}, where batches are cut")
 
 
 def _keep_history(recipe: Recipe, folder: Path) -> None:
@@ -194,10 +216,8 @@ def _check_resumed(folder: Path, recipe: Recipe) -> None:
     for section in dataclasses.fields(Recipe):
         was, now = (_settings(getattr(one, section.name)) for one in (before, recipe))
         for key in was | now:
-            if (section.name, key) == ("train", "device"):  # which is not what is trained
-                continue
             old, new = was.get(key, "none"), now.get(key, "none")
-            if old != new:
+            if old != new and not (section.name == "train" and may_move(key, old, new)):
                 where = f"{written} [{section.name}] {key}"
                 remedy = "resume with the settings the run was started with"
                 raise InputError(where, expected=old, got=new, remedy=remedy)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from neurossm.errors import InputError
@@ -16,13 +17,15 @@ from neurossm_models.data.task import Task
 from neurossm_models.network import Network
 from neurossm_models.tasks.losses import Loss, balanced_weights
 from neurossm_models.tasks.scores import main_of
-from neurossm_models.train.batches import Batch, ahead, batch_of, takes_lengths
+from neurossm_models.train.batches import Batch, ahead, batch_of, longest_of, takes_lengths
 from neurossm_models.train.evaluation import load_model, load_same, tally_of
 from neurossm_models.train.loop import Loop
 from neurossm_models.train.measuring import Evaluation, Tally, answers_of_first
 from neurossm_models.train.modules import ModuleConfig, built
+from neurossm_models.train.moving import moved, pinned, threads_for
 from neurossm_models.train.parallel import Group
 from neurossm_models.train.recipe import Recipe, check_fits
+from neurossm_models.train.resident import place
 
 
 class RecipeTrainer(Loop):
@@ -63,6 +66,10 @@ class RecipeTrainer(Loop):
         steps = len(data) // config.batch
         ties = bool(recipe.data.path)  # the published runs kept the first of equal epochs
         super().__init__(model, config, loss, main, steps, folder, group or Group(), ties)
+        self.own_part = share_of(self.held_out, self.group)
+        parts = (data,) if self.own_part is None else (data, self.own_part)
+        self.there, *more = place(config.data_on, self.group.device, parts)
+        self.own_there = more[0] if more else None
 
     @property
     def samples(self) -> list[int]:
@@ -78,9 +85,20 @@ class RecipeTrainer(Loop):
     def _rest_of_epoch(self) -> Iterator[Batch]:
         epoch, start = divmod(self.step, self.steps_per_epoch)
         order = np.random.default_rng([self.config.seed, epoch]).permutation(len(self.data))
-        size = self.config.batch
+        size, group = self.config.batch, self.group
         spans = (order[k * size : (k + 1) * size] for k in range(start, self.steps_per_epoch))
-        yield from ahead(lambda span: batch_of(self.data.take(span)), spans, self.config.workers)
+        if self.there is not None:
+            yield from map(self._share_of, spans)
+            return
+        threads = threads_for(group.device, self.config.workers)
+        yield from moved(ahead(self._share_of, spans, threads), group.device)
+
+    def _share_of(self, span: NDArray[np.int64]) -> Batch:
+        """Return this process's share of a batch, as long as the longest sequence of all of it."""
+        own, longest = span[self.group.span(len(span))], longest_of(self.data, span)
+        if self.there is not None:
+            return self.there.batch(own, longest)
+        return pinned(batch_of(self.data.take(own), longest), self.group.device)
 
     def _measure(self) -> Evaluation:
         name = f"{self.held_out.name}:{self.held_out.split}"
@@ -95,13 +113,19 @@ class RecipeTrainer(Loop):
 
     def _own_tally(self) -> Tally | None:
         """Return the sums over this process's share of the held-out part."""
-        part, group = self.held_out, self.group
-        if group.size > 1:
-            own = np.arange(group.rank, len(part), group.size)
-            if not len(own):
-                return None
-            part = part.select(own)
-        return tally_of(self.model, part, self.facts, workers=self.config.workers)
+        part, there = self.own_part, self.own_there
+        if part is None:
+            return None
+        cut = None if there is None else there.batch
+        return tally_of(self.model, part, self.facts, workers=self.config.workers, cut=cut)
+
+
+def share_of(part: Dataset, group: Group) -> Dataset | None:
+    """Return what one process measures of the held-out part, every so many-th; None: nothing."""
+    if group.size == 1:
+        return part
+    own = np.arange(group.rank, len(part), group.size)
+    return part.select(own) if len(own) else None
 
 
 def _check_answers(model: nn.Module, data: Dataset, facts: Task) -> None:

@@ -1,7 +1,8 @@
 """What may happen when a file is read, and telling whether it did.
 
 A reader gives back what the file says, or raises a `NeurossmError` whose one line names the file,
-or another one beside it that it no longer fits. Everything else is a finding.
+or another one beside it that it no longer fits; a few such lines for files that people write
+(``.toml``). Everything else is a finding.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from hostile.fuzzing.watching import TookTooLong, Watch, bounded_memory, bounded
 
 from neurossm.errors import NeurossmError
 
-LONGEST_MESSAGE = 4000
+LONGEST_MESSAGE = 4000  # of a line
+LINES = 6  # five of what is wrong, and how much more
 PACKAGES = ("neurossm/", "neurossm_models/", "neurossm_converters/")
 
 Read = Callable[[Path], object]
@@ -73,12 +75,15 @@ def _read(read: Read, file: Path, root: Path) -> Outcome:
 
 
 def _problem(error: NeurossmError, file: Path, root: Path) -> str:
-    text = str(error)
-    if not text.isprintable():  # no line break, and nothing that a terminal would obey
-        return "a message that is not one line of plain text"
-    if len(text) > LONGEST_MESSAGE:
-        return f"a message of {len(text)} characters"
-    if file.name not in text and str(root) not in text:
+    lines = str(error).split("\n")
+    if len(lines) > 1 and file.suffix != ".toml":  # people write these: all that is wrong is said
+        return "a message of more than one line"
+    if len(lines) > LINES or not all(map(str.isprintable, lines)):  # nothing a terminal would obey
+        return "a message that is not a few lines of plain text"
+    if len(max(lines, key=len)) > LONGEST_MESSAGE:
+        return f"a message of {len(str(error))} characters"
+    named = lines[:-1] if len(lines) == LINES else lines  # the last: "and 3 more"
+    if any(file.name not in line and str(root) not in line for line in named):
         return "a message that does not name the file"
     if _ran_out_of_memory(error):
         return "more memory than the bound, although refused in the end"

@@ -162,8 +162,8 @@ def test_a_folder_in_place_of_a_file_is_refused(tmp_path):
     ("spec", "message"),
     [
         ("mnits:test", "did you mean 'mnist'"),
-        ("digits", "expected NAME:SPLIT"),
-        ("digits:test:3:4", "expected NAME:SPLIT"),
+        ("digits", "a part of it: train | test | held-out, got none; write digits:train"),
+        ("digits:test:3:4", "expected at most :SPLIT:N behind the name, got test:3:4"),
         ("digits:tset", "did you mean 'test'"),
         ("digits:test:0", "a count of at least 1, got '0'"),
         ("digits:test:-1", "a count of at least 1"),

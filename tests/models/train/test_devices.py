@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from neurossm.errors import InputError
 from neurossm_models.layers import affine
 from neurossm_models.s4d import S4D
+from neurossm_models.train import Trainer
 from neurossm_models.train.devices import check_device, check_precision_of, device_of
 
 HERE = Path(__file__).parents[2] / "support"
@@ -20,15 +23,22 @@ HERE = Path(__file__).parents[2] / "support"
 
 def test_training_elsewhere_mixes_no_devices_and_gives_the_same_losses(tmp_path):
     """The device refuses any tensor of the CPU; it computes as the CPU does."""
-    found = ran("training_elsewhere.py", tmp_path)
+    found, said = ran("training_elsewhere.py", tmp_path)
     for name, losses in found["cpu"].items():
         assert found["pretend"][name] == pytest.approx(losses, rel=1e-5), name
         assert losses[-1] < losses[0], name
+    for device in found:  # batches that are cut on it are the same to the bit
+        assert found[device]["data there"] == found[device]["next-step"]
+    moved = "resumed with device {}, was {}: sums are rounded otherwise, and dropout"
+    for one, two in (("pretend", "cpu"), ("cpu", "pretend")):  # those that stayed are not named
+        assert said.count(moved.format(one, two)) == 1
+    stayed = found["cpu"]["step-regression"]
+    assert found["cpu"]["moved"] == pytest.approx(stayed, rel=1e-5)
 
 
 def test_fine_tuning_elsewhere_is_that_of_the_cpu_and_goes_on_there(tmp_path):
     """The integers are the same; gradients within rounding, which moves none of them here."""
-    said = ran("finetuning_elsewhere.py", tmp_path)
+    said, _ = ran("finetuning_elsewhere.py", tmp_path)
     # parameters leave the device, of which the mixing has most; what the nodes send does not:
     # 16 samples of 12 steps of 8 features
     assert said["left"] == 2 * 8 * 8 < 16 * 12 * 8
@@ -41,13 +51,13 @@ def test_fine_tuning_elsewhere_is_that_of_the_cpu_and_goes_on_there(tmp_path):
 
 
 def ran(program, folder):
-    """Return what a program of the tests' support prints last."""
+    """Return what a program of the tests' support prints last, and what it says beside."""
     run = subprocess.run(
         [sys.executable, str(HERE / program), str(folder)],
         capture_output=True, text=True, timeout=200, env=_with_tests_on_the_path(),
     )  # fmt: skip
     assert run.returncode == 0, run.stderr[-3000:]
-    return json.loads(run.stdout.splitlines()[-1])
+    return json.loads(run.stdout.splitlines()[-1]), run.stderr
 
 
 def _with_tests_on_the_path():
@@ -72,8 +82,19 @@ def test_auto_is_a_gpu_where_there_is_one(monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert device_of("auto") == torch.device("cuda", 1)
     assert device_of("cuda:0") == torch.device("cuda", 0)
+    assert device_of(torch.device("cuda")) == torch.device("cuda", 1)
+    assert device_of(torch.device("cuda:0")) == torch.device("cuda", 0)
     with pytest.raises(InputError, match="expected cuda:2, got 2 GPUs that PyTorch sees"):
         device_of("cuda:2")
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    for name in ("auto", "cuda"):
+        said = (
+            "a GPU for each process, cuda:2 here, got 2 that PyTorch sees; torchrun --nproc-per-n"
+        )
+        with pytest.raises(InputError, match=said):
+            device_of(name)
+    assert device_of("cpu") == torch.device("cpu")
+    monkeypatch.delenv("LOCAL_RANK")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert device_of("auto") == torch.device("cpu")
     with pytest.raises(InputError, match=r"got no GPU that PyTorch sees; --set train\.device=cpu"):
@@ -93,14 +114,50 @@ def test_only_products_are_of_the_narrow_type():
     assert float((narrow - exact).abs().max()) < 0.1
 
 
-def test_bfloat16_is_refused_where_it_is_not(monkeypatch):
+def test_narrow_products_are_refused_where_they_are_not(monkeypatch):
     check_precision_of(torch.device("cpu"), "float32")
-    with pytest.raises(
-        InputError, match=r"precision: expected float32 on cpu, got bfloat16; --set"
-    ):
-        check_precision_of(torch.device("cpu"), "bfloat16")
+    for name in ("bfloat16", "tf32"):
+        with pytest.raises(
+            InputError, match=rf"precision: expected float32 on cpu, got {name}; --set train\.prec"
+        ):
+            check_precision_of(torch.device("cpu"), name)
+    gpu = torch.device("cuda")
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: False)
-    with pytest.raises(InputError, match="expected a GPU that has bfloat16"):
-        check_precision_of(torch.device("cuda"), "bfloat16")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (7, 5))
+    for name in ("bfloat16", "tf32"):
+        with pytest.raises(InputError, match=f"expected a GPU that has {name}"):
+            check_precision_of(gpu, name)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
-    check_precision_of(torch.device("cuda"), "bfloat16")
+    check_precision_of(gpu, "bfloat16")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 0))
+    check_precision_of(gpu, "tf32")
+
+
+def test_tf32_holds_in_the_steps_and_nowhere_else(tmp_path, monkeypatch):
+    """Its switch is on in the forward and the backward pass; what is measured is float32."""
+    monkeypatch.setattr("neurossm_models.train.loop.check_precision_of", lambda *given: None)
+    seen = []
+
+    def watch(when):
+        return lambda *given: seen.append((when, torch.get_float32_matmul_precision()))
+
+    class Watched(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.down = nn.Linear(3, 2)
+
+        def forward(self, x):
+            watch("forward" if self.training else "measured")()
+            y = self.down(x[:, 0])
+            if self.training:
+                y.register_hook(watch("backward"))
+            return y
+
+    x = torch.randn(8, 1, 3)
+    loader = DataLoader(TensorDataset(x, (x.sum((1, 2)) > 0).long()), 8)
+    for precision, wanted in (("tf32", "high"), ("float32", "highest")):
+        seen.clear()
+        Trainer(Watched(), loader, loader, epochs=2, device="cpu", precision=precision,
+                out=tmp_path / precision).fit()  # fmt: skip
+        assert {when for when, _ in seen} == {"forward", "backward", "measured"}
+        assert all(set_to == ("highest" if when == "measured" else wanted) for when, set_to in seen)

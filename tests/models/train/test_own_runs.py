@@ -185,7 +185,7 @@ def learn_tokens():
         (["train.batch=500"], "batch: expected at most 112, the sequences of the training part"),
         (["train.accumulate=5"], "accumulate: expected a divisor of 16"),
         (["train.device=gpu"], "device: expected auto, cpu, cuda or cuda:N, got 'gpu'"),
-        (["train.precision=half"], "precision: expected one of float32, bfloat16"),
+        (["train.precision=half"], "precision: expected one of float32, tf32, bfloat16"),
         (["train.class_weights=even"], "class_weights: expected one of none, balanced"),
         (["data.bits=40"], "bits: expected 1 to 23"),
         (["data.valid=0.9", "data.test=0.2"], "valid"),

@@ -77,8 +77,7 @@ def test_a_mistake_is_named_with_its_file_and_the_nearest_key(write, old, new, m
     path = write(SMALL.replace(old, new, 1))
     with pytest.raises(InputError, match=re.escape(message)) as caught:
         load_recipe(path)
-    assert str(caught.value).startswith(str(path))
-    assert "\n" not in str(caught.value)
+    assert all(line.startswith(str(path)) for line in str(caught.value).split("\n"))
 
 
 @pytest.mark.parametrize(
@@ -94,6 +93,14 @@ def test_a_mistake_is_named_with_its_file_and_the_nearest_key(write, old, new, m
 def test_a_wrong_override_is_named(override, message):
     with pytest.raises(InputError, match=message):
         load_recipe("binary-s4d-digits", [override])
+
+
+def test_all_wrong_overrides_are_said():
+    with pytest.raises(InputError) as refused:
+        load_recipe("binary-s4d-digits", ["train.epocs=3", "train.lr=1", "model.widht=2"])
+    first, second = str(refused.value).split("\n")
+    assert first.startswith("--set train.epocs=3: ") and first.endswith("mean 'epochs'?")
+    assert second.startswith("--set model.widht=2: ") and second.endswith("mean 'width'?")
 
 
 def test_an_override_of_a_section_that_is_no_table_is_refused(write):
@@ -113,3 +120,22 @@ def test_the_two_smnist_recipes_differ_in_the_mixing_alone():
     )
     assert linear["model"].pop("mixing") == "linear" and glu["model"].pop("mixing") == "glu"
     assert glu == linear
+
+
+def test_all_that_is_wrong_in_any_section_is_said_a_line_each(write):
+    path = write(
+        SMALL.replace("held_out = 10", "held_out = -1")
+        .replace("width = 4", "width = 0")
+        .replace("batch = 8", "bacth = 8") + "[qqq]\n"
+    )  # fmt: skip
+    with pytest.raises(InputError) as refused:
+        load_recipe(path)
+    lines = str(refused.value).split("\n")
+    assert lines[:3] == [
+        f"{path}: section: expected one of data, model, train, finetune, got 'qqq'",
+        f"{path} [data] held_out: expected at least 0, got -1",
+        f"{path} [model] width: expected at least 1, got 0",
+    ]
+    assert lines[3].startswith(f"{path} [train]: expected a key of epochs,")
+    assert lines[3].endswith("got 'bacth'; did you mean 'batch'?")
+    assert lines[4:] == [f"{path} [train]: expected key 'batch', got none"]

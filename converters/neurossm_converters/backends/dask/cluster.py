@@ -8,7 +8,8 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from multiprocessing import resource_tracker
+from multiprocessing import resource_tracker, spawn
+from typing import Any
 
 import dask
 from distributed import Client, LocalCluster
@@ -21,6 +22,9 @@ from neurossm_converters.backends.dask.options import LOCAL, DaskOptions
 from neurossm_converters.backends.dask.worker import GraphOnWorkers
 
 SECONDS_TO_ANSWER, SECONDS_TO_START = 10, 60
+WORKER = "Dask Worker process"  # what Dask calls the processes of its workers
+_preparation, _lock = spawn.get_preparation_data, threading.Lock()
+_clusters = 0  # local ones that are open in this process
 
 
 @contextmanager
@@ -30,7 +34,8 @@ def connected(options: DaskOptions) -> Iterator[Client]:
     Raises
     ------
     TargetError
-        If no scheduler answers at the address, or it has no workers.
+        If no scheduler answers at the address, or it has no workers; if those of a local cluster
+        do not start.
     """
     if options.address != LOCAL:
         with _joined(options.address) as client:
@@ -39,21 +44,65 @@ def connected(options: DaskOptions) -> Iterator[Client]:
     with ExitStack() as stack:
         folder = str(stack.enter_context(temporary_folder("dask")).path)
         stack.enter_context(dask.config.set({"temporary-directory": folder}))
+        stack.enter_context(_script_not_run_again())
         with _ctrl_c_later():
-            cluster = LocalCluster(
-                n_workers=options.workers or usable_cores(),
-                threads_per_worker=1,
-                processes=True,
-                host="127.0.0.1",
-                # None still takes port 8787, which may be in use
-                dashboard_address="127.0.0.1:0",
-                worker_dashboard_address=None,
-                silence_logs=logging.CRITICAL,
-                env={"TMPDIR": folder},  # of the workers
-            )
-            stack.enter_context(cluster)
+            cluster = stack.enter_context(_local(options.workers or usable_cores(), folder))
             client = stack.enter_context(Client(cluster, set_as_default=False))
         yield client
+
+
+def _local(workers: int, folder: str) -> LocalCluster:
+    try:
+        return LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            host="127.0.0.1",
+            # None still takes port 8787, which may be in use
+            dashboard_address="127.0.0.1:0",
+            worker_dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+            env={"TMPDIR": folder},  # of the workers
+        )
+    except (AssertionError, OSError, RuntimeError) as error:
+        first: BaseException = error  # Dask says last that a worker failed, and not why
+        while (before := first.__cause__ or first.__context__) is not None:
+            first = before
+        raise TargetError(
+            "Dask",
+            expected="worker processes that start",
+            got=f"{type(first).__name__}: {first}",
+            remedy="engine fast runs in this process",
+        ) from None
+
+
+@contextmanager
+def _script_not_run_again() -> Iterator[None]:
+    """Within this, a worker starts without the file that was started as a program.
+
+    Python runs that file again in each process that it spawns, for what may be defined there; a
+    script without ``if __name__ == "__main__":`` would start clusters in its own workers. Ours need
+    nothing of it: graph and inputs are sent to them. Workers that take a dead one's place, too.
+    """
+    global _clusters
+    with _lock:
+        _clusters += 1
+        spawn.get_preparation_data = _without_script
+    try:
+        yield
+    finally:
+        with _lock:
+            _clusters -= 1
+            if not _clusters:
+                spawn.get_preparation_data = _preparation
+
+
+def _without_script(name: str) -> dict[str, Any]:
+    found = _preparation(name)
+    if name.startswith(WORKER):
+        for key in ("init_main_from_name", "init_main_from_path"):
+            found.pop(key, None)
+    return found
 
 
 @contextmanager

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.arguments import whole
+from neurossm.engine.cores import check_count
 from neurossm.errors import InputError
 from neurossm.graph import Graph
 
 LOCAL = "local"
 ADDRESS = re.compile(r"((tcp|tls|ws|wss)://)?(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}")
-LARGEST_SHARD = 64  # samples
+LARGEST_SHARD, MOST_SAMPLES = 64, 4096  # samples of a shard: by itself, and when asked for
 SHARDS_A_WORKER = 4  # at least, where there are samples enough: what is lost with one is little
 BYTES_SENT, BYTES_RECORDED = 4 * 2**20, 64 * 2**20  # of a shard
 
@@ -34,9 +35,10 @@ class DaskOptions:
         ``local``: a cluster of processes of this machine, made for the run and bound to its own
         interface. Else the address of a scheduler, ``tcp://host:8786``.
     workers
-        Processes of a local cluster, one thread each; 0: one for each core of this process.
+        Processes of a local cluster, one thread each, at most 16 a core; 0: one for each core of
+        this process.
     shard
-        Most samples of a shard; 0: chosen by `shard_size`.
+        Most samples of a shard, at most 4096; 0: chosen by `shard_size`.
     engine
         What runs on the workers. Only integers are the same bits however the samples are cut, so
         ``float`` is none of them.
@@ -51,13 +53,13 @@ class DaskOptions:
         if self.address != LOCAL and not ADDRESS.fullmatch(self.address):
             expected = "'local' or a scheduler, tcp://host:8786"
             raise InputError("address", expected=expected, got=repr(self.address))
-        for name in ("workers", "shard"):
-            whole(name, getattr(self, name), 0)
+        whole("shard", self.shard, 0, MOST_SAMPLES)
         if self.address != LOCAL and self.workers:
             raise InputError(
                 "workers", expected="address=local beside it", got=f"address={self.address}",
                 remedy="a running cluster brings its own workers",
             )  # fmt: skip
+        check_count("workers", self.workers)
 
 
 def shard_size(

@@ -9,7 +9,7 @@ from neurossm.arguments import whole
 from neurossm.executors import Executor, Inputs, Progress, Run
 from neurossm.graph import Graph
 from neurossm.lengths import Lengths
-from neurossm_converters.backends.lava.options import LavaOptions
+from neurossm_converters.backends.lava.options import MOST_STACKED, LavaOptions
 
 # side by side in one Lava network: the same bits, 11 times less time for each (docs/lava.md); on
 # wider networks the states of more samples leave the cache
@@ -23,7 +23,7 @@ class Options:
     Parameters
     ----------
     stacked
-        Samples side by side in one network; 0: as many as there are, up to 32.
+        Samples side by side in one network, at most 1024; 0: as many as there are, up to 32.
     fuse, synapses, protocol, time_limit
         As of `LavaOptions`.
     """
@@ -35,7 +35,7 @@ class Options:
     time_limit: float = 60.0
 
     def __post_init__(self) -> None:
-        whole("stacked", self.stacked, 0)
+        whole("stacked", self.stacked, 0, MOST_STACKED)
         self.how(self.together)
 
     @property

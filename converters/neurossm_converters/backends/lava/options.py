@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from neurossm.arguments import whole
 from neurossm.errors import InputError
 
 Protocol = Literal["loihi", "async"]
@@ -12,6 +13,7 @@ Fuse = Literal["auto", "stage", "network"]
 Synapses = Literal["auto", "lava", "dense", "sparse", "own"]
 PROTOCOLS: tuple[Protocol, ...] = ("loihi", "async")
 FUSES: tuple[Fuse, ...] = ("auto", "stage", "network")
+MOST_STACKED = 1024  # from some tens of samples on, more are slower: their states leave the cache
 SYNAPSES: tuple[Synapses, ...] = ("auto", "lava", "dense", "sparse", "own")
 
 
@@ -25,7 +27,7 @@ class LavaOptions:
         ``loihi``: Lava's own LoihiProtocol, every process told every step. ``async``: each process
         is told the number of steps once, only the data keep the order; several times faster.
     stacked
-        Samples side by side in one network.
+        Samples side by side in one network, at most 1024.
     time_limit
         Seconds in which no process of the network makes a step, after which the run is ended. The
         length of the run does not matter: a slow machine is not a hung network.
@@ -56,8 +58,7 @@ class LavaOptions:
         _check("protocol", self.protocol, PROTOCOLS)
         _check("fuse", self.fuse, FUSES)
         _check("synapses", self.synapses, SYNAPSES)
-        if self.stacked < 1:
-            raise InputError("stacked", expected="at least 1 sample", got=str(self.stacked))
+        whole("stacked", self.stacked, 1, MOST_STACKED)
         if not 0 < self.time_limit < float("inf"):
             raise InputError("time_limit", expected="seconds above 0", got=repr(self.time_limit))
         if self.stacked > 1 and self.synapses_used != "own":

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from neurossm.errors import FormatError
 from neurossm.store import check_is_file
+from neurossm.store.elsewhere import remedy_for
 
 CHILD = Path(__file__).with_name("child.py")
 SECONDS = 20.0  # for a file, and
@@ -79,7 +80,8 @@ def read_tree(path: Path, kind: str, skip: tuple[str, ...] = ()) -> dict[str, Me
         raise FormatError(f"{path}: {where}", expected=expected, got=got)
     if "error" in header:
         got = "a damaged one" if header["hdf5"] else "another kind of file, or a part of one"
-        raise FormatError(str(path), expected=kind, got=f"{got} ({header['error']})")
+        remedy = "" if header["hdf5"] else remedy_for(path)
+        raise FormatError(str(path), expected=kind, got=f"{got} ({header['error']})", remedy=remedy)
     return _group(header["group"], iter(arrays))
 
 

@@ -105,9 +105,7 @@ def read(
     try:
         return Graph(nodes, tuple(edges), dt, meta)
     except GraphError as error:  # layers of a file that do not fit each other
-        expected, got, remedy = error.expected, error.got, error.remedy
-        where = f"{path}: {error.where}"
-        raise GraphError(where, expected=expected, got=got, remedy=remedy) from None
+        raise error.inside(f"{path}: ") from None
 
 
 def _nodes(

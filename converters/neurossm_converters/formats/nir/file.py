@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from neurossm.errors import FormatError
+from neurossm.store.elsewhere import remedy_for
 from neurossm_converters.formats.hdf5 import Group, Member, Other, Texts, read_tree
 from neurossm_converters.formats.nir.document import MAX_NESTING, Field, Part
 from neurossm_converters.formats.nir.net import MAX_EDGES
@@ -151,8 +152,10 @@ def read_document(path: Path) -> Document:
     """
     file, reader = read_tree(path, KIND, skip=(OWN,)), _Reader(path)
     if "node" not in file:
-        got, remedy = "another", ""
-        if "nodes" in file:
+        got, remedy = "another", remedy_for(path, file)
+        if OWN in file:
+            got = "a graph of neurossm"
+        elif "nodes" in file:
             got = "NIRData, recordings without a network"
         elif "layer" in file:
             got = "layers, as in a file of netx"

@@ -166,12 +166,7 @@ def _chain(net: Net, name: str, setting: Setting, chains: dict[str, Chain]) -> C
     except NeurossmError as error:
         if error.where.startswith("NIR"):
             raise
-        raise GraphError(
-            f"{where}: {error.where}",
-            expected=error.expected,
-            got=error.got,
-            remedy=error.remedy,
-        ) from None
+        raise error.inside(f"{where}: ", GraphError) from None
     if chain[0][1].in_channels != channels:
         raise GraphError(
             where,

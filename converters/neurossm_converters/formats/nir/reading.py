@@ -227,9 +227,7 @@ def _naming(path: str | Path) -> Iterator[None]:
     except InputError:
         raise  # an option, not the file
     except NeurossmError as error:
-        raise type(error)(
-            f"{path}: {error.where}", expected=error.expected, got=error.got, remedy=error.remedy
-        ) from None
+        raise error.inside(f"{path}: ") from None
     except SLIPS as error:
         raise FormatError(
             str(path), expected="a sound NIR file", got=f"another ({type(error).__name__})"

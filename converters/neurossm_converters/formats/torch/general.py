@@ -112,8 +112,9 @@ def from_torch(
         steps = example.shape[1] if steps is None and hasattr(example, "shape") else steps
         return _of_ours(model, converters, steps, scale, bits, dt)
     if not isinstance(inner, nn.Module) or isinstance(inner, torch.jit.ScriptModule):
+        scripted = isinstance(inner, torch.jit.ScriptModule)
         raise GraphError("model", expected="an nn.Module", got=kind_of(inner),
-                         remedy="give the module as it was before")  # fmt: skip
+                         remedy="give the module as it was before" if scripted else "")  # fmt: skip
     if example is None:
         raise InputError("from_torch", expected="an example of the input", got="none",
                          remedy="from_torch(model, example): a tensor (samples, steps, features)"

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.errors import FormatError, InputError
+from neurossm.errors import FormatError
 from neurossm.extras import MissingExtra
 from neurossm_models.data.own.ragged import padded, without_end
-from neurossm_models.data.own.source import WHOLE, OwnSource, Part
+from neurossm_models.data.own.source import WHOLE, OwnSource, Part, require_file
 
 
 def read(path: Path) -> OwnSource:
@@ -35,9 +35,7 @@ def read(path: Path) -> OwnSource:
     except ImportError:
         raise MissingExtra("extra 'data'", expected="the package scipy", got="none",
                            remedy="pip install 'neurossm[data]'") from None  # fmt: skip
-    if not path.is_file():
-        got = "a folder" if path.is_dir() else "no such file"
-        raise InputError(f"data {str(path)!r}", expected="an .arff file", got=got)
+    require_file(path, "an .arff file")
     try:
         with path.open(encoding="utf-8") as file:
             rows, meta = arff.loadarff(file)

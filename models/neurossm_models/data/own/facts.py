@@ -56,5 +56,4 @@ def _read(name: str, value: Any) -> Any:
     try:
         return _SCALINGS[name].from_json(value)
     except InputError as error:
-        where = f"facts {error.where}"
-        raise FormatError(where, expected=error.expected, got=error.got) from None
+        raise error.inside("facts ", FormatError) from None

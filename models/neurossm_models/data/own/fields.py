@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.errors import FormatError, InputError
+from neurossm.errors import FormatError, InputError, nearest
 from neurossm_models.data.own.source import WHOLE, OwnSource, Part, with_channels
 from neurossm_models.data.own.spec import PARTS
 
@@ -18,6 +18,11 @@ TEXTS = ("order", "provenance")
 NAMES = ("channel_names", "class_names")
 KNOWN = (*ARRAYS, *NUMBERS, *TEXTS, *NAMES)
 _PREFIXES = tuple(f"{part}_" for part in PARTS)
+# what the same arrays are called elsewhere, ``x_train`` or ``y`` or ``test_targets``
+_ELSEWHERE = {**dict.fromkeys(("x", "input", "data", "samples", "features"), "inputs"),
+              **dict.fromkeys(("y", "label", "target", "targets", "classes"), "labels"),
+              "length": "lengths", "group": "groups", "inputs": "inputs", "labels": "labels",
+              "validation": "valid", "val": "valid"}  # fmt: skip
 _REMEDY = "name the classes in the file: class_names"
 
 
@@ -31,12 +36,21 @@ def check_keys(where: str, keys: list[str]) -> None:
         got = f"{unknown[0]!r}" if unknown else f"inputs and {other}" if mixed else "no inputs"
         expected = f"arrays named {', '.join(KNOWN)}"
         expected += f"; or {', '.join(ARRAYS)} of each part with {' | '.join(_PREFIXES)} in front"
-        raise FormatError(where, expected=expected, got=got)
+        remedy = _called_here(unknown[0]) if unknown else ""
+        raise FormatError(where, expected=expected, got=got, remedy=remedy)
     parts = {split_key(key)[0] for key in inputs}
     for key in keys:
         part, field = split_key(key)
         if field in ARRAYS and part not in parts:
             raise FormatError(where, expected=f"{part}_inputs beside {key}".lstrip("_"), got="none")
+
+
+def _called_here(key: str) -> str:
+    """Return the question whether another name was meant; empty where none is close."""
+    words = [_ELSEWHERE.get(word, word) for word in key.lower().split("_")]
+    words.sort(key=lambda word: word not in PARTS)  # the part stands in front
+    names = [*KNOWN, *(prefix + array for prefix in _PREFIXES for array in ARRAYS)]
+    return nearest("_".join(words), names)
 
 
 def split_key(key: str) -> tuple[str, str]:

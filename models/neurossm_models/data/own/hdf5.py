@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from neurossm.errors import FormatError, InputError
 from neurossm_models.data.own import stored
 from neurossm_models.data.own.fields import assembled, check_keys, split_key
-from neurossm_models.data.own.source import OwnSource
+from neurossm_models.data.own.source import OwnSource, require_file
 from neurossm_models.data.rows import Index, Rows, positions_of
 
 LARGEST = 2**33  # bytes of what is read at once: labels and the like
@@ -60,9 +60,7 @@ def read(path: Path) -> OwnSource:
     FormatError
         If it is no such file, is damaged, or holds a name that is not known.
     """
-    if not path.is_file():
-        got = "a folder" if path.is_dir() else "no such file"
-        raise InputError(f"data {str(path)!r}", expected="an HDF5 file", got=got)
+    require_file(path, "an HDF5 file")
     try:
         with h5py.File(path, "r") as file:
             check_keys(str(path), [str(key) for key in file])  # bytes where it is no text

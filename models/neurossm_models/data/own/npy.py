@@ -12,7 +12,7 @@ from typing import Any
 
 from neurossm.errors import InputError
 from neurossm_models.data.own.fields import ARRAYS, NAMES, assembled
-from neurossm_models.data.own.source import OwnSource
+from neurossm_models.data.own.source import OwnSource, require_file
 from neurossm_models.data.own.stored import stored_array
 
 _BESIDE = (*ARRAYS[1:], *NAMES)
@@ -28,9 +28,7 @@ def read(path: Path) -> OwnSource:
     FormatError
         If one is no such file, is damaged or holds objects.
     """
-    if not path.is_file():
-        got = "a folder" if path.is_dir() else "no such file"
-        raise InputError(f"data {str(path)!r}", expected="a NumPy .npy file", got=got)
+    require_file(path, "a NumPy .npy file")
     if _is_beside(path):
         raise InputError(f"data {str(path)!r}", expected="the file of the inputs",
                          got="that of its labels or the like")  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Any
 from neurossm.errors import FormatError, InputError
 from neurossm_models.data.own import stored
 from neurossm_models.data.own.fields import assembled, check_keys, split_key
-from neurossm_models.data.own.source import OwnSource
+from neurossm_models.data.own.source import OwnSource, require_file
 
 # bytes of a packed array: a file of some kilobytes can say that it holds any number
 LARGEST = 2**33
@@ -32,9 +32,7 @@ def read(path: Path) -> OwnSource:
     FormatError
         If it is no such file, is damaged, or holds a name that is not known.
     """
-    if not path.is_file():
-        got = "a folder" if path.is_dir() else "no such file"
-        raise InputError(f"data {str(path)!r}", expected="a NumPy .npz file", got=got)
+    require_file(path, "a NumPy .npz file")
     try:
         with zipfile.ZipFile(path) as archive:
             members = {_key(info.filename): info for info in archive.infolist()}

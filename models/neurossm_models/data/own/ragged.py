@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.errors import FormatError, InputError
+from neurossm.errors import FormatError
 from neurossm_models.data.copies import unreadable
+from neurossm_models.data.own.source import require_file
 
 
 def padded(
@@ -51,9 +52,7 @@ def text_lines(path: Path, kind: str) -> Iterator[tuple[int, str]]:
     FormatError
         If it is not UTF-8.
     """
-    if not path.is_file():
-        got = "a folder" if path.is_dir() else "no such file"
-        raise InputError(f"data {str(path)!r}", expected=kind, got=got)
+    require_file(path, kind)
     try:
         with path.open(encoding="utf-8-sig", newline=None) as file:
             yield from enumerate((line.rstrip("\n") for line in file), start=1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,13 @@ RAGGED = (
     "pad the sequences to one length, inputs (samples, longest, channels), and save their own"
     " lengths as 'lengths' (samples,)"
 )
+
+
+def require_file(path: Path, kind: str) -> None:
+    """Raise `InputError` unless there is such a file; `kind` is what it is to be."""
+    if not path.is_file():
+        got = "a folder" if path.is_dir() else "no such file"
+        raise InputError(f"data {str(path)!r}", expected=kind, got=got)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurossm.errors import InputError
+from neurossm.errors import InputError, nearest
 from neurossm_models.data.sets import SOURCES
 
 TRAIN, VALID, TEST, ALL = "train", "valid", "test", "all"
@@ -111,7 +111,7 @@ def _with_part(text: str, scheme: str, source: str, more: list[str]) -> Spec:
         return Spec(text, scheme, source, "", _count(where, split))
     if split not in SPLITS:
         expected = f"{' | '.join(SPLITS)}, or a count of at least 1"
-        raise InputError(where, expected=expected, got=repr(split))
+        raise InputError(where, expected=expected, got=repr(split), remedy=nearest(split, SPLITS))
     return Spec(text, scheme, source, split, _count(where, more[1]) if len(more) == 2 else None)
 
 

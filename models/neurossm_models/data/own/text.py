@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from neurossm.errors import FormatError, InputError
+from neurossm.errors import FormatError
 from neurossm_models.data.copies import unreadable
 from neurossm_models.data.labels import NEXT_STEP
 from neurossm_models.data.own.by_class import REMEDY, files_by_class, folders_of_parts
 from neurossm_models.data.own.ragged import padded
-from neurossm_models.data.own.source import WHOLE, OwnSource, Part
+from neurossm_models.data.own.source import WHOLE, OwnSource, Part, require_file
 
 ENDING = ".txt"
 SEGMENT = 512
@@ -33,9 +33,7 @@ def read(path: Path) -> OwnSource:
     FormatError
         If it has less than two bytes, or cannot be read.
     """
-    if not path.is_file():
-        got = "a folder" if path.is_dir() else "no such file"
-        raise InputError(f"data {str(path)!r}", expected="a text", got=got)
+    require_file(path, "a text")
     content = _bytes(path)
     if len(content) < 2:
         raise FormatError(str(path), expected="a text of at least 2 bytes", got=str(len(content)))

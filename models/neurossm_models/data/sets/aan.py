@@ -78,6 +78,7 @@ SOURCE = Copied(
     name="aan",
     about="pairs of papers as characters, at most 4000 steps, 2 classes (LRA Retrieval)",
     size="147086 train",
+    training=147086,
     provenance="ACL Anthology Network, Long Range Arena release",
     licence=RESEARCH,
     splits=THREE_SPLITS,

@@ -123,6 +123,7 @@ SOURCE = Copied(
     name="cifar10-gray",
     about="32x32 gray images as 1024 steps, 10 classes (LRA Image, sequential CIFAR)",
     size="50000 train, 10000 test",
+    training=50000,
     provenance="CIFAR-10, Krizhevsky",
     licence=RESEARCH,
     task=Task(PIXELS, SCALE, 10),

@@ -45,6 +45,7 @@ SOURCE = Digits(
     name="digits",
     about="8x8 digits as 64 steps, 10 classes",
     size="1437 train, 360 test",
+    training=1437,
     provenance="UCI optical digits as shipped with scikit-learn",
     licence="BSD (scikit-learn); data of the UCI repository",
     task=Task(64, 1 / 16, 10),

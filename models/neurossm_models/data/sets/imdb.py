@@ -70,6 +70,7 @@ SOURCE = Copied(
     name="imdb",
     about="reviews as characters, at most 4096 steps, 2 classes (LRA Text)",
     size="25000 train, 25000 test",
+    training=25000,
     provenance="Large Movie Review Dataset, Maas et al.",
     licence=RESEARCH,
     task=Task(STEPS, 1.0, 2, vocabulary=135),

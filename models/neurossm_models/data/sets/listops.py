@@ -79,6 +79,7 @@ SOURCE = Copied(
     name="listops",
     about="nested operators on digits, at most 2048 steps, 10 classes (LRA ListOps)",
     size="96000 train, 2000 valid, 2000 test",
+    training=96000,
     provenance="Long Range Arena release",
     licence="Apache-2.0 (the repository of Long Range Arena)",
     splits=THREE_SPLITS,

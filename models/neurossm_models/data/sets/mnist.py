@@ -74,6 +74,7 @@ SOURCE = Mnist(
     name="mnist",
     about="28x28 digits as 784 steps, 10 classes",
     size="60000 train, 10000 test",
+    training=60000,
     provenance="LeCun, Cortes, Burges",
     licence="often cited as CC BY-SA 3.0 (LeCun, Cortes, Burges)",
     task=Task(28 * 28, 1 / 255, 10),

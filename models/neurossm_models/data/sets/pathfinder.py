@@ -161,6 +161,7 @@ SOURCE = Copied(
     name="pathfinder",
     about="32x32 dashed paths as 1024 steps, 2 classes (LRA Pathfinder)",
     size="160000 train, 20000 valid, 20000 test",
+    training=160000,
     provenance="Linsley et al., Long Range Arena release",
     licence="Apache-2.0 (the repository of Long Range Arena)",
     splits=THREE_SPLITS,

@@ -105,6 +105,7 @@ SOURCE = Copied(
     name="speech-commands",
     about="spoken words as 16000 samples, 35 classes",
     size="84843 train, 9981 valid, 11005 test",
+    training=84843,
     provenance="Speech Commands v0.02, Warden",
     licence="often cited as CC BY 4.0",
     splits=THREE_SPLITS,

@@ -101,6 +101,7 @@ SOURCE = Copied(
     name="wikitext103",
     about="words in segments of 8192 steps, 267735 classes at every step",
     size="103227021 train, 217646 valid, 245569 test tokens",
+    training=-(-(PUBLISHED["train"] - 1) // STEPS),
     provenance="WikiText-103, Merity et al.",
     licence="often cited as CC BY-SA 3.0 (Wikipedia)",
     splits=THREE_SPLITS,

@@ -101,6 +101,10 @@ def test_a_function_with_an_argument_for_the_part(monkeypatch):
             "at mine.py:1: expected a file of Python that runs, got ModuleN",
         ),
         ("def make(): return {'data': 5}", "expected arrays named inputs"),
+        ("def make(): return {'x_train': 5}", "got 'x_train'; did you mean 'train_inputs'?"),
+        ("def make(): return {'inputs': 5, 'Y': 5}", "got 'Y'; did you mean 'labels'?"),
+        ("def make(): return {'targets_val': 5}", "mean 'valid_labels'?"),
+        ("def make(): return {'chanel_names': 5}", "did you mean 'channel_names'?"),
         ("def make(): return [[1, 2], [3]], [0, 1]", "rows of unlike lengths"),
     ],
 )

@@ -7,7 +7,7 @@ be named, and no rounding in front of a threshold grows on the way. All in float
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -52,16 +52,7 @@ def prove(
     values = {name: np.asarray(found, np.float64) for name, found in trace.values.items()}
     exact = _Exact(graph, walk, values)
     known: dict[fx.Node, Any] = {}
-    done = _unneeded(recorded)
-    for node in recorded.nodes:
-        for old in done.get(node, ()):
-            known.pop(old, None)
-        if node.op == "placeholder":
-            known[node] = tensors[str(node.target)]
-            continue
-        if node.op == "get_attr":
-            known[node] = walk.constants[str(node.target)]
-            continue
+    for node in _calls(recorded, known, walk.constants, tensors):
         if node.op == "output":
             return
         found = call(node, known, modules)
@@ -105,6 +96,18 @@ def replayed(
 ) -> Any:  # fmt: skip
     """Return the results of the recorded calls on other data."""
     known: dict[fx.Node, Any] = {}
+    for node in _calls(recorded, known, constants, tensors):
+        if node.op == "output":
+            return fx.node.map_arg(node.args[0], known.__getitem__)
+        known[node] = call(node, known, modules)
+    raise AssertionError("a graph without results")
+
+
+def _calls(
+    recorded: fx.Graph, known: dict[fx.Node, Any], constants: Mapping[str, torch.Tensor],
+    tensors: Mapping[str, torch.Tensor],
+) -> Iterator[fx.Node]:  # fmt: skip
+    """Yield the calls, then the output; what each needs is in `known`, what none needs is not."""
     done = _unneeded(recorded)
     for node in recorded.nodes:
         for old in done.get(node, ()):
@@ -113,11 +116,8 @@ def replayed(
             known[node] = tensors[str(node.target)]
         elif node.op == "get_attr":
             known[node] = constants[str(node.target)]
-        elif node.op == "output":
-            return fx.node.map_arg(node.args[0], known.__getitem__)
         else:
-            known[node] = call(node, known, modules)
-    raise AssertionError("a graph without results")
+            yield node
 
 
 def _unneeded(recorded: fx.Graph) -> dict[fx.Node, list[fx.Node]]:

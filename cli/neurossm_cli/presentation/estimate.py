@@ -1,0 +1,79 @@
+"""``neurossm train --estimate``: what a training would take, in lines and as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from neurossm.errors import InputError
+
+if TYPE_CHECKING:
+    from neurossm_cli.presentation.console import Console
+    from neurossm_models.train import Estimate
+
+
+def say_estimate(
+    console: Console,
+    recipe: str,
+    data: str,
+    changes: Sequence[str],
+    memory: float | None,
+    alone: Mapping[str, object],
+) -> None:
+    """Print the estimate of a training; `alone` are options that mean nothing beside it.
+
+    Raises
+    ------
+    InputError
+        If one of those is given, for a recipe that is wrong, and, when all is printed, for a
+        training that does not fit, with what would.
+    """
+    from neurossm_models.train.estimates.refusing import without_room
+    from neurossm_workflows.train import estimate
+
+    if given := next((option for option, value in alone.items() if value), ""):
+        raise InputError(given, expected="no --estimate beside it", got="both")
+    found = estimate(recipe, data=data, changes=changes, memory=memory)
+    console.document(found.as_json())
+    _say_parameters(console, found)
+    _say_memory(console, found)
+    _say_steps(console, found)
+    if not found.fits:
+        raise without_room(found)
+
+
+def _say_parameters(console: Console, found: Estimate) -> None:
+    parts = ", ".join(f"{name} {count:,}" for name, count in found.parameters.items())
+    console.say(f"parameters: {sum(found.parameters.values()):,} ({parts})")
+
+
+def _say_memory(console: Console, found: Estimate) -> None:
+    from neurossm_models.train.estimates import in_words
+
+    once = f"{found.at_once} sequence{'s' if found.at_once != 1 else ''} at once"
+    rows = [
+        ("weights", in_words(found.weights), ""),
+        ("AdamW's moments", in_words(found.optimizer), ""),
+        ("gradients", in_words(found.gradients), ""),
+        ("kept by autograd", in_words(found.saved), f"for the backward pass, {once}"),
+        ("kept by kernels", in_words(found.native), f"beside it, {once}"),
+        ("step", in_words(found.step), "most at once, forward and backward, with gradients"),
+        ("evaluation", in_words(found.evaluating), f"most at once, {found.evaluated} sequences"),
+        ("peak", in_words(found.peak), "weights, moments and the larger of the two phases"),
+    ]
+    console.table(("memory", "", "of which"), rows)
+    left = "not known" if found.memory is None else in_words(found.memory)
+    console.say(f"to be free: {in_words(found.room)}, gaps included; {found.device} has {left}")
+    console.say(found.tried)
+    if found.largest_batch is not None:
+        cuts = found.fitting_accumulate
+        parts = f"; accumulate from {cuts}" if cuts and cuts > 1 else ""
+        console.say(f"largest batch that fits uncut: {found.largest_batch:,}{parts}")
+
+
+def _say_steps(console: Console, found: Estimate) -> None:
+    if found.steps_per_epoch is not None:
+        console.say(
+            f"steps an epoch: {found.steps_per_epoch:,}, batches of {found.batch} of"
+            f" {found.sequences:,} sequences of {found.steps:,} steps"
+        )

@@ -1,0 +1,218 @@
+"""From a recipe to an estimate of what its training will need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from neurossm.errors import InputError
+from neurossm_models.config import NetworkConfig
+from neurossm_models.data.registry import load, task
+from neurossm_models.data.sets import SOURCES
+from neurossm_models.data.task import Task
+from neurossm_models.network import Network
+from neurossm_models.train.devices import check_device, device_of
+from neurossm_models.train.estimates.estimate import Estimate
+from neurossm_models.train.estimates.probing import Scaled, scaled
+from neurossm_models.train.estimates.room import free_memory
+from neurossm_models.train.evaluation import at_once
+from neurossm_models.train.modules import ModuleConfig, built
+from neurossm_models.train.own_data import facts_for
+from neurossm_models.train.recipe import Recipe, load_recipe
+
+_FLOAT = 4  # bytes
+_MOMENTS = 2  # of AdamW, a parameter
+_PLAIN = ("fft", "loop")  # the forms of a GPU that is not at hand
+# Resident memory beside the peak: gaps between blocks, and what threads keep for themselves;
+# benchmarks/training_memory.py has what was measured
+_GAPS, BESIDE = 1.2, 10**8
+
+
+def estimate(
+    recipe_name_or_path: str | Path,
+    overrides: Sequence[str] | None = None,
+    memory: int | None = None,
+) -> Estimate:
+    """Return what a training by a recipe will need; nothing is trained.
+
+    A few steps of networks of one and two layers are run on random data. The data are read where a
+    recipe names data of one's own, whose shapes have to be learned.
+
+    Parameters
+    ----------
+    recipe_name_or_path, overrides
+        As of `neurossm_models.train.train`.
+    memory
+        Bytes of the device, to plan for one that is not at hand; None: what it has left. A GPU that
+        is not there is taken for the plain forms, FFT and loop, tried on the CPU.
+
+    Raises
+    ------
+    InputError
+        If the recipe is wrong, fine-tunes on integers, or names a device that is not there and
+        `memory` is not given.
+    """
+    changes = list(overrides or ())
+    recipe = load_recipe(recipe_name_or_path, changes)
+    if recipe.finetune is not None:
+        got = "a section [finetune]"
+        raise InputError("estimate", expected="a training from scratch", got=got)
+    facts = facts_for(recipe)
+    if facts is not None:
+        recipe = load_recipe(recipe_name_or_path, changes, facts)
+    device, forms = _place(recipe, memory)
+    known = task(recipe.data.name) if facts is None else facts
+    room = free_memory(device) if memory is None else memory
+    return estimate_of(recipe, known, device, forms, room, _sequences(recipe, facts))
+
+
+def estimate_of(
+    recipe: Recipe,
+    facts: Task,
+    device: torch.device,
+    forms: tuple[str, str],
+    memory: int | None,
+    sequences: int | None = None,
+    processes: int = 1,
+) -> Estimate:
+    """Return the estimate of a recipe on a device with so much memory for each process."""
+    config = recipe.train
+    parameters = parameters_of(recipe, facts)
+    count = sum(parameters.values())
+    found = scaled(recipe, facts, device, forms)
+    needs = Needs(found, count, at_once(facts.kind, facts.steps, facts.classes))
+    share = config.batch // processes
+    part, more = -(-share // config.accumulate), config.accumulate > 1
+    largest, fitting = None, None
+    if memory is not None:
+        largest, fitting = needs.largest(memory) * processes, needs.cuts(memory, share)
+    return Estimate(
+        device=str(device), parameters=parameters, weights=_FLOAT * count,
+        gradients=_FLOAT * count, optimizer=_MOMENTS * _FLOAT * count,
+        saved=found.at("saved", part), native=found.at("native", part),
+        step=needs.step(part, more), evaluating=found.at("evaluating", needs.evaluated),
+        evaluated=needs.evaluated, peak=needs.peak(part, more), room=needs.room(part, more),
+        memory=memory, batch=config.batch, accumulate=config.accumulate, processes=processes,
+        largest_batch=largest, fitting_accumulate=fitting, sequences=sequences,
+        steps_per_epoch=None if sequences is None else sequences // config.batch,
+        steps=facts.steps, tried=_tried(recipe, found, facts, forms, part),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The peak of a training as a function of the sequences that go through at once.
+
+    Attributes
+    ----------
+    found
+        What was measured.
+    count
+        Parameters.
+    evaluated
+        Sequences that are answered at once between epochs.
+    """
+
+    found: Scaled
+    count: int
+    evaluated: int
+
+    def step(self, sequences: int, more: bool = False) -> int:
+        """Return the most bytes of a forward and backward pass; `more` than one to a step."""
+        # from the second part of a batch on the gradients are there from the start
+        return self.found.at("peak", sequences) + (self.found.at("left", sequences) if more else 0)
+
+    def peak(self, sequences: int, more: bool = False) -> int:
+        """Return the most bytes at once: of the step, of the optimizer, of evaluation."""
+        one = _FLOAT * self.count
+        return one * (1 + _MOMENTS) + max(
+            self.step(sequences, more),
+            2 * one,  # gradients, and what AdamW makes of them on the way
+            one + self.found.at("evaluating", self.evaluated),
+        )
+
+    def room(self, sequences: int, more: bool = False) -> int:
+        """Return the bytes that are to be free for it."""
+        return int(_GAPS * self.peak(sequences, more) + BESIDE)
+
+    def largest(self, memory: int) -> int:
+        """Return the most sequences that fit; 0 if not even one does."""
+        if self.room(1) > memory:
+            return 0
+        low, high = 1, 2
+        while self.room(high) <= memory and high < 2**31:
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self.room(middle) <= memory else (low, middle)
+        return low
+
+    def cuts(self, memory: int, share: int) -> int | None:
+        """Return into how many equal parts a share is to be cut to fit; None if no cut helps."""
+        splits = (k for k in range(1, share + 1) if share % k == 0)
+        return next((k for k in splits if self.room(share // k, k > 1) <= memory), None)
+
+
+def parameters_of(recipe: Recipe, facts: Task) -> dict[str, int]:
+    """Return how many parameters each part has; what parts share counts where it is met first.
+
+    A network of ours is made without memory for its numbers.
+    """
+    if isinstance(recipe.model, ModuleConfig):
+        model: nn.Module = built(recipe.model, facts)
+    else:
+        with torch.device("meta"):
+            model = Network(recipe.model)
+    parts: dict[str, int] = {}
+    for name, parameter in model.named_parameters():  # each once
+        part = name.partition(".")[0]
+        parts[part] = parts.get(part, 0) + parameter.numel()
+    return parts
+
+
+def _place(recipe: Recipe, memory: int | None) -> tuple[torch.device, tuple[str, str]]:
+    config = recipe.train
+    forms = config.ssm, config.neuron
+    try:
+        return device_of(config.device), forms
+    except InputError:
+        check_device("train device", config.device)
+        if memory is None:
+            raise
+    ssm, neuron = (p if form == "auto" else form for form, p in zip(forms, _PLAIN, strict=True))
+    return torch.device("cpu"), (ssm, neuron)
+
+
+def _sequences(recipe: Recipe, facts: Task | None) -> int | None:
+    """Return how many sequences are trained on; None where they are not known without the data."""
+    data = recipe.data
+    if data.path:
+        count = f":{data.limit}" if data.limit else ""
+        return len(load(f"{data.path}:train{count}", facts=facts))
+    there = SOURCES[data.name].training
+    if data.limit:
+        there = min(there, data.limit) if there else data.limit
+    return there - data.held_out if there else None
+
+
+def _tried(recipe: Recipe, found: Scaled, facts: Task, forms: tuple[str, str], part: int) -> str:
+    low, high = found.batches[0], found.batches[-1]
+    of = f"{high}" if low == high else f"{low} and {high}"
+    said, straight = f"measured with {of} sequences of {found.steps:,} steps", []
+    if part != high:
+        straight.append(f"sequences to {part}")
+    if found.steps != facts.steps:
+        straight.append(f"steps to {facts.steps:,}")
+    if found.layers and isinstance(recipe.model, NetworkConfig):
+        own = recipe.model.layers
+        said += f", {' and '.join(map(str, found.layers))} of {own} layers"
+        straight += [f"layers to {own}"] if found.layers[-1] != own else []
+    if found.words:
+        said += f", {' and '.join(f'{count:,}' for count in found.words)} words"
+        straight.append(f"words to {facts.vocabulary:,}")
+    said += f"; scaled linearly: {', '.join(straight)}" if straight else "; nothing is scaled"
+    return said + (f"; forms {forms[0]} and {forms[1]}" if forms != ("auto", "auto") else "")

@@ -1,0 +1,42 @@
+"""How much memory a device has left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+_CGROUPS = (  # limit and use of a control group: version 2, version 1
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+)
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Return the bytes that a device has left; None where nobody says.
+
+    Of a GPU what its driver says; of a CPU what Linux calls available, or what a container may
+    still take, if that is less.
+    """
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    if device.type != "cpu":
+        return None
+    found = [_available(), *(_left(*map(Path, files)) for files in _CGROUPS)]
+    return min((size for size in found if size is not None), default=None)
+
+
+def _available(path: Path = Path("/proc/meminfo")) -> int | None:
+    try:
+        lines = path.read_text().splitlines()
+    except OSError:
+        return None
+    fields = (line.split() for line in lines if line.startswith("MemAvailable:"))
+    return next((int(kilobytes) * 1024 for _, kilobytes, *_ in fields), None)
+
+
+def _left(limit: Path, used: Path) -> int | None:
+    try:
+        return max(0, int(limit.read_text()) - int(used.read_text()))
+    except (OSError, ValueError):  # no such group, or "max": no limit
+        return None

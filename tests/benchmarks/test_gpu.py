@@ -1,0 +1,48 @@
+"""The benchmark of GPUs in Triton's interpreter: its parts, and those that fail or last."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("triton")
+
+ROOT = Path(__file__).resolve().parents[2]
+CHECKPOINT = ROOT / "models" / "checkpoints" / "binary-s4d-digits"
+
+
+def benchmark(folder, *options):
+    file = folder / "gpu.json"
+    command = [sys.executable, str(ROOT / "benchmarks" / "gpu.py"), "--device", "interpreter"]
+    command += ["--json", str(file), "--data", "digits", "--samples", "2", *options]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return done, json.loads(file.read_text())
+
+
+def test_integers_are_those_of_the_other_engines(tmp_path):
+    done, parts = benchmark(
+        tmp_path, "--parts", "card", "integers", "--checkpoint", str(CHECKPOINT)
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = parts["integers"]["rows"]
+    assert len(rows) == 6 and all(row["right"] and row["values"] > 500 for row in rows)
+    assert "no card: Triton's interpreter" in done.stdout and "mismatches" in done.stdout
+
+
+def test_a_part_that_fails_costs_its_own_rows(tmp_path):
+    done, parts = benchmark(
+        tmp_path, "--parts", "integers", "training", "--checkpoint", str(tmp_path / "none")
+    )
+    assert done.returncode == 1
+    assert "InputError" in parts["integers"]["problem"] and len(parts["integers"]["rows"]) == 5
+    assert parts["training"]["problem"] == "" and parts["training"]["rows"]
+
+
+def test_a_part_ends_when_its_time_is_over(tmp_path):
+    done, parts = benchmark(tmp_path, "--parts", "checks", "--minutes", "0.1")
+    assert parts["checks"]["seconds"] < 10
+    assert done.returncode == (1 if parts["checks"]["problem"] else 0)
