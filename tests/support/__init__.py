@@ -26,6 +26,7 @@ Data, devices, disks
     small_texts         a text in the layout of WikiText-103, a recipe's changes to go with it
     pretend_device      a device that is none, and refuses tensors of the CPU
     training_elsewhere  a program that trains on it
+    finetuning_elsewhere  one that fine-tunes on it
     gradients_of_two    a program for torchrun: one step on two processes, its gradients in files
     failing_disk        a disk that fails at the n-th operation
 """

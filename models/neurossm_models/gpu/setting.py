@@ -23,7 +23,7 @@ TRITON = "triton"
 # How exactly products of matrices take float32: as it is, in three products of tensor cores, or
 # rounded to the 10 bits of the mantissa that tensor cores take.
 PRODUCTS = ("ieee", "tf32x3", "tf32")
-_CAPABLE = (8, 0)  # the least compute capability that Triton supports
+CAPABLE = (8, 0)  # the least compute capability that Triton supports
 FORMS = (TRITON, *(f"{TRITON}:{products}" for products in PRODUCTS[1:]))
 
 _planning = False  # see `planning`
@@ -55,12 +55,13 @@ def picks_triton(x: Tensor) -> bool:
         x.device.type == "cuda"
         and x.dtype == torch.float32
         and find_spec("triton") is not None
-        and _compiles_for(x.device)
+        and compiles_for(x.device)
     )
 
 
-def _compiles_for(gpu: torch.device) -> bool:
-    return torch.version.hip is None and torch.cuda.get_device_capability(gpu) >= _CAPABLE
+def compiles_for(gpu: torch.device) -> bool:
+    """Say whether Triton compiles for a GPU, as far as its kind says."""
+    return torch.version.hip is None and torch.cuda.get_device_capability(gpu) >= CAPABLE
 
 
 def check_runs(x: Tensor, *, narrow: bool = False) -> None:
@@ -77,8 +78,8 @@ def check_runs(x: Tensor, *, narrow: bool = False) -> None:
         raise InputError(f"form {TRITON!r}", expected=expected, got=got, remedy=remedy)
     if absent := lacking("gpu"):
         raise InputError(f"form {TRITON!r}", expected="Triton", got=absent, remedy="or use 'auto'")
-    if x.device.type == "cuda" and not _compiles_for(x.device):
-        expected = "a GPU of NVIDIA with compute capability {}.{} or more".format(*_CAPABLE)
+    if x.device.type == "cuda" and not compiles_for(x.device):
+        expected = "a GPU of NVIDIA with compute capability {}.{} or more".format(*CAPABLE)
         got = torch.cuda.get_device_name(x.device)
         raise InputError(f"form {TRITON!r}", expected=expected, got=got, remedy="use 'auto'")
 

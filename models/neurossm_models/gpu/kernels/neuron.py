@@ -11,10 +11,13 @@ import triton
 import triton.language as tl
 
 from neurossm_models.gpu.kernels.neuron_steps import (
+    column,
     replay_block,
+    reset,
     run_block,
     run_block_back,
     spikes_of,
+    words_of,
 )
 
 
@@ -67,6 +70,41 @@ def forward(x, spikes, bits, membranes, traces, theta, tau, rho, kappa,
         words, u, r, s = run_block(y, u, r, s, leak, decay, jump, columns, REFRACTORY, RESET, STEPS)
         tl.store(bits + row * blocks + k, words, live)
         tl.store(spikes + places, spikes_of(words, columns).to(spikes.dtype.element_ty), inside)
+
+
+@triton.jit
+def follow(x, spikes, bits, membranes, traces, tau, rho, kappa, rows, batch, length, blocks,
+           REFRACTORY: tl.constexpr, RESET: tl.constexpr,
+           ROWS: tl.constexpr, STEPS: tl.constexpr):  # fmt: skip
+    """Write what `forward` does, but the spikes, which are given; the threshold is 1."""
+    rows_here = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    live = rows_here < rows
+    h = rows_here // batch
+    row = rows_here.to(tl.int64)
+    leak = tl.load(tau + h, live, other=0.0)
+    decay = tl.load(rho + h, live, other=0.0)
+    jump = tl.load(kappa + h, live, other=0.0)
+    columns = tl.arange(0, STEPS)
+    u = tl.zeros((ROWS,), tl.float32)
+    r = tl.zeros((ROWS,), tl.float32)
+    s = tl.zeros((ROWS,), tl.float32)
+    for k in range(0, blocks):
+        tl.store(membranes + row * blocks + k, u, live)
+        if REFRACTORY:
+            tl.store(traces + row * blocks + k, r, live)
+        t = k * STEPS + columns
+        inside = live[:, None] & (t < length)[None, :]
+        places = row[:, None] * length + t[None, :]
+        y = tl.load(x + places, inside, other=0.0)
+        words = words_of(tl.load(spikes + places, inside, other=0.0), columns)
+        v, trace = replay_block(
+            y, words, inside, u, r, s, leak, decay, jump, columns, REFRACTORY, RESET, STEPS
+        )
+        s = ((words >> (STEPS - 1)) & 1).to(tl.float32)
+        u = reset(column(v, columns, STEPS - 1), s, RESET)
+        if REFRACTORY:
+            r = column(trace, columns, STEPS - 1)
+        tl.store(bits + row * blocks + k, words, live)
 
 
 @triton.jit

@@ -51,6 +51,12 @@ def spikes_of(words, columns):
 
 
 @triton.jit
+def words_of(spikes, columns):
+    """Return the words (R,) that hold spikes (R, T), 0 or 1."""
+    return tl.sum((spikes > 0.5).to(tl.int32) << columns[None, :], 1).to(tl.int32)
+
+
+@triton.jit
 def reset(v, s, RESET: tl.constexpr):
     """Return the membrane behind a spike; the operations, and their order, of the plain loop."""
     if RESET == "hard":

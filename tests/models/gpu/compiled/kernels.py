@@ -15,7 +15,8 @@ from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 
 from neurossm_models import S4D
-from neurossm_models.gpu import layer, neuron, norm
+from neurossm_models.gpu import given, layer, neuron, norm
+from neurossm_models.gpu.given import given_triton
 from neurossm_models.gpu.layer import MOST_MODES, Normed, run_layer
 from neurossm_models.gpu.neuron import Neurons, Rule, lif_triton
 
@@ -47,10 +48,11 @@ def compiled(monkeypatch):
         made = kernel.warmup(*arguments, grid=grid, **constants, enable_fp_fusion=False)
         found[kernel.__name__] = made
 
-    for module in (neuron, layer, norm):
+    for module in (neuron, given, layer, norm):
         monkeypatch.setattr(module, "launch", instead)
-        if hasattr(module, "check_same"):
-            monkeypatch.setattr(module, "check_same", lambda *tensors: None)
+        for name in ("check_same", "check_runs"):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, lambda *tensors: None)
 
     def choose(arch=90):
         driver.set_active(Nowhere(arch))
@@ -116,6 +118,19 @@ def test_the_neuron(compiled, tmp_path, shape, rule, dtype, arch):
         # neither left to the assembler to join, nor with subnormal numbers as zeros
         assert {how for _, how in done} <= {"rn", "full"} and ".ftz" not in made.asm["ptx"], done
         assert usage(made, tmp_path)[1] == 0
+
+
+def test_the_neuron_at_given_spikes(compiled, tmp_path):
+    found = compiled()
+    x, neurons = torch.zeros(16, 16, 70, requires_grad=True), lifs(16, reset="soft")
+    differentiate(given_triton(x, torch.zeros(x.shape), *neurons.parameters[1:], neurons.rule))
+    assert set(found) == {"follow", "backward"}
+    for made in found.values():
+        done = operations(made)
+        assert ("fma", "rn") not in done and done["mul", "rn"], done
+        assert usage(made, tmp_path)[1] == 0
+    (loop,) = step_loops(found["follow"])
+    assert "convert_layout" not in loop
 
 
 def parts_of(features, state, norm, neurons):
