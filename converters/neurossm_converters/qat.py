@@ -119,7 +119,7 @@ class IntegerTwin:
         names = _needed(graph) if record else ()
         ends = checked_lengths(lengths, *inputs.shape[:2])
         sent = run_batch(graph, inputs, names, ends, self._device_for(model))
-        place, output = model.decoder.weight.device, graph.nodes[graph.outputs[0]]
+        place, output = next(model.parameters()).device, graph.nodes[graph.outputs[0]]
         steps = inputs.shape[0] * inputs.shape[1] if ends is None else int(ends.sum())
         return IntegerRun(
             sent.last * 2.0 ** -format_of(output).frac,
@@ -134,13 +134,13 @@ class IntegerTwin:
     def _device_for(self, model: Network) -> Device | None:
         if self._device is not None:
             return self._device
-        place = model.decoder.weight.device
+        place = next(model.parameters()).device
         return None if place.type == "cpu" else Device(place, interpreted=False)
 
 
 def _on_cpu(model: Network) -> Network:
     """Return a network with the parameters of another one, on the CPU; itself if it is there."""
-    if model.decoder.weight.device.type == "cpu":
+    if next(model.parameters()).device.type == "cpu":
         return model
     there: dict[int, Tensor] = {
         id(p): nn.Parameter(p.detach().cpu(), p.requires_grad) for p in model.parameters()

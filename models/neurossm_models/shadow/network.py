@@ -52,7 +52,7 @@ def shadow(model: Network, x: Tensor, run: IntegerRun, lengths: Tensor | None = 
 
 def check_forms(model: Network) -> None:
     """Raise `InputError` if a form of the network cannot run where its parameters are."""
-    like = model.decoder.weight.new_zeros(model.config.width, 1, 1)
+    like = next(model.parameters()).new_zeros(model.config.width, 1, 1)
     for module in model.modules():
         if isinstance(module, S4D | LIF):
             module.form_for(like)
