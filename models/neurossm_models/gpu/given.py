@@ -11,7 +11,16 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from neurossm_models.gpu.neuron import ROWS, STEPS, Rule, grid_of, neuron_backward, room_for
+from neurossm_models.gpu.neuron import (
+    BACK_LINES,
+    ROWS,
+    STEPS,
+    Rule,
+    grid_of,
+    lines_for,
+    neuron_backward,
+    room_for,
+)
 from neurossm_models.gpu.setting import check_runs, check_same, launch
 
 
@@ -23,10 +32,12 @@ class _Given(torch.autograd.Function):
         x, parameters = x.contiguous(), tuple(p.contiguous() for p in parameters)
         rows = x.shape[0] * x.shape[1]
         bits, membranes = room_for(rule, x)
+        grid = grid_of(rows)
+        room = lines_for(x, grid, ROWS, BACK_LINES)
         launch(
-            kernels.follow, grid_of(rows), x, x, spikes.contiguous(), bits, membranes[0],
+            kernels.follow, grid, x, x, spikes.contiguous(), room, bits, membranes[0],
             membranes[-1], *parameters, rows, x.shape[1], x.shape[2], bits.shape[1],
-            **rule.forward, ROWS=ROWS, STEPS=STEPS,
+            **rule.forward, ROWS=ROWS, STEPS=STEPS, LINES=BACK_LINES,
         )  # fmt: skip
         ctx.save_for_backward(x, bits, membranes, torch.ones_like(parameters[0]), *parameters)
         ctx.rule = rule

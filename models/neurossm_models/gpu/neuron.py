@@ -5,6 +5,7 @@ Shape letters: ``H`` features, ``B`` batch, ``L`` time steps, ``K`` blocks of `S
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from neurossm_models.gpu.setting import check_same, launch
 
+LINES, BACK_LINES = 2, 5  # blocks that a program puts down, see `kernels.neuron_steps`
 STEPS = 32  # of a block: the bits of a word
 ROWS = 32  # of a program
 
@@ -85,10 +87,11 @@ class _Neuron(torch.autograd.Function):
         rows, length = x.shape[0] * x.shape[1], x.shape[2]
         bits, membranes = room_for(rule, x)
         spikes = torch.empty_like(x)
+        grid = grid_of(rows)
         launch(
-            kernels.forward, grid_of(rows), x, x, spikes, bits, membranes[0], membranes[-1],
-            *parameters, rows, x.shape[1], length, bits.shape[1],
-            **rule.forward, ROWS=ROWS, STEPS=STEPS,
+            kernels.forward, grid, x, x, spikes, lines_for(x, grid, ROWS, LINES), bits,
+            membranes[0], membranes[-1], *parameters, rows, x.shape[1], length, bits.shape[1],
+            **rule.forward, ROWS=ROWS, STEPS=STEPS, LINES=LINES,
         )  # fmt: skip
         ctx.save_for_backward(x, bits, membranes, *parameters)
         ctx.rule = rule
@@ -118,10 +121,12 @@ def neuron_backward(
     rows = features * batch
     grad_x = torch.empty_like(x)
     sums = torch.empty(4, rows, dtype=torch.float32, device=x.device)
+    grid = grid_of(rows)
+    room = lines_for(x, grid, ROWS, BACK_LINES)
     launch(
-        kernels.backward, grid_of(rows), x, x, grad.contiguous(), grad_x, sums, bits,
+        kernels.backward, grid, x, x, grad.contiguous(), grad_x, room, sums, bits,
         membranes[0], membranes[-1], *parameters, rows, batch, length, bits.shape[1],
-        **rule.backward, ROWS=ROWS, STEPS=STEPS,
+        **rule.backward, ROWS=ROWS, STEPS=STEPS, LINES=BACK_LINES,
     )  # fmt: skip
     totals = sums.view(4, features, batch).sum(-1, dtype=torch.float64).float()
     return grad_x, *totals
@@ -133,6 +138,13 @@ def room_for(rule: Rule, x: Tensor) -> tuple[Tensor, Tensor]:
     bits = torch.empty(rows, blocks, dtype=torch.int32, device=x.device)
     states = 2 if rule.refractory else 1
     return bits, torch.empty(states, rows, blocks, dtype=torch.float32, device=x.device)
+
+
+def lines_for(x: Tensor, grid: tuple[int, ...], rows: int, count: int) -> Tensor:
+    """Return room in which each program of so many rows puts down `count` blocks, step by step."""
+    return torch.empty(
+        math.prod(grid), count, STEPS, rows, dtype=torch.float32, device=x.device
+    )  # fmt: skip
 
 
 def grid_of(rows: int) -> tuple[int, ...]:

@@ -117,7 +117,7 @@ def test_the_neuron(compiled, tmp_path, shape, rule, dtype, arch):
         assert ("fma", "rn") not in done and done["mul", "rn"] and done["div", "rn"], done
         # neither left to the assembler to join, nor with subnormal numbers as zeros
         assert {how for _, how in done} <= {"rn", "full"} and ".ftz" not in made.asm["ptx"], done
-        assert usage(made, tmp_path)[1] == 0
+        assert usage(made, tmp_path)[1] <= 16
 
 
 def test_the_neuron_at_given_spikes(compiled, tmp_path):
@@ -128,9 +128,9 @@ def test_the_neuron_at_given_spikes(compiled, tmp_path):
     for made in found.values():
         done = operations(made)
         assert ("fma", "rn") not in done and done["mul", "rn"], done
-        assert usage(made, tmp_path)[1] == 0
+        assert usage(made, tmp_path)[1] <= 16
     (loop,) = step_loops(found["follow"])
-    assert "convert_layout" not in loop
+    assert "convert_layout" not in loop and "tt.reduce" not in loop
 
 
 def parts_of(features, state, norm, neurons):
@@ -188,7 +188,7 @@ def test_the_neuron_behind_a_recurrence_rounds_twice(compiled):
 
 @pytest.mark.parametrize(("state", "products"), [(None, ""), (64, "ieee"), (32, "tf32")])
 def test_no_values_change_threads_within_a_step(compiled, state, products):
-    """That would take a barrier, and at every step."""
+    """That would take shuffles, or a barrier, at every step."""
     found, x = compiled(), torch.zeros(16, 16, 512, requires_grad=True)
     if state is None:
         differentiate(lif_triton(x, lifs(16, reset="soft")))
@@ -197,8 +197,28 @@ def test_no_values_change_threads_within_a_step(compiled, state, products):
         differentiate(run_layer(x, **parts, products=products))
     for name, loops in (("forward", 1), ("backward", 2)):
         steps = step_loops(found[name])
-        assert len(steps) == loops and all("tt.reduce" in loop for loop in steps)
-        assert not any("convert_layout" in loop for loop in steps), name
+        assert len(steps) == loops and all(loop.count("tt.load") >= 8 for loop in steps)
+        for word in ("tt.reduce", "convert_layout", "barrier"):
+            assert not any(word in loop for loop in steps), name
+
+
+@pytest.mark.parametrize(("state", "states"), [(None, 0), (32, 2)])
+def test_lines_are_put_down_before_they_are_read(compiled, state, states):
+    """All threads meet before steps read lines, and before a tile is taken up again."""
+    found, x = compiled(), torch.zeros(16, 16, 512, requires_grad=True)
+    if state is None:
+        differentiate(lif_triton(x, lifs(16, reset="hard")))
+    else:
+        differentiate(run_layer(x, **parts_of(16, state, True, {"reset": "hard"})))
+    assert barriers(found["forward"]) == 1
+    assert barriers(found["backward"]) == 3 + states
+
+
+def barriers(made):
+    """Return how often the kernel itself, not its compiler, lets all threads meet."""
+    code = made.asm["ttgir"]
+    code = code[: code.index("tt.return")]
+    return code.count("gpu.barrier") + code.count("ttg.barrier")
 
 
 def test_the_states_are_put_down_before_they_are_read(compiled):
@@ -206,7 +226,5 @@ def test_the_states_are_put_down_before_they_are_read(compiled):
     found = compiled()
     x = torch.zeros(16, 16, 512, requires_grad=True)
     differentiate(run_layer(x, **parts_of(16, 32, True, None)))
-    code = found["backward"].asm["ttgir"]
-    loops = code[: code.index("tt.return")]
-    assert loops.count("gpu.barrier") + loops.count("ttg.barrier") == 2, loops[:200]
+    assert barriers(found["backward"]) == 2
     assert found["backward"].metadata.num_stages == 1
