@@ -1,14 +1,19 @@
 """What goes into a graph and what comes out, in the user's terms; kept in `Graph.meta`.
 
 Keys: ``task``, ``readout`` and ``data_split`` are plain texts; ``input_scaling``,
-``target_scaling``, ``class_names`` and ``channel_names`` are JSON. FORMAT.md names them.
+``target_scaling``, ``class_names``, ``channel_names`` and ``cutoffs`` are JSON. FORMAT.md names
+them.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from neurossm.errors import FormatError, InputError
 from neurossm.fixed import Scaling, TargetScaling
@@ -50,6 +55,9 @@ class Interface:
         Of the output's and of the input's channels; empty where they have none.
     split
         How training, validation and test part were cut from data without parts.
+    cutoffs
+        Of an adaptive softmax: where groups of rarer tokens begin. What the output sends are its
+        scores, see `log_likelihoods`; empty: one score a class.
     """
 
     task: str = CLASSIFICATION
@@ -59,6 +67,7 @@ class Interface:
     class_names: tuple[str, ...] = ()
     channel_names: tuple[str, ...] = ()
     split: str = ""
+    cutoffs: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, graph: Graph) -> Interface:
@@ -81,6 +90,7 @@ class Interface:
                 class_names=_names(meta, "class_names"),
                 channel_names=_names(meta, "channel_names"),
                 split=_text(meta, "data_split"),
+                cutoffs=_cutoffs(graph),
             )
         except InputError as error:
             raise error.inside("graph.meta: ", FormatError) from None
@@ -104,6 +114,7 @@ class Interface:
             "class_names": json.dumps(self.class_names) if self.class_names else "",
             "channel_names": json.dumps(self.channel_names) if self.channel_names else "",
             "data_split": self.split,
+            "cutoffs": json.dumps(self.cutoffs) if self.cutoffs else "",
         }
         meta = {key: value for key, value in graph.meta.items() if key not in texts}
         return replace(graph, meta={**meta, **{k: text for k, text in texts.items() if text}})
@@ -116,6 +127,54 @@ class Interface:
             if scaling is not None and len(scaling.unit) != channels:
                 raise FormatError(f"graph.meta {key}", expected=f"{channels} channels",
                                   got=str(len(scaling.unit)))  # fmt: skip
+
+
+def log_likelihoods(scores: ArrayLike, cutoffs: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return the log-likelihood of each token from the scores of an adaptive softmax.
+
+    Parameters
+    ----------
+    scores
+        Real numbers (..., V + G): of the tokens of the first group and of each of the G others,
+        then of the tokens of these. A softmax is one of the first two, and one of each group.
+    cutoffs
+        First token of each of the G groups behind the first.
+
+    Returns
+    -------
+    ndarray
+        Shape (..., V); a token's own, in its group, and its group's are added.
+    """
+    found, groups = np.asarray(scores, dtype=np.float64), len(cutoffs)
+    if not groups:
+        return found
+    ends = [0, *(end + groups for end in cutoffs), found.shape[-1]]
+    parts = [_log_softmax(found[..., start:end]) for start, end in pairwise(ends)]
+    head, first = parts[0], cutoffs[0]
+    inside = [head[..., first + k, None] + part for k, part in enumerate(parts[1:])]
+    return np.concatenate([head[..., :first], *inside], axis=-1)
+
+
+def classes_of(graph: Graph) -> int:
+    """Return how many numbers an answer of a graph has: one a class, or one a token."""
+    channels = graph.nodes[graph.outputs[0]].out_channels
+    return channels - len(Interface.of(graph).cutoffs)
+
+
+def _log_softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    above = scores - scores.max(axis=-1, keepdims=True)
+    return np.asarray(above - np.log(np.exp(above).sum(axis=-1, keepdims=True)))
+
+
+def _cutoffs(graph: Graph) -> tuple[int, ...]:
+    found, most = _json(graph.meta, "cutoffs"), graph.nodes[graph.outputs[0]].out_channels
+    if found is None:
+        return ()
+    whole = isinstance(found, list) and found and all(type(cut) is int for cut in found)
+    if not whole or any(a >= b for a, b in pairwise((0, *found, most - len(found)))):
+        expected = f"rising whole numbers below the tokens of an output of {most} channels"
+        raise FormatError("graph.meta cutoffs", expected=expected, got=repr(found)[:80])
+    return tuple(found)
 
 
 def _dumped(scaling: Scaling | TargetScaling | None) -> str:

@@ -20,6 +20,7 @@ class Meaning(NamedTuple):
     """How a graph's first output is read: see FORMAT.md of neurossm, ``task`` and ``readout``.
 
     `mean_over` is the number of steps over which the graph takes a mean; 0: it takes none.
+    `cutoffs` are those of an adaptive softmax, whose scores the output sends.
     """
 
     output: Node
@@ -29,6 +30,12 @@ class Meaning(NamedTuple):
     unit: Any
     offset: Any
     mean_over: int = 0
+    cutoffs: tuple[int, ...] = ()
+
+    @property
+    def classes(self) -> int:
+        """Classes, labels, tokens or numbers that are answered."""
+        return int(self.output.channels) - len(self.cutoffs)
 
     @property
     def every_step(self) -> bool:
@@ -55,6 +62,7 @@ def meaning_of(file: File) -> Meaning:
         target = json.loads(file.meta.get("target_scaling", "null"))
         unit, offset = (1.0, 0.0) if target is None else (target["unit"], target["offset"])
         unit, offset = np.array(unit, float), np.array(offset, float)
+        cutoffs = tuple(int(cut) for cut in json.loads(file.meta.get("cutoffs", "[]")))
     except (ValueError, KeyError, TypeError):
         raise Refusal("what the graph says of its output is not readable") from None
     if task == "next-step" and not any(node.type == "Embedding" for node in file.nodes):
@@ -63,7 +71,7 @@ def meaning_of(file: File) -> Meaning:
     mean = readout == "mean" and output.out.kind == "graded" and task not in STEP_TASKS
     mean_over = int(steps) if mean and isinstance(steps, (int, np.integer)) else 0
     return Meaning(
-        output, str(task or "classification"), str(readout), names, unit, offset, mean_over
+        output, str(task or "classification"), str(readout), names, unit, offset, mean_over, cutoffs
     )
 
 
@@ -97,7 +105,23 @@ def predictions_of(meaning: Meaning, answers: Any, lengths: Any) -> Any:
         if meaning.mean_over:
             real = real * (meaning.mean_over / np.asarray(lengths, float))[:, None]
         return real * meaning.unit + meaning.offset
+    if meaning.cutoffs:
+        answers = _log_likelihoods(
+            np.ldexp(answers.astype(float), -meaning.output.out.frac), meaning
+        )
     return np.argmax(answers, axis=-1)
+
+
+def _log_likelihoods(scores: Any, meaning: Meaning) -> Any:
+    """Return those of tokens: the first group and the others' places share a softmax."""
+    count, first = len(meaning.cutoffs), meaning.cutoffs[0]
+    ends = [0, *(cut + count for cut in meaning.cutoffs), scores.shape[-1]]
+    parts = []
+    for start, end in zip(ends, ends[1:]):
+        above = scores[..., start:end] - scores[..., start:end].max(axis=-1, keepdims=True)
+        parts.append(above - np.log(np.exp(above).sum(axis=-1, keepdims=True)))
+    inside = [parts[0][..., first + k, None] + part for k, part in enumerate(parts[1:])]
+    return np.concatenate([parts[0][..., :first], *inside], axis=-1)
 
 
 def names_are_numbers(meaning: Meaning) -> bool:
@@ -147,7 +171,7 @@ def checked_labels(
     if labels.shape != predictions.shape:
         raise Refusal(f"labels: expected shape {predictions.shape}, got {labels.shape}")
     if not real:
-        classes = 2 if meaning.task == MULTILABEL else meaning.output.channels
+        classes = 2 if meaning.task == MULTILABEL else meaning.classes
         if labels.min() < -1 or labels.max() >= classes:
             got = f"{labels.min()} to {labels.max()}"
             raise Refusal(f"labels: expected 0 to {classes - 1} (-1: unknown), got {got}")

@@ -1,20 +1,24 @@
-"""A network's integer twin: exported, quantized, and run on the fast engine.
+"""A network's integer twin: exported, quantized, and run on the fast engine or on a GPU.
 
 What `neurossm export`, `neurossm quantize` and `neurossm run` do one after the other, for a network
-whose parameters change from batch to batch.
+whose parameters change from batch to batch. Exporting and quantizing are done on the CPU wherever
+the network is, so that its graph is the one that these commands write, bit for bit.
+
+Shape letters: ``H`` features of a node, ``B`` batch, ``L`` time steps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from neurossm.engine import fast
+from neurossm.counts import Counts
 from neurossm.errors import InputError
 from neurossm.graph import Graph
 from neurossm.lengths import checked_lengths
@@ -27,7 +31,8 @@ from neurossm.nodes import (
 )
 from neurossm.nodes.values import reals
 from neurossm.quantization import Quantize, Ranges
-from neurossm.trace import Trace
+from neurossm_converters.backends.gpu.device import Device
+from neurossm_converters.batches import check_runs_on, run_batch
 from neurossm_converters.formats.torch import from_torch
 from neurossm_converters.formats.torch.network import from_checked
 from neurossm_converters.formats.torch.readouts import Scale
@@ -50,6 +55,8 @@ class IntegerTwin:
         From a float graph to its ranges on calibration data.
     steps, scale, bits
         As of `from_torch`.
+    device
+        Where the integers run; None: where the network is, on a CPU by the fast engine.
     """
 
     def __init__(
@@ -60,14 +67,22 @@ class IntegerTwin:
         steps: int,
         scale: Scale,
         bits: int,
+        device: Device | None = None,
     ) -> None:
         self._settings, self._ranges_of = settings, ranges
         self._steps, self._scale, self._bits = steps, scale, bits
+        self._device = device
         self._ranges: Ranges | None = None
 
-    def check(self, model: Network) -> None:
-        """Raise `GraphError` if the network cannot be deployed; names the module."""
-        from_torch(model, steps=self._steps, scale=self._scale, bits=self._bits)
+    def check(self, model: Network, place: torch.device) -> None:
+        """Raise `GraphError` if the network cannot be deployed, and names the module.
+
+        `TargetError` if its integers do not run on the device.
+        """
+        model = _on_cpu(model)
+        graph = from_torch(model, steps=self._steps, scale=self._scale, bits=self._bits)
+        if self._device is None:
+            check_runs_on(graph, place)
 
     def calibrate(self, model: Network) -> None:
         """Choose the ranges by a float run of the network as it is now."""
@@ -75,7 +90,7 @@ class IntegerTwin:
 
     def export(self, model: Network) -> Graph:
         """Return the float graph of the network."""
-        return from_checked(model, steps=self._steps, scale=self._scale, bits=self._bits)
+        return from_checked(_on_cpu(model), steps=self._steps, scale=self._scale, bits=self._bits)
 
     def quantize(self, model: Network) -> Graph:
         """Return the integer graph of the network as it is now, with the ranges chosen last.
@@ -101,22 +116,36 @@ class IntegerTwin:
     ) -> IntegerRun:
         """Quantize the network as it is now and run a batch; see `neurossm_models.twin.Twin`."""
         graph = self.quantize(model)
-        (output,) = graph.outputs
-        arrays = {graph.inputs[0]: inputs.astype(np.int64)}
-        # as many threads as PyTorch has, not one for each core
         names = _needed(graph) if record else ()
         ends = checked_lengths(lengths, *inputs.shape[:2])
-        trace = fast.run(
-            graph, arrays, (*names, output), threads=torch.get_num_threads(), lengths=ends
-        )
+        sent = run_batch(graph, inputs, names, ends, self._device_for(model))
+        place, output = next(model.parameters()).device, graph.nodes[graph.outputs[0]]
+        steps = inputs.shape[0] * inputs.shape[1] if ends is None else int(ends.sum())
         return IntegerRun(
-            torch.from_numpy(trace.last(output)) * 2.0 ** -format_of(graph.nodes[output]).frac,
+            sent.last * 2.0 ** -format_of(output).frac,
             self._steps,
-            {name: _real(trace, graph, name) for name in names},
-            _parameters(graph),
-            _rates(trace, graph),
-            trace.saturations(),
+            # one after the other: a batch of real numbers takes as much memory as its integers
+            {name: _real(sent.values.pop(name), graph.nodes[name]) for name in names},
+            {name: values.to(place) for name, values in _parameters(graph).items()},
+            _rates(graph, sent.counts, steps),
+            sum(counts.saturations for counts in sent.counts.values()),
         )
+
+    def _device_for(self, model: Network) -> Device | None:
+        if self._device is not None:
+            return self._device
+        place = next(model.parameters()).device
+        return None if place.type == "cpu" else Device(place, interpreted=False)
+
+
+def _on_cpu(model: Network) -> Network:
+    """Return a network with the parameters of another one, on the CPU; itself if it is there."""
+    if next(model.parameters()).device.type == "cpu":
+        return model
+    there: dict[int, Tensor] = {
+        id(p): nn.Parameter(p.detach().cpu(), p.requires_grad) for p in model.parameters()
+    }
+    return deepcopy(model, there | {id(b): b.detach().cpu() for b in model.buffers()})
 
 
 def _needed(graph: Graph) -> tuple[str, ...]:
@@ -133,22 +162,22 @@ def _needed(graph: Graph) -> tuple[str, ...]:
     )
 
 
-def _real(trace: Trace, graph: Graph, name: str) -> Tensor:
-    """Return the real values of a node, (H, B, L): exact, a message has at most 24 bits."""
-    values = torch.from_numpy(trace.values[name]).to(torch.float32)
+def _real(values: Tensor, node: Node) -> Tensor:
+    """Return the real values (H, B, L) of messages (B, L, H): exact, these have at most 24 bits."""
     samples, steps, channels = values.shape
-    turned = values.view(-1, channels).T.contiguous().view(channels, samples, steps)
-    if format_of(graph.nodes[name]).is_spike:
+    flat = values.to(torch.float32).reshape(-1, channels)
+    turned = flat.T.contiguous().view(channels, samples, steps)
+    if format_of(node).is_spike:
         return turned
-    unit = np.exp2(-np.asarray(message_frac(graph.nodes[name]), dtype=np.float64))
-    return turned.mul_(torch.from_numpy(np.atleast_1d(unit)).to(torch.float32)[:, None, None])
+    unit = np.exp2(-np.asarray(message_frac(node), dtype=np.float64))
+    factors = torch.from_numpy(np.atleast_1d(unit)).to(torch.float32)
+    return turned.mul_(factors[:, None, None].to(values.device))
 
 
-def _rates(trace: Trace, graph: Graph) -> dict[str, float]:
+def _rates(graph: Graph, counts: Mapping[str, Counts], steps: int) -> dict[str, float]:
     """Return the spikes per neuron and step of every node that spikes."""
-    size = trace.real_steps
     return {
-        name: trace.counts[name].spikes_out / (size * node.out_channels)
+        name: counts[name].spikes_out / (steps * node.out_channels)
         for name, node in graph.nodes.items()
         if node.role is Role.SPIKING
     }

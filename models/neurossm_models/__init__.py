@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from neurossm_models.families.gsu import GSUConfig
     from neurossm_models.families.spike_ssm import SPikESSMConfig
     from neurossm_models.families.spikingssm import SpikingSSMConfig
-    from neurossm_models.network import Network, Recording, State
+    from neurossm_models.network import Network
     from neurossm_models.neurons import LIF
+    from neurossm_models.recording import Recording, State
     from neurossm_models.s4d import S4D
     from neurossm_models.surrogate import Spike, heaviside
 
@@ -40,8 +41,8 @@ _HOMES = {
     "GSUConfig": "families.gsu",
     "LIF": "neurons",
     "Network": "network",
-    "Recording": "network",
-    "State": "network",
+    "Recording": "recording",
+    "State": "recording",
     "S4D": "s4d",
     "SPikESSMConfig": "families.spike_ssm",
     "Spike": "surrogate",

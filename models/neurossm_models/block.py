@@ -60,6 +60,18 @@ class Block(nn.Module, ABC):
         r = r + added
         return r if self.prenorm else normalize(self.norm, r), s
 
+    def carry(self, r: Tensor, state: States) -> tuple[Tensor, Tensor, States]:
+        """Return what `forward` does for the next piece of a sequence, and the state behind it.
+
+        In evaluation mode, of a causal block; the state is that of `step`.
+        """
+        modes, *membrane = state
+        u = normalize(self.norm, r) if self.prenorm else r
+        y, modes = self.ssm.carry(u, modes)
+        added, s, after = self.respond_on(y, tuple(membrane))
+        r = r + added
+        return r if self.prenorm else normalize(self.norm, r), s, (modes, *after)
+
     def native(self, r: Tensor) -> bool:
         """Say whether the chain of native kernels computes this block."""
         return self._joins() and self.ssm.form_for(r) == "native"
@@ -139,6 +151,10 @@ class Block(nn.Module, ABC):
     @abstractmethod
     def respond(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is added to the stream, and the spikes, for y (H, B, L)."""
+
+    def respond_on(self, y: Tensor, membrane: States) -> tuple[Tensor, Tensor, States]:
+        """Return what `respond` does behind a membrane, and the next one; none by default."""
+        return (*self.respond(y), ())
 
     @abstractmethod
     def respond_step(self, y: Tensor, membrane: States) -> tuple[Tensor, States]:

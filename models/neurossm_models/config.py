@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Annotated, ClassVar, Literal, Self, get_args
 
 from pydantic import BeforeValidator, Field
@@ -21,6 +22,10 @@ OLD_READOUTS = {"sequence": EVERY_STEP}  # what older recipes call it
 Readout = Annotated[
     Literal["mean", "last", "max", "sum", "leaky", "every-step", "pair"],
     BeforeValidator(lambda given: OLD_READOUTS.get(str(given), given)),
+]
+Cutoffs = Annotated[
+    tuple[Count, ...],
+    BeforeValidator(lambda given: tuple(given) if isinstance(given, list) else given),
 ]
 LONGEST_DELAY = 63  # steps; what synapses of Loihi 2 can wait, as `neurossm.nodes.Delay`
 Delays = Annotated[
@@ -77,6 +82,13 @@ class NetworkConfig:
         one answer).
     readout_leak
         Of the readout ``"leaky"``: the factor by which what was said decays in a step.
+    cutoffs
+        Of tokens by falling frequency, where a group of rarer ones begins: an adaptive embedding
+        and softmax, tied (`neurossm_models.adaptive`). None: a table and a linear decoder.
+    divisor
+        By how much a token of a group has fewer numbers than one of the group before.
+    embedding_dropout, softmax_dropout
+        Probability with which a number of a token, or of what is held against tokens, is silenced.
 
     Raises
     ------
@@ -102,6 +114,10 @@ class NetworkConfig:
     dropout: Factor = 0.0
     readout: Readout = "mean"
     readout_leak: Factor = 0.9
+    cutoffs: Cutoffs = ()
+    divisor: Count = 4
+    embedding_dropout: Factor = 0.0
+    softmax_dropout: Factor = 0.0
 
     NAME: ClassVar[str] = ""
 
@@ -110,6 +126,7 @@ class NetworkConfig:
         settle("model", self)
         if self.family != self.NAME:
             raise InputError("model family", expected=repr(self.NAME), got=repr(self.family))
+        _check_cutoffs(self)
         if self.least_parameters > MOST_PARAMETERS:
             expected = f"a network of at most {MOST_PARAMETERS} parameters"
             raise InputError("model width, layers", expected=expected, got="a larger one")
@@ -135,13 +152,53 @@ class NetworkConfig:
                 "The recipe is bidirectional, which cannot stream: this plan is for its causal"
                 " half."
             )
+        if config.cutoffs:
+            config = replace(config, cutoffs=(), embedding_dropout=0.0, softmax_dropout=0.0)
+            said.append(
+                "The recipe's adaptive embedding and softmax are whole tables in this plan, as in"
+                " an export: a row of the width for each token."
+            )
         return config, tuple(said)
 
     @property
     def least_parameters(self) -> int:
         """Numbers that every network of this shape has at least: encoder, mixing, C, decoder."""
-        inputs = self.vocabulary or self.in_features
-        return self.width * (self.layers * (self.width + self.state) + inputs + self.classes)
+        layers = self.width * self.layers * (self.width + self.state)
+        if self.cutoffs and self.vocabulary:
+            return layers + sum(tokens * size for tokens, size in group_sizes(self))
+        return layers + self.width * ((self.vocabulary or self.in_features) + self.classes)
+
+
+def group_sizes(config: NetworkConfig) -> list[tuple[int, int]]:
+    """Return how many tokens each group of an adaptive embedding has, of how many numbers each."""
+    ends = [0, *config.cutoffs, config.vocabulary]
+    return [
+        (end - start, max(1, config.width // config.divisor**number))
+        for number, (start, end) in enumerate(pairwise(ends))
+    ]
+
+
+def _check_cutoffs(config: NetworkConfig) -> None:
+    """Raise `InputError` unless cut-offs, if there are any, cut the tokens of a language model."""
+    if not config.cutoffs:
+        for key in ("embedding_dropout", "softmax_dropout"):
+            if getattr(config, key):
+                raise InputError(f"model {key}", expected="0 without cutoffs",
+                                 got=str(getattr(config, key)), remedy="say cutoffs")  # fmt: skip
+        return
+    shown, end = str(list(config.cutoffs)), config.vocabulary or MOST_PARAMETERS
+    if any(a >= b for a, b in pairwise((*config.cutoffs, end))):
+        expected = f"rising numbers below the vocabulary, {config.vocabulary}"
+        raise InputError("model cutoffs", expected=expected, got=shown,
+                         remedy="without cutoffs ([]) the decoder is linear")  # fmt: skip
+    if not config.vocabulary:  # of data of one's own it is not known yet; a network must have it
+        return
+    if config.readout != EVERY_STEP:
+        expected = f"{EVERY_STEP!r} with cutoffs"
+        raise InputError("model readout", expected=expected, got=repr(config.readout))
+    if config.classes != config.vocabulary:
+        expected = f"{config.vocabulary} with cutoffs: the softmax is tied to the embedding"
+        raise InputError("model classes", expected=expected, got=str(config.classes))
 
 
 def check_neuron_form(where: str, form: str) -> str:

@@ -1,15 +1,18 @@
-"""Causal convolution over time by FFT, with a backward pass of its own.
+"""Causal convolution over time by FFT, with a backward pass of its own; the kernel of a recurrence.
 
-Shape letters: ``B`` batch, ``H`` features, ``L`` time steps.
+Shape letters: ``B`` batch, ``H`` features, ``L`` time steps, ``M`` complex modes.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+
+from neurossm_models.products import exact_product
 
 _PART = 2**19  # values transformed at a time
 
@@ -67,3 +70,41 @@ def fft_convolve(u: Tensor, kernel: Tensor) -> Tensor:
     """Return the causal convolution over time of (H, B, L) with a kernel (H, L): (H, B, L)."""
     y: Tensor = _FFTConvolution.apply(u, kernel)  # type: ignore[no-untyped-call]
     return y
+
+
+def response(log_pole: Tensor, weight: Tensor, length: int) -> Tensor:
+    """Return ``K[l] = 2 Re sum_m w_m exp(l log_pole_m)`` for l < `length`, shape (H, L).
+
+    Written ``l = r T + s`` with T about sqrt(L), the sum is one real product of two small tables of
+    powers: H M (L/T + T) complex exponentials instead of H M L.
+
+    Parameters
+    ----------
+    log_pole, weight
+        Complex, shape (H, M).
+    length
+        Steps L.
+    """
+    columns = math.isqrt(length - 1) + 1
+    rows = -(-length // columns)
+    ticks = torch.arange(columns, dtype=log_pole.real.dtype, device=log_pole.device)
+    fine = (log_pole[..., None] * ticks).exp()
+    coarse = (log_pole[..., None] * (ticks[:rows] * columns)).exp() * (2 * weight)[..., None]
+    left = torch.cat([coarse.real, -coarse.imag], dim=1)
+    right = torch.cat([fine.real, fine.imag], dim=1)
+    with torch.autocast(left.device.type, enabled=False):  # a kernel is no place to round
+        return exact_product(left.mT, right).flatten(1)[:, :length]
+
+
+def convolve(u: Tensor, log_pole: Tensor, weight: Tensor, d: Tensor) -> Tensor:
+    """Return what a diagonal recurrence makes of (H, B, L), as a convolution: (H, B, L).
+
+    Parameters
+    ----------
+    log_pole, weight, d
+        As of `neurossm_models.recurrence.tables`.
+    """
+    length = u.shape[-1]
+    # D is the response at lag 0, so it joins the kernel at no cost.
+    kernel = response(log_pole, weight, length)
+    return fft_convolve(u, kernel + nn.functional.pad(d[:, None], (0, length - 1)))

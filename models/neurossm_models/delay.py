@@ -79,6 +79,19 @@ class Delay(nn.Module):
             return ()
         return (like.new_zeros(batch, max(self.steps), self.width),)
 
+    def carry(self, s: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return what arrives and what waits then, for the next piece s (H, B, L) of a sequence.
+
+        The state is that of `step`.
+        """
+        if not self.steps:
+            return s, state
+        (waiting,) = state
+        length, most = s.shape[-1], waiting.shape[1]
+        moved = self(nn.functional.pad(s, (0, most)))
+        moved = moved + nn.functional.pad(waiting.permute(2, 0, 1), (0, length))
+        return moved[..., :length], (moved[..., length:].permute(1, 2, 0),)
+
     def step(self, s: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return what arrives and what waits then, for one time step s (B, H)."""
         check_step("Delay input", s, self.width)

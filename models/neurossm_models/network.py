@@ -7,7 +7,6 @@ features come first and time last, (H, B, L).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import cast
 
 import torch
@@ -15,55 +14,21 @@ from torch import Tensor, nn
 
 from neurossm.arguments import whole
 from neurossm.errors import InputError
+from neurossm_models.adaptive import AdaptiveEmbedding, AdaptiveSoftmax
 from neurossm_models.arguments import check_choice
 from neurossm_models.block import Block, Restraint, States
-from neurossm_models.config import PAIR, NetworkConfig, check_neuron_form
+from neurossm_models.config import EVERY_STEP, PAIR, NetworkConfig, check_neuron_form
 from neurossm_models.families import FAMILIES
 from neurossm_models.inputs import check_lengths, check_shape, check_tokens
 from neurossm_models.layers import check_precision, check_tensor, mix
+from neurossm_models.likelihoods import Likelihoods, likelihoods
 from neurossm_models.neurons import LIF
 from neurossm_models.readouts import answer, at_each_step, before_first, carry
 from neurossm_models.readouts import mean as _mean
+from neurossm_models.recording import Recording, State
 from neurossm_models.s4d import FORMS, S4D
 
-
-@dataclass(frozen=True, eq=False)
-class Recording:
-    """What `Network.record` saw.
-
-    Attributes
-    ----------
-    logits
-        Shape (B, C).
-    spikes
-        One tensor (B, H, L) for each block, of 0 and 1 (of -1, 0 and 1 where they are ternary).
-    rates
-        Spikes per neuron and time step, for each block.
-    """
-
-    logits: Tensor
-    spikes: tuple[Tensor, ...]
-    rates: tuple[float, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class State:
-    """What `Network.step` carries from one time step to the next.
-
-    Attributes
-    ----------
-    blocks
-        The state of each block: modes, complex, (B, H, M), then what its neuron keeps, (B, H), and
-        the spikes that its delays hold, (B, steps, H).
-    total
-        What the readout carries, shape (B, C): of a mean, the sum of the decoder's outputs so far.
-    steps
-        Time steps seen.
-    """
-
-    blocks: tuple[States, ...]
-    total: Tensor
-    steps: int
+TOKENS = (nn.Embedding, AdaptiveEmbedding)
 
 
 class Network(nn.Module):
@@ -86,8 +51,13 @@ class Network(nn.Module):
             expected = "one of " + ", ".join(kind.__name__ for kind in kinds)
             raise InputError("Network config", expected=expected, got=type(config).__name__)
         self.config = config
-        if config.vocabulary:
-            self.encoder: nn.Module = nn.Embedding(config.vocabulary, config.width)
+        if config.cutoffs and not config.vocabulary:
+            raise InputError("model cutoffs", expected="none for values, which are no tokens",
+                             got=str(list(config.cutoffs)))  # fmt: skip
+        if config.cutoffs:
+            self.encoder: nn.Module = AdaptiveEmbedding(config)
+        elif config.vocabulary:
+            self.encoder = nn.Embedding(config.vocabulary, config.width)
         else:
             self.encoder = nn.Linear(config.in_features, config.width)
         block = FAMILIES[config.family].block
@@ -95,7 +65,11 @@ class Network(nn.Module):
         self.compare: nn.Module | None = None
         if config.readout == PAIR:
             self.compare = nn.Sequential(nn.Linear(4 * config.width, config.width), nn.ReLU())
-        self.decoder = nn.Linear(config.width, config.classes)
+        self.decoder: nn.Module
+        if config.cutoffs:
+            self.decoder = AdaptiveSoftmax(config)
+        else:
+            self.decoder = nn.Linear(config.width, config.classes)
 
     def use(self, *, ssm: str = "auto", neuron: str = "auto") -> Network:
         """Choose how sequences are computed; see `S4D.form` and `LIF.form`. Returns itself.
@@ -118,8 +92,10 @@ class Network(nn.Module):
                 module.form = neuron
         return self
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Return the logits.
+    def forward(
+        self, x: Tensor, lengths: Tensor | None = None, labels: Tensor | None = None
+    ) -> Tensor | Likelihoods:
+        """Return the logits; of an adaptive softmax the log-likelihoods.
 
         Parameters
         ----------
@@ -129,11 +105,15 @@ class Network(nn.Module):
         lengths
             Steps of each sequence that count, shape (B,); None: all. The rest is padding at the
             end, which no readout of a sequence sees.
+        labels
+            Of an adaptive softmax: the tokens (B, L) that are asked for, below 0 for none; then
+            nothing is computed of the others.
 
         Returns
         -------
-        Tensor
-            Shape (B, C); (B / 2, C) for ``"pair"``, (B, L, C) for ``"every-step"``.
+        Tensor or Likelihoods
+            Shape (B, C); (B / 2, C) for ``"pair"``, (B, L, C) for ``"every-step"``. With labels
+            what is answered to them.
 
         Raises
         ------
@@ -141,23 +121,55 @@ class Network(nn.Module):
             For an input of another shape, without samples or steps, or of another type than the
             parameters; for tokens that the network has no row for; for other lengths.
         """
-        r, _ = self._stream(x)
-        return self._logits(r, lengths)
+        r, _, _ = self._stream(x)
+        return self._answers(r, lengths, labels)
 
     def forward_sequence(self, x: Tensor) -> Tensor:
         """Return the readout after every step, as if it were the last: (B, L, F) to (B, L, C)."""
         self._check_single("Network.forward_sequence")
-        r, _ = self._stream(x)
+        r, _, _ = self._stream(x)
         config = self.config
-        each = at_each_step(config.readout, config.readout_leak, mix(self.decoder, r))
+        if isinstance(self.decoder, AdaptiveSoftmax):
+            return self._logits(r, None)
+        decoded = mix(cast(nn.Linear, self.decoder), r)
+        each = at_each_step(config.readout, config.readout_leak, decoded)
         return each.permute(1, 2, 0)
 
-    def record(self, x: Tensor, lengths: Tensor | None = None) -> Recording:
+    def record(
+        self, x: Tensor, lengths: Tensor | None = None, labels: Tensor | None = None
+    ) -> Recording:
         """Return the logits together with the spikes of every block; see `forward`."""
-        r, spikes = self._stream(x)
-        logits = self._logits(r, lengths)
-        rates = tuple(float(_mean(s.detach().abs(), lengths).mean()) for s in spikes)
-        return Recording(logits, tuple(s.transpose(0, 1).to(torch.int8) for s in spikes), rates)
+        r, spikes, _ = self._stream(x)
+        return self._recorded(r, spikes, lengths, labels)
+
+    def record_on(
+        self, x: Tensor, states: tuple[States, ...] | None, labels: Tensor | None = None
+    ) -> tuple[Recording, tuple[States, ...]]:
+        """Return what `record` does for the next piece of streams, and the states behind it.
+
+        Within rounding pieces give what one long sequence gives.
+
+        Parameters
+        ----------
+        x, labels
+            As of `forward`; without padding.
+        states
+            Of the blocks, from the piece before; None: the first one.
+
+        Raises
+        ------
+        InputError
+            In training mode; for a bidirectional network, or one that does not answer at each step.
+        """
+        where = "Network.record_on"
+        self._check_goes_on(where)
+        if self.config.readout != EVERY_STEP:
+            got = repr(self.config.readout)
+            raise InputError(where, expected=f"the readout {EVERY_STEP!r}", got=got)
+        if states is None:
+            states = tuple(block.initial_state(len(x)) for block in self._blocks())
+        r, spikes, states = self._stream(x, states)
+        return self._recorded(r, spikes, None, labels), states
 
     def restraints(self) -> list[Restraint]:
         """Return the restraints of all blocks, see `Block.restraints`."""
@@ -167,7 +179,7 @@ class Network(nn.Module):
         """Return the state before the first step, for `batch` sequences side by side."""
         whole("Network.initial_state batch", batch, 1)
         states = tuple(block.initial_state(batch) for block in self._blocks())
-        like = self.decoder.weight.new_empty(batch, self.config.classes)
+        like = self._weight().new_empty(batch, self.config.classes)
         return State(states, before_first(self.config.readout, like), 0)
 
     def step(self, x: Tensor, state: State) -> tuple[Tensor, State]:
@@ -192,14 +204,11 @@ class Network(nn.Module):
             or one that compares pairs.
         """
         self._check_single("Network.step")
-        if self.training:
-            raise InputError("Network.step", got="training mode", remedy="call eval() first")
-        if self.config.bidirectional:
-            raise InputError("Network.step", expected="a causal network", got="a bidirectional one")
-        if not isinstance(self.encoder, nn.Embedding):
+        self._check_goes_on("Network.step")
+        if not isinstance(self.encoder, TOKENS):
             features = self.config.in_features
             check_shape(x.ndim == 2 and x.shape[1] == features, f"(batch, {features})", x)
-            check_precision("network input", x, self.decoder.weight)
+            check_precision("network input", x, self._weight())
         else:
             check_shape(x.ndim == 1, "(batch,) of tokens", x)
             check_tokens(x, self.encoder.num_embeddings)
@@ -209,22 +218,31 @@ class Network(nn.Module):
             r, after = block.step(r, before)
             states.append(after)
         config, steps = self.config, state.steps + 1
-        x = self.decoder(r)
+        x = self._decoded(r)
         answered, total = carry(config.readout, config.readout_leak, state.total, x, steps)
         return answered, State(tuple(states), total, steps)
 
-    def _stream(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Return the residual stream after the last block and the spikes of each, (H, B, L)."""
+    def _stream(
+        self, x: Tensor, states: tuple[States, ...] | None = None
+    ) -> tuple[Tensor, list[Tensor], tuple[States, ...]]:
+        """Return the stream after the last block, the spikes of each, (H, B, L), and the states.
+
+        States only if those before are given.
+        """
         check_tensor("network input", x)
         r = self._encoded(x)
-        spikes = []
-        for block in self._blocks():
-            r, s = block(r)
+        spikes, after = [], []
+        for index, block in enumerate(self._blocks()):
+            if states is None:
+                r, s = block(r)
+            else:
+                r, s, state = block.carry(r, states[index])
+                after.append(state)
             spikes.append(s)
-        return r, spikes
+        return r, spikes, tuple(after)
 
     def _encoded(self, x: Tensor) -> Tensor:
-        if isinstance(self.encoder, nn.Embedding):
+        if isinstance(self.encoder, TOKENS):
             check_shape(x.ndim == 2 and x.numel() > 0, "(batch, steps) of tokens", x)
             check_tokens(x, self.encoder.num_embeddings)
             embedded: Tensor = self.encoder(x)
@@ -236,18 +254,58 @@ class Network(nn.Module):
         check_precision("network input", x, self.encoder.weight)
         return mix(self.encoder, x.permute(2, 0, 1))
 
+    def _answers(
+        self, r: Tensor, lengths: Tensor | None, labels: Tensor | None
+    ) -> Tensor | Likelihoods:
+        """Return what `forward` does of the residual stream (H, B, L)."""
+        if labels is None:
+            return self._logits(r, lengths)
+        if not isinstance(self.decoder, AdaptiveSoftmax):
+            remedy = "leave labels out, or say model.cutoffs"
+            raise InputError("network labels", expected="an adaptive softmax", remedy=remedy)
+        assert isinstance(self.encoder, AdaptiveEmbedding)
+        if lengths is not None:
+            check_lengths(lengths, r)
+        return likelihoods(self.decoder, self.encoder, r.permute(1, 2, 0), labels, lengths)
+
+    def _recorded(
+        self, r: Tensor, spikes: list[Tensor], lengths: Tensor | None, labels: Tensor | None
+    ) -> Recording:
+        logits = self._answers(r, lengths, labels)
+        rates = tuple(float(_mean(s.detach().abs(), lengths).mean()) for s in spikes)
+        return Recording(logits, tuple(s.transpose(0, 1).to(torch.int8) for s in spikes), rates)
+
+    def _decoded(self, r: Tensor) -> Tensor:
+        """Return logits or log-likelihoods, (..., H) to (..., C)."""
+        more = (self.encoder,) if isinstance(self.decoder, AdaptiveSoftmax) else ()
+        decoded: Tensor = self.decoder(r, *more)
+        return decoded
+
+    def _weight(self) -> Tensor:
+        """Return a parameter of the decoder, for its type and place."""
+        return next(self.decoder.parameters())
+
     def _logits(self, r: Tensor, lengths: Tensor | None) -> Tensor:
         """Return the readout of the residual stream (H, B, L)."""
         if lengths is not None:
             check_lengths(lengths, r)
+        if isinstance(self.decoder, AdaptiveSoftmax):
+            return self._decoded(r.permute(1, 2, 0))
         if self.compare is None:
-            config = self.config
-            return answer(config.readout, config.readout_leak, r, lengths, self.decoder)
+            config, decoder = self.config, cast(nn.Linear, self.decoder)
+            return answer(config.readout, config.readout_leak, r, lengths, decoder)
         means = _mean(r, lengths)
         one, two = means[0::2], means[1::2]
         compared = self.compare(torch.cat([one, two, one * two, one - two], 1))
         logits: Tensor = self.decoder(compared)
         return logits
+
+    def _check_goes_on(self, where: str) -> None:
+        """Raise `InputError` where nothing can go on from a state."""
+        if self.training:
+            raise InputError(where, got="training mode", remedy="call eval() first")
+        if self.config.bidirectional:
+            raise InputError(where, expected="a causal network", got="a bidirectional one")
 
     def _check_single(self, where: str) -> None:
         if self.config.readout == PAIR:

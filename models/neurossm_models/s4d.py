@@ -24,9 +24,10 @@ from torch import Tensor, nn
 from neurossm.arguments import whole
 from neurossm.errors import InputError
 from neurossm_models.arguments import check_choice, check_number
+from neurossm_models.carrying import advanced, decayed
 from neurossm_models.chain import run_chain
 from neurossm_models.config import DISCRETIZATIONS
-from neurossm_models.convolution import fft_convolve
+from neurossm_models.convolution import convolve, response
 from neurossm_models.gpu import setting
 from neurossm_models.gpu.layer import MOST_MODES, Normed, run_layer
 from neurossm_models.gpu.neuron import Neurons
@@ -38,7 +39,6 @@ from neurossm_models.layers import (
     not_native,
     runs_natively,
 )
-from neurossm_models.products import exact_product
 from neurossm_models.recurrence import tables
 from neurossm_models.stages import Recurrence
 
@@ -213,10 +213,8 @@ class S4D(nn.Module):
         return run_layer(u, log_abar, weight, d, norm=norm, neurons=neurons, products=products)
 
     def _convolution(self, u: Tensor, c: Tensor, d: Tensor) -> Tensor:
-        length = u.shape[-1]
-        # D is the response at lag 0, so it joins the kernel at no cost.
-        kernel = self.kernel(length, c) + nn.functional.pad(d[:, None], (0, length - 1))
-        return fft_convolve(u, kernel)
+        log_abar, bbar = self._discretize(u.dtype)
+        return convolve(u, log_abar, torch.view_as_complex(c) * bbar, d)
 
     def _loop(self, u: Tensor, c: Tensor, d: Tensor) -> Tensor:
         x, y = self.initial_state(u.shape[1]), []
@@ -226,6 +224,29 @@ class S4D(nn.Module):
             x = abar * x + bbar * u_t.mT[..., None]
             y.append(2 * (torch.view_as_complex(c) * x).real.sum(-1) + d * u_t.mT)
         return torch.stack(y, -1).transpose(0, 1)
+
+    def carry(self, u: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the outputs of the next piece of a sequence, and the state behind it.
+
+        As `step` for each of its steps, within rounding.
+
+        Parameters
+        ----------
+        u
+            Input, shape (H, B, L).
+        x
+            State before it, complex, shape (B, H, M).
+
+        Raises
+        ------
+        InputError
+            As of `forward`; for a bidirectional layer, which needs what comes later.
+        """
+        self._check_causal("S4D.carry")
+        log_abar, bbar = self._discretize(torch.float64)
+        c = torch.view_as_complex(self.c)
+        y = self(u) + decayed(log_abar, c, x, u.shape[-1])
+        return y, advanced(log_abar, bbar, u, x)
 
     def step(self, u: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the output and the next state of one time step.
@@ -248,12 +269,15 @@ class S4D(nn.Module):
             For an input of another shape; for a bidirectional layer, which needs what comes later.
         """
         check_step("S4D input", u, self.width)
-        if self.c_backward is not None:
-            raise InputError("S4D.step", expected="a causal layer", got="a bidirectional one")
+        self._check_causal("S4D.step")
         log_abar, bbar = self._discretize(torch.float64)
         x = log_abar.exp().to(x.dtype) * x + bbar.to(x.dtype) * u[..., None]
         y = 2 * (torch.view_as_complex(self.c) * x).real.sum(-1) + self.d * u
         return y, x
+
+    def _check_causal(self, where: str) -> None:
+        if self.c_backward is not None:
+            raise InputError(where, expected="a causal layer", got="a bidirectional one")
 
     def initial_state(self, batch: int) -> Tensor:
         """Return the state before the first step: complex zeros, shape (B, H, M)."""
@@ -262,23 +286,11 @@ class S4D(nn.Module):
         return torch.zeros(shape, dtype=self.c.dtype.to_complex(), device=self.c.device)
 
     def kernel(self, length: int, c: Tensor | None = None) -> Tensor:
-        """Return ``K[l] = 2 Re sum_m c_m bbar_m abar_m^l`` for l < `length`, shape (H, L).
-
-        Written ``l = r T + s`` with T about sqrt(L), the sum is one real product of two small
-        tables of powers: H M (L/T + T) complex exponentials instead of H M L.
-        """
+        """Return ``K[l] = 2 Re sum_m c_m bbar_m abar_m^l`` for l < `length`, shape (H, L)."""
         whole("S4D.kernel length", length, 1)
         log_abar, bbar = self._discretize(self.log_dt.dtype)
-        columns = math.isqrt(length - 1) + 1
-        rows = -(-length // columns)
-        ticks = torch.arange(columns, dtype=self.log_dt.dtype, device=self.log_dt.device)
-        fine = (log_abar[..., None] * ticks).exp()
-        coarse = (log_abar[..., None] * (ticks[:rows] * columns)).exp()
-        coarse = coarse * (2 * torch.view_as_complex(self.c if c is None else c) * bbar)[..., None]
-        left = torch.cat([coarse.real, -coarse.imag], dim=1)
-        right = torch.cat([fine.real, fine.imag], dim=1)
-        with torch.autocast(left.device.type, enabled=False):  # a kernel is no place to round
-            return exact_product(left.mT, right).flatten(1)[:, :length]
+        weight = torch.view_as_complex(self.c if c is None else c) * bbar
+        return response(log_abar, weight, length)
 
     @torch.no_grad()
     def discretized(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -22,6 +23,8 @@ from neurossm_models.network import Network
 @dataclass(frozen=True, eq=False)
 class IntegerRun:
     """A batch on the integer engine, as the real numbers that the integers stand for.
+
+    Tensors are on the device of the network, exact in float32.
 
     Attributes
     ----------
@@ -49,10 +52,13 @@ class IntegerRun:
 
 
 class Twin(Protocol):
-    """Turns a network into the integer graph that deploying it would write, and runs it."""
+    """Turns a network into the integer graph that deploying it would write, and runs it.
 
-    def check(self, model: Network) -> None:
-        """Raise a named error if the network cannot be deployed."""
+    It runs on the device of the network, with the same bits on each.
+    """
+
+    def check(self, model: Network, place: torch.device) -> None:
+        """Raise a named error if the network cannot be deployed, or its integers not run there."""
 
     def calibrate(self, model: Network) -> None:
         """Choose the ranges of all messages and states by a run of the network as it is now."""

@@ -18,7 +18,7 @@ from neurossm.engine.walk import walker
 from neurossm.errors import FormatError, InputError, RangeError
 from neurossm.fixed import Scaling
 from neurossm.graph import Graph
-from neurossm.interface import Interface
+from neurossm.interface import Interface, log_likelihoods
 from neurossm.nodes import format_of
 from neurossm.trace import units
 
@@ -80,7 +80,8 @@ class Stepper:
     unit that ``meta["input_scale"]`` says; an input without either takes ``rint(value * 2**frac)``.
     What is beyond its range saturates and is counted in `clipped`. Real outputs are
     ``integer * 2**-frac``; those of the first output go through the graph's target scaling, if
-    there is one. `values` are real the same way, in the network's own units.
+    there is one, and the scores of an adaptive softmax become log-likelihoods. `values` are real
+    the same way, in the network's own units.
 
     A step is one call into code that is compiled once for all graphs, when the first stepper of a
     machine is made (some seconds; Numba keeps it).
@@ -107,7 +108,7 @@ class Stepper:
         first = graph.outputs[0]
         spiking = [name for name in graph.outputs if format_of(graph.nodes[name]).is_spike]
         largest = [first] if meaning.readout == "max" and first not in spiking else []
-        self._graph, self._target = graph, meaning.target
+        self._graph, self._target, self._cutoffs = graph, meaning.target, meaning.cutoffs
         steps = graph.meta.get("steps")
         means = meaning.readout == "mean" and first not in spiking
         # over how many steps the graph takes a mean; 0: none
@@ -280,6 +281,8 @@ class Stepper:
         if name != self._graph.outputs[0]:
             return real
         real = real * factor
+        if self._cutoffs:
+            return log_likelihoods(real, self._cutoffs)
         return real if self._target is None else self._target.to_values(real)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.graph import Graph
-from neurossm.interface import EVERY_STEP, Interface
+from neurossm.interface import EVERY_STEP, Interface, log_likelihoods
 from neurossm.nodes import Role, message_frac
 from neurossm.trace import Trace
 
@@ -27,7 +27,8 @@ def answers(graph: Graph, trace: Trace) -> Reals:
     the largest that each channel sent; ``every-step``: all, 0 behind a sequence's end. Spikes are
     counted. A graph that says no readout is read at the last step.
 
-    Where the graph has a scaling of its targets, the answers are in their units.
+    Where the graph has a scaling of its targets, the answers are in their units; the scores of an
+    adaptive softmax become log-likelihoods of tokens.
 
     Parameters
     ----------
@@ -41,6 +42,8 @@ def answers(graph: Graph, trace: Trace) -> Reals:
     steps = graph.meta.get("steps")
     if about.readout == "mean" and isinstance(steps, int) and _is_read_at_the_end(graph, about):
         found = found * (steps / trace.ends)[:, None]
+    if about.cutoffs:
+        return log_likelihoods(found, about.cutoffs)
     return found if about.target is None else about.target.to_values(found)
 
 

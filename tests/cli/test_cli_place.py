@@ -91,6 +91,12 @@ def test_place_like_plans_a_language_model_within_the_largest_system(neurossm: A
         "model.layers=1",
         "--set",
         "model.vocabulary=30000",
+        "--set",
+        "model.cutoffs=[]",
+        "--set",
+        "model.embedding_dropout=0",
+        "--set",
+        "model.softmax_dropout=0",
         "--json",
     )
     assert outcome.status == 0, outcome.err

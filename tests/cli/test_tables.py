@@ -30,6 +30,7 @@ COMMANDS = (
     "quantize {floating} -o {tmp}/q.nssm --calibrate digits:train:4",
     "sweep {floating} --data digits:test:2 --calibrate digits:train:2 --poles 8,16 --with-float",
     "profile {integer} --data digits:test:1 --measure-cpu",
+    "train binary-s4d-digits --estimate",
 )
 
 

@@ -9,7 +9,7 @@ import pytest
 from neurossm.errors import FormatError
 from neurossm.fixed import Fixed, Scaling, TargetScaling
 from neurossm.graph import Graph
-from neurossm.interface import Interface
+from neurossm.interface import Interface, classes_of, log_likelihoods
 from neurossm.nodes import Affine, Input, Output
 from neurossm.store import load, save
 
@@ -95,3 +95,32 @@ def test_a_scaling_of_other_channels_is_refused():
         meta = {key: json.dumps(scaling.as_json())}
         with pytest.raises(FormatError, match=message):
             Interface.of(replace(graph(), meta=meta))
+
+
+def test_scores_of_an_adaptive_softmax_are_chances_of_tokens():
+    # two frequent tokens and a place for each of two groups, of two tokens and of one: by hand,
+    # places 2/8, 1/8, 4/8, 1/8; in the first group 3/4 and 1/4
+    scores = np.log([[2.0, 1.0, 4.0, 1.0, 3.0, 1.0, 5.0]]) + 100
+    found = np.exp(log_likelihoods(scores, (2, 4)))
+    np.testing.assert_allclose(found, [[2 / 8, 1 / 8, 3 / 8, 1 / 8, 1 / 8]])
+    assert log_likelihoods([1.0, 2.0], ()).tolist() == [1.0, 2.0]
+
+
+def wide(cutoffs: str) -> Graph:
+    nodes = {"in": Input(channels=7, out=Fixed(9, 4)), "out": Output(channels=7)}
+    meta = {"task": "next-step", "readout": "every-step", "cutoffs": cutoffs}
+    return Graph(nodes, (("in", "out"),), meta=meta)
+
+
+def test_cutoffs_survive_a_file_and_say_how_many_tokens_there_are(tmp_path):
+    about = Interface("next-step", "every-step", cutoffs=(2, 4))
+    save(tmp_path / "g.nssm", about.applied(wide("[1]")))
+    back = load(tmp_path / "g.nssm")
+    assert Interface.of(back) == about and classes_of(back) == 5
+    assert "cutoffs" not in Interface("next-step").applied(back).meta
+
+
+@pytest.mark.parametrize("bad", ["[4, 2]", "[0, 2]", "[2, 5]", "[]", "{}", '["2"]', "[2.5]", "["])
+def test_cutoffs_that_cut_nothing_are_refused(bad):
+    with pytest.raises(FormatError, match=r"graph.meta cutoffs: expected (rising|JSON)"):
+        Interface.of(wide(bad))

@@ -23,8 +23,10 @@ Other witnesses
     small_nir           small NIR graphs of other tools
 Data, devices, disks
     small_sets          data of one's own, each kind of task, answers by a formula
+    small_texts         a text in the layout of WikiText-103, a recipe's changes to go with it
     pretend_device      a device that is none, and refuses tensors of the CPU
     training_elsewhere  a program that trains on it
+    finetuning_elsewhere  one that fine-tunes on it
     gradients_of_two    a program for torchrun: one step on two processes, its gradients in files
     failing_disk        a disk that fails at the n-th operation
 """

@@ -13,6 +13,8 @@ _setup_privateuseone_for_python_backend("pretend")
 torch.pretend.get_amp_supported_dtype = lambda: [torch.bfloat16]  # what autocast asks a device
 HERE = torch.device("pretend:0")
 
+left: list[int] = []  # how many numbers each copy to the CPU had
+
 
 class Pretended(torch.Tensor):
     """A tensor that says it is there; what it holds is a CPU tensor."""
@@ -32,6 +34,11 @@ class Pretended(torch.Tensor):
 
 
 MOVES = (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default)
+# what is put off to the next operation, which does not see it in what a tensor holds: done at once
+LAZY = {
+    torch.ops.aten._conj.default: torch.ops.aten.conj_physical.default,
+    torch.ops.aten._neg_view.default: torch.ops.aten.neg.default,
+}
 
 
 def dispatched(op, args, kwargs):
@@ -44,7 +51,10 @@ def dispatched(op, args, kwargs):
     plain = {k: v for k, v in kwargs.items() if k != "device"}
     there = where is None or torch.device(where).type == "pretend"
     bare = tree_map(lambda x: x.held if isinstance(x, Pretended) else x, (args, plain))
-    out = op(*bare[0], **bare[1])
+    stays = there if op is MOVES[0] else isinstance(args[0], Pretended)
+    if op in MOVES and not stays:
+        left.append(args[0].numel())
+    out = LAZY.get(op, op)(*bare[0], **bare[1])
     if op is torch.ops.aten.copy_.default or op._schema.is_mutable:
         return args[0] if op.__name__.split(".")[0].endswith("_") else tree_map(wrap, out)
     return tree_map(wrap, out) if there else out

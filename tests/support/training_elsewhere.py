@@ -88,6 +88,8 @@ def main() -> None:
                 "next-step": by_recipe(folder, device, "next-step", "train.accumulate=2"),
                 "data there": by_recipe(folder / "there", device, "next-step",
                                         "train.accumulate=2", "train.data_on=device"),
+                "adaptive": by_recipe(folder / "adaptive", device, "next-step",
+                                      "model.cutoffs=[1,3]"),
                 "loader": by_loader(folder, device),
             }  # fmt: skip
     print(json.dumps(found))

@@ -35,7 +35,7 @@ def test_a_plan_of_tokens_says_what_of_the_recipe_cannot_be_deployed() -> None:
     assert (encoder.type, encoder.inputs, encoder.outputs) == ("Embedding", 267_735, 1024)
     assert (decoder.inputs, decoder.outputs) == (1024, 267_735)
     assert (shape.nodes["blocks.0.ssm"].inputs, shape.nodes["blocks.0.ssm"].modes) == (1024, 32)
-    assert len(said) == 1 and "layer norm" in said[0]
+    assert len(said) == 2 and "layer norm" in said[0] and "adaptive" in said[1]
 
 
 def test_a_pair_of_sequences_is_not_planned() -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from neurossm.interface import Interface
+from neurossm.interface import Interface, classes_of
 
 if TYPE_CHECKING:
     from neurossm.graph import Graph
@@ -59,13 +59,13 @@ def facts_of(graph: Graph) -> Task | None:
     about = Interface.of(graph)
     if not graph.inputs or (about.scaling is None and not (graph.vocabularies and about.split)):
         return None
-    name, output = graph.inputs[0], graph.outputs[0]
+    name = graph.inputs[0]
     out, steps = graph.nodes[name].out, graph.meta.get("steps")
     unit, tokens = unit_of(graph)
     return Task(
         steps=steps if isinstance(steps, int) else 0,
         scale=unit,
-        classes=graph.nodes[output].out_channels,
+        classes=classes_of(graph),
         vocabulary=tokens,
         bits=about.scaling.bits if about.scaling else out.bits - 1 if out is not None else 8,
         order=_order(graph),

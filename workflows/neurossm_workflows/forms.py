@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurossm.errors import InputError
+from neurossm.interface import classes_of
 from neurossm_workflows.loading import called
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def torch_forms(model: str, graph: Graph, data: Dataset) -> Sequence[Form]:
     network, recipe = load_model(model)
     for what, mine, theirs in (
         ("data", recipe.data.name or called(recipe.data.path), data.name),
-        ("classes", network.config.classes, graph.nodes[graph.outputs[0]].out_channels),
+        ("classes", network.config.classes, classes_of(graph)),
         ("run", Path(model).name, graph.meta.get("run", Path(model).name)),
     ):
         if mine != theirs:

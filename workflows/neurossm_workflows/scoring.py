@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurossm.errors import InputError
-from neurossm.interface import Interface
+from neurossm.interface import Interface, classes_of
 
 if TYPE_CHECKING:
     from neurossm.graph import Graph
@@ -21,9 +21,8 @@ def scorer_of(graph: Graph, data: Dataset) -> Scorer | None:
         return None
     from neurossm_models.tasks import Scorer
 
-    channels = graph.nodes[graph.outputs[0]].out_channels
     # answers come in real numbers, see `neurossm.metrics.answers`
-    return Scorer(data.kind, channels, Interface.of(graph).class_names)
+    return Scorer(data.kind, classes_of(graph), Interface.of(graph).class_names)
 
 
 def scorer_for(graph: Graph, data: Dataset) -> Scorer | None:

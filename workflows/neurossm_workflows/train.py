@@ -13,6 +13,7 @@ from neurossm_workflows.listener import QUIET, Listener
 
 if TYPE_CHECKING:
     from neurossm.quantization import Quantize
+    from neurossm_converters.backends.gpu.device import Device
     from neurossm_converters.qat import IntegerTwin
     from neurossm_models.data import Task
     from neurossm_models.train import Estimate, Recipe, TrainResult
@@ -157,8 +158,13 @@ def _calibration(recipe: Recipe, run: str) -> str:
     return f"{name}:{min(there, CALIBRATION_SAMPLES)}"
 
 
-def make_twin(recipe: Recipe, facts: Task | None = None) -> IntegerTwin:
-    """Return what runs the integers of the networks of a recipe, on data of these facts."""
+def make_twin(
+    recipe: Recipe, facts: Task | None = None, device: Device | None = None
+) -> IntegerTwin:
+    """Return what runs the integers of the networks of a recipe, on data of these facts.
+
+    Where they run is what `IntegerTwin` says of `device`.
+    """
     from neurossm_converters.formats.torch.readouts import scale_of
     from neurossm_converters.qat import IntegerTwin
     from neurossm_models.data import load, task
@@ -176,7 +182,7 @@ def make_twin(recipe: Recipe, facts: Task | None = None) -> IntegerTwin:
         raise InputError("recipe [finetune] calibrate", expected=expected, got=repr(data.name))
     return IntegerTwin(
         settings, lambda graph: ranges_on(graph, data, settings), steps=facts.steps,
-        scale=scale_of(facts), bits=facts.bits,
+        scale=scale_of(facts), bits=facts.bits, device=device,
     )  # fmt: skip
 
 

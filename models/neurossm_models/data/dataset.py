@@ -47,7 +47,7 @@ class Dataset:
         asked for; several labels a sequence 0 or 1, (n, K), or a row of `NOTHING`; of a regression
         real numbers (n, K), at every step (n, L, K), nan where none is asked for. None is taken as
         `NOTHING` everywhere: data without labels. Of ``"next-step"`` they are made when samples are
-        taken. Read-only, as `inputs`.
+        taken, unless they are given for every step. Read-only, as `inputs`.
     provenance
         Where the bytes came from, in one line.
     vocabulary
@@ -70,6 +70,8 @@ class Dataset:
         Empty where they have none.
     clipped
         How many values of these samples, no padding, were beyond the range of the integers.
+    consecutive
+        Whether each sample goes on where the one before it ended: pieces of one stream, in order.
 
     Raises
     ------
@@ -94,6 +96,7 @@ class Dataset:
     class_names: tuple[str, ...] = ()
     channel_names: tuple[str, ...] = ()
     clipped: int = 0
+    consecutive: bool = False
 
     def __post_init__(self) -> None:
         rows = self.rows if isinstance(self.rows, Rows) else _integers("inputs", self.rows)
@@ -183,7 +186,7 @@ class Dataset:
             clipped = int(np.count_nonzero(beyond & valid[:, :, None]))
         else:
             rows = part.inputs
-        if self.kind == NEXT_STEP:
+        if self.kind == NEXT_STEP and labels.ndim == 1:  # not yet made
             labels = self._next_steps(rows, part.lengths)
         return replace(part, rows=rows, labels=labels, clipped=clipped)
 
@@ -197,7 +200,9 @@ class Dataset:
         else:
             rows = rows[indices]
         labels = self.labels[indices]
-        return replace(self, rows=rows, labels=labels, lengths=lengths, groups=groups)
+        in_order = isinstance(indices, slice) and indices.step in (None, 1)
+        return replace(self, rows=rows, labels=labels, lengths=lengths, groups=groups,
+                       consecutive=self.consecutive and in_order)  # fmt: skip
 
     def _next_steps(
         self, inputs: NDArray[np.integer[Any]], lengths: NDArray[np.int64] | None

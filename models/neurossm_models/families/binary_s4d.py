@@ -75,8 +75,17 @@ class BinaryS4DBlock(Block):
     def respond(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is added to the stream, and the spikes, for y (H, B, L)."""
         s = self.spike(normalize(self.ssm_norm, y))
-        mixed = mix(self.mix, self.dropout(self.delay(s)))
-        return glu(mixed) if self.gated else mixed, s
+        return self._mixed(self.delay(s)), s
+
+    def respond_on(self, y: Tensor, membrane: States) -> tuple[Tensor, Tensor, States]:
+        """Return what `respond` does behind spikes that wait, and those that wait then."""
+        s = self.spike(normalize(self.ssm_norm, y))
+        arriving, waiting = self.delay.carry(s, membrane)
+        return self._mixed(arriving), s, waiting
+
+    def _mixed(self, arriving: Tensor) -> Tensor:
+        mixed = mix(self.mix, self.dropout(arriving))
+        return glu(mixed) if self.gated else mixed
 
     def neuron_stages(self, r: Tensor) -> list[Stage]:
         """Return norm and threshold, for sequences like r."""

@@ -93,8 +93,18 @@ class SpikingSSMBlock(Block):
 
     def respond_to_spikes(self, s: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is added to the stream for spikes (H, B, L), and these."""
-        mixed = mix(self.mix, self.dropout(self.delay(s)))
-        return glu(mixed) if self.gated else mixed, s
+        return self._mixed(self.delay(s)), s
+
+    def respond_on(self, y: Tensor, membrane: States) -> tuple[Tensor, Tensor, States]:
+        """Return what `respond` does behind a membrane, and the next one."""
+        u, r, last, *before = membrane
+        s, after = self.neuron.carry(y, (u, r, last))
+        arriving, waiting = self.delay.carry(s, tuple(before))
+        return self._mixed(arriving), s, (*after, *waiting)
+
+    def _mixed(self, arriving: Tensor) -> Tensor:
+        mixed = mix(self.mix, self.dropout(arriving))
+        return glu(mixed) if self.gated else mixed
 
     def fused_neurons(self, r: Tensor) -> Neurons | None:
         """Return the exact neuron where its form is that of the kernel."""

@@ -5,7 +5,7 @@ sequences and features side by side. What the kernels compute is written in PyTo
 `neurossm_models.neurons.lif` and `neurossm_models.recurrence`.
 
 - `setting`: where the kernels run, and the refusals of where they do not;
-- `neuron`: the neuron alone;
+- `neuron`: the neuron alone; `given`: at spikes that are known;
 - `layer`: the recurrence, with a norm in front of it and neurons behind it where there are;
 - `norm`: the statistics of that norm, and its gradient;
 - `kernels`: what they run.

@@ -14,7 +14,15 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from neurossm.errors import InputError
-from neurossm_models.gpu.neuron import STEPS, Neurons, Rule, block_count
+from neurossm_models.gpu.neuron import (
+    BACK_LINES,
+    LINES,
+    STEPS,
+    Neurons,
+    Rule,
+    block_count,
+    lines_for,
+)
 from neurossm_models.gpu.norm import Statistics, normalize_backward
 from neurossm_models.gpu.setting import PRODUCTS, check_same, form_of, launch
 from neurossm_models.recurrence import tables_of
@@ -85,6 +93,10 @@ class _Plan:
     def grid(self, x: Tensor) -> tuple[int, int]:
         return len(x), -(-x.shape[1] // _ROWS)
 
+    def lines(self, x: Tensor, count: int) -> Tensor:
+        """Return room for the steps of neurons; without neurons nothing of size."""
+        return lines_for(x, self.grid(x), _ROWS, count) if self.rule else _room(x, 0)
+
     def norm_of(self, x: Tensor, gain: Tensor, offset: Tensor) -> tuple[Tensor, ...]:
         """Return center, factor and offset for the kernels; without a norm anything."""
         if self.statistics is None:
@@ -106,7 +118,8 @@ class _Layer(torch.autograd.Function):
             bits = bits.new_empty(rows, plan.blocks)
             membranes = _room(x, 2 if plan.rule.refractory else 1, rows, plan.blocks)
         launch(
-            forward, plan.grid(x), x, x, out, edges, bits, membranes[0], membranes[-1],
+            forward, plan.grid(x), x, x, out, plan.lines(x, LINES), edges, bits,
+            membranes[0], membranes[-1],
             *plan.norm_of(x, gain, offset), *rest, *plan.sizes(x), **plan.constants,
         )  # fmt: skip
         ctx.save_for_backward(x, edges, bits, membranes, gain, offset, *rest)
@@ -134,9 +147,10 @@ class _Layer(torch.autograd.Function):
         sums = _room(x, 6, features * batch)
         grad_drive = torch.empty_like(x, dtype=torch.float32 if plan.statistics else x.dtype)
         launch(
-            backward, plan.grid(x), x, x, grad.contiguous(), grad_drive, room, edges, bits,
-            membranes[0], membranes[-1], *plan.norm_of(x, gain, offset), *rest, *parts, sums,
-            *plan.sizes(x), **constants, SURROGATE=(plan.rule or _SILENT).surrogate,
+            backward, plan.grid(x), x, x, grad.contiguous(), grad_drive, room,
+            plan.lines(x, BACK_LINES), edges, bits, membranes[0], membranes[-1],
+            *plan.norm_of(x, gain, offset), *rest, *parts, sums, *plan.sizes(x), **constants,
+            SURROGATE=(plan.rule or _SILENT).surrogate, LINES=BACK_LINES,
         )  # fmt: skip
         totals = sums.view(6, features, batch).sum(-1, dtype=torch.float64)
         grads = [part.view(features, tiles, *part.shape[1:]).sum(1) for part in parts]

@@ -5,6 +5,7 @@ Shape letters: ``H`` features, ``B`` batch, ``L`` time steps, ``K`` blocks of `S
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,9 @@ from torch.autograd.function import once_differentiable
 
 from neurossm_models.gpu.setting import check_same, launch
 
+LINES, BACK_LINES = 2, 5  # blocks that a program puts down, see `kernels.neuron_steps`
 STEPS = 32  # of a block: the bits of a word
-_ROWS = 32  # of a program
+ROWS = 32  # of a program
 
 
 @dataclass(frozen=True)
@@ -83,15 +85,13 @@ class _Neuron(torch.autograd.Function):
 
         x, parameters = x.contiguous(), tuple(p.contiguous() for p in parameters)
         rows, length = x.shape[0] * x.shape[1], x.shape[2]
-        blocks = block_count(length)
-        bits = torch.empty(rows, blocks, dtype=torch.int32, device=x.device)
-        states = 2 if rule.refractory else 1
-        membranes = torch.empty(states, rows, blocks, dtype=torch.float32, device=x.device)
+        bits, membranes = room_for(rule, x)
         spikes = torch.empty_like(x)
+        grid = grid_of(rows)
         launch(
-            kernels.forward, _grid(rows), x, x, spikes, bits, membranes[0], membranes[-1],
-            *parameters, rows, x.shape[1], length, blocks,
-            **rule.forward, ROWS=_ROWS, STEPS=STEPS,
+            kernels.forward, grid, x, x, spikes, lines_for(x, grid, ROWS, LINES), bits,
+            membranes[0], membranes[-1], *parameters, rows, x.shape[1], length, bits.shape[1],
+            **rule.forward, ROWS=ROWS, STEPS=STEPS, LINES=LINES,
         )  # fmt: skip
         ctx.save_for_backward(x, bits, membranes, *parameters)
         ctx.rule = rule
@@ -100,24 +100,56 @@ class _Neuron(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        from neurossm_models.gpu.kernels import neuron as kernels
-
-        x, bits, membranes, *parameters = ctx.saved_tensors
-        features, batch, length = x.shape
-        rows = features * batch
-        grad_x = torch.empty_like(x)
-        sums = torch.empty(4, rows, dtype=torch.float32, device=x.device)
-        launch(
-            kernels.backward, _grid(rows), x, x, grad.contiguous(), grad_x, sums, bits,
-            membranes[0], membranes[-1], *parameters, rows, batch, length, bits.shape[1],
-            **ctx.rule.backward, ROWS=_ROWS, STEPS=STEPS,
-        )  # fmt: skip
-        totals = sums.view(4, features, batch).sum(-1, dtype=torch.float64).float()
-        return None, grad_x, *totals
+        return None, *neuron_backward(ctx.rule, grad, *ctx.saved_tensors)
 
 
-def _grid(rows: int) -> tuple[int, ...]:
-    return (-(-rows // _ROWS),)
+def neuron_backward(
+    rule: Rule, grad: Tensor, x: Tensor, bits: Tensor, membranes: Tensor, *parameters: Tensor
+) -> tuple[Tensor, ...]:
+    """Return the gradients of x (H, B, L) and of theta, tau, rho and kappa.
+
+    Parameters
+    ----------
+    grad
+        That of the spikes.
+    x, bits, membranes, parameters
+        As the forward pass kept them.
+    """
+    from neurossm_models.gpu.kernels import neuron as kernels
+
+    features, batch, length = x.shape
+    rows = features * batch
+    grad_x = torch.empty_like(x)
+    sums = torch.empty(4, rows, dtype=torch.float32, device=x.device)
+    grid = grid_of(rows)
+    room = lines_for(x, grid, ROWS, BACK_LINES)
+    launch(
+        kernels.backward, grid, x, x, grad.contiguous(), grad_x, room, sums, bits,
+        membranes[0], membranes[-1], *parameters, rows, batch, length, bits.shape[1],
+        **rule.backward, ROWS=ROWS, STEPS=STEPS, LINES=BACK_LINES,
+    )  # fmt: skip
+    totals = sums.view(4, features, batch).sum(-1, dtype=torch.float64).float()
+    return grad_x, *totals
+
+
+def room_for(rule: Rule, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return room for what a forward pass keeps of x (H, B, L): spikes as bits, and states."""
+    rows, blocks = x.shape[0] * x.shape[1], block_count(x.shape[2])
+    bits = torch.empty(rows, blocks, dtype=torch.int32, device=x.device)
+    states = 2 if rule.refractory else 1
+    return bits, torch.empty(states, rows, blocks, dtype=torch.float32, device=x.device)
+
+
+def lines_for(x: Tensor, grid: tuple[int, ...], rows: int, count: int) -> Tensor:
+    """Return room in which each program of so many rows puts down `count` blocks, step by step."""
+    return torch.empty(
+        math.prod(grid), count, STEPS, rows, dtype=torch.float32, device=x.device
+    )  # fmt: skip
+
+
+def grid_of(rows: int) -> tuple[int, ...]:
+    """Return how many programs run so many rows."""
+    return (-(-rows // ROWS),)
 
 
 def lif_triton(x: Tensor, neurons: Neurons) -> Tensor:

@@ -7,7 +7,8 @@ kernels on the CPU: slowly, and only good for checking them.
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from typing import Any
 
@@ -22,8 +23,10 @@ TRITON = "triton"
 # How exactly products of matrices take float32: as it is, in three products of tensor cores, or
 # rounded to the 10 bits of the mantissa that tensor cores take.
 PRODUCTS = ("ieee", "tf32x3", "tf32")
-_CAPABLE = (8, 0)  # the least compute capability that Triton supports
+CAPABLE = (8, 0)  # the least compute capability that Triton supports
 FORMS = (TRITON, *(f"{TRITON}:{products}" for products in PRODUCTS[1:]))
+
+_planning = False  # see `planning`
 
 
 def is_triton(form: str) -> bool:
@@ -52,12 +55,13 @@ def picks_triton(x: Tensor) -> bool:
         x.device.type == "cuda"
         and x.dtype == torch.float32
         and find_spec("triton") is not None
-        and _compiles_for(x.device)
+        and compiles_for(x.device)
     )
 
 
-def _compiles_for(gpu: torch.device) -> bool:
-    return torch.version.hip is None and torch.cuda.get_device_capability(gpu) >= _CAPABLE
+def compiles_for(gpu: torch.device) -> bool:
+    """Say whether Triton compiles for a GPU, as far as its kind says."""
+    return torch.version.hip is None and torch.cuda.get_device_capability(gpu) >= CAPABLE
 
 
 def check_runs(x: Tensor, *, narrow: bool = False) -> None:
@@ -65,7 +69,7 @@ def check_runs(x: Tensor, *, narrow: bool = False) -> None:
 
     With `narrow`, bfloat16 too.
     """
-    here = x.device.type == "cuda" or (interpreted() and x.device.type == "cpu")
+    here = x.device.type == "cuda" or (x.device.type == "cpu" and (interpreted() or _planning))
     right = (torch.float32, torch.bfloat16) if narrow else (torch.float32,)
     if not here or x.dtype not in right:
         kinds = "float32 or bfloat16" if narrow else "float32"
@@ -74,10 +78,24 @@ def check_runs(x: Tensor, *, narrow: bool = False) -> None:
         raise InputError(f"form {TRITON!r}", expected=expected, got=got, remedy=remedy)
     if absent := lacking("gpu"):
         raise InputError(f"form {TRITON!r}", expected="Triton", got=absent, remedy="or use 'auto'")
-    if x.device.type == "cuda" and not _compiles_for(x.device):
-        expected = "a GPU of NVIDIA with compute capability {}.{} or more".format(*_CAPABLE)
+    if x.device.type == "cuda" and not compiles_for(x.device):
+        expected = "a GPU of NVIDIA with compute capability {}.{} or more".format(*CAPABLE)
         got = torch.cuda.get_device_name(x.device)
         raise InputError(f"form {TRITON!r}", expected=expected, got=got, remedy="use 'auto'")
+
+
+@contextmanager
+def planning() -> Iterator[None]:
+    """Take the memory that kernels need, on a CPU, but start none: results are arbitrary.
+
+    This is how a training on a GPU that is not at hand is estimated.
+    """
+    global _planning
+    before, _planning = _planning, True
+    try:
+        yield
+    finally:
+        _planning = before
 
 
 def check_same(x: Tensor, *parameters: Tensor) -> None:
@@ -98,6 +116,8 @@ def launch(
     A product and a sum are never one operation (``enable_fp_fusion``): the membrane of a neuron
     would be rounded once where the other forms round it twice, and spikes would differ.
     """
+    if _planning and x.device.type == "cpu":
+        return
     there = torch.cuda.device(x.device) if x.device.type == "cuda" else nullcontext()
     with there:
         kernel[grid](*arguments, **constants, enable_fp_fusion=False)

@@ -55,15 +55,30 @@ def lif_loop(
     y: Tensor, tau: Tensor, rho: Tensor, kappa: Tensor, *, reset: str, surrogate: str = "triangle"
 ) -> Tensor:
     """Return what `lif_native` does, by a plain loop over time; any device and precision."""
+    silent = torch.zeros_like(y[..., 0].T)
+    return lif_onward(y, (silent,) * 3, tau, rho, kappa, reset=reset, surrogate=surrogate)[0]
+
+
+def lif_onward(
+    y: Tensor,
+    state: State,
+    tau: Tensor,
+    rho: Tensor,
+    kappa: Tensor,
+    *,
+    reset: str,
+    surrogate: str = "triangle",
+) -> tuple[Tensor, State]:
+    """Return what `lif_loop` does from a state on, and the state behind it; each (B, H)."""
     check_features("neuron input", y, len(tau))
     _check_rule(reset, surrogate)
-    u = r = s = torch.zeros_like(y[..., 0])
+    u, r, s = (part.T for part in state)
     tau, rho, kappa = tau[:, None], rho[:, None], kappa[:, None]
     spikes = []
     for y_t in y.unbind(-1):
         s, u, r = advance(y_t, (u, r, s), tau, rho, kappa, reset, surrogate)
         spikes.append(s)
-    return torch.stack(spikes, -1)
+    return torch.stack(spikes, -1), (u.T, r.T, s.T)
 
 
 def _check_rule(reset: str, surrogate: str) -> None:

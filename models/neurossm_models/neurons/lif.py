@@ -49,7 +49,7 @@ from neurossm_models.gpu import setting
 from neurossm_models.gpu.neuron import Neurons, Rule, lif_triton
 from neurossm_models.layers import check_features, check_step, not_native, runs_natively
 from neurossm_models.neurons.boundary import boundary, check_reset
-from neurossm_models.neurons.exact import RESETS, State, advance, lif_loop
+from neurossm_models.neurons.exact import RESETS, State, advance, lif_loop, lif_onward
 from neurossm_models.neurons.sdn import FoldedSDN, find_sdn, sdn_spikes
 from neurossm_models.stages import Neuron
 
@@ -194,6 +194,15 @@ class LIF(nn.Module):
         if native:
             return "native"
         return setting.TRITON if all(map(setting.picks_triton, tensors)) else "loop"
+
+    def carry(self, y: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return the spikes of the next piece of a sequence (H, B, L), exact, and the next state.
+
+        The state is that of `step`.
+        """
+        y = y / self.theta[:, None, None]
+        arguments = (state, self.tau, self.rho, self.kappa)
+        return lif_onward(y, *arguments, reset=self.reset, surrogate=self.surrogate)
 
     def initial_state(self, batch: int) -> State:
         """Return membrane, trace and last spike before the first step: zeros, shape (B, H)."""

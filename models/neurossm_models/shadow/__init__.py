@@ -10,6 +10,6 @@ identity.
 from neurossm.extras import explained
 
 with explained():  # needs PyTorch
-    from neurossm_models.shadow.network import READOUTS, shadow
+    from neurossm_models.shadow.network import READOUTS, check_forms, shadow
 
-__all__ = ["READOUTS", "shadow"]
+__all__ = ["READOUTS", "check_forms", "shadow"]

@@ -7,17 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from neurossm_models.block import Block
 from neurossm_models.chain import Stage, run_chain
+from neurossm_models.convolution import convolve
+from neurossm_models.gpu import setting
+from neurossm_models.gpu.layer import run_layer
 from neurossm_models.recurrence import tables
 from neurossm_models.shadow.operations import Given, straight
 from neurossm_models.stages import Recurrence
 
 Gain = tuple[Tensor, Tensor]
+
+
+class Behind(Protocol):
+    """What is behind the recurrence of each feature: as a stage of a chain, and on any device."""
+
+    @property
+    def stage(self) -> Stage:
+        """It as a stage of a chain of native kernels."""
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """Return what it makes of y (H, B, L)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,17 +77,44 @@ class FoldedSSM:
             *(straight(getattr(self, f.name), parameters[f"{name}.{f.name}"]) for f in fields(self))
         )
 
-    def run(self, r: Tensor, values: Tensor, *stages: Stage) -> Tensor:
-        """Return what `stages` make of the output for the input r (H, B, L).
+    def run(self, form: str, r: Tensor, values: Tensor, behind: Behind | None = None) -> Tensor:
+        """Return the output for the input r (H, B, L), or what there is behind makes of it.
 
-        The output takes the given values (H, B, L).
+        The output takes the given values.
+
+        Parameters
+        ----------
+        form
+            How it is computed, one of `neurossm_models.s4d.FORMS` that can run; what is neither
+            native nor of Triton is a convolution.
+        r, values
+            Shape (H, B, L).
+        behind
+            A threshold or neurons.
         """
         # 1e-30: a pole that was rounded to 0 has no logarithm
-        log_pole, length = (self.pole + 1e-30).log(), r.shape[-1]
+        log_pole = (self.pole + 1e-30).log()
+        if form == "native":
+            return self._run_chain(log_pole, r, values, behind)
+        ones = r.new_ones(len(r), 1, r.shape[-1])
+        constant = convolve(ones, log_pole, self.drive, torch.zeros_like(self.d))
+        if setting.is_triton(form):
+            products = setting.products_of(form)
+            y = run_layer(r, log_pole, self.weight, self.d, products=products)
+        else:
+            y = convolve(r, log_pole, self.weight, self.d)
+        y = straight(y + constant + self.bias[:, None, None], values)
+        return y if behind is None else behind(y)
+
+    def _run_chain(
+        self, log_pole: Tensor, r: Tensor, values: Tensor, behind: Behind | None
+    ) -> Tensor:
+        length = r.shape[-1]
         ones, zeros = r.new_ones(len(r), 1, length), torch.zeros_like(self.d)
         answer = run_chain(ones, Recurrence(tables(log_pole, self.drive, zeros, length)))
         constant = answer[:, 0] + self.bias[:, None]
         recurrence = Recurrence(tables(log_pole, self.weight, self.d, length))
+        stages = () if behind is None else (behind.stage,)
         return run_chain(r, recurrence, Given(values, constant), *stages)
 
 
@@ -86,4 +128,4 @@ def gain_of(norm: nn.Module) -> Gain:
 
 
 def _column(x: Tensor, like: Tensor) -> Tensor:
-    return x.expand_as(like)[:, None]
+    return x.to(like.device).expand_as(like)[:, None]  # those of no norm are on no device

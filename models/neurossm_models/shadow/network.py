@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from neurossm.errors import InputError
 from neurossm_models.config import LAST, MEAN, SUM
 from neurossm_models.network import Network
+from neurossm_models.neurons import LIF
+from neurossm_models.s4d import S4D
 from neurossm_models.shadow.operations import affine, straight
 from neurossm_models.twin import IntegerRun
 
@@ -25,9 +27,10 @@ def shadow(model: Network, x: Tensor, run: IntegerRun, lengths: Tensor | None = 
     Parameters
     ----------
     model
-        Float32, on the CPU, in evaluation mode: batch norms have their running statistics.
+        Float32, in evaluation mode: batch norms have their running statistics. Its forms (see
+        `Network.use`) say how derivatives are computed; those of a neuron are exact in each.
     x
-        The batch as `Network` takes it.
+        The batch as `Network` takes it, on the device of the network; so are all tensors.
     run
         What the twin of this network made of the same batch, with the values of its nodes.
     lengths
@@ -47,6 +50,14 @@ def shadow(model: Network, x: Tensor, run: IntegerRun, lengths: Tensor | None = 
     return _logits(model, r, run, lengths)
 
 
+def check_forms(model: Network) -> None:
+    """Raise `InputError` if a form of the network cannot run where its parameters are."""
+    like = next(model.parameters()).new_zeros(model.config.width, 1, 1)
+    for module in model.modules():
+        if isinstance(module, S4D | LIF):
+            module.form_for(like)
+
+
 def _encoded(model: Network, x: Tensor, run: IntegerRun) -> Tensor:
     encoder, value = model.encoder, run.values["encoder"]
     if isinstance(encoder, nn.Embedding):
@@ -60,13 +71,16 @@ def _logits(model: Network, r: Tensor, run: IntegerRun, lengths: Tensor | None) 
     kind = model.config.readout
     if kind not in READOUTS:
         raise InputError("shadow", expected=f"readout {', '.join(READOUTS)}", got=repr(kind))
+    assert isinstance(model.decoder, nn.Linear)
     parts = run.steps if kind == MEAN else 1
     weight, bias = model.decoder.weight / parts, model.decoder.bias / parts
-    count = torch.full((r.shape[1],), r.shape[2]) if lengths is None else lengths
+    here = r.device
+    count = torch.full((r.shape[1],), r.shape[2], device=here) if lengths is None else lengths
     weight = straight(weight, run.parameters["decoder.weight"])
     if kind == LAST:
-        return straight(r[:, torch.arange(r.shape[1]), count - 1].T @ weight.T + bias, run.logits)
+        last = r[:, torch.arange(r.shape[1], device=here), count - 1]
+        return straight(last.T @ weight.T + bias, run.logits)
     if lengths is not None:
-        r = r * (torch.arange(r.shape[2]) < lengths[:, None])
+        r = r * (torch.arange(r.shape[2], device=here) < lengths[:, None])
     sums = straight(r.sum(-1).T @ weight.T + count[:, None] * bias, run.logits)
     return sums * (run.steps / count)[:, None] if kind == MEAN else sums

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from neurossm_models.chain import Stage
+from neurossm_models.layers import runs_natively
 from neurossm_models.native.segments import scale_by_slope
 
 
@@ -100,6 +101,13 @@ class _Segments(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
         x, knots, slopes = ctx.saved_tensors
+        if not runs_natively(x):
+            return (
+                grad * slopes.to(grad.dtype)[torch.bucketize(x, knots, right=True)],
+                None,
+                None,
+                None,
+            )
         out = torch.empty_like(x, memory_format=torch.contiguous_format)
         g, z, y = (t.reshape(-1).numpy() for t in (grad, x, out))
         scale_by_slope(g, z, knots.numpy(), slopes.numpy(), y)

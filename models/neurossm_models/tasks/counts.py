@@ -110,6 +110,12 @@ class TokenCounts:
             rows = asked[start : start + size]
             self._add(answers[rows].astype(np.float64), labels[rows].astype(np.int64))
 
+    def add_likelihoods(self, nats: Reals, right: NDArray[np.bool_]) -> None:
+        """Take up log-likelihoods of labels (m,), and whether each is the likeliest token."""
+        self.count += len(nats)
+        self._right += int(np.count_nonzero(right))
+        self._nats -= float(nats.sum(dtype=np.float64))
+
     def _add(self, logits: NDArray[np.float64], truth: NDArray[np.int64]) -> None:
         self.count += len(truth)
         self._right += int(np.count_nonzero(logits.argmax(1) == truth))

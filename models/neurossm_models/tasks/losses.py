@@ -18,6 +18,7 @@ from neurossm.errors import InputError
 from neurossm.fixed import TargetScaling
 from neurossm_models.arguments import check_choice
 from neurossm_models.data.labels import EVERY_STEP, KINDS, MULTILABEL, NOTHING
+from neurossm_models.likelihoods import Likelihoods
 
 Weights = Literal["none", "balanced"]
 
@@ -52,14 +53,14 @@ class Loss:
         check_choice("task", self.kind, KINDS)
 
     def __call__(
-        self, answers: Tensor, labels: Tensor, lengths: Tensor | None = None
+        self, answers: Tensor | Likelihoods, labels: Tensor, lengths: Tensor | None = None
     ) -> tuple[Tensor, float]:
         """Return the mean loss, and over how many answers it is one.
 
         Parameters
         ----------
         answers
-            Shape (B, K), or (B, L, K) for tasks at every step.
+            Shape (B, K), or (B, L, K) for tasks at every step; or what is left of these.
         labels
             As of `neurossm_models.data.Dataset`; `NOTHING` or nan asks for nothing.
         lengths
@@ -72,7 +73,9 @@ class Loss:
             Where nothing is asked for, the mean of none is not a number.
         """
         labels = self.masked(labels, lengths)
-        if labels.is_floating_point():
+        if isinstance(answers, Likelihoods):
+            mean = self._nats(answers, labels)
+        elif labels.is_floating_point():
             mean = self._square(answers, labels)
         elif self.kind == MULTILABEL:
             asked = (labels != NOTHING).all(1)
@@ -111,11 +114,21 @@ class Loss:
         asked = labels != NOTHING
         return int((asked.all(1) if self.kind == MULTILABEL else asked).sum())
 
-    def right(self, answers: Tensor, labels: Tensor) -> int:
+    def right(self, answers: Tensor | Likelihoods, labels: Tensor) -> int:
         """Return how many answers are right of those that masked labels ask for; 0 of numbers."""
+        if isinstance(answers, Likelihoods):
+            return 0 if answers.right is None else int((answers.right & (labels != NOTHING)).sum())
         if labels.is_floating_point() or self.kind == MULTILABEL:
             return 0
         return int((answers.argmax(-1) == labels).sum())
+
+    def _nats(self, answers: Likelihoods, labels: Tensor) -> Tensor:
+        asked = labels != NOTHING
+        found, weights = answers.of_labels[asked], self._weights(answers.of_labels)
+        if weights is None:
+            return -found.mean()
+        own = weights[labels[asked]]
+        return -(own * found).sum() / own.sum()
 
     def _square(self, answers: Tensor, labels: Tensor) -> Tensor:
         if self.target is not None:

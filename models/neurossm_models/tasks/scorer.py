@@ -18,6 +18,7 @@ from neurossm_models.data.labels import (
     EVERY_STEP,
     KINDS,
     MULTILABEL,
+    NEXT_STEP,
     NOTHING,
     STEP_CLASSIFICATION,
 )
@@ -107,6 +108,35 @@ class Scorer:
         if self._counts is None:
             self._counts = self._begin(real)
         self._counts.add(found, truth)
+
+    def add_likelihoods(
+        self, nats: ArrayLike, right: ArrayLike, labels: ArrayLike, lengths: Any = None
+    ) -> None:
+        """Take up what is left of answers about tokens, of which there are too many.
+
+        Parameters
+        ----------
+        nats, right
+            Log-likelihood of each label, and whether it is the likeliest token, (n, L).
+        labels, lengths
+            As of `add`.
+
+        Raises
+        ------
+        InputError
+            For another task than ``"next-step"``, and other shapes.
+        """
+        truth, found = np.asarray(labels), np.asarray(nats)
+        if self.kind != NEXT_STEP or truth.dtype.kind == "f":
+            raise InputError("likelihoods", expected="the task next-step of tokens", got=self.kind)
+        if found.shape != truth.shape:
+            raise InputError("likelihoods", expected=f"shape {truth.shape}, as the labels",
+                             got=f"shape {found.shape}")  # fmt: skip
+        asked = _without_padding(truth, lengths) != NOTHING
+        if self._counts is None:
+            self._counts = TokenCounts()
+        assert isinstance(self._counts, TokenCounts)
+        self._counts.add_likelihoods(found[asked], np.asarray(right)[asked])
 
     def merge(self, other: Scorer) -> None:
         """Take up what another one of the same task was given."""

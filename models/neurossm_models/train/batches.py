@@ -205,12 +205,17 @@ def ahead(make: Callable[[T], R], items: Iterable[T], workers: int) -> Iterator[
 
 def takes_lengths(model: nn.Module) -> bool:
     """Say whether the forward of a model, also of a wrapped one, has an argument ``lengths``."""
-    while (inner := _wrapped(model)) is not None:
-        model = inner
     try:
-        return "lengths" in inspect.signature(model.forward).parameters
+        return "lengths" in inspect.signature(unwrapped(model).forward).parameters
     except (TypeError, ValueError):
         return False
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """Return the model itself: not compiled, not in one of PyTorch's parallel wrappers."""
+    while (inner := _wrapped(model)) is not None:
+        model = inner
+    return model
 
 
 def _wrapped(model: nn.Module) -> nn.Module | None:

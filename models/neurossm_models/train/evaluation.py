@@ -19,13 +19,14 @@ from neurossm_models.data.labels import CLASSIFICATION, NEXT_STEP, STEP_CLASSIFI
 from neurossm_models.data.labels import EVERY_STEP as EVERY_STEP_KINDS
 from neurossm_models.data.own import task_from_json
 from neurossm_models.data.registry import load, task
+from neurossm_models.data.streams import check_stream
 from neurossm_models.data.task import Task
 from neurossm_models.network import Network
 from neurossm_models.tasks import Scorer
 from neurossm_models.tasks.losses import Loss
 from neurossm_models.train.batches import Batch, ahead, batch_of, tensors
 from neurossm_models.train.checkpoint import load_tensors, load_weights
-from neurossm_models.train.measuring import Evaluation, Tally, device_at, tallied
+from neurossm_models.train.measuring import Evaluation, Tally, device_at, records, tallied
 from neurossm_models.train.modules import ModuleConfig, built
 from neurossm_models.train.moving import pinned, threads_for
 from neurossm_models.train.recipe import Recipe, load_recipe
@@ -41,7 +42,12 @@ ANSWERS_AT_ONCE = 2**28  # numbers of the answers at every step, 1 GiB: vocabula
 
 
 def measure(
-    model: nn.Module, dataset: Dataset, batch: int = EVALUATED, *, facts: Task | None = None
+    model: nn.Module,
+    dataset: Dataset,
+    batch: int = EVALUATED,
+    *,
+    facts: Task | None = None,
+    carry: bool = False,
 ) -> Evaluation:
     """Return loss, scores and spike rates of a model in eval mode on a whole data set.
 
@@ -57,15 +63,19 @@ def measure(
         Sequences at once.
     facts
         Of the data; a regression is measured in units of its labels by their `target`.
+    carry
+        Each sequence goes on where the one before it ended, as one long one: pieces of a stream, of
+        a causal network that answers at each step.
 
     Raises
     ------
     InputError
         For data without labels, with labels that are no classes of the model, or at every step
-        where the model answers once (or the reverse); for inputs that the model does not take.
+        where the model answers once (or the reverse); for inputs that the model does not take;
+        with `carry` for data that are no stream, and models that carry no states.
     """
     whole("measure batch", batch, 1)
-    tally = tally_of(model, dataset, facts, batch)
+    tally = tally_of(model, dataset, facts, batch, carry=carry)
     return tally.result(f"{dataset.name}:{dataset.split}")
 
 
@@ -75,20 +85,26 @@ def tally_of(
     facts: Task | None = None,
     batch: int = EVALUATED,
     workers: int = 0,
+    carry: bool = False,
     cut: Callable[[slice], Batch] | None = None,
 ) -> Tally:
     """Return the sums of `measure`.
 
     `workers` threads load batches in the background, unless `cut` makes them on the device.
     """
+    if carry:
+        check_stream(dataset)
+        if not records(model):
+            got = type(model).__name__
+            raise InputError("measure with carried states", expected="a Network", got=got)
     outputs = _check_measured(model, dataset, facts)
     loss, scorer = judged(dataset, outputs, facts)
-    size = at_once(dataset.kind, dataset.shape[1], outputs, batch)
+    size = 1 if carry else at_once(dataset.kind, dataset.shape[1], outputs, batch)
     spans, device = _spans(len(dataset), size), device_at(model)
     threads = 0 if cut else threads_for(device, workers)
     load = cut or (lambda span: pinned(batch_of(dataset.take(span)), device))
     batches = ahead(load, spans, threads)
-    return tallied(model, batches, loss, scorer)
+    return tallied(model, batches, loss, scorer, carry)
 
 
 def _spans(samples: int, size: int) -> Iterator[slice]:
@@ -158,7 +174,12 @@ def score(logits: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, int
 
 
 def evaluate(
-    run: str | Path, split: str = "test", *, limit: int | None = None, root: Path | None = None
+    run: str | Path,
+    split: str = "test",
+    *,
+    limit: int | None = None,
+    root: Path | None = None,
+    carry: bool | None = None,
 ) -> Evaluation:
     """Return what a trained network reaches on a part of its data set.
 
@@ -173,12 +194,15 @@ def evaluate(
         Only the first so many sequences.
     root
         Folder of the data sets; see `neurossm_models.data.data_root`.
+    carry
+        As of `measure`; None: as the run was measured while it was trained.
     """
     model, recipe = load_model(run)
     count = "" if limit is None else f":{limit}"
     facts = load_facts(run)
     dataset = load(f"{recipe.data.title}:{split}{count}", root, facts=own_facts(recipe, facts))
-    return measure(model, dataset, facts=facts)
+    carry = recipe.train.carry if carry is None else carry
+    return measure(model, dataset, facts=facts, carry=carry)
 
 
 def load_facts(run: str | Path) -> Task:

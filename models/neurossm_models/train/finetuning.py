@@ -24,12 +24,14 @@ from neurossm_models.config import MEAN
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.task import Task
 from neurossm_models.network import Network
-from neurossm_models.shadow import READOUTS, shadow
+from neurossm_models.shadow import READOUTS, check_forms, shadow
 from neurossm_models.train import checkpoint as ck
 from neurossm_models.train.batches import Batch, batch_of
+from neurossm_models.train.devices import HOST
 from neurossm_models.train.evaluation import STEPS_AT_ONCE, judged, load_same
 from neurossm_models.train.finetune_config import BEFORE
 from neurossm_models.train.measuring import Evaluation, Tally, as_json
+from neurossm_models.train.parallel import Group
 from neurossm_models.train.recipe import Recipe
 from neurossm_models.train.resuming import BEGIN
 from neurossm_models.train.trainer import RecipeTrainer
@@ -57,6 +59,8 @@ class Finetuner(RecipeTrainer):
         What it starts from, see `starting_network`.
     twin
         Turns the network into integers.
+    group
+        One process, and where it computes.
     facts
         Of data of one's own: those of the run that it starts from.
     """
@@ -64,11 +68,20 @@ class Finetuner(RecipeTrainer):
     model: Network
 
     def __init__(
-        self, recipe: Recipe, folder: Path, model: Network, twin: Twin, facts: Task | None = None
+        self,
+        recipe: Recipe,
+        folder: Path,
+        model: Network,
+        twin: Twin,
+        group: Group | None = None,
+        facts: Task | None = None,
     ) -> None:
-        super().__init__(recipe, folder, facts=facts)
+        # whose integers the twin takes
+        on_host = dataclasses.replace(recipe.train, data_on=HOST)
+        super().__init__(dataclasses.replace(recipe, train=on_host), folder, group, facts)
         self.model.load_state_dict(model.state_dict())
         self.model.eval()
+        check_forms(self.model)
         self.twin = twin
         self.sums["saturations"] = 0
         self.calibrated: ck.Tensors = {}
@@ -123,8 +136,8 @@ class Finetuner(RecipeTrainer):
         self.calibrated = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
 
 
-def starting_network(recipe: Recipe, twin: Twin) -> Network:
-    """Return the network that a recipe fine-tunes, in evaluation mode.
+def starting_network(recipe: Recipe, twin: Twin, place: torch.device) -> Network:
+    """Return the network that a recipe fine-tunes on a device: on the CPU, in evaluation mode.
 
     Raises
     ------
@@ -133,14 +146,15 @@ def starting_network(recipe: Recipe, twin: Twin) -> Network:
         another one, too; names the setting.
     GraphError
         If the network cannot be deployed; names the module.
+    TargetError
+        If its integers do not run on the device.
     """
     assert recipe.finetune is not None
     if recipe.train.start:
         got, remedy = repr(recipe.train.start), "give one of the two"
         expected = "nothing beside [finetune] run"
         raise InputError("recipe [train] start", expected=expected, got=got, remedy=remedy)
-    for name, value, only in (("device", recipe.train.device, ("auto", "cpu")),
-                              ("precision", recipe.train.precision, ("float32",)),
+    for name, value, only in (("precision", recipe.train.precision, ("float32",)),
                               ("data_on", recipe.train.data_on, ("auto", "host")),
                               ("accumulate", recipe.train.accumulate, (1,))):  # fmt: skip
         if value not in only:
@@ -153,7 +167,7 @@ def starting_network(recipe: Recipe, twin: Twin) -> Network:
                          got=repr(readout),
                          remedy=f"train the network with --set model.readout={READOUTS[0]}"
                          )  # fmt: skip
-    twin.check(model)
+    twin.check(model, place)
     return model
 
 
@@ -182,10 +196,14 @@ def measure_integers(
 
 
 def answered(model: Network, run: IntegerRun, lengths: Tensor | None) -> Tensor:
-    """Return the answers; those of a mean are sums over the steps that the graph was made for."""
+    """Return the answers, on the CPU.
+
+    Those of a mean are sums over the steps that the graph was made for.
+    """
+    logits = run.logits.cpu()
     if lengths is None or model.config.readout != MEAN:
-        return run.logits
-    return run.logits * (run.steps / lengths)[:, None]
+        return logits
+    return logits * (run.steps / lengths)[:, None]
 
 
 def integers(batch: Dataset) -> tuple[NDArray[np.integer[Any]], NDArray[np.int64] | None]:

@@ -224,7 +224,7 @@ class Trainer:
             "model": f"{module.__module__}.{module.__qualname__}",
             "task": self._kind,
             "steps_per_epoch": self._steps,
-            **asdict(self.config),
+            **{key: value for key, value in asdict(self.config).items() if key != "carry"},
             "class_weights": weights,
         }
 

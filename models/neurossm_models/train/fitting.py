@@ -16,7 +16,7 @@ from neurossm_models.config import (
     SUM,
     NetworkConfig,
 )
-from neurossm_models.data.labels import CLASSIFICATION, STEP_CLASSIFICATION
+from neurossm_models.data.labels import CLASSIFICATION, NEXT_STEP, STEP_CLASSIFICATION
 from neurossm_models.data.task import Task
 
 OF_SEQUENCES = (MEAN, LAST, MAX, SUM, LEAKY)
@@ -52,6 +52,9 @@ def check_facts(model: object, data: str, facts: Task) -> None:
     if facts.kind == CLASSIFICATION:
         right = model.classes >= facts.classes
         _for_data(model, data, "classes", right, f"at least {facts.classes}")
+    elif facts.kind == NEXT_STEP and facts.vocabulary:  # a copy may have other tokens
+        right = model.classes >= model.vocabulary
+        _for_data(model, data, "classes", right, f"at least {model.vocabulary}, the vocabulary,")
     elif facts.kind != STEP_CLASSIFICATION:
         _for_data(model, data, "classes", model.classes == facts.classes, str(facts.classes))
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from neurossm.errors import InputError
+from neurossm_models.likelihoods import Likelihoods
 from neurossm_models.tasks.losses import Loss
 from neurossm_models.tasks.scores import ACCURACY, better, shown
 from neurossm_models.train.batches import Batch
@@ -244,13 +245,13 @@ class Loop(Resumable):
             return self.whole.no_sync()
         return nullcontext()
 
-    def _answers(self, batch: Batch) -> Tensor:
+    def _answers(self, batch: Batch) -> Tensor | Likelihoods:
         """Return the answers to a part of a batch."""
         with narrow(self.group.device, self.config.precision):
             answers = self._call(batch)
         return answers if answers.dtype == torch.float64 else answers.float()
 
-    def _call(self, batch: Batch) -> Tensor:
+    def _call(self, batch: Batch) -> Tensor | Likelihoods:
         return answers_of(self.whole, batch)
 
     def _end_epoch(self) -> str:

@@ -13,11 +13,13 @@ from torch import Tensor, nn
 
 from neurossm.errors import InputError
 from neurossm_models.data.labels import EVERY_STEP
-from neurossm_models.network import Network, Recording
+from neurossm_models.likelihoods import Likelihoods
+from neurossm_models.network import Network
+from neurossm_models.recording import Recording
 from neurossm_models.tasks import Scorer, Scores
 from neurossm_models.tasks.losses import Loss
 from neurossm_models.tasks.scores import ACCURACY
-from neurossm_models.train.batches import Batch, takes_lengths
+from neurossm_models.train.batches import Batch, takes_lengths, unwrapped
 from neurossm_models.train.moving import moved
 from neurossm_models.train.records import Kinds, check_record
 
@@ -107,7 +109,13 @@ class Tally:
         self.loss, self.weight, self.rows = 0.0, 0.0, 0
         self.rates: NDArray[np.float64] | None = None
 
-    def add(self, batch: Batch, answers: Tensor, loss: Loss, rates: tuple[float, ...] = ()) -> None:
+    def add(
+        self,
+        batch: Batch,
+        answers: Tensor | Likelihoods,
+        loss: Loss,
+        rates: tuple[float, ...] = (),
+    ) -> None:
         """Take up the answers to a batch."""
         mean, weight = loss(answers, batch.labels, batch.lengths)
         self.loss += float(mean) * weight if weight else 0.0  # the mean over none is no number
@@ -116,7 +124,13 @@ class Tally:
         more = len(batch) * np.array(rates, dtype=np.float64)
         self.rates = more if self.rates is None else self.rates + more
         lengths = None if batch.lengths is None else batch.lengths.cpu().numpy()
-        self.scorer.add(answers.float().cpu().numpy(), batch.labels.cpu().numpy(), lengths)
+        labels = batch.labels.cpu().numpy()
+        if isinstance(answers, Likelihoods):
+            assert answers.right is not None
+            found = answers.of_labels.double().cpu().numpy()
+            self.scorer.add_likelihoods(found, answers.right.cpu().numpy(), labels, lengths)
+        else:
+            self.scorer.add(answers.float().cpu().numpy(), labels, lengths)
 
     def merge(self, other: Tally) -> None:
         """Take up what another one was given."""
@@ -140,14 +154,24 @@ class Tally:
 
 
 @torch.no_grad()
-def tallied(model: nn.Module, batches: Iterable[Batch], loss: Loss, scorer: Scorer) -> Tally:
-    """Return the sums over batches for a model in eval mode, on the device that it is on."""
+def tallied(
+    model: nn.Module, batches: Iterable[Batch], loss: Loss, scorer: Scorer, carry: bool = False
+) -> Tally:
+    """Return the sums over batches for a model in eval mode, on the device that it is on.
+
+    `carry`: each batch goes on where the one before it ended; without padding.
+    """
     was_training = model.training
     model.eval()
-    tally = Tally(scorer)
+    tally, states = Tally(scorer), None
     for batch in moved(batches, device_at(model)):
         if records(model):
-            recording: Recording = cast(Any, model).record(batch.x, batch.lengths)
+            labels = batch.labels if asks_for_labels(model) else None
+            recording: Recording
+            if carry:
+                recording, states = cast(Any, model).record_on(batch.x, states, labels)
+            else:
+                recording = cast(Any, model).record(batch.x, batch.lengths, labels)
             tally.add(batch, recording.logits, loss, recording.rates)
         else:
             tally.add(batch, answers_of(model, batch), loss)
@@ -155,11 +179,15 @@ def tallied(model: nn.Module, batches: Iterable[Batch], loss: Loss, scorer: Scor
     return tally
 
 
-def answers_of(model: nn.Module, batch: Batch) -> Tensor:
+def answers_of(model: nn.Module, batch: Batch) -> Tensor | Likelihoods:
     """Return what a model answers to a batch; its lengths are given to a forward that takes them.
 
-    A single number a sequence (or step) may come without an axis of its own.
+    A single number a sequence (or step) may come without an axis of its own. An adaptive softmax
+    answers to the labels alone.
     """
+    if asks_for_labels(model):
+        found: Likelihoods = model(batch.x, batch.lengths, batch.labels)
+        return found
     more = (batch.lengths,) if batch.lengths is not None and takes_lengths(model) else ()
     answers: Tensor = model(batch.x, *more)
     real = batch.labels.is_floating_point()
@@ -186,6 +214,8 @@ def answers_of_first(model: nn.Module, batch: Batch, kind: str) -> int:
         raise InputError(where, expected=expected, got=got) from error
     finally:
         model.train(was_training)
+    if isinstance(answers, Likelihoods):
+        return int(cast(Network, unwrapped(model)).config.classes)
     shape = getattr(answers, "shape", None)
     if shape is None or len(shape) != axes or (axes == 3 and shape[1] != first.labels.shape[1]):
         expected = "answers (batch, steps, K)" if axes == 3 else "answers (batch, K)"
@@ -197,6 +227,12 @@ def answers_of_first(model: nn.Module, batch: Batch, kind: str) -> int:
 def records(model: nn.Module) -> bool:
     """Say whether this is a `Network`, also a compiled one."""
     return isinstance(getattr(model, "_orig_mod", model), Network)
+
+
+def asks_for_labels(model: nn.Module) -> bool:
+    """Say whether this is a `Network` with an adaptive softmax, also a wrapped one."""
+    inner = unwrapped(model)
+    return isinstance(inner, Network) and bool(inner.config.cutoffs)
 
 
 def device_at(model: nn.Module) -> torch.device:

@@ -160,6 +160,9 @@ class TrainConfig:
         ``"none"``, or ``"balanced"``: rare classes count as much as common ones.
     patience
         End after so many epochs without a better one; 0: never.
+    carry
+        Measure pieces of one stream (a text) with the states of each carried on to the next; else
+        each begins anew, as it does in training.
     """
 
     epochs: Count
@@ -184,6 +187,7 @@ class TrainConfig:
     data_on: DataOn = "auto"
     class_weights: Weights = "none"
     patience: Whole = 0
+    carry: bool = False
 
     def __post_init__(self) -> None:
         settle("train", self)

@@ -83,6 +83,8 @@ def train(
         the network to fine-tune is not the one of the recipe; if a file cannot be written.
     GraphError
         If the network to fine-tune cannot be deployed; names the module.
+    TargetError
+        If its integers do not run on the device.
     """
     recipe = load_recipe(recipe_name_or_path, overrides)
     if out is not None:
@@ -163,7 +165,8 @@ def _trainer(
         got = f"{group.size}"
         raise InputError("fine-tuning on the integers", expected="one process", got=got)
     twin = make_twin(recipe, task(recipe.data.name) if facts is None else facts)
-    return Finetuner(recipe, folder, starting_network(recipe, twin), twin, facts)
+    model = starting_network(recipe, twin, group.device)
+    return Finetuner(recipe, folder, model, twin, group, facts)
 
 
 def _check_share(recipe: Recipe, group: Group) -> None:

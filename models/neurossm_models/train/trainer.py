@@ -13,12 +13,13 @@ from neurossm.errors import InputError
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.labels import CLASSIFICATION, EVERY_STEP, STEP_CLASSIFICATION
 from neurossm_models.data.registry import load, task
+from neurossm_models.data.streams import check_stream
 from neurossm_models.data.task import Task
 from neurossm_models.network import Network
 from neurossm_models.tasks.losses import Loss, balanced_weights
 from neurossm_models.tasks.scores import main_of
 from neurossm_models.train.batches import Batch, ahead, batch_of, longest_of, takes_lengths
-from neurossm_models.train.estimates.estimating import check_batch
+from neurossm_models.train.estimates.sequences import check_batch
 from neurossm_models.train.evaluation import load_model, load_same, tally_of
 from neurossm_models.train.loop import Loop
 from neurossm_models.train.measuring import Evaluation, Tally, answers_of_first
@@ -61,13 +62,17 @@ class RecipeTrainer(Loop):
         weights = None
         if config.class_weights == "balanced":
             weights = balanced_weights(data.kind, data.labels, self.facts.classes)
+        if config.carry:
+            check_stream(self.held_out)
         loss = Loss(data.kind, weights, self.facts.target)
         real = data.labels.dtype.kind == "f" or (data.kind == "next-step" and not data.vocabulary)
         main = main_of(data.kind, real, self.facts.classes)
         steps = len(data) // config.batch
         ties = bool(recipe.data.path)  # the published runs kept the first of equal epochs
         super().__init__(model, config, loss, main, steps, folder, group or Group(), ties)
-        self.own_part = share_of(self.held_out, self.group)
+        self.own_part: Dataset | None = self.held_out
+        if not config.carry:  # no part of a stream by itself: all measure it, so that none waits
+            self.own_part = share_of(self.held_out, self.group)
         parts = (data,) if self.own_part is None else (data, self.own_part)
         self.there, *more = place(config.data_on, self.group.device, parts)
         self.own_there = more[0] if more else None
@@ -114,11 +119,13 @@ class RecipeTrainer(Loop):
 
     def _own_tally(self) -> Tally | None:
         """Return the sums over this process's share of the held-out part."""
-        part, there = self.own_part, self.own_there
+        part, there, carry = self.own_part, self.own_there, self.config.carry
         if part is None:
             return None
         cut = None if there is None else there.batch
-        return tally_of(self.model, part, self.facts, workers=self.config.workers, cut=cut)
+        workers = self.config.workers
+        tally = tally_of(self.model, part, self.facts, workers=workers, carry=carry, cut=cut)
+        return None if carry and not self.group.first else tally
 
 
 def share_of(part: Dataset, group: Group) -> Dataset | None:

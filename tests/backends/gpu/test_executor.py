@@ -91,8 +91,8 @@ def test_a_driver_without_a_gpu_that_pytorch_sees(monkeypatch, tmp_path):
 
 
 def test_without_triton(monkeypatch):
-    monkeypatch.setattr(executor, "find_spec", lambda name: None)
-    with pytest.raises(TargetError, match="no triton is installed; pip install"):
+    monkeypatch.setattr("neurossm.extras.find_spec", lambda name: None if name == "triton" else 1)
+    with pytest.raises(TargetError, match=r"no triton is installed; pip install 'neurossm\[gpu\]'"):
         run(GRAPH, INPUTS, HERE)
 
 

@@ -56,3 +56,24 @@ def test_the_next_token_is_a_class(chip):
     meaning = chip.answers.Meaning(output, "next-step", "every-step", [], 1.0, 0.0)
     sent = chip.answers.answers_of(meaning, GIVEN, LENGTHS)
     assert chip.answers.predictions_of(meaning, sent, LENGTHS)[0].tolist() == [0, 1, 1]
+
+
+def test_tokens_of_an_adaptive_softmax_are_chosen_by_chance_and_not_by_score(chip, tmp_path):
+    nodes = {"in": Input(channels=7, out=Fixed(8, 3)), "out": Output(channels=7, out=Fixed(8, 3))}
+    about = Interface("next-step", "every-step", cutoffs=(2, 4))
+    graph = about.applied(Graph({**nodes}, (("in", "out"),)))
+    given = np.random.default_rng(0).integers(-20, 20, (2, 50, 7))
+    trace = run(graph, given, "fast")
+    golden = Golden.from_trace({"in": given[:1]}, run(graph, given[:1], "reference"))
+    save(tmp_path / "g", graph, (golden,))
+    meaning = chip.answers.meaning_of(chip.nssm.read(str(tmp_path / "g")))
+    meaning = meaning._replace(task="next-step")  # no embedding here
+    assert meaning.cutoffs == (2, 4) and meaning.classes == 5
+    lengths = np.array([50, 50])
+    sent = chip.answers.answers_of(meaning, given, lengths)
+    found = chip.answers.predictions_of(meaning, sent, lengths)
+    assert found.tolist() == answers(graph, trace).argmax(-1).tolist()
+    assert set(found.ravel().tolist()) == {0, 1, 2, 3, 4}
+    assert chip.answers.checked_labels(meaning, found, found, 50).max() == 4
+    with pytest.raises(chip.refusal.Refusal, match="expected 0 to 4"):
+        chip.answers.checked_labels(meaning, found + 1, found, 50)

@@ -22,7 +22,7 @@ def passed(files: list[Path], environment: dict[str, str]) -> str:
 
 
 def test_interpreted_they_are_the_plain_forms():
-    files = [HERE / f"checks/{part}.py" for part in ("neuron", "layer", "families")]
+    files = [HERE / f"checks/{part}.py" for part in ("neuron", "layer", "families", "given")]
     said = passed(files, {"TRITON_INTERPRET": "1"})
     assert " passed" in said and "skipped" not in said
 

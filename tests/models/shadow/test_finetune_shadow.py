@@ -96,17 +96,22 @@ def behind(block):
     return gain_of(block.ssm_norm)
 
 
+FORMS = [{"ssm": "native", "neuron": "native"}, {"ssm": "fft", "neuron": "loop"}]
+
+
 @pytest.mark.parametrize(("family", "changes"), KINDS, ids=IDS)
 def test_gradients_are_those_of_plain_loops_at_the_integer_values(family, changes):
     model, x, run = traced(family, changes, WIDTHS[1])  # far from the float values
-    ours = gradients(model, shadow(model, x, run))
+    native, anywhere = (gradients(model, shadow(model.use(**forms), x, run)) for forms in FORMS)
     plain = family_networks.network(family, **changes)
     theirs = gradients(plain, by_loops(plain, x.double(), run))
-    assert ours.keys() == theirs.keys()
+    assert native.keys() == anywhere.keys() == theirs.keys()
     for name, expected in theirs.items():
         scale = expected.abs().max().clamp(min=1e-6)
-        error = float((ours[name].double() - expected).abs().max() / scale)
+        error = float((native[name].double() - expected).abs().max() / scale)
         assert error < 1e-3, f"{name}: {error:.1e} of the largest value"
+        error = float((native[name] - anywhere[name]).abs().max() / scale)
+        assert error < 1e-5, f"{name}: {error:.1e} of the largest value between forms"
 
 
 @pytest.mark.parametrize(("family", "changes"), KINDS, ids=IDS)
@@ -123,6 +128,7 @@ def test_gradients_point_where_those_of_the_float_network_do(family, changes, mo
 
 
 def gradients(model, logits):
+    model.zero_grad()
     cross_entropy(logits, LABELS).backward()
     return {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
 
@@ -231,8 +237,9 @@ def membranes(lif, y, rounded, spikes):
     return torch.stack(fired, -1)
 
 
-def test_padding_is_left_out_of_the_logits_and_their_gradients():
-    model = family_networks.network("spikingssm", in_features=1, vocabulary=5).float()
+@pytest.mark.parametrize("forms", FORMS, ids=["native", "any device"])
+def test_padding_is_left_out_of_the_logits_and_their_gradients(forms):
+    model = family_networks.network("spikingssm", in_features=1, vocabulary=5).float().use(**forms)
     tokens = np.random.default_rng(1).integers(0, 5, (4, STEPS, 1))
     lengths = np.array([STEPS, 3, 11, 1])
     ranges = partial(ranges_on_data, data=tokens)
@@ -257,8 +264,10 @@ def test_padding_is_left_out_of_the_logits_and_their_gradients():
     assert torch.allclose(model.encoder.weight.grad, padded, atol=1e-6 * float(padded.abs().max()))
 
 
-def test_a_pole_that_rounds_to_zero_has_a_finite_gradient():
+@pytest.mark.parametrize("forms", FORMS, ids=["native", "any device"])
+def test_a_pole_that_rounds_to_zero_has_a_finite_gradient(forms):
     model, x, run = traced("binary-s4d", {})
+    model.use(**forms)
     pole = run.parameters["blocks.0.ssm.pole"]
     pole[0, 0] = 0
     loss = cross_entropy(shadow(model, x, run), LABELS)

@@ -10,6 +10,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from neurossm.errors import InputError
 from neurossm.fixed import TargetScaling
 from neurossm_models.data.labels import NOTHING
+from neurossm_models.likelihoods import Likelihoods
 from neurossm_models.tasks.losses import Loss, balanced_weights
 
 NAN = float("nan")
@@ -81,3 +82,25 @@ def test_the_next_value_is_asked_for_in_real_units():
 def test_a_label_beyond_the_answers_is_refused(label, got):
     with pytest.raises(InputError, match=f"expected 0 to 2, an answer each.*{got}"):
         Loss("classification")(torch.zeros(4, 3), torch.tensor([0, -1, label, 2]))
+
+
+@pytest.mark.parametrize("weights", [None, np.array([1.0, 4.0, 0.5])])
+def test_likelihoods_of_labels_have_the_loss_of_all_logits(weights):
+    torch.manual_seed(0)
+    logits, labels = (
+        torch.randn(2, 5, 3).double(),
+        torch.tensor([[0, 2, 1, -1, 1], [2, 2, 0, 1, 0]]),
+    )
+    lengths = torch.tensor([5, 3])
+    own = logits.log_softmax(-1).gather(-1, labels.clamp(min=0)[..., None])[..., 0]
+    kept = Likelihoods(own, logits.argmax(-1) == labels)
+    loss = Loss("next-step", weights)
+    mean, weight = loss(kept, labels, lengths)
+    expected, count = loss(logits, labels, lengths)
+    assert float(mean) == pytest.approx(float(expected)) and weight == count
+    masked = loss.masked(labels, lengths)
+    assert loss.right(kept, masked) == loss.right(logits, masked)
+    assert loss.right(Likelihoods(own), masked) == 0
+    assert kept.float().dtype == torch.float32 and float(kept.sum()) == pytest.approx(
+        float(own.sum())
+    )

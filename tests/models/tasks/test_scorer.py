@@ -159,3 +159,27 @@ def test_what_does_not_fit_is_refused(kind, answers, labels, says):
     with pytest.raises(InputError) as error:
         Scorer(kind, 4).add(answers, labels)
     assert says in str(error.value)
+
+
+def test_likelihoods_of_labels_say_what_all_logits_do():
+    rng = np.random.default_rng(5)
+    logits, labels = rng.normal(size=(4, 6, 9)), rng.integers(-1, 9, (4, 6))
+    lengths = np.array([6, 2, 5, 1])
+    odds = np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)
+    own = np.take_along_axis(odds, labels.clip(0)[..., None], -1)[..., 0]
+    whole, kept, other = (Scorer("next-step", 9) for _ in range(3))
+    whole.add(logits, labels, lengths)
+    right = logits.argmax(-1) == labels
+    for scorer, part in ((kept, slice(0, 1)), (other, slice(1, 4))):
+        scorer.add_likelihoods(np.log(own)[part], right[part], labels[part], lengths[part])
+    kept.merge(other)
+    assert kept.result().values == pytest.approx(whole.result().values)
+    assert kept.result().count == whole.result().count > 5
+
+
+def test_likelihoods_are_of_tokens_and_one_a_label():
+    labels = np.zeros((2, 3), np.int64)
+    with pytest.raises(InputError, match="likelihoods: expected the task next-step"):
+        Scorer("step-classification", 9).add_likelihoods(np.zeros((2, 3)), labels == 0, labels)
+    with pytest.raises(InputError, match=r"expected shape \(2, 3\), as the labels, got"):
+        Scorer("next-step", 9).add_likelihoods(np.zeros((2, 2)), labels == 0, labels)

@@ -23,25 +23,41 @@ HERE = Path(__file__).parents[2] / "support"
 
 def test_training_elsewhere_mixes_no_devices_and_gives_the_same_losses(tmp_path):
     """The device refuses any tensor of the CPU; it computes as the CPU does."""
-    run = subprocess.run(
-        [sys.executable, str(HERE / "training_elsewhere.py"), str(tmp_path)],
-        capture_output=True, text=True, timeout=200, env=_with_tests_on_the_path(),
-    )  # fmt: skip
-    assert run.returncode == 0, run.stderr[-3000:]
-    found = json.loads(run.stdout.splitlines()[-1])
+    found, said = ran("training_elsewhere.py", tmp_path)
     for name, losses in found["cpu"].items():
-        there = found["pretend"][name]
-        assert there[0] == pytest.approx(losses[0], rel=1e-5), name
-        # rounding in front of a threshold moves a spike now and then
-        assert there == pytest.approx(losses, rel=1e-5 if name == "loader" else 0.02), name
+        assert found["pretend"][name] == pytest.approx(losses, rel=1e-5), name
         assert losses[-1] < losses[0], name
     for device in found:  # batches that are cut on it are the same to the bit
         assert found[device]["data there"] == found[device]["next-step"]
     moved = "resumed with device {}, was {}: sums are rounded otherwise, and dropout"
     for one, two in (("pretend", "cpu"), ("cpu", "pretend")):  # those that stayed are not named
-        assert run.stderr.count(moved.format(one, two)) == 1
+        assert said.count(moved.format(one, two)) == 1
     stayed = found["cpu"]["step-regression"]
-    assert found["cpu"]["moved"] == pytest.approx(stayed, rel=0.02)
+    assert found["cpu"]["moved"] == pytest.approx(stayed, rel=1e-5)
+
+
+def test_fine_tuning_elsewhere_is_that_of_the_cpu_and_goes_on_there(tmp_path):
+    """The integers are the same; gradients within rounding, which moves none of them here."""
+    said, _ = ran("finetuning_elsewhere.py", tmp_path)
+    # parameters leave the device, of which the mixing has most; what the nodes send does not:
+    # 16 samples of 12 steps of 8 features
+    assert said["left"] == 2 * 8 * 8 < 16 * 12 * 8
+    for family, found in said["runs"].items():
+        losses = found["cpu"]  # before, of three steps, at the end; then the spike rate
+        for kind in ("there", "resumed"):
+            assert found[kind][:2] == losses[:2], family
+            assert found[kind] == pytest.approx(losses, rel=1e-5), (family, kind)
+        assert losses[-2] < losses[0] and losses[-1] > 0.05, family
+
+
+def ran(program, folder):
+    """Return what a program of the tests' support prints last, and what it says beside."""
+    run = subprocess.run(
+        [sys.executable, str(HERE / program), str(folder)],
+        capture_output=True, text=True, timeout=200, env=_with_tests_on_the_path(),
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr[-3000:]
+    return json.loads(run.stdout.splitlines()[-1]), run.stderr
 
 
 def _with_tests_on_the_path():

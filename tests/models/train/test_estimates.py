@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 
 import pytest
 import torch
 from torch import nn
 
 from neurossm.errors import InputError
-from neurossm_models import S4D, Network
+from neurossm_models import LIF, S4D, Network
 from neurossm_models.data.registry import task
 from neurossm_models.data.task import Task
+from neurossm_models.gpu import setting
 from neurossm_models.tasks.losses import Loss
 from neurossm_models.train import estimate, load_recipe, memory, train
 from neurossm_models.train.batches import Batch
@@ -120,8 +122,9 @@ def test_a_large_vocabulary_is_tried_with_fewer_words(monkeypatch):
     facts = Task(96, 1.0, 700, 700, "every-step", kind="step-classification")
     recipe = load_recipe("spike-ssm-wikitext103", ["train.batch=3"])
     config = dataclasses.replace(
-        recipe.model, width=8, state=4, layers=2, vocabulary=700, classes=700
-    )
+        recipe.model, width=8, state=4, layers=2, vocabulary=700, classes=700, cutoffs=(),
+        embedding_dropout=0.0, softmax_dropout=0.0,
+    )  # fmt: skip
     monkeypatch.setattr("neurossm_models.train.recipe.check_facts", lambda *given: None)
     recipe = dataclasses.replace(recipe, model=config)
     found = estimating.estimate_of(recipe, facts, CPU, ("auto", "auto"), None)
@@ -135,14 +138,35 @@ def test_a_large_vocabulary_is_tried_with_fewer_words(monkeypatch):
     )
 
 
+def test_an_adaptive_softmax_is_tried_with_tokens_as_often_as_in_a_text():
+    facts = Task(100, 1.0, 7000, 7000, "every-step", kind="next-step")
+    recipe = load_recipe("spikingssm-wikitext103")
+    config = dataclasses.replace(recipe.model, width=16, state=4, layers=1, vocabulary=7000,
+                                 classes=7000, cutoffs=(200, 2000))  # fmt: skip
+    batch = shapes.made_batch(config, facts, 2, 100)
+    # by Zipf's law: ln(c + 1) / ln(7001) of the tokens are below c
+    for end in (200, 2000):
+        share = float((batch.labels < end).double().mean())
+        assert share == pytest.approx(math.log(end + 1) / math.log(7001), abs=0.005)
+    assert batch.x.min() == 0 and 6800 < batch.labels.max() == batch.x.max() < 7000
+    network = Network(config).use(ssm="fft", neuron="loop")
+    all_answers = 4 * 2 * 100 * 7000  # bytes; a linear decoder keeps them, and more on the way
+    step = step_memory(network, batch, Loss(facts.kind))
+    assert 4 * 2 * 100 * 202 < step.saved < all_answers / 2
+    assert step.peak < all_answers
+    assert evaluation_memory(network, batch, Loss(facts.kind)) < all_answers / 2
+
+
 def test_parts_and_batches_that_fit_by_hand():
     found = probing.Scaled(
-        fixed={"peak": 1000.0, "left": 40.0, "evaluating": 100.0},
-        each={"peak": 100.0, "left": 0.0, "evaluating": 10.0},
+        fixed={"peak": 1000.0, "left": 40.0, "evaluating": 100.0, "saved": 50.0, "native": 10.0},
+        each={"peak": 100.0, "left": 0.0, "evaluating": 10.0, "saved": 20.0, "native": 10.0},
         batches=(1, 2), layers=(1,), words=(), steps=8,
     )  # fmt: skip
     needs = estimating.Needs(found, count=10, evaluated=5)
     assert needs.peak(2) == 3 * 40 + 1200
+    hidden = dataclasses.replace(found, each={**found.each, "saved": 2000.0})
+    assert estimating.Needs(hidden, count=10, evaluated=5).step(2) == 50 + 4000 + 10 + 20 + 40
     assert needs.peak(2, more=True) == 3 * 40 + 1240
     free = needs.room(6)
     assert needs.largest(free) == 6 and needs.largest(free - 1) == 5
@@ -196,10 +220,10 @@ def test_a_gpu_that_is_not_here_needs_its_memory_said():
         estimate("gsu-digits", changes)
     found = estimate("gsu-digits", changes, memory=10**12)
     assert found.memory == 10**12 and found.device == "cuda:7"
-    assert "; cuda:7 is not here: tried on the CPU, forms fft and loop; the kernels" in found.tried
     assert found.native == 0 and found.largest_batch > 1000
     named = estimate("gsu-digits", [*changes, "train.ssm=fft", "train.neuron=loop"], 10**12)
-    assert (named.device, named.tried) == (found.device, found.tried)
+    assert named.device == "cuda:7" and named.tried.endswith("forms fft and loop")
+    assert "; cuda:7 is not here: tried on the CPU, forms " in named.tried
     auto = estimate("gsu-digits", ["train.batch=4"], memory=10**12)
     if not torch.cuda.is_available():
         assert auto.device == "cpu" and auto.tried.endswith("a GPU: --set train.device=cuda")
@@ -238,6 +262,40 @@ def test_processes_of_torchrun_share_the_batch_and_the_memory_of_a_cpu(monkeypat
 def test_a_memory_that_is_no_number_of_bytes_is_refused(memory):
     with pytest.raises(InputError, match="estimate memory: expected"):
         estimate("gsu-digits", memory=memory)
+
+
+def test_a_gpu_that_is_not_here_is_taken_to_run_its_kernels(monkeypatch):
+    pytest.importorskip("triton")
+    changes = ["train.device=cuda", "train.batch=64", "model.dropout=0"]
+    kernels = estimate("spikingssm-digits", changes, memory=10**12)
+    assert kernels.tried.endswith("forms triton and triton")
+    monkeypatch.setattr(estimating, "lacking", lambda extra: f"no {extra}")
+    plain = estimate("spikingssm-digits", changes, memory=10**12)
+    assert plain.tried.endswith("forms fft and loop")
+    assert kernels.saved < plain.saved / 2 and kernels.room < plain.room
+
+
+def test_planned_kernels_keep_what_kernels_keep():
+    """Input, states of every eighth block, and a word of spikes and a membrane a block."""
+    pytest.importorskip("triton")
+    layer, neuron = S4D(4, 6), LIF(4, tau=0.5, reset="hard")
+    layer.form = neuron.form = "triton"
+    x, kept = torch.randn(4, 3, 300), {}
+
+    def count(tensor):
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with setting.planning(), torch.autograd.graph.saved_tensors_hooks(count, lambda t: t):
+        spikes = layer.with_neighbors(x, None, neuron.for_kernels())
+    assert spikes.shape == x.shape
+    blocks, segments, rows = 10, 2, 4 * 3
+    sizes = list(kept.values())
+    assert sizes.count(FLOAT * rows * blocks) == 2  # spikes and membranes
+    assert sizes.count(FLOAT * rows * segments * 6) == 1 == sizes.count(FLOAT * x.numel())
+    if not setting.interpreted():
+        with pytest.raises(InputError, match="float32 on a GPU"):
+            layer(x)
 
 
 def test_fine_tuning_on_integers_is_not_estimated():

@@ -119,6 +119,22 @@ def test_a_tenth_of_the_rates_and_one_epoch_unless_told_otherwise(start):
     assert own.ssm_lr == pytest.approx(base.train.ssm_lr / 10)
 
 
+def test_a_run_may_go_on_on_another_device(start, tmp_path):
+    """Where it computes is not what is trained: begun as ``auto``, it goes on as ``cpu``."""
+    assert finetune(start, tmp_path, stop_after=2).step == 2
+    assert finetune(start, tmp_path, "train.device=cpu", resume=True, stop_after=3).step == 3
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_what_the_device_cannot_run_is_refused_before_anything_is_written(start, tmp_path):
+    out = tmp_path / "run"
+    with pytest.raises(InputError, match=r"got no GPU that PyTorch sees; --set train\.device=cpu"):
+        finetune(start, out, "train.device=cuda")
+    with pytest.raises(InputError, match="form 'triton': expected float32 on a GPU, got float32 o"):
+        finetune(start, out, "train.ssm=triton")
+    assert not out.exists()
+
+
 def test_another_network_than_that_of_the_run_is_refused_before_anything_is_written(
     start, tmp_path
 ):

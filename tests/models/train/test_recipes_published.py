@@ -46,7 +46,8 @@ def test_every_recipe_names_its_source_and_takes_a_step_of_training(name):
     recipe = load_recipe(name)
     model = dataclasses.replace(recipe.model, width=4, state=min(recipe.model.state, 4), layers=2)
     if recipe.model.vocabulary > 1000:
-        model = dataclasses.replace(model, vocabulary=9, classes=9)
+        cutoffs = (3, 6) if model.cutoffs else ()
+        model = dataclasses.replace(model, vocabulary=9, classes=9, cutoffs=cutoffs)
     small = dataclasses.replace(recipe, model=model)
     torch.manual_seed(0)
     # The native kernels, which take a while to compile, have tests of their own.
@@ -59,6 +60,16 @@ def test_every_recipe_names_its_source_and_takes_a_step_of_training(name):
     assert all(torch.isfinite(g).all() for g in gradients.values() if g is not None)
     moved = [key for key, g in gradients.items() if g is not None and g.abs().max() > 0]
     assert any(key.startswith("encoder") for key in moved), moved
+
+
+@pytest.mark.parametrize("family", ["spikingssm", "spike-ssm"])
+def test_the_adaptive_softmax_is_that_of_the_published_configuration(family):
+    model = load_recipe(f"{family}-wikitext103").model
+    # wt103.yaml of SDN @709640e, and the pipeline of state-spaces/s4 that it names
+    assert (model.cutoffs, model.divisor) == ((19_997, 39_997, 199_997), 4)
+    assert (model.embedding_dropout, model.softmax_dropout) == (0.25, 0.25)
+    assert (model.vocabulary, model.norm, model.prenorm) == (267_735, "layer", True)
+    assert not load_recipe(f"{family}-wikitext103").train.carry  # train.state.n_context is 0
 
 
 def test_every_published_task_has_a_recipe():

@@ -31,10 +31,10 @@ TINY = [
 ]
 
 
-def torchrun(folder, sets, *more):
+def torchrun(folder, sets, *more, recipe="binary-s4d-digits"):
     """Train on two processes as a user does."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    command += ["-m", "neurossm", "train", "binary-s4d-digits", f"--out={folder}", "--json", *more]
+    command += ["-m", "neurossm", "train", recipe, f"--out={folder}", "--json", *more]
     run = subprocess.run(
         command + [f"--set={item}" for item in sets], capture_output=True, text=True, timeout=280
     )
@@ -71,6 +71,20 @@ def test_two_processes_take_the_steps_of_one(tmp_path):
     for name in one:
         if "running" in name:
             torch.testing.assert_close(two[name], one[name], rtol=1e-3, atol=1e-4)
+
+
+def test_two_processes_draw_what_an_adaptive_softmax_drops_as_one(tmp_path):
+    tokens = np.random.default_rng(0).integers(0, 30, (40, 12)) // 2
+    np.savez(tmp_path / "tokens.npz", inputs=tokens[:, :, None], vocabulary=15)
+    sets = [f"data.path={tmp_path / 'tokens.npz'}", "data.task=next-step", "model.cutoffs=[4,9]",
+            "model.readout=every-step", "model.width=16", "model.state=4", "model.dropout=0.1",
+            "model.embedding_dropout=0.3", "model.softmax_dropout=0.3", "train.batch=4",
+            "train.epochs=2", "train.ssm=fft", "train.neuron=loop"]  # fmt: skip
+    expected = train("spikingssm", sets, tmp_path / "alone")
+    document = torchrun(tmp_path / "both", sets, recipe="spikingssm")
+    assert expected.metric == "perplexity" and document["step"] == expected.step > 8
+    assert losses(tmp_path / "both") == pytest.approx(losses(tmp_path / "alone"), rel=1e-4)
+    assert document["held_out"] == pytest.approx(expected.held_out, rel=1e-3)
 
 
 def test_parts_and_processes_add_up_to_the_gradient_of_the_whole_batch(tmp_path):

@@ -15,6 +15,7 @@ from neurossm_models.train import evaluate, train
 from neurossm_models.train.evaluation import measure, score, tensors
 
 SMALL = ["model.width=4", "model.state=2", "model.layers=1", "train.epochs=1", "train.batch=2"]
+WORDS = ["model.vocabulary=5", "model.classes=5", "model.cutoffs=[2,4]"]
 FORMS = ["train.ssm=fft", "train.neuron=loop", "train.steps=0", "train.warmup=0", "train.threads=1"]
 
 
@@ -51,7 +52,8 @@ def copies(tmp_path, monkeypatch):
     [
         ("binary-s4d-listops-causal", [], 6),
         ("gsu-retrieval", ["model.vocabulary=12"], 6),
-        ("spikingssm-wikitext103", ["model.vocabulary=5", "model.classes=5"], 17),
+        ("spikingssm-wikitext103", [*WORDS, "model.width=16"], 17),
+        ("spikingssm-wikitext103-small", [*WORDS, "data.limit=0"], 17),
     ],
 )
 def test_a_task_trains_and_is_measured_on_every_answer(copies, tmp_path, recipe, changes, answers):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Generator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from neurossm.arguments import whole
@@ -67,11 +66,7 @@ def _stream(
 
 
 def _missing() -> str:
-    if problem := lacking("torch"):
-        return problem
-    if find_spec("triton") is None:
-        return "no triton is installed; pip install 'neurossm[gpu]'"
-    return ""
+    return lacking("torch") or lacking("gpu")
 
 
 def _lacks(options: Options) -> str:

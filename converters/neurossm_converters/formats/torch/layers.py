@@ -17,8 +17,10 @@ from neurossm.nodes import (
     Threshold,
 )
 from neurossm.piecewise import piecewise
+from neurossm_converters.formats.torch.adaptive import add_table
 from neurossm_converters.formats.torch.builder import Builder, Converter, array, bias_of
 from neurossm_models import delay, neurons
+from neurossm_models.adaptive import AdaptiveEmbedding
 from neurossm_models.families import gsu
 from neurossm_models.s4d import S4D
 from neurossm_models.surrogate import Spike
@@ -128,6 +130,7 @@ def _sequential(builder: Builder, path: str, module: nn.Sequential, source: str)
 LAYERS: dict[type[nn.Module], Converter] = {
     nn.Linear: _linear,
     nn.Embedding: _embedding,
+    AdaptiveEmbedding: add_table,
     nn.BatchNorm1d: _batch_norm,
     S4D: _s4d,
     Spike: _spike,

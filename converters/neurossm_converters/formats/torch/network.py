@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from numbers import Integral
@@ -14,12 +15,14 @@ from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.nodes import Affine, Input, Output
 from neurossm.passes import fold_batch_norm
+from neurossm_converters.formats.torch.adaptive import add_scores
 from neurossm_converters.formats.torch.builder import Builder, Converter, require_type
 from neurossm_converters.formats.torch.checking import check_example
 from neurossm_converters.formats.torch.families import BLOCKS
 from neurossm_converters.formats.torch.layers import LAYERS, REMEDIES
 from neurossm_converters.formats.torch.modules import kind_of, plain
 from neurossm_converters.formats.torch.readouts import Scale, add_readout, check_scale, input_format
+from neurossm_models.adaptive import AdaptiveEmbedding
 from neurossm_models.network import Network
 
 MOST_STEPS = 2**31 - 1
@@ -91,11 +94,16 @@ def _converted(
     source = _encoded(builder, model, scale, bits)
     for index, block in enumerate(model.blocks):
         source = builder.convert(f"blocks.{index}", block, source)
-    require_type("decoder", model.decoder, nn.Linear)
-    source = builder.convert("decoder", model.decoder, source)
-    source = add_readout(builder, source, model.config, steps)
-    builder.add("output", Output(channels=model.config.classes), source)
+    if model.config.cutoffs:
+        source = add_scores(builder, model, source)
+    else:
+        require_type("decoder", model.decoder, nn.Linear)
+        source = builder.convert("decoder", model.decoder, source)
+        source = add_readout(builder, source, model.config, steps)
+    builder.add("output", Output(channels=builder.nodes[source].out_channels), source)
     meta: dict[str, str | int | float] = {"family": model.config.family, "steps": steps}
+    if model.config.cutoffs:
+        meta["cutoffs"] = json.dumps(model.config.cutoffs)
     if np.ndim(scale) == 0:  # else the graph says one a channel, see `readouts.described`
         meta["input_scale"] = scale  # type: ignore[assignment]
     return model, fold_batch_norm(Graph(builder.nodes, tuple(builder.edges), meta=meta))
@@ -112,7 +120,7 @@ def _check_arguments(steps: int, scale: Scale, bits: int) -> None:
 
 def _encoded(builder: Builder, model: Network, scale: Scale, bits: int) -> str:
     """Add input and encoder; return the name of the encoder."""
-    if isinstance(model.encoder, nn.Embedding):
+    if isinstance(model.encoder, nn.Embedding | AdaptiveEmbedding):
         if np.any(np.asarray(scale) != 1):
             raise GraphError("scale", expected="1 for tokens", got=f"{scale}")
         # one bit for the sign; graded messages have 2 at least

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from neurossm.errors import GraphError, InputError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
-from neurossm.interface import Interface
+from neurossm.interface import Interface, log_likelihoods
 from neurossm.nodes import Accumulate, Affine, DiagonalSSM
 from neurossm_converters.formats.torch.builder import Builder
 from neurossm_models.config import EVERY_STEP, LAST, LEAKY, MAX, MEAN, PAIR, NetworkConfig
@@ -76,7 +76,7 @@ def answered(values: ArrayLike, config: NetworkConfig, steps: int) -> Reals:
     steps
         That the graph was made for.
     """
-    sent = np.asarray(values, dtype=np.float64)
+    sent = log_likelihoods(values, config.cutoffs)
     if config.readout == EVERY_STEP:
         return sent
     if config.readout == MAX:
@@ -148,5 +148,6 @@ def described(graph: Graph, facts: Task, readout: str | None = None) -> Graph:
         class_names=facts.class_names,
         channel_names=facts.channel_names,
         split=facts.split,
+        cutoffs=Interface.of(graph).cutoffs,
     )
     return about.applied(graph)

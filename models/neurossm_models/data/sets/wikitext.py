@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from neurossm.errors import FormatError
 from neurossm_models.data.copies import lines, sized
 from neurossm_models.data.dataset import Dataset
-from neurossm_models.data.labels import NOTHING, STEP_CLASSIFICATION
+from neurossm_models.data.labels import NEXT_STEP, NOTHING
 from neurossm_models.data.source import THREE_SPLITS, Copied
 from neurossm_models.data.task import Task
 
@@ -53,7 +53,7 @@ def read(folder: Path, split: str, limit: int | None = None) -> Dataset:
     inputs, labels, lengths = segments(stream, STEPS)
     return Dataset(
         "wikitext103", split, inputs[:limit, :, None], 1.0, labels[:limit], provenance,
-        len(numbers), lengths[:limit],
+        len(numbers), lengths[:limit], kind=NEXT_STEP, consecutive=True,
     )  # fmt: skip
 
 
@@ -105,9 +105,7 @@ SOURCE = Copied(
     provenance="WikiText-103, Merity et al.",
     licence="often cited as CC BY-SA 3.0 (Wikipedia)",
     splits=THREE_SPLITS,
-    task=Task(
-        STEPS, 1.0, VOCABULARY, VOCABULARY, readout="every-step", bits=19, kind=STEP_CLASSIFICATION
-    ),
+    task=Task(STEPS, 1.0, VOCABULARY, VOCABULARY, readout="every-step", bits=19, kind=NEXT_STEP),
     copies=tuple((FOLDERS, _files(naming)) for naming in _NAMINGS),
     remedy=_REMEDY,
     read=read,

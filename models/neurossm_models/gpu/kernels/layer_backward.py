@@ -12,7 +12,7 @@ import triton
 import triton.language as tl
 
 from neurossm_models.gpu.kernels.neuron import load_state
-from neurossm_models.gpu.kernels.neuron_steps import replay_block, run_block_back
+from neurossm_models.gpu.kernels.neuron_steps import step_back
 from neurossm_models.gpu.kernels.recurrence import (
     drive_of,
     go_back,
@@ -24,21 +24,21 @@ from neurossm_models.gpu.kernels.recurrence import (
 
 
 @triton.jit
-def backward(x, grad, grad_drive, room, edges, bits, membranes, traces,
+def backward(x, grad, grad_drive, room, lines, edges, bits, membranes, traces,
              center, factor, offset, inner, write, read, pole, theta, tau, rho, kappa,
              grad_inner, grad_write, grad_read, grad_pole, sums,
              batch, length, blocks, segments, modes,
              NORM: tl.constexpr, NEURON: tl.constexpr,
              REFRACTORY: tl.constexpr, RESET: tl.constexpr, SURROGATE: tl.constexpr,
              PRODUCTS: tl.constexpr, ROWS: tl.constexpr, STEPS: tl.constexpr,
-             MODES: tl.constexpr, SEGMENT: tl.constexpr):  # fmt: skip
+             MODES: tl.constexpr, SEGMENT: tl.constexpr, LINES: tl.constexpr):  # fmt: skip
     """Write the gradient of the drive, the input behind the norm, and sums for the parameters.
 
     ``grad`` is that of the output, (H, B, L); ``grad_inner`` (P, STEPS, STEPS), ``grad_write``
     (P, STEPS, N), ``grad_read`` (P, N, STEPS) and ``grad_pole`` (P, N) receive a program's part of
     the gradients of the tables; ``sums`` (6, H B) those of theta, tau, rho, kappa, then the sums of
     the drive's gradient and of its product with ``x - center``. ``room`` is (P, SEGMENT, 2, ROWS,
-    MODES).
+    MODES), ``lines`` (P, LINES, STEPS, ROWS), for the neuron's steps.
     """
     h = tl.program_id(0)
     p = h.to(tl.int64) * tl.num_programs(1) + tl.program_id(1)
@@ -56,6 +56,7 @@ def backward(x, grad, grad_drive, room, edges, bits, membranes, traces,
         mean, gain, shift = tl.load(center + h), tl.load(factor + h), tl.load(offset + h)
     cell = (tl.arange(0, ROWS)[:, None] * MODES) + m[None, :]
     room += p * (SEGMENT * 2 * ROWS * MODES)
+    lines += p * (LINES * STEPS * ROWS)
     q_re = tl.zeros((ROWS, MODES), tl.float32)  # gradient of the state behind the block at hand
     q_im = tl.zeros((ROWS, MODES), tl.float32)
     to_inner = tl.zeros((STEPS, STEPS), tl.float32)
@@ -108,12 +109,10 @@ def backward(x, grad, grad_drive, room, edges, bits, membranes, traces,
                 y = tl.where(inside, y, 0.0)
                 words = tl.load(bits + row * blocks + k, live, other=0)
                 u, r, s = load_state(membranes, traces, bits, row, live, k, blocks, REFRACTORY)
-                v, trace = replay_block(
-                    y, words, inside, u, r, s, leak, decay, jump, columns, REFRACTORY, RESET, STEPS
-                )
-                g, au, ar, av, sums_tau, sums_rho, sums_kappa = run_block_back(
-                    g, v, trace, words, au, ar, av, sums_tau, sums_rho, sums_kappa,
-                    leak, decay, jump, columns, REFRACTORY, RESET, SURROGATE, STEPS,
+                g, au, ar, av, sums_tau, sums_rho, sums_kappa = step_back(
+                    y, g, lines, k % 2, words, length - k * STEPS, u, r, s, au, ar, av,
+                    sums_tau, sums_rho, sums_kappa, leak, decay, jump, columns,
+                    REFRACTORY, RESET, SURROGATE, ROWS, STEPS,
                 )  # fmt: skip
                 g = g / limit
                 sums_theta -= tl.sum(g * y, 1)

@@ -10,12 +10,12 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from neurossm_models.gpu.kernels.neuron_steps import run_block, spikes_of
+from neurossm_models.gpu.kernels.neuron_steps import put_down, run_block, spikes_of
 from neurossm_models.gpu.kernels.recurrence import drive_of, go_on, load_pole, load_tables, respond
 
 
 @triton.jit
-def forward(x, out, edges, bits, membranes, traces,
+def forward(x, out, lines, edges, bits, membranes, traces,
             center, factor, offset, inner, write, read, pole, theta, tau, rho, kappa,
             batch, length, blocks, segments, modes,
             NORM: tl.constexpr, NEURON: tl.constexpr,
@@ -26,13 +26,15 @@ def forward(x, out, edges, bits, membranes, traces,
 
     With a norm the input is ``(x - center) factor + offset``, each (H,). For the backward pass:
     ``edges`` (H B, J, N), the state before each segment; of a neuron ``bits`` (H B, K), its spikes,
-    and ``membranes`` and ``traces`` (H B, K), its state before each block.
+    and ``membranes`` and ``traces`` (H B, K), its state before each block. ``lines``, twice
+    (STEPS, ROWS) a program, is for the neuron's steps.
     """
     h = tl.program_id(0)
     b = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
     live = b < batch
     row = h.to(tl.int64) * batch + b
     columns, m = tl.arange(0, STEPS), tl.arange(0, MODES)
+    lines += (h.to(tl.int64) * tl.num_programs(1) + tl.program_id(1)) * (2 * STEPS * ROWS)
     stored = live[:, None] & (m < modes)[None, :]
     d, write_re, write_im, read_re, read_im = load_tables(
         inner, write, read, h, modes, STEPS, MODES
@@ -61,9 +63,12 @@ def forward(x, out, edges, bits, membranes, traces,
             tl.store(membranes + row * blocks + k, u, live)
             if REFRACTORY:
                 tl.store(traces + row * blocks + k, r, live)
+            line = lines + (k % 2) * (STEPS * ROWS)  # threads may still read those of before
+            put_down(line, tl.div_rn(y, tl.load(theta + h)), columns, ROWS)
+            tl.debug_barrier()
             words, u, r, s = run_block(
-                tl.div_rn(y, tl.load(theta + h)), u, r, s, tl.load(tau + h), tl.load(rho + h),
-                tl.load(kappa + h), columns, REFRACTORY, RESET, STEPS,
+                line, u, r, s, tl.load(tau + h), tl.load(rho + h), tl.load(kappa + h),
+                REFRACTORY, RESET, ROWS, STEPS,
             )  # fmt: skip
             tl.store(bits + row * blocks + k, words, live)
             y = spikes_of(words, columns)

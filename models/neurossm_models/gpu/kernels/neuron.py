@@ -11,10 +11,12 @@ import triton
 import triton.language as tl
 
 from neurossm_models.gpu.kernels.neuron_steps import (
+    put_down,
     replay_block,
     run_block,
-    run_block_back,
     spikes_of,
+    step_back,
+    words_of,
 )
 
 
@@ -35,10 +37,10 @@ def load_state(membranes, traces, bits, row, live, k, blocks, REFRACTORY: tl.con
 
 
 @triton.jit
-def forward(x, spikes, bits, membranes, traces, theta, tau, rho, kappa,
+def forward(x, spikes, room, bits, membranes, traces, theta, tau, rho, kappa,
             rows, batch, length, blocks,
             REFRACTORY: tl.constexpr, RESET: tl.constexpr,
-            ROWS: tl.constexpr, STEPS: tl.constexpr):  # fmt: skip
+            ROWS: tl.constexpr, STEPS: tl.constexpr, LINES: tl.constexpr):  # fmt: skip
     """Write the spikes of x (H, B, L), 0 or 1, and what the backward pass needs.
 
     ``bits`` (H B, K): the spikes as words; ``membranes`` and ``traces`` (H B, K): the state before
@@ -53,6 +55,7 @@ def forward(x, spikes, bits, membranes, traces, theta, tau, rho, kappa,
     decay = tl.load(rho + h, live, other=0.0)
     jump = tl.load(kappa + h, live, other=0.0)
     columns = tl.arange(0, STEPS)
+    room += tl.program_id(0).to(tl.int64) * (LINES * STEPS * ROWS)
     u = tl.zeros((ROWS,), tl.float32)
     r = tl.zeros((ROWS,), tl.float32)
     s = tl.zeros((ROWS,), tl.float32)
@@ -64,16 +67,58 @@ def forward(x, spikes, bits, membranes, traces, theta, tau, rho, kappa,
         inside = live[:, None] & (t < length)[None, :]
         places = row[:, None] * length + t[None, :]
         y = tl.div_rn(tl.load(x + places, inside, other=0.0).to(tl.float32), limit[:, None])
-        words, u, r, s = run_block(y, u, r, s, leak, decay, jump, columns, REFRACTORY, RESET, STEPS)
+        lines = room + (k % 2) * (STEPS * ROWS)  # threads may still read those of the block before
+        put_down(lines, y, columns, ROWS)
+        tl.debug_barrier()
+        words, u, r, s = run_block(
+            lines, u, r, s, leak, decay, jump, REFRACTORY, RESET, ROWS, STEPS
+        )
         tl.store(bits + row * blocks + k, words, live)
         tl.store(spikes + places, spikes_of(words, columns).to(spikes.dtype.element_ty), inside)
 
 
 @triton.jit
-def backward(x, grad, grad_x, sums, bits, membranes, traces, theta, tau, rho, kappa,
+def follow(x, spikes, room, bits, membranes, traces, tau, rho, kappa, rows, batch, length, blocks,
+           REFRACTORY: tl.constexpr, RESET: tl.constexpr,
+           ROWS: tl.constexpr, STEPS: tl.constexpr, LINES: tl.constexpr):  # fmt: skip
+    """Write what `forward` does, but the spikes, which are given; the threshold is 1."""
+    rows_here = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
+    live = rows_here < rows
+    h = rows_here // batch
+    row = rows_here.to(tl.int64)
+    leak = tl.load(tau + h, live, other=0.0)
+    decay = tl.load(rho + h, live, other=0.0)
+    jump = tl.load(kappa + h, live, other=0.0)
+    columns = tl.arange(0, STEPS)
+    room += tl.program_id(0).to(tl.int64) * (LINES * STEPS * ROWS)
+    u = tl.zeros((ROWS,), tl.float32)
+    r = tl.zeros((ROWS,), tl.float32)
+    s = tl.zeros((ROWS,), tl.float32)
+    for k in range(0, blocks):
+        tl.store(membranes + row * blocks + k, u, live)
+        if REFRACTORY:
+            tl.store(traces + row * blocks + k, r, live)
+        t = k * STEPS + columns
+        inside = live[:, None] & (t < length)[None, :]
+        places = row[:, None] * length + t[None, :]
+        y = tl.load(x + places, inside, other=0.0)
+        words = words_of(tl.load(spikes + places, inside, other=0.0), columns)
+        lines = room + (k % 2) * (STEPS * ROWS)
+        put_down(lines, y, columns, ROWS)
+        tl.store(bits + row * blocks + k, words, live)
+        tl.debug_barrier()
+        words = tl.load(bits + row * blocks + k, live, other=0)  # spread over threads as the state
+        u, r, s = replay_block(
+            lines, room + 3 * (STEPS * ROWS), words, STEPS, u, r, s, leak, decay, jump,
+            REFRACTORY, RESET, ROWS, STEPS,
+        )  # fmt: skip
+
+
+@triton.jit
+def backward(x, grad, grad_x, room, sums, bits, membranes, traces, theta, tau, rho, kappa,
              rows, batch, length, blocks,
              REFRACTORY: tl.constexpr, RESET: tl.constexpr, SURROGATE: tl.constexpr,
-             ROWS: tl.constexpr, STEPS: tl.constexpr):  # fmt: skip
+             ROWS: tl.constexpr, STEPS: tl.constexpr, LINES: tl.constexpr):  # fmt: skip
     """Write dL/dx for dL/ds, and the gradients of theta, tau, rho and kappa, ``sums`` (4, H B)."""
     rows_here = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     live = rows_here < rows
@@ -84,6 +129,7 @@ def backward(x, grad, grad_x, sums, bits, membranes, traces, theta, tau, rho, ka
     decay = tl.load(rho + h, live, other=0.0)
     jump = tl.load(kappa + h, live, other=0.0)
     columns = tl.arange(0, STEPS)
+    room += tl.program_id(0).to(tl.int64) * (LINES * STEPS * ROWS)
     au = tl.zeros((ROWS,), tl.float32)
     ar = tl.zeros((ROWS,), tl.float32)
     av = tl.zeros((ROWS,), tl.float32)
@@ -101,12 +147,10 @@ def backward(x, grad, grad_x, sums, bits, membranes, traces, theta, tau, rho, ka
         g = tl.load(grad + places, inside, other=0.0).to(tl.float32)
         words = tl.load(bits + row * blocks + k, live, other=0)
         u, r, s = load_state(membranes, traces, bits, row, live, k, blocks, REFRACTORY)
-        v, trace = replay_block(
-            y, words, inside, u, r, s, leak, decay, jump, columns, REFRACTORY, RESET, STEPS
-        )
-        back, au, ar, av, sums_tau, sums_rho, sums_kappa = run_block_back(
-            g, v, trace, words, au, ar, av, sums_tau, sums_rho, sums_kappa,
-            leak, decay, jump, columns, REFRACTORY, RESET, SURROGATE, STEPS,
+        back, au, ar, av, sums_tau, sums_rho, sums_kappa = step_back(
+            y, g, room, k % 2, words, length - k * STEPS, u, r, s, au, ar, av,
+            sums_tau, sums_rho, sums_kappa, leak, decay, jump, columns,
+            REFRACTORY, RESET, SURROGATE, ROWS, STEPS,
         )  # fmt: skip
         back = back / limit[:, None]
         sums_theta -= tl.sum(back * y, 1)

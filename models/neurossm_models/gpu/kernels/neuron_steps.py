@@ -3,15 +3,15 @@
 Shape letters: ``R`` rows (neurons) of a program, ``T`` steps of a block. A row's spikes of a block
 are the bits of one integer, the first step in the lowest one.
 
-The membrane needs one step after the other of a tile (R, T) that lies spread over the threads.
-Column t is taken out by a sum that has one term that is not zero: exact, without a barrier or
-memory of its own, and apart from the chain of membranes, so that the GPU can run it ahead. It
-costs T additions where the recurrence costs a multiple of that; a line in memory would cost a
-barrier a step.
+The membrane needs one step after the other of a tile (R, T) that lies spread over the threads. So a
+tile is put down in memory of the program, a line (R,) a step; it stays in the cache, and a step
+costs a load that does not wait for the step before. Whoever writes lines and reads them lets all
+threads meet in between (``tl.debug_barrier``); a row is held by several threads, so nothing is
+written over what a loop still reads. To take columns out of the tile instead, by sums with one term
+that is not zero, costs three times the instructions of a recurrence with 32 modes.
 
 Loops always run over all T steps, those behind the end of a sequence too, whose results nobody
-uses: a loop that may have none would let the compiler move the products in front of it into the
-loop's entry, and their operands do not fit the registers.
+uses.
 """
 
 from __future__ import annotations
@@ -21,33 +21,31 @@ import triton.language as tl
 
 PI = tl.constexpr(3.141592653589793)
 SLOPE = tl.constexpr(25.0)  # of the fast sigmoid
+UNROLLED = tl.constexpr(8)  # steps whose loads are under way together
 
 
 @triton.jit
-def column(tile, columns, t):
-    """Return column t of a tile (R, T), shape (R,); infinities beside it do no harm."""
-    return tl.sum(tl.where(columns[None, :] == t, tile, 0.0), 1)
+def put_down(lines, tile, columns, ROWS: tl.constexpr):
+    """Write a tile (R, T) to lines (T, R)."""
+    tl.store(lines + columns[None, :] * ROWS + tl.arange(0, ROWS)[:, None], tile)
 
 
 @triton.jit
-def put(tile, columns, t, values):
-    """Return the tile with `values` (R,) in column t."""
-    return tl.where(columns[None, :] == t, values[:, None], tile)
-
-
-@triton.jit
-def spread_as(tile, other, columns):
-    """Return a tile (R, T) as it is, but spread over the threads as another one.
-
-    Else columns of the two would be exchanged between threads, with a barrier, at every step.
-    """
-    return tl.where(columns[None, :] >= 0, tile, other)
+def take_up(lines, columns, ROWS: tl.constexpr):
+    """Return lines (T, R) as a tile (R, T)."""
+    return tl.load(lines + columns[None, :] * ROWS + tl.arange(0, ROWS)[:, None])
 
 
 @triton.jit
 def spikes_of(words, columns):
     """Return the spikes (R, T), 0 or 1, that `words` (R,) hold."""
     return ((words[:, None] >> columns[None, :]) & 1).to(tl.float32)
+
+
+@triton.jit
+def words_of(spikes, columns):
+    """Return the words (R,) that hold spikes (R, T), 0 or 1."""
+    return tl.sum((spikes > 0.5).to(tl.int32) << columns[None, :], 1).to(tl.int32)
 
 
 @triton.jit
@@ -62,43 +60,45 @@ def reset(v, s, RESET: tl.constexpr):
 
 
 @triton.jit
-def run_block(y, u, r, s, tau, rho, kappa, columns, REFRACTORY: tl.constexpr,
-              RESET: tl.constexpr, STEPS: tl.constexpr):  # fmt: skip
-    """Run a block of inputs over thresholds, (R, T); return the words of spikes and the state.
+def run_block(lines, u, r, s, tau, rho, kappa, REFRACTORY: tl.constexpr, RESET: tl.constexpr,
+              ROWS: tl.constexpr, STEPS: tl.constexpr):  # fmt: skip
+    """Run a block of inputs over thresholds, lines (T, R); return words of spikes and the state.
 
     The state: membrane after the reset, trace, last spike, each (R,).
     """
     words = tl.zeros(u.shape, tl.int32)
-    for t in range(0, STEPS):
-        v = tau * u + column(y, columns, t)
+    at = lines + tl.arange(0, ROWS)
+    for t in tl.range(0, STEPS, loop_unroll_factor=UNROLLED):
+        v = tau * u + tl.load(at + t * ROWS)
         excess = v
         if REFRACTORY:
             r = rho * r + kappa * s
             excess = v - r
-        s = tl.where(excess >= 1.0, 1.0, 0.0)
+        fired = excess >= 1.0
+        s = tl.where(fired, 1.0, 0.0)
         u = reset(v, s, RESET)
-        words = words | (s.to(tl.int32) << t)
+        words = words | tl.where(fired, 1 << t, 0)
     return words, u, r, s
 
 
 @triton.jit
-def replay_block(y, words, inside, u, r, s, tau, rho, kappa, columns, REFRACTORY: tl.constexpr,
-                 RESET: tl.constexpr, STEPS: tl.constexpr):  # fmt: skip
-    """Run a block whose spikes are known; return membranes before the reset and traces, (R, T).
+def replay_block(lines, to, words, left, u, r, s, tau, rho, kappa, REFRACTORY: tl.constexpr,
+                 RESET: tl.constexpr, ROWS: tl.constexpr, STEPS: tl.constexpr):  # fmt: skip
+    """Run a block whose spikes are known; return the state behind it.
 
-    0 where not `inside` (R, T): steps behind the end must not bring an infinity into the gradients.
+    Membranes before the reset go to the lines ``to`` (T, R), traces to those behind them; 0 from
+    step ``left`` on: steps behind the end must not bring an infinity into the gradients.
     """
-    membranes = tl.zeros(y.shape, tl.float32)
-    traces = tl.zeros(y.shape, tl.float32)
-    for t in range(0, STEPS):
-        v = tau * u + column(y, columns, t)
+    line = tl.arange(0, ROWS)
+    for t in tl.range(0, STEPS, loop_unroll_factor=UNROLLED):
+        v = tau * u + tl.load(lines + t * ROWS + line)
         if REFRACTORY:
             r = rho * r + kappa * s
-            traces = put(traces, columns, t, r)
+            tl.store(to + (STEPS + t) * ROWS + line, tl.where(t < left, r, 0.0))
         s = ((words >> t) & 1).to(tl.float32)
-        membranes = put(membranes, columns, t, v)
+        tl.store(to + t * ROWS + line, tl.where(t < left, v, 0.0))
         u = reset(v, s, RESET)
-    return tl.where(inside, membranes, 0.0), tl.where(inside, traces, 0.0)
+    return u, r, s
 
 
 @triton.jit
@@ -116,27 +116,25 @@ def slope(distance, SURROGATE: tl.constexpr):
 
 
 @triton.jit
-def run_block_back(grad, membranes, traces, words, au, ar, av, sums_tau, sums_rho, sums_kappa,
-                   tau, rho, kappa, columns, REFRACTORY: tl.constexpr, RESET: tl.constexpr,
-                   SURROGATE: tl.constexpr, STEPS: tl.constexpr):  # fmt: skip
-    """Return dL/dy (R, T) for dL/ds, and what goes on to the block before; each (R,).
+def run_block_back(grads, kept, to, words, au, ar, av, sums_tau, sums_rho, sums_kappa,
+                   tau, rho, kappa, REFRACTORY: tl.constexpr, RESET: tl.constexpr,
+                   SURROGATE: tl.constexpr, ROWS: tl.constexpr,
+                   STEPS: tl.constexpr):  # fmt: skip
+    """Write dL/dy to the lines ``to`` for dL/ds, lines ``grads``; return what goes on, each (R,).
 
-    Of the step behind, `au` is dL/du, `ar` the trace's dL/dr, `av` the membrane's dL/dv; the sums
-    are the gradients of tau, rho and kappa.
+    ``kept`` is what `replay_block` wrote. Of the step behind, `au` is dL/du, `ar` the trace's
+    dL/dr, `av` the membrane's dL/dv; the sums are the gradients of tau, rho and kappa.
     """
-    back = tl.zeros(grad.shape, tl.float32)
-    grad = spread_as(grad, membranes, columns)
-    if REFRACTORY:
-        traces = spread_as(traces, membranes, columns)
-    for i in range(0, STEPS):
+    line = tl.arange(0, ROWS)
+    for i in tl.range(0, STEPS, loop_unroll_factor=UNROLLED):
         t = STEPS - 1 - i
-        v = column(membranes, columns, t)
-        gs = column(grad, columns, t)
+        v = tl.load(kept + t * ROWS + line)
+        gs = tl.load(grads + t * ROWS + line)
         s = ((words >> t) & 1).to(tl.float32)
         distance = v - 1.0
         sums_tau += av * reset(v, s, RESET)
         if REFRACTORY:
-            r = column(traces, columns, t)
+            r = tl.load(kept + (STEPS + t) * ROWS + line)
             distance = v - r - 1.0
             gs += kappa * ar
             sums_rho += ar * r
@@ -152,5 +150,29 @@ def run_block_back(grad, membranes, traces, words, au, ar, av, sums_tau, sums_rh
         if REFRACTORY:
             ar = rho * ar - at_spike
         au = tau * av
-        back = put(back, columns, t, av)
-    return back, au, ar, av, sums_tau, sums_rho, sums_kappa
+        tl.store(to + t * ROWS + line, av)
+    return au, ar, av, sums_tau, sums_rho, sums_kappa
+
+
+@triton.jit
+def step_back(y, g, room, side, words, left, u, r, s, au, ar, av, sums_tau, sums_rho, sums_kappa,
+              tau, rho, kappa, columns, REFRACTORY: tl.constexpr, RESET: tl.constexpr,
+              SURROGATE: tl.constexpr, ROWS: tl.constexpr, STEPS: tl.constexpr):  # fmt: skip
+    """Return dL/dy (R, T) of a block for dL/ds ``g`` (R, T), and as `run_block_back`.
+
+    ``room`` has five times (T, R); ``side`` is 0 and 1 in turns, so that no tile is put down where
+    threads may still take up that of the block before.
+    """
+    lines, grads = room + side * (STEPS * ROWS), room + 2 * (STEPS * ROWS)
+    kept = room + 3 * (STEPS * ROWS)
+    put_down(lines, y, columns, ROWS)
+    put_down(grads, g, columns, ROWS)
+    tl.debug_barrier()
+    replay_block(lines, kept, words, left, u, r, s, tau, rho, kappa, REFRACTORY, RESET, ROWS, STEPS)
+    tl.debug_barrier()  # all have read y, whose lines are free
+    au, ar, av, sums_tau, sums_rho, sums_kappa = run_block_back(
+        grads, kept, lines, words, au, ar, av, sums_tau, sums_rho, sums_kappa, tau, rho, kappa,
+        REFRACTORY, RESET, SURROGATE, ROWS, STEPS,
+    )  # fmt: skip
+    tl.debug_barrier()
+    return take_up(lines, columns, ROWS), au, ar, av, sums_tau, sums_rho, sums_kappa

@@ -8,7 +8,7 @@ from neurossm_models.families.binary_s4d import BinaryS4DBlock
 from neurossm_models.shadow.folding import FoldedSSM, gain_of
 from neurossm_models.shadow.operations import straight
 from neurossm_models.shadow.parts import mixed
-from neurossm_models.stages import Threshold
+from neurossm_models.shadow.threshold import Thresholds
 from neurossm_models.twin import IntegerRun
 
 
@@ -17,5 +17,6 @@ def shadow(name: str, block: BinaryS4DBlock, r: Tensor, run: IntegerRun) -> Tens
     theta = straight(block.spike.theta, run.parameters[f"{name}.spike.theta"])
     ssm = FoldedSSM.of(block, gain_of(block.ssm_norm)).rounded(f"{name}.ssm", run.parameters)
     # values and theta are exact in float32, and so are the spikes
-    s = ssm.run(r, run.values[f"{name}.ssm"], Threshold(theta, block.spike.surrogate))
+    spike = Thresholds(theta, block.spike.surrogate)
+    s = ssm.run(block.ssm.form_for(r), r, run.values[f"{name}.ssm"], spike)
     return mixed(name, block.mix, block.gated, r, block.delay(s), run)

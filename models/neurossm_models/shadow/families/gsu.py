@@ -16,7 +16,7 @@ def shadow(name: str, block: GSUBlock, r: Tensor, run: IntegerRun) -> Tensor:
     """Return the residual stream (H, B, L) after a block of this name."""
     assert block.ternary.log_delta is not None
     ssm = FoldedSSM.of(block, gain_of(block.ssm_norm)).rounded(f"{name}.ssm", run.parameters)
-    v = ssm.run(r, run.values[f"{name}.ssm"])
+    v = ssm.run(block.ssm.form_for(r), r, run.values[f"{name}.ssm"])
     delta = straight(block.ternary.log_delta.exp(), run.parameters[f"{name}.ternary.delta"])
     o = _unit(f"{name}.unit", block.unit, v, ternary(v, delta[:, None, None]), run)
     return add(r, o, run.values[f"{name}.add"])

@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 
 from neurossm_models.families.spikingssm import SpikingSSMBlock
+from neurossm_models.gpu.neuron import Rule
+from neurossm_models.gpu.setting import TRITON, picks_triton
+from neurossm_models.neurons import LIF
 from neurossm_models.shadow.folding import FoldedSSM
 from neurossm_models.shadow.neuron import GivenSpikes
 from neurossm_models.shadow.operations import straight
@@ -22,8 +25,14 @@ def shadow(name: str, block: SpikingSSMBlock, r: Tensor, run: IntegerRun) -> Ten
     scale = (-lif.log_theta).exp()
     ssm = FoldedSSM.of(block, (scale, torch.zeros(()))).rounded(f"{name}.ssm", p)
     kappa = straight(lif.kappa, p[f"{path}.kappa"])
-    neuron = GivenSpikes(
-        run.values[path], p[f"{path}.tau"], p[f"{path}.rho"], kappa, lif.reset, lif.surrogate
-    )
-    s = ssm.run(r, run.values[f"{name}.ssm"], neuron)
+    rule = Rule(lif.reset, lif.surrogate, lif.log_kappa is not None)
+    leaks = (p[f"{path}.tau"], p[f"{path}.rho"])
+    neuron = GivenSpikes(run.values[path], *leaks, kappa, rule, _by_kernels(lif, r))
+    s = ssm.run(block.ssm.form_for(r), r, run.values[f"{name}.ssm"], neuron)
     return mixed(name, block.mix, block.gated, r, block.delay(s), run)
+
+
+def _by_kernels(lif: LIF, y: Tensor) -> bool:
+    """Say whether kernels of Triton run the neurons; forms with other gradients have none here."""
+    form = lif.form_for(y)
+    return form == TRITON or (form in ("boundary", "sdn") and picks_triton(y))

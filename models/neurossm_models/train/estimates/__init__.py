@@ -1,7 +1,7 @@
 """What a training will need, before it starts: parameters, memory, steps."""
 
 from neurossm_models.train.estimates.estimate import Estimate, in_words
-from neurossm_models.train.estimates.estimating import check_batch, estimate
+from neurossm_models.train.estimates.estimating import estimate
 from neurossm_models.train.estimates.refusing import check_room
 
-__all__ = ["Estimate", "check_batch", "check_room", "estimate", "in_words"]
+__all__ = ["Estimate", "check_room", "estimate", "in_words"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,15 +12,18 @@ from torch import nn
 
 from neurossm.arguments import whole
 from neurossm.errors import InputError
+from neurossm.extras import lacking
 from neurossm_models.config import NetworkConfig
-from neurossm_models.data.registry import load, task
-from neurossm_models.data.sets import SOURCES
+from neurossm_models.data.registry import task
 from neurossm_models.data.task import Task
+from neurossm_models.gpu import setting
+from neurossm_models.gpu.layer import MOST_MODES
 from neurossm_models.network import Network
 from neurossm_models.train.devices import AUTO, check_device, device_of
 from neurossm_models.train.estimates.estimate import Estimate
 from neurossm_models.train.estimates.probing import Scaled, scaled
 from neurossm_models.train.estimates.room import free_memory
+from neurossm_models.train.estimates.sequences import check_batch, sequences_of
 from neurossm_models.train.evaluation import at_once
 from neurossm_models.train.modules import ModuleConfig, built
 from neurossm_models.train.own_data import facts_for
@@ -29,11 +32,11 @@ from neurossm_models.train.recipe import Recipe, load_recipe
 
 _FLOAT = 4  # bytes
 _MOMENTS = 2  # of AdamW, a parameter
-_PLAIN = ("fft", "loop")  # the forms of a GPU that is not at hand
+# the forms of a GPU that is not at hand: by its kernels, whose memory is known, or without Triton
+_KERNELS, _PLAIN = (setting.TRITON, setting.TRITON), ("fft", "loop")
 # Resident memory beside the peak: gaps between blocks, and what threads keep for themselves;
 # benchmarks/training_memory.py has what was measured
 _GAPS, BESIDE = 1.2, 10**8
-_KERNELS = "the kernels of GPUs, where they run, keep less for the backward pass"
 
 
 def estimate(
@@ -53,7 +56,8 @@ def estimate(
         As of `neurossm_models.train.train`.
     memory
         Bytes of the device, to plan for one that is not at hand; None: what it has left. A GPU that
-        is not there is taken for the plain forms, FFT and loop, tried on the CPU.
+        is not there is taken to run the kernels of Triton, which take their memory on the CPU but
+        do not run; where Triton is not installed or they do not apply, FFT and loop.
 
     Raises
     ------
@@ -73,13 +77,14 @@ def estimate(
         recipe = load_recipe(recipe_name_or_path, changes, facts)
     sequences = sequences_of(recipe, facts)
     check_batch(recipe, sequences)
-    device, forms = _place(recipe, memory)
+    device, forms, there = _place(recipe, memory)
     known = task(recipe.data.name) if facts is None else facts
     room, processes = memory, process_count()
     if room is None and (room := free_memory(device)) is not None and device.type == "cpu":
         room //= processes  # which share it
-    found = estimate_of(recipe, known, device, forms, room, sequences, processes)
-    return found if memory is None else _planned(found, recipe, forms)
+    with nullcontext() if there else setting.planning():
+        found = estimate_of(recipe, known, device, forms, room, sequences, processes)
+    return found if memory is None else _planned(found, recipe, None if there else forms)
 
 
 def estimate_of(
@@ -136,8 +141,11 @@ class Needs:
 
     def step(self, sequences: int, more: bool = False) -> int:
         """Return the most bytes of a forward and backward pass; `more` than one to a step."""
+        # in steps as small as those that were tried gradients may hide what is kept for them
+        kept = sum(self.found.at(name, sequences) for name in ("saved", "native", "left"))
         # from the second part of a batch on the gradients are there from the start
-        return self.found.at("peak", sequences) + (self.found.at("left", sequences) if more else 0)
+        left = self.found.at("left", sequences) if more else 0
+        return max(self.found.at("peak", sequences), kept) + left
 
     def peak(self, sequences: int, more: bool = False) -> int:
         """Return the most bytes at once: of the step, of the optimizer, of evaluation."""
@@ -187,11 +195,12 @@ def parameters_of(recipe: Recipe, facts: Task) -> dict[str, int]:
     return parts
 
 
-def _place(recipe: Recipe, memory: int | None) -> tuple[torch.device, tuple[str, str]]:
+def _place(recipe: Recipe, memory: int | None) -> tuple[torch.device, tuple[str, str], bool]:
+    """Return where to try a recipe, in which forms, and whether that is the device it names."""
     config = recipe.train
     forms = config.ssm, config.neuron
     try:
-        return device_of(config.device), forms
+        return device_of(config.device), forms, True
     except InputError:
         check_device("train device", config.device)
         if memory is None:
@@ -199,43 +208,28 @@ def _place(recipe: Recipe, memory: int | None) -> tuple[torch.device, tuple[str,
                 "train device", expected=config.device, got="no such GPU here",
                 remedy="--memory GB plans for one that is not here, or --set train.device=cpu",
             ) from None  # fmt: skip
-    ssm, neuron = (p if form == "auto" else form for form, p in zip(forms, _PLAIN, strict=True))
-    return torch.device("cpu"), (ssm, neuron)
+    usual = _KERNELS if _kernels_apply(recipe.model) else _PLAIN
+    ssm, neuron = (p if form == "auto" else form for form, p in zip(forms, usual, strict=True))
+    return torch.device("cpu"), (ssm, neuron), False
 
 
-def _planned(found: Estimate, recipe: Recipe, forms: tuple[str, str]) -> Estimate:
-    """Return an estimate that was made by a given memory, and say for which device it holds."""
+def _kernels_apply(model: NetworkConfig | ModuleConfig) -> bool:
+    few = isinstance(model, NetworkConfig) and model.state // 2 <= MOST_MODES
+    return few and not lacking("gpu")
+
+
+def _planned(found: Estimate, recipe: Recipe, tried: tuple[str, str] | None) -> Estimate:
+    """Return an estimate for a given memory, and say for what; `tried` are forms elsewhere."""
     device, said = recipe.train.device, found.tried
-    if found.device == "cpu" and device not in (AUTO, "cpu"):
-        ours = isinstance(recipe.model, NetworkConfig)
+    if tried is not None:
         said += f"; {device} is not here: tried on the CPU"
-        said += f", forms {forms[0]} and {forms[1]}; {_KERNELS}" if ours else ""
-        return dataclasses.replace(found, device=device, tried=said)
+        said += (
+            f", forms {tried[0]} and {tried[1]}" if isinstance(recipe.model, NetworkConfig) else ""
+        )
+        return replace(found, device=device, tried=said)
     if found.device == "cpu" and device == AUTO:
         said += "; for a GPU: --set train.device=cuda"
-    return dataclasses.replace(found, tried=said)
-
-
-def check_batch(recipe: Recipe, sequences: int | None) -> None:
-    """Raise `InputError` if there are fewer sequences to train on than a batch has."""
-    batch = recipe.train.batch
-    if sequences is not None and sequences < batch:
-        raise InputError(
-            "recipe [train] batch", got=str(batch), remedy=f"--set train.batch={sequences}",
-            expected=f"at most {sequences}, the sequences of the training part",
-        )  # fmt: skip
-
-
-def sequences_of(recipe: Recipe, facts: Task | None) -> int | None:
-    """Return how many sequences are trained on; None where they are not known without the data."""
-    data = recipe.data
-    if data.path:
-        count = f":{data.limit}" if data.limit else ""
-        return len(load(f"{data.path}:train{count}", facts=facts))
-    there = SOURCES[data.name].training
-    if data.limit:
-        there = min(there, data.limit) if there else data.limit
-    return there - data.held_out if there else None
+    return replace(found, tried=said)
 
 
 def _tried(recipe: Recipe, found: Scaled, facts: Task, part: int) -> str:

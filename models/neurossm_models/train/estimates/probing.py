@@ -120,8 +120,10 @@ def _sizes(
     config = recipe.train
     fixed_steps = isinstance(recipe.model, ModuleConfig)  # perhaps
     short = facts.steps if fixed_steps else min(facts.steps, _STEPS)
-    first, second = (run(layers, words, k * _FIRST, short)["peak"] for k in (1, 2))
-    a_step = max(second - first, 1) / _FIRST / short  # bytes
+    first, second = (run(layers, words, k * _FIRST, short) for k in (1, 2))
+    # a peak of gradients alone hides what sequences need
+    grown = max(second[name] - first[name] for name in NAMES)
+    a_step = max(grown, 1) / _FIRST / short  # bytes
     part = -(-config.batch // config.accumulate)
     budget = BUDGET * (_FOR_WORDS if words else 1)
     sequences = max(_FIRST, min(part, int(budget / a_step / facts.steps)))
@@ -142,7 +144,7 @@ class _Probe:
         if isinstance(model, NetworkConfig):
             self.layers = _LAYERS if model.layers > _LAYERS[-1] else (model.layers,)
             heavy = _FLOAT * model.least_parameters > _HEAVY
-            if heavy and model.vocabulary == model.classes > WORDS[-1]:
+            if heavy and model.vocabulary == model.classes > WORDS[-1] and not model.cutoffs:
                 self.words = WORDS
         self._made: tuple[tuple[int, int], nn.Module] | None = None
 

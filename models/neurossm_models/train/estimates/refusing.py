@@ -8,13 +8,9 @@ from neurossm.errors import InputError
 from neurossm_models.config import PAIR, NetworkConfig
 from neurossm_models.data.task import Task
 from neurossm_models.train.estimates.estimate import Estimate, in_words
-from neurossm_models.train.estimates.estimating import (
-    BESIDE,
-    check_batch,
-    estimate_of,
-    sequences_of,
-)
+from neurossm_models.train.estimates.estimating import BESIDE, estimate_of
 from neurossm_models.train.estimates.room import free_memory
+from neurossm_models.train.estimates.sequences import check_batch, sequences_of
 from neurossm_models.train.evaluation import at_once
 from neurossm_models.train.parallel import Group
 from neurossm_models.train.recipe import Recipe

@@ -46,7 +46,20 @@ def made_batch(
     x = torch.randint(words, (rows, steps)) if words else torch.randn(wide)
     padded = bool(words) if padded is None else padded
     lengths = torch.full((rows,), steps) if padded else None
+    if isinstance(model, NetworkConfig) and model.cutoffs:
+        x = _by_frequency(words, rows, steps)
+        return Batch(x, lengths, x.flip(-1))
     return Batch(x, lengths, _labels(facts, sequences, steps))
+
+
+def _by_frequency(words: int, rows: int, steps: int) -> Tensor:
+    """Return tokens (rows, steps) as often as in a text: number k in proportion to 1 / (k + 1).
+
+    What an adaptive softmax needs depends on that (Zipf's law). They are the quantiles, so that no
+    chance is between two tries.
+    """
+    at = (torch.arange(rows * steps, dtype=torch.float64) + 0.5) / (rows * steps)
+    return ((words + 1) ** at).long().sub(1).clamp(0, words - 1).view(steps, rows).T.contiguous()
 
 
 def _labels(facts: Task, sequences: int, steps: int) -> Tensor:

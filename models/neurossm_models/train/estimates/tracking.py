@@ -25,7 +25,7 @@ from neurossm_models.network import Network
 from neurossm_models.tasks.losses import Loss
 from neurossm_models.train.batches import Batch
 from neurossm_models.train.devices import FLOAT32, narrow
-from neurossm_models.train.measuring import answers_of, records
+from neurossm_models.train.measuring import answers_of, asks_for_labels, records
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,8 @@ def evaluation_memory(model: nn.Module, batch: Batch, loss: Loss) -> int:
     try:
         with _one_thread(), live:
             if records(model):
-                recording = cast(Network, model).record(batch.x, batch.lengths)
+                labels = batch.labels if asks_for_labels(model) else None
+                recording = cast(Network, model).record(batch.x, batch.lengths, labels)
                 loss(recording.logits, batch.labels, batch.lengths)
             else:
                 loss(answers_of(model, batch), batch.labels, batch.lengths)

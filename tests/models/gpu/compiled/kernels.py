@@ -15,7 +15,8 @@ from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 
 from neurossm_models import S4D
-from neurossm_models.gpu import layer, neuron, norm
+from neurossm_models.gpu import given, layer, neuron, norm
+from neurossm_models.gpu.given import given_triton
 from neurossm_models.gpu.layer import MOST_MODES, Normed, run_layer
 from neurossm_models.gpu.neuron import Neurons, Rule, lif_triton
 
@@ -47,10 +48,11 @@ def compiled(monkeypatch):
         made = kernel.warmup(*arguments, grid=grid, **constants, enable_fp_fusion=False)
         found[kernel.__name__] = made
 
-    for module in (neuron, layer, norm):
+    for module in (neuron, given, layer, norm):
         monkeypatch.setattr(module, "launch", instead)
-        if hasattr(module, "check_same"):
-            monkeypatch.setattr(module, "check_same", lambda *tensors: None)
+        for name in ("check_same", "check_runs"):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, lambda *tensors: None)
 
     def choose(arch=90):
         driver.set_active(Nowhere(arch))
@@ -115,7 +117,20 @@ def test_the_neuron(compiled, tmp_path, shape, rule, dtype, arch):
         assert ("fma", "rn") not in done and done["mul", "rn"] and done["div", "rn"], done
         # neither left to the assembler to join, nor with subnormal numbers as zeros
         assert {how for _, how in done} <= {"rn", "full"} and ".ftz" not in made.asm["ptx"], done
-        assert usage(made, tmp_path)[1] == 0
+        assert usage(made, tmp_path)[1] <= 16
+
+
+def test_the_neuron_at_given_spikes(compiled, tmp_path):
+    found = compiled()
+    x, neurons = torch.zeros(16, 16, 70, requires_grad=True), lifs(16, reset="soft")
+    differentiate(given_triton(x, torch.zeros(x.shape), *neurons.parameters[1:], neurons.rule))
+    assert set(found) == {"follow", "backward"}
+    for made in found.values():
+        done = operations(made)
+        assert ("fma", "rn") not in done and done["mul", "rn"], done
+        assert usage(made, tmp_path)[1] <= 16
+    (loop,) = step_loops(found["follow"])
+    assert "convert_layout" not in loop and "tt.reduce" not in loop
 
 
 def parts_of(features, state, norm, neurons):
@@ -173,7 +188,7 @@ def test_the_neuron_behind_a_recurrence_rounds_twice(compiled):
 
 @pytest.mark.parametrize(("state", "products"), [(None, ""), (64, "ieee"), (32, "tf32")])
 def test_no_values_change_threads_within_a_step(compiled, state, products):
-    """That would take a barrier, and at every step."""
+    """That would take shuffles, or a barrier, at every step."""
     found, x = compiled(), torch.zeros(16, 16, 512, requires_grad=True)
     if state is None:
         differentiate(lif_triton(x, lifs(16, reset="soft")))
@@ -182,8 +197,28 @@ def test_no_values_change_threads_within_a_step(compiled, state, products):
         differentiate(run_layer(x, **parts, products=products))
     for name, loops in (("forward", 1), ("backward", 2)):
         steps = step_loops(found[name])
-        assert len(steps) == loops and all("tt.reduce" in loop for loop in steps)
-        assert not any("convert_layout" in loop for loop in steps), name
+        assert len(steps) == loops and all(loop.count("tt.load") >= 8 for loop in steps)
+        for word in ("tt.reduce", "convert_layout", "barrier"):
+            assert not any(word in loop for loop in steps), name
+
+
+@pytest.mark.parametrize(("state", "states"), [(None, 0), (32, 2)])
+def test_lines_are_put_down_before_they_are_read(compiled, state, states):
+    """All threads meet before steps read lines, and before a tile is taken up again."""
+    found, x = compiled(), torch.zeros(16, 16, 512, requires_grad=True)
+    if state is None:
+        differentiate(lif_triton(x, lifs(16, reset="hard")))
+    else:
+        differentiate(run_layer(x, **parts_of(16, state, True, {"reset": "hard"})))
+    assert barriers(found["forward"]) == 1
+    assert barriers(found["backward"]) == 3 + states
+
+
+def barriers(made):
+    """Return how often the kernel itself, not its compiler, lets all threads meet."""
+    code = made.asm["ttgir"]
+    code = code[: code.index("tt.return")]
+    return code.count("gpu.barrier") + code.count("ttg.barrier")
 
 
 def test_the_states_are_put_down_before_they_are_read(compiled):
@@ -191,7 +226,5 @@ def test_the_states_are_put_down_before_they_are_read(compiled):
     found = compiled()
     x = torch.zeros(16, 16, 512, requires_grad=True)
     differentiate(run_layer(x, **parts_of(16, 32, True, None)))
-    code = found["backward"].asm["ttgir"]
-    loops = code[: code.index("tt.return")]
-    assert loops.count("gpu.barrier") + loops.count("ttg.barrier") == 2, loops[:200]
+    assert barriers(found["backward"]) == 2
     assert found["backward"].metadata.num_stages == 1
