@@ -213,8 +213,9 @@ def _check_resumed(folder: Path, recipe: Recipe, source: Path) -> None:
         remedy = f"--out {source.parent}" if of_run else "train without --resume"
         raise InputError(str(folder), expected="a run to resume", got="none", remedy=remedy)
     before = load_recipe(written)
+    own = f"neurossm train {written} --out {folder} --resume"
+    remedy = f"resume with the settings the run was started with: {own}"
     if isinstance(before.model, ModuleConfig) != isinstance(recipe.model, ModuleConfig):
-        remedy = "resume with the settings the run was started with"
         expected = "a module" if isinstance(before.model, ModuleConfig) else "a family"
         raise InputError(f"{written} [model]", expected=expected, got="the other", remedy=remedy)
     for section in dataclasses.fields(Recipe):
@@ -223,7 +224,6 @@ def _check_resumed(folder: Path, recipe: Recipe, source: Path) -> None:
             old, new = was.get(key, "none"), now.get(key, "none")
             if old != new and not (section.name == "train" and may_move(key, old, new)):
                 where = f"{written} [{section.name}] {key}"
-                remedy = "resume with the settings the run was started with"
                 raise InputError(where, expected=old, got=new, remedy=remedy)
 
 

@@ -72,6 +72,10 @@ def test_a_run_resumed_from_its_recipe_alone_is_told_its_folder(first, tmp_path,
     assert caught.value.remedy == f"--out {first}"
     with pytest.raises(InputError, match="train without --resume"):
         train("binary-s4d-digits", TINY, tmp_path / "none", resume=True)
+    with pytest.raises(InputError, match="epochs: expected 1, got 2") as caught:
+        train("binary-s4d-digits", [*TINY, "train.epochs=2"], first, resume=True)
+    own = f"neurossm train {first / 'recipe.toml'} --out {first} --resume"
+    assert caught.value.remedy.endswith(own)
 
 
 def test_data_that_are_not_there_are_missed_before_a_large_step_is_tried(tmp_path, monkeypatch):
