@@ -20,6 +20,7 @@ from neurossm_models.train.checkpoint import replace_file
 from neurossm_models.train.deterministic import computing
 from neurossm_models.train.devices import AUTO, HOST
 from neurossm_models.train.estimates import check_room
+from neurossm_models.train.estimates.sequences import check_share
 from neurossm_models.train.evaluation import run_folder
 from neurossm_models.train.finetuning import Finetuner, MakeTwin, starting_network
 from neurossm_models.train.logs import LOGS
@@ -108,7 +109,7 @@ def train(
         processes(recipe.train.device) as group,
         computing(group.device, recipe.train.deterministic),
     ):
-        _check_share(recipe, group)
+        check_share(recipe, group.size)
         if resume and facts is not None:
             check_same_facts(folder, facts)
         plenty = check_room(recipe, task(recipe.data.name) if facts is None else facts, group)
@@ -167,16 +168,6 @@ def _trainer(
     twin = make_twin(recipe, task(recipe.data.name) if facts is None else facts)
     model = starting_network(recipe, twin, group.device)
     return Finetuner(recipe, folder, model, twin, group, facts)
-
-
-def _check_share(recipe: Recipe, group: Group) -> None:
-    train = recipe.train
-    if train.batch % group.size:
-        expected = f"a multiple of the {group.size} processes"
-        raise InputError("recipe [train] batch", expected=expected, got=str(train.batch))
-    if train.batch % (group.size * train.accumulate):
-        expected = f"a divisor of {train.batch // group.size}, what a process has of a batch"
-        raise InputError("recipe [train] accumulate", expected=expected, got=str(train.accumulate))
 
 
 def _check_new(folder: Path, recipe: Path) -> None:

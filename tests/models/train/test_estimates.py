@@ -258,6 +258,16 @@ def test_processes_of_torchrun_share_the_batch_and_the_memory_of_a_cpu(monkeypat
     assert (alone.processes, alone.at_once) == (1, 32) and found.saved < alone.saved
 
 
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [("train.accumulate=5", "accumulate: expected a divisor of 16"),
+     ("train.precision=tf32", "train precision: expected float32 on cpu, got tf32")],
+)  # fmt: skip
+def test_what_training_refuses_is_not_estimated(change, says):
+    with pytest.raises(InputError, match=says):
+        estimate("gsu-digits", [*SETS, "train.device=cpu", change])
+
+
 @pytest.mark.parametrize("memory", [0, -5, "80", 1.5, True])
 def test_a_memory_that_is_no_number_of_bytes_is_refused(memory):
     with pytest.raises(InputError, match="estimate memory: expected"):

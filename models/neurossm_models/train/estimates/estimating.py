@@ -19,11 +19,11 @@ from neurossm_models.data.task import Task
 from neurossm_models.gpu import setting
 from neurossm_models.gpu.layer import MOST_MODES
 from neurossm_models.network import Network
-from neurossm_models.train.devices import AUTO, check_device, device_of
+from neurossm_models.train.devices import AUTO, check_device, check_precision_of, device_of
 from neurossm_models.train.estimates.estimate import Estimate
 from neurossm_models.train.estimates.probing import Scaled, scaled
 from neurossm_models.train.estimates.room import free_memory
-from neurossm_models.train.estimates.sequences import check_batch, sequences_of
+from neurossm_models.train.estimates.sequences import check_batch, check_share, sequences_of
 from neurossm_models.train.evaluation import at_once
 from neurossm_models.train.modules import ModuleConfig, built
 from neurossm_models.train.own_data import facts_for
@@ -62,8 +62,9 @@ def estimate(
     Raises
     ------
     InputError
-        If the recipe is wrong, fine-tunes on integers, has larger batches than there are sequences,
-        or names a device that is not there and `memory` is not given.
+        If the recipe is wrong, fine-tunes on integers, has larger batches than there are sequences
+        or batches that cannot be shared, or names a precision that its device has not, or a device
+        that is not there and `memory` is not given.
     """
     changes = list(overrides or ())
     if memory is not None:
@@ -77,7 +78,10 @@ def estimate(
         recipe = load_recipe(recipe_name_or_path, changes, facts)
     sequences = sequences_of(recipe, facts)
     check_batch(recipe, sequences)
+    check_share(recipe, process_count())
     device, forms, there = _place(recipe, memory)
+    if there:
+        check_precision_of(device, recipe.train.precision)
     known = task(recipe.data.name) if facts is None else facts
     room, processes = memory, process_count()
     if room is None and (room := free_memory(device)) is not None and device.type == "cpu":

@@ -1,4 +1,4 @@
-"""How many sequences there are to train on, and whether they make a batch."""
+"""How many sequences there are to train on, and whether batches of them can be shared."""
 
 from __future__ import annotations
 
@@ -17,6 +17,17 @@ def check_batch(recipe: Recipe, sequences: int | None) -> None:
             "recipe [train] batch", got=str(batch), remedy=f"--set train.batch={sequences}",
             expected=f"at most {sequences}, the sequences of the training part",
         )  # fmt: skip
+
+
+def check_share(recipe: Recipe, processes: int) -> None:
+    """Raise `InputError` unless processes, and parts of a batch in each, get equal shares."""
+    train = recipe.train
+    if train.batch % processes:
+        expected = f"a multiple of the {processes} processes"
+        raise InputError("recipe [train] batch", expected=expected, got=str(train.batch))
+    if train.batch % (processes * train.accumulate):
+        expected = f"a divisor of {train.batch // processes}, what a process has of a batch"
+        raise InputError("recipe [train] accumulate", expected=expected, got=str(train.accumulate))
 
 
 def sequences_of(recipe: Recipe, facts: Task | None) -> int | None:
