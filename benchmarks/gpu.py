@@ -152,7 +152,23 @@ def _options() -> argparse.Namespace:
     )  # fmt: skip
     parser.add_argument("--data", default="mnist", help="what the checkpoint was trained on")
     parser.add_argument("--data-dir", default="", help="where the data lie")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if not 0 < options.minutes < float("inf"):
+        parser.error(f"--minutes: expected more than 0, got {options.minutes:g}")
+    if options.samples < 1:
+        parser.error(f"--samples: expected at least 1, got {options.samples}")
+    if options.json and (problem := _unwritable(Path(options.json))):
+        parser.error(f"--json {options.json}: {problem}")  # before minutes on a GPU, not after
+    return options
+
+
+def _unwritable(file: Path) -> str:
+    if not file.parent.is_dir():
+        return f"no folder {file.parent}"
+    if file.is_dir():
+        return "a folder"
+    there = file if file.exists() else file.parent
+    return "" if os.access(there, os.W_OK) else "no permission to write there"
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ from neurossm_cli import (
     train,
     verify,
 )
-from neurossm_cli.presentation.console import Stopped, documents_alone
+from neurossm_cli.presentation.console import Stopped, document_printed, documents_alone
 from neurossm_cli.presentation.paths import Commands
 
 
@@ -194,7 +194,7 @@ def _fail(message: str, argv: list[str], status: int) -> int:
     for line in lines:
         print(f"neurossm: {line}", file=sys.stderr)
     try:
-        if "--json" in argv:
+        if "--json" in argv and not document_printed():
             print(json.dumps({"error": "\n".join(lines)}))
         sys.stdout.flush()
     except OSError:  # what is wrong may be stdout itself

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm_cli.presentation.console import Console, DataDirOption, JsonOption
-from neurossm_cli.presentation.paths import READS, READS_DATA, READS_RUN, WRITES
+from neurossm_cli.presentation.paths import READS, READS_DATA, READS_RUN, WRITES_OURS
 from neurossm_workflows.describing import interface_document, interface_lines
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def export(
         help="A run folder or the name of a checkpoint; or the function of a file that builds an"
         " nn.Module of your own."), READS_RUN],
     output: Annotated[Path, typer.Option("-o", "--output", help="The .nssm file to write."),
-                      WRITES],
+                      WRITES_OURS],
     weights: Annotated[Path | None, typer.Option(
         help="Of a module: its state_dict (torch.save or .safetensors)."), READS] = None,
     data: Annotated[str, typer.Option(

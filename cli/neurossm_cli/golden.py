@@ -14,7 +14,7 @@ from neurossm_cli.presentation.console import (
     JsonOption,
     OtherDataOption,
 )
-from neurossm_cli.presentation.paths import READS, READS_DATA, WRITES
+from neurossm_cli.presentation.paths import READS, READS_DATA, WRITES_OURS
 
 
 def golden(
@@ -22,7 +22,7 @@ def golden(
     output: Annotated[
         Path,
         typer.Option("-o", "--output", help="The file to write: this graph with golden vectors."),
-        WRITES,
+        WRITES_OURS,
     ],
     data: Annotated[
         str,

@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from neurossm_cli.presentation.console import Console, DataDirOption, JsonOption
-from neurossm_cli.presentation.paths import READS, READS_DATA, WRITES
+from neurossm_cli.presentation.paths import READS, READS_DATA, WRITES_OURS
 from neurossm_workflows.describing import interface_lines
 
 
 def import_(
     source: Annotated[Path, typer.Argument(help="The file of the other tool."), READS],
     output: Annotated[Path, typer.Option("-o", "--output", help="The .nssm file to write."),
-                      WRITES],
+                      WRITES_OURS],
     format: Annotated[
         str | None,
         typer.Option("--from", help="nir | netx | s4; by default what the file looks like."),

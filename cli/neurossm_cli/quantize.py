@@ -15,14 +15,14 @@ from neurossm_cli.presentation.console import (
     OtherDataOption,
     write_json,
 )
-from neurossm_cli.presentation.paths import READS, READS_DATA, WRITES
+from neurossm_cli.presentation.paths import READS, READS_DATA, WRITES, WRITES_OURS
 from neurossm_cli.presentation.quantization import pole_width, print_report, range_rules
 
 
 def quantize(
     graph: Annotated[Path, typer.Argument(help="A float .nssm file."), READS],
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="The integer file to write."), WRITES
+        Path, typer.Option("-o", "--output", help="The integer file to write."), WRITES_OURS
     ],
     calibrate: Annotated[str, CALIBRATION, READS_DATA],
     poles: Annotated[

@@ -16,7 +16,7 @@ from neurossm_cli.presentation.console import (
     JsonOption,
     OtherDataOption,
 )
-from neurossm_cli.presentation.paths import READS, READS_DATA, WRITES
+from neurossm_cli.presentation.paths import READS, READS_DATA, WRITES, WRITES_OURS
 
 if TYPE_CHECKING:
     from neurossm.trace import Trace
@@ -27,7 +27,7 @@ def run(
     data: Annotated[str, DATA, READS_DATA],
     engine: Annotated[str, ENGINE] = "fast",
     trace: Annotated[
-        Path | None, typer.Option(help="Write the values of every node to this file."), WRITES
+        Path | None, typer.Option(help="Write the values of every node to this file."), WRITES_OURS
     ] = None,
     predictions: Annotated[
         Path | None,

@@ -11,8 +11,9 @@ import typer
 from neurossm.errors import InputError
 from neurossm_cli.presentation.console import Console, JsonOption, Stopped
 from neurossm_cli.presentation.estimate import say_estimate
-from neurossm_cli.presentation.paths import READS_DATA, READS_RECIPE, READS_RUN, Arguments, Writes
+from neurossm_cli.presentation.paths import READS_DATA, READS_RECIPE, READS_RUN, Writes
 from neurossm_cli.presentation.quantization import pole_width
+from neurossm_cli.presentation.reading import Arguments
 
 if TYPE_CHECKING:
     from neurossm_models.train import TrainResult
@@ -85,7 +86,8 @@ def train(
     console = Console(json)
     if estimate:
         alone = {"--out": out, "--resume": resume, "--finetune-from": finetune_from,
-                 "--quantized": quantized, "--calibrate": calibrate}  # fmt: skip
+                 "--quantized": quantized, "--calibrate": calibrate, "--poles": poles,
+                 "--weights": weights, "--state": state, "--messages": messages}  # fmt: skip
         say_estimate(console, recipe, data, set_ or [], memory, alone)
         return
     if memory is not None:

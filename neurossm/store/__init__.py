@@ -16,6 +16,7 @@ from neurossm.store.files import (
 )
 from neurossm.store.golden import Golden, missing_golden
 from neurossm.store.opening import check_is_file
+from neurossm.store.ours import check_replaceable
 from neurossm.store.text import check_output, write_text
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Golden",
     "check_is_file",
     "check_output",
+    "check_replaceable",
     "describe",
     "graph_digest",
     "load",

@@ -46,3 +46,17 @@ def test_a_part_ends_when_its_time_is_over(tmp_path):
     done, parts = benchmark(tmp_path, "--parts", "checks", "--minutes", "0.1")
     assert parts["checks"]["seconds"] < 10
     assert done.returncode == (1 if parts["checks"]["problem"] else 0)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [(("--json", "none/gpu.json"), "--json none/gpu.json: no folder none"),
+     (("--json", "."), "--json .: a folder"),
+     (("--samples", "0"), "--samples: expected at least 1, got 0"),
+     (("--minutes", "nan"), "--minutes: expected more than 0, got nan")],
+)  # fmt: skip
+def test_what_cannot_be_is_refused_before_anything_is_measured(tmp_path, given, says):
+    command = [sys.executable, str(ROOT / "benchmarks" / "gpu.py"), "--parts", "card", *given]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and says in done.stderr, done
+    assert not done.stdout and not list(tmp_path.iterdir())

@@ -40,9 +40,18 @@ def test_what_does_not_fit_is_shown_and_refused(neurossm):
     assert "the largest that fits is 0" in refused.err
 
 
+def test_what_does_not_fit_is_one_document_that_says_so(neurossm):
+    refused = neurossm("train", "gsu-digits", *SETS, "--estimate", "--memory", "0.00001", "--json")
+    assert refused.status == 2 and refused.document["fits"] is False
+    assert f"neurossm: {refused.document['error']}\n" == refused.err
+    again = neurossm("train", "gsu-digits", "--estimate", "--memory", "-1", "--json")
+    assert list(again.document) == ["error"]  # of the next command in this process
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [(("--estimate", "--resume"), "--resume: expected no --estimate beside it"),
+     (("--estimate", "--poles", "q12"), "--poles: expected no --estimate beside it"),
      (("--memory", "8"), "--memory: expected --estimate beside it"),
      (("--estimate", "--memory", "-1"), "memory: expected more than 0 GB"),
      (("--estimate", "--set=train.device=cuda:9"), "train device: expected cuda:9")],
@@ -50,3 +59,14 @@ def test_what_does_not_fit_is_shown_and_refused(neurossm):
 def test_options_that_mean_nothing_are_refused(neurossm, given, said):
     refused = neurossm("train", "gsu-digits", *given)
     assert refused.status == 2 and said in refused.err
+
+
+def test_under_torchrun_one_process_says_what_each_needs(neurossm, monkeypatch):
+    for name, value in {"TORCHELASTIC_RUN_ID": "1", "WORLD_SIZE": "2", "RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    other = neurossm("train", "gsu-digits", *SETS, "--estimate", "--json")
+    assert (other.status, other.out) == (0, "")
+    monkeypatch.setenv("RANK", "0")
+    first = neurossm("train", "gsu-digits", *SETS, "--estimate")
+    assert "each of 2 processes, which share a batch of 16" in first.out
+    assert ", 8 sequences at once" in first.out

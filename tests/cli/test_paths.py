@@ -195,6 +195,53 @@ def test_data_that_are_read_are_not_overwritten(neurossm, files, tmp_path):
         assert (tmp_path / "raw" / name).read_text() == "dear"
 
 
+GRAPHS = {("export", "output"), ("golden", "output"), ("import", "output"), ("quantize", "output"),
+          ("run", "trace")}  # fmt: skip
+
+
+def test_what_writes_a_graph_or_a_trace_is_marked():
+    assert {(name, key) for name in COMMANDS for key, role in roles(name).items()
+            if isinstance(role, Writes) and role.ours} == GRAPHS  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "option"), sorted(GRAPHS), ids=lambda part: part)
+@pytest.mark.parametrize("content_of", ["numpy", "text", "hdf5", "nir", "part of a graph"])
+def test_a_graph_replaces_no_file_of_another_kind(
+    neurossm, files, tmp_path, name, option, content_of
+):
+    import h5py
+    import numpy as np
+
+    mine = tmp_path / "mine.npz"
+    if content_of == "numpy":
+        np.savez(mine, inputs=np.zeros((2, 3, 1)), labels=[0, 1])
+    elif content_of == "text":
+        mine.write_text("a,b\n1,2\n")
+    elif content_of == "part of a graph":
+        mine.write_bytes(files.floating.read_bytes()[:3000])
+    else:
+        with h5py.File(mine, "w") as file:
+            file.create_group("node" if content_of == "nir" else "inputs")
+    before = content(tmp_path)
+    ended = neurossm(*line(name, {option: mine}))
+    assert ended.status == 2 and ended.err.count("\n") == 1, ended
+    label = "--trace" if option == "trace" else "-o"
+    assert f"{label} {mine}: expected a new name, or a .nssm file that may be replaced" in ended.err
+    assert ended.err.endswith("; give another name\n")
+    assert content(tmp_path) == before
+
+
+def test_a_graph_replaces_a_graph_a_trace_and_an_empty_file(neurossm, files, tmp_path):
+    file = tmp_path / "any.nssm"
+    file.touch()
+    run = ("run", files.integer, "--data", "digits:test:1", "--trace", file)
+    export = ("export", files.run, "-o", file)
+    for command in (export, run, export, export):
+        ended = neurossm(*command)
+        assert ended.status == 0, ended
+    assert neurossm("show", file).status == 0
+
+
 def test_what_loses_nothing_may_be_named_twice(neurossm, files):
     ended = neurossm("profile", files.integer, "--data", "digits:test:1", "--html", "/dev/null",
                      "--neurobench", "/dev/null")  # fmt: skip

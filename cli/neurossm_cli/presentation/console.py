@@ -44,6 +44,7 @@ CALIBRATION = typer.Option(help=f"Data that sets the ranges: {GRAMMAR}")
 SECONDS_BETWEEN_LINES = 10.0
 IN_A_PIPE = 80  # columns
 _alone: list[TextIO] = []  # where documents go while everything else is kept off stdout
+_printed: list[dict[str, Any]] = []  # the documents of the command that runs
 
 
 class Stopped(Exception):
@@ -56,6 +57,7 @@ def documents_alone(asked: bool) -> Iterator[None]:
 
     Data and networks of the user's are code, which may print.
     """
+    _printed.clear()
     if not asked:
         yield
         return
@@ -67,8 +69,14 @@ def documents_alone(asked: bool) -> Iterator[None]:
         _alone.pop()
 
 
+def document_printed() -> bool:
+    """Tell whether the last command printed its document: there is to be one."""
+    return bool(_printed)
+
+
 def print_document(document: dict[str, Any]) -> None:
     """Print a JSON document on stdout."""
+    _printed.append(document)
     print(json.dumps(document, indent=2, allow_nan=False), file=_alone[-1] if _alone else None)
 
 

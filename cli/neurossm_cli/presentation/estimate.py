@@ -28,18 +28,22 @@ def say_estimate(
         If one of those is given, for a recipe that is wrong, and, when all is printed, for a
         training that does not fit, with what would.
     """
+    from neurossm_models.train import is_first_process
     from neurossm_models.train.estimates.refusing import without_room
     from neurossm_workflows.train import estimate
 
     if given := next((option for option, value in alone.items() if value), ""):
         raise InputError(given, expected="no --estimate beside it", got="both")
+    if not is_first_process():
+        return  # it speaks for all
     found = estimate(recipe, data=data, changes=changes, memory=memory)
-    console.document(found.as_json())
+    problem = None if found.fits else without_room(found)
+    console.document(found.as_json() | ({} if problem is None else {"error": str(problem)}))
     _say_parameters(console, found)
     _say_memory(console, found)
     _say_steps(console, found)
-    if not found.fits:
-        raise without_room(found)
+    if problem is not None:
+        raise problem
 
 
 def _say_parameters(console: Console, found: Estimate) -> None:
@@ -50,18 +54,21 @@ def _say_parameters(console: Console, found: Estimate) -> None:
 def _say_memory(console: Console, found: Estimate) -> None:
     from neurossm_models.train.estimates import in_words
 
-    once = f"{found.at_once} sequence{'s' if found.at_once != 1 else ''} at once"
+    once, evaluated = (f"{count:,} sequence{'s' * (count != 1)}"
+                       for count in (found.at_once, found.evaluated))  # fmt: skip
     rows = [
         ("weights", in_words(found.weights), ""),
         ("AdamW's moments", in_words(found.optimizer), ""),
         ("gradients", in_words(found.gradients), ""),
-        ("kept by autograd", in_words(found.saved), f"for the backward pass, {once}"),
-        ("kept by kernels", in_words(found.native), f"beside it, {once}"),
+        ("kept by autograd", in_words(found.saved), f"for the backward pass, {once} at once"),
+        ("kept by kernels", in_words(found.native), f"beside it, {once} at once"),
         ("step", in_words(found.step), "most at once, forward and backward, with gradients"),
-        ("evaluation", in_words(found.evaluating), f"most at once, {found.evaluated} sequences"),
+        ("evaluation", in_words(found.evaluating), f"most at once, {evaluated}"),
         ("peak", in_words(found.peak), "weights, moments and the larger of the two phases"),
     ]
     console.table(("memory", "", "of which"), rows)
+    if found.processes > 1:
+        console.say(f"each of {found.processes} processes, which share a batch of {found.batch:,}")
     left = "not known" if found.memory is None else in_words(found.memory)
     console.say(f"to be free: {in_words(found.room)}, gaps included; {found.device} has {left}")
     console.say(found.tried)
@@ -74,6 +81,6 @@ def _say_memory(console: Console, found: Estimate) -> None:
 def _say_steps(console: Console, found: Estimate) -> None:
     if found.steps_per_epoch is not None:
         console.say(
-            f"steps an epoch: {found.steps_per_epoch:,}, batches of {found.batch} of"
+            f"steps an epoch: {found.steps_per_epoch:,}, batches of {found.batch:,} of"
             f" {found.sequences:,} sequences of {found.steps:,} steps"
         )

@@ -1,5 +1,7 @@
 """One guard for all paths of all commands: what a command reads, it does not overwrite.
 
+Nor does a graph or a trace replace a file of another kind.
+
 Each option that names a file says in its annotation what for (`READS`, `WRITES`, ...); an option of
 type `Path` that does not is an error when the commands are put together. `Commands` wraps every
 command, so that the guard runs before any of its work.
@@ -9,23 +11,18 @@ from __future__ import annotations
 
 import functools
 import inspect
-import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 import typer
 from typer.models import ArgumentInfo, OptionInfo
 
-from neurossm.errors import InputError, NeurossmError
+from neurossm.errors import InputError
+from neurossm_cli.presentation import reading
+from neurossm_cli.presentation.reading import Arguments
 from neurossm_cli.presentation.typed import as_typed
-
-Arguments = Mapping[str, Any]
-# no command of ours leaves anything else in a folder of data
-OURS = (".nssm", ".html", ".svg", ".csv", ".json", ".pdf", ".safetensors")
-NO_DATA = tuple(suffix for suffix in OURS if suffix != ".csv")  # of one's own
 
 
 @dataclass(frozen=True)
@@ -51,9 +48,12 @@ class Writes:
     files
         From what was typed and all arguments to the files; None: the option names the file itself,
         which must lie in a folder that exists.
+    ours
+        Whether it replaces only what is a graph or a trace already.
     """
 
     files: Callable[[Path, Arguments], Iterable[Path]] | None = None
+    ours: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,97 +72,13 @@ class Option:
         return [str(one) for one in given] if isinstance(given, list | tuple) else [str(given)]
 
 
-def same_file(one: Path, other: Path) -> bool:
-    """Tell whether two paths lead to one file, by links of either kind too.
-
-    What is no regular file (a terminal, ``/dev/null``) loses nothing when it is written to.
-    """
-    try:
-        if one.exists() and other.exists():
-            return not _is_stream(one) and os.path.samefile(one, other)
-        return one.resolve() == other.resolve()
-    except (OSError, RuntimeError, ValueError):  # who opens it says what is wrong with it
-        return False
-
-
-def _is_stream(path: Path) -> bool:
-    return not path.is_file() and not path.is_dir()
-
-
-def _among(files: Iterable[Path], output: Path) -> Path | None:
-    return next((file for file in files if same_file(file, output)), None)
-
-
-def _itself(given: str, output: Path, arguments: Arguments) -> Path | None:
-    return _among([Path(given)], output)
-
-
-def _chip(given: str, output: Path, arguments: Arguments) -> Path | None:
-    ours = resources.files("neurossm.hardware") / f"{given}.toml"
-    return _among([Path(given), Path(str(ours))], output)
-
-
-def _recipe(given: str, output: Path, arguments: Arguments) -> Path | None:
-    try:
-        from neurossm_models.train.recipe import recipe_path
-
-        return _among([recipe_path(given)], output)
-    except (ImportError, NeurossmError):  # the command says what is wrong with it
-        return None
-
-
-def _run(given: str, output: Path, arguments: Arguments) -> Path | None:
-    try:
-        from neurossm_models.train import CHECKPOINTS, RUN_FILES
-    except ImportError:
-        return None
-    folders = (Path(given), CHECKPOINTS / given)
-    if (module := Path(given.rpartition(":")[0])).suffix == ".py":  # FILE.py:FUNCTION
-        return _among([module], output)
-    return _among((folder / name for folder in folders for name in RUN_FILES), output)
-
-
-def _data(given: str, output: Path, arguments: Arguments) -> Path | None:
-    """Return what an output would replace: a file of the data, or one beside it in its folder."""
-    try:
-        from neurossm_models.data import is_own, registry
-
-        parts = given.split(":")
-        named = [Path(":".join(parts[: k + 1])) for k in range(len(parts))]
-        if found := _among((file for file in named if file.is_file()), output):
-            return found
-        if is_own(given):
-            return _own_data(given, output)
-        places = [entry.found for entry in registry(arguments.get("data_dir") or None)
-                  if entry.name == parts[0]]  # fmt: skip
-        file = output.resolve()
-        inside = any(place and file.is_relative_to(Path(place).resolve()) for place in places)
-        return output if inside and file.is_file() and file.suffix not in OURS else None
-    except (ImportError, NeurossmError, OSError, RuntimeError, ValueError):
-        return None
-
-
-def _own_data(given: str, output: Path) -> Path | None:
-    """Return the output if it is there and may be part of data of one's own."""
-    from neurossm_models.data.own import parse_own
-
-    spec = parse_own(given)
-    path = Path(spec.source.partition(":")[0] if spec.scheme else spec.source)
-    if path.is_file() and same_file(path, output):
-        return path
-    # a folder of recordings, or arrays that lie beside each other
-    folder = path if path.is_dir() else path.parent if path.suffix == ".npy" else None
-    file = output.resolve()
-    inside = folder is not None and file.is_relative_to(folder.resolve())
-    return output if inside and file.is_file() and file.suffix not in NO_DATA else None
-
-
-READS = Reads(_itself)
-READS_CHIP = Reads(_chip)
-READS_RECIPE = Reads(_recipe)
-READS_RUN = Reads(_run)
-READS_DATA = Reads(_data)
+READS = Reads(reading.itself)
+READS_CHIP = Reads(reading.chip)
+READS_RECIPE = Reads(reading.recipe)
+READS_RUN = Reads(reading.run)
+READS_DATA = Reads(reading.data)
 WRITES = Writes()
+WRITES_OURS = Writes(ours=True)  # a graph or a trace
 WRITES_WITH_FOLDER = Writes(lambda file, arguments: [file])  # the command makes its folder
 
 
@@ -197,7 +113,8 @@ def check_paths(options: Iterable[Option], arguments: Arguments) -> None:
     Raises
     ------
     InputError
-        If an output is what another option reads or writes: the same file, by whatever name.
+        If an output is what another option reads or writes: the same file, by whatever name; or if
+        a graph or a trace would replace a file of another kind.
     """
     written: list[Path] = []
     options = tuple(options)
@@ -206,13 +123,17 @@ def check_paths(options: Iterable[Option], arguments: Arguments) -> None:
             continue
         for value in option.values(arguments):
             for file in _outputs(option, Path(value), arguments):
-                other = _read(file, options, arguments) or _among(written, file)
+                other = _read(file, options, arguments) or reading.among(written, file)
                 if other is not None:
                     raise InputError(
                         f"{option.label} {value}", expected="a file of its own",
                         got=f"the same file as {other}", remedy="give it another name",
                     )  # fmt: skip
                 written.append(file)
+    for option in options:
+        if isinstance(option.role, Writes) and option.role.ours:
+            for value in option.values(arguments):
+                _check_ours(option.label, Path(value))
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -250,6 +171,12 @@ def _outputs(option: Option, path: Path, arguments: Arguments) -> Iterable[Path]
         return option.role.files(path, arguments)
     check_output(option.label, path)
     return [path]
+
+
+def _check_ours(label: str, path: Path) -> None:
+    from neurossm.store import check_replaceable
+
+    check_replaceable(label, path)
 
 
 def _read(output: Path, options: Iterable[Option], arguments: Arguments) -> Path | None:

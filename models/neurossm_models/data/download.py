@@ -20,7 +20,7 @@ from neurossm.temporary import temporary_folder
 from neurossm_models.arguments import check_choice
 from neurossm_models.data.dataset import data_root
 from neurossm_models.data.idx import MAX_BYTES, check_md5, file_content, gunzip
-from neurossm_models.data.sets import mnist
+from neurossm_models.data.sets import SOURCES, mnist
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -54,6 +54,10 @@ def fetch(name: str, root: str | Path | None = None, *, mirrors: Sequence[str] =
     FormatError
         If a file that is already there is damaged.
     """
+    if name in SOURCES and name != "mnist":
+        fetched, doctor = SOURCES[name].fetched_as, "'neurossm doctor' says where it is looked for"
+        remedy = f"neurossm data fetch {fetched}" if fetched else doctor
+        raise InputError("data fetch", expected="mnist", got=name, remedy=remedy)
     check_choice("data fetch", name, ("mnist",))
     folder = data_root(root) / "MNIST" / "raw"
     missing = [file for file in mnist.CHECKSUMS if not _present(file, root)]

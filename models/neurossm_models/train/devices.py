@@ -42,6 +42,8 @@ def device_of(name: str | torch.device) -> torch.device:
         if name.type != "cuda" or name.index is not None:
             return name
         name = name.type
+    if not isinstance(name, str):
+        raise InputError("train device", expected="auto, cpu, cuda or cuda:N", got=repr(name))
     check_device("train device", name)
     there = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if name == "cpu" or (name == AUTO and not there):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import gc
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -117,6 +118,11 @@ def _check_own_gpu(device: str | torch.device) -> None:
                          remedy="--set train.device=cuda, the GPU of the local rank")  # fmt: skip
 
 
+def process_count() -> int:
+    """Return how many processes torchrun started; 1 where it did not."""
+    return int(os.environ.get("WORLD_SIZE", "1")) if dist.is_torchelastic_launched() else 1
+
+
 def is_first_process() -> bool:
     """Say whether this process speaks for all: torchrun's first one, or the only one."""
     return os.environ.get("RANK", "0") == "0" or not dist.is_torchelastic_launched()
@@ -137,7 +143,10 @@ def spread_over(model: nn.Module, group: Group) -> nn.Module:
             elif isinstance(child, nn.Dropout1d):
                 setattr(parent, name, GlobalDropout1d(child.p, group))
     # Buffers are equal everywhere already: they come from the statistics of whole batches.
-    return DistributedDataParallel(model, broadcast_buffers=False)
+    with warnings.catch_warnings():
+        # the name that newer versions of PyTorch have for it is not there in older ones
+        warnings.filterwarnings("ignore", "`broadcast_buffers` is deprecated", FutureWarning)
+        return DistributedDataParallel(model, broadcast_buffers=False)
 
 
 class _Sum(torch.autograd.Function):

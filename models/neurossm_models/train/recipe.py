@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from neurossm_models.data.own import SUFFIXES
 from neurossm_models.data.registry import task
 from neurossm_models.data.task import Task
 from neurossm_models.families import FAMILIES
+from neurossm_models.train.changes import as_changed, override_all, sections_of
 from neurossm_models.train.finetune_config import FinetuneConfig
 from neurossm_models.train.fitting import asked_of_network, check_facts
 from neurossm_models.train.modules import ModuleConfig
@@ -36,7 +36,8 @@ class Recipe:
     Raises
     ------
     InputError
-        If the network does not fit a registered data set: tokens or values, readout, classes.
+        If the network does not fit a registered data set: tokens or values, readout, classes; or if
+        a form is chosen for the layers of a module of one's own.
     """
 
     data: DataConfig
@@ -47,6 +48,11 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.data.name:
             check_facts(self.model, self.data.title, task(self.data.name))
+        if isinstance(self.model, ModuleConfig):
+            for key in ("ssm", "neuron"):
+                if (form := getattr(self.train, key)) != "auto":
+                    expected = "auto, as a module of one's own computes as it is written"
+                    raise InputError(f"[train] {key}", expected=expected, got=repr(form))
 
     @property
     def network(self) -> NetworkConfig:
@@ -57,7 +63,6 @@ class Recipe:
         return self.model
 
 
-_DEFAULT_FAMILY = "binary-s4d"
 _EXAMPLE = "binary-s4d-smnist"
 
 
@@ -89,15 +94,23 @@ def load_recipe(
     for section, table in tables.items():
         if not isinstance(table, dict):
             raise InputError(f"{path} [{section}]", expected="a table", got=shown(table))
-    _override_all(tables, several("overrides", overrides or [], "'section.key=value'"))
-    parts, facts = _parts(str(path), tables, facts)
+    changes = several("overrides", overrides or [], "'section.key=value'")
+    override_all(tables, changes)
+    try:
+        return _recipe(str(path), tables, facts)
+    except InputError as error:
+        raise as_changed(error, str(path), changes) from None
+
+
+def _recipe(where: str, tables: dict[str, Any], facts: Task | None) -> Recipe:
+    parts, facts = _parts(where, tables, facts)
     try:
         recipe = Recipe(**parts)
         if facts is not None:
             check_facts(recipe.model, recipe.data.title, facts)
         return recipe
     except InputError as error:
-        raise error.inside(f"{path} ") from None
+        raise error.inside(f"{where} ") from None
 
 
 def _parts(
@@ -110,7 +123,7 @@ def _parts(
     InputError
         With all that is wrong in any of them.
     """
-    sections, wrong = _sections(where, tables), list[InputError]()
+    sections, wrong = sections_of(where, tables), list[InputError]()
 
     def read(section: str) -> Any:
         try:
@@ -159,6 +172,9 @@ def recipe_path(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if path.is_file():
         return path
+    if (path / "recipe.toml").is_file():
+        remedy = f"it is a run: {path}/recipe.toml is its recipe, and --out {path} --resume goes on"
+        raise InputError("recipe", expected="a file", got=f"the folder {path}", remedy=remedy)
     name = str(name_or_path).removeprefix("recipes/").removesuffix(".toml")
     known = recipe_names()
     if name in known:
@@ -205,46 +221,6 @@ def _toml(value: Any) -> str:
         return f"[{', '.join(map(_toml, value))}]"
     # a JSON string is a TOML one, with the same escapes
     return json.dumps(value) if isinstance(value, str) else repr(value)
-
-
-def _override_all(tables: dict[str, Any], overrides: list[str]) -> None:
-    """Apply the changes; raise `InputError` with each of them that cannot be."""
-    wrong = list[InputError]()
-    for override in overrides:
-        try:
-            _override(tables, override)
-        except InputError as error:
-            wrong.append(error)
-    if wrong:
-        raise InputError.together(wrong)
-
-
-def _override(tables: dict[str, Any], override: str) -> None:
-    where = f"--set {override}"
-    if not isinstance(override, str):
-        raise InputError(where, expected="section.key=value", got=repr(override))
-    target, equals, text = override.partition("=")
-    section, dot, key = target.strip().partition(".")
-    if not (equals and dot and key):
-        raise InputError(where, expected="section.key=value", got=repr(override))
-    try:
-        value = tomllib.loads(f"value = {text.strip()}")["value"]
-    except (ValueError, RecursionError):
-        value = text.strip()
-    sections = _sections(where, tables)
-    check_choice(f"{where}: section", section, list(sections))
-    check_choice(f"{where}: key", key, [f.name for f in dataclasses.fields(sections[section])])
-    tables.setdefault(section, {})[key] = value
-
-
-def _sections(where: str, tables: dict[str, Any]) -> dict[str, type]:
-    """Return what each section becomes; the family decides which keys [model] has."""
-    model = tables.get("model", {})
-    family = model.get("family", _DEFAULT_FAMILY)
-    check_choice(f"{where} [model] family", family, sorted(FAMILIES))
-    kind: type = ModuleConfig if "module" in model else FAMILIES[family].config
-    parts: dict[str, type] = {"data": DataConfig, "model": kind, "train": TrainConfig}
-    return {**parts, "finetune": FinetuneConfig}
 
 
 def _section(where: str, kind: type, table: dict[str, Any]) -> Any:

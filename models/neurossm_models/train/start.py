@@ -13,12 +13,14 @@ from neurossm.arguments import whole
 from neurossm.errors import InputError, NeurossmError
 from neurossm_models.arguments import check_path
 from neurossm_models.data.own import task_to_json
-from neurossm_models.data.registry import task
+from neurossm_models.data.registry import load, task
+from neurossm_models.data.sets import SOURCES
 from neurossm_models.data.task import Task
 from neurossm_models.train.checkpoint import replace_file
 from neurossm_models.train.deterministic import computing
 from neurossm_models.train.devices import AUTO, HOST
 from neurossm_models.train.estimates import check_room
+from neurossm_models.train.estimates.sequences import check_share
 from neurossm_models.train.evaluation import run_folder
 from neurossm_models.train.finetuning import Finetuner, MakeTwin, starting_network
 from neurossm_models.train.logs import LOGS
@@ -95,9 +97,11 @@ def train(
     if facts is not None:
         recipe = load_recipe(recipe_name_or_path, overrides, facts)
     if resume:
-        _check_resumed(folder, recipe)
+        _check_resumed(folder, recipe, recipe_path(recipe_name_or_path))
     else:
         _check_new(folder, recipe_path(recipe_name_or_path))
+    if facts is None and SOURCES[recipe.data.name].find(None) is None:
+        load(f"{recipe.data.title}:train")  # says what is missing, before a large step is tried
     torch.manual_seed(recipe.train.seed)
     if recipe.train.threads:
         torch.set_num_threads(recipe.train.threads)
@@ -105,7 +109,7 @@ def train(
         processes(recipe.train.device) as group,
         computing(group.device, recipe.train.deterministic),
     ):
-        _check_share(recipe, group)
+        check_share(recipe, group.size)
         if resume and facts is not None:
             check_same_facts(folder, facts)
         plenty = check_room(recipe, task(recipe.data.name) if facts is None else facts, group)
@@ -166,16 +170,6 @@ def _trainer(
     return Finetuner(recipe, folder, model, twin, group, facts)
 
 
-def _check_share(recipe: Recipe, group: Group) -> None:
-    train = recipe.train
-    if train.batch % group.size:
-        expected = f"a multiple of the {group.size} processes"
-        raise InputError("recipe [train] batch", expected=expected, got=str(train.batch))
-    if train.batch % (group.size * train.accumulate):
-        expected = f"a divisor of {train.batch // group.size}, what a process has of a batch"
-        raise InputError("recipe [train] accumulate", expected=expected, got=str(train.accumulate))
-
-
 def _check_new(folder: Path, recipe: Path) -> None:
     """Refuse to start where a run, or what is left of one, would be lost or mixed with this one.
 
@@ -203,14 +197,16 @@ def _is_ours(recipe: Path) -> bool:
         return False
 
 
-def _check_resumed(folder: Path, recipe: Recipe) -> None:
+def _check_resumed(folder: Path, recipe: Recipe, source: Path) -> None:
     written, state = folder / "recipe.toml", folder / CHECKPOINT
     if not state.is_file():
-        remedy = "train without --resume"
+        of_run = (source.parent / CHECKPOINT).is_file()
+        remedy = f"--out {source.parent}" if of_run else "train without --resume"
         raise InputError(str(folder), expected="a run to resume", got="none", remedy=remedy)
     before = load_recipe(written)
+    own = f"neurossm train {written} --out {folder} --resume"
+    remedy = f"resume with the settings the run was started with: {own}"
     if isinstance(before.model, ModuleConfig) != isinstance(recipe.model, ModuleConfig):
-        remedy = "resume with the settings the run was started with"
         expected = "a module" if isinstance(before.model, ModuleConfig) else "a family"
         raise InputError(f"{written} [model]", expected=expected, got="the other", remedy=remedy)
     for section in dataclasses.fields(Recipe):
@@ -219,7 +215,6 @@ def _check_resumed(folder: Path, recipe: Recipe) -> None:
             old, new = was.get(key, "none"), now.get(key, "none")
             if old != new and not (section.name == "train" and may_move(key, old, new)):
                 where = f"{written} [{section.name}] {key}"
-                remedy = "resume with the settings the run was started with"
                 raise InputError(where, expected=old, got=new, remedy=remedy)
 
 

@@ -19,6 +19,7 @@ from neurossm_models.network import Network
 from neurossm_models.tasks.losses import Loss, balanced_weights
 from neurossm_models.tasks.scores import main_of
 from neurossm_models.train.batches import Batch, ahead, batch_of, longest_of, takes_lengths
+from neurossm_models.train.estimates.sequences import check_batch
 from neurossm_models.train.evaluation import load_model, load_same, tally_of
 from neurossm_models.train.loop import Loop
 from neurossm_models.train.measuring import Evaluation, Tally, answers_of_first
@@ -171,9 +172,7 @@ def split_data(recipe: Recipe, facts: Task | None = None) -> tuple[Dataset, Data
     held_out = data.held_out
     if len(dataset) - held_out < recipe.train.batch:
         if data.path:
-            expected = f"at most {len(dataset)}, the sequences of the training part"
-            got, remedy = str(recipe.train.batch), f"--set train.batch={len(dataset)}"
-            raise InputError("recipe [train] batch", expected=expected, got=got, remedy=remedy)
+            check_batch(recipe, len(dataset))
         room = len(dataset) - recipe.train.batch
         if room < 0:
             expected = f"a batch of {recipe.train.batch} sequences at least"

@@ -13,6 +13,7 @@ from sklearn.datasets import load_digits
 from neurossm.errors import FormatError, InputError
 from neurossm_models.data import data_root, load, registry
 from neurossm_models.data import idx as idx_module
+from neurossm_models.data.download import fetch
 from neurossm_models.data.idx import read_idx
 from neurossm_models.data.sets import mnist
 
@@ -97,6 +98,17 @@ def test_missing_files_say_where_they_were_looked_for(tmp_path):
     with pytest.raises(InputError, match="data fetch mnist") as caught:
         load("mnist:test", tmp_path)
     assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [("imdb", "'neurossm doctor' says where"), ("psmnist", "neurossm data fetch mnist"),
+     ("mnits", "did you mean 'mnist'")],
+)  # fmt: skip
+def test_what_is_not_fetched_is_told_what_to_do(tmp_path, name, remedy):
+    with pytest.raises(InputError, match="data fetch: expected") as caught:
+        fetch(name, tmp_path)
+    assert caught.value.remedy.startswith(remedy)
 
 
 GOOD = idx(np.arange(24, dtype=np.uint8).reshape(2, 3, 4))

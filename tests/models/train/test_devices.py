@@ -66,6 +66,12 @@ def _with_tests_on_the_path():
     return {**os.environ, "PYTHONPATH": f"{HERE}:{HERE.parent}:{':'.join(sys.path)}"}
 
 
+@pytest.mark.parametrize("name", [0, None, b"cpu"])
+def test_what_is_no_name_of_a_device_is_refused(name):
+    with pytest.raises(InputError, match="train device: expected auto, cpu, cuda or cuda:N, got"):
+        device_of(name)
+
+
 def test_names_of_devices():
     assert device_of("cpu") == torch.device("cpu") == device_of(torch.device("cpu"))
     for right in ("auto", "cpu", "cuda", "cuda:3"):

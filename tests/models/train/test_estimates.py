@@ -216,11 +216,62 @@ def test_what_is_not_tried_is_below_the_formula(family):
 
 def test_a_gpu_that_is_not_here_needs_its_memory_said():
     changes = ["train.device=cuda:7", "train.batch=4"]
-    with pytest.raises(InputError, match="train device: expected cuda:7"):
+    with pytest.raises(InputError, match=r"train device: expected cuda:7.*--memory GB plans"):
         estimate("gsu-digits", changes)
     found = estimate("gsu-digits", changes, memory=10**12)
     assert found.memory == 10**12 and found.device == "cuda:7"
     assert found.native == 0 and found.largest_batch > 1000
+    named = estimate("gsu-digits", [*changes, "train.ssm=fft", "train.neuron=loop"], 10**12)
+    assert named.device == "cuda:7" and named.tried.endswith("forms fft and loop")
+    assert "; cuda:7 is not here: tried on the CPU, forms " in named.tried
+    auto = estimate("gsu-digits", ["train.batch=4"], memory=10**12)
+    if not torch.cuda.is_available():
+        assert auto.device == "cpu" and auto.tried.endswith("a GPU: --set train.device=cuda")
+
+
+def test_the_largest_batch_is_no_larger_than_the_sequences_and_a_larger_one_is_refused():
+    sequences = 40 - 8  # what the settings take, less what they hold out
+    found = estimate("gsu-digits", [*SETS, "train.batch=4"], memory=10**13)
+    assert found.largest_batch == found.sequences == sequences
+    with pytest.raises(
+        InputError, match=f"batch: expected at most {sequences}, the seq"
+    ) as refused:
+        estimate("gsu-digits", [*SETS, f"train.batch={sequences + 1}"], memory=10**13)
+    assert refused.value.remedy == f"--set train.batch={sequences}"
+
+
+def test_a_batch_larger_than_the_data_is_refused_as_such_also_where_it_does_not_fit(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(refusing, "free_memory", lambda device: 10**6)
+    with pytest.raises(InputError, match="batch: expected at most 32, the sequences"):
+        train("gsu-digits", [*SETS, "train.batch=48"], tmp_path / "run")
+
+
+def test_processes_of_torchrun_share_the_batch_and_the_memory_of_a_cpu(monkeypatch):
+    alone = estimate("gsu-digits", [*SETS, "train.batch=32", "train.device=cpu"])
+    monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
+    monkeypatch.setattr(estimating, "free_memory", lambda device: 10**10)
+    found = estimate("gsu-digits", [*SETS, "train.batch=32", "train.device=cpu"])
+    assert (found.processes, found.at_once, found.memory) == (4, 8, 10**10 // 4)
+    assert (alone.processes, alone.at_once) == (1, 32) and found.saved < alone.saved
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [("train.accumulate=5", "accumulate: expected a divisor of 16"),
+     ("train.precision=tf32", "train precision: expected float32 on cpu, got tf32")],
+)  # fmt: skip
+def test_what_training_refuses_is_not_estimated(change, says):
+    with pytest.raises(InputError, match=says):
+        estimate("gsu-digits", [*SETS, "train.device=cpu", change])
+
+
+@pytest.mark.parametrize("memory", [0, -5, "80", 1.5, True])
+def test_a_memory_that_is_no_number_of_bytes_is_refused(memory):
+    with pytest.raises(InputError, match="estimate memory: expected"):
+        estimate("gsu-digits", memory=memory)
 
 
 def test_a_gpu_that_is_not_here_is_taken_to_run_its_kernels(monkeypatch):

@@ -139,3 +139,69 @@ def test_all_that_is_wrong_in_any_section_is_said_a_line_each(write):
     assert lines[3].startswith(f"{path} [train]: expected a key of epochs,")
     assert lines[3].endswith("got 'bacth'; did you mean 'batch'?")
     assert lines[4:] == [f"{path} [train]: expected key 'batch', got none"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [("train.precision=tf23", "--set train.precision=tf23: expected one of float32, "),
+     ("train.epochs=0", "--set train.epochs=0: expected at least 1, got 0"),
+     ("train.device=gpu", "--set train.device=gpu: expected auto, cpu, cuda or cuda:N, got 'gpu'"),
+     ("model.delays=[1, 64]", "--set model.delays=[1, 64]: delays.1: expected at most 63, got 64"),
+     ("model.delays=3", "--set model.delays=3: expected a list, got 3")],
+)  # fmt: skip
+def test_a_wrong_value_of_a_change_is_named_by_the_change_and_not_by_the_file(change, message):
+    with pytest.raises(InputError) as caught:
+        load_recipe("spikingssm-digits", ["train.batch=8", change])
+    assert str(caught.value).startswith(message)
+
+
+def test_what_is_wrong_in_the_file_is_still_named_by_the_file_beside_a_change(write):
+    path = write(SMALL.replace("\nlr = 1", "\nlr = -1"))
+    with pytest.raises(InputError) as caught:
+        load_recipe(path, ["train.epochs=0", "train.batch=8"])
+    lines = str(caught.value).splitlines()
+    assert {line.partition(": expected")[0] for line in lines} == {
+        f"{path} [train] lr", "--set train.epochs=0"}  # fmt: skip
+
+
+MODULE = """
+[data]
+path = "mine.npz"
+
+[model]
+module = "my_model.py:build"
+
+[model.arguments]
+width = 16
+depth = 2
+
+[train]
+epochs = 2
+batch = 4
+lr = 0.01
+ssm_lr = 0.002
+"""
+
+
+def test_an_argument_of_a_module_is_changed_by_its_name(write):
+    recipe = load_recipe(write(MODULE), ["model.arguments.width=32", "model.arguments.name=a"])
+    assert recipe.model.arguments == {"width": 32, "depth": 2, "name": "a"}
+    with pytest.raises(InputError, match="key: expected one of family"):
+        load_recipe("gsu-digits", ["model.arguments.width=32"])
+    with pytest.raises(InputError, match="arguments"):
+        load_recipe(write(MODULE.replace("width = 16\ndepth = 2", "").replace(
+            "[model.arguments]", "arguments = 3")), ["model.arguments.width=32"])  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["ssm", "neuron"])
+def test_forms_of_layers_mean_nothing_for_a_module_of_ones_own(write, key):
+    with pytest.raises(InputError, match="expected auto, as a module of one's own") as caught:
+        load_recipe(write(MODULE), [f"train.{key}=triton"])
+    assert caught.value.where == f"--set train.{key}=triton"
+    assert load_recipe(write(MODULE), [f"train.{key}=auto"]).train.batch == 4
+
+
+def test_a_run_in_place_of_a_recipe_is_told_its_recipe(tmp_path):
+    (tmp_path / "recipe.toml").touch()
+    with pytest.raises(InputError, match=r"got the folder .*; it is a run: .*/recipe\.toml is"):
+        load_recipe(tmp_path)

@@ -13,8 +13,8 @@ import torch
 from neurossm.errors import InputError
 from neurossm_models.train import load_recipe, parallel, train
 from neurossm_models.train.checkpoint import load_tensors
+from neurossm_models.train.estimates.sequences import check_share
 from neurossm_models.train.parallel import Group, processes
-from neurossm_models.train.start import _check_share
 from neurossm_models.train.trainer import RecipeTrainer
 
 SUPPORT = Path(__file__).parents[2] / "support"
@@ -39,6 +39,7 @@ def torchrun(folder, sets, *more, recipe="binary-s4d-digits"):
         command + [f"--set={item}" for item in sets], capture_output=True, text=True, timeout=280
     )
     assert run.returncode == 0, run.stderr[-3000:]
+    assert "Warning" not in run.stderr, run.stderr
     return json.loads(run.stdout)  # one document: one process speaks
 
 
@@ -142,7 +143,7 @@ def test_one_gpu_for_several_processes_is_refused(monkeypatch):
 def test_a_batch_that_cannot_be_shared_evenly_is_refused():
     recipe = load_recipe("binary-s4d-digits", ["train.batch=15"])
     with pytest.raises(InputError, match=r"batch: expected a multiple of the 2 processes, got 15"):
-        _check_share(recipe, Group(0, 2))
+        check_share(recipe, 2)
 
 
 def test_only_the_first_process_writes(tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from neurossm.errors import InputError
-from neurossm_models.train import load_model, load_recipe, publish, train
+from neurossm_models.train import load_model, load_recipe, publish, start, train
 from neurossm_models.train.results import training
 
 TINY = [
@@ -62,4 +62,25 @@ def test_another_network_and_no_network_are_refused_before_anything_is_written(
 ):
     with pytest.raises(InputError, match=message):
         go_on(first, tmp_path / "run", change)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_resumed_from_its_recipe_alone_is_told_its_folder(first, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="expected a run to resume") as caught:
+        train(first / "recipe.toml", resume=True)
+    assert caught.value.remedy == f"--out {first}"
+    with pytest.raises(InputError, match="train without --resume"):
+        train("binary-s4d-digits", TINY, tmp_path / "none", resume=True)
+    with pytest.raises(InputError, match="epochs: expected 1, got 2") as caught:
+        train("binary-s4d-digits", [*TINY, "train.epochs=2"], first, resume=True)
+    own = f"neurossm train {first / 'recipe.toml'} --out {first} --resume"
+    assert caught.value.remedy.endswith(own)
+
+
+def test_data_that_are_not_there_are_missed_before_a_large_step_is_tried(tmp_path, monkeypatch):
+    monkeypatch.setenv("NEUROSSM_DATA", str(tmp_path))
+    monkeypatch.setattr(start, "check_room", lambda *given: pytest.fail("tried a step"))
+    with pytest.raises(InputError, match=r"imdb under .*expected train/neg"):
+        train("gsu-text", [], tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -16,7 +16,7 @@ class Estimate:
     Attributes
     ----------
     device
-        Where it would run.
+        Where it would run; as the recipe says it where that is not here.
     parameters
         Number of parameters, by the part of the network.
     weights, gradients, optimizer
@@ -38,8 +38,8 @@ class Estimate:
     batch, accumulate, processes
         Of the recipe, and how many processes share a batch.
     largest_batch
-        The largest batch that fits without being cut, for all processes; 0 if none does; None where
-        memory is not known.
+        The largest batch that fits without being cut, for all processes, of no more than there are
+        sequences; 0 if none does; None where memory is not known.
     fitting_accumulate
         The least ``accumulate`` with which the recipe's batch fits; None if there is none.
     sequences, steps_per_epoch

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from neurossm.arguments import whole
 from neurossm.errors import InputError
 from neurossm.extras import lacking
 from neurossm_models.config import NetworkConfig
-from neurossm_models.data.registry import load, task
-from neurossm_models.data.sets import SOURCES
+from neurossm_models.data.registry import task
 from neurossm_models.data.task import Task
 from neurossm_models.gpu import setting
 from neurossm_models.gpu.layer import MOST_MODES
 from neurossm_models.network import Network
-from neurossm_models.train.devices import check_device, device_of
+from neurossm_models.train.devices import AUTO, check_device, check_precision_of, device_of
 from neurossm_models.train.estimates.estimate import Estimate
 from neurossm_models.train.estimates.probing import Scaled, scaled
 from neurossm_models.train.estimates.room import free_memory
+from neurossm_models.train.estimates.sequences import check_batch, check_share, sequences_of
 from neurossm_models.train.evaluation import at_once
 from neurossm_models.train.modules import ModuleConfig, built
 from neurossm_models.train.own_data import facts_for
+from neurossm_models.train.parallel import process_count
 from neurossm_models.train.recipe import Recipe, load_recipe
 
 _FLOAT = 4  # bytes
@@ -44,7 +47,8 @@ def estimate(
     """Return what a training by a recipe will need; nothing is trained.
 
     A few steps of networks of one and two layers are run on random data. The data are read where a
-    recipe names data of one's own, whose shapes have to be learned.
+    recipe names data of one's own, whose shapes have to be learned. Under torchrun it is what each
+    process needs, with its share of a batch.
 
     Parameters
     ----------
@@ -58,10 +62,13 @@ def estimate(
     Raises
     ------
     InputError
-        If the recipe is wrong, fine-tunes on integers, or names a device that is not there and
-        `memory` is not given.
+        If the recipe is wrong, fine-tunes on integers, has larger batches than there are sequences
+        or batches that cannot be shared, or names a precision that its device has not, or a device
+        that is not there and `memory` is not given.
     """
     changes = list(overrides or ())
+    if memory is not None:
+        whole("estimate memory", memory, 1)
     recipe = load_recipe(recipe_name_or_path, changes)
     if recipe.finetune is not None:
         got = "a section [finetune]"
@@ -69,15 +76,19 @@ def estimate(
     facts = facts_for(recipe)
     if facts is not None:
         recipe = load_recipe(recipe_name_or_path, changes, facts)
+    sequences = sequences_of(recipe, facts)
+    check_batch(recipe, sequences)
+    check_share(recipe, process_count())
     device, forms, there = _place(recipe, memory)
-    known = task(recipe.data.name) if facts is None else facts
-    room = free_memory(device) if memory is None else memory
-    sequences = _sequences(recipe, facts)
     if there:
-        return estimate_of(recipe, known, device, forms, room, sequences)
-    with setting.planning():
-        found = estimate_of(recipe, known, device, forms, room, sequences)
-    return replace(found, device=recipe.train.device)
+        check_precision_of(device, recipe.train.precision)
+    known = task(recipe.data.name) if facts is None else facts
+    room, processes = memory, process_count()
+    if room is None and (room := free_memory(device)) is not None and device.type == "cpu":
+        room //= processes  # which share it
+    with nullcontext() if there else setting.planning():
+        found = estimate_of(recipe, known, device, forms, room, sequences, processes)
+    return found if memory is None else _planned(found, recipe, None if there else forms)
 
 
 def estimate_of(
@@ -100,6 +111,7 @@ def estimate_of(
     largest, fitting = None, None
     if memory is not None:
         largest, fitting = needs.largest(memory) * processes, needs.cuts(memory, share)
+        largest = largest if sequences is None else min(largest, sequences)
     return Estimate(
         device=str(device), parameters=parameters, weights=_FLOAT * count,
         gradients=_FLOAT * count, optimizer=_MOMENTS * _FLOAT * count,
@@ -109,7 +121,7 @@ def estimate_of(
         memory=memory, batch=config.batch, accumulate=config.accumulate, processes=processes,
         largest_batch=largest, fitting_accumulate=fitting, sequences=sequences,
         steps_per_epoch=None if sequences is None else sequences // config.batch,
-        steps=facts.steps, tried=_tried(recipe, found, facts, forms, part),
+        steps=facts.steps, tried=_tried(recipe, found, facts, part),
     )  # fmt: skip
 
 
@@ -196,7 +208,10 @@ def _place(recipe: Recipe, memory: int | None) -> tuple[torch.device, tuple[str,
     except InputError:
         check_device("train device", config.device)
         if memory is None:
-            raise
+            raise InputError(
+                "train device", expected=config.device, got="no such GPU here",
+                remedy="--memory GB plans for one that is not here, or --set train.device=cpu",
+            ) from None  # fmt: skip
     usual = _KERNELS if _kernels_apply(recipe.model) else _PLAIN
     ssm, neuron = (p if form == "auto" else form for form, p in zip(forms, usual, strict=True))
     return torch.device("cpu"), (ssm, neuron), False
@@ -207,19 +222,21 @@ def _kernels_apply(model: NetworkConfig | ModuleConfig) -> bool:
     return few and not lacking("gpu")
 
 
-def _sequences(recipe: Recipe, facts: Task | None) -> int | None:
-    """Return how many sequences are trained on; None where they are not known without the data."""
-    data = recipe.data
-    if data.path:
-        count = f":{data.limit}" if data.limit else ""
-        return len(load(f"{data.path}:train{count}", facts=facts))
-    there = SOURCES[data.name].training
-    if data.limit:
-        there = min(there, data.limit) if there else data.limit
-    return there - data.held_out if there else None
+def _planned(found: Estimate, recipe: Recipe, tried: tuple[str, str] | None) -> Estimate:
+    """Return an estimate for a given memory, and say for what; `tried` are forms elsewhere."""
+    device, said = recipe.train.device, found.tried
+    if tried is not None:
+        said += f"; {device} is not here: tried on the CPU"
+        said += (
+            f", forms {tried[0]} and {tried[1]}" if isinstance(recipe.model, NetworkConfig) else ""
+        )
+        return replace(found, device=device, tried=said)
+    if found.device == "cpu" and device == AUTO:
+        said += "; for a GPU: --set train.device=cuda"
+    return replace(found, tried=said)
 
 
-def _tried(recipe: Recipe, found: Scaled, facts: Task, forms: tuple[str, str], part: int) -> str:
+def _tried(recipe: Recipe, found: Scaled, facts: Task, part: int) -> str:
     low, high = found.batches[0], found.batches[-1]
     of = f"{high}" if low == high else f"{low} and {high}"
     said, straight = f"measured with {of} sequences of {found.steps:,} steps", []
@@ -234,5 +251,6 @@ def _tried(recipe: Recipe, found: Scaled, facts: Task, forms: tuple[str, str], p
     if found.words:
         said += f", {' and '.join(f'{count:,}' for count in found.words)} words"
         straight.append(f"words to {facts.vocabulary:,}")
-    said += f"; scaled linearly: {', '.join(straight)}" if straight else "; nothing is scaled"
-    return said + (f"; forms {forms[0]} and {forms[1]}" if forms != ("auto", "auto") else "")
+    return said + (
+        f"; scaled linearly: {', '.join(straight)}" if straight else "; nothing is scaled"
+    )

@@ -10,6 +10,7 @@ from neurossm_models.data.task import Task
 from neurossm_models.train.estimates.estimate import Estimate, in_words
 from neurossm_models.train.estimates.estimating import BESIDE, estimate_of
 from neurossm_models.train.estimates.room import free_memory
+from neurossm_models.train.estimates.sequences import check_batch, sequences_of
 from neurossm_models.train.evaluation import at_once
 from neurossm_models.train.parallel import Group
 from neurossm_models.train.recipe import Recipe
@@ -50,6 +51,7 @@ def check_room(recipe: Recipe, facts: Task, group: Group) -> bool:
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         found = estimate_of(recipe, facts, device, forms, memory, processes=group.size)
     if not found.fits:
+        check_batch(recipe, sequences_of(recipe, facts if recipe.data.path else None))
         raise without_room(found)
     return _KEPT * found.peak + BESIDE < memory
 

@@ -1,0 +1,80 @@
+"""Changes of a recipe from outside: ``--set section.key=value``."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tomllib
+from collections.abc import Sequence
+from typing import Any
+
+from neurossm.errors import InputError, NeurossmError
+from neurossm_models.arguments import check_choice
+from neurossm_models.families import FAMILIES
+from neurossm_models.train.finetune_config import FinetuneConfig
+from neurossm_models.train.modules import ModuleConfig
+from neurossm_models.train.sections import DataConfig, TrainConfig
+
+_DEFAULT_FAMILY = "binary-s4d"
+
+
+def override_all(tables: dict[str, Any], overrides: list[str]) -> None:
+    """Apply the changes; raise `InputError` with each of them that cannot be."""
+    wrong = list[InputError]()
+    for override in overrides:
+        try:
+            _override(tables, override)
+        except InputError as error:
+            wrong.append(error)
+    if wrong:
+        raise InputError.together(wrong)
+
+
+def as_changed(error: InputError, path: str, changes: Sequence[str]) -> InputError:
+    """Return an error that names the change where it, and not the file, says what is wrong."""
+    named = {}
+    for change in changes:
+        section, _, key = change.partition("=")[0].strip().partition(".")
+        if (section, key) != ("data", "path"):  # which --data says
+            named[f"{path} [{section}] {key}"] = f"--set {change}"
+
+    def renamed(one: NeurossmError) -> InputError:
+        where, entry = one.where, re.search(r"\.\d+$", one.where)  # of a list
+        field = where[: entry.start()] if entry else where
+        if field in named:
+            where = named[field] + (f": {field.split()[-1]}{entry[0]}" if entry else "")
+        return InputError(where, expected=one.expected, got=one.got, remedy=one.remedy)
+
+    return InputError.together([renamed(one) for one in (error, *error.others)])
+
+
+def _override(tables: dict[str, Any], override: str) -> None:
+    where = f"--set {override}"
+    if not isinstance(override, str):
+        raise InputError(where, expected="section.key=value", got=repr(override))
+    target, equals, text = override.partition("=")
+    section, dot, key = target.strip().partition(".")
+    if not (equals and dot and key):
+        raise InputError(where, expected="section.key=value", got=repr(override))
+    try:
+        value = tomllib.loads(f"value = {text.strip()}")["value"]
+    except (ValueError, RecursionError):
+        value = text.strip()
+    sections = sections_of(where, tables)
+    check_choice(f"{where}: section", section, list(sections))
+    arguments = tables.get(section, {}).get("arguments", {})
+    of_module = sections[section] is ModuleConfig and isinstance(arguments, dict)
+    if of_module and key.startswith("arguments."):
+        key, value = "arguments", {**arguments, key.partition(".")[2]: value}
+    check_choice(f"{where}: key", key, [f.name for f in dataclasses.fields(sections[section])])
+    tables.setdefault(section, {})[key] = value
+
+
+def sections_of(where: str, tables: dict[str, Any]) -> dict[str, type]:
+    """Return what each section becomes; the family decides which keys [model] has."""
+    model = tables.get("model", {})
+    family = model.get("family", _DEFAULT_FAMILY)
+    check_choice(f"{where} [model] family", family, sorted(FAMILIES))
+    kind: type = ModuleConfig if "module" in model else FAMILIES[family].config
+    parts: dict[str, type] = {"data": DataConfig, "model": kind, "train": TrainConfig}
+    return {**parts, "finetune": FinetuneConfig}
