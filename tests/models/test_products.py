@@ -100,7 +100,9 @@ def test_an_exact_product_is_exact_whatever_is_set_forward_and_backward(monkeypa
 
 def test_the_kernel_of_a_layer_is_an_exact_product(monkeypatch):
     layer, asked = S4D(3, 4), []
-    monkeypatch.setattr("neurossm_models.s4d.exact_product", lambda a, b: asked.append(1) or a @ b)
+    monkeypatch.setattr(
+        "neurossm_models.convolution.exact_product", lambda a, b: asked.append(1) or a @ b
+    )
     layer.kernel(7)
     assert asked == [1]
 
