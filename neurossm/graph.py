@@ -64,6 +64,13 @@ class Graph:
         self._check_operands()
         _ = self.order  # a cycle is found here
 
+    def __repr__(self) -> str:
+        """Return one line: nodes are large, and notebooks show what a call returns."""
+        ends = (self.inputs, self.outputs)
+        said = (", ".join(f"{n} ({self.nodes[n].out_channels})" for n in names) for names in ends)
+        kind = "integer" if self.is_integer else "float"
+        return f"<Graph of {len(self.nodes)} {kind} nodes: {' -> '.join(said)}>"
+
     @cached_property
     def order(self) -> tuple[str, ...]:
         """Names in an order in which each node comes after all that feed it; unique for a graph.

@@ -280,3 +280,7 @@ def test_what_is_recorded_is_what_was_asked_for_and_progress_adds_up(engine):
     assert set(trace.values) == {"output"} and trace.engine == engine
     assert sum(seen) == 9
     assert set(run(tiny_graph(), inputs, engine).values) == set(tiny_graph().nodes)
+
+
+def test_a_graph_shows_itself_in_one_line():
+    assert repr(tiny_graph()) == "<Graph of 6 integer nodes: input (2) -> output (1)>"
