@@ -111,5 +111,5 @@ def test_a_recipe_says_so_and_the_bits_are_the_same(tmp_path):
     train("binary-s4d-digits", tiny, tmp_path / "a")
     train("binary-s4d-digits", [*tiny, "train.deterministic=true"], tmp_path / "b")
     assert (tmp_path / "a/steps.jsonl").read_bytes() == (tmp_path / "b/steps.jsonl").read_bytes()
-    with pytest.raises(InputError, match=r"deterministic: expected true or false, got 1"):
+    with pytest.raises(InputError, match=r"deterministic=1: expected true or false, got 1"):
         load_recipe("binary-s4d-digits", ["train.deterministic=1"])

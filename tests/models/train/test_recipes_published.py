@@ -176,12 +176,12 @@ def test_a_copy_with_more_tokens_or_labels_than_the_network_is_refused():
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("model.readout=mean", "readout: expected 'pair' for data 'aan', got 'mean'"),
-        ("model.vocabulary=0", r"vocabulary: expected more than 0 \(tokens\)"),
-        ("model.classes=1", "classes: expected at least 2 for data 'aan', got 1"),
+        ("model.readout=mean", "readout=mean: expected 'pair' for data 'aan', got 'mean'"),
+        ("model.vocabulary=0", r"vocabulary=0: expected more than 0 \(tokens\)"),
+        ("model.classes=1", "classes=1: expected at least 2 for data 'aan', got 1"),
         ("data.name=mnist", "readout: expected 'mean' .*for data 'mnist', got 'pair'"),
-        ("train.warmup=1.5", "warmup: expected a fraction below 1, or a whole number"),
-        ("train.steps=-1", "steps: expected at least 0"),
+        ("train.warmup=1.5", "warmup=1.5: expected a fraction below 1, or a whole number"),
+        ("train.steps=-1", "steps=-1: expected at least 0"),
     ],
 )
 def test_a_network_that_does_not_fit_its_data_is_refused(override, message):
@@ -191,6 +191,6 @@ def test_a_network_that_does_not_fit_its_data_is_refused(override, message):
 
 
 def test_no_validation_part_means_some_must_be_held_out():
-    with pytest.raises(InputError, match="held_out: expected at least 1"):
+    with pytest.raises(InputError, match="held_out=0: expected at least 1"):
         load_recipe("gsu-text", ["data.held_out=0"])
     assert load_recipe("gsu-listops").data.held_out == 0
