@@ -25,7 +25,7 @@ from neurossm_models.data import Dataset, load
 from neurossm_workflows.evaluate import warm_up
 from neurossm_workflows.export import export
 from neurossm_workflows.quantize import quantized
-from neurossm_workflows.timing import machine
+from neurossm_workflows.timing import load_average, machine
 
 PACKAGES = ("neurossm", "numpy", "numba", "lava-nc")
 
@@ -103,7 +103,7 @@ def show(
     """Print the same for people."""
     about = machine(PACKAGES)
     print(f"{about['cpu']}, {about['cores']} cores, {about['system']}, Python {about['python']}")
-    print("load average now:", *about["load_average"], "(includes this run)")  # type: ignore[misc]
+    print("load average now:", *(load_average() or ("unknown",)), "(includes this run)")
     print(f"\n{checkpoint}, integers; outputs of all modes {'equal' if equal else 'DIFFER'}")
     for speed in speeds:
         beside = f"  (start-up {speed.startup_seconds:.1f} s)" if speed.startup_seconds else ""

@@ -26,7 +26,7 @@ from neurossm.nodes import DiagonalSSM, quantized
 from neurossm_models.data import load
 from neurossm_models.train import load_model
 from neurossm_workflows.forms import hold_discretization
-from neurossm_workflows.timing import machine
+from neurossm_workflows.timing import load_average, machine
 
 Integers = NDArray[np.int64]
 COLUMN = 64  # synapses that are added together in the limit's loop
@@ -85,7 +85,7 @@ def show(checkpoint: str, speeds: list[Speed], equal: bool) -> None:
     """Print the table for people."""
     about = machine()
     print(f"{about['cpu']}, {about['cores']} cores, {about['system']}, Python {about['python']}")
-    print("load average now:", *about["load_average"], "(includes this run)")  # type: ignore[misc]
+    print("load average now:", *(load_average() or ("unknown",)), "(includes this run)")
     print(f"\n{checkpoint}, one sequence, one thread; outputs of stepper and run"
           f" {'equal' if equal else 'DIFFER'}")  # fmt: skip
     print(f"{'':28}{'us a step':>10}{'median':>9}{'of the stepper':>17}")

@@ -125,8 +125,8 @@ def lif_rows(options: argparse.Namespace, peaks: Peaks) -> list[Row]:
     rows = []
     batch, width, length = 64, 128, 1024 if options.quick else 8192
     for reset, other in (("hard", "sdn"), ("soft", "boundary")):
-        settings = {"rho": 0.5, "kappa": 0.5} if reset == "soft" else {}
-        neuron = LIF(width, tau=0.125, reset=reset, **settings)  # type: ignore[arg-type]
+        rho, kappa = (0.5, 0.5) if reset == "soft" else (0.0, None)
+        neuron = LIF(width, tau=0.125, reset=reset, rho=rho, kappa=kappa)
         y = torch.randn(width, batch, length, requires_grad=True)
         grad = torch.randn_like(y)
         runs = {

@@ -11,7 +11,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from itertools import product
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
@@ -22,6 +22,11 @@ from neurossm_models.families import FAMILIES
 
 NEAR = 1e-5  # of the largest gradient
 SHAPES = ((128, 64, 784), (3, 5, 1), (7, 33, 257))  # H, B, L
+
+
+class _Trace(TypedDict):
+    rho: float
+    kappa: float | None
 
 
 def rows(options: Namespace) -> Iterator[dict[str, Any]]:
@@ -45,7 +50,7 @@ def neuron(
 ) -> dict[str, Any]:
     """Return how the neuron's kernel and the loop over time compare; a tenth are ties."""
     torch.manual_seed(0)
-    layer = LIF(shape[0], tau=tau, reset=reset, **_trace(trace)).to(device)  # type: ignore[arg-type]
+    layer = LIF(shape[0], tau=tau, reset=reset, **_trace(trace)).to(device)
     x = torch.randn(shape, device=device)
     x[torch.rand(shape, device=device) < 0.1] = 1.0
     loop, kernel = (_passed(layer, form, x) for form in ("loop", "triton"))
@@ -76,7 +81,7 @@ def both(shape: tuple[int, int, int], reset: str, trace: bool, device: str) -> d
     """Return how recurrence and neuron in one kernel, and the loop behind the kernel, compare."""
     layer, x = _state_space(shape, device)
     layer.form = "triton"
-    neuron = LIF(shape[0], threshold=0.3, tau=0.5, reset=reset, **_trace(trace)).to(device)  # type: ignore[arg-type]
+    neuron = LIF(shape[0], threshold=0.3, tau=0.5, reset=reset, **_trace(trace)).to(device)
     neuron.form = "loop"
     parameters = [*layer.parameters(), *neuron.parameters()]
     found = []
@@ -98,8 +103,8 @@ def _state_space(shape: tuple[int, int, int], device: str) -> tuple[S4D, Tensor]
     return layer, torch.randn(shape, device=device)
 
 
-def _trace(there: bool) -> dict[str, float]:
-    return {"rho": 0.5, "kappa": 0.25} if there else {}
+def _trace(there: bool) -> _Trace:
+    return {"rho": 0.5, "kappa": 0.25} if there else {"rho": 0.0, "kappa": None}
 
 
 def family(name: str, device: str, length: int) -> dict[str, Any]:

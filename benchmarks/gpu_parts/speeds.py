@@ -13,18 +13,19 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from card import bandwidth, products
 from timing import cost
-from torch import Tensor, nn
+from torch import Tensor
 
 from neurossm_models import LIF, S4D
 
 BATCH, WIDTH, STATES = 64, 128, 64
 LENGTHS = 8192, 1024, 16384, 4096, 2048
 TAU = 0.125
+Formed = TypeVar("Formed", S4D, LIF)
 
 
 @dataclass(frozen=True)
@@ -153,15 +154,15 @@ def layers(x: Tensor) -> Iterator[Layer]:
         yield Layer("FFT + loop over time", with_neuron("fft", hard, "loop"), both, longest=8192)
 
 
-def formed(module: nn.Module, form: str) -> nn.Module:
+def formed(module: Formed, form: str) -> Formed:
     """Return a module set to a form."""
-    module.form = form  # type: ignore[assignment]
+    module.form = form
     return module
 
 
 def fused(ssm: S4D, neuron: LIF, form: str) -> Callable[[Tensor], Tensor]:
     """Return SSM and neuron by one kernel, without a norm in front."""
-    return lambda x: formed(ssm, form).with_neighbors(x, None, neuron.for_kernels())  # type: ignore[operator]
+    return lambda x: formed(ssm, form).with_neighbors(x, None, neuron.for_kernels())
 
 
 def passes(layer: Layer, x: Tensor) -> Callable[[], object]:
