@@ -5,6 +5,7 @@ Integer graphs
     random_graphs       random valid integer graphs with extreme parameters, a hypothesis strategy
     recurrent           neurons that feed each other, and what they do by a plain loop
     spiking_block       one tiny, one like a model: for metrics, energy and report
+    by_hand             one node between inputs and an output, run by an integer engine
     spoiled             input, synapses and neurons in a chain, integers written out by hand
     published_networks  the two S4D networks whose compiler tables are public; the tables
 Float graphs and PyTorch networks
