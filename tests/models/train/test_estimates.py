@@ -339,6 +339,12 @@ def test_free_memory_is_the_least_that_somebody_says(tmp_path, monkeypatch):
     limit.write_text("700\n")
     used.write_text("300\n")
     assert room._left(limit, used) == 400
+    files = tmp_path / "memory.stat"
+    files.write_text("anon 100\ninactive_file 120\nactive_file 80\n")
+    assert room._left(limit, used) == 520  # what was read from files makes room
+    files.write_text("inactive_file 1\ntotal_inactive_file 150\n")
+    assert room._left(limit, used) == 550
+    files.unlink()
     limit.write_text("max\n")
     assert room._left(limit, used) is None
     limit.write_text("700\n")
