@@ -53,11 +53,10 @@ def took(mode: str, recipe: str) -> int:
     from neurossm_models.tasks.losses import Loss
     from neurossm_models.train import load_recipe
     from neurossm_models.train.estimates.shapes import made_batch
-    from neurossm_models.train.evaluation import measure
+    from neurossm_models.train.evaluation import measure, network_of
     from neurossm_models.train.loop import Loop
     from neurossm_models.train.memory import keep_freed_memory, return_freed_memory
     from neurossm_models.train.parallel import Group
-    from neurossm_models.train.trainer import network_of
 
     name, *changes = recipe.split(",")
     loaded = load_recipe(name, changes)

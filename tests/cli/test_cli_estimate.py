@@ -52,6 +52,7 @@ def test_what_does_not_fit_is_one_document_that_says_so(neurossm):
     ("given", "said"),
     [(("--estimate", "--resume"), "--resume: expected no --estimate beside it"),
      (("--estimate", "--poles", "q12"), "--poles: expected no --estimate beside it"),
+     (("--estimate", "--weights", "0"), "--weights: expected no --estimate beside it"),
      (("--memory", "8"), "--memory: expected --estimate beside it"),
      (("--estimate", "--memory", "-1"), "memory: expected more than 0 GB"),
      (("--estimate", "--set=train.device=cuda:9"), "train device: expected cuda:9")],

@@ -104,9 +104,10 @@ def estimate(
     if memory is not None and not 0 < memory < MOST_GIGABYTES:
         expected = f"more than 0 GB, less than {MOST_GIGABYTES:,}"
         raise InputError("memory", expected=expected, got=f"{memory:g}")
+    said = several("changes", changes, "'section.key=value'")
     learned = data_changes(data) if data else []
     room = None if memory is None else int(memory * 1e9)
-    return estimated(recipe, [*learned, *changes], room)
+    return estimated(recipe, [*learned, *said], room)
 
 
 def finetune_changes(

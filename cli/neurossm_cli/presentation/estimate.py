@@ -32,7 +32,8 @@ def say_estimate(
     from neurossm_models.train.estimates.refusing import without_room
     from neurossm_workflows.train import estimate
 
-    if given := next((option for option, value in alone.items() if value), ""):
+    # a width of 0 is given, too
+    if given := next((k for k, value in alone.items() if value or type(value) is int), ""):
         raise InputError(given, expected="no --estimate beside it", got="both")
     if not is_first_process():
         return  # it speaks for all

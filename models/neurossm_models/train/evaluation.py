@@ -308,6 +308,30 @@ def load_same(run: str | Path, config: NetworkConfig) -> Network:
     return model
 
 
+def network_of(recipe: Recipe, facts: Task) -> nn.Module:
+    """Return the network that a recipe starts with: fresh, or with the weights of another run.
+
+    Raises
+    ------
+    InputError
+        If there is no such run, or its network has another configuration; names the setting.
+    FormatError
+        If its weights are damaged or do not belong to its recipe, or are not those of the module.
+    """
+    config = recipe.train
+    start = config.start if not recipe.finetune else ""
+    if isinstance(recipe.model, ModuleConfig):
+        module = built(recipe.model, facts)
+        if start:
+            weights = load_model(start)[0].state_dict()
+            load_weights(module, weights, f"recipe [train] start {start!r}")
+        return module
+    model = Network(recipe.model)
+    if start:
+        model.load_state_dict(load_same(start, recipe.model).state_dict())
+    return model.use(ssm=config.ssm, neuron=config.neuron)
+
+
 def run_folder(run: str | Path) -> Path:
     """Return the folder of a run: the path itself if it holds one, else a published name."""
     check_path("run", run)

@@ -94,13 +94,13 @@ def function_of(where: str, name: str) -> Callable[..., Any]:
     else:
         with running(where, "a module that can be imported"):
             module = importlib.import_module(place)
-    found = getattr(module, function, None)
+    found: Callable[..., Any] | None = getattr(module, function, None)
     if not callable(found):
         names = sorted(key for key, value in vars(module).items()
                        if callable(value) and not key.startswith("_"))  # fmt: skip
         got = f"{', '.join(names[:8])}" if names else "no function"
         raise InputError(where, expected=f"a function {function!r}", got=got)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def _is_plain(value: object) -> bool:

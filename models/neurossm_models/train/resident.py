@@ -15,6 +15,7 @@ from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.labels import EVERY_STEP, NEXT_STEP, NOTHING
 from neurossm_models.train.batches import Batch, as_tokens, longest_of, scale_of
 from neurossm_models.train.devices import AUTO, DEVICE, HOST
+from neurossm_models.train.estimates.estimate import in_words
 
 PART = 4  # of the free bytes of a GPU one in so many may hold data: the rest is to train with
 _AT_ONCE = 2**26  # bytes that are read in one piece
@@ -119,9 +120,9 @@ def place(
     if data_on == DEVICE:
         needed = sum(map(size_of, datasets))
         if free is not None and needed > free:
-            expected = f"at most {_gigabytes(free)}, what is free on {device}"
+            expected = f"at most {in_words(free)}, what is free on {device}"
             raise InputError("train data_on", expected=expected, remedy="--set train.data_on=host",
-                             got=f"data of {_gigabytes(needed)}")  # fmt: skip
+                             got=f"data of {in_words(needed)}")  # fmt: skip
         return tuple(Resident(dataset, device) for dataset in datasets)
     assert free is not None
     room, found = free // PART, []
@@ -170,7 +171,3 @@ def _at(held: Tensor, index: slice | NDArray[np.int64]) -> Tensor:
     if isinstance(index, slice):
         return held[index]
     return held.index_select(0, torch.tensor(index).to(held.device))
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.3g} GB"

@@ -15,15 +15,14 @@ from neurossm_models.data.labels import CLASSIFICATION, EVERY_STEP, STEP_CLASSIF
 from neurossm_models.data.registry import load, task
 from neurossm_models.data.streams import check_stream
 from neurossm_models.data.task import Task
-from neurossm_models.network import Network
 from neurossm_models.tasks.losses import Loss, balanced_weights
 from neurossm_models.tasks.scores import main_of
 from neurossm_models.train.batches import Batch, ahead, batch_of, longest_of, takes_lengths
 from neurossm_models.train.estimates.sequences import check_batch
-from neurossm_models.train.evaluation import load_model, load_same, tally_of
+from neurossm_models.train.evaluation import network_of, tally_of
 from neurossm_models.train.loop import Loop
 from neurossm_models.train.measuring import Evaluation, Tally, answers_of_first
-from neurossm_models.train.modules import ModuleConfig, built
+from neurossm_models.train.modules import ModuleConfig
 from neurossm_models.train.moving import moved, pinned, threads_for
 from neurossm_models.train.parallel import Group
 from neurossm_models.train.recipe import Recipe, check_fits
@@ -142,21 +141,6 @@ def _check_answers(model: nn.Module, data: Dataset, facts: Task) -> None:
     if outputs != facts.classes and not more:
         where = f"module {type(model).__name__} for a {data.kind}"
         raise InputError(where, expected=f"{facts.classes} numbers an answer", got=str(outputs))
-
-
-def network_of(recipe: Recipe, facts: Task) -> nn.Module:
-    """Return the network that a recipe starts with: fresh, or with the weights of another run."""
-    config = recipe.train
-    start = config.start if not recipe.finetune else ""
-    if isinstance(recipe.model, ModuleConfig):
-        module = built(recipe.model, facts)
-        if start:
-            module.load_state_dict(load_model(start)[0].state_dict())
-        return module
-    model = Network(recipe.model)
-    if start:
-        model.load_state_dict(load_same(start, recipe.model).state_dict())
-    return model.use(ssm=config.ssm, neuron=config.neuron)
 
 
 def split_data(recipe: Recipe, facts: Task | None = None) -> tuple[Dataset, Dataset]:

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from neurossm.errors import InputError
 from neurossm_models.train import Trainer, load_recipe, train
 from neurossm_models.train.deterministic import WORKSPACE, computing, operation_in
+from neurossm_models.train.loop import Loop
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
 
@@ -104,12 +105,20 @@ def test_an_operation_without_a_deterministic_form_is_one_line(tmp_path):
     assert Trainer(Unpooled(), loader, loader, **run).fit().finished  # the remedy works
 
 
-def test_a_recipe_says_so_and_the_bits_are_the_same(tmp_path):
+def test_a_recipe_says_so_and_the_bits_are_the_same(tmp_path, monkeypatch):
     tiny = ["data.limit=96", "data.held_out=32", "model.width=4", "model.state=2",
             "train.epochs=1", "train.batch=16", "train.ssm=fft", "train.neuron=loop"]  # fmt: skip
     assert load_recipe("binary-s4d-digits", tiny).train.deterministic is False
+    seen, call = [], Loop._call
+
+    def watched(self, batch):
+        seen.append(torch.are_deterministic_algorithms_enabled())
+        return call(self, batch)
+
+    monkeypatch.setattr(Loop, "_call", watched)
     train("binary-s4d-digits", tiny, tmp_path / "a")
     train("binary-s4d-digits", [*tiny, "train.deterministic=true"], tmp_path / "b")
+    assert seen == [False] * 4 + [True] * 4
     assert (tmp_path / "a/steps.jsonl").read_bytes() == (tmp_path / "b/steps.jsonl").read_bytes()
     with pytest.raises(InputError, match=r"deterministic=1: expected true or false, got 1"):
         load_recipe("binary-s4d-digits", ["train.deterministic=1"])

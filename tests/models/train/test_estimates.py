@@ -229,6 +229,14 @@ def test_a_gpu_that_is_not_here_needs_its_memory_said():
         assert auto.device == "cpu" and auto.tried.endswith("a GPU: --set train.device=cuda")
 
 
+@pytest.mark.parametrize("key", ["ssm", "neuron"])
+def test_forms_of_a_cpu_are_not_planned_for_a_gpu(key):
+    changes = ["train.device=cuda:7", f"train.{key}=native"]
+    with pytest.raises(InputError, match=f"train {key}: expected a form .* on cuda:7") as refused:
+        estimate("spikingssm-digits", changes, memory=10**12)
+    assert refused.value.remedy == f"--set train.{key}=auto"
+
+
 def test_the_largest_batch_is_no_larger_than_the_sequences_and_a_larger_one_is_refused():
     sequences = 40 - 8  # what the settings take, less what they hold out
     found = estimate("gsu-digits", [*SETS, "train.batch=4"], memory=10**13)
@@ -331,6 +339,12 @@ def test_free_memory_is_the_least_that_somebody_says(tmp_path, monkeypatch):
     limit.write_text("700\n")
     used.write_text("300\n")
     assert room._left(limit, used) == 400
+    files = tmp_path / "memory.stat"
+    files.write_text("anon 100\ninactive_file 120\nactive_file 80\n")
+    assert room._left(limit, used) == 520  # what was read from files makes room
+    files.write_text("inactive_file 1\ntotal_inactive_file 150\n")
+    assert room._left(limit, used) == 550
+    files.unlink()
     limit.write_text("max\n")
     assert room._left(limit, used) is None
     limit.write_text("700\n")

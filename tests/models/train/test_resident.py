@@ -149,8 +149,8 @@ def test_what_lies_where(monkeypatch):
     assert placed("auto", 4 * 2800, *parts) == [False, True]  # the smaller one has room
     assert placed("auto", 10**9, odd) == [False]
     assert placed("device", 8400, *parts) == placed("device", None, *parts) == [True, True]
-    said = r"data_on: expected at most 8\.4e-06 GB, what is free on cpu, got data of"
-    with pytest.raises(InputError, match=said + r" 8\.4e-06 GB; --set train\.data_on=host"):
+    said = r"data_on: expected at most 8\.4 kB, what is free on cpu, got data of"
+    with pytest.raises(InputError, match=said + r" 8\.4 kB; --set train\.data_on=host"):
         placed("device", 8399, *parts)
     with pytest.raises(
         InputError, match=r"integers of uint8.*got uint64; --set train\.data_on=host"

@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 
-from neurossm.errors import InputError
-from neurossm_models.train import load_model, load_recipe, publish, start, train
+from neurossm.errors import FormatError, InputError
+from neurossm_models.train import estimate, load_model, load_recipe, publish, start, train
 from neurossm_models.train.results import training
 
 TINY = [
@@ -63,6 +63,30 @@ def test_another_network_and_no_network_are_refused_before_anything_is_written(
     with pytest.raises(InputError, match=message):
         go_on(first, tmp_path / "run", change)
     assert not (tmp_path / "run").exists()
+    with pytest.raises(InputError, match=message):
+        estimate("binary-s4d-digits", [*TINY, f"train.start={first}", change])
+
+
+def test_a_module_of_other_weights_is_refused_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own.py").write_text(
+        "import torch\n\n\nclass Own(torch.nn.Module):\n"
+        "    def __init__(self, classes, width=4):\n        super().__init__()\n"
+        "        self.up = torch.nn.Linear(1, width)\n"
+        "        self.down = torch.nn.Linear(width, classes)\n\n"
+        "    def forward(self, x):\n        return self.down(self.up(x).mean(1))\n"
+    )
+    (tmp_path / "own.toml").write_text(
+        '[data]\nname = "digits"\nlimit = 80\nheld_out = 16\n[model]\nmodule = "own.py:Own"\n'
+        "[train]\nepochs = 1\nbatch = 16\nlr = 0.01\nssm_lr = 0.01\n"
+    )
+    train("own.toml", [], tmp_path / "first")
+    other = ["train.start=first", "model.arguments.width=5"]
+    for run in (train, estimate):
+        with pytest.raises(FormatError, match=r"start 'first': expected up\.weight of .*5"):
+            run("own.toml", other)
+        assert not (tmp_path / "runs").exists()
+    assert train("own.toml", other[:1], tmp_path / "second").finished
 
 
 def test_a_run_resumed_from_its_recipe_alone_is_told_its_folder(first, tmp_path, monkeypatch):

@@ -59,12 +59,12 @@ def _function(where: str, module: str, name: str) -> Callable[..., Any]:
     else:
         with running(where, "a module that can be imported"):
             loaded = _imported(module)
-    function = getattr(loaded, name, None)
+    function: Callable[..., Any] | None = getattr(loaded, name, None)
     if not callable(function):
         known = [key for key, value in vars(loaded).items() if inspect.isfunction(value)]
         got = f"none of that name; there are {', '.join(known[:10]) or 'none'}"
         raise InputError(where, expected=f"a function {name}", got=got)
-    return function  # type: ignore[no-any-return]
+    return function
 
 
 def _imported(module: str) -> Any:

@@ -57,10 +57,13 @@ def opened(spec: Named, root: str | Path | None = None) -> tuple[OwnSource, Spec
 
 
 def _source(spec: Spec, root: str | Path | None) -> OwnSource:
+    found: OwnSource
     if spec.scheme == PYTHON:
-        return import_module("neurossm_models.data.own.function").read(spec.source)  # type: ignore[no-any-return]
+        found = import_module("neurossm_models.data.own.function").read(spec.source)
+        return found
     if spec.scheme == TONIC:
-        return import_module("neurossm_models.data.own.tonic").read(spec.source, root)  # type: ignore[no-any-return]
+        found = import_module("neurossm_models.data.own.tonic").read(spec.source, root)
+        return found
     path = Path(spec.source).expanduser()
     if path.suffix.lower() in SUFFIXES and not path.is_dir():
         return _reader(path.suffix.lower())(path)
@@ -76,4 +79,5 @@ def _source(spec: Spec, root: str | Path | None) -> OwnSource:
 
 def _reader(suffix: str) -> Callable[[Path], OwnSource]:
     module = import_module(f"neurossm_models.data.own.{_READERS[suffix]}")
-    return module.read  # type: ignore[no-any-return]
+    read: Callable[[Path], OwnSource] = module.read
+    return read

@@ -126,8 +126,9 @@ def _array_header(
         if version == (1, 0):
             # a header that Python 2 wrote is as good, NumPy warns only of the time it takes
             with warnings.catch_warnings(action="ignore", category=UserWarning):
+                header: tuple[tuple[int, ...], bool, np.dtype[Any]]
                 header = np.lib.format.read_array_header_1_0(file)  # type: ignore[no-untyped-call]
-            return header  # type: ignore[no-any-return]
+            return header
         got = "version {}.{}".format(*version)
     except _HEADER_ERRORS as error:
         got = str(error) or "another header"

@@ -24,7 +24,7 @@ from neurossm_models.train.estimates.estimate import Estimate
 from neurossm_models.train.estimates.probing import Scaled, scaled
 from neurossm_models.train.estimates.room import free_memory
 from neurossm_models.train.estimates.sequences import check_batch, check_share, sequences_of
-from neurossm_models.train.evaluation import at_once
+from neurossm_models.train.evaluation import at_once, network_of
 from neurossm_models.train.modules import ModuleConfig, built
 from neurossm_models.train.own_data import facts_for
 from neurossm_models.train.parallel import process_count
@@ -63,8 +63,9 @@ def estimate(
     ------
     InputError
         If the recipe is wrong, fine-tunes on integers, has larger batches than there are sequences
-        or batches that cannot be shared, or names a precision that its device has not, or a device
-        that is not there and `memory` is not given.
+        or batches that cannot be shared, starts from a run that is not there or is of another
+        network, or names a precision or a form that its device has not, or a device that is not
+        there and `memory` is not given.
     """
     changes = list(overrides or ())
     if memory is not None:
@@ -83,6 +84,8 @@ def estimate(
     if there:
         check_precision_of(device, recipe.train.precision)
     known = task(recipe.data.name) if facts is None else facts
+    if recipe.train.start:
+        network_of(recipe, known)  # says if there is no such run, or it is of another network
     room, processes = memory, process_count()
     if room is None and (room := free_memory(device)) is not None and device.type == "cpu":
         room //= processes  # which share it
@@ -212,6 +215,11 @@ def _place(recipe: Recipe, memory: int | None) -> tuple[torch.device, tuple[str,
                 "train device", expected=config.device, got="no such GPU here",
                 remedy="--memory GB plans for one that is not here, or --set train.device=cpu",
             ) from None  # fmt: skip
+    for key, form in zip(("ssm", "neuron"), forms, strict=True):
+        if form == "native":
+            raise InputError(f"train {key}", expected=f"a form that runs on {config.device}",
+                             got="native, of CPUs only",
+                             remedy=f"--set train.{key}=auto")  # fmt: skip
     usual = _KERNELS if _kernels_apply(recipe.model) else _PLAIN
     ssm, neuron = (p if form == "auto" else form for form, p in zip(forms, usual, strict=True))
     return torch.device("cpu"), (ssm, neuron), False

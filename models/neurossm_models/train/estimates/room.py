@@ -37,6 +37,17 @@ def _available(path: Path = Path("/proc/meminfo")) -> int | None:
 
 def _left(limit: Path, used: Path) -> int | None:
     try:
-        return max(0, int(limit.read_text()) - int(used.read_text()))
+        taken = int(used.read_text()) - _cached(used.with_name("memory.stat"))
+        return max(0, int(limit.read_text()) - taken)
     except (OSError, ValueError):  # no such group, or "max": no limit
         return None
+
+
+def _cached(stat: Path) -> int:
+    """Return the bytes of files that were read and that the system drops where it needs room."""
+    try:
+        fields = dict(line.split() for line in stat.read_text().splitlines())
+    except (OSError, ValueError):
+        return 0
+    # version 1 says of the groups below, which its use counts, under a name of its own
+    return int(fields.get("total_inactive_file", fields.get("inactive_file", 0)))
