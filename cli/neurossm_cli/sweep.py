@@ -70,6 +70,8 @@ def sweep(
     widths = {name: _widths(name, text) for name, text in
               (("poles", poles), ("weights", weights), ("state", state), ("messages", messages))
               if text}  # fmt: skip
+    if not widths:
+        raise InputError("sweep", expected="widths to vary, such as --poles 8,12,16", got="none")
     found = measure_widths(
         graph, data, calibrate, widths, grid=not one_at_a_time, with_float=with_float,
         output=output, plot=plot, hardware=hardware, data_dir=data_dir, other_data=other_data,

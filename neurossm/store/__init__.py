@@ -16,13 +16,14 @@ from neurossm.store.files import (
 )
 from neurossm.store.golden import Golden, missing_golden
 from neurossm.store.opening import check_is_file
-from neurossm.store.ours import check_replaceable
+from neurossm.store.ours import check_no_graph, check_replaceable
 from neurossm.store.text import check_output, write_text
 
 __all__ = [
     "Description",
     "Golden",
     "check_is_file",
+    "check_no_graph",
     "check_output",
     "check_replaceable",
     "describe",

@@ -1,4 +1,4 @@
-"""What a file of ours replaces: nothing, an empty file, or another file of ours."""
+"""A file of ours replaces nothing, an empty file, or another of ours; no other kind replaces it."""
 
 from __future__ import annotations
 
@@ -35,3 +35,22 @@ def check_replaceable(option: str, path: Path) -> None:
             f"{option} {path}", expected="a new name, or a .nssm file that may be replaced",
             got=getattr(error, "got", "another file"), remedy=OTHER_NAME,
         ) from None  # fmt: skip
+
+
+def check_no_graph(option: str, path: Path) -> None:
+    """Refuse, before any work is done, a graph or a trace where another kind is to be written.
+
+    Raises
+    ------
+    InputError
+        If the file holds the group ``/neurossm``.
+    """
+    try:
+        if not path.is_file():
+            return
+        with open_root(path):
+            pass
+    except NeurossmError:
+        return
+    raise InputError(f"{option} {path}", expected="a new name, or a file that may be replaced",
+                     got="a graph or a trace", remedy=OTHER_NAME)  # fmt: skip

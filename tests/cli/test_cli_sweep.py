@@ -69,7 +69,7 @@ def test_a_point_that_the_chip_cannot_hold_has_a_score_and_a_reason(neurossm, fi
         (("--state", "16,x"), "--state: expected numbers of bits, such as 16,24, got '16,x'"),
         (("--poles", "8,17"), "neurossm: --poles: expected 3 to 16, got 17"),
         (("--poles", "8", "--plot", "{tmp}/s.txt"), "expected a name that ends in .svg, .png"),
-        (("--poles", "8", "-o", "{integer}"), "expected a table of a sweep"),
+        (("--poles", "8", "-o", "{integer}"), "got a graph or a trace; give another name"),
         (("--poles", "8", "--hardware", "tpu"), "cmos45 | loihi1"),
     ],
 )

@@ -242,6 +242,22 @@ def test_a_graph_replaces_a_graph_a_trace_and_an_empty_file(neurossm, files, tmp
     assert neurossm("show", file).status == 0
 
 
+OTHERS = {(name, key) for name in COMMANDS for key, role in roles(name).items()
+          if isinstance(role, Writes) and not role.ours and role.files is None}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "option"), sorted(OTHERS), ids=lambda part: part)
+def test_no_file_of_another_kind_replaces_a_graph(neurossm, files, tmp_path, name, option):
+    assert {("show", "svg"), ("run", "predictions")} <= OTHERS
+    mine = tmp_path / "mine.csv"
+    mine.write_bytes(files.floating.read_bytes())
+    needed = {"output": tmp_path / "new.nssm"} if "output" in roles(name) else {}
+    ended = neurossm(*line(name, {**needed, option: mine}))
+    assert ended.status == 2 and ended.err.count("\n") == 1, ended
+    assert "got a graph or a trace; give another name" in ended.err
+    assert mine.read_bytes() == files.floating.read_bytes()
+
+
 def test_what_loses_nothing_may_be_named_twice(neurossm, files):
     ended = neurossm("profile", files.integer, "--data", "digits:test:1", "--html", "/dev/null",
                      "--neurobench", "/dev/null")  # fmt: skip

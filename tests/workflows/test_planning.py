@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
 import pytest
+from spiking_block import tiny_graph
 
 from neurossm.errors import InputError
+from neurossm.hardware import load_hardware
 from neurossm.placement import shape_of
+from neurossm_workflows.place import place
 from neurossm_workflows.planning import shape_like
+from neurossm_workflows.profile import profile
 
 FAMILIES = ("binary-s4d-digits", "gsu-digits", "spikingssm-digits", "spike-ssm-digits")
 
@@ -46,3 +54,14 @@ def test_a_pair_of_sequences_is_not_planned() -> None:
 def test_a_tower_of_layers_is_refused_before_it_is_made() -> None:
     with pytest.raises(InputError, match="--like binary-s4d-digits: expected at most 1000 layers"):
         shape_like("binary-s4d-digits", ["model.layers=100000"])
+
+
+@pytest.mark.parametrize("given", [str, Path, load_hardware], ids=["text", "path", "loaded"])
+def test_a_chip_is_given_as_its_file_or_loaded(given, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.toml"
+    ours = resources.files("neurossm.hardware") / "loihi2.toml"
+    mine.write_text(ours.read_text().replace('title = "', 'title = "My '), encoding="utf-8")
+    inputs = np.zeros((1, 4, 2), np.int64)
+    assert place(tiny_graph(), hardware=given(mine)).chip.title.startswith("My ")
+    energy = profile(tiny_graph(), inputs, hardware=given(mine)).energy
+    assert energy is not None and energy.hardware.title.startswith("My ")

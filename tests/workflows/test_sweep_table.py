@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from neurossm import sweep
 from neurossm.errors import InputError
 from neurossm_workflows.sweep_table import (
     BEFORE,
@@ -28,6 +29,12 @@ def test_points_of_a_grid_and_of_one_width_at_a_time():
     ]  # fmt: skip
     # the default point is in both lists, and measured once
     assert points(given, grid=False) == [Point(8, 8, 24, 24), Point(), Point(16, 8, 16, 24)]
+
+
+@pytest.mark.parametrize("widths", [{}, {"poles": []}, {"poles": [8], "state": []}])
+def test_a_sweep_without_widths_says_what_the_function_takes(widths):
+    with pytest.raises(InputError, match=r"such as {'poles': \[8, 12, 16\]}, got no"):
+        sweep("none.nssm", "digits:test:1", "digits:train:1", widths)
 
 
 def test_a_row_is_on_the_disk_as_soon_as_it_is_added_and_read_back(tmp_path):

@@ -74,7 +74,7 @@ def place(
     *,
     like: str = "",
     changes: Sequence[str] = (),
-    hardware: str | Hardware = "loihi2",
+    hardware: str | Path | Hardware = "loihi2",
     chips: int | None = None,
     ssm_mapping: str | None = None,
     data: str | Dataset | NDArray[np.integer[Any]] = "",
@@ -124,7 +124,7 @@ def place(
         raise InputError("--set", expected="--like RECIPE with it", got="a file")
     if like and not no_data:
         raise InputError("--data", expected="a file with weights", got=f"--like {like}")
-    chip = load_hardware(hardware) if isinstance(hardware, str) else hardware
+    chip = hardware if isinstance(hardware, Hardware) else load_hardware(hardware)
     mapping = DEFAULT_MAPPING if ssm_mapping is None else ssm_mapping
     if graph is None:
         asked = several("changes", changes, "'section.key=value'")

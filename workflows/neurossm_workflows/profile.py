@@ -56,7 +56,7 @@ def profile(
     data: str | Dataset | NDArray[np.integer[Any]],
     *,
     floating: Graph | str | Path | Beside | None = None,
-    hardware: str | Hardware = "loihi2",
+    hardware: str | Path | Hardware = "loihi2",
     ssm_mapping: str | None = None,
     chips: int | None = None,
     steps_per_second: float | None = None,
@@ -102,7 +102,7 @@ def profile(
     """
     if model is not None and not measure_cpu:
         raise InputError("--model", expected="--measure-cpu beside it", got="it alone")
-    chip = load_hardware(hardware) if isinstance(hardware, str) else hardware
+    chip = hardware if isinstance(hardware, Hardware) else load_hardware(hardware)
     loaded = opened(graph)
     given = data_for(loaded, data, data_dir, other_data=other_data, listener=listener)
     called = data if isinstance(data, str) else ":".join(filter(None, (given.name, given.split)))

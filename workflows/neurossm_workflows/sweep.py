@@ -100,8 +100,9 @@ def sweep(
     [(8, 0.71), (12, 0.99), (16, 0.99)]
     """
     wanted = points(widths, grid=grid)
-    if not widths:
-        raise InputError("sweep", expected="widths to vary, such as --poles 8,12,16", got="none")
+    if not widths or not all(widths.values()):
+        expected = "widths to vary, each with its bits, such as {'poles': [8, 12, 16]}"
+        raise InputError("sweep widths", expected=expected, got="no bits" if widths else "none")
     settings = {point: _settings(point) for point in wanted}  # refuses before anything runs
     if plot:
         check_plot(Path(plot))

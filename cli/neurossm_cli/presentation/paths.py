@@ -1,6 +1,6 @@
 """One guard for all paths of all commands: what a command reads, it does not overwrite.
 
-Nor does a graph or a trace replace a file of another kind.
+Nor does a graph or a trace replace a file of another kind, or such a file a graph or a trace.
 
 Each option that names a file says in its annotation what for (`READS`, `WRITES`, ...); an option of
 type `Path` that does not is an error when the commands are put together. `Commands` wraps every
@@ -114,7 +114,7 @@ def check_paths(options: Iterable[Option], arguments: Arguments) -> None:
     ------
     InputError
         If an output is what another option reads or writes: the same file, by whatever name; or if
-        a graph or a trace would replace a file of another kind.
+        a graph or a trace would replace a file of another kind, or the other way round.
     """
     written: list[Path] = []
     options = tuple(options)
@@ -131,9 +131,9 @@ def check_paths(options: Iterable[Option], arguments: Arguments) -> None:
                     )  # fmt: skip
                 written.append(file)
     for option in options:
-        if isinstance(option.role, Writes) and option.role.ours:
+        if isinstance(option.role, Writes) and option.role.files is None:
             for value in option.values(arguments):
-                _check_ours(option.label, Path(value))
+                _check_kind(option.label, Path(value), option.role.ours)
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -173,10 +173,11 @@ def _outputs(option: Option, path: Path, arguments: Arguments) -> Iterable[Path]
     return [path]
 
 
-def _check_ours(label: str, path: Path) -> None:
-    from neurossm.store import check_replaceable
+def _check_kind(label: str, path: Path, ours: bool) -> None:
+    from neurossm.store import check_no_graph, check_replaceable
 
-    check_replaceable(label, path)
+    check = check_replaceable if ours else check_no_graph
+    check(label, path)
 
 
 def _read(output: Path, options: Iterable[Option], arguments: Arguments) -> Path | None:

@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from random import Random
 from unittest import mock
 
 import numpy as np
 from hostile.fuzzing.bytewise import Seeds
 from hostile.fuzzing.formats import Format
-from hostile.fuzzing.outcomes import Unsound
+from hostile.fuzzing.outcomes import Read, Unsound
 
 WORDS = ("bed", "yes")
 SPEECH = "SpeechCommands"
@@ -142,7 +143,7 @@ def _metadata() -> tuple[bytes, ...]:
     return ("\n".join(rows).encode() + b"\n", *(file.getvalue() for file in files))
 
 
-def _numpy_header(rng, content: bytes, seeds: Seeds) -> bytes:  # type: ignore[no-untyped-def]
+def _numpy_header(rng: Random, content: bytes, seeds: Seeds) -> bytes:
     """Return a NumPy file with another header: types and shapes, hidden sizes, nesting."""
     kinds = ("<U24", "S24", "<U0", "S0", "O", "<f8", "<U2147483647", "[('a','<U4')]", "V8",
              "<M8[s]", "<U1" * 50)  # fmt: skip
@@ -187,7 +188,7 @@ def _text() -> bytes:
     return zlib.compress(bytes(10**7), 1)
 
 
-def _chunks(rng, content: bytes, seeds: Seeds) -> bytes:  # type: ignore[no-untyped-def]
+def _chunks(rng: Random, content: bytes, seeds: Seeds) -> bytes:
     """Return a PNG file with a chunk more, less, twice or with other bytes, its checksums right."""
     place, found = 8, []
     while place + 8 <= len(content):
@@ -232,7 +233,7 @@ def _beside_speech(root: Path) -> None:
     _write(root, **{f"{SPEECH}/testing_list.txt": "yes/2.wav\n"})
 
 
-def _read_below(name: str, split: str, levels: int):  # type: ignore[no-untyped-def]
+def _read_below(name: str, split: str, levels: int) -> Read:
     """Return a reader of a data set whose mutated file lies so many folders below the root."""
 
     return lambda path: _load(path.parents[levels], name, split)

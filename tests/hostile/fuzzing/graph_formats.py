@@ -20,10 +20,10 @@ FIXTURES = Path(__file__).parents[2] / "fixtures"
 MOST_REPLAYED = 2**12  # channels times steps; an accepted graph may be larger than the seeds
 
 
-def _written(write: object, *arguments: object) -> bytes:
+def _written(write: Callable[..., object], *arguments: object) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "seed"
-        write(path, *arguments)  # type: ignore[operator]
+        write(path, *arguments)
         return path.read_bytes()
 
 
