@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 HERE = Path(__file__).resolve().parent
 ROOTS = (".", "models", "converters", "workflows", "cli")  # a checkout needs no installation
 # shares of the whole time; a part that ends early leaves the rest to those behind it
@@ -159,6 +161,9 @@ def _options() -> argparse.Namespace:
         parser.error(f"--samples: expected at least 1, got {options.samples}")
     if options.json and (problem := _unwritable(Path(options.json))):
         parser.error(f"--json {options.json}: {problem}")  # before minutes on a GPU, not after
+    if options.device == "cuda" and not torch.cuda.is_available():
+        no_gpu = "PyTorch finds no GPU here; --device interpreter checks without one"
+        parser.exit(2, f"{parser.prog}: {no_gpu}\n")
     return options
 
 

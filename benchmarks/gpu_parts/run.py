@@ -8,8 +8,6 @@ import time
 from importlib import import_module
 from pathlib import Path
 
-import torch
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
@@ -23,8 +21,6 @@ def main() -> None:
     parser.add_argument("--data", required=True)
     parser.add_argument("--data-dir", required=True)
     options = parser.parse_args()
-    if options.device == "cuda" and not torch.cuda.is_available():
-        raise SystemExit("PyTorch finds no GPU here; --device interpreter checks without one")
     options.until = time.monotonic() + options.seconds
     with options.rows.open("a", encoding="utf-8") as file:
         for row in import_module(options.part).rows(options):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -60,3 +61,14 @@ def test_what_cannot_be_is_refused_before_anything_is_measured(tmp_path, given, 
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 2 and says in done.stderr, done
     assert not done.stdout and not list(tmp_path.iterdir())
+
+
+def test_without_a_gpu_one_line_says_so(tmp_path):
+    command = [sys.executable, str(ROOT / "benchmarks" / "gpu.py")]
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, check=False, env=environment
+    )
+    says = "gpu.py: PyTorch finds no GPU here; --device interpreter checks without one\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", says)
+    assert not list(tmp_path.iterdir())
