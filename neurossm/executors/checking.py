@@ -40,7 +40,8 @@ def check_run(
         `foreign`; of ours, which tests hold against each other, in the first steps of the first
         sample.
     """
-    trace = _trace(whose, done)
+    run = _checked(whose, done)
+    trace = run.trace
     samples, steps = next(iter(inputs.values())).shape[:2]
     if (trace.samples, trace.steps) != (samples, steps):
         raise TargetError(whose, expected=f"a trace of {samples} samples and {steps} steps",
@@ -62,7 +63,7 @@ def check_run(
         if not isinstance(counts, Counts):
             raise TargetError(whose, expected=f"Counts of {name!r}", got=shown(counts))
     try:
-        json.dumps(dict(done.notes), allow_nan=False)  # type: ignore[attr-defined]
+        json.dumps(dict(run.notes), allow_nan=False)
     except (TypeError, ValueError) as error:
         raise TargetError(whose, expected="notes of plain values", got=str(error)) from None
 
@@ -77,18 +78,18 @@ def check_streamed(
         return reached
     if not (isinstance(found, tuple) and len(found) == 2 and isinstance(found[0], slice)):
         raise TargetError(whose, expected="a slice and a Run", got=shown(found))
-    part, done = found
-    trace = _trace(whose, done)
+    part, run = found[0], _checked(whose, found[1])
+    trace = run.trace
     if (part.start, part.stop) != (reached, reached + trace.samples):
         got = f"{part.start} to {part.stop}, a trace of {trace.samples}"
         raise TargetError(whose, expected=f"the samples from {reached}", got=got)
-    if done.answers is None or len(done.answers) != trace.samples:
-        got = "none" if done.answers is None else str(len(done.answers))
+    if run.answers is None or len(run.answers) != trace.samples:
+        got = "none" if run.answers is None else str(len(run.answers))
         raise TargetError(whose, expected=f"answers of {trace.samples} samples", got=got)
     return int(part.stop)
 
 
-def _trace(whose: str, done: object) -> Trace:
+def _checked(whose: str, done: object) -> Run:
     if not isinstance(done, Run):
         raise TargetError(whose, expected="a Run", got=shown(done))
     if not isinstance(done.trace, Trace):
@@ -97,7 +98,7 @@ def _trace(whose: str, done: object) -> Trace:
     if not all(isinstance(one, Real) and one >= 0 for one in times):
         got = f"{done.seconds} and {done.startup_seconds}"
         raise TargetError(whose, expected="seconds of 0 or more", got=got)
-    return done.trace
+    return done
 
 
 def _check_values(

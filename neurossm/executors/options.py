@@ -107,8 +107,8 @@ def _value(hint: Any, text: str, where: str) -> Any:
 
 
 def _converted(kind: Callable[[str], Any], text: str, where: str) -> Any:
-    words = {int: "a whole number", float: "a number"}
+    words: dict[object, str] = {int: "a whole number", float: "a number"}
     try:
         return kind(text)
     except ValueError:
-        raise InputError(where, expected=words.get(kind, "a value"), got=repr(text)) from None  # type: ignore[call-overload]
+        raise InputError(where, expected=words.get(kind, "a value"), got=repr(text)) from None

@@ -31,7 +31,7 @@ def check_types(node: Any) -> None:
         types, expected = _TYPES.get(_annotation(item), ((object,), ""))
         value = getattr(node, item.name)
         where = f"{type(node).__name__}.{item.name}"
-        if not isinstance(value, types):
+        if not isinstance(value, types) or (expected and isinstance(value, bool)):
             raise GraphError(where, expected=expected, got=shown(value))
         if item.name == "channels" and node.channels < 1:
             raise GraphError(where, expected="at least 1", got=str(value))

@@ -177,6 +177,16 @@ def test_a_process_that_dies_or_talks_nonsense_is_a_named_error(tmp_path, child,
         read_tree(written(tmp_path / "x.h5", a=1), KIND)
 
 
+def test_a_process_that_dies_before_it_is_asked():
+    reader = reading._Reader()
+    process = reader.running()
+    process.kill()
+    process.wait()
+    process.stdin.write(b"half a question")
+    reader.close()
+    assert process.stdin.closed and process.stdout.closed and reader._process is None
+
+
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks into /proc")
 def test_the_child_ends_with_its_parent(tmp_path):
     path = written(tmp_path / "x.h5", a=1)

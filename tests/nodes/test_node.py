@@ -228,3 +228,9 @@ def test_terms_of_a_sum_are_as_wide_as_so_many_steps_allow(steps, bits):
         GraphError, match=r"node 'a' .*at most 8388607 steps in 24 bits, got 8388608"
     ):
         Accumulate(channels=1, steps=2**23).quantize(to)
+
+
+@pytest.mark.parametrize("channels", [True, np.bool_(True), 2.0, "2"])
+def test_channels_that_are_no_whole_number(channels):
+    with pytest.raises(GraphError, match=r"Sum\.channels: expected a whole number, got "):
+        Sum(channels=channels)

@@ -6,6 +6,7 @@ without gaps, 0 behind the end of a sequence; states are int64 ``(S, ...)``.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
@@ -59,7 +60,7 @@ class Block:
         return (steps < self.ends[:, None])[:, :, None]
 
 
-class Form(Generic[N]):
+class Form(ABC, Generic[N]):
     """A node of an integer graph prepared for a device.
 
     Parameters
@@ -75,17 +76,9 @@ class Form(Generic[N]):
     def __init__(self, node: N, edges: Edges, device: Device) -> None:
         self.node, self.edges, self.device = node, edges, device
 
+    @abstractmethod
     def run(self, block: Block) -> Tensor:
         """Run over a block of steps; return the messages ``(S, T, C)``, 0 behind the ends."""
-        raise NotImplementedError
-
-    def send(self, block: Block) -> Tensor:
-        """Run the first half of a step of a late node: it sends ``(S, 1, C)``, without operands."""
-        raise NotImplementedError
-
-    def take(self, block: Block) -> None:
-        """Run the second half of a step of a late node: it takes what arrives, ``(S, 1, C)``."""
-        raise NotImplementedError
 
     def count(self, active: list[Tensor], tally: Tensor) -> None:
         """Add what synapses do to the counters, once for a block.
@@ -103,6 +96,18 @@ class Form(Generic[N]):
         return torch.tensor(np.asarray(array), dtype=dtype, device=self.device.place)
 
 
+class LateForm(Form[N]):
+    """A node that sends before anything arrives (`Node.late`): within a loop it runs by halves."""
+
+    @abstractmethod
+    def send(self, block: Block) -> Tensor:
+        """Run the first half of a step: return what is sent, ``(S, 1, C)``, without operands."""
+
+    @abstractmethod
+    def take(self, block: Block) -> None:
+        """Run the second half of a step: take what arrives, ``(S, 1, C)``."""
+
+
 class RowForm(Form[N]):
     """A node without a state: what it sends follows from what arrives at that step.
 
@@ -112,9 +117,9 @@ class RowForm(Form[N]):
 
     limit: int | None = None
 
+    @abstractmethod
     def rows(self, operands: list[Tensor]) -> Tensor:
         """Return what is sent before it saturates, whole numbers ``(R, C)``, for R rows."""
-        raise NotImplementedError
 
     def run(self, block: Block) -> Tensor:
         """Run piece by piece, saturate, count, and send nothing behind the ends."""

@@ -18,7 +18,7 @@ from neurossm.engine.compiled import form_of
 from neurossm.engine.edges import Edges
 from neurossm.nodes import Node
 from neurossm_converters.backends.gpu.device import Device
-from neurossm_converters.backends.gpu.form import Block, Form
+from neurossm_converters.backends.gpu.form import Block, LateForm
 
 Part = tuple[slice | NDArray[np.int64], int]  # samples of one length, and that length
 Run = Callable[
@@ -26,7 +26,7 @@ Run = Callable[
 ]
 
 
-class HostForm(Form[Node]):
+class HostForm(LateForm[Node]):
     """The form of the fast engine, which brings the node's own steps where it has no other."""
 
     host: ClassVar[bool] = True

@@ -71,12 +71,9 @@ def summed(values):
     return tl.reduce(values, 0, tl.standard._sum_combine)
 
 
-@triton.jit(do_not_specialize=["steps", "lanes"])
-def accumulate(
-    u, y, sums, ends, saturations, steps, channels, lanes, right, below, most, left, term_limit,
-    limit, ENDS: tl.constexpr, LANES: tl.constexpr,
-):  # fmt: skip
-    """Run `Accumulate`."""
+@device_function
+def placed(ends, steps, channels, lanes, ENDS: tl.constexpr, LANES: tl.constexpr):
+    """Return the lanes of a program, which are there, their channels, first messages and ends."""
     lane = tl.program_id(0).to(tl.int64) * LANES + tl.arange(0, LANES)
     here = lane < lanes
     sample, channel = lane // channels, lane % channels
@@ -84,6 +81,16 @@ def accumulate(
     end = tl.full([LANES], 0, tl.int32) + steps
     if ENDS:
         end = tl.load(ends + sample, mask=here, other=0)
+    return lane, here, channel, at, end
+
+
+@triton.jit(do_not_specialize=["steps", "lanes"])
+def accumulate(
+    u, y, sums, ends, saturations, steps, channels, lanes, right, below, most, left, term_limit,
+    limit, ENDS: tl.constexpr, LANES: tl.constexpr,
+):  # fmt: skip
+    """Run `Accumulate`."""
+    lane, here, _, at, end = placed(ends, steps, channels, lanes, ENDS, LANES)
     sum_ = tl.load(sums + lane, mask=here, other=0)
     hits = tl.full([LANES], 0, tl.int32)
     for t in range(steps):
@@ -112,13 +119,7 @@ def lif(
     what `moved` takes to bring the input to the membrane's exponent, where it is ``SHIFTED``.
     ``RESET`` is 0 for none, 1 for soft, 2 for hard. Without ``TRACE`` there are no ``traces``.
     """
-    lane = tl.program_id(0).to(tl.int64) * LANES + tl.arange(0, LANES)
-    here = lane < lanes
-    sample, channel = lane // channels, lane % channels
-    at = sample * steps * channels + channel
-    end = tl.full([LANES], 0, tl.int32) + steps
-    if ENDS:
-        end = tl.load(ends + sample, mask=here, other=0)
+    lane, here, channel, at, end = placed(ends, steps, channels, lanes, ENDS, LANES)
     row = table + channel
     theta = tl.load(row, mask=here, other=1)
     tau = tl.load(row + channels, mask=here, other=0).to(tl.uint32, bitcast=True)
@@ -177,13 +178,7 @@ def diagonal_ssm(
     with c and with d; products with b and d are shifted to the left where there is a ``LEFT``, with
     c where it is ``WIDE``. The imaginary part of b is not read where it is ``REAL``.
     """
-    lane = tl.program_id(0).to(tl.int64) * LANES + tl.arange(0, LANES)
-    here = lane < lanes
-    sample, channel = lane // channels, lane % channels
-    at = sample * steps * channels + channel
-    end = tl.full([LANES], 0, tl.int32) + steps
-    if ENDS:
-        end = tl.load(ends + sample, mask=here, other=0)
+    lane, here, channel, at, end = placed(ends, steps, channels, lanes, ENDS, LANES)
     row = table + channel
     d = tl.load(row, mask=here, other=0)
     bias = tl.load(row + channels, mask=here, other=0)

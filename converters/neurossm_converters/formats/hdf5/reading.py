@@ -15,7 +15,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +132,8 @@ class _Reader:
             self._process.wait()
             for pipe in (self._process.stdin, self._process.stdout):
                 if pipe is not None:
-                    pipe.close()
+                    with suppress(BrokenPipeError):  # it died before it read all of a question
+                        pipe.close()
             self._process = None
 
     def running(self) -> subprocess.Popen[bytes]:
@@ -165,11 +168,11 @@ class _Reader:
 
     @staticmethod
     def _bytes(process: subprocess.Popen[bytes], size: int) -> bytearray:
-        assert process.stdout is not None
+        assert isinstance(process.stdout, BufferedReader)  # as `Popen` makes it
         data = bytearray(size)
         view, done = memoryview(data), 0
         while done < size:
-            count = process.stdout.readinto(view[done:])  # type: ignore[attr-defined]
+            count = process.stdout.readinto(view[done:])
             if not count:
                 raise EOFError
             done += count

@@ -5,6 +5,7 @@ To add a node: write its converter here, or say in its class why NIR cannot hold
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -31,7 +32,7 @@ N = TypeVar("N", bound=Node)
 C = TypeVar("C", bound="type[Converter[Any]]")
 
 
-class Converter(Generic[N]):
+class Converter(ABC, Generic[N]):
     """How a type of node is written as a NIR node, and read back.
 
     Attributes
@@ -46,13 +47,13 @@ class Converter(Generic[N]):
         """Return why NIR cannot hold this one, or an empty string."""
         return ""
 
+    @abstractmethod
     def write(self, node: N, dt: float) -> Any:
-        """Return the NIR node."""
-        raise NotImplementedError
+        """Return the NIR node; not called where it is `in_edges`."""
 
+    @abstractmethod
     def read(self, found: Part, entry: Entry, dt: float, where: str) -> N:
         """Return what `write` was given; `entry` is what stood beside it."""
-        raise NotImplementedError
 
     def beside(self, node: N) -> Entry:
         """Return what NIR has no place for: strings and integers, for JSON."""
@@ -133,6 +134,9 @@ class _DiagonalSSM(Converter[DiagonalSSM]):
 @converts(Sum)
 class _Sum(Converter[Sum]):
     in_edges = True
+
+    def write(self, node: Sum, dt: float) -> None:
+        """Return nothing: edges that meet in NIR add."""
 
     def read(self, found: Part, entry: Entry, dt: float, where: str) -> Sum:
         return Sum(channels=entry["channels"])

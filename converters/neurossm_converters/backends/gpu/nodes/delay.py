@@ -11,11 +11,11 @@ from neurossm.engine.edges import Edges
 from neurossm.nodes import Delay, format_of
 from neurossm_converters.backends.gpu.arithmetic import saturated, shifted
 from neurossm_converters.backends.gpu.device import Device
-from neurossm_converters.backends.gpu.form import SATURATIONS, Block, Form, on_device
+from neurossm_converters.backends.gpu.form import SATURATIONS, Block, LateForm, on_device
 
 
 @on_device(Delay)
-class DelayForm(Form[Delay]):
+class DelayForm(LateForm[Delay]):
     """Channels by their delay, and the shift of what changes its format on the way."""
 
     def __init__(self, node: Delay, edges: Edges, device: Device) -> None:

@@ -25,10 +25,11 @@ def user_frame() -> str:
 
 def call_site() -> int:
     """Return a number for the place in the code, and in all that called it, of what happens now."""
-    found, frame = [], sys._getframe(1)
+    found: list[tuple[int, int]] = []
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         found.append((id(frame.f_code), frame.f_lasti))
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return hash(tuple(found))
 
 

@@ -189,8 +189,9 @@ class LoopWalk(Walk):
         dims, sizes = self._axes(recorded.meta["shape"])
         delay = Delay(channels=int(np.prod(sizes, dtype=int)), steps=np.array([steps]))
         parent = source.args[0] if source.target is operator.getitem else None
-        cell = isinstance(parent, fx.Node) and parent.op == "call_module"
-        hint = self.hint(parent if cell else source)  # type: ignore[arg-type]
+        if not (isinstance(parent, fx.Node) and parent.op == "call_module"):
+            parent = source  # no part of what a cell returned
+        hint = self.hint(parent)
         name = self.builder.add(self.wiring.free(f"{hint}.before"), delay)
         spikes = not recorded.meta["dtype"].is_floating_point
         signal = Signal(dims, self.wiring.rows_of(name), self.iterations.model, spikes=spikes)

@@ -76,7 +76,8 @@ def call(node: fx.Node, known: Mapping[fx.Node, Any], modules: Mapping[str, nn.M
     with in_double():
         if node.op == "call_module":
             return modules[str(node.target)](*args, **kwargs)
-        return node.target(*args, **kwargs)  # type: ignore[operator]
+        assert callable(node.target)  # of a function, no name
+        return node.target(*args, **kwargs)
 
 
 def _writable(item: Any) -> Any:

@@ -222,7 +222,8 @@ class Walk:
     def _function(self, node: fx.Node, args: Any, kwargs: Any, leaves: list[Any]) -> Any:
         if not any(isinstance(leaf, Signal | State | Kept | Window) for leaf in leaves):
             with in_double():
-                return node.target(*args, **kwargs)  # type: ignore[operator]
+                assert callable(node.target)  # of a function, no name
+                return node.target(*args, **kwargs)
         name = self.name(node)
         if isinstance(args[0], State) and name in ("detach", "clone", "contiguous"):
             return args[0]
