@@ -142,6 +142,7 @@ def test_the_published_language_model_has_75_million_parameters(name):
         ({"classes": 49}, "classes: expected 50 with cutoffs"),
         ({"readout": "mean"}, "readout: expected 'every-step' with cutoffs"),
         ({"vocabulary": 0}, "cutoffs: expected none for values, which are no tokens"),
+        ({"vocabulary": 0, "cutoffs": (30, 10)}, r"below the vocabulary, got \[30, 10\]"),
         ({"cutoffs": (), "softmax_dropout": 0.1}, "softmax_dropout: expected 0 without cutoffs"),
     ],
 )
@@ -156,6 +157,8 @@ def test_labels_are_refused_where_they_cannot_be_answered():
         model(x, None, torch.full((1, 4), 50))
     with pytest.raises(InputError, match=r"got shape \(1, 3\)"):
         model(x, None, x[:, :3])
+    with pytest.raises(InputError, match=r"got shape \(0,\)$"):
+        model(x, None, x[0, :0])
     plain = Network(SpikingSSMConfig(**{**SETTINGS, "cutoffs": ()})).use(ssm="fft", neuron="loop")
     with pytest.raises(InputError, match=r"expected an adaptive softmax.*say model\.cutoffs"):
         plain(x, None, x)
