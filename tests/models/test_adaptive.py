@@ -114,6 +114,18 @@ def test_dropout_takes_numbers_of_tokens_and_of_what_is_held_against_them():
     assert len(torch.unique(inside[:, 0].detach().round(decimals=9))) == 2
 
 
+def test_dropout_is_the_same_for_labels_as_for_all_tokens():
+    model = network(softmax_dropout=0.5).train()
+    x, found = torch.arange(150).view(3, 50) % 50, []
+    labels = torch.where(x % 7 == 0, -1, x.flip(1))
+    for asked in (None, labels):
+        torch.manual_seed(6)
+        found.append(model(x, None, asked))
+    expected = found[0].gather(-1, labels.clamp(min=0)[..., None])[..., 0]
+    torch.testing.assert_close(found[1].of_labels, torch.where(labels >= 0, expected, 0))
+    assert (expected - model.eval()(x, None, labels).of_labels)[labels >= 0].abs().min() > 0
+
+
 @pytest.mark.parametrize("name", ["spikingssm-wikitext103", "spike-ssm-wikitext103"])
 def test_the_published_language_model_has_75_million_parameters(name):
     with torch.device("meta"):  # nothing is allocated
