@@ -90,7 +90,7 @@ class Interface:
                 class_names=_names(meta, "class_names"),
                 channel_names=_names(meta, "channel_names"),
                 split=_text(meta, "data_split"),
-                cutoffs=_cutoffs(graph),
+                cutoffs=_cutoffs(_json(meta, "cutoffs"), graph),
             )
         except InputError as error:
             raise error.inside("graph.meta: ", FormatError) from None
@@ -103,9 +103,10 @@ class Interface:
         Raises
         ------
         FormatError
-            If a scaling has other channels than the graph.
+            If a scaling has other channels than the graph, or cut-offs do not cut its tokens.
         """
         self._check_channels(graph)
+        _cutoffs(list(self.cutoffs) or None, graph)
         texts = {
             "task": "" if self.task == CLASSIFICATION else self.task,
             "readout": self.readout,
@@ -166,10 +167,11 @@ def _log_softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(above - np.log(np.exp(above).sum(axis=-1, keepdims=True)))
 
 
-def _cutoffs(graph: Graph) -> tuple[int, ...]:
-    found, most = _json(graph.meta, "cutoffs"), graph.nodes[graph.outputs[0]].out_channels
+def _cutoffs(found: Any, graph: Graph) -> tuple[int, ...]:
+    """Return cut-offs, None being none, unless they do not cut the tokens of a graph's output."""
     if found is None:
         return ()
+    most = graph.nodes[graph.outputs[0]].out_channels
     whole = isinstance(found, list) and found and all(type(cut) is int for cut in found)
     if not whole or any(a >= b for a, b in pairwise((0, *found, most - len(found)))):
         expected = f"rising whole numbers below the tokens of an output of {most} channels"

@@ -23,15 +23,10 @@ Readout = Annotated[
     Literal["mean", "last", "max", "sum", "leaky", "every-step", "pair"],
     BeforeValidator(lambda given: OLD_READOUTS.get(str(given), given)),
 ]
-Cutoffs = Annotated[
-    tuple[Count, ...],
-    BeforeValidator(lambda given: tuple(given) if isinstance(given, list) else given),
-]
+LISTED = BeforeValidator(lambda given: tuple(given) if isinstance(given, list) else given)
+Cutoffs = Annotated[tuple[Count, ...], LISTED]
 LONGEST_DELAY = 63  # steps; what synapses of Loihi 2 can wait, as `neurossm.nodes.Delay`
-Delays = Annotated[
-    tuple[Annotated[int, Field(strict=True, ge=1, le=LONGEST_DELAY)], ...],
-    BeforeValidator(lambda given: tuple(given) if isinstance(given, list) else given),
-]
+Delays = Annotated[tuple[Annotated[int, Field(strict=True, ge=1, le=LONGEST_DELAY)], ...], LISTED]
 NEURON_FORMS = ("auto", "native", "triton", "loop", "boundary", "sdn")
 Surrogate = Literal["arctan", "triangle", "fast_sigmoid"]
 INITS, DISCRETIZATIONS, SURROGATES = map(get_args, (Init, Discretization, Surrogate))
@@ -84,7 +79,7 @@ class NetworkConfig:
         Of the readout ``"leaky"``: the factor by which what was said decays in a step.
     cutoffs
         Of tokens by falling frequency, where a group of rarer ones begins: an adaptive embedding
-        and softmax, tied (`neurossm_models.adaptive`). None: a table and a linear decoder.
+        and softmax, tied (`neurossm_models.adaptive`). Empty: a table and a linear decoder.
     divisor
         By how much a token of a group has fewer numbers than one of the group before.
     embedding_dropout, softmax_dropout
@@ -188,7 +183,8 @@ def _check_cutoffs(config: NetworkConfig) -> None:
         return
     shown, end = str(list(config.cutoffs)), config.vocabulary or MOST_PARAMETERS
     if any(a >= b for a, b in pairwise((*config.cutoffs, end))):
-        expected = f"rising numbers below the vocabulary, {config.vocabulary}"
+        known = f", {config.vocabulary}" if config.vocabulary else ""
+        expected = f"rising numbers below the vocabulary{known}"
         raise InputError("model cutoffs", expected=expected, got=shown,
                          remedy="without cutoffs ([]) the decoder is linear")  # fmt: skip
     if not config.vocabulary:  # of data of one's own it is not known yet; a network must have it

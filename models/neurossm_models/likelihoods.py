@@ -77,7 +77,8 @@ def likelihoods(
     """
     if labels.shape != r.shape[:2] or (labels.numel() and int(labels.max()) >= len(softmax.bias)):
         expected = f"shape {tuple(r.shape[:2])}, tokens 0 to {len(softmax.bias) - 1} (-1: none)"
-        got = f"shape {tuple(labels.shape)}, up to {int(labels.max())}"
+        got = f"shape {tuple(labels.shape)}"
+        got += f", up to {int(labels.max())}" if labels.numel() else ""
         raise InputError("labels", expected=expected, got=got)
     if lengths is not None:
         inside = torch.arange(r.shape[1], device=r.device) < lengths[:, None]

@@ -7,11 +7,11 @@ Shape letters: ``B`` batch, ``L`` time steps, ``H`` features (width), ``M`` comp
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
 
 from neurossm_models.block import States
+from neurossm_models.likelihoods import Likelihoods
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +28,7 @@ class Recording:
         Spikes per neuron and time step, for each block.
     """
 
-    logits: Any
+    logits: Tensor | Likelihoods
     spikes: tuple[Tensor, ...]
     rates: tuple[float, ...]
 

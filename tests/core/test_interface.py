@@ -124,3 +124,9 @@ def test_cutoffs_survive_a_file_and_say_how_many_tokens_there_are(tmp_path):
 def test_cutoffs_that_cut_nothing_are_refused(bad):
     with pytest.raises(FormatError, match=r"graph.meta cutoffs: expected (rising|JSON)"):
         Interface.of(wide(bad))
+
+
+@pytest.mark.parametrize("bad", [(4, 2), (0, 2), (2, 5)])
+def test_cutoffs_that_cut_nothing_are_not_written(bad):
+    with pytest.raises(FormatError, match=r"graph.meta cutoffs: expected rising"):
+        Interface("next-step", "every-step", cutoffs=bad).applied(wide("[2]"))

@@ -114,6 +114,18 @@ def test_dropout_takes_numbers_of_tokens_and_of_what_is_held_against_them():
     assert len(torch.unique(inside[:, 0].detach().round(decimals=9))) == 2
 
 
+def test_dropout_is_the_same_for_labels_as_for_all_tokens():
+    model = network(softmax_dropout=0.5).train()
+    x, found = torch.arange(150).view(3, 50) % 50, []
+    labels = torch.where(x % 7 == 0, -1, x.flip(1))
+    for asked in (None, labels):
+        torch.manual_seed(6)
+        found.append(model(x, None, asked))
+    expected = found[0].gather(-1, labels.clamp(min=0)[..., None])[..., 0]
+    torch.testing.assert_close(found[1].of_labels, torch.where(labels >= 0, expected, 0))
+    assert (expected - model.eval()(x, None, labels).of_labels)[labels >= 0].abs().min() > 0
+
+
 @pytest.mark.parametrize("name", ["spikingssm-wikitext103", "spike-ssm-wikitext103"])
 def test_the_published_language_model_has_75_million_parameters(name):
     with torch.device("meta"):  # nothing is allocated
@@ -142,6 +154,7 @@ def test_the_published_language_model_has_75_million_parameters(name):
         ({"classes": 49}, "classes: expected 50 with cutoffs"),
         ({"readout": "mean"}, "readout: expected 'every-step' with cutoffs"),
         ({"vocabulary": 0}, "cutoffs: expected none for values, which are no tokens"),
+        ({"vocabulary": 0, "cutoffs": (30, 10)}, r"below the vocabulary, got \[30, 10\]"),
         ({"cutoffs": (), "softmax_dropout": 0.1}, "softmax_dropout: expected 0 without cutoffs"),
     ],
 )
@@ -156,6 +169,8 @@ def test_labels_are_refused_where_they_cannot_be_answered():
         model(x, None, torch.full((1, 4), 50))
     with pytest.raises(InputError, match=r"got shape \(1, 3\)"):
         model(x, None, x[:, :3])
+    with pytest.raises(InputError, match=r"got shape \(0,\)$"):
+        model(x, None, x[0, :0])
     plain = Network(SpikingSSMConfig(**{**SETTINGS, "cutoffs": ()})).use(ssm="fft", neuron="loop")
     with pytest.raises(InputError, match=r"expected an adaptive softmax.*say model\.cutoffs"):
         plain(x, None, x)

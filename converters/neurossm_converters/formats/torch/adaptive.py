@@ -10,10 +10,8 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TypeVar
 
-from neurossm.errors import GraphError
 from neurossm.nodes import Affine, Embedding
-from neurossm_converters.formats.torch.builder import Builder, array
-from neurossm_converters.formats.torch.modules import kind_of
+from neurossm_converters.formats.torch.builder import Builder, array, require_type
 from neurossm_models.adaptive import AdaptiveEmbedding, AdaptiveSoftmax
 from neurossm_models.network import Network
 
@@ -34,13 +32,8 @@ def add_scores(builder: Builder, model: Network, source: str) -> str:
         If one of the two modules was replaced.
     """
     words, softmax = model.encoder, model.decoder
-    for path, module, kind in (
-        ("encoder", words, AdaptiveEmbedding),
-        ("decoder", softmax, AdaptiveSoftmax),
-    ):
-        if type(module) is not kind:
-            name = kind.__name__
-            raise GraphError(f"module {path!r}", expected=name, got=kind_of(module, name))
+    require_type("encoder", words, AdaptiveEmbedding)
+    require_type("decoder", softmax, AdaptiveSoftmax)
     assert isinstance(words, AdaptiveEmbedding)
     assert isinstance(softmax, AdaptiveSoftmax)
     weight, bias = _in_double(softmax).whole(_in_double(words))

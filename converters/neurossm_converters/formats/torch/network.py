@@ -22,8 +22,7 @@ from neurossm_converters.formats.torch.families import BLOCKS
 from neurossm_converters.formats.torch.layers import LAYERS, REMEDIES
 from neurossm_converters.formats.torch.modules import kind_of, plain
 from neurossm_converters.formats.torch.readouts import Scale, add_readout, check_scale, input_format
-from neurossm_models.adaptive import AdaptiveEmbedding
-from neurossm_models.network import Network
+from neurossm_models.network import TOKENS, Network
 
 MOST_STEPS = 2**31 - 1
 MOST_BITS = 23  # a message has 24 with its sign
@@ -120,7 +119,7 @@ def _check_arguments(steps: int, scale: Scale, bits: int) -> None:
 
 def _encoded(builder: Builder, model: Network, scale: Scale, bits: int) -> str:
     """Add input and encoder; return the name of the encoder."""
-    if isinstance(model.encoder, nn.Embedding | AdaptiveEmbedding):
+    if isinstance(model.encoder, TOKENS):
         if np.any(np.asarray(scale) != 1):
             raise GraphError("scale", expected="1 for tokens", got=f"{scale}")
         # one bit for the sign; graded messages have 2 at least
