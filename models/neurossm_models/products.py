@@ -68,13 +68,12 @@ class _Exact(torch.autograd.Function):
 
 def _settings() -> Callable[[], None]:
     """Return what puts PyTorch's settings back as they are now."""
-    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    matmul: Any = torch.backends.cuda.matmul
+    cudnn: Any = torch.backends.cudnn  # whose parts have types from PyTorch 2.9 on only
     try:
         products, convolutions = torch.get_float32_matmul_precision(), cudnn.allow_tf32
-    except (
-        RuntimeError
-    ):  # set by the names of PyTorch 2.9, which the older ones cannot be read with
-        parts: list[Any] = [matmul, cudnn.conv, cudnn.rnn]  # type: ignore[attr-defined]
+    except RuntimeError:  # set by the names of PyTorch 2.9; the older ones cannot be read then
+        parts = [matmul, cudnn.conv, cudnn.rnn]
         before = [part.fp32_precision for part in parts]
 
         def put_back() -> None:

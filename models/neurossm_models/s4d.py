@@ -303,9 +303,9 @@ class S4D(nn.Module):
             ``x_t = abar x_{t-1} + bbar u_t`` and ``y_t = 2 Re(sum_m c_m x_{t,m}) + d u_t``.
         """
         log_abar, bbar = self._discretize(torch.float64)
-        c = torch.view_as_complex(self.c.double())
-        values = (log_abar.exp(), bbar, c, self.d.double())
-        return tuple(value.cpu().numpy() for value in values)  # type: ignore[return-value]
+        values = (log_abar.exp(), bbar, torch.view_as_complex(self.c.double()), self.d.double())
+        abar, drive, c, d = (value.cpu().numpy() for value in values)
+        return abar, drive, c, d
 
     def _discretize(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Return log(abar) and bbar, complex, shape (H, M)."""

@@ -34,12 +34,13 @@ class _Given(torch.autograd.Function):
         bits, membranes = room_for(rule, x)
         grid = grid_of(rows)
         room = lines_for(x, grid, ROWS, BACK_LINES)
+        parameters = (torch.ones_like(parameters[0]), *parameters)
         launch(
-            kernels.follow, grid, x, x, spikes.contiguous(), room, bits, membranes[0],
+            kernels.forward, grid, x, x, spikes.contiguous(), room, bits, membranes[0],
             membranes[-1], *parameters, rows, x.shape[1], x.shape[2], bits.shape[1],
-            **rule.forward, ROWS=ROWS, STEPS=STEPS, LINES=BACK_LINES,
+            **rule.forward, GIVEN=True, ROWS=ROWS, STEPS=STEPS, LINES=BACK_LINES,
         )  # fmt: skip
-        ctx.save_for_backward(x, bits, membranes, torch.ones_like(parameters[0]), *parameters)
+        ctx.save_for_backward(x, bits, membranes, *parameters)
         ctx.rule = rule
         return spikes.detach()
 

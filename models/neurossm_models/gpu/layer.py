@@ -73,7 +73,7 @@ class _Plan:
         fewer = self.rule is not None and (backward or self.products != PRODUCTS[0])
         padded = max(_LEAST, 1 << (self.modes - 1).bit_length())
         return {
-            **rule.forward,
+            **(rule.backward if backward else rule.forward),
             "NORM": self.statistics is not None,
             "NEURON": self.rule is not None,
             "PRODUCTS": self.products,
@@ -127,7 +127,7 @@ class _Layer(torch.autograd.Function):
             forward, plan.grid(x), x, x, out, plan.lines(x, LINES), edges, bits,
             membranes[0], membranes[-1],
             *plan.norm_of(x, gain, offset), *rest, *plan.sizes(x),
-            **plan.constants(backward=False),
+            **plan.constants(backward=False), LINES=LINES,
         )  # fmt: skip
         ctx.save_for_backward(x, edges, bits, membranes, gain, offset, *rest)
         ctx.plan = plan
@@ -157,7 +157,7 @@ class _Layer(torch.autograd.Function):
             backward, plan.grid(x), x, x, grad.contiguous(), grad_drive, room,
             plan.lines(x, BACK_LINES), edges, bits, membranes[0], membranes[-1],
             *plan.norm_of(x, gain, offset), *rest, *parts, sums, *plan.sizes(x), **constants,
-            SURROGATE=(plan.rule or _SILENT).surrogate, LINES=BACK_LINES,
+            LINES=BACK_LINES,
         )  # fmt: skip
         totals = sums.view(6, features, batch).sum(-1, dtype=torch.float64)
         grads = [part.view(features, tiles, *part.shape[1:]).sum(1) for part in parts]
@@ -186,7 +186,8 @@ def run_layer(
 ) -> Tensor:
     """Return the outputs of a diagonal recurrence, or the spikes of neurons behind it.
 
-    Time is a loop over blocks of 32 steps in the kernel; the neuron costs no pass over memory.
+    Time is a loop over blocks of 32 steps in the kernel. The neurons' steps read the block from
+    memory of the program, which stays in the cache: 4 KiB forward, 10 KiB backward.
     Kept for the backward pass, beside x: the N states of every eighth block border, and of neurons
     their spikes as bits, and membrane (and trace) at every block border.
 

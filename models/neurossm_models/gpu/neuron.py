@@ -91,7 +91,7 @@ class _Neuron(torch.autograd.Function):
         launch(
             kernels.forward, grid, x, x, spikes, lines_for(x, grid, ROWS, LINES), bits,
             membranes[0], membranes[-1], *parameters, rows, x.shape[1], length, bits.shape[1],
-            **rule.forward, ROWS=ROWS, STEPS=STEPS, LINES=LINES,
+            **rule.forward, GIVEN=False, ROWS=ROWS, STEPS=STEPS, LINES=LINES,
         )  # fmt: skip
         ctx.save_for_backward(x, bits, membranes, *parameters)
         ctx.rule = rule
@@ -142,9 +142,8 @@ def room_for(rule: Rule, x: Tensor) -> tuple[Tensor, Tensor]:
 
 def lines_for(x: Tensor, grid: tuple[int, ...], rows: int, count: int) -> Tensor:
     """Return room in which each program of so many rows puts down `count` blocks, step by step."""
-    return torch.empty(
-        math.prod(grid), count, STEPS, rows, dtype=torch.float32, device=x.device
-    )  # fmt: skip
+    shape = (math.prod(grid), count, STEPS, rows)
+    return torch.empty(shape, dtype=torch.float32, device=x.device)
 
 
 def grid_of(rows: int) -> tuple[int, ...]:

@@ -115,9 +115,8 @@ class _Loop(torch.autograd.Function):
         tau, rho, kappa = (p[:, None] for p in parameters)
         membranes, distances = _membranes(ctx.rule.reset, x, spikes, tau, rho, kappa)
         slopes = DERIVATIVES[ctx.rule.surrogate](distances)
-        after = trace = torch.zeros_like(
-            x[..., 0]
-        )  # dL/d membrane after the reset, dL/d next trace
+        # dL/d membrane after the reset, dL/d next trace
+        after = trace = torch.zeros_like(x[..., 0])
         total = torch.zeros_like(after, dtype=torch.float64)
         found = []
         for t in reversed(range(x.shape[-1])):

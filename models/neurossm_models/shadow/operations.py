@@ -102,12 +102,8 @@ class _Segments(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
         x, knots, slopes = ctx.saved_tensors
         if not runs_natively(x):
-            return (
-                grad * slopes.to(grad.dtype)[torch.bucketize(x, knots, right=True)],
-                None,
-                None,
-                None,
-            )
+            at = torch.bucketize(x, knots, right=True)
+            return grad * slopes.to(grad.dtype)[at], None, None, None
         out = torch.empty_like(x, memory_format=torch.contiguous_format)
         g, z, y = (t.reshape(-1).numpy() for t in (grad, x, out))
         scale_by_slope(g, z, knots.numpy(), slopes.numpy(), y)

@@ -21,20 +21,20 @@ def forward(x, out, lines, edges, bits, membranes, traces,
             NORM: tl.constexpr, NEURON: tl.constexpr,
             REFRACTORY: tl.constexpr, RESET: tl.constexpr, PRODUCTS: tl.constexpr,
             ROWS: tl.constexpr, STEPS: tl.constexpr, MODES: tl.constexpr,
-            SEGMENT: tl.constexpr):  # fmt: skip
+            SEGMENT: tl.constexpr, LINES: tl.constexpr):  # fmt: skip
     """Write the outputs of the recurrence, or of the neuron behind it, for x (H, B, L).
 
     With a norm the input is ``(x - center) factor + offset``, each (H,). For the backward pass:
     ``edges`` (H B, J, N), the state before each segment; of a neuron ``bits`` (H B, K), its spikes,
-    and ``membranes`` and ``traces`` (H B, K), its state before each block. ``lines``, twice
-    (STEPS, ROWS) a program, is for the neuron's steps.
+    and ``membranes`` and ``traces`` (H B, K), its state before each block. ``lines``,
+    (P, LINES, STEPS, ROWS) of P programs, is for the neuron's steps.
     """
     h = tl.program_id(0)
     b = tl.program_id(1) * ROWS + tl.arange(0, ROWS)
     live = b < batch
     row = h.to(tl.int64) * batch + b
     columns, m = tl.arange(0, STEPS), tl.arange(0, MODES)
-    lines += (h.to(tl.int64) * tl.num_programs(1) + tl.program_id(1)) * (2 * STEPS * ROWS)
+    lines += (h.to(tl.int64) * tl.num_programs(1) + tl.program_id(1)) * (LINES * STEPS * ROWS)
     stored = live[:, None] & (m < modes)[None, :]
     d, write_re, write_im, read_re, read_im = load_tables(
         inner, write, read, h, modes, STEPS, MODES

@@ -39,12 +39,12 @@ def load_state(membranes, traces, bits, row, live, k, blocks, REFRACTORY: tl.con
 @triton.jit
 def forward(x, spikes, room, bits, membranes, traces, theta, tau, rho, kappa,
             rows, batch, length, blocks,
-            REFRACTORY: tl.constexpr, RESET: tl.constexpr,
+            REFRACTORY: tl.constexpr, RESET: tl.constexpr, GIVEN: tl.constexpr,
             ROWS: tl.constexpr, STEPS: tl.constexpr, LINES: tl.constexpr):  # fmt: skip
     """Write the spikes of x (H, B, L), 0 or 1, and what the backward pass needs.
 
-    ``bits`` (H B, K): the spikes as words; ``membranes`` and ``traces`` (H B, K): the state before
-    each block.
+    Spikes that are ``GIVEN`` are read, and the threshold is 1. ``bits`` (H B, K): the spikes as
+    words; ``membranes`` and ``traces`` (H B, K): the state before each block.
     """
     rows_here = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
     live = rows_here < rows
@@ -66,52 +66,27 @@ def forward(x, spikes, room, bits, membranes, traces, theta, tau, rho, kappa,
         t = k * STEPS + columns
         inside = live[:, None] & (t < length)[None, :]
         places = row[:, None] * length + t[None, :]
-        y = tl.div_rn(tl.load(x + places, inside, other=0.0).to(tl.float32), limit[:, None])
+        y = tl.load(x + places, inside, other=0.0).to(tl.float32)
+        if GIVEN:
+            given = tl.load(spikes + places, inside, other=0.0)
+            tl.store(bits + row * blocks + k, words_of(given, columns), live)
+        else:
+            y = tl.div_rn(y, limit[:, None])
         lines = room + (k % 2) * (STEPS * ROWS)  # threads may still read those of the block before
         put_down(lines, y, columns, ROWS)
         tl.debug_barrier()
-        words, u, r, s = run_block(
-            lines, u, r, s, leak, decay, jump, REFRACTORY, RESET, ROWS, STEPS
-        )
-        tl.store(bits + row * blocks + k, words, live)
-        tl.store(spikes + places, spikes_of(words, columns).to(spikes.dtype.element_ty), inside)
-
-
-@triton.jit
-def follow(x, spikes, room, bits, membranes, traces, tau, rho, kappa, rows, batch, length, blocks,
-           REFRACTORY: tl.constexpr, RESET: tl.constexpr,
-           ROWS: tl.constexpr, STEPS: tl.constexpr, LINES: tl.constexpr):  # fmt: skip
-    """Write what `forward` does, but the spikes, which are given; the threshold is 1."""
-    rows_here = tl.program_id(0) * ROWS + tl.arange(0, ROWS)
-    live = rows_here < rows
-    h = rows_here // batch
-    row = rows_here.to(tl.int64)
-    leak = tl.load(tau + h, live, other=0.0)
-    decay = tl.load(rho + h, live, other=0.0)
-    jump = tl.load(kappa + h, live, other=0.0)
-    columns = tl.arange(0, STEPS)
-    room += tl.program_id(0).to(tl.int64) * (LINES * STEPS * ROWS)
-    u = tl.zeros((ROWS,), tl.float32)
-    r = tl.zeros((ROWS,), tl.float32)
-    s = tl.zeros((ROWS,), tl.float32)
-    for k in range(0, blocks):
-        tl.store(membranes + row * blocks + k, u, live)
-        if REFRACTORY:
-            tl.store(traces + row * blocks + k, r, live)
-        t = k * STEPS + columns
-        inside = live[:, None] & (t < length)[None, :]
-        places = row[:, None] * length + t[None, :]
-        y = tl.load(x + places, inside, other=0.0)
-        words = words_of(tl.load(spikes + places, inside, other=0.0), columns)
-        lines = room + (k % 2) * (STEPS * ROWS)
-        put_down(lines, y, columns, ROWS)
-        tl.store(bits + row * blocks + k, words, live)
-        tl.debug_barrier()
-        words = tl.load(bits + row * blocks + k, live, other=0)  # spread over threads as the state
-        u, r, s = replay_block(
-            lines, room + 3 * (STEPS * ROWS), words, STEPS, u, r, s, leak, decay, jump,
-            REFRACTORY, RESET, ROWS, STEPS,
-        )  # fmt: skip
+        if GIVEN:
+            words = tl.load(bits + row * blocks + k, live, other=0)  # on the threads of the state
+            u, r, s = replay_block(
+                lines, room + 3 * (STEPS * ROWS), words, STEPS, u, r, s, leak, decay, jump,
+                REFRACTORY, RESET, ROWS, STEPS,
+            )  # fmt: skip
+        else:
+            words, u, r, s = run_block(
+                lines, u, r, s, leak, decay, jump, REFRACTORY, RESET, ROWS, STEPS
+            )
+            tl.store(bits + row * blocks + k, words, live)
+            tl.store(spikes + places, spikes_of(words, columns).to(spikes.dtype.element_ty), inside)
 
 
 @triton.jit

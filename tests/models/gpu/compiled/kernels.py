@@ -124,12 +124,13 @@ def test_the_neuron_at_given_spikes(compiled, tmp_path):
     found = compiled()
     x, neurons = torch.zeros(16, 16, 70, requires_grad=True), lifs(16, reset="soft")
     differentiate(given_triton(x, torch.zeros(x.shape), *neurons.parameters[1:], neurons.rule))
-    assert set(found) == {"follow", "backward"}
+    assert set(found) == {"forward", "backward"}
     for made in found.values():
         done = operations(made)
         assert ("fma", "rn") not in done and done["mul", "rn"], done
         assert usage(made, tmp_path)[1] <= 16
-    (loop,) = step_loops(found["follow"])
+    assert barriers(found["forward"]) == 1
+    (loop,) = step_loops(found["forward"])
     assert "convert_layout" not in loop and "tt.reduce" not in loop
 
 
