@@ -149,7 +149,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--recipe", default="spikingssm-psmnist-published", help="that is trained")
     parser.add_argument(
         "--checkpoint", type=Path,
-        default=HERE.parent / "models" / "checkpoints" / "spikingssm-smnist",
+        default=HERE.parent / "models" / "neurossm_models" / "checkpoints" / "spikingssm-smnist",
         help="whose integers run",
     )  # fmt: skip
     parser.add_argument("--data", default="mnist", help="what the checkpoint was trained on")

@@ -1,9 +1,9 @@
 """What Lava costs: milliseconds a step by layout and samples side by side, and the start.
 
 ``python benchmarks/lava.py [GRAPH.nssm] [--data digits:test] [--repeats 3] [--json]``; without a
-graph it trains nothing: it quantizes ``models/checkpoints/binary-s4d-digits``. The layouts take
+graph it trains nothing: it quantizes the checkpoint ``binary-s4d-digits``. The layouts take
 turns, so that what else the machine does falls on all of them, and each ratio is between runs
-side by side. docs/lava.md holds the numbers.
+side by side. docs/explanation/lava.md holds the numbers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from neurossm_workflows.export import export
 from neurossm_workflows.quantize import quantized
 from neurossm_workflows.timing import machine
 
-CHECKPOINT = "models/checkpoints/binary-s4d-digits"
+CHECKPOINT = "models/neurossm_models/checkpoints/binary-s4d-digits"
 LAYOUTS = {
     "a process a node, Lava's synapses (bundle)": "bundle",
     "stages, Dense between": "lava:stacked=1,fuse=stage,synapses=lava",

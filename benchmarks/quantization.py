@@ -22,7 +22,7 @@ WIDTHS = {
     "8-bit poles": ["--poles", "8"],
     "16-bit messages": ["--messages", "16"],
 }
-RESULTS = Path("models/results.json")
+RESULTS = Path("models/neurossm_models/checkpoints/results.json")
 CALIBRATION = "mnist:train:512"
 
 
@@ -50,7 +50,7 @@ def main() -> None:
             for stage in ("post-training", "fine-tuned"):
                 if stage in row:
                     continue
-                run = Path("models/checkpoints") / checkpoint
+                run = Path("models/neurossm_models/checkpoints") / checkpoint
                 if stage == "fine-tuned":
                     run = args.folder / f"{checkpoint}, {name}"
                     row["training"] = finetune(checkpoint, run, WIDTHS[name], args)

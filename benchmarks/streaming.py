@@ -1,6 +1,6 @@
 """One sequence step by step: the stepper, the old way, PyTorch, and what the machine allows.
 
-``python benchmarks/streaming.py [--json]``; docs/streaming.md says how to read the numbers.
+``python benchmarks/streaming.py [--json]``; docs/how-to/streaming.md says how to read the numbers.
 """
 
 from __future__ import annotations

@@ -41,7 +41,7 @@ def export(
         " their mean over their deviation, as neurossm train feeds its own.")] = "",
     converters: Annotated[str, typer.Option(
         metavar="NAME", help="Of a module: a dictionary in its file, of module types to converters"
-        " of your own (docs/own-networks.md).")] = "",
+        " of your own (docs/how-to/own-networks.md).")] = "",
     step: Annotated[bool, typer.Option(
         "--step", help="Of a module: its forward takes one step, its layers remember the rest."
     )] = False,

@@ -14,14 +14,16 @@ from neurossm_cli.presentation.paths import writes_into
 
 def results(
     checkpoints: Annotated[
-        list[str] | None, typer.Argument(help="Names in its folder checkpoints/ (default: all).")
+        list[str] | None, typer.Argument(help="Names of checkpoints in the folder (default: all).")
     ] = None,
     limit: Annotated[
         int, typer.Option(help="Run the integers on so many test sequences only; 0: all.")
     ] = 0,
     folder: Annotated[
         Path | None,
-        typer.Option(help="Where checkpoints/, results.json and README.md are (default: models/)."),
+        typer.Option(
+            help="Where the checkpoints, results.json and README.md are (default: the package's)."
+        ),
         writes_into("results.json", "README.md"),
     ] = None,
     data_dir: DataDirOption = "",
@@ -36,14 +38,12 @@ def results(
 
     if limit < 0:
         raise InputError("--limit", expected="at least 0", got=str(limit))
-    console, home = Console(json), folder or CHECKPOINTS.parent
-    names = checkpoints or sorted(path.parent.name for path in home.glob("checkpoints/*/test.json"))
+    console, home = Console(json), folder or CHECKPOINTS
+    names = checkpoints or sorted(path.parent.name for path in home.glob("*/test.json"))
     if not names:
-        raise InputError(str(home / "checkpoints"), expected="published checkpoints", got="none")
+        raise InputError(str(home), expected="published checkpoints", got="none")
     for name in names:
-        measured = measure_checkpoint(
-            home / "checkpoints" / name, limit, data_dir, console.listener
-        )
+        measured = measure_checkpoint(home / name, limit, data_dir, console.listener)
         # At once: the next one may take an hour, or fail.
         found = updated(read_results(home / "results.json"), measured)
         write_results(home / "results.json", found)

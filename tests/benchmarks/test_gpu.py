@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("triton")
 
 ROOT = Path(__file__).resolve().parents[2]
-CHECKPOINT = ROOT / "models" / "checkpoints" / "binary-s4d-digits"
+CHECKPOINT = ROOT / "models" / "neurossm_models" / "checkpoints" / "binary-s4d-digits"
 
 
 def benchmark(folder, *options):

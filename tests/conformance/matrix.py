@@ -1,7 +1,7 @@
 """The table "What runs where", from what the code itself says: ``make matrix`` writes it.
 
-It goes between two markers in README.md and, with every reason, in docs/nodes.md; a test says
-where either is not current.
+It goes between two markers in README.md and, with every reason, in docs/reference/nodes.md; a test
+says where either is not current.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from neurossm_converters.formats import nir
 
 ROOT = Path(__file__).parents[2]
 BEGIN, END = "<!-- what runs where: make matrix -->", "<!-- end of what runs where -->"
-FILES = ("README.md", "docs/nodes.md")
+FILES = ("README.md", "docs/reference/nodes.md")
 EXECUTORS: dict[str, Callable[[Example, Trace], bool]] = {}
 
 

@@ -33,7 +33,7 @@ from neurossm.quantization import Quantize, calibrate
 
 LOIHI2 = load_hardware("loihi2")
 FEW = settings(QUICK, max_examples=25)
-CHECKPOINTS = Path(__file__).parents[2] / "models/checkpoints"
+CHECKPOINTS = Path(__file__).parents[2] / "models/neurossm_models/checkpoints"
 
 
 def small_cores() -> Hardware:

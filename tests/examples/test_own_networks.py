@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "own-networks.md").read_text()
+PAGE = (ROOT / "docs" / "how-to" / "own-networks.md").read_text()
 
 
 def ran(name: str, capsys: pytest.CaptureFixture[str]) -> str:

@@ -87,7 +87,7 @@ def test_the_golden_traces_are_replayed_by_it(plugin):
 
 
 def test_the_page_about_back_ends_shows_this_very_file(plugin):
-    page = (ROOT / "docs" / "back-ends.md").read_text()
+    page = (ROOT / "docs" / "how-to" / "back-ends.md").read_text()
     for name in ("sample_executor.py", "pyproject.toml"):
         assert (ROOT / "tests/fixtures/plugin" / name).read_text() in page
 

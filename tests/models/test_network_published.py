@@ -56,7 +56,7 @@ def test_the_logits_are_those_of_the_code_that_trained_the_checkpoint():
 def test_the_commands_that_repeat_the_checkpoint_with_a_start_say_what_was_done():
     """README gives two commands; the logs and the recipe beside the weights are what was done."""
     folder = CHECKPOINTS / "spikingssm-psmnist"
-    readme = (CHECKPOINTS.parent / "README.md").read_text()
+    readme = (CHECKPOINTS / "README.md").read_text()
     first, second = re.findall(r"    neurossm train spikingssm-psmnist ((?:.*\\\n)*.*)", readme)
     assert first == "--out spikingssm-psmnist-8"
     changes = re.findall(r"--set (\S+)", second)

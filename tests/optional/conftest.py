@@ -22,7 +22,7 @@ def run_in(request: pytest.FixtureRequest) -> Callable[..., Any]:
     def run(variable: str, script: str, *arguments: object) -> Any:
         python = os.environ.get(variable, "")
         if not python:
-            skipped[request.node.name] = f"{variable} is not set (see docs/energy.md)"
+            skipped[request.node.name] = f"{variable} is not set (see docs/explanation/energy.md)"
             pytest.skip(skipped[request.node.name])
         command = [python, str(HERE / script), *(str(argument) for argument in arguments)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=250, check=False)

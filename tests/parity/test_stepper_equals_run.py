@@ -25,7 +25,8 @@ from neurossm_workflows.export import load_run
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = sorted((ROOT / "hw_tests" / "golden").glob("*.nssm"))
-CHECKPOINTS = sorted(path.name for path in (ROOT / "models" / "checkpoints").iterdir())
+PUBLISHED = ROOT / "models" / "neurossm_models" / "checkpoints"
+CHECKPOINTS = sorted(path.parent.name for path in PUBLISHED.glob("*/recipe.toml"))
 
 
 def assert_steps_are_the_run(graph: Graph, inputs: dict[str, np.ndarray], whole: Trace) -> Stepper:

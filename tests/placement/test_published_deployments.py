@@ -1,4 +1,4 @@
-"""The core counts in docs/placement.md are those that the code gives."""
+"""The core counts in docs/explanation/placement.md are those that the code gives."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from neurossm.placement import place
 from neurossm_workflows.planning import shape_like
 
 LOIHI2 = load_hardware("loihi2")
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "placement.md").read_text()
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "explanation" / "placement.md").read_text()
 ROWS = re.findall(
     r"\| (\d+) (real|complex) \| (\d+) \((.+?)\) \| (\d+) \| (\d+) \((.+?)\) \| (\d+) \|", DOCUMENT
 )

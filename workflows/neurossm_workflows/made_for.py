@@ -118,7 +118,7 @@ def padding_text(data: Dataset) -> str:
     return (
         f"{_called(data)}: sequences of {low} to {high} steps are answered at their own end, a"
         " mean over their own steps; the module takes no lengths and answered behind their padding:"
-        " give its forward an argument lengths (docs/training.md), or compare its accuracy"
+        " give its forward an argument lengths (docs/how-to/training.md), or compare its accuracy"
     )
 
 

@@ -35,7 +35,7 @@ from neurossm_models.train.records import FACTS, read_text
 __all__ = ["CHECKPOINTS", "Evaluation", "evaluate", "load_facts", "load_model", "measure", "score",
            "tensors"]  # fmt: skip
 
-CHECKPOINTS = Path(__file__).parents[2] / "checkpoints"
+CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"
 STEPS_AT_ONCE = 200_000  # of all sequences of a batch, so that long ones fit in memory
 EVALUATED = 250  # sequences at once, if they are short
 ANSWERS_AT_ONCE = 2**28  # numbers of the answers at every step, 1 GiB: vocabularies are large

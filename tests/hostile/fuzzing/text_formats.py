@@ -10,11 +10,11 @@ import numpy as np
 from hostile.fuzzing.formats import Format
 from hostile.fuzzing.text_edits import json_text, toml
 
-MODELS = Path(__file__).parents[3] / "models"
+MODELS = Path(__file__).parents[3] / "models" / "neurossm_models"
 
 
 def _recipes() -> tuple[bytes, ...]:
-    folder = MODELS / "neurossm_models" / "recipes"
+    folder = MODELS / "recipes"
     names = ("binary-s4d-digits", "gsu-digits", "spike-ssm-text", "spikingssm-speech-commands")
     finetune = b'\n[finetune]\nrun = "binary-s4d-digits"\ncalibrate = "digits:train:64"\n'
     found = [(folder / f"{name}.toml").read_bytes() for name in names]
@@ -43,7 +43,7 @@ def _read_chip(path: Path) -> object:
 
 
 def _results() -> tuple[bytes, ...]:
-    return ((MODELS / "results.json").read_bytes(),)
+    return ((MODELS / "checkpoints" / "results.json").read_bytes(),)
 
 
 def _read_results(path: Path) -> object:

@@ -97,9 +97,9 @@ def test_the_example_learns(tmp_path):
 
 
 def test_what_the_page_shows_runs(tmp_path, monkeypatch):
-    """Each recipe and module that docs/training.md shows is taken as it stands there."""
+    """Each recipe and module that docs/how-to/training.md shows is taken as it stands there."""
     monkeypatch.chdir(tmp_path)
-    text = (ROOT / "docs" / "training.md").read_text()
+    text = (ROOT / "docs" / "how-to" / "training.md").read_text()
     blocks = dict(re.findall(r"`(\w+\.(?:toml|py))`:\n\n((?:    .*\n|\n)+)", text))
     for name, block in blocks.items():
         Path(name).write_text("".join(line[4:] if line.strip() else "\n"

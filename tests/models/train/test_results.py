@@ -38,10 +38,10 @@ def neurossm(*arguments):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """Return a folder as models/ is, with one published tiny checkpoint."""
-    folder = tmp_path_factory.mktemp("models")
-    train("binary-s4d-digits", TINY, folder / "run")
-    publish(folder / "run", "tiny", into=folder / "checkpoints")
+    """Return a folder of checkpoints, with a tiny one that is published."""
+    folder = tmp_path_factory.mktemp("models") / "checkpoints"
+    train("binary-s4d-digits", TINY, folder.parent / "run")
+    publish(folder.parent / "run", "tiny", into=folder)
     (folder / "README.md").write_text(f"# Before\n\n{START}\nold\n{END}\n\nafter\n")
     return folder
 
@@ -51,7 +51,7 @@ def test_the_command_measures_a_checkpoint_and_writes_record_and_table(home):
     assert status == 0, err
     (row,) = json.loads(out)["results"]
     assert row == json.loads((home / "results.json").read_text())[0] and row.keys() >= KEYS
-    folder = home / "checkpoints" / "tiny"
+    folder = home / "tiny"
     # Each number by the commands that a user would call one after the other.
     floating, integer = home / "m.nssm", home / "m.int.nssm"
     assert neurossm("export", folder, "-o", floating)[0] == 0
@@ -155,8 +155,10 @@ def test_a_card_names_paper_settings_and_deviations_of_its_family(home, family, 
     from neurossm_models.families import FAMILIES
     from neurossm_models.train import load_recipe
 
-    recipe = replace(load_recipe(home / "run" / "recipe.toml"), model=FAMILIES[family].config())
-    folder = home / "checkpoints" / "tiny"
+    recipe = replace(
+        load_recipe(home.parent / "run" / "recipe.toml"), model=FAMILIES[family].config()
+    )
+    folder = home / "tiny"
     log = read_log(folder / "log.jsonl")
     card = model_card("x", recipe, log, measured_once(folder), 1234)
     text = " ".join(card.split())

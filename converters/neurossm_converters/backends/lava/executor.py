@@ -11,8 +11,8 @@ from neurossm.graph import Graph
 from neurossm.lengths import Lengths
 from neurossm_converters.backends.lava.options import MOST_STACKED, LavaOptions
 
-# side by side in one Lava network: the same bits, 11 times less time for each (docs/lava.md); on
-# wider networks the states of more samples leave the cache
+# in one batch in one Lava network: bit-exact, 11 times less time for each
+# (docs/explanation/lava.md); on wider networks the states of more samples leave the cache
 SIDE_BY_SIDE = 32
 
 

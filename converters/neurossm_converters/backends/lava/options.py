@@ -34,8 +34,8 @@ class LavaOptions:
     fuse
         ``stage``: a process for the nodes between two layers of synapses. ``network``: one for all.
         ``auto``: ``stage`` with synapses of Lava's, else ``network``, as messages between
-        processes cost more than the arithmetic (docs/lava.md). A process for each node is the
-        network of a bundle (`neurossm_converters.backends.loihi2`).
+        processes cost more than the arithmetic (docs/explanation/lava.md). A process for each
+        node is the network of a bundle (`neurossm_converters.backends.loihi2`).
     synapses
         ``dense``, ``sparse``: Lava's process of that name. ``lava``: Sparse where at most a
         quarter of the weights is not zero, else Dense; these take one sample at a time. ``own``:

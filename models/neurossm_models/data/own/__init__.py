@@ -1,4 +1,4 @@
-"""Data of one's own wherever ``NAME:SPLIT`` goes; docs/data.md shows what they look like."""
+"""Data of one's own wherever ``NAME:SPLIT`` goes; docs/how-to/data.md shows what they look like."""
 
 from neurossm_models.data.own.facts import task_from_json, task_to_json
 from neurossm_models.data.own.learning import learn

@@ -18,6 +18,6 @@ def test_the_example_runs(capsys):
 
 
 def test_the_page_names_every_ending_and_key():
-    page = (ROOT / "docs/data.md").read_text()
+    page = (ROOT / "docs/how-to/data.md").read_text()
     assert [name for name in (*SUFFIXES, *KNOWN) if f"`{name}`" not in page] == []
     assert [name for name in BY if f"`by={name}`" not in page] == []

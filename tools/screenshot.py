@@ -1,6 +1,6 @@
-"""Makes ``docs/report.png`` and ``docs/report-energy.png``: a real report in headless Chromium.
+"""Makes ``report.png`` and ``report-energy.png`` of ``docs/images``: a real report in Chromium.
 
-``python docs/screenshot.py [--samples 64]``; needs Chromium, MNIST and the plot extra (Pillow).
+``python tools/screenshot.py [--samples 64]``; needs Chromium, MNIST and the plot extra (Pillow).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from PIL import Image
 
 CHECKPOINT, CALIBRATION = "spikingssm-smnist", "mnist:train:64"
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1] / "docs" / "images"
 WIDTH, TALLEST = 1200, 12000
 LARGEST_BYTES = 600_000
 ENERGY = "main>*:not(.energy),.energy>*:nth-child(n+4){display:none}"  # heading, words, bars
