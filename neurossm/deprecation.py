@@ -1,7 +1,7 @@
 """Names that go: one warning that says what to use instead, and when the old name ends.
 
-A public name, an option or a key that changes keeps its old spelling for at least two minor releases
-(docs/reference/public-api.md). The command line prints the warning as one line.
+A public name, an option or a key that changes keeps its old spelling for at least two minor
+releases (docs/reference/public-api.md). The command line prints the warning as one line.
 """
 
 from __future__ import annotations
