@@ -12,8 +12,11 @@ from types import ModuleType
 from neurossm.errors import TargetError
 
 # lava-nc declares Python < 3.11 and pins old versions of what we have, so no resolver installs it
-# beside us; it runs with what the extra brings and an import-time shim of ours
-LAVA_ALONE = "pip install --no-deps --ignore-requires-python lava-nc==0.10.0"
+# beside us; it runs with what the extra brings and an import-time shim of ours. The command
+# installs this wheel and no other (neurossm_workflows.install)
+LAVA_PIN = "lava-nc==0.10.0"
+LAVA_SHA256 = "d646723e888a72868dac77d31beee3eef1f540366a8c1a8578a2dc3302470926"
+INSTALL_LAVA = "neurossm install lava"
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,7 @@ LAVA = Extra(
     ("scipy", "asteval", "lava-nc"),
     ("scipy", "asteval", "lava"),
     "--engine lava, deploy --target lava, demo",
-    LAVA_ALONE,
+    INSTALL_LAVA,
 )
 EXTRAS = (
     Extra("torch", ("torch", "safetensors"), ("torch", "safetensors"),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm.errors import InputError
+from neurossm.errors import InputError, TargetError
+from neurossm.extras import LAVA
 from neurossm_cli.presentation.console import Console, DataDirOption, JsonOption
 from neurossm_cli.presentation.energy import print_profile
 from neurossm_cli.presentation.paths import READS_RUN, writes_into
@@ -31,6 +32,7 @@ def demo(
 ) -> int:  # fmt: skip
     """Take a trained checkpoint to integers, Lava and an energy report, on real MNIST."""
     from neurossm.metrics import multiplications
+    from neurossm_models.data import fetch
     from neurossm_workflows.export import export, write_graph
     from neurossm_workflows.loading import load_data
     from neurossm_workflows.parity import check_parity, torch_beside
@@ -42,6 +44,9 @@ def demo(
         raise InputError("--samples, --lava-samples", expected="samples >= lava samples >= 0",
                          got=f"{samples} and {lava_samples}")  # fmt: skip
     console = Console(json)
+    fetch("mnist", data_dir or None)  # nothing, where it is there
+    if lava_samples and not _lava(console):
+        lava_samples = 0
     test = load_data(f"mnist:test:{samples}", data_dir)
     out.mkdir(parents=True, exist_ok=True)
     floating, integers, page = (out / name for name in FILES)
@@ -96,10 +101,28 @@ def demo(
     return 1 if parity.mismatches else 0
 
 
+def _lava(console: Console) -> bool:
+    """Return whether Lava can run; install lava-nc where the extra is there and pip left it out."""
+    from neurossm_converters.backends.lava import shim
+    from neurossm_workflows.install import install_lava, lava_asked_for
+
+    if shim.status().usable:
+        return True
+    if not lava_asked_for():
+        console.note(f"without Lava: {shim.status().problem}; with it: {LAVA.command}")
+        return False
+    try:
+        install_lava(console.listener)
+    except TargetError as error:
+        console.note(f"without Lava: {error}")
+        return False
+    return True
+
+
 def _say_parity(console: Console, parity: Parity, samples: int, fast: float) -> None:
     bundle, best = parity.steps_per_second_lava, parity.steps_per_second_lava_best
     if bundle is None or best is None:
-        console.say("Lava          left out (--lava-samples 0)")
+        console.say("Lava          left out")
         return
     console.say(f"Lava          {bundle:,.0f} steps/s in the network of a bundle: a process a node,"
                 f" Lava's own Dense between, one image (fast is {fast / bundle:,.0f} times that);"
