@@ -33,21 +33,20 @@ class Extra:
         What these are imported as.
     brings
         What of neurossm needs it.
-    after
-        A command that must follow, as pip alone cannot install all of it.
+    by
+        A command of ours that installs all of it, where pip alone cannot.
     """
 
     name: str
     packages: tuple[str, ...]
     modules: tuple[str, ...]
     brings: str
-    after: str = ""
+    by: str = ""
 
     @property
     def command(self) -> str:
         """What installs it beside a neurossm that is installed already."""
-        install = f"pip install 'neurossm[{self.name}]'"
-        return f"{install} && {self.after}" if self.after else install
+        return self.by or f"pip install 'neurossm[{self.name}]'"
 
 
 LAVA = Extra(
