@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from neurossm import compiling
 from neurossm.environment import version
 from neurossm.errors import NeurossmError
 from neurossm.extras import missing
@@ -97,9 +98,15 @@ def main(arguments: list[str] | None = None) -> None:
         with redirect_stdout(sys.stderr):  # the help, but nothing was done
             _status(["--help"])
         sys.exit(2)
+    if arguments is None:  # a program of its own, which may speak
+        compiling.tell(_say)
     with _terminated_cleanly() as came:
         status = _status(argv, came)
     sys.exit(status)
+
+
+def _say(line: str) -> None:
+    print(f"neurossm: {line}", file=sys.stderr, flush=True)
 
 
 @contextmanager
