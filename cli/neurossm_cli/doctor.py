@@ -13,7 +13,10 @@ EVERYTHING = "everything"
 
 
 def doctor(json: JsonOption = False) -> int:
-    """Say what is installed and usable here: Python, packages, extras, executors, data."""
+    """Check this installation: Python, packages, engines, data sets.
+
+    What is missing is listed with the command that brings it.
+    """
     console, parts = Console(json), [*_core(), *_lava(), *_data()]
     extras, executors = [_extra(extra) for extra in EXTRAS], _executors()
     broken = [part for part in parts if not part["ok"] and part["needed_for"] == EVERYTHING]

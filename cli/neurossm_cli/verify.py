@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from neurossm_cli.presentation.console import ENGINE, Console, JsonOption
-from neurossm_cli.presentation.paths import READS
+from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.options import ENGINE, IntegerGraph
 
 
 def verify(
-    graph: Annotated[Path, typer.Argument(help="An integer .nssm file."), READS],
+    graph: IntegerGraph,
     engine: Annotated[str, ENGINE] = "fast",
     json: JsonOption = False,
 ) -> int:
-    """Replay the golden vectors of a file and compare every value of every node."""
+    """Replay the golden vectors of a file on any engine, bit by bit.
+
+    Golden vectors are inputs with the values that every node must have at every time step; quantize
+    writes them into the file. The exit status is 0 if all values are equal, else 1.
+    """
     from neurossm_workflows.verify import verify as replay_file
 
     console = Console(json)

@@ -21,6 +21,7 @@ from typer.models import ArgumentInfo, OptionInfo
 
 from neurossm.errors import InputError
 from neurossm_cli.presentation import reading
+from neurossm_cli.presentation.help import Command
 from neurossm_cli.presentation.reading import Arguments
 from neurossm_cli.presentation.typed import as_typed
 
@@ -154,6 +155,7 @@ class Commands(typer.Typer):
 
     def command(self, *args: Any, **kwargs: Any) -> Callable[..., Any]:
         """Register a command; as of `typer.Typer`."""
+        kwargs.setdefault("cls", Command)
         register = super().command(*args, **kwargs)
 
         def registered(command: Callable[..., Any]) -> Callable[..., Any]:
