@@ -18,7 +18,7 @@ def results(
     checkpoints: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME]...",
+            metavar="NAME",
             help="Checkpoints of the folder (default: all).",
             autocompletion=completing.checkpoint,
         ),

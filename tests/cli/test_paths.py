@@ -25,11 +25,12 @@ from neurossm_cli.presentation.paths import (
 
 # Options of type text that name no file that an output could be. A new one is either marked
 # in its command or belongs here.
-NO_FILES = {"converters", "method", 
-    "checkpoints", "compare", "convention", "dask", "data_dir", "engine", "format", "fuse",
-    "input", "layers", "layout", "loihi_gen", "messages", "models", "name", "nir", "normalize",
-    "poles", "processes", "range_of", "ranges", "readout", "reset", "set_", "slurm_board",
-    "slurm_partition", "ssm_mapping", "state", "target", "task", "tau_unit", "weights",
+NO_FILES = {
+    "activations", "checkpoints", "compare", "convention", "converters", "dask", "data_dir",
+    "engine", "format", "fuse", "input", "layers", "layout", "loihi_gen", "method", "models",
+    "name", "nir", "normalize", "poles", "processes", "range_of", "ranges", "readout", "reset",
+    "set_", "slurm_board", "slurm_partition", "ssm_mapping", "state", "target", "task",
+    "tau_unit", "weights",
 }  # fmt: skip
 RUN = ("recipe.toml", "weights.safetensors", "log.jsonl", "last/state.safetensors", "test.json")
 

@@ -97,7 +97,7 @@ def choice(
     metavar
         What its value is called in the help.
     of_node
-        Whether ``NODE=`` may stand in front of the word.
+        Whether ``NODE=`` may stand in front of the word, or must where `metavar` has no brackets.
     **more
         As of `typer.Option`.
     """
@@ -105,18 +105,21 @@ def choice(
         *declarations,
         metavar=metavar,
         help=help.format(listed(names)),
-        callback=_check(names, of_node),
+        callback=_check(names, of_node, metavar),
         autocompletion=_completion(names),
         **more,
     )
 
 
-def _check(names: tuple[str, ...], of_node: bool) -> Callable[..., Any]:
+def _check(names: tuple[str, ...], of_node: bool, metavar: str) -> Callable[..., Any]:
     def check(param: typer.CallbackParam, value: Any) -> Any:
         for given in value if isinstance(value, list | tuple) else (value,):
-            word = given.rpartition("=")[2] if of_node and given else given
+            node, equals, word = given.rpartition("=") if of_node and given else ("", "", given)
+            where = f"{param.opts[0]} {node!r}" if node else param.opts[0]
+            if of_node and not equals and "[" not in metavar:
+                continue  # the command says that a node must be named
             if word and word not in names:
-                raise InputError(param.opts[0], expected=listed(names), got=repr(given),
+                raise InputError(where, expected=listed(names), got=repr(word),
                                  remedy=nearest(word, names))  # fmt: skip
         return value
 

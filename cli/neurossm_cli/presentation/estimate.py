@@ -34,7 +34,7 @@ def say_estimate(
 
     # a width of 0 is given, too
     if given := next((k for k, value in alone.items() if value or type(value) is int), ""):
-        raise InputError(given, expected="no --estimate beside it", got="both")
+        raise InputError(f"{given} cannot be combined with --estimate")
     if not is_first_process():
         return  # it speaks for all
     found = estimate(recipe, data=data, changes=changes, memory=memory)

@@ -49,7 +49,7 @@ DATA = data_option("Data to run on")
 CALIBRATION = data_option("Data that set the activation ranges, of the training part")
 ENGINE = typer.Option(
     metavar="ENGINE",
-    help=f"What runs the network: {listed(ENGINES)}; with options NAME:KEY=VALUE,..., such as"
+    help=f"What runs the network: {listed(ENGINES)}; with options, NAME:KEY=VALUE, such as"
     " lava:batch=8. 'neurossm doctor' lists which can run here, and their options.",
     autocompletion=completing.engine,
 )

@@ -133,9 +133,9 @@ def _part(
 
 
 def _lines(row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> list[str]:
-    folded = [folded(text, width) for text, width in zip(row, widths, strict=True)]
+    cells = [folded(text, width) for text, width in zip(row, widths, strict=True)]
     lines = []
-    for parts in zip_longest(*folded, fillvalue=""):
+    for parts in zip_longest(*cells, fillvalue=""):
         shown = [
             part.rjust(width) if right else part.ljust(width)
             for part, width, right in zip(parts, widths, numeric, strict=True)
