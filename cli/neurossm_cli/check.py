@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.counted import plural
 from neurossm_cli.presentation.options import (
     ChipsOption,
     HardwareOption,
@@ -42,7 +43,7 @@ def check(
             remedy = f"; {finding.remedy}" if finding.remedy else ""
             console.say(f"FAIL {node.name} ({node.type}): {finding.reason}{remedy}")
     failed = sum(not node.ok for node in answer.nodes)
-    console.say(f"{len(answer.nodes) - failed} of {len(answer.nodes)} nodes ok")
+    console.say(f"{len(answer.nodes) - failed} of {plural(len(answer.nodes), 'node')} supported")
     placed = answer.placement
     if placed is not None:
         console.say(

@@ -11,6 +11,7 @@ from neurossm.errors import InputError
 from neurossm_cli.presentation import completing
 from neurossm_cli.presentation.choices import checkpoints, listed
 from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.counted import plural
 from neurossm_cli.presentation.demonstration import print_demo
 from neurossm_cli.presentation.energy import print_profile
 from neurossm_cli.presentation.options import DataDirOption
@@ -81,14 +82,17 @@ def demo(
     fast, metrics = found.execution, found.metrics
     accuracy = labeled(found.scores, "MNIST").values["accuracy"]
 
-    console.note(f"[3/4] compare reference, fast engine and Lava on {lava_samples} test images")
+    console.note(
+        f"[3/4] compare reference, fast engine and Lava on {plural(lava_samples, 'image')}"
+    )
     parity = check_parity(found.graph, test.take(slice(lava_samples)), console.listener)
 
     console.note("[4/4] write the report")
     said = (
-        f"reference, fast and Lava on {lava_samples} images: {parity.values_compared:,} values"
-        f" compared, {parity.mismatches} mismatches",
-        f"fast engine: {fast.steps_per_second:,.0f} time steps a second",
+        f"reference, fast engine and Lava on {plural(lava_samples, 'image')}:"
+        f" {parity.values_compared:,} values compared,"
+        f" {plural(parity.mismatches, 'mismatch', 'mismatches')}",
+        f"fast engine: {fast.steps_per_second:,.0f} time steps per second",
     )
     found.to_html(page, f"{checkpoint} on sequential MNIST", file_name=integers.name,
                   measured=said if lava_samples else said[1:])  # fmt: skip

@@ -9,6 +9,7 @@ import typer
 
 from neurossm_cli.presentation.choices import GENERATIONS, TARGETS, choice
 from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.counted import plural
 from neurossm_cli.presentation.options import (
     DataDirOption,
     IntegerGraph,
@@ -120,13 +121,13 @@ def _intention(done: Deployment) -> str:
 def print_run(console: Console, result: ChipRun, settings: Settings) -> None:
     """Print what the target answered, and what was measured there."""
     for name, (differing, largest) in result.differences.items():
-        console.say(f"{name}: {differing} differ, by at most {largest}")
+        console.say(f"{name}: {plural(differing, 'value')} differ, by at most {largest}")
     console.say(f"ran on: {result.ran_on}")
-    expected = "" if settings.exact else " (Lava's own neurons are not expected to be equal)"
-    verdict = "all equal to" if result.equal else f"{result.differing} differ from"
+    expected = "" if settings.exact else " (Lava's own neurons need not be)"
+    verdict = "bit-exact with" if result.equal else f"{result.differing:,} differ from"
     console.say(
-        f"{result.compared} integers, {verdict} the golden vectors{expected};"
-        f" latency {result.latency} steps, {result.seconds:.1f} s with start-up"
+        f"{plural(result.compared, 'integer')}, {verdict} the golden vectors{expected};"
+        f" latency {plural(result.latency, 'step')}, {result.seconds:.1f} s with start-up"
     )
     for name, numbers in result.profile.items():
         console.say(f"{name}: mean {numbers['mean']:g}, measured")

@@ -18,6 +18,7 @@ from neurossm_cli.presentation.choices import (
     listed,
 )
 from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.counted import plural
 from neurossm_cli.presentation.options import DataDirOption, OutputOption, data_option
 from neurossm_cli.presentation.paths import READS, READS_DATA, READS_RUN, WRITES_OURS
 from neurossm_workflows.describing import interface_document, interface_lines
@@ -101,7 +102,7 @@ def export(
          "nir_reasons": list(wrote.reasons), "interface": about, "integer": graph.is_integer,
          "notes": notes}
     )  # fmt: skip
-    console.say(f"{output}: {len(graph.nodes)} nodes, {len(graph.edges)} edges")
+    console.say(f"{output}: {plural(len(graph.nodes), 'node')}, {plural(len(graph.edges), 'edge')}")
     for line in interface_lines(graph):
         console.say(line)
     if graph.is_integer:

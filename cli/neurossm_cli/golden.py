@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.counted import plural
 from neurossm_cli.presentation.options import (
     DataDirOption,
     IntegerGraph,
@@ -59,5 +60,6 @@ def golden(
     )  # fmt: skip
     console.document({"file": str(output), "inputs": data or f"random, seed {seed}",
                       "golden_vectors": len(vectors), "steps": vectors[0].steps})  # fmt: skip
-    console.say(f"{output}: {len(vectors)} golden vectors of {vectors[0].steps} steps, inputs"
+    console.say(f"{output}: {plural(len(vectors), 'golden vector')} of"
+                f" {plural(vectors[0].steps, 'step')}, inputs"
                 f" {f'of {data}' if data else f'random (seed {seed})'}")  # fmt: skip

@@ -19,6 +19,7 @@ from neurossm_cli.presentation.choices import (
     choice,
 )
 from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.counted import plural
 from neurossm_cli.presentation.options import DataDirOption, OutputOption, data_option
 from neurossm_cli.presentation.paths import READS, READS_DATA, WRITES_OURS
 from neurossm_workflows.describing import interface_lines
@@ -130,4 +131,4 @@ def import_(
     console.say(found.how)
     for line in interface_lines(graph):
         console.say(line)
-    console.say(f"{output}: {len(graph.nodes)} nodes, {len(graph.edges)} edges")
+    console.say(f"{output}: {plural(len(graph.nodes), 'node')}, {plural(len(graph.edges), 'edge')}")

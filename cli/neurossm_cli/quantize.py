@@ -9,6 +9,7 @@ import typer
 
 from neurossm_cli.presentation.choices import RANGE_RULES, choice
 from neurossm_cli.presentation.console import Console, JsonOption, write_json
+from neurossm_cli.presentation.counted import plural
 from neurossm_cli.presentation.options import (
     CALIBRATION,
     DataDirOption,
@@ -104,7 +105,8 @@ def quantize(
     print_report(console, made)
     console.say()
     console.say(
-        f"{output}: {len(made.graph.nodes)} integer nodes, {len(made.golden)} golden vectors"
+        f"{output}: {plural(len(made.graph.nodes), 'integer node')},"
+        f" {plural(len(made.golden), 'golden vector')}"
     )
     if console.as_json and not made.check.passed:
         console.note(verdict(made.check))

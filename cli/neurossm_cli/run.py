@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.counted import plural
 from neurossm_cli.presentation.options import (
     DATA,
     ENGINE,
@@ -16,7 +17,7 @@ from neurossm_cli.presentation.options import (
     DataDirOption,
     OtherDataOption,
 )
-from neurossm_cli.presentation.paths import READS_DATA, WRITES, WRITES_OURS
+from neurossm_cli.presentation.paths import READS_DATA, WRITES_OURS, WRITES_PREDICTIONS
 
 if TYPE_CHECKING:
     from neurossm.trace import Trace
@@ -37,7 +38,7 @@ def run(
             metavar="FILE",
             help="Write the prediction for each sample, or each step, here, .csv or .npz.",
         ),
-        WRITES,
+        WRITES_PREDICTIONS,
     ] = None,
     data_dir: DataDirOption = "",
     other_data: OtherDataOption = False,
@@ -79,11 +80,12 @@ def run(
          "predictions": str(predictions) if predictions else None}
     )  # fmt: skip
     samples = result.trace.samples
+    reached = said(result.scores, result.labeled, samples)
     console.say(
-        f"{result.engine}: {said(result.scores, result.labeled, samples)} on {samples:,} samples,"
+        f"{result.engine}: {reached} on {plural(samples, 'sample')},"
         f" {result.steps_per_second:,.0f} steps/s ({result.seconds:.2f} s)"
         # real numbers have no range, and some executors count nothing
-        + (f", {result.trace.saturations():,} saturations" if result.trace.counts else "")
+        + (f", {plural(result.trace.saturations(), 'saturation')}" if result.trace.counts else "")
     )
     if "ran on" in result.notes:
         console.say(f"ran on: {result.notes['ran on']}")

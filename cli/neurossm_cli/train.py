@@ -12,6 +12,7 @@ from neurossm.errors import InputError
 from neurossm_cli.presentation import completing
 from neurossm_cli.presentation.choices import families, listed, tasks_of_recipes
 from neurossm_cli.presentation.console import Console, JsonOption, Stopped
+from neurossm_cli.presentation.counted import plural
 from neurossm_cli.presentation.estimate import say_estimate
 from neurossm_cli.presentation.options import bits, data_option
 from neurossm_cli.presentation.paths import READS_DATA, READS_RECIPE, READS_RUN, Writes
@@ -123,10 +124,10 @@ def train(
     if not is_first_process():
         return
     console.document(asdict(result))
-    ended = "finished" if result.finished else "stopped, can be resumed"
+    ended = "finished" if result.finished else "stopped (go on with --resume)"
     console.say(
-        f"{ended} after {result.epoch} epochs ({result.step} steps); best held-out"
-        f" {_reached(result)} in epoch {result.best_epoch}"
+        f"{ended} after {plural(result.epoch, 'epoch')} ({plural(result.step, 'step')});"
+        f" best validation {_reached(result)} in epoch {result.best_epoch}"
         + (", the network it started from" if finetune_from and not result.best_epoch else "")
     )
     console.say(f"run folder: {result.run}")

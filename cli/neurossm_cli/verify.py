@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.counted import plural
 from neurossm_cli.presentation.options import ENGINE, IntegerGraph
 
 
@@ -23,12 +24,13 @@ def verify(
     console = Console(json)
     found = replay_file(graph, engine)
     console.document(found.as_json())
-    readable = f" of {found.of_nodes}, all that can be read there,"
+    readable = f" of {found.of_nodes} (others cannot be read there)"
     console.say(
-        f"{found.engine}: {found.compared:,} values of {found.nodes} nodes"
+        f"{found.engine}: {plural(found.compared, 'value')} of {plural(found.nodes, 'node')}"
         f"{readable if found.nodes < found.of_nodes else ''} compared with"
-        f" {found.vectors} golden vectors, {found.mismatches} mismatches"
+        f" {plural(found.vectors, 'golden vector')},"
+        f" {plural(found.mismatches, 'mismatch', 'mismatches')}"
     )
     if found.first:
-        console.say(f"first mismatch (expected against got): {found.first}")
+        console.say(f"first mismatch (expected, got): {found.first}")
     return 0 if found.passed else 1

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from neurossm.errors import NeurossmWarning
-from neurossm_cli.presentation.tables import Head, fold_facts, lay_out
+from neurossm_cli.presentation.tables import Head, fold_facts, folded, lay_out
 
 if TYPE_CHECKING:
     from neurossm_workflows.listener import Listener
@@ -124,8 +124,12 @@ class Console:
 
     def say(self, text: str = "") -> None:
         """Say something on stdout, for people only."""
-        if not self.as_json:
-            self._out.print(text, markup=False)
+        if self.as_json:
+            return
+        # a terminal would break words; in a pipe a sentence is a line
+        lines = folded(text, self._out.width) if self._out.is_terminal else [text]
+        for line in lines:
+            self._out.print(line, markup=False)
 
     def document(self, document: dict[str, Any]) -> None:
         """Print the JSON document, where it was asked for."""

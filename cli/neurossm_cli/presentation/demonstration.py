@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neurossm_cli.presentation.console import Console
+from neurossm_cli.presentation.counted import plural
 
 if TYPE_CHECKING:
     from neurossm.energy import Energy, Interval
@@ -29,7 +30,6 @@ def print_demo(
 ) -> None:
     """Print the results; `files` are the float and the integer network, and the report."""
     metrics = found.metrics
-    console.say()
     console.say(f"{checkpoint}: {metrics.samples:,} test images of {metrics.steps:,.0f} time steps")
     console.facts(
         (
@@ -38,7 +38,7 @@ def print_demo(
             ("spike rates", _rates(found)),
             *_energy(found.energy, found.energy_problem),
             ("speed", _speed(found.execution.steps_per_second, parity)),
-            ("networks", f"{files[0]} (float), {files[1]} (integer)"),
+            ("networks", f"{files[0]} and {files[1]}"),
             ("report", str(files[2])),
         )
     )
@@ -48,30 +48,30 @@ def print_demo(
 
 
 def _accuracy(found: Profile) -> str:
-    integer, saturations = found.accuracy, found.metrics.total.saturations
     floating = "" if found.accuracy_float is None else f"float {found.accuracy_float:.2%}, "
     equal = "" if found.agreement is None else f"; {found.agreement:.2%} equal predictions"
-    shown = "" if integer is None else f"integer {integer:.2%}"
-    return f"{floating}{shown}{equal}; {saturations:,} saturations"
+    return f"{floating}integer {found.accuracy or 0:.2%}{equal}"
 
 
 def _parity(parity: Parity, samples: int) -> str:
     if parity.steps_per_second_lava is None:
         return "not compared: Lava is left out (--lava-samples 0)"
-    where = f"reference, fast engine and Lava on {samples} image{'s' * (samples != 1)}"
     if parity.mismatches:
         first = f"; first: {parity.first}" if parity.first else ""
-        return f"no: {parity.mismatches:,} of {parity.values_compared:,} values differ{first}"
-    return f"yes: {parity.values_compared:,} values of {where}, 0 mismatches"
+        return f"NO: {parity.mismatches:,} of {parity.values_compared:,} values differ{first}"
+    return (
+        f"{parity.values_compared:,} values on {plural(samples, 'image')}: reference = fast = Lava"
+    )
 
 
 def _rates(found: Profile) -> str:
     rates = found.metrics.spike_rates.values()
+    saturations = plural(found.metrics.total.saturations, "saturation")
     if not rates:
-        return "no spiking layers"
+        return f"no spiking layers; {saturations}"
     low, high = f"{min(rates):.1%}", f"{max(rates):.1%}"
     span = low if low == high else f"{low} to {high}"
-    return f"{span} per neuron per time step ({len(rates)} layer{'s' * (len(rates) != 1)})"
+    return f"{span} per neuron per time step; {saturations}"
 
 
 def _energy(energy: Energy | None, problem: str) -> list[tuple[str, str]]:
@@ -83,10 +83,9 @@ def _energy(energy: Energy | None, problem: str) -> list[tuple[str, str]]:
     def shown(part: Interval | None) -> str:
         return "unknown" if part is None else si_range(part, "J")
 
-    where = f"per inference on {energy.hardware.title}"
     parts = f"static {shown(energy.static)}, dynamic {shown(energy.dynamic)}"
-    return [("energy", f"{shown(energy.total)} {where}"),
-            ("", f"{parts} (modeled, not measured)")]  # fmt: skip
+    return [("energy", f"{shown(energy.total)} per inference (modeled, not measured)"),
+            ("", f"{energy.hardware.title}: {parts}")]  # fmt: skip
 
 
 def _speed(fast: float, parity: Parity) -> str:
@@ -94,4 +93,4 @@ def _speed(fast: float, parity: Parity) -> str:
     bundle, best = parity.steps_per_second_lava, parity.steps_per_second_lava_best
     if bundle is None or best is None:
         return said
-    return f"{said}; Lava {best:,.0f} in a batch, {bundle:,.0f} as for the chip"
+    return f"{said}; Lava {best:,.0f}, as deployed {bundle:,.0f}"
