@@ -24,6 +24,7 @@ HEADINGS = (
 )  # fmt: skip
 LAST = ("For maintainers of neurossm", ("results", "sdn"))
 RENAMED = {"--quantized": "--qat", "--messages": "--activations"}
+LONGEST = 1000  # characters of a first sentence: any
 COLUMN = 26  # characters of the column of options, which holds almost all
 
 
@@ -34,6 +35,10 @@ class Command(TyperCommand):
         """Parse what was typed, with a warning for what has a new name."""
         known = {option for param in self.params for option in param.opts}
         return super().parse_args(ctx, list(_respelled(args, known)))
+
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """Return the first sentence, whole."""
+        return super().get_short_help_str(LONGEST)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Return the parts of the line ``Usage:``; what is required has no brackets."""
@@ -78,7 +83,10 @@ class Group(TyperGroup):
                 # padded, so that the descriptions of all headings begin in one column
                 _write_definitions(
                     formatter,
-                    [(name.ljust(column), shown[name].get_short_help_str(1000)) for name in names],
+                    [
+                        (name.ljust(column), shown[name].get_short_help_str(LONGEST))
+                        for name in names
+                    ],
                 )
 
     def headings(self, names: list[str]) -> list[tuple[str, list[str]]]:
