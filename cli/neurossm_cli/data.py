@@ -29,9 +29,12 @@ def list_(data_dir: DataDirOption = "", json: JsonOption = False) -> None:
     console, entries = Console(json), registry(data_dir or None)
     console.document({"data": [asdict(entry) for entry in entries]})
     console.table(
-        ("name", "task", "size", "found in", "license"),
-        [(e.name, e.task, e.size, e.found or "not found", e.licence) for e in entries],
-    )
+        ("", "name", "task", "size", "license", "found in"),
+        [("ok" if e.found else "--", e.name, e.task, e.size, e.licence, e.found or "")
+         for e in entries],
+        keys=2,
+    )  # fmt: skip
+    console.say("ok: found here; --: not. 'neurossm data fetch mnist' downloads mnist.")
 
 
 @app.command()

@@ -14,7 +14,7 @@ from itertools import zip_longest
 from neurossm.errors import one_line
 
 GAP = 2  # spaces between columns
-NARROWEST = 14  # characters, below which prose is not folded
+NARROWEST = 20  # characters, below which prose is not folded
 SHORT = 20  # characters of texts that are no prose: an interval, a format
 MOST_PARTS = 3  # of a table that is cut
 
