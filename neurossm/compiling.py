@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-SAID = "compiling kernels for this machine, once; later runs find them in Numba's cache"
+SAID = "compiling kernels for this machine; later runs find them in Numba's cache"
 
 _lock = threading.Lock()
 _tell: Callable[[str], None] | None = None
