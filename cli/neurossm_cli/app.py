@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from neurossm import compiling
 from neurossm.environment import version
 from neurossm.errors import NeurossmError
 from neurossm.extras import missing
@@ -26,6 +27,7 @@ from neurossm_cli import (
     export,
     golden,
     import_,
+    install,
     place,
     profile,
     quantize,
@@ -78,6 +80,7 @@ for command in (
     export.export,
     quantize.quantize,
     golden.golden,
+    install.install,
     run.run,
     verify.verify,
     diff.diff,
@@ -102,9 +105,15 @@ def main(arguments: list[str] | None = None) -> None:
         with redirect_stdout(sys.stderr):  # the help, but nothing was done
             _status(["--help"])
         sys.exit(2)
+    if arguments is None:  # a program of its own, which may speak
+        compiling.tell(_say)
     with _terminated_cleanly() as came, completion.words_together():
         status = _status(argv, came)
     sys.exit(status)
+
+
+def _say(line: str) -> None:
+    print(f"neurossm: {line}", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from neurossm.errors import InputError
+from neurossm.errors import InputError, TargetError
+from neurossm.extras import LAVA
 from neurossm_cli.presentation import completing
 from neurossm_cli.presentation.choices import checkpoints, listed
 from neurossm_cli.presentation.console import Console, JsonOption
@@ -55,6 +56,7 @@ def demo(
     the energy on Loihi 2 (modeled, not measured), and writes a report.
     """
     from neurossm.metrics import multiplications
+    from neurossm_models.data import fetch
     from neurossm_workflows.export import export, write_graph
     from neurossm_workflows.loading import load_data
     from neurossm_workflows.parity import check_parity, torch_beside
@@ -66,6 +68,9 @@ def demo(
         raise InputError("--samples, --lava-samples", expected="samples >= lava samples >= 0",
                          got=f"{samples} and {lava_samples}")  # fmt: skip
     console = Console(json)
+    fetch("mnist", data_dir or None)  # nothing, where it is there
+    if lava_samples and not _lava(console):
+        lava_samples = 0
     test = load_data(f"mnist:test:{samples}", data_dir)
     out.mkdir(parents=True, exist_ok=True)
     floating, integers, page = (out / name for name in FILES)
@@ -115,3 +120,21 @@ def demo(
         console.say()
     print_demo(console, checkpoint, found, parity, lava_samples, (floating, integers, page))
     return 1 if parity.mismatches else 0
+
+
+def _lava(console: Console) -> bool:
+    """Return whether Lava can run; install lava-nc where the extra is there and pip left it out."""
+    from neurossm_converters.backends.lava import shim
+    from neurossm_workflows.install import install_lava, lava_asked_for
+
+    if shim.status().usable:
+        return True
+    if not lava_asked_for():
+        console.note(f"without Lava: {shim.status().problem}; with it: {LAVA.command}")
+        return False
+    try:
+        install_lava(console.listener)
+    except TargetError as error:
+        console.note(f"without Lava: {error}")
+        return False
+    return True

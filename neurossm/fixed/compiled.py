@@ -10,7 +10,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from neurossm.compiling import watch
+
 EXACT_BITS = 53
+
+watch()
 
 
 @njit(inline="always")

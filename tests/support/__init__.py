@@ -31,4 +31,6 @@ Data, devices, disks
     finetuning_elsewhere  one that fine-tunes on it
     gradients_of_two    a program for torchrun: one step on two processes, its gradients in files
     failing_disk        a disk that fails at the n-th operation
+Documents
+    pages               blocks, commands and links of pages; a program that runs a page
 """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from neurossm.environment import version
 from neurossm.errors import TargetError
-from neurossm.extras import LAVA, LAVA_ALONE
+from neurossm.extras import INSTALL_LAVA
 
 LAVA_VERSION = "0.10.0"
 FIRST_BROKEN_NUMPY = (2, 4)
@@ -69,15 +69,15 @@ def require_lava() -> None:
 
 def _problem(version: str, numpy_version: str) -> tuple[str, str]:
     if not version:
-        return "lava-nc is not installed", LAVA.command
+        return "lava-nc is not installed", INSTALL_LAVA
     if version != LAVA_VERSION:
-        return f"lava-nc {version}, where only {LAVA_VERSION} is supported", LAVA_ALONE
+        return f"lava-nc {version}, where only {LAVA_VERSION} is supported", INSTALL_LAVA
     numbers = tuple(int(part) for part in numpy_version.split(".")[:2])
     if numbers >= FIRST_BROKEN_NUMPY:
-        return f"numpy {numpy_version}, with which Lava hangs", "pip install 'numpy<2.4'"
+        return f"numpy {numpy_version}, with which Lava hangs", INSTALL_LAVA
     missing = [n for n in ("scipy", "networkx", "asteval") if importlib.util.find_spec(n) is None]
     if missing:
-        return f"no {missing[0]}, which Lava imports", f"pip install {' '.join(missing)}"
+        return f"no {missing[0]}, which Lava imports", INSTALL_LAVA
     return "", ""
 
 
