@@ -24,11 +24,10 @@ if TYPE_CHECKING:
 
 
 def _written(folder: Path, arguments: Arguments) -> list[Path]:
-    """Return what a run writes; resuming it keeps the recipe that is there."""
+    """Return what a run writes; a recipe that is there is kept, and who trains says how."""
     from neurossm_models.train import RUN_FILES
 
-    names = set(RUN_FILES) - ({"recipe.toml"} if arguments["resume"] else set())
-    return [folder / name for name in sorted(names)]
+    return [folder / name for name in sorted(set(RUN_FILES) - {"recipe.toml"}, reverse=True)]
 
 
 RUN_FOLDER = Writes(_written)
