@@ -19,8 +19,8 @@ setup: $(STAMP)  ## create .venv with everything that is tested, Lava included
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
-	# lava-nc 0.10.0 declares Python < 3.11; it runs on newer ones with our import-time shim
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python lava-nc==0.10.0
+	# lava-nc 0.10.0 declares Python < 3.11, so pip alone does not install it
+	$(BIN)/neurossm install lava
 	# lava-dl's own network is what imported netx files are compared with; its torchvision is not needed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python lava-dl==0.6.0
 	touch $@

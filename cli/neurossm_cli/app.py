@@ -26,6 +26,7 @@ from neurossm_cli import (
     export,
     golden,
     import_,
+    install,
     place,
     profile,
     quantize,
@@ -66,6 +67,7 @@ app = Commands(
 app.callback()(options)
 for command in (
     doctor.doctor,
+    install.install,
     train.train,
     sdn.sdn,
     export.export,
