@@ -38,6 +38,7 @@ from neurossm_cli import (
     train,
     verify,
 )
+from neurossm_cli.presentation.compiling import compilations_told
 from neurossm_cli.presentation.console import Stopped, document_printed, documents_alone
 from neurossm_cli.presentation.paths import Commands
 
@@ -127,7 +128,7 @@ def _terminated_cleanly() -> Iterator[list[int]]:
 def _status(argv: list[str], came: list[int] | None = None) -> int:
     """Run a command and return its exit status; `came` tells whether SIGTERM did."""
     try:
-        with documents_alone("--json" in argv):
+        with documents_alone("--json" in argv), compilations_told():
             status = int(app(args=argv, prog_name="neurossm", standalone_mode=False) or 0)
         if status == 130:  # what typer makes of Ctrl-C, without a word
             return _interrupted(argv, came)
