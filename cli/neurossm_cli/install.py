@@ -1,8 +1,7 @@
-"""``neurossm install``: what pip alone does not install."""
+"""``neurossm install``: what pip alone cannot install."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Literal
 
 import typer
@@ -11,17 +10,18 @@ from neurossm_cli.presentation.console import Console, JsonOption
 
 
 def install(
-    what: Annotated[
-        Literal["lava"], typer.Argument(help="lava: lava-nc 0.10.0, Lava's simulator.")
-    ],
+    what: Annotated[Literal["lava"], typer.Argument(help="What to install: lava.")],
     json: JsonOption = False,
 ) -> None:
-    """Install what pip alone does not: lava-nc, which declares an older Python than it runs on."""
-    from neurossm_workflows.install import install_lava
+    """Install Lava (lava-nc 0.10.0) for this Python, which pip alone cannot."""
+    from neurossm_workflows.installing import install_lava
 
     console = Console(json)
     found = install_lava(console.listener)
-    console.document(asdict(found))
-    console.say(
-        f"{found.name} {found.version}: " + ("installed" if found.done else "there already")
-    )
+    console.document({"package": "lava-nc", "version": found.version,
+                      "installed": list(found.requirements)})  # fmt: skip
+    if found.requirements:
+        console.say(f"lava-nc {found.version} can be used, after {found.seconds:.1f} s;"
+                    " try: neurossm demo")  # fmt: skip
+    else:
+        console.say(f"lava-nc {found.version} is installed and can be used")
