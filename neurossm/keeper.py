@@ -40,7 +40,7 @@ def end_group(group: int) -> None:
     """End all processes of a group.
 
     SIGTERM first: Python's resource tracker ignores it and removes the shared memory, which after
-    SIGKILL would stay for good (measured).
+    SIGKILL would stay forever (measured).
     """
     for number in (signal.SIGTERM, signal.SIGKILL):
         if not _signal(group, number):

@@ -26,7 +26,7 @@ from neurossm.files import FULL, WRITABLE
 
 MARK = ".neurossm-temporary"
 NAMES = re.compile(rf"neurossm-[a-z]+-[a-z0-9_]{{8}}({re.escape(keeper.GONE)})?")
-REMEDY = "make room there, or name a folder with room in the environment variable TMPDIR"
+REMEDY = "free some space there, or name a folder that has some in the environment variable TMPDIR"
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +99,7 @@ def temporary_folder(kind: str) -> Iterator[TemporaryFolder]:
     Raises
     ------
     TargetError
-        If there is no room for it.
+        If there is no space for it.
     """
     place = _place()
     _remove_abandoned(place)

@@ -1,4 +1,6 @@
-"""A network's integer twin: exported, quantized, and run on the fast engine or on a GPU.
+"""The integers behind quantization-aware training: a network exported, quantized, and run.
+
+They run on the fast engine, or on a GPU.
 
 What `neurossm export`, `neurossm quantize` and `neurossm run` do one after the other, for a network
 whose parameters change from batch to batch. Exporting and quantizing are done on the CPU wherever
@@ -104,7 +106,9 @@ class IntegerTwin:
         """
         if self._ranges is None:
             remedy = "call calibrate first"
-            raise InputError("integer twin", expected="ranges", got="none", remedy=remedy)
+            raise InputError(
+                "quantization-aware (QAT) model", expected="ranges", got="none", remedy=remedy
+            )
         return self._settings(self.export(model), self._ranges)
 
     def run(
@@ -175,7 +179,7 @@ def _real(values: Tensor, node: Node) -> Tensor:
 
 
 def _rates(graph: Graph, counts: Mapping[str, Counts], steps: int) -> dict[str, float]:
-    """Return the spikes per neuron and step of every node that spikes."""
+    """Return the spikes per neuron per time step of every node that spikes."""
     return {
         name: counts[name].spikes_out / (steps * node.out_channels)
         for name, node in graph.nodes.items()

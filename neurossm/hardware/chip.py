@@ -87,9 +87,9 @@ class Events:
     spike_out
         A neuron that fires, once, whoever receives it.
     axon_out, within_tile
-        A message to one receiver: sending it, and carrying it inside a tile.
+        An activation to one receiver: sending it, and carrying it inside a tile.
     hop_east_west, hop_north_south
-        One step of a message from router to router.
+        One step of an activation from router to router.
     """
 
     syn_op: Annotated[Maybe, in_unit("J")] = None
@@ -117,7 +117,7 @@ class EnergySet:
         Grade of evidence of the set as a whole.
     events
         The energies; more than one entry where the source leaves open how to split a total, and
-        then each entry is a possible world of its own.
+        then each entry is a scenario of its own.
     """
 
     name: Text
@@ -181,7 +181,7 @@ class Hardware:
         Node type to the microcode passes that one of its neuron updates takes; ``relay`` is a
         neuron that only passes on.
     refuses
-        Node type to why the chip cannot hold it; ``graded messages`` for messages that are no
+        Node type to why the chip cannot hold it; ``graded spikes`` for activations that are no
         spikes.
     caveats
         Sentences that every report made with this file must print.

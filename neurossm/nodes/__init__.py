@@ -1,8 +1,8 @@
 """The nodes of a graph: what each means as real numbers and as integers.
 
-A node is a frozen value: parameters, their number formats, the format ``out`` of its messages. Its
-`Node.step` is the specification of its integers, `Node.evaluate` its float meaning. A new node is
-one more module here, see `neurossm.nodes.node`; `NODE_TYPES` finds it by itself.
+A node is a frozen value: parameters, their number formats, the format ``out`` of its activations.
+Its `Node.step` is the specification of its integers, `Node.evaluate` its float meaning. A new node
+is one more module here, see `neurossm.nodes.node`; `NODE_TYPES` finds it by itself.
 
 Glossary of shapes: ``C`` channels (features), ``N`` complex states kept a channel (half of the
 published ``d_state``), ``K`` segments, ``V`` tokens, ``u`` the input of a node at a time step,

@@ -52,7 +52,7 @@ class Accumulate(ByChannel, Node):
 
     @property
     def is_integer(self) -> bool:
-        """True where the widths of message and term are set."""
+        """True where the widths of activation and term are set."""
         return self.out is not None and self.term_bits > 0
 
     def check(self, at: Arriving) -> Iterator[Finding]:

@@ -48,7 +48,7 @@ class Sum(ByChannel, Node):
         return at.message(sum(operands[1:], start=operands[0]))
 
     def notices(self, at: Change) -> Reals:
-        """Return what matters of its own messages."""
+        """Return what matters of its own activations."""
         return at.own
 
     def dense(self, operands: int) -> DenseOperations:

@@ -23,7 +23,7 @@ FURTHER = (1.001, 1.1, 2.0, 8.0, 64.0)  # than after so many turns
 
 @dataclass(frozen=True)
 class Bounds:
-    """What `bounds` found: a span of each node's messages, and its registers.
+    """What `bounds` found: a span of each node's activations, and its registers.
 
     `steps` is how many steps they hold for (the ``steps`` of the graph's meta), None for any.
     """

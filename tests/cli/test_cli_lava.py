@@ -74,5 +74,5 @@ def test_the_demo_goes_the_whole_way(neurossm, tmp_path):
     assert document["steps_per_second_fast"] > 0 and document["steps_per_second_lava"] > 0
     assert 0 < document["energy"]["low_j"] < document["energy"]["high_j"]
     assert document["report"] == str(out / "report.html")
-    assert "modelled" in (out / "report.html").read_text()
+    assert "modeled" in (out / "report.html").read_text()
     assert neurossm("verify", out / "model.int.nssm").status == 0

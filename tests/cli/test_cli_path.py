@@ -141,7 +141,7 @@ def test_profile_counts_what_the_reference_counts(neurossm, files, tmp_path):
     assert energy["by_constant_set"] and energy["breakdown"]
     text = page.read_text()
     assert text.startswith("<!DOCTYPE html>") and "blocks.1.ssm" in text
-    assert "modelled" in neurossm("profile", files.integer, "--data", "digits:test:1").out
+    assert "modeled" in neurossm("profile", files.integer, "--data", "digits:test:1").out
 
 
 def test_show_lists_and_draws(neurossm, files, tmp_path):

@@ -255,7 +255,7 @@ def difference(
 
 
 def same_units(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
-    """Tell whether the messages of two graphs are in the same units, channel by channel."""
+    """Tell whether the activations of two graphs are in the same units, channel by channel."""
     return left.keys() == right.keys() and all(np.array_equal(left[n], right[n]) for n in left)
 
 

@@ -67,7 +67,7 @@ def profile(
     other_data: bool = False,
     listener: Listener = QUIET,
 ) -> Profile:
-    """Count operations over a run and estimate energy as an interval: modelled, not measured.
+    """Count operations over a run and estimate energy as an interval: modeled, not measured.
 
     Parameters
     ----------

@@ -59,7 +59,7 @@ def train(
     Raises
     ------
     InputError
-        For a recipe or data that there are not, and options that stand without each other.
+        For a recipe or data that do not exist, and options that stand without each other.
 
     Examples
     --------
@@ -95,7 +95,7 @@ def estimate(
     Raises
     ------
     InputError
-        For a recipe or data that there are not, one that fine-tunes on integers, a device that is
+        For a recipe or data that do not exist, one that fine-tunes on integers, a device that is
         not there where `memory` is not given, and a memory that is no positive number.
     """
     from neurossm_models.train import data_changes

@@ -116,7 +116,7 @@ def _room_needed(folder: Path, reason: str) -> str:
     if min(free, key=lambda place: free[place]) == folder.parent:
         return f"the temporary folder {folder.parent} is full: {REMEDY}"
     found = ", ".join(f"{place}: {room // 2**10} KiB" for place, room in free.items())
-    return f"make room where Lava's messages and the trace lie (free: {found})"
+    return f"free space where Lava's messages and the trace lie (free: {found})"
 
 
 def _has_ended(child: subprocess.Popen[bytes]) -> bool:

@@ -14,8 +14,9 @@ what lava-dl 0.6.0 runs on lava-nc 0.10.0. What each layer becomes:
                             the voltage that netx's neuron without leak accumulates
 ==========================  ======================================================================
 
-Everything else is refused by name, and so is a layer for which it is not certain that its integers
-stay those of Lava: `neurossm_converters.formats.netx.layers` gives the equations and the proofs.
+Everything else stops with an error that names it, and so is a layer for which it is not certain
+that its integers stay those of Lava: `neurossm_converters.formats.netx.layers` gives the equations
+and the proofs.
 
 Time: each layer of netx answers one step later than here, so with N dense layers the output of step
 ``t`` here is that of step ``t + N`` there. Meanwhile biases drive Lava's neurons already. Where

@@ -168,7 +168,7 @@ def _ssm(
         raise GraphError(
             where,
             expected="poles inside the unit circle",
-            got=f"a modulus of {np.abs(pole).max():.4g} at a step of {steps.step:g}",
+            got=f"a magnitude of {np.abs(pole).max():.4g} at a step of {steps.step:g}",
             remedy="forward Euler makes this oscillation grow; use --convention exact",
         )
     rates = [(side.r / side.tau)[order] for side in (re, im)]

@@ -46,7 +46,7 @@ def ssm_problem(node: DiagonalSSM) -> str:
     if np.any(pole == 0):
         return "a pole is 0, which no continuous-time state decays to in one step"
     if not np.all(np.log(pole).real < 0):
-        return f"a pole has modulus {np.abs(pole).max():.6g}, and tau must be positive"
+        return f"a pole has magnitude {np.abs(pole).max():.6g}, and tau must be positive"
     return ""
 
 
