@@ -7,6 +7,7 @@ from typing import Any
 
 from neurossm.environment import version, versions
 from neurossm.extras import EXTRAS, LAVA, Extra
+from neurossm.portable import unsupported
 from neurossm_cli.presentation.console import Console, JsonOption
 
 EVERYTHING = "everything"
@@ -41,6 +42,9 @@ def doctor(json: JsonOption = False) -> int:
     lacking = [(f"--engine {one['name']}", one["problem"]) for one in executors if not one["ok"]]
     remedies = [(one["name"], one["remedy"]) for one in (*parts, *extras) if one["remedy"]]
     remedies += lacking
+    if line := unsupported():
+        console.say()
+        console.say(line)
     if remedies:
         console.say()
         console.say("What to do, where you need it:")
