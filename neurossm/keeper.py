@@ -81,7 +81,8 @@ def _lives(group: int) -> bool:
 def _signal(group: int, number: int) -> bool:
     try:
         os.killpg(group, number)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):
+        # the latter is what macOS says of a group whose processes ended and were not fetched
         return False
     return True
 
