@@ -71,7 +71,7 @@ def test_a_full_disk_at_every_operation(straight, tmp_path, capsys):
         except InputError as error:
             assert str(error).startswith(str(folder)), error  # it names the file
             assert error.got == "No space left on device"
-            assert error.remedy.startswith(f"make room in {folder}")
+            assert error.remedy.startswith(f"free space in {folder}")
             resumable = (folder / "last" / "state.safetensors").exists()
             assert error.remedy.endswith("--resume" if resumable else "start it again")
             assert not list(folder.rglob("*.part")) and not list(folder.rglob("*.tmp"))
