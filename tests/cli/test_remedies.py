@@ -250,6 +250,8 @@ NOT_FOLLOWED = {
     "download.py: neurossm data fetch": "downloads",
     "mnist.py: neurossm data fetch": "downloads",
     "cluster.py: pip install": "installs, on other machines",
+    "install.py: pip install": "installs",
+    "install.py: neurossm doctor": "says where to look when an installation fails",
     "arff.py: pip install": "installs",
     "tonic.py: pip install": "installs",
     "pathfinder.py: pip install": "installs",
