@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 PEERS := .peers/.complete
 MUTANTS := .mutants/.complete
+DOCS := .docs/.complete
 
 # every worker and every Lava process would start a pool of BLAS threads of its own
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup peers data demo test quick lint types imports check hw mutants matrix bench dist wheel-demo clean
+.PHONY: help setup peers data demo test quick lint types imports check hw mutants matrix bench dist wheel-demo docs docs-serve reference clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -79,6 +80,21 @@ bench: $(STAMP) data  ## speed of the engines and of the training kernels, side 
 	$(BIN)/python benchmarks/streaming.py
 	$(BIN)/python benchmarks/training.py
 
+reference: $(STAMP)  ## write docs/reference/commands.md from the help of the commands
+	$(BIN)/python tools/commands_page.py
+
+# an environment of its own: the site reads the sources and imports nothing of them
+$(DOCS): constraints-docs.txt
+	$(PYTHON) -m venv .docs
+	.docs/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-docs.txt mkdocs-material 'mkdocstrings[python]' ruff
+	touch $@
+
+docs: $(DOCS)  ## build the documentation site into site/, strictly
+	NO_MKDOCS_2_WARNING=1 .docs/bin/mkdocs build --strict --quiet
+
+docs-serve: $(DOCS)  ## show the site on localhost while you write
+	NO_MKDOCS_2_WARNING=1 .docs/bin/mkdocs serve
+
 dist: $(STAMP)  ## build wheel and sdist into dist/
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt build
 	rm -rf dist
@@ -93,4 +109,4 @@ wheel-demo: dist  ## the demo from the wheel, in an environment and a folder of 
 	cd $(WHEEL_DEMO)/empty && ../venv/bin/neurossm demo
 
 clean:  ## remove the environment and caches
-	rm -rf $(VENV) .peers .mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis dist out
+	rm -rf $(VENV) .docs .peers .mutants site .pytest_cache .mypy_cache .ruff_cache .hypothesis dist out

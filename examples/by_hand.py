@@ -1,6 +1,8 @@
-"""A graph built by hand: an input, synapses, leaky neurons, a count of their spikes.
+"""A graph built by hand, without PyTorch code: input, synapses, leaky neurons, a spike count.
 
-python examples/by_hand.py
+    python by_hand.py
+
+Nodes take real parameters; `quantize` turns them into integers, and every engine runs those.
 """
 
 import numpy as np
@@ -13,10 +15,10 @@ STEPS, CHANNELS, NEURONS = 50, 3, 8
 
 
 def build() -> neurossm.Graph:
-    """Return the float graph."""
+    """Return the float graph: 3 channels into 8 leaky integrate-and-fire neurons."""
     rng, none = np.random.default_rng(0), np.zeros(NEURONS)
     builder = neurossm.Builder()
-    # integers of 9 bits with their sign; one is worth 2**-4
+    # signed integers of 9 bits; 1 stands for 2**-4
     x = builder.add("input", Input(channels=CHANNELS, out=Fixed(9, 4)))
     synapses = Affine(weight=rng.normal(size=(NEURONS, CHANNELS)), bias=none)
     drive = builder.add("synapses", synapses, x)
@@ -28,12 +30,14 @@ def build() -> neurossm.Graph:
 
 
 def main() -> None:
-    """Quantize and run."""
+    """Quantize, run on two engines, and print what the neurons did."""
     graph = build()
     data = np.random.default_rng(1).integers(-255, 256, (4, STEPS, CHANNELS))
     integer = neurossm.quantize(graph, data).graph
     trace = neurossm.run(integer, data, "fast")
-    print("spikes of each neuron:", trace.last("output")[0].tolist())
+    again = neurossm.run(integer, data, "reference")  # the specification: slow and plain
+    print("bit-exact:", neurossm.compare(trace, again, integer.order).mismatches == 0)
+    print("spikes per neuron:", trace.last("output")[0].tolist())
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""A network of one's own on the way to integers: a layer with its converter, skips, two results.
+"""Your own nn.Module: exported as a graph, made integer, compared with PyTorch.
 
-    python examples/own_network.py
+    python own_network.py
 
-`Diagonal` is a state space layer as somebody would write it, computed as a convolution. Nobody here
-knows it, so it comes with a converter of ten lines. The rest is followed by itself.
+Layers of PyTorch, skips and transposes are followed without help. `Diagonal`, a state space layer
+computed as a convolution, is unknown to neurossm, so it comes with a converter of ten lines.
 """
 
 import numpy as np
@@ -18,17 +18,17 @@ STEPS, CHANNELS, WIDTH = 64, 4, 16
 
 
 class Diagonal(nn.Module):
-    """A diagonal state space model a feature, (batch, features, time), zero-order hold."""
+    """A diagonal state space model per feature, (batch, features, time), zero-order hold."""
 
-    def __init__(self, width: int, modes: int) -> None:
+    def __init__(self, width: int, states: int) -> None:
         super().__init__()
-        self.log_decay = nn.Parameter(torch.zeros(width, modes))
-        self.frequency = nn.Parameter(3 * torch.rand(width, modes))
-        self.c = nn.Parameter(torch.randn(width, modes, dtype=torch.cfloat) / modes)
+        self.log_decay = nn.Parameter(torch.zeros(width, states))
+        self.frequency = nn.Parameter(3 * torch.rand(width, states))
+        self.c = nn.Parameter(torch.randn(width, states, dtype=torch.cfloat) / states)
         self.log_step = nn.Parameter(torch.full((width,), -2.0))
 
     def discretized(self) -> tuple[Tensor, Tensor]:
-        """Return poles and input gains, (width, modes)."""
+        """Return poles and input gains, (width, states)."""
         a = torch.complex(-torch.exp(self.log_decay), self.frequency)
         pole = torch.exp(a * torch.exp(self.log_step)[:, None])
         return pole, (pole - 1) / a
@@ -58,7 +58,7 @@ def convert(builder: neurossm.Builder, path: str, module: Diagonal, source: str)
 
 
 class Network(nn.Module):
-    """Two blocks with skips; classes by the mean over time, and a value at the last step."""
+    """Two blocks with skips; outputs: classes by the mean over time, a value at the last step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -78,12 +78,12 @@ class Network(nn.Module):
 
 
 def main() -> None:
-    """Export, quantize and run."""
+    """Export, quantize, run, and print the largest errors."""
     torch.manual_seed(0)
     model = Network().eval()  # train it first
     example = torch.randn(16, STEPS, CHANNELS)
 
-    # the export proves itself: module and graph run on the example, operation by operation
+    # module and graph are run on the example and compared, operation by operation
     graph = neurossm.from_torch(model, example, converters={Diagonal: convert})
     print(f"{len(graph.nodes)} nodes, outputs {', '.join(graph.outputs)}")
 

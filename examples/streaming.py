@@ -1,11 +1,11 @@
-"""A classifier on a live source: real numbers come in, its class is printed as it changes.
+"""A classifier on a live sensor: real numbers come in, the class is printed when it changes.
 
-    python examples/streaming.py                         # a simulated sensor, 200 values a second
-    python examples/streaming.py model.nssm --source /dev/ttyUSB0
-    python examples/streaming.py model.nssm --source udp:9000
-    some-program | python examples/streaming.py model.nssm --source -
+    python streaming.py                      # a simulated sensor, 200 values a second
+    python streaming.py model.nssm --source /dev/ttyUSB0
+    python streaming.py model.nssm --source udp:9000
+    some-program | python streaming.py model.nssm --source -
 
-A source other than the simulated one sends lines (or datagrams) of text: a number for each channel.
+A source other than the simulated one sends lines (or datagrams) of text: one number per channel.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import neurossm
 from neurossm.errors import InputError, NeurossmError
 from neurossm.interface import Interface
 
-CHECKPOINT = "binary-s4d-digits"  # 8 x 8 pixels, one after the other
+CHECKPOINT = "binary-s4d-digits"  # 8 x 8 pixels, one per step
 
 
 def main() -> int:
@@ -55,15 +55,8 @@ def main() -> int:
 
 
 def digits() -> neurossm.Graph:
-    """Return a small network that comes with neurossm, as integers."""
-    from neurossm_converters.formats.torch import from_torch
-    from neurossm_models.data import load
-    from neurossm_models.train import load_model
-
-    data = load("digits:train:128")
-    network, _ = load_model(CHECKPOINT)
-    graph = from_torch(network, steps=data.inputs.shape[1], scale=data.scale, bits=8)
-    return neurossm.quantize(graph, data.inputs).graph
+    """Return a small trained network that comes with neurossm, as integers."""
+    return neurossm.quantize(neurossm.export(CHECKPOINT), "digits:train:128").graph
 
 
 def source(options: argparse.Namespace) -> Iterator[np.ndarray]:

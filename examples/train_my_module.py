@@ -1,10 +1,9 @@
-"""Train a PyTorch module of one's own on a loader of one's own, and resume it.
+"""Train your own nn.Module with your own DataLoader, stop, and resume bit-exactly.
 
-    python examples/train_my_module.py [FOLDER]
+    python train_my_module.py [FOLDER]
 
-The sequences are sine waves of two frequencies in noise, of many lengths. The module is a plain one
-with an S4D layer of neurossm in it; anything that takes (batch, steps, channels) and answers
-(batch, classes) will do.
+The sequences are noisy sine waves of two frequencies and many lengths. The module has an S4D layer
+of neurossm in it; anything that maps (batch, steps, channels) to (batch, classes) will do.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ def main(folder: Path) -> float:
 
     trainer().fit(stop_after=20)
     again = trainer()
-    result = again.fit(resume=True)  # as if it had never stopped, bit for bit
+    result = again.fit(resume=True)  # as if it had never stopped, bit-exact
     again.best()  # the weights of the epoch that was best on the validation part
     measured = again.measure(test)
     print(f"validation: {result.text()} in epoch {result.best_epoch}")

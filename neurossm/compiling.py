@@ -1,53 +1,117 @@
-"""A word when kernels compile: once per machine, which takes seconds, and then from Numba's cache.
+"""Numba's compiler, with two things around it: who wants to know when it works, and no cache.
 
-Nothing is said in Python unless `tell` was called; the command line calls it. Numba is not imported
-here: modules with kernels call `watch`.
+What Numba compiles it keeps in a folder, so it works once per machine and version, for seconds.
+Where no folder can be written it refuses to define a function that it is to keep; here it then
+compiles at every start.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
 
-SAID = "compiling kernels for this machine, once; later runs find them in Numba's cache"
+NO_FOLDER = "cannot cache function"  # how Numba's error begins
+
+Began = Callable[[bool], None]
+Ended = Callable[[float], None]
 
 _lock = threading.Lock()
-_tell: Callable[[str], None] | None = None
-_watched = False
+_followers: list[tuple[Began, Ended]] = []
+_running = 0  # compilations that began and have not ended, of all threads, inner ones too
+_since = 0.0
+_seconds = 0.0
+_kept = True
 
 
-def tell(function: Callable[[str], None] | None) -> None:
-    """Have a function called with a sentence when the first kernel compiles; None: nobody is told.
+def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Return Numba's decorator of that name; ``cache=True`` is a wish.
 
-    What Numba loads from its cache is not compiled, and nothing is said.
+    Parameters
+    ----------
+    **options
+        Of ``numba.njit``.
     """
-    global _tell
-    with _lock:
-        _tell = function
+    import numba
+
+    _listen()
+
+    def compiled(function: Callable[..., Any]) -> Any:
+        global _kept
+        try:
+            return numba.njit(**options)(function)
+        except RuntimeError as error:
+            if not options.get("cache") or not str(error).startswith(NO_FOLDER):
+                raise
+            _kept = False
+            return numba.njit(**{**options, "cache": False})(function)
+
+    return compiled
 
 
-def watch() -> None:
-    """Listen to Numba's compiler; called where kernels are defined, as often as you like."""
-    global _watched
+def seconds() -> float:
+    """Return how long this process has compiled, in all; that which has not ended counts too."""
     with _lock:
-        if _watched:
+        return _seconds + (time.monotonic() - _since if _running else 0.0)
+
+
+@contextmanager
+def followed(began: Began, ended: Ended) -> Iterator[None]:
+    """Within this, tell when compiling begins and ends.
+
+    Called by the thread that compiles. What the cache holds is not compiled.
+
+    Parameters
+    ----------
+    began
+        Gets whether the result is kept for later starts.
+    ended
+        Gets how long it took, in seconds.
+    """
+    follower = (began, ended)
+    _followers.append(follower)
+    try:
+        yield
+    finally:
+        _followers.remove(follower)
+
+
+def _begin() -> None:
+    global _running, _since
+    with _lock:
+        _running += 1
+        if _running > 1:
             return
-        _watched = True
+        _since = time.monotonic()
+    for began, _ in tuple(_followers):
+        began(_kept)
+
+
+def _end() -> None:
+    global _running, _seconds
+    with _lock:
+        _running -= 1
+        if _running:
+            return
+        took = time.monotonic() - _since
+        _seconds += took
+    for _, ended in tuple(_followers):
+        ended(took)
+
+
+@cache
+def _listen() -> None:
+    """Hear of Numba's compilations, from now on."""
     from numba.core import event
 
-    class Listener(event.Listener):
+    class Told(event.Listener):
         def on_start(self, event: object) -> None:
-            _say()
+            _begin()
 
         def on_end(self, event: object) -> None:
-            pass
+            _end()
 
-    event.register("numba:compile", Listener())  # type: ignore[no-untyped-call]
-
-
-def _say() -> None:
-    global _tell
-    with _lock:
-        function, _tell = _tell, None
-    if function is not None:
-        function(SAID)
+    event.register("numba:compile", Told())  # type: ignore[no-untyped-call]

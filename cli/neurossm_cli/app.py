@@ -13,7 +13,6 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from neurossm import compiling
 from neurossm.environment import version
 from neurossm.errors import NeurossmError
 from neurossm.extras import missing
@@ -40,6 +39,7 @@ from neurossm_cli import (
     verify,
 )
 from neurossm_cli.presentation import completion
+from neurossm_cli.presentation.compiling import compilations_told
 from neurossm_cli.presentation.console import Stopped, document_printed, documents_alone
 from neurossm_cli.presentation.deprecations import deprecations_told
 from neurossm_cli.presentation.help import Main
@@ -105,15 +105,9 @@ def main(arguments: list[str] | None = None) -> None:
         with redirect_stdout(sys.stderr):  # the help, but nothing was done
             _status(["--help"])
         sys.exit(2)
-    if arguments is None:  # a program of its own, which may speak
-        compiling.tell(_say)
     with _terminated_cleanly() as came, completion.words_together():
         status = _status(argv, came)
     sys.exit(status)
-
-
-def _say(line: str) -> None:
-    print(f"neurossm: {line}", file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -143,7 +137,7 @@ def _status(argv: list[str], came: list[int] | None = None) -> int:
     try:
         if completion.asked(argv):
             return completion.deliver(argv)
-        with documents_alone("--json" in argv), deprecations_told():
+        with documents_alone("--json" in argv), deprecations_told(), compilations_told():
             status = int(app(args=argv, prog_name="neurossm", standalone_mode=False) or 0)
         if status == 130:  # what typer makes of Ctrl-C, without a word
             return _interrupted(argv, came)

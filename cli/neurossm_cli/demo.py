@@ -124,11 +124,11 @@ def demo(
 def _lava(console: Console) -> bool:
     """Return whether Lava can run; install lava-nc where the extra is there and pip left it out."""
     from neurossm_converters.backends.lava import shim
-    from neurossm_workflows.install import install_lava, lava_asked_for
+    from neurossm_workflows.installing import asked_for_lava, install_lava
 
     if shim.status().usable:
         return True
-    if not lava_asked_for():
+    if not asked_for_lava():
         console.note(f"without Lava: {shim.status().problem}; with it: {LAVA.command}")
         return False
     try:

@@ -1,8 +1,7 @@
-"""``neurossm install``: what pip alone does not install."""
+"""``neurossm install``: what pip alone cannot install."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated, Literal
 
 import typer
@@ -22,11 +21,14 @@ def install(
     lava-nc declares an older Python than it runs on; this installs the tested version with its
     checksum verified, into the environment of this neurossm.
     """
-    from neurossm_workflows.install import install_lava
+    from neurossm_workflows.installing import install_lava
 
     console = Console(json)
     found = install_lava(console.listener)
-    console.document(asdict(found))
-    console.say(
-        f"{found.name} {found.version}: " + ("installed" if found.done else "there already")
-    )
+    console.document({"package": "lava-nc", "version": found.version,
+                      "installed": list(found.requirements)})  # fmt: skip
+    if found.requirements:
+        console.say(f"lava-nc {found.version} can be used, after {found.seconds:.1f} s;"
+                    " try: neurossm demo")  # fmt: skip
+    else:
+        console.say(f"lava-nc {found.version} is installed and can be used")
