@@ -73,28 +73,28 @@ app = Commands(
     pretty_exceptions_enable=False,
 )
 app.callback()(options)
-for command in (
-    doctor.doctor,
-    train.train,
-    sdn.sdn,
-    export.export,
-    quantize.quantize,
-    golden.golden,
-    install.install,
-    run.run,
-    verify.verify,
-    diff.diff,
-    sweep.sweep,
-    profile.profile,
-    check.check,
-    place.place,
-    deploy.deploy,
-    show.show,
-    results.results,
-    demo.demo,
+for name, command in (
+    ("demo", demo.demo),
+    ("doctor", doctor.doctor),
+    ("install", install.install),
+    ("train", train.train),
+    ("export", export.export),
+    ("import", import_.import_),
+    ("quantize", quantize.quantize),
+    ("run", run.run),
+    ("profile", profile.profile),
+    ("deploy", deploy.deploy),
+    ("show", show.show),
+    ("verify", verify.verify),
+    ("diff", diff.diff),
+    ("golden", golden.golden),
+    ("sweep", sweep.sweep),
+    ("check", check.check),
+    ("place", place.place),
+    ("results", results.results),
+    ("sdn", sdn.sdn),
 ):
-    app.command()(command)
-app.command("import")(import_.import_)
+    app.command(name)(command)
 app.add_typer(data.app, name="data")
 
 
