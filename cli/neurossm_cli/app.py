@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Annotated, NoReturn
@@ -207,6 +208,7 @@ def _fail(message: str, argv: list[str], status: int) -> int:
     lines = [" ".join(line.split()) for line in message.splitlines()]
     for line in lines:
         print(f"neurossm: {line}", file=sys.stderr)
+    _tell_torchrun("; ".join(lines))
     try:
         if "--json" in argv and not document_printed():
             print(json.dumps({"error": "\n".join(lines)}))
@@ -214,6 +216,13 @@ def _fail(message: str, argv: list[str], status: int) -> int:
     except OSError:  # what is wrong may be stdout itself
         _give_up_stdout()
     return status
+
+
+def _tell_torchrun(said: str) -> None:
+    """Leave a line where torchrun looks for it: it ends its own report with the cause."""
+    if file := os.environ.get("TORCHELASTIC_ERROR_FILE"):
+        with suppress(OSError), open(file, "w", encoding="utf-8") as error:
+            json.dump({"message": f"neurossm: {said}", "timestamp": int(time.time())}, error)
 
 
 def _give_up_stdout() -> None:
