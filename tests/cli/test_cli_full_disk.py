@@ -29,8 +29,9 @@ def test_a_full_disk_at_every_operation_of_a_command(neurossm, files, tmp_path, 
     outputs = sum(str(out) in word for word in command)
     assert len(right) == outputs
     graph = files.integer if name == "export" else files.floating
-    for path in out.iterdir():  # a graph replaces no file of another kind
-        path.write_bytes(graph.read_bytes() if path.suffix == ".nssm" else b"old")
+    other = b"sample,predicted,old\n"
+    for path in out.iterdir():  # a graph, or predictions, replace no file of another kind
+        path.write_bytes(graph.read_bytes() if path.suffix == ".nssm" else other)
     assert all(path.read_bytes() != right[path.name] for path in out.iterdir())
     old, failures = tree(out), 0
     while True:

@@ -101,7 +101,6 @@ WRONG = [
     # the demo
     (("demo", "--samples", "0"), "expected samples >= lava samples >= 0, got 0 and 20"),
     (("demo", "--samples", "2", "--lava-samples", "-1"), "got 2 and -1"),
-    (("demo", "--data-dir", "{tmp}"), "neurossm data fetch mnist"),
 ]  # fmt: skip
 
 
