@@ -9,7 +9,7 @@ MUTANTS := .mutants/.complete
 # every worker and every Lava process would start a pool of BLAS threads of its own
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup peers data demo test quick lint types imports check hw mutants matrix bench clean
+.PHONY: help setup peers data demo test quick coverage lint types imports check hw mutants matrix bench clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -47,6 +47,11 @@ test: $(STAMP) $(PEERS) data  ## the whole test suite, notebooks and hardware re
 quick: $(STAMP)  ## the fast tests, under a minute; CONTRIBUTING.md says what it leaves out
 	$(BIN)/python -m pytest -q tests -m "not lava and not slow and not hostile"
 
+# what runs in the process of the tests: not the children that Lava, torchrun and the commands start
+coverage: $(STAMP) $(PEERS) data  ## lines and branches that the tests run, and the list of the rest; fails below FLOOR=90 percent
+	$(BIN)/python -m coverage run -m pytest -q tests
+	$(BIN)/python -m coverage report --fail-under $(or $(FLOOR),90)
+
 hw: $(STAMP)  ## golden traces on the chip, where there is one: make hw TARGET=loihi2
 	$(BIN)/python -m pytest hw_tests --target $(or $(TARGET),loihi2)
 
@@ -80,4 +85,4 @@ bench: $(STAMP) data  ## speed of the engines and of the training kernels, side 
 	$(BIN)/python benchmarks/training.py
 
 clean:  ## remove the environment and caches
-	rm -rf $(VENV) .peers .mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis out
+	rm -rf $(VENV) .peers .mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage out
