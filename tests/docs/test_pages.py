@@ -53,7 +53,17 @@ def test_a_page_runs(page, tmp_path):
 
 PAGE = """
 ```python
-x = 20
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Twenty:
+    x: int = 20
+
+
+x = Twenty().x
 ```
 
 <!-- file: greet.py
@@ -113,10 +123,10 @@ neurossm: ...
     ("old", "new", "said"),
     [
         ("", "", ""),
-        ("x = 20", "pass", "line 10: Traceback"),
-        ("it is 7", "it was 7", "line 16: output: it prints something else"),
-        ("hello 12", "bye 12", "line 48: python greet.py: it prints something else"),
-        ("echo", "no-such-program", "line 42: no-such-program"),
+        ("x = Twenty().x", "pass", "line 20: Traceback"),
+        ("it is 7", "it was 7", "line 26: output: it prints something else"),
+        ("hello 12", "bye 12", "line 58: python greet.py: it prints something else"),
+        ("echo", "no-such-program", "line 52: no-such-program"),
         ("not run: it would fail", "a comment", "OSError: here"),
         ("text\nup", "text\ndown", "output: it prints something else"),
         ('raise OSError("here")', "import sys; sys.exit()", ""),

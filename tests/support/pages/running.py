@@ -15,6 +15,7 @@ import traceback
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from pages import ROOT
@@ -32,7 +33,9 @@ class Page:
 
     def __init__(self, folder: Path, commands: bool) -> None:
         self.folder, self.commands, self.printed = folder, commands, ""
-        self.space: dict[str, Any] = {"__name__": "page"}
+        module = ModuleType("page")  # of classes, which dataclasses and pickle look up
+        sys.modules["page"] = module
+        self.space: dict[str, Any] = module.__dict__
         self.seconds: list[tuple[int, float]] = []
 
     def run(self, blocks: list[Block]) -> None:
