@@ -18,10 +18,10 @@ INTRODUCTION = """\
 
 Written by `make reference` from what `neurossm COMMAND --help` prints; do not edit.
 
-Every command takes `--json`: one document on stdout and nothing else there. Exit status: 0 done, 1
-the check failed, 2 wrong use or bad input (one line that says where, what was expected, what came
-and what to do), 130 interrupted. A command does not overwrite what it reads, and writes output
-files atomically. `neurossm --install-completion` completes commands, options, recipes,
+Every command takes `--json`: one document on stdout and nothing else there. It exits with 0 done,
+1 the check failed, 2 wrong use or bad input (one line that says where, what was expected, what came
+and what to do), 130 interrupted. What a command reads it does not overwrite, and output files are
+written atomically. `neurossm --install-completion` completes commands, options, recipes,
 checkpoints, data sets and engines.
 """
 

@@ -251,6 +251,8 @@ NOT_FOLLOWED = {
     "mnist.py: neurossm data fetch": "downloads",
     "cluster.py: pip install": "installs, on other machines",
     "arff.py: pip install": "installs",
+    "installing.py: pip install": "installs",
+    "installing.py: neurossm into": "says where to install, not what to type",
     "tonic.py: pip install": "installs",
     "pathfinder.py: pip install": "installs",
     "devices.py: torchrun --nproc-per-node": "takes several GPUs",
