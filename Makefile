@@ -77,7 +77,7 @@ $(MUTANTS): constraints-mutants.txt $(STAMP)
 mutants: $(STAMP) $(MUTANTS)  ## small faults that no test notices in what changed: make mutants [BASE=main] [FILES=...] [SECONDS=900]
 	nice $(BIN)/python tools/mutants.py --base $(or $(BASE),main) --seconds $(or $(SECONDS),900) $(FILES)
 
-matrix: $(STAMP)  ## write the table "What runs where" from what the code says
+matrix: $(STAMP)  ## write the table of docs/reference/nodes.md from what the code says
 	PYTHONPATH=tests:tests/support $(BIN)/python -m conformance.matrix
 
 bench: $(STAMP) data  ## speed of the engines and of the training kernels, side by side
