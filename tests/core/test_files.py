@@ -160,7 +160,10 @@ def test_what_could_not_be_added_is_taken_back(tmp_path):
         with pytest.raises(InputError, match=r"log: .*No space left"), disk(full_from=n):
             append(file, b"two\n")
         assert file.read_bytes() == b"one\n"
-    with largest(6), pytest.raises(InputError, match=r"File too large; free space in .*, then rest"):
+    with (
+        largest(6),
+        pytest.raises(InputError, match=r"File too large; free space in .*, then rest"),
+    ):
         append(file, b"two\n", remedy="rest")
     assert file.read_bytes() == b"one\n"
 
