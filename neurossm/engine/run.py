@@ -47,7 +47,7 @@ def execute(
         else a mapping by name.
     engine
         ``fast``, ``reference``, ``float`` or any executor that is installed, with options:
-        ``fast:threads=2``, ``lava:stacked=8``. ``neurossm doctor`` lists them.
+        ``fast:threads=2``, ``lava:batch=8``. ``neurossm doctor`` lists them.
     record
         Which nodes' values to keep: ``all``, ``outputs`` or names.
     progress

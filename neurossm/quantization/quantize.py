@@ -106,8 +106,7 @@ class Quantize(Settings):
                 kind = type(node).__name__
                 raise GraphError(
                     f"node {name!r} ({kind})",
-                    expected="a node with an integer meaning",
-                    got="one without",
+                    problem="it has no integer equation",
                     remedy=node.float_only or f"write {kind}.step",
                 )
         instance("ranges", ranges, Ranges, remedy="calibrate(graph, trace) makes them")

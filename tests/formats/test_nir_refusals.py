@@ -138,7 +138,7 @@ REFUSED: dict[str, tuple[nir.NIRGraph, str]] = {
         two_inputs(), r"NIR node 's' \(NIRGraph\): expected one Input, .*, got 2",
     ),
     "a node that nothing feeds": (unfed(), r"NIR node 'a' \(LIF\): expected an edge into it"),
-    "nesting without end": (deep(12), "at most 8 graphs nested, got more"),
+    "nesting without end": (deep(12), "graphs are nested more than 8 deep"),
     "a reset above the threshold": (
         chain(lif(v_reset=2 * ONES)), r"\(LIF\).v_threshold: expected at least v_reset, 2, got 1",
     ),

@@ -415,7 +415,7 @@ def edit_version(graph: nir.NIRGraph) -> None:
         (edit_r, "NIR node 'blocks.0.ssm': expected r as neurossm writes it"),
         (edit_leak, "expected v_leak as neurossm writes it"),
         (edit_rotation, "expected rotation as neurossm writes it"),
-        (edit_inner_edges, "expected the nodes and edges of an S4D, got others"),
+        (edit_inner_edges, "its nodes and edges are not those of an S4D"),
         (edit_kind, "expected a sub-graph with neurossm_kind 'S4D'"),
         (edit_edges, "NIR edges: expected those that neurossm wrote"),
         (edit_nodes, r"NIR node 'extra': expected only nodes that neurossm wrote, got Scale"),

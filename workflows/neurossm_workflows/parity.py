@@ -47,7 +47,7 @@ def check_parity(graph: Graph, data: Dataset, listener: Listener = QUIET) -> Par
     with listener.progress("Lava, the network of a bundle", 1) as progress:
         bundle = execute(graph, data.inputs[:1], "bundle", "all", progress)
     with listener.progress("Lava, one process", count) as progress:
-        best = execute(graph, data.inputs, f"lava:stacked={count}", "all", progress)
+        best = execute(graph, data.inputs, f"lava:batch={count}", "all", progress)
     reference = run(graph, data.inputs, "reference")
     one = run(graph, data.inputs[:1], "reference")
     pairs = (
