@@ -45,6 +45,12 @@ class Graph:
         (`Delay`), a node without input,
         a missing `Input` or `Output`, or arguments of another kind. The message names the edge,
         node or argument.
+
+    Examples
+    --------
+    >>> graph = neurossm.load("m.int.nssm")
+    >>> graph.order[0], graph.is_integer
+    ('input', True)
     """
 
     nodes: Mapping[str, Node]

@@ -50,6 +50,11 @@ class Quantize(Settings):
     """Post-training quantization; call it with a folded float graph and its ranges.
 
     Its settings are those of `Settings`.
+
+    Examples
+    --------
+    >>> ranges = neurossm.calibrate(graph, "mnist:train:512")
+    >>> narrow = neurossm.Quantize(pole_bits=8)(graph, ranges)
     """
 
     def __call__(self, graph: Graph, ranges: Ranges) -> Graph:

@@ -122,7 +122,7 @@ REFUSED: dict[str, tuple[nir.NIRGraph, str]] = {
         r"NIR edge \('a', 'outt'\): no node named 'outt'; did you mean 'out'\?",
     ),
     "an edge twice": (
-        with_edges(chain(lif()), ("in", "a")), r"NIR edge \('in', 'a'\): expected each edge once",
+        with_edges(chain(lif()), ("in", "a")), r"NIR edge \('in', 'a'\): the edge is listed twice",
     ),
     "shapes that do not fit": (
         chain(lif(), size=4), r"'a' \(LIF\).tau: expected 1 or 4 values, got shape \(3,\)",
@@ -152,8 +152,8 @@ REFUSED: dict[str, tuple[nir.NIRGraph, str]] = {
         chain(nir.Linear(np.eye(3) * 1j)), r"weight: expected real numbers, got complex128",
     ),
     "a sum of unknown length": (chain(nir.I(ONES)), r"\(I\): expected the length .*; give --steps"),
-    "rotations that differ": (turning(back=ONES), "expected opposite rotations of the same rate"),
-    "two time constants a mode": (turning(tau_b=4 * ONES), "expected one time constant a mode"),
+    "rotations that differ": (turning(back=ONES), "its two rotations must be opposite"),
+    "two time constants a mode": (turning(tau_b=4 * ONES), "must have the same time constants"),
     "modes that mix channels": (turning(b=np.ones((3, 3))), "got modes that mix channels"),
 }  # fmt: skip
 

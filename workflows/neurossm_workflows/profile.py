@@ -67,14 +67,14 @@ def profile(
     other_data: bool = False,
     listener: Listener = QUIET,
 ) -> Profile:
-    """Count operations over a run and estimate energy as an interval: modelled, not measured.
+    """Count operations over a run and estimate energy as an interval: modeled, not measured.
 
     Parameters
     ----------
     graph, data
         An integer graph, or its file; as of `data_for`.
     floating
-        The float graph, or its file, to compare accuracy; or anything else that answers.
+        The float graph, or its file, to compare accuracy; or anything else that predicts.
     hardware, chips
         A chip by name, its file, or loaded; how many there are (None: as many as it takes).
     ssm_mapping
