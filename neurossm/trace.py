@@ -43,6 +43,12 @@ class Trace:
         that arrive at a `LIF`, ``(C,)``. What calibration reads.
     lengths
         Steps of each sequence ``(B,)``, 1 to T; None where all have T.
+
+    Examples
+    --------
+    >>> trace = neurossm.run(graph, inputs)
+    >>> trace.values["output"].shape  # samples, steps, channels
+    (2, 784, 10)
     """
 
     engine: str

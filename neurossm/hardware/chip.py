@@ -17,8 +17,8 @@ from neurossm.hardware.quantity import Grade, Measured, Quantity, in_unit
 from neurossm.validation import Text
 
 
-def _listed(worlds: object) -> object:
-    return worlds if isinstance(worlds, list | tuple) else (worlds,)
+def _listed(sets: object) -> object:
+    return sets if isinstance(sets, list | tuple) else (sets,)
 
 
 _CLOSED = ConfigDict(extra="forbid")
@@ -132,11 +132,9 @@ class EnergySet:
     __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
 
     def __post_init__(self) -> None:
-        for world in self.events:
-            if world.syn_op is None or world.neuron_update is None:
-                raise InputError(
-                    "set events", expected="syn_op and neuron_update", got="a set without"
-                )
+        for scenario in self.events:
+            if scenario.syn_op is None or scenario.neuron_update is None:
+                raise InputError("set events", problem="each set needs syn_op and neuron_update")
 
 
 @dataclass(frozen=True, kw_only=True)

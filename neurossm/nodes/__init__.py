@@ -30,7 +30,7 @@ from neurossm.nodes.output import Output
 from neurossm.nodes.parameter import Parameter
 from neurossm.nodes.piecewise_linear import PiecewiseLinear
 from neurossm.nodes.product import Product
-from neurossm.nodes.span import Found, Meeting, Register, Span
+from neurossm.nodes.span import FanIn, Found, Register, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, State, Step
 from neurossm.nodes.sum import Sum
 from neurossm.nodes.ternary_threshold import TernaryThreshold
@@ -68,12 +68,12 @@ __all__ = [
     "DiagonalSSM",
     "Embedding",
     "Evaluated",
+    "FanIn",
     "Finding",
     "Found",
     "Frac",
     "Input",
     "Integers",
-    "Meeting",
     "Meets",
     "Node",
     "Output",

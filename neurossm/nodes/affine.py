@@ -20,7 +20,7 @@ from neurossm.nodes.arriving import Arriving, Finding, same
 from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, format_of, node
 from neurossm.nodes.parameter import parameter
-from neurossm.nodes.span import Found, Meeting, Register, Span
+from neurossm.nodes.span import FanIn, Found, Register, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step, added
 from neurossm.nodes.traits import Meets, Role
 from neurossm.nodes.values import Array, integers, quantized, reals
@@ -106,7 +106,7 @@ class Affine(Node):
             expected = f"twice the largest sum below 2**{ACCUMULATOR_BITS - 1}"
             yield expected, f"2 * {bound}", _narrower(2 * bound, weight.bits, at)
 
-    def bound(self, at: Meeting) -> Found:
+    def bound(self, at: FanIn) -> Found:
         """Sum the larger end of each term; twice, in any order, in the accumulator."""
         # its edges meet in the accumulator, not at the entry
         u, weight, bias = at.total, reals(self.weight), reals(self.bias)

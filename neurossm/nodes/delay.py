@@ -14,7 +14,7 @@ from neurossm.fixed import shift
 from neurossm.nodes.arriving import Arriving, Finding, Quantizing
 from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, format_of, node
-from neurossm.nodes.span import Found, Meeting
+from neurossm.nodes.span import FanIn, Found
 from neurossm.nodes.step import Carried, Change, Evaluated, Reals, Step
 from neurossm.nodes.traits import ByChannel, Meets, Role
 
@@ -83,7 +83,7 @@ class Delay(ByChannel, Node):
         formats = to.arriving.formats
         return replace(self, out=formats[0] if formats else to.message())
 
-    def bound(self, at: Meeting) -> Found:
+    def bound(self, at: FanIn) -> Found:
         """Nothing, or what arrived."""
         span = at.u.with_zero()
         spikes = at.out is not None and at.out.is_spike

@@ -13,7 +13,7 @@ from neurossm.nodes.arriving import Arriving, Finding, Quantizing, same
 from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, format_of, node
 from neurossm.nodes.parameter import parameter
-from neurossm.nodes.span import Found, Meeting, Span
+from neurossm.nodes.span import FanIn, Found, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step
 from neurossm.nodes.traits import Meets, Role
 from neurossm.nodes.values import Array, integers, quantized, reals
@@ -80,7 +80,7 @@ class Embedding(Node):
         table = to.parameter("table", None)
         return replace(self, table=table, out=Fixed(table.bits, int(np.max(table.frac))))
 
-    def bound(self, at: Meeting) -> Found:
+    def bound(self, at: FanIn) -> Found:
         """Return the ends of each column."""
         table = reals(self.table)
         return Span(table.min(axis=0), table.max(axis=0)), ()

@@ -39,7 +39,7 @@ from neurossm.fixed import Fixed, Quantized
 from neurossm.nodes.arriving import Arriving, Finding, Quantizing
 from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.parameter import Parameter, check_fields, declared, parameter
-from neurossm.nodes.span import Found, Meeting, Span
+from neurossm.nodes.span import FanIn, Found, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, State, Step
 from neurossm.nodes.traits import Meets, Role
 from neurossm.nodes.typed import check_types
@@ -311,7 +311,7 @@ class Node(ABC):
         """Yield what, format and reason of choices that are neither parameters nor activations."""
         yield from ()
 
-    def bound(self, at: Meeting) -> Found:
+    def bound(self, at: FanIn) -> Found:
         """Return the worst case of what it sends and of its registers; by default what `out` holds.
 
         In a float graph a node that says nothing has no bound.

@@ -98,8 +98,8 @@ class Register:
 
 
 @dataclass(frozen=True, eq=False)
-class Meeting:
-    """What meets at a node whose worst case is asked for.
+class FanIn:
+    """The inputs of a node whose worst case is asked for.
 
     Attributes
     ----------

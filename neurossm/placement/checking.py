@@ -167,7 +167,7 @@ def _widths(graph: Graph, name: str, hardware: Hardware) -> Iterator[Finding]:
     for what, bits, limit, option in (
         ("weights", _weight_bits(node), limits.weight_bits, "--weights"),
         ("a state", _state_bits(node), limits.state_bits, "--state"),
-        ("messages", _message_bits(node), limits.message_bits, "--messages"),
+        ("messages", _message_bits(node), limits.message_bits, "--activations"),
     ):
         if bits is not None and limit is not None and bits > limit.high:
             reason = f"{what} of {bits} bits, at most {_shown(limit)}"

@@ -111,8 +111,8 @@ class Shape:
             if target in self.nodes and self.nodes[target].delay and source in self.nodes:
                 continue
             if place.get(source, len(place)) >= place.get(target, -1):
-                expected = "nodes in an order in which sources come first"
-                raise GraphError(f"edge {(source, target)}", expected=expected, got="another")
+                problem = "its source does not come before its target in the order of nodes"
+                raise GraphError(f"edge {source} -> {target}", problem=problem)
 
     @cached_property
     def sources(self) -> Mapping[str, tuple[str, ...]]:

@@ -149,8 +149,7 @@ def _seen(ranges: Mapping[str, Reals], name: str, part: str) -> Reals:
 def _without_percentile(name: str) -> InputError:
     return InputError(
         f"range of node {name!r}",
-        expected="a calibration with its percentile",
-        got="one without",
+        problem="the calibration has no percentiles of it",
         remedy="give calibrate() the percentiles",
     )
 

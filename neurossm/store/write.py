@@ -62,7 +62,9 @@ def write_tree(path: Path, tree: Tree, before: Callable[[Path], None] | None = N
             if error.where != str(unfinished):
                 raise
             got, remedy = error.got, error.remedy
-            raise InputError(str(path), expected=error.expected, got=got, remedy=remedy) from None
+            raise InputError(
+                str(path), expected=error.expected, got=got, problem=error.problem, remedy=remedy
+            ) from None
         rewrite(unfinished, _content(tree, unfinished.read_bytes()))
 
 

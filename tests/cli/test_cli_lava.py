@@ -38,7 +38,7 @@ def test_verify_on_lava(neurossm, tmp_path):
 def test_run_on_lava_with_a_bar_on_a_terminal(neurossm, files, monkeypatch):
     expected = neurossm("run", files.integer, "--data", "digits:test:5", "--json").document
     monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal, for Rich
-    ended = neurossm("run", files.integer, "--engine", "lava:stacked=2", "--data", "digits:test:5",
+    ended = neurossm("run", files.integer, "--engine", "lava:batch=2", "--data", "digits:test:5",
                      "--json")  # fmt: skip
     assert ended.status == 0, ended.err
     bars = [int(done) for done in re.findall(r"(\d)/5", ended.err)]
@@ -47,7 +47,7 @@ def test_run_on_lava_with_a_bar_on_a_terminal(neurossm, files, monkeypatch):
     for key in ("accuracy", "counts", "saturations", "samples", "steps"):
         assert document[key] == expected[key], key
     assert document["startup_seconds"] > 0 == expected["startup_seconds"]
-    assert document["engine"] == "lava:stacked=2"
+    assert document["engine"] == "lava:batch=2"
     assert document["notes"]["ran on"] == "Lava's CPU simulator"
 
 

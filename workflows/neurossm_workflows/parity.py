@@ -62,7 +62,7 @@ def check_parity(
     with listener.progress("Lava, the network of a bundle", 1) as progress:
         bundle = execute(graph, data.inputs[:1], "bundle", "all", progress)
     with listener.progress("Lava, one process", count) as progress:
-        best = execute(graph, data.inputs, f"lava:stacked={count}", "all", progress)
+        best = execute(graph, data.inputs, f"lava:batch={count}", "all", progress)
     one = run(graph, data.inputs[:1], "reference")
     found += [compare(reference, best.trace, graph.order), compare(one, bundle.trace, graph.order)]
     return replace(

@@ -121,7 +121,7 @@ def test_padding_that_a_module_sees_is_said(here):
 @pytest.mark.parametrize(
     ("module", "arguments", "says"),
     [
-        ("none.py:build", "", "'none.py:build': expected a file of Python, got none there; give"),
+        ("none.py:build", "", "'none.py:build': there is no such Python file; give"),
         ("my_model.py:biuld", "", "expected a function 'biuld', got Levels, broken, build, fewer"),
         ("my_model.py", "", "expected 'file.py:function' or 'package.module:function'"),
         ("my_model.py:wrong", "", "expected a torch.nn.Module, got str"),

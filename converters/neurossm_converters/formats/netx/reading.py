@@ -92,8 +92,7 @@ def read(
     if not 0 <= skip_layers < last <= len(network.layers):
         raise InputError(
             f"{path}: layers {skip_layers} to {last - 1}",
-            expected=f"some of the layers 0 to {len(network.layers) - 1}",
-            got="others, or none",
+            problem=f"the network has layers 0 to {len(network.layers) - 1}",
         )
     chosen = network.layers[skip_layers:last]
     nodes, edges = _nodes(chosen, network.steps if steps is None else steps)
