@@ -31,7 +31,7 @@ def sweep(
     data: Annotated[
         str,
         typer.Option(
-            help="Data to choose by, such as mnist:held-out:2000 (what the recipes hold out of"
+            help="Data to choose by, such as mnist:valid:2000 (what the recipes hold out of"
             f" training), or my.npz:valid. {GRAMMAR}"
         ),
         READS_DATA,

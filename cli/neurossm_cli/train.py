@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from neurossm.deprecation import deprecated
 from neurossm.errors import InputError
 from neurossm_cli.presentation.console import Console, JsonOption, Stopped
 from neurossm_cli.presentation.estimate import say_estimate
@@ -49,8 +50,9 @@ def train(
         str, typer.Option(help="Start from the weights of this run or checkpoint."), READS_RUN
     ] = "",
     quantized: Annotated[
-        bool, typer.Option("--quantized", help="Fine-tune on the integers that will run.")
+        bool, typer.Option("--qat", help="Quantization-aware training (QAT), from --finetune-from.")
     ] = False,
+    quantized_: Annotated[bool, typer.Option("--quantized", hidden=True)] = False,
     calibrate: Annotated[
         str, typer.Option(help="Data that sets the ranges, NAME:SPLIT:N"
                                " (default: the recipe's, train, 512)."),
@@ -68,14 +70,14 @@ def train(
     ] = None,
     json: JsonOption = False,
 ) -> None:  # fmt: skip
-    """Train a model by a recipe; resumable, held-out data choose the checkpoint.
+    """Train a model by a recipe; resumable, validation data choose the checkpoint.
 
     With --data: channels, classes, lengths and scale are learned from the training part, parts that
     are missing are cut off, and nothing touches the test part.
 
-    With --finetune-from RUN --quantized: train a finished run further, for one epoch at a tenth of
+    With --finetune-from RUN --qat: train a finished run further, for one epoch at a tenth of
     the learning rates unless --set says otherwise, with the integer engine as the forward pass.
-    Where no epoch is better on held-out data, the run keeps the network it started from.
+    Where no epoch is better on validation data, the run keeps the network it started from.
 
     With --estimate: parameters, memory and steps of it. What does not fit is refused, and what
     would is named.
@@ -84,9 +86,12 @@ def train(
     from neurossm_workflows.train import train as run_training
 
     console = Console(json)
+    if quantized_:
+        deprecated("--quantized", "--qat")
+        quantized = True
     if estimate:
         alone = {"--out": out, "--resume": resume, "--finetune-from": finetune_from,
-                 "--quantized": quantized, "--calibrate": calibrate, "--poles": poles,
+                 "--qat": quantized, "--calibrate": calibrate, "--poles": poles,
                  "--weights": weights, "--state": state, "--messages": messages}  # fmt: skip
         say_estimate(console, recipe, data, set_ or [], memory, alone)
         return
@@ -103,9 +108,10 @@ def train(
     if not is_first_process():
         return
     console.document(asdict(result))
+    epochs, steps = _counted(result.epoch, "epoch"), _counted(result.step, "step")
     ended = "finished" if result.finished else "stopped, can be resumed"
     console.say(
-        f"{ended} after {result.epoch} epochs ({result.step} steps); best held-out"
+        f"{ended} after {epochs} ({steps}); best validation"
         f" {_reached(result)} in epoch {result.best_epoch}"
         + (", the network it started from" if finetune_from and not result.best_epoch else "")
     )
@@ -114,7 +120,11 @@ def train(
         raise Stopped
 
 
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def _reached(result: TrainResult) -> str:
-    if result.held_out_accuracy is not None:
-        return f"accuracy {result.held_out_accuracy:.2%}"
+    if result.valid_accuracy is not None:
+        return f"accuracy {result.valid_accuracy:.2%}"
     return result.text()

@@ -66,9 +66,9 @@ FOLLOWED = {
         [*words[:-1], "other.h5"] if "give it another name" in err else []),
     "profile q.nssm --data digits:test:2 --float q.nssm": lambda err, words: (
         [*words[:-1], "m.nssm"] if "give the file that `quantize` read" in err else []),
-    "sweep m.nssm --data digits:held-out:2 --calibrate digits:train:2 --poles 8 -o text.csv":
+    "sweep m.nssm --data digits:valid:2 --calibrate digits:train:2 --poles 8 -o text.csv":
         instead("text.csv", "new.csv", "give -o a new name|got no text"),
-    "sweep m.nssm --data digits:held-out:2 --calibrate digits:train:2":
+    "sweep m.nssm --data digits:valid:2 --calibrate digits:train:2":
         option("--poles", "8,12,16"),
     "show slayer.net": quoted,
     "show layout.net": quoted,

@@ -92,16 +92,16 @@ def _before(folder: Path, main: str) -> float | None:
 
 def measured_by(log: Log) -> str:
     """Return the name of the value that chose the best epoch of a log."""
-    known = [f"held_out_{name}" for name in MAIN_VALUES]
+    known = [f"valid_{name}" for name in MAIN_VALUES]
     names = [name for line in log for name in line if name in known]
-    return names[0].removeprefix("held_out_") if names else ACCURACY
+    return names[0].removeprefix("valid_") if names else ACCURACY
 
 
 def _best(log: Log, main: str, ties: bool) -> dict[str, float]:
     """Return the line of the best epoch; of equal ones that of the least loss, or the first."""
     found = log[0]
     for line in log[1:]:
-        value, before = line[f"held_out_{main}"], found[f"held_out_{main}"]
+        value, before = line[f"valid_{main}"], found[f"valid_{main}"]
         less = ties and value == before and _loss(line) < _loss(found)
         if better(main, value, before) or less:
             found = line
@@ -109,7 +109,7 @@ def _best(log: Log, main: str, ties: bool) -> dict[str, float]:
 
 
 def _loss(line: dict[str, float]) -> float:
-    return line.get("held_out_loss", math.inf)
+    return line.get("valid_loss", math.inf)
 
 
 def model_card(
@@ -124,11 +124,11 @@ def model_card(
     """Return the card of a checkpoint as Markdown; every number in it was measured.
 
     `history` is the log of what the run started from, if it did; `before` is what the integers
-    reached on the held-out part before the first step of fine-tuning on them.
+    reached on the validation part before the first step of fine-tuning on them.
     """
     main = test.main
     best = _best(log, main, bool(recipe.data.path))
-    key = f"held_out_{main}"
+    key = f"valid_{main}"
     if before is not None and not better(main, best[key], before):
         best = {key: before, "epoch": 0}
     data, config = recipe.data, recipe.train
@@ -144,9 +144,9 @@ def model_card(
 
 | | |
 |---|---|
-| data | {Path(data.title).name}; {_held_out(recipe)} |
+| data | {Path(data.title).name}; {_validation(recipe)} |
 {network["rows"]}| parameters | {parameters:,} |
-{_reached(test)}| held-out {named(main)} | {_value(main, best[key])}, epoch \
+{_reached(test)}| validation {named(main)} | {_value(main, best[key])}, epoch \
 {best["epoch"]:.0f} of {len(log)} |
 {rates if spikes else ""}| training | {len(log)} epochs, {log[-1]["step"]} steps of \
 {config.batch} sequences, {minutes:.0f} min in training steps |
@@ -216,16 +216,17 @@ def train_minutes(log: Log) -> float:
     return sum(line["seconds"] for line in log) / 60
 
 
-def _held_out(recipe: Recipe) -> str:
+def _validation(recipe: Recipe) -> str:
     data = recipe.data
     if data.path:
         cut = f"cut off by {data.split_by}" if data.split_by else "cut off where it has none"
         return (
             f"a validation part, {cut} ({data.valid:.0%}, seed {data.split_seed}), chose the epoch"
         )
-    if not data.held_out:
+    if not data.valid:
         return "its own validation part chose the epoch"
-    return f"{data.held_out} training sequences held out to choose the epoch"
+    size = f"{data.valid:,}" if data.valid >= 1 else f"{data.valid:.0%} of the"
+    return f"{size} training sequences chose the epoch (validation part)"
 
 
 def _started(recipe: Recipe, history: Log) -> str:
@@ -243,7 +244,7 @@ def _finetuned(recipe: Recipe) -> str:
     if config is None:
         return ""
     return f"""| fine-tuned | on the integers, from `{Path(config.run).name}`, ranges from \
-{config.calibrate}; held-out accuracy is that of the integers; poles {config.pole_bits}, weights \
+{config.calibrate}; validation accuracy is that of the integers; poles {config.pole_bits}, weights \
 {config.weight_bits}, state {config.state_bits}, messages {config.message_bits} bits |
 """
 
@@ -289,7 +290,7 @@ def read_history(folder: Path) -> Log:
 def read_log(path: Path) -> Log:
     """Return the lines of ``log.jsonl``; raises as `read_rows`."""
     records = [record for _, record in read_rows(path, _LOG)]
-    kinds: dict[str, type] = {**_LOG, f"held_out_{measured_by(records)}": float}
-    if any("held_out_loss" in record for record in records):
-        kinds["held_out_loss"] = float
+    kinds: dict[str, type] = {**_LOG, f"valid_{measured_by(records)}": float}
+    if any("valid_loss" in record for record in records):
+        kinds["valid_loss"] = float
     return [record for _, record in read_rows(path, kinds)]

@@ -11,7 +11,7 @@ from neurossm_models.train.recipe import load_recipe, recipe_names, recipe_path,
 SMALL = """
 [data]
 name = "digits"
-held_out = 10
+valid = 10
 [model]
 width = 4
 [train]
@@ -124,7 +124,7 @@ def test_the_two_smnist_recipes_differ_in_the_mixing_alone():
 
 def test_all_that_is_wrong_in_any_section_is_said_a_line_each(write):
     path = write(
-        SMALL.replace("held_out = 10", "held_out = -1")
+        SMALL.replace("valid = 10", "valid = -1")
         .replace("width = 4", "width = 0")
         .replace("batch = 8", "bacth = 8") + "[qqq]\n"
     )  # fmt: skip
@@ -133,7 +133,7 @@ def test_all_that_is_wrong_in_any_section_is_said_a_line_each(write):
     lines = str(refused.value).split("\n")
     assert lines[:3] == [
         f"{path}: section: expected one of data, model, train, finetune, got 'qqq'",
-        f"{path} [data] held_out: expected at least 0, got -1",
+        f"{path} [data] valid: expected at least 0, got -1",
         f"{path} [model] width: expected at least 1, got 0",
     ]
     assert lines[3].startswith(f"{path} [train]: expected a key of epochs,")
