@@ -27,6 +27,7 @@ from neurossm_models.likelihoods import Likelihoods
 from neurossm_models.tasks.losses import Loss
 from neurossm_models.tasks.scores import ACCURACY, better, shown
 from neurossm_models.train.batches import Batch
+from neurossm_models.train.compiling import compiling_said
 from neurossm_models.train.devices import check_precision_of, narrow, products
 from neurossm_models.train.interrupt import interrupts
 from neurossm_models.train.logs import EPOCHS, STEPS
@@ -171,7 +172,11 @@ class Loop(Resumable):
         """Train to the end, or to step `stop_after`, or until interrupted."""
         last = self.total_steps if stop_after is None else min(stop_after, self.total_steps)
         quiet = not self.group.first
-        with Progress(self.total_steps, self.step, quiet) as progress, interrupts() as interrupted:
+        with (
+            Progress(self.total_steps, self.step, quiet) as progress,
+            interrupts() as interrupted,
+            compiling_said(progress.say),
+        ):
             while self.step < last and not self.ended and not self.group.any(interrupted.is_set()):
                 for batch in self._rest_of_epoch():
                     self._train_step(batch)

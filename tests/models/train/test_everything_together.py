@@ -100,10 +100,9 @@ def test_what_the_page_shows_runs(tmp_path, monkeypatch):
     """Each recipe and module that docs/how-to/training.md shows is taken as it stands there."""
     monkeypatch.chdir(tmp_path)
     text = (ROOT / "docs" / "how-to" / "training.md").read_text()
-    blocks = dict(re.findall(r"`(\w+\.(?:toml|py))`:\n\n((?:    .*\n|\n)+)", text))
+    blocks = dict(re.findall(r"`(\w+\.(?:toml|py))`:\n\n```\w+\n(.*?)```", text, re.S))
     for name, block in blocks.items():
-        Path(name).write_text("".join(line[4:] if line.strip() else "\n"
-                                      for line in block.splitlines(keepends=True)))  # fmt: skip
+        Path(name).write_text(block)
     assert set(blocks) >= {"recordings.toml", "module.toml", "my_model.py"}
     small_sets.write(Path("recordings.npz"), "regression")
     small_sets.write(Path("mine.npz"), "classification")

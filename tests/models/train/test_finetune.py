@@ -108,7 +108,10 @@ def test_the_recipe_of_the_run_says_what_it_was_tuned_from(start, tuned):
     recipe = load_recipe(tuned / "recipe.toml")
     test = Evaluation("digits:test", 360, 90, 0.25, 2.0, (0.1, 0.2))
     card = model_card("tuned", recipe, read_log(tuned / "log.jsonl"), test, 1000)
-    assert "| fine-tuned | on the integers, from `float`" in card and "poles 8, weights 8" in card
+    assert (
+        "| quantization-aware training (QAT) | from `float`" in card
+        and "poles 8, weights 8" in card
+    )
 
 
 def test_a_tenth_of_the_rates_and_one_epoch_unless_told_otherwise(start):

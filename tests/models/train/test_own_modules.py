@@ -97,7 +97,7 @@ def test_a_recipe_trains_a_module_of_ones_own(here):
     assert evaluate("run", "test").accuracy == 1.0
     card = (publish("run", "mine", into=here / "published") / "MODEL_CARD.md").read_text()
     assert "| network | the module `my_model.py:build`; arguments: width 16 |" in card
-    assert "spikes per neuron" not in card
+    assert "spike rate" not in card
 
 
 def test_it_is_given_the_lengths(here):
