@@ -205,3 +205,10 @@ def test_a_run_in_place_of_a_recipe_is_told_its_recipe(tmp_path):
     (tmp_path / "recipe.toml").touch()
     with pytest.raises(InputError, match=r"got the folder .*; it is a run: .*/recipe\.toml is"):
         load_recipe(tmp_path)
+
+
+def test_kernels_that_hold_too_few_states_are_unsupported_when_the_recipe_is_read():
+    sets = ["train.ssm=triton", "model.state=130"]
+    with pytest.raises(InputError, match=r"train\.ssm=triton: expected at most 128 states per"):
+        load_recipe("binary-s4d-digits", sets)
+    assert load_recipe("binary-s4d-digits", [sets[0], "model.state=128"]).network.state == 128
