@@ -53,7 +53,7 @@ def test_run_on_lava_with_a_bar_on_a_terminal(neurossm, files, monkeypatch):
 
 def test_the_demo_goes_the_whole_way(neurossm, tmp_path):
     sets = ("--set=train.epochs=1", "--set=train.batch=16", "--set=data.limit=96",
-            "--set=data.held_out=48", "--set=model.width=4", "--set=model.state=4")  # fmt: skip
+            "--set=data.valid=48", "--set=model.width=4", "--set=model.state=4")  # fmt: skip
     run, out = tmp_path / "run", tmp_path / "demo"
     assert neurossm("train", "binary-s4d-smnist", *sets, "--out", run).status == 0
     ended = neurossm("demo", "--checkpoint", run, "--samples", 8, "--lava-samples", 2,

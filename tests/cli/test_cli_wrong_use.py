@@ -29,7 +29,7 @@ WRONG = [
     (("diff", "{integer}", "{tmp}/none.h5"), "none.h5: expected a file"),
     # data
     (("run", "{integer}", "--data", "digit:test:2"), "did you mean 'digits'?"),
-    (("run", "{integer}", "--data", "digits:valid"), "one of train, test, held-out, got 'valid'"),
+    (("run", "{integer}", "--data", "digits:dev"), "one of train, test, valid, got 'dev'"),
     (("run", "{integer}", "--data", "digits:test:0"), "expected a count of at least 1, got '0'"),
     (("run", "{integer}", "--data", "digits:test:361"), "expected at most 360, got 361"),
     (("run", "{integer}", "--data", "digits"), "got none; write digits:train"),

@@ -133,7 +133,7 @@ def test_two_graphs_differ_where_one_is_spoiled(made):
 def test_a_sweep_says_its_points_and_finds_them_again(floating, tmp_path):
     told = []
     listener = Listener(note=told.append, tell=told.append)
-    given = (floating, "digits:held-out:4", CALIBRATE, {"poles": [8, 16]})
+    given = (floating, "digits:valid:4", CALIBRATE, {"poles": [8, 16]})
     found = neurossm.sweep(*given, output=tmp_path / "s.csv", listener=listener)
     assert [row.poles for row in found.rows] == [8, 16]
     assert all(0 <= row.accuracy <= 1 for row in found.rows)

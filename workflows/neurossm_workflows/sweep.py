@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 CHOOSING = (
     "this is test data. Widths that are chosen on it make its accuracy look better than it is:"
-    " choose on data held out of training (mnist:held-out, my.npz:valid), then test once"
+    " choose on data held out of training (mnist:valid, my.npz:valid), then test once"
 )
 
 
@@ -94,7 +94,7 @@ def sweep(
 
     Examples
     --------
-    >>> found = neurossm.sweep("m.nssm", "mnist:held-out:500", "mnist:train:128",
+    >>> found = neurossm.sweep("m.nssm", "mnist:valid:500", "mnist:train:128",
     ...                        {"poles": [8, 12, 16]}, output="s.csv")
     >>> [(row.poles, row.accuracy) for row in found.rows]
     [(8, 0.71), (12, 0.99), (16, 0.99)]
