@@ -15,11 +15,11 @@ class Counts:
         Synaptic operations: arriving non-zero messages times non-zero weights. An `Embedding`
         counts its C channels for every token.
     synaptic_multiplies
-        Those in which a weight was multiplied (graded messages). Spikes add or subtract weights,
+        Those in which a weight was multiplied (graded spikes). Spikes add or subtract weights,
         and weights of -1, 0 and 1 add or subtract messages: zero.
     dendrite_updates
         Neuron updates. A `DiagonalSSM` counts one for every complex state and step, a `LIF` one
-        for every membrane and one for every refractory trace.
+        for every membrane and one for every refractory variable.
     spikes_in
         Non-zero messages that arrived; a token is a message whichever it is, here and below.
     axon_out

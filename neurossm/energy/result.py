@@ -61,7 +61,7 @@ class SetEnergy:
 
 @dataclass(frozen=True)
 class Energy:
-    """Energy of one inference (one sample) on a chip: modelled, not measured.
+    """Energy of one inference (one sample) on a chip: modeled, not measured.
 
     Attributes
     ----------

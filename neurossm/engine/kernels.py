@@ -58,7 +58,7 @@ def add_spikes(u, y, columns, fan_out, counts):
 
 @njit(nogil=True, cache=True)
 def add_graded(u, y, rows, fan_out, multiplies, counts):
-    """Add the synapses of graded messages to ``y``; ``rows`` is the weight ``(O, I)`` int32.
+    """Add the synapses of graded spikes to ``y``; ``rows`` is the weight ``(O, I)`` int32.
 
     With weights of -1, 0 and 1 only, ``multiplies`` is False: the messages are added.
     """
@@ -144,7 +144,7 @@ def ternary_threshold(u, y, delta):
 
 @cache
 def lif(reset, has_trace, shifted):
-    """Return the kernel of `LIF` for a reset, with or without the refractory trace.
+    """Return the kernel of `LIF` for a reset, with or without the refractory variable.
 
     Channels are the innermost loop: they are independent and fill the vector lanes. States ``(S,
     C)`` float64, in place; leaks multiplied by ``2**-tau.frac``. ``scale`` ``(C,)`` brings the

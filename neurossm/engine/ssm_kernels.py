@@ -127,7 +127,7 @@ def float_ssm(modes):
     """Return the kernel of `DiagonalSSM` on real numbers.
 
     Layouts as in `diagonal_ssm`, the state ``(S, C, 3, N)``: real and imaginary parts, and the
-    largest squared modulus so far.
+    largest squared magnitude so far.
     """
 
     @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})

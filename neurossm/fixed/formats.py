@@ -31,7 +31,7 @@ class Fixed:
     Parameters
     ----------
     bits
-        Width of a graded message with its sign, 2 to 24. Values lie in
+        Width of a graded spike with its sign, 2 to 24. Values lie in
         ``[-(2**(bits-1) - 1), 2**(bits-1) - 1]``, symmetric as in Lava's saturating states.
     frac
         Number of fraction bits; negative for units larger than one.

@@ -103,7 +103,7 @@ class PerLayerError:
         """Return for each channel its error over what is allowed, ``(C,)``: above 1 is too much.
 
         Exact nodes: any difference. Spikes of a `LIF`: half the tolerance of the float node's
-        spikes and `SPIKES_ALLOWED` more may be `wrong`. Graded messages: of a channel's scale the
+        spikes and `SPIKES_ALLOWED` more may be `wrong`. Graded spikes: of a channel's scale the
         largest and the mean error may be `COMPARED` or `MIXED` times the tolerance; of the range of
         the whole node, the largest the tolerance and the mean, over all channels, a tenth of it.
         nan stays nan: write comparisons so that it is over.

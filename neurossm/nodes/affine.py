@@ -72,7 +72,7 @@ class Affine(Node):
     def only_adds(self) -> bool:
         """True for ternary integer weights: -1, 0 and 1 times one power of two.
 
-        Graded messages are then added or subtracted, and nothing is multiplied.
+        Graded spikes are then added or subtracted, and nothing is multiplied.
         """
         if not isinstance(self.weight, Quantized):
             return False

@@ -40,7 +40,7 @@ def quantize_ssm(
     out
         Format of its output.
     state_range
-        Largest moduli of the states with headroom, ``(C, N)``.
+        Largest magnitudes of the states with headroom, ``(C, N)``.
     pole_bits, gain_bits, state_bits
         Widths.
     """

@@ -49,7 +49,7 @@ def constant_response(node: DiagonalSSM, steps: int) -> Reals:
 def series(node: DiagonalSSM, steps: int | None) -> Reals:
     """Return ``sum |a|^k`` over the steps, or over all; infinite for poles not inside the circle.
 
-    Times a bound of what enters a state at each step, this bounds the state's modulus.
+    Times a bound of what enters a state at each step, this bounds the state's magnitude.
     """
     modulus = np.abs(poles(node))
     inside = modulus < 1

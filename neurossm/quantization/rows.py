@@ -17,7 +17,7 @@ FINEST = 64  # fraction bits, of any format
 def weight_frac(node: Affine, bits: int, *, graded: bool) -> int:
     """Return the fraction bits of synapses that share one exponent: their largest weight just fits.
 
-    Ternary weights that receive graded messages, all -s, 0 or s with a power of two s, become -1,
+    Ternary weights that receive graded spikes, all -s, 0 or s with a power of two s, become -1,
     0 and 1: then messages are added and nothing is multiplied. Spikes are added in any case, and
     the bias is finer the more fraction bits the weights have.
     """
@@ -30,7 +30,7 @@ def weight_frac(node: Affine, bits: int, *, graded: bool) -> int:
 
 
 def graded_frac(node: Affine, bits: int, arriving: tuple[int, int], by_row: bool) -> Frac:
-    """Return the fraction bits of synapses that receive graded messages.
+    """Return the fraction bits of synapses that receive graded spikes.
 
     One number, as `weight_frac`, or ``(C,)`` where rows may differ and a small row would be rounded
     in the unit of a large one. No row is so fine that the largest messages there can be would

@@ -1,4 +1,4 @@
-"""Writes a tree into HDF5, whole or not at all."""
+"""Writes a tree into HDF5, atomically."""
 
 from __future__ import annotations
 

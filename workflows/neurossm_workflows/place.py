@@ -40,7 +40,7 @@ class Plan:
     activity
         Counters of every core: measured on data, else the most that there can be.
     step_time
-        Predicted from it: modelled, not measured.
+        Predicted from it: modeled, not measured.
     chip
         What it was placed on.
     not_in_the_plan

@@ -1,4 +1,4 @@
-"""Accuracy and modelled energy of a float graph at many widths of its integers."""
+"""Accuracy and modeled energy of a float graph at many widths of its integers."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def sweep(
     other_data: bool = False,
     listener: Listener = QUIET,
 ) -> Sweep:
-    """Quantize at many widths; score and modelled energy of each.
+    """Quantize at many widths; score and modeled energy of each.
 
     Calibrates once. Each point is written as soon as it is measured, so a sweep that was stopped
     goes on where it was.

@@ -1,4 +1,4 @@
-"""The graph of any tool, node by node; what has no counterpart is refused by name.
+"""The graph of any tool, node by node; what has no counterpart stops with an error that names it.
 
 ==================  ================================================================================
 `Linear`, `Affine`  `Affine`
