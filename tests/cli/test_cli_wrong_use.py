@@ -24,7 +24,7 @@ WRONG = [
     (("show", "{tmp}/none.nssm"), "none.nssm: expected a file, got No such file or directory"),
     (("show", "{tmp}"), "expected a file, got a directory"),
     (("show", "{text}"), "text.nssm: it is not an HDF5 file (.nssm)"),
-    (("verify", "{empty}"), "empty.nssm: expected an HDF5 file"),
+    (("verify", "{empty}"), "empty.nssm: it is not an HDF5 file"),
     (("verify", "{cut}"), "cut.nssm: expected a whole HDF5 file, got a damaged one"),
     (("diff", "{integer}", "{tmp}/none.h5"), "none.h5: expected a file"),
     # data
