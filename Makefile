@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 PEERS := .peers/.complete
 MUTANTS := .mutants/.complete
+DOCS := .docs/.complete
 
 # every worker and every Lava process would start a pool of BLAS threads of its own
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup peers data demo test quick coverage lint types imports check hw mutants matrix bench clean
+.PHONY: help setup peers data demo test quick coverage lint types imports check hw mutants matrix bench dist wheel-demo docs docs-serve reference clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -20,7 +21,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	# lava-nc 0.10.0 declares Python < 3.11; it runs on newer ones with our import-time shim
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python lava-nc==0.10.0
+	$(BIN)/neurossm install lava
 	# lava-dl's own network is what imported netx files are compared with; its torchvision is not needed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --ignore-requires-python lava-dl==0.6.0
 	touch $@
@@ -84,5 +85,33 @@ bench: $(STAMP) data  ## speed of the engines and of the training kernels, side 
 	$(BIN)/python benchmarks/streaming.py
 	$(BIN)/python benchmarks/training.py
 
+reference: $(STAMP)  ## write docs/reference/commands.md from the help of the commands
+	$(BIN)/python tools/commands_page.py
+
+# an environment of its own: the site reads the sources and imports nothing of them
+$(DOCS): constraints-docs.txt
+	$(PYTHON) -m venv .docs
+	.docs/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-docs.txt mkdocs-material 'mkdocstrings[python]' ruff
+	touch $@
+
+docs: $(DOCS)  ## build the documentation site into site/, strictly
+	NO_MKDOCS_2_WARNING=1 .docs/bin/mkdocs build --strict --quiet
+
+docs-serve: $(DOCS)  ## show the site on localhost while you write
+	NO_MKDOCS_2_WARNING=1 .docs/bin/mkdocs serve
+
+dist: $(STAMP)  ## build wheel and sdist into dist/
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt build
+	rm -rf dist
+	$(BIN)/python -m build --outdir dist .
+
+WHEEL_DEMO := $(abspath out/wheel-demo)
+
+wheel-demo: dist  ## the demo from the wheel, in an environment and a folder of its own
+	rm -rf $(WHEEL_DEMO) && mkdir -p $(WHEEL_DEMO)/empty
+	$(PYTHON) -m venv $(WHEEL_DEMO)/venv
+	$(WHEEL_DEMO)/venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "$$(ls $(abspath dist)/*.whl)[torch,lava]"
+	cd $(WHEEL_DEMO)/empty && ../venv/bin/neurossm demo
+
 clean:  ## remove the environment and caches
-	rm -rf $(VENV) .peers .mutants .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage out
+	rm -rf $(VENV) .docs .peers .mutants site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dist out

@@ -12,8 +12,11 @@ from types import ModuleType
 from neurossm.errors import TargetError
 
 # lava-nc declares Python < 3.11 and pins old versions of what we have, so no resolver installs it
-# beside us; it runs with what the extra brings and an import-time shim of ours
-LAVA_ALONE = "pip install --no-deps --ignore-requires-python lava-nc==0.10.0"
+# beside us; it runs with what the extra brings and an import-time shim of ours. This command
+# installs it with all that the extra brings, also where there is no pip
+INSTALL_LAVA = "neurossm install lava"
+LAVA_VERSION = "0.10.0"
+LAVA_SHA256 = "d646723e888a72868dac77d31beee3eef1f540366a8c1a8578a2dc3302470926"  # of its wheel
 
 
 @dataclass(frozen=True)
@@ -30,21 +33,20 @@ class Extra:
         What these are imported as.
     brings
         What of neurossm needs it.
-    after
-        A command that must follow, as pip alone cannot install all of it.
+    own_command
+        What installs it where pip alone cannot; empty: pip does.
     """
 
     name: str
     packages: tuple[str, ...]
     modules: tuple[str, ...]
     brings: str
-    after: str = ""
+    own_command: str = ""
 
     @property
     def command(self) -> str:
         """What installs it beside a neurossm that is installed already."""
-        install = f"pip install 'neurossm[{self.name}]'"
-        return f"{install} && {self.after}" if self.after else install
+        return self.own_command or f"pip install 'neurossm[{self.name}]'"
 
 
 LAVA = Extra(
@@ -52,7 +54,7 @@ LAVA = Extra(
     ("scipy", "asteval", "lava-nc"),
     ("scipy", "asteval", "lava"),
     "--engine lava, deploy --target lava, demo",
-    LAVA_ALONE,
+    INSTALL_LAVA,
 )
 EXTRAS = (
     Extra("torch", ("torch", "safetensors"), ("torch", "safetensors"),

@@ -26,6 +26,7 @@ from neurossm_cli import (
     export,
     golden,
     import_,
+    install,
     place,
     profile,
     quantize,
@@ -37,7 +38,11 @@ from neurossm_cli import (
     train,
     verify,
 )
+from neurossm_cli.presentation import completion
+from neurossm_cli.presentation.compiling import compilations_told
 from neurossm_cli.presentation.console import Stopped, document_printed, documents_alone
+from neurossm_cli.presentation.deprecations import deprecations_told
+from neurossm_cli.presentation.help import Main
 from neurossm_cli.presentation.paths import Commands
 
 
@@ -50,16 +55,20 @@ def _version(asked: bool) -> None:
 def options(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version and exit."
+        ),
     ] = False,
 ) -> None:
-    """Spiking state space models from PyTorch to Loihi 2."""
+    """Spiking state space models: from PyTorch to integers, Lava and Loihi 2.
+
+    Try it: 'neurossm demo'. Help with a command: 'neurossm COMMAND --help'.
+    """
 
 
 app = Commands(
     name="neurossm",
-    help="Spiking state space models from PyTorch to Loihi 2.",
-    add_completion=False,
+    cls=Main,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -71,6 +80,7 @@ for command in (
     export.export,
     quantize.quantize,
     golden.golden,
+    install.install,
     run.run,
     verify.verify,
     diff.diff,
@@ -91,11 +101,11 @@ app.add_typer(data.app, name="data")
 def main(arguments: list[str] | None = None) -> None:
     """Run a command and exit: 0 done, 1 the check failed, 2 wrong use or bad input."""
     argv = sys.argv[1:] if arguments is None else arguments
-    if not argv:
+    if not argv and not completion.answering():
         with redirect_stdout(sys.stderr):  # the help, but nothing was done
             _status(["--help"])
         sys.exit(2)
-    with _terminated_cleanly() as came:
+    with _terminated_cleanly() as came, completion.words_together():
         status = _status(argv, came)
     sys.exit(status)
 
@@ -125,7 +135,9 @@ def _terminated_cleanly() -> Iterator[list[int]]:
 def _status(argv: list[str], came: list[int] | None = None) -> int:
     """Run a command and return its exit status; `came` tells whether SIGTERM did."""
     try:
-        with documents_alone("--json" in argv):
+        if completion.asked(argv):
+            return completion.deliver(argv)
+        with documents_alone("--json" in argv), deprecations_told(), compilations_told():
             status = int(app(args=argv, prog_name="neurossm", standalone_mode=False) or 0)
         if status == 130:  # what typer makes of Ctrl-C, without a word
             return _interrupted(argv, came)
@@ -139,7 +151,9 @@ def _status(argv: list[str], came: list[int] | None = None) -> int:
         return _fail(_usage(error, argv), argv, 2)
     except (typer.Abort, KeyboardInterrupt):
         return _interrupted(argv, came)
-    except (BrokenPipeError, SystemExit):  # inside a command, typer makes the one the other
+    except (BrokenPipeError, SystemExit) as error:  # in a command, typer makes one the other
+        if completion.answering() and isinstance(error, SystemExit):
+            return int(error.code or 0)  # typer has answered the shell
         _give_up_stdout()  # its reader has gone
         return 141
     except ImportError as error:
@@ -161,7 +175,7 @@ def _interrupted(argv: list[str], came: list[int] | None) -> int:
 
 # options that an executor has now, with what was typed behind them: what is typed instead
 MOVED: dict[str, Callable[[str], str]] = {
-    "--stacked": lambda given: f"lava:stacked={given or 8}",
+    "--stacked": lambda given: f"lava:batch={given or 8}",
     "--fuse": lambda given: "bundle" if given == "none" else f"lava:fuse={given or 'stage'}",
     "--dask": lambda given: f"dask:address={given}" if given not in ("", "local") else "dask",
     "--workers": lambda given: f"dask:workers={given or 2}",

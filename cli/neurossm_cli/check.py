@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
-
-import typer
-
 from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.counted import plural
 from neurossm_cli.presentation.options import (
     ChipsOption,
     HardwareOption,
+    IntegerGraph,
     MappingOption,
     chosen_mapping,
 )
-from neurossm_cli.presentation.paths import READS
 
 
 def check(
-    graph: Annotated[Path, typer.Argument(help="An integer .nssm file."), READS],
+    graph: IntegerGraph,
     hardware: HardwareOption = "loihi2",
     chips: ChipsOption = None,
     ssm_mapping: MappingOption = None,
     json: JsonOption = False,
 ) -> int:
-    """Check every node against a chip, and whether all fit: exit status 0 yes, 1 no."""
+    """Check whether a chip supports every node and the network fits.
+
+    For those who plan a deployment: what is unsupported is listed with its reason. The exit status
+    is 0 if everything is supported and fits, else 1.
+    """
     from neurossm.hardware import load_hardware
     from neurossm.placement import check as check_graph
     from neurossm.store import load
@@ -43,7 +43,7 @@ def check(
             remedy = f"; {finding.remedy}" if finding.remedy else ""
             console.say(f"FAIL {node.name} ({node.type}): {finding.reason}{remedy}")
     failed = sum(not node.ok for node in answer.nodes)
-    console.say(f"{len(answer.nodes) - failed} of {len(answer.nodes)} nodes ok")
+    console.say(f"{len(answer.nodes) - failed} of {plural(len(answer.nodes), 'node')} supported")
     placed = answer.placement
     if placed is not None:
         console.say(

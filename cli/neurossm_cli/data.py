@@ -1,43 +1,56 @@
-"""``neurossm data``: data sets, where they lie, and fetching them."""
+"""``neurossm data``: data sets, where they are found, fetching them; what a file is read as."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
-from neurossm_cli.presentation.console import DATA, Console, DataDirOption, JsonOption
+from neurossm_cli.presentation import completing
+from neurossm_cli.presentation.choices import FETCHED, TASKS, choice
+from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.help import Group
+from neurossm_cli.presentation.options import DATA_HELP, DATA_NAMES, DataDirOption
 from neurossm_cli.presentation.paths import READS_DATA, Commands
 
-Kind = Literal[
-    "classification", "multilabel", "regression",
-    "step-classification", "step-regression", "next-step",
-]  # fmt: skip
-
-app = Commands(help="Data: what there is, what a file is taken for.", rich_markup_mode=None)
+app = Commands(
+    help=f"List and fetch data sets; see what a file is read as.\n\n{DATA_NAMES}",
+    rich_markup_mode=None,
+    cls=Group,
+)
 
 
 @app.command("list")
 def list_(data_dir: DataDirOption = "", json: JsonOption = False) -> None:
-    """List the data sets and where they were found."""
+    """List the data sets that come with neurossm, and where they are."""
     from neurossm_models.data import registry
 
     console, entries = Console(json), registry(data_dir or None)
     console.document({"data": [asdict(entry) for entry in entries]})
     console.table(
-        ("name", "task", "size", "found in", "licence"),
-        [(e.name, e.task, e.size, e.found or "not found", e.licence) for e in entries],
-    )
+        ("", "name", "task", "size", "license", "found in"),
+        [("ok" if e.found else "--", e.name, e.task, e.size, e.licence, e.found or "")
+         for e in entries],
+        keys=2,
+    )  # fmt: skip
+    console.say("ok: found here; --: not. 'neurossm data fetch mnist' downloads mnist.")
 
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="Name of a data set: mnist.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help=f"Data set: {', '.join(FETCHED)}.",
+            autocompletion=lambda incomplete: [n for n in FETCHED if n.startswith(incomplete)],
+        ),
+    ],
     data_dir: DataDirOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Fetch a data set and verify its checksums."""
+    """Download a data set and verify its checksums."""
     from neurossm_models.data import fetch as fetch_files
 
     console = Console(json)
@@ -48,18 +61,28 @@ def fetch(
 
 @app.command()
 def show(
-    data: Annotated[str, typer.Argument(metavar="DATA", help=DATA.help), READS_DATA],
+    data: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATA",
+            help=DATA_HELP[0].upper() + DATA_HELP[1:],
+            autocompletion=completing.data,
+        ),
+        READS_DATA,
+    ],
     task: Annotated[
-        Kind | None,
-        typer.Option(help="What is asked of it, where its labels could be of two tasks."),
+        str | None,
+        choice(TASKS, "What is to be learned, where the labels fit two tasks: {}.", metavar="TASK"),
     ] = None,
-    samples: Annotated[int, typer.Option(min=0, help="First samples to list.")] = 5,
+    samples: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Samples to list, the first ones.")
+    ] = 5,
     data_dir: DataDirOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Say what data are taken for: task, parts, channels, lengths, classes, scale; first samples.
+    """Show what data are read as: task, channels, lengths, classes.
 
-    What is learned comes from the training part alone, as `neurossm train` learns it.
+    All of it is learned from the training part alone, as 'neurossm train' learns it.
     """
     from neurossm_workflows.showing import shown_data, shown_document
 

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm_cli.presentation.console import (
-    GRAMMAR,
-    Console,
+from neurossm_cli.presentation.choices import GENERATIONS, TARGETS, choice
+from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.counted import plural
+from neurossm_cli.presentation.options import (
     DataDirOption,
-    JsonOption,
+    IntegerGraph,
+    MappingOption,
     OtherDataOption,
+    data_option,
 )
-from neurossm_cli.presentation.options import MappingOption
-from neurossm_cli.presentation.paths import READS, READS_DATA, writes_into
+from neurossm_cli.presentation.paths import READS_DATA, writes_into
 
 if TYPE_CHECKING:
     from neurossm_converters.backends.loihi2 import ChipRun, Settings
@@ -23,38 +25,50 @@ if TYPE_CHECKING:
 
 
 def deploy(
-    graph: Annotated[
-        Path, typer.Argument(help="An integer .nssm file with golden vectors."), READS
-    ],
+    graph: IntegerGraph,
     target: Annotated[
-        str, typer.Option(help="loihi2, or lava: the same network on the CPU simulator.")
+        str,
+        choice(TARGETS, "Where it runs, {}: the chip, or Lava's simulation of the same network on"
+               " the CPU.", metavar="TARGET"),
     ] = "loihi2",
     bundle: Annotated[
         Path | None,
-        typer.Option(help="Write the bundle into this new folder, and run from it."),
+        typer.Option(
+            metavar="FOLDER", help="Write the bundle into this new folder, and run from it."
+        ),
         writes_into(),  # nothing that is there: the folder is new
     ] = None,
     processes: Annotated[
         str,
-        typer.Option(help="ours | lava | NODE,NODE: where Lava's own LIF and S4d stand in."),
+        typer.Option(
+            metavar="ours|lava|NODE,NODE",
+            help="Which neurons are Lava's own LIF and S4d: none, all, or these nodes.",
+        ),
     ] = "ours",
     data: Annotated[
         str,
-        typer.Option(
-            help="Data that the bundle carries, with our answers: a few samples. " + GRAMMAR
-        ),
+        data_option("Data that the bundle carries with our predictions, a few samples"),
         READS_DATA,
     ] = "",
     ssm_mapping: MappingOption = None,
     models: Annotated[
         list[str] | None,
-        typer.Option(help="Module that registers neuro-core models; may be repeated."),
+        typer.Option(
+            metavar="MODULE", help="Python module that registers neuro-core models; repeatable."
+        ),
     ] = None,
-    slurm_partition: Annotated[str, typer.Option(help="SLURM partition with chips.")] = "",
-    slurm_board: Annotated[str, typer.Option(help="SLURM node, instead of a partition.")] = "",
-    loihi_gen: Annotated[str, typer.Option(help="N3B2 | N3B3 | N3C1 | N3D1.")] = "N3B3",
+    slurm_partition: Annotated[
+        str, typer.Option(metavar="NAME", help="SLURM partition with chips.")
+    ] = "",
+    slurm_board: Annotated[
+        str, typer.Option(metavar="NAME", help="SLURM node, instead of a partition.")
+    ] = "",
+    loihi_gen: Annotated[
+        str, choice(GENERATIONS, "Generation of the chip: {}.", metavar="NAME")
+    ] = "N3B3",
     profile: Annotated[
-        bool, typer.Option("--profile", help="Power, energy and time with Lava's profiler.")
+        bool,
+        typer.Option("--profile", help="Measure power, energy and time with Lava's profiler."),
     ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be done; write and run nothing.")
@@ -62,8 +76,13 @@ def deploy(
     data_dir: DataDirOption = "",
     other_data: OtherDataOption = False,
     json: JsonOption = False,
-) -> int:
-    """Run golden vectors on a Loihi 2, or write a bundle that does it where there is one."""
+) -> int:  # fmt: skip
+    """Run a network on Loihi 2, or write a bundle that does.
+
+    A bundle is a folder for a machine with a chip and Lava; it needs no neurossm there. What runs
+    are the golden vectors of the file, which must come out bit-exact. The exit status is 0 if they
+    do, or if nothing ran.
+    """
     from neurossm_workflows.deploy import deploy as deploy_file
 
     console = Console(json)
@@ -102,13 +121,13 @@ def _intention(done: Deployment) -> str:
 def print_run(console: Console, result: ChipRun, settings: Settings) -> None:
     """Print what the target answered, and what was measured there."""
     for name, (differing, largest) in result.differences.items():
-        console.say(f"{name}: {differing} differ, by at most {largest}")
+        console.say(f"{name}: {plural(differing, 'value')} differ, by at most {largest}")
     console.say(f"ran on: {result.ran_on}")
-    expected = "" if settings.exact else " (Lava's own neurons are not expected to be equal)"
-    verdict = "all equal to" if result.equal else f"{result.differing} differ from"
+    expected = "" if settings.exact else " (Lava's own neurons need not be)"
+    verdict = "bit-exact with" if result.equal else f"{result.differing:,} differ from"
     console.say(
-        f"{result.compared} integers, {verdict} the golden vectors{expected};"
-        f" latency {result.latency} steps, {result.seconds:.1f} s with start-up"
+        f"{plural(result.compared, 'integer')}, {verdict} the golden vectors{expected};"
+        f" latency {plural(result.latency, 'step')}, {result.seconds:.1f} s with start-up"
     )
     for name, numbers in result.profile.items():
         console.say(f"{name}: mean {numbers['mean']:g}, measured")

@@ -10,10 +10,14 @@ from neurossm.extras import EXTRAS, LAVA, Extra
 from neurossm_cli.presentation.console import Console, JsonOption
 
 EVERYTHING = "everything"
+DATA, BY_HAND = "data: ", "place a copy"
 
 
 def doctor(json: JsonOption = False) -> int:
-    """Say what is installed and usable here: Python, packages, extras, executors, data."""
+    """Check this installation: Python, packages, engines, data sets.
+
+    What is missing is listed with the command that brings it.
+    """
     console, parts = Console(json), [*_core(), *_lava(), *_data()]
     extras, executors = [_extra(extra) for extra in EXTRAS], _executors()
     broken = [part for part in parts if not part["ok"] and part["needed_for"] == EVERYTHING]
@@ -22,9 +26,10 @@ def doctor(json: JsonOption = False) -> int:
                       "executors": executors})  # fmt: skip
     console.table(
         ("", "part", "found", "needed for"),
-        [(_mark(part), part["name"], part["found"], part["needed_for"]) for part in parts],
+        [(_mark(part), part["name"], part["found"],
+          "" if part["name"].startswith(DATA) else part["needed_for"]) for part in parts],
         keys=2,
-    )
+    )  # fmt: skip
     console.say()
     console.table(
         ("", "extra", "installed", "missing", "needed for"),
@@ -34,19 +39,30 @@ def doctor(json: JsonOption = False) -> int:
     )  # fmt: skip
     console.say()
     console.table(
-        ("", "executor", "what it is", "options (--engine NAME:key=value,...)"),
+        ("", "engine", "what it is", "options, --engine NAME:KEY=VALUE"),
         [(_mark(one), one["name"], one["about"], ", ".join(one["options"])) for one in executors],
         keys=2,
     )
     lacking = [(f"--engine {one['name']}", one["problem"]) for one in executors if not one["ok"]]
-    remedies = [(one["name"], one["remedy"]) for one in (*parts, *extras) if one["remedy"]]
-    remedies += lacking
-    if remedies:
+    _say_remedies(console, [(one["name"], one["remedy"]) for one in (*parts, *extras)] + lacking)
+    return 1 if broken else 0
+
+
+def _say_remedies(console: Console, found: list[tuple[str, str]]) -> None:
+    """Say what brings what is missing; data sets that nothing fetches share a line."""
+    by_hand = [name.removeprefix(DATA) for name, remedy in found
+               if name.startswith(DATA) and remedy.startswith(BY_HAND)]  # fmt: skip
+    lines = [f"  {name}: {remedy}" for name, remedy in found
+             if remedy and not remedy.startswith(BY_HAND)]  # fmt: skip
+    if by_hand:
+        from neurossm_models.data import data_root
+
+        lines.append(f"  data sets {', '.join(by_hand)}: {BY_HAND} in {data_root()} by hand")
+    if lines:
         console.say()
         console.say("What to do, where you need it:")
-        for name, remedy in remedies:
-            console.say(f"  {name}: {remedy}")
-    return 1 if broken else 0
+        for line in lines:
+            console.say(line)
 
 
 def _mark(one: dict[str, Any]) -> str:
@@ -105,8 +121,8 @@ def _data() -> list[dict[str, Any]]:
         elif entry.name == "digits":
             remedy = next(extra.command for extra in EXTRAS if extra.name == "data")
         else:
-            remedy = f"place a copy in {data_root()} by hand ({entry.provenance})"
-        found.append(_part(f"data: {entry.name}", entry.found is not None, entry.found or "missing",
+            remedy = f"{BY_HAND} in {data_root()} by hand ({entry.provenance})"
+        found.append(_part(f"{DATA}{entry.name}", entry.found is not None, entry.found or "missing",
                            entry.task, remedy))  # fmt: skip
     return found
 

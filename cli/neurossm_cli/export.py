@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm_cli.presentation.console import Console, DataDirOption, JsonOption
+from neurossm_cli.presentation import completing
+from neurossm_cli.presentation.choices import (
+    NIR,
+    NORMALIZE,
+    READOUTS_OF_MODULES,
+    TASKS,
+    checkpoints,
+    choice,
+    listed,
+)
+from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.counted import plural
+from neurossm_cli.presentation.options import DataDirOption, OutputOption, data_option
 from neurossm_cli.presentation.paths import READS, READS_DATA, READS_RUN, WRITES_OURS
 from neurossm_workflows.describing import interface_document, interface_lines
 
@@ -16,47 +28,63 @@ if TYPE_CHECKING:
 
 
 def export(
-    run: Annotated[str, typer.Argument(
-        metavar="RUN|FILE.py:FUNCTION",
-        help="A run folder or the name of a checkpoint; or the function of a file that builds an"
-        " nn.Module of your own."), READS_RUN],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The .nssm file to write."),
-                      WRITES_OURS],
-    weights: Annotated[Path | None, typer.Option(
-        help="Of a module: its state_dict (torch.save or .safetensors)."), READS] = None,
-    data: Annotated[str, typer.Option(
-        help="Of a module: what it was trained on; see 'neurossm data'. Scale, length and classes"
-        " are learned from the training part."), READS_DATA] = "",
+    run: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|FILE.py:FUNCTION",
+            help="The run folder of a training; a trained network that comes with neurossm:"
+            f" {listed(checkpoints())}; or a function that returns an nn.Module of your own.",
+            autocompletion=completing.checkpoint,
+        ),
+        READS_RUN,
+    ],
+    output: Annotated[OutputOption, WRITES_OURS],
+    weights: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Module: its state_dict, .pt or .safetensors."),
+        READS,
+    ] = None,
+    data: Annotated[
+        str,
+        data_option("Module: its training data; scale, length and classes are learned from them"),
+        READS_DATA,
+    ] = "",
     steps: Annotated[int | None, typer.Option(
-        min=2, help="Of a module: steps of a sequence (default: the longest of the data).")] = None,
-    task: Annotated[str, typer.Option(
-        help="Of a module: classification | multilabel | regression | step-classification |"
-        " step-regression | next-step (default: what the labels look like).")] = "",
-    readout: Annotated[str, typer.Option(
-        help="Of a module that returns every step: mean | last | max | sum | every-step.")] = "",
+        metavar="N", min=2, help="Module: steps of a sequence (default: the longest of the data)."
+    )] = None,
+    task: Annotated[str, choice(
+        TASKS, "Module: {} (default: as the labels look).", metavar="TASK")] = "",
+    readout: Annotated[str, choice(
+        READOUTS_OF_MODULES, "Module that returns every step: how the steps are read out, {}.",
+        metavar="READOUT")] = "",
     layout: Annotated[str, typer.Option(
-        help="Of a module: axes that forward takes: b samples, t steps, f channels.")] = "",
-    normalize: Annotated[str, typer.Option(
-        help="Of a module: none, it takes the values of the data (default); standard, values less"
-        " their mean over their deviation, as neurossm train feeds its own.")] = "",
+        metavar="AXES", help="Module: order of the axes that forward takes, of b (batch), t (time)"
+        " and f (features), such as btf.")] = "",
+    normalize: Annotated[str, choice(
+        NORMALIZE, "Module: {}: it takes the values of the data as they are (default), or less"
+        " their mean and divided by their standard deviation.", metavar="HOW")] = "",
     converters: Annotated[str, typer.Option(
-        metavar="NAME", help="Of a module: a dictionary in its file, of module types to converters"
-        " of your own (docs/how-to/own-networks.md).")] = "",
+        metavar="NAME", help="Module: a dictionary in its file from module types to converters of"
+        " your own (docs/how-to/own-networks.md).")] = "",
     step: Annotated[bool, typer.Option(
-        "--step", help="Of a module: its forward takes one step, its layers remember the rest."
+        "--step", help="Module: forward takes one time step, and the layers keep their states."
     )] = False,
-    nir: Annotated[str, typer.Option(help="strict: fail unless NIR can express the whole graph;"
-                                     " auto: write NIR where it can; off.")] = "auto",
+    nir: Annotated[str, choice(
+        NIR, "Write the network as NIR too, {}: fail if NIR cannot express it; write it if NIR can;"
+        " do not.", metavar="WHEN")] = "auto",
     dt: Annotated[float | None, typer.Option(
-        help="Seconds of a step of the data, where they do not say it themselves.")] = None,
+        metavar="SECONDS", help="Duration of a time step, where the data do not say it.")] = None,
     data_dir: DataDirOption = "",
     json: JsonOption = False,
 ) -> None:  # fmt: skip
-    """Export a trained model to a float graph; batch norms fold, nothing is dropped.
+    """Export a trained network from PyTorch to one .nssm file.
 
-    A run brings its data with it. A module of your own is built by a function without arguments,
-    gets its weights, and is followed operation by operation on samples of the data; graph and
-    module must agree there, or nothing is written.
+    The file holds a float graph, which does not depend on hardware; batch norms are folded, nothing
+    is approximated. The next step is 'neurossm quantize'.
+
+    A run folder knows its data. An nn.Module of your own is built by a function without arguments,
+    gets its --weights, and is traced on samples of --data; the graph must compute what the module
+    computes there, or nothing is written.
     """
     from neurossm_workflows.export import export as export_graph
     from neurossm_workflows.export import write_graph
@@ -74,11 +102,11 @@ def export(
          "nir_reasons": list(wrote.reasons), "interface": about, "integer": graph.is_integer,
          "notes": notes}
     )  # fmt: skip
-    console.say(f"{output}: {len(graph.nodes)} nodes, {len(graph.edges)} edges")
+    console.say(f"{output}: {plural(len(graph.nodes), 'node')}, {plural(len(graph.edges), 'edge')}")
     for line in interface_lines(graph):
         console.say(line)
     if graph.is_integer:
-        console.say("an integer graph, as SLAYER computes it: ready to run, nothing to quantize")
+        console.say("an integer network, as SLAYER computes it: ready to run, nothing to quantize")
     if wrote.nir:
         console.say("NIR: written to /node" + _fastest_turn(graph))
     elif nir != "off":
@@ -96,6 +124,6 @@ def _fastest_turn(graph: Graph) -> str:
         return ""
     # by forward Euler a state that turns by 0.94 rad a step grows by about 1.3 a step
     return (
-        f"; its states turn by up to {turn:.3g} rad a step: a reader must solve the two LI of"
+        f"; its states turn by up to {turn:.3g} rad per step: a reader must solve the two LI of"
         " a state together"
     )

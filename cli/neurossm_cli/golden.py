@@ -7,40 +7,49 @@ from typing import Annotated
 
 import typer
 
-from neurossm_cli.presentation.console import (
-    GRAMMAR,
-    Console,
+from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.counted import plural
+from neurossm_cli.presentation.options import (
     DataDirOption,
-    JsonOption,
+    IntegerGraph,
     OtherDataOption,
+    data_option,
 )
-from neurossm_cli.presentation.paths import READS, READS_DATA, WRITES_OURS
+from neurossm_cli.presentation.paths import READS_DATA, WRITES_OURS
 
 
 def golden(
-    graph: Annotated[Path, typer.Argument(help="An integer .nssm file."), READS],
+    graph: IntegerGraph,
     output: Annotated[
         Path,
-        typer.Option("-o", "--output", help="The file to write: this graph with golden vectors."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="The file to write: this network with golden vectors.",
+        ),
         WRITES_OURS,
     ],
     data: Annotated[
         str,
-        typer.Option(help="Inputs; by default random ones in the range of the input. " + GRAMMAR),
+        data_option("Inputs (default: random values over the range of the input)"),
         READS_DATA,
     ] = "",
-    samples: Annotated[int, typer.Option(min=1, max=63, help="Vectors of such inputs.")] = 2,
-    steps: Annotated[int, typer.Option(min=1, help="Their steps, at most.")] = 64,
-    seed: Annotated[int, typer.Option(min=0, help="Of what is random.")] = 0,
+    samples: Annotated[
+        int, typer.Option(metavar="N", min=1, max=63, help="Number of golden vectors.")
+    ] = 2,
+    steps: Annotated[int, typer.Option(metavar="N", min=1, help="Most time steps of each.")] = 64,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Seed of random inputs.")] = 0,
     data_dir: DataDirOption = "",
     other_data: OtherDataOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Write golden vectors into a copy of an integer graph: what verify and deploy replay.
+    """Add golden vectors to a network that has none, as an imported one.
 
-    What the reference engine makes of the inputs is kept: the values of every node at every step.
-    One more vector has only the smallest and the largest value of the input. Vectors that the file
-    had are left out. `neurossm quantize` writes vectors by itself.
+    Golden vectors are inputs with the values that every node must have at every time step, computed
+    by the reference engine; verify and deploy replay them. One more vector alternates between the
+    smallest and the largest input. Vectors that the file had are replaced in the copy.
+    'neurossm quantize' writes golden vectors by itself.
     """
     from neurossm_workflows.golden import golden as make_golden
 
@@ -51,5 +60,6 @@ def golden(
     )  # fmt: skip
     console.document({"file": str(output), "inputs": data or f"random, seed {seed}",
                       "golden_vectors": len(vectors), "steps": vectors[0].steps})  # fmt: skip
-    console.say(f"{output}: {len(vectors)} golden vectors of {vectors[0].steps} steps, inputs"
+    console.say(f"{output}: {plural(len(vectors), 'golden vector')} of"
+                f" {plural(vectors[0].steps, 'step')}, inputs"
                 f" {f'of {data}' if data else f'random (seed {seed})'}")  # fmt: skip

@@ -7,83 +7,107 @@ from typing import Annotated
 
 import typer
 
-from neurossm_cli.presentation.console import Console, DataDirOption, JsonOption
+from neurossm_cli.presentation.choices import (
+    COMPARISONS,
+    CONVENTIONS,
+    FORMATS,
+    METHODS,
+    READOUTS_OF_FILES,
+    RESETS,
+    TASKS,
+    TIME_UNITS,
+    choice,
+)
+from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.counted import plural
+from neurossm_cli.presentation.options import DataDirOption, OutputOption, data_option
 from neurossm_cli.presentation.paths import READS, READS_DATA, WRITES_OURS
 from neurossm_workflows.describing import interface_lines
 
 
 def import_(
-    source: Annotated[Path, typer.Argument(help="The file of the other tool."), READS],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The .nssm file to write."),
-                      WRITES_OURS],
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file of the other tool."), READS
+    ],
+    output: Annotated[OutputOption, WRITES_OURS],
     format: Annotated[
         str | None,
-        typer.Option("--from", help="nir | netx | s4; by default what the file looks like."),
+        choice(FORMATS, "Format, {}: NIR; SLAYER's netx; an S4D checkpoint of PyTorch (default:"
+               " what the file looks like).", "--from", metavar="FORMAT"),
     ] = None,
-    dt: Annotated[float | None, typer.Option(help="Duration of a step in seconds.")] = None,
+    dt: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Duration of a time step.")
+    ] = None,
     convention: Annotated[
         str | None,
-        typer.Option(help="How NIR's equations become steps: exact (default), euler, snntorch,"
-                          " norse (either way in which it writes: norse-dt, norse-s), sinabs,"
-                          " spikingjelly, rockpool."),
+        choice(CONVENTIONS, "NIR: how its equations become time steps: {} (default: exact). norse"
+               " takes norse-dt or norse-s, whichever fits the file.", metavar="TOOL"),
     ] = None,
     tau_unit: Annotated[
-        str | None, typer.Option(help="Unit of NIR's time constants: ms (as documented) or s.")
+        str | None,
+        choice(TIME_UNITS, "NIR: unit of its time constants, {} (default: ms, as NIR documents).",
+               metavar="UNIT"),
     ] = None,
     reset: Annotated[
         list[str] | None,
-        typer.Option(metavar="[NODE=]RULE",
-                     help="After a spike: nir (to v_reset, what a file can say), subtract,"
-                          " subtract-late (snnTorch's default), none; NODE=RULE for one node, and"
-                          " again for others."),
+        choice(RESETS, "NIR: reset after a spike, {}: to v_reset; minus the threshold; the same"
+               " one step later, as snnTorch by default; no reset. NODE=RULE for one node;"
+               " repeatable.", metavar="[NODE=]RULE", of_node=True),
     ] = None,
     compare: Annotated[
         list[str] | None,
-        typer.Option(metavar="[NODE=]gt|ge",
-                     help="Spikes above the threshold (gt) or at it too (ge), where that is not"
-                          " the convention's; NODE=gt for one node, and again for others."),
+        choice(COMPARISONS, "NIR: a neuron spikes above its threshold, or at it too ({}; default:"
+               " as the convention). NODE=gt for one node; repeatable.",
+               metavar="[NODE=]gt|ge", of_node=True),
     ] = None,
     input: Annotated[
-        str | None, typer.Option(help="Data of a NIR input: binary (default) or BITS:FRAC.")
+        str | None,
+        typer.Option(metavar="FORMAT", help="NIR: number format of the input: binary (default), or"
+                     " BITS:FRAC, such as 8:0 for bytes."),
     ] = None,
     steps: Annotated[
         int | None,
-        typer.Option(help="Longest sequence, for the headroom of running sums; of s4: the length"
-                          " over which its mean is taken."),
+        typer.Option(metavar="N", help="Longest sequence in time steps: for the headroom of running"
+                     " sums; s4: for its mean."),
     ] = None,
     layers: Annotated[
-        str | None, typer.Option(help="Only layers FIRST:STOP of a netx file.")
+        str | None, typer.Option(metavar="FIRST:STOP", help="netx: only these layers.")
     ] = None,
     data: Annotated[
         str,
-        typer.Option(help="Of s4: what it was trained on; see 'neurossm data'. Scale, steps and"
-                          " classes are learned from the training part."), READS_DATA
+        data_option("s4: its training data; scale, steps and classes are learned from them"),
+        READS_DATA,
     ] = "",
     scale: Annotated[
         float | None,
-        typer.Option(help="Of s4 without --data: what one unit of the integer inputs is worth"
-                          " (0.00392157 for pixels of 0 to 255 that it took as 0 to 1)."),
+        typer.Option(metavar="X", help="s4 without --data: value of one unit of the integer inputs,"
+                     " such as 0.00392157 for pixels of 0 to 255 that stand for 0 to 1."),
     ] = None,
     prenorm: Annotated[
-        bool, typer.Option("--prenorm", help="Of s4: batch norms stand in front of the layers.")
+        bool, typer.Option("--prenorm", help="s4: batch norms come before the layers.")
     ] = False,
     method: Annotated[
-        str | None, typer.Option(help="Of s4: zoh (default) | bilinear, as it was built.")
+        str | None,
+        choice(METHODS, "s4: discretization, {} (default: zoh).", metavar="METHOD"),
     ] = None,
     task: Annotated[
-        str,
-        typer.Option(help="What it answers: classification (default) | multilabel | regression |"
-                          " step-classification | step-regression | next-step."),
+        str, choice(TASKS, "What the network predicts: {} (default: classification).",
+                    metavar="TASK"),
     ] = "",
     readout: Annotated[
         str,
-        typer.Option(help="How a sequence is answered: last (default; spikes are counted) | max |"
-                          " sum | leaky | every-step."),
+        choice(READOUTS_OF_FILES, "How the outputs of all steps become one prediction: {} (default:"
+               " last; spikes are counted).", metavar="READOUT"),
     ] = "",
     data_dir: DataDirOption = "",
     json: JsonOption = False,
 ) -> None:  # fmt: skip
-    """Import a network of another tool; what has no counterpart is refused by name."""
+    """Import a network of another tool (NIR, netx, S4D checkpoint).
+
+    NIR files come from snnTorch, Norse, sinabs, SpikingJelly, Rockpool and others; name the tool by
+    --convention, as NIR does not say how its equations become time steps. What has no counterpart
+    in neurossm stops with an error that names it.
+    """
     from neurossm.report import node_table
     from neurossm.store import save
     from neurossm_workflows.import_ import import_network
@@ -107,4 +131,4 @@ def import_(
     console.say(found.how)
     for line in interface_lines(graph):
         console.say(line)
-    console.say(f"{output}: {len(graph.nodes)} nodes, {len(graph.edges)} edges")
+    console.say(f"{output}: {plural(len(graph.nodes), 'node')}, {plural(len(graph.edges), 'edge')}")

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm_cli.presentation.console import (
-    GRAMMAR,
-    Console,
+from neurossm_cli.presentation import completing
+from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.options import (
+    ChipsOption,
     DataDirOption,
-    JsonOption,
+    HardwareOption,
+    MappingOption,
     OtherDataOption,
+    data_option,
 )
-from neurossm_cli.presentation.options import ChipsOption, HardwareOption, MappingOption
 from neurossm_cli.presentation.paths import READS, READS_DATA, READS_RECIPE, WRITES
 
 if TYPE_CHECKING:
@@ -25,30 +27,45 @@ if TYPE_CHECKING:
 
 def place(
     graph: Annotated[
-        Path | None, typer.Argument(help="An .nssm file, float or integer."), READS
+        Path | None,
+        typer.Argument(metavar="GRAPH", help="A network, .nssm, float or integer."),
+        READS,
     ] = None,
     like: Annotated[
-        str, typer.Option(help="Plan the network of a recipe: no weights yet."), READS_RECIPE
+        str,
+        typer.Option(
+            metavar="RECIPE",
+            help="Plan the network of a recipe, before it is trained.",
+            autocompletion=completing.recipe,
+        ),
+        READS_RECIPE,
     ] = "",
     set_: Annotated[
-        list[str] | None, typer.Option("--set", help="With --like: a change, model.width=256.")
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="With --like: a change, such as model.width=256."
+        ),
     ] = None,
     hardware: HardwareOption = "loihi2",
     chips: ChipsOption = None,
     ssm_mapping: MappingOption = None,
     data: Annotated[
         str,
-        typer.Option(help="Measure activity on a few samples, such as mnist:test:16. " + GRAMMAR),
+        data_option("Data to measure the activity on, a few samples"),
         READS_DATA,
     ] = "",
     svg: Annotated[
-        Path | None, typer.Option(help="Write a drawing of the chips here."), WRITES
+        Path | None, typer.Option(metavar="FILE", help="Write a drawing of the chips here."), WRITES
     ] = None,
     data_dir: DataDirOption = "",
     other_data: OtherDataOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Place a network on cores and chips: memory, axons, load, and the predicted time of a step."""
+    """Plan which core holds what: memory, load, time per step.
+
+    Says how many cores and chips a network needs under a mapping of its states, and predicts the
+    time per step (modeled, not measured).
+    """
     from neurossm_workflows.place import place as plan_network
 
     console = Console(json)
@@ -113,13 +130,13 @@ def print_activity(console: Console, activity: CoreActivity, time: StepTime) -> 
         values = getattr(activity, name)
         rows.append((name, shown(*values.sum(axis=1)), shown(*values.max(axis=1))))
     console.say(f"Activity: {activity.basis}")
-    console.table(("a step", "all cores", "busiest core"), rows)
+    console.table(("per step", "all cores", "busiest core"), rows)
 
     def seconds(low: float, high: float) -> str:
         return si(low, "s") if low == high else f"{si(low, 's')} to {si(high, 's')}"
 
     console.say()
-    console.say("Predicted step time: the largest of these terms (modelled, not measured)")
+    console.say("Predicted step time: the largest of these terms (modeled, not measured)")
     for term in time.terms:
         console.say(f"  {term.name}: {seconds(term.low, term.high)}, {term.where}; {term.source}")
     console.say(
@@ -127,4 +144,4 @@ def print_activity(console: Console, activity: CoreActivity, time: StepTime) -> 
         f" the high end {time.binds_high.name}"
     )
     for sentence in NOT_MODELED:
-        console.say(f"- Not modelled: {sentence}.")
+        console.say(f"- Not modeled: {sentence}.")

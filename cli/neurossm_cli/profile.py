@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm_cli.presentation.console import (
+from neurossm_cli.presentation import completing
+from neurossm_cli.presentation.choices import SSM_MAPPINGS, choice
+from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.energy import print_costs, print_profile
+from neurossm_cli.presentation.options import (
     DATA,
-    Console,
+    ChipsOption,
     DataDirOption,
-    JsonOption,
+    HardwareOption,
+    IntegerGraph,
     OtherDataOption,
 )
-from neurossm_cli.presentation.energy import print_costs, print_profile
-from neurossm_cli.presentation.options import ChipsOption, HardwareOption
 from neurossm_cli.presentation.paths import READS, READS_DATA, READS_RUN, WRITES
 
 if TYPE_CHECKING:
@@ -23,44 +26,75 @@ if TYPE_CHECKING:
 
 
 def profile(
-    graph: Annotated[Path, typer.Argument(help="An integer .nssm file."), READS],
+    graph: IntegerGraph,
     data: Annotated[str, DATA, READS_DATA],
     hardware: HardwareOption = "loihi2",
     ssm_mapping: Annotated[
-        str | None, typer.Option(help="Place it by one mapping: channel | state (default: both).")
+        str | None,
+        choice(
+            SSM_MAPPINGS,
+            "How the states of an SSM are placed ({}): one chip neuron per state, or the states of"
+            " a channel in one chip neuron (default: both are estimated).",
+            metavar="MAPPING",
+        ),
     ] = None,
     chips: ChipsOption = None,
     steps_per_second: Annotated[
-        float | None, typer.Option(help="Real time: steps a second (default: the graph's own).")
+        float | None,
+        typer.Option(
+            metavar="RATE",
+            help="Time steps per second of real-time operation (default: that of the data).",
+        ),
     ] = None,
     neurobench: Annotated[
         Path | None,
-        typer.Option(help="Write NeuroBench's algorithm metrics to this JSON file."),
+        typer.Option(metavar="FILE", help="Write the algorithm metrics of NeuroBench here (JSON)."),
         WRITES,
     ] = None,
     measure_cpu: Annotated[
-        bool, typer.Option("--measure-cpu", help="Time the float network and the fast engine here.")
+        bool,
+        typer.Option(
+            "--measure-cpu",
+            help="Also measure the time of the fast engine, and of the float network with --model.",
+        ),
     ] = False,
     model: Annotated[
         str | None,
-        typer.Option(help="Checkpoint or run folder of the float network to time."),
+        typer.Option(
+            metavar="RUN",
+            help="With --measure-cpu: run folder or checkpoint of the float network.",
+            autocompletion=completing.checkpoint,
+        ),
         READS_RUN,
     ] = None,
     baseline_samples: Annotated[
         int | None,
-        typer.Option(help="Sequences on which to simulate narrow recurrences (default: seconds)."),
+        typer.Option(
+            metavar="N",
+            help="Sequences on which recurrences of few bits are simulated (default: as many as"
+            " take a few seconds).",
+        ),
     ] = None,
-    html: Annotated[Path | None, typer.Option(help="Write the report here."), WRITES] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the report here (HTML)."), WRITES
+    ] = None,
     float_: Annotated[
         Path | None,
-        typer.Option("--float", help="The float .nssm file, to compare accuracy."),
+        typer.Option(
+            "--float", metavar="GRAPH", help="The float network, .nssm, to compare the accuracy."
+        ),
         READS,
     ] = None,
     data_dir: DataDirOption = "",
     other_data: OtherDataOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Count operations over a run and estimate energy as an interval: modelled, not measured."""
+    """Count operations and estimate energy, with a report.
+
+    Runs an integer network on data, counts synaptic operations, neuron updates and spikes, places
+    it on a chip, and estimates the energy per inference as an interval over published constants
+    (modeled, not measured).
+    """
     from neurossm_workflows.profile import profile as profile_graph
 
     console = Console(json)

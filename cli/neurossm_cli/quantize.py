@@ -7,68 +7,81 @@ from typing import Annotated
 
 import typer
 
-from neurossm_cli.presentation.console import (
+from neurossm_cli.presentation.choices import RANGE_RULES, choice
+from neurossm_cli.presentation.console import Console, JsonOption, write_json
+from neurossm_cli.presentation.counted import plural
+from neurossm_cli.presentation.options import (
     CALIBRATION,
-    Console,
     DataDirOption,
-    JsonOption,
+    FloatGraph,
     OtherDataOption,
-    write_json,
+    OutputOption,
+    bits,
 )
-from neurossm_cli.presentation.paths import READS, READS_DATA, WRITES, WRITES_OURS
+from neurossm_cli.presentation.paths import READS_DATA, WRITES, WRITES_OURS
 from neurossm_cli.presentation.quantization import pole_width, print_report, range_rules
 
 
 def quantize(
-    graph: Annotated[Path, typer.Argument(help="A float .nssm file."), READS],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", help="The integer file to write."), WRITES_OURS
-    ],
+    graph: FloatGraph,
+    output: Annotated[OutputOption, WRITES_OURS],
     calibrate: Annotated[str, CALIBRATION, READS_DATA],
     poles: Annotated[
-        str, typer.Option(help="Poles: q15 (Q1.15, 16 bits), q12 (12 bits), or a number of bits.")
+        str, bits("Poles: a number of bits, q15 (Q1.15, 16 bits) or q12 (12 bits).")
     ] = "q15",
-    weights: Annotated[int, typer.Option(help="Width of weights and gains.")] = 8,
-    state: Annotated[int, typer.Option(help="Width of states and membranes.")] = 24,
+    weights: Annotated[int, bits("Weights and gains.")] = 8,
+    state: Annotated[int, bits("States and membrane potentials.")] = 24,
     leaks: Annotated[
         int,
-        typer.Option(
-            help="Most fraction bits of leaks: 12, as Lava's own neurons, where those will do."
-        ),
+        bits("Most fractional bits of leaks (Lava's own neurons have 12)."),
     ] = 20,
-    messages: Annotated[
-        int, typer.Option(help="Widest graded message of a neuron (synaptic sums keep 24 bits).")
+    activations: Annotated[
+        int, bits("Most bits of activations that are not spikes (synaptic sums keep 24).")
     ] = 24,
     ranges: Annotated[
         str,
-        typer.Option(
-            help="What a format holds: observed, the largest value seen, with headroom; percentile,"
-            " of what was seen, with headroom; bound, the exact worst case; tightest, the smaller"
-            " of observed and bound."
+        choice(
+            RANGE_RULES,
+            "Rule for activation ranges, {}: the largest value seen, with headroom; a percentile of"
+            " the values seen, with headroom; the worst case for any input; the smaller of observed"
+            " and bound.",
+            metavar="RULE",
         ),
     ] = "observed",
     range_of: Annotated[
         list[str] | None,
-        typer.Option("--range", help="NODE=RULE for one node, or a pattern; may be repeated."),
+        choice(
+            RANGE_RULES,
+            "Rule for one node, or for those that match a pattern: {}; repeatable.",
+            "--range",
+            metavar="NODE=RULE",
+            of_node=True,
+        ),
     ] = None,
-    percentile: Annotated[float, typer.Option(help="Percentile of that rule, 99 to 100.")] = 99.99,
-    headroom: Annotated[int, typer.Option(help="Bits kept free above what was seen.")] = 1,
+    percentile: Annotated[
+        float, typer.Option(metavar="P", help="Of the rule percentile: 99 to 100.")
+    ] = 99.99,
+    headroom: Annotated[int, bits("Headroom above the values seen.")] = 1,
     report: Annotated[
-        Path | None, typer.Option(help="Write what was chosen, and why, here as JSON."), WRITES
+        Path | None,
+        typer.Option(metavar="FILE", help="Write all choices with their reasons here (JSON)."),
+        WRITES,
     ] = None,
     data_dir: DataDirOption = "",
     other_data: OtherDataOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Quantize a graph after training: every neuron becomes an integer recurrence.
+    """Quantize a trained network to the integers of the chip.
 
-    Prints for every node what was chosen and why, what became of the poles, and which registers
-    are proven not to saturate; for the others, what was clipped on the calibration data; and what
-    the formats could not hold, with the width that could. In the end one line of verdict: the first
-    32 samples of the calibration data run on the float and on the integer graph as `neurossm diff`
-    compares them. A check that failed does not change the exit
-    status: the file holds what was asked for, which fine-tuning may start from. Scripts read
-    `check.passed` of --json, or the status of `neurossm diff`.
+    This is quantization after training; for quantization-aware training see 'neurossm train --qat'.
+
+    Prints for every node the number format and its reason, the rounding of the poles, which
+    registers are proven not to saturate (of others, how many values were clipped on the calibration
+    data), and what a format could not represent, with the bits that could.
+
+    In the end a check: the first 32 samples of the calibration data run on the float and on the
+    integer network as 'neurossm diff' compares them. A check that failed does not change the exit
+    status, as QAT may start from that file; scripts read check.passed of --json.
     """
     from neurossm.quantization import Quantize
     from neurossm_workflows.quantize import quantize as quantize_graph
@@ -77,7 +90,7 @@ def quantize(
     console = Console(json)
     settings = Quantize(
         pole_bits=pole_width(poles), weight_bits=weights, state_bits=state, leak_bits=leaks,
-        message_bits=messages,
+        message_bits=activations,
         headroom=headroom, range_rule=ranges, range_rules=range_rules(range_of or []),
     )  # fmt: skip
     made = quantize_graph(
@@ -92,7 +105,8 @@ def quantize(
     print_report(console, made)
     console.say()
     console.say(
-        f"{output}: {len(made.graph.nodes)} integer nodes, {len(made.golden)} golden vectors"
+        f"{output}: {plural(len(made.graph.nodes), 'integer node')},"
+        f" {plural(len(made.golden), 'golden vector')}"
     )
     if console.as_json and not made.check.passed:
         console.note(verdict(made.check))

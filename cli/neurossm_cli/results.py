@@ -8,28 +8,37 @@ from typing import Annotated
 import typer
 
 from neurossm.errors import InputError
-from neurossm_cli.presentation.console import Console, DataDirOption, JsonOption
+from neurossm_cli.presentation import completing
+from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.options import DataDirOption
 from neurossm_cli.presentation.paths import writes_into
 
 
 def results(
     checkpoints: Annotated[
-        list[str] | None, typer.Argument(help="Names of checkpoints in the folder (default: all).")
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME",
+            help="Checkpoints of the folder (default: all).",
+            autocompletion=completing.checkpoint,
+        ),
     ] = None,
     limit: Annotated[
-        int, typer.Option(help="Run the integers on so many test sequences only; 0: all.")
+        int,
+        typer.Option(metavar="N", help="Test sequences for the integer network; 0: all."),
     ] = 0,
     folder: Annotated[
         Path | None,
         typer.Option(
-            help="Where the checkpoints, results.json and README.md are (default: the package's)."
+            metavar="FOLDER",
+            help="Folder of checkpoints, results.json and README.md (default: the package's).",
         ),
         writes_into("results.json", "README.md"),
     ] = None,
     data_dir: DataDirOption = "",
     json: JsonOption = False,
 ) -> None:
-    """Measure checkpoints as integers; update results.json and the table in README.md."""
+    """Measure published checkpoints and update the table of results."""
     from dataclasses import asdict
 
     from neurossm_models.train import CHECKPOINTS

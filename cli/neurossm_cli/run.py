@@ -1,4 +1,4 @@
-"""``neurossm run``."""
+"""``neurossm run``: a network on data, by any engine; how good its predictions are."""
 
 from __future__ import annotations
 
@@ -8,46 +8,51 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from neurossm_cli.presentation.console import (
+from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.counted import plural
+from neurossm_cli.presentation.options import (
     DATA,
     ENGINE,
-    Console,
+    AnyGraph,
     DataDirOption,
-    JsonOption,
     OtherDataOption,
 )
-from neurossm_cli.presentation.paths import READS, READS_DATA, WRITES, WRITES_OURS
+from neurossm_cli.presentation.paths import READS_DATA, WRITES_OURS, WRITES_PREDICTIONS
 
 if TYPE_CHECKING:
     from neurossm.trace import Trace
 
 
 def run(
-    graph: Annotated[Path, typer.Argument(help="An .nssm file."), READS],
+    graph: AnyGraph,
     data: Annotated[str, DATA, READS_DATA],
     engine: Annotated[str, ENGINE] = "fast",
     trace: Annotated[
-        Path | None, typer.Option(help="Write the values of every node to this file."), WRITES_OURS
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the values of every node at every step here."),
+        WRITES_OURS,
     ] = None,
     predictions: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.csv|FILE.npz",
-            help="Write the answer to each sample (each step) here, with its label.",
+            metavar="FILE",
+            help="Write the prediction for each sample, or each step, here, .csv or .npz.",
         ),
-        WRITES,
+        WRITES_PREDICTIONS,
     ] = None,
     data_dir: DataDirOption = "",
     other_data: OtherDataOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Run a graph on data and print how good its answers are, where the data have labels.
+    """Run a network on data: accuracy, speed, saturations.
 
-    Data are gone through part by part: memory does not grow with the number of samples, unless
-    --trace keeps the values of every node. --predictions writes a line a sample, or a step: its
-    number, what is answered (the name of a class, or numbers in the units of the labels), the
-    label, and the output's value for each class; a line a step of more than 64 classes, such as
-    tokens, has that of the answer only, and an .npz file has all.
+    Data are streamed in batches: memory does not grow with the number of samples, unless --trace
+    keeps the values of every node.
+
+    --predictions writes a line per sample, or per step: its number, the prediction (the name of a
+    class, or numbers in the units of the labels), the label, and the output for each class. Of more
+    than 64 classes per step, such as tokens, a .csv has the output for the predicted class only;
+    an .npz has all.
     """
     from neurossm.executors import choose
     from neurossm.store import load, save_trace
@@ -75,11 +80,12 @@ def run(
          "predictions": str(predictions) if predictions else None}
     )  # fmt: skip
     samples = result.trace.samples
+    reached = said(result.scores, result.labeled, samples)
     console.say(
-        f"{result.engine}: {said(result.scores, result.labeled, samples)} on {samples:,} samples,"
+        f"{result.engine}: {reached} on {plural(samples, 'sample')},"
         f" {result.steps_per_second:,.0f} steps/s ({result.seconds:.2f} s)"
         # real numbers have no range, and some executors count nothing
-        + (f", {result.trace.saturations():,} saturations" if result.trace.counts else "")
+        + (f", {plural(result.trace.saturations(), 'saturation')}" if result.trace.counts else "")
     )
     if "ran on" in result.notes:
         console.say(f"ran on: {result.notes['ran on']}")

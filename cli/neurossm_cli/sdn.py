@@ -1,4 +1,4 @@
-"""``neurossm sdn``."""
+"""``neurossm sdn``: trains the surrogate dynamic network of SpikingSSM."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from neurossm_cli.presentation import completing
 from neurossm_cli.presentation.console import Console, JsonOption
 from neurossm_cli.presentation.paths import READS_RUN, WRITES_WITH_FOLDER
 
@@ -20,19 +21,32 @@ SEQUENCES = 64  # of the training part, as many as there are at most
 
 def sdn(
     out: Annotated[
-        Path | None, typer.Option(help="File (default: sdn-tauX.safetensors)."), WRITES_WITH_FOLDER
+        Path | None,
+        typer.Option(metavar="FILE", help="File to write (default: sdn-tauX.safetensors)."),
+        WRITES_WITH_FOLDER,
     ] = None,
-    tau: Annotated[float, typer.Option(help="Leak of the neuron; hard reset.")] = 0.125,
-    steps: Annotated[int, typer.Option(help="Training steps.")] = 3000,
-    seed: Annotated[int, typer.Option(help="Seed of data and start.")] = 0,
+    tau: Annotated[
+        float, typer.Option(metavar="X", help="Leak of the neuron, with hard reset.")
+    ] = 0.125,
+    steps: Annotated[int, typer.Option(metavar="N", help="Training steps.")] = 3000,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="Seed of the data and the initial weights.")
+    ] = 0,
     run: Annotated[
         str | None,
-        typer.Option(help="A trained SpikingSSM, on whose own inputs it is measured too."),
+        typer.Option(
+            metavar="RUN",
+            help="A trained SpikingSSM, on whose own inputs it is measured too.",
+            autocompletion=completing.checkpoint,
+        ),
         READS_RUN,
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Train a surrogate dynamic network: a SpikingSSM's neuron, all time steps at once."""
+    """Train a surrogate dynamic network (SDN) for SpikingSSM.
+
+    An SDN computes the spikes of a neuron for all time steps at once, for faster training.
+    """
     from neurossm_models.neurons.sdn import save_sdn, weights_name
     from neurossm_models.neurons.sdn_checks import BELOW, just_under
     from neurossm_models.neurons.sdn_training import SDNTraining, agreement, metadata, train_sdn

@@ -1,4 +1,4 @@
-"""``neurossm show``."""
+"""``neurossm show``: the nodes of a network, as a table and a drawing."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from typing import Annotated
 import typer
 
 from neurossm_cli.presentation.console import Console, JsonOption
-from neurossm_cli.presentation.paths import READS, WRITES
+from neurossm_cli.presentation.options import AnyGraph
+from neurossm_cli.presentation.paths import WRITES
 
 
 def show(
-    graph: Annotated[Path, typer.Argument(help="An .nssm file."), READS],
+    graph: AnyGraph,
     svg: Annotated[
-        Path | None, typer.Option(help="Write a drawing of the graph here."), WRITES
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a drawing of the network here."),
+        WRITES,
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """List the nodes of a graph: shapes, formats, parameter and state counts."""
+    """List the nodes of a network: shapes, number formats, parameters."""
     from neurossm.engine.compiled import without_form
     from neurossm.report import graph_svg, node_table
     from neurossm.store import describe, graph_digest, load, write_text

@@ -1,4 +1,4 @@
-"""``neurossm sweep``: accuracy and modelled energy against the widths of the integers."""
+"""``neurossm sweep``: accuracy and modeled energy against the widths of the integers."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm.errors import InputError
-from neurossm_cli.presentation.console import (
+from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.options import (
     CALIBRATION,
-    GRAMMAR,
-    Console,
     DataDirOption,
-    JsonOption,
+    FloatGraph,
+    HardwareOption,
     OtherDataOption,
+    data_option,
 )
-from neurossm_cli.presentation.options import HardwareOption
-from neurossm_cli.presentation.paths import READS, READS_DATA, WRITES
+from neurossm_cli.presentation.paths import READS_DATA, WRITES
 from neurossm_cli.presentation.quantization import pole_width
 
 if TYPE_CHECKING:
@@ -27,48 +27,57 @@ if TYPE_CHECKING:
 
 
 def sweep(
-    graph: Annotated[Path, typer.Argument(help="A float .nssm file."), READS],
+    graph: FloatGraph,
     data: Annotated[
         str,
-        typer.Option(
-            help="Data to choose by, such as mnist:held-out:2000 (what the recipes hold out of"
-            f" training), or my.npz:valid. {GRAMMAR}"
-        ),
+        data_option("Data to choose by, of the validation part, such as mnist:valid:2000"),
         READS_DATA,
     ],
     calibrate: Annotated[str, CALIBRATION, READS_DATA],
-    poles: Annotated[str, typer.Option(help="Widths of poles, such as 8,10,12,16.")] = "",
-    weights: Annotated[str, typer.Option(help="Widths of weights and gains.")] = "",
-    state: Annotated[str, typer.Option(help="Widths of states and membranes.")] = "",
-    messages: Annotated[str, typer.Option(help="Widths of graded messages of neurons.")] = "",
+    poles: Annotated[
+        str, typer.Option(metavar="BITS,BITS", help="Poles, such as 8,10,12,16.")
+    ] = "",
+    weights: Annotated[str, typer.Option(metavar="BITS,BITS", help="Weights and gains.")] = "",
+    state: Annotated[
+        str, typer.Option(metavar="BITS,BITS", help="States and membrane potentials.")
+    ] = "",
+    activations: Annotated[
+        str, typer.Option(metavar="BITS,BITS", help="Activations that are not spikes.")
+    ] = "",
     one_at_a_time: Annotated[
-        bool, typer.Option(help="Vary one width, the others at 16, 8, 24, 24; not the whole grid.")
+        bool, typer.Option(help="Vary one of them at a time, not the whole grid.")
     ] = False,
-    with_float: Annotated[bool, typer.Option(help="Measure the float graph too.")] = False,
+    with_float: Annotated[bool, typer.Option(help="Also measure the float network.")] = False,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", help="CSV; points that it holds are not measured again."),
+        typer.Option(
+            "-o", "--output", metavar="FILE",
+            help="CSV file of the points; those that it has are not measured again.",
+        ),
         WRITES,  # it reads what it wrote before
     ] = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Draw accuracy and energy (.svg, .png)."), WRITES
+        Path | None,
+        typer.Option(metavar="FILE", help="Plot accuracy and energy here, .svg or .png."),
+        WRITES,
     ] = None,
     hardware: HardwareOption = "loihi2",
     data_dir: DataDirOption = "",
     other_data: OtherDataOption = False,
     json: JsonOption = False,
-) -> None:
-    """Quantize at many widths; score and modelled energy of each.
+) -> None:  # fmt: skip
+    """Measure accuracy and energy at many bit widths.
 
-    All combinations of the widths that are given; a width that is not keeps its default (poles 16,
-    weights 8, state 24, messages 24 bits). Calibrates once. Each point is written as soon as it is
-    measured, so a sweep that was stopped goes on where it was.
+    Quantizes at all combinations of the widths given, and scores each on validation data; a width
+    that is not given keeps its default (poles 16, weights 8, state 24, activations 24 bits).
+    Energy is modeled, not measured. Each point is written as soon as it is measured: with the same
+    -o, a sweep that was stopped goes on where it was.
     """
     from neurossm_workflows.sweep import sweep as measure_widths
 
     console = Console(json)
     widths = {name: _widths(name, text) for name, text in
-              (("poles", poles), ("weights", weights), ("state", state), ("messages", messages))
+              (("poles", poles), ("weights", weights), ("state", state), ("messages", activations))
               if text}  # fmt: skip
     if not widths:
         raise InputError("sweep", expected="widths to vary, such as --poles 8,12,16", got="none")
@@ -94,7 +103,8 @@ def _widths(name: str, text: str) -> list[int]:
             found.append(pole_width(part.strip()))
             continue
         if not part.strip().isascii() or not part.strip().isdigit():
-            raise InputError(f"--{name}", expected="numbers of bits, such as 16,24", got=repr(text))
+            option = "--activations" if name == "messages" else f"--{name}"
+            raise InputError(option, expected="numbers of bits, such as 16,24", got=repr(text))
         found.append(int(part))
     return found
 
@@ -113,7 +123,7 @@ def _print(console: Console, rows: Sequence[SweepRow]) -> None:
         return "" if value is None else f"{value:.2%}"
 
     console.table(
-        ("poles", "weights", "state", "messages", "score", "energy (modelled)", "spike rate",
+        ("poles", "weights", "state", "activations", "score", "energy (modeled)", "spike rate",
          "saturations", "seconds", "problem"),
         [("float", "", "", "", scored_text(row), "", "", "", f"{row.seconds:.1f}", "")
          if row.is_float else

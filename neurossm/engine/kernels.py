@@ -12,8 +12,8 @@ from functools import cache
 
 import numpy as np
 import numpy.ma  # Numba looks for it at a call, and threads that import it at once fail
-from numba import njit
 
+from neurossm.compiling import njit
 from neurossm.fixed.compiled import clip, clip_int, clipped, multiply_shift, shift_int
 
 SYN_OPS, MULTIPLIES, SATURATIONS = 0, 1, 2

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from numba import njit
-
+from neurossm.compiling import njit
 from neurossm.engine.kernels import SATURATIONS
 from neurossm.fixed.compiled import clip, clipped, multiply_shift
 

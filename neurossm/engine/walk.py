@@ -20,10 +20,11 @@ from typing import Any, NamedTuple, TypeVar
 from zlib import crc32
 
 import numpy as np
-from numba import carray, njit, types  # type: ignore[attr-defined]  # exported without a word
+from numba import carray, types  # type: ignore[attr-defined]  # exported without a word
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from neurossm.compiling import njit
 from neurossm.engine import kernels, ssm_kernels
 from neurossm.fixed import compiled
 from neurossm.fixed.compiled import clip, is_whole, to_units

@@ -8,7 +8,8 @@ machine has vector instructions for this and none for 64-bit integer shifts.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from neurossm.compiling import njit
 
 EXACT_BITS = 53
 

@@ -50,10 +50,10 @@ def test_what_does_not_fit_is_one_document_that_says_so(neurossm):
 
 @pytest.mark.parametrize(
     ("given", "said"),
-    [(("--estimate", "--resume"), "--resume: expected no --estimate beside it"),
-     (("--estimate", "--poles", "q12"), "--poles: expected no --estimate beside it"),
-     (("--estimate", "--weights", "0"), "--weights: expected no --estimate beside it"),
-     (("--memory", "8"), "--memory: expected --estimate beside it"),
+    [(("--estimate", "--resume"), "--resume cannot be combined with --estimate"),
+     (("--estimate", "--poles", "q12"), "--poles cannot be combined with --estimate"),
+     (("--estimate", "--weights", "0"), "--weights cannot be combined with --estimate"),
+     (("--memory", "8"), "--memory requires --estimate"),
      (("--estimate", "--memory", "-1"), "memory: expected more than 0 GB"),
      (("--estimate", "--set=train.device=cuda:9"), "train device: expected cuda:9")],
 )  # fmt: skip

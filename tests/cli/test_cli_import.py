@@ -68,7 +68,7 @@ def test_what_neurossm_exported_comes_back_without_a_word_from_the_user(neurossm
             (SNNTORCH, "--reset", "7=none", "--dt", "1e-3", "--tau-unit", "s"),
             "--reset 7=none: expected a node of the file that spikes: 1, 3",
         ),
-        ((SNNTORCH, "--compare", "1=eq", "--dt", "1"), "--compare: expected gt | ge, got 'eq'"),
+        ((SNNTORCH, "--compare", "1=eq", "--dt", "1"), "--compare '1': expected gt | ge, got 'eq'"),
         ((SNNTORCH, "--reset", "none", "--reset", "nir", "--dt", "1"), "expected one rule for a"),
         ((SNNTORCH, "--from", "netx", "--reset", "none"), "--reset: expected none with --from"),
         ((SNNTORCH, "--from", "netx", "--tau-unit", "s"), "--tau-unit: expected none with --from"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from types import SimpleNamespace
-from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,8 +13,6 @@ from neurossm.graph import Graph
 from neurossm.interface import Interface
 from neurossm.nodes import Affine, Input, Output
 from neurossm.store import save
-from neurossm_cli.data import Kind
-from neurossm_models.data.labels import KINDS
 from neurossm_workflows.describing import split_lines
 from neurossm_workflows.predicting import writer_of
 
@@ -89,10 +86,3 @@ def test_a_line_a_step_of_very_many_classes_has_the_score_of_the_answer(tmp_path
     assert len(head) == len(first) == len(second) == 4 + scores
     assert float(first[-1]) == last / 4 and float(second[-1]) == (2 * channels - 1) / 4
     assert (head[-1] == "score predicted") == (scores == 1)
-
-
-def test_the_tasks_that_help_shows_are_those_that_there_are(neurossm):
-    assert get_args(Kind) == KINDS
-    assert f"<{'|'.join(KINDS)}>" in neurossm("data", "show", "--help").out
-    wrong = neurossm("data", "show", "digits:test", "--task", "clasification")
-    assert wrong.status == 2 and "'--task': 'clasification' is not one of 'classif" in wrong.err

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pytest
 import typer
 
@@ -25,11 +26,12 @@ from neurossm_cli.presentation.paths import (
 
 # Options of type text that name no file that an output could be. A new one is either marked
 # in its command or belongs here.
-NO_FILES = {"converters", "method", 
-    "checkpoints", "compare", "convention", "dask", "data_dir", "engine", "format", "fuse",
-    "input", "layers", "layout", "loihi_gen", "messages", "models", "name", "nir", "normalize",
-    "poles", "processes", "range_of", "ranges", "readout", "reset", "set_", "slurm_board",
-    "slurm_partition", "ssm_mapping", "state", "target", "task", "tau_unit", "weights",
+NO_FILES = {
+    "activations", "checkpoints", "compare", "convention", "converters", "dask", "data_dir",
+    "engine", "format", "fuse", "input", "layers", "layout", "loihi_gen", "method", "models",
+    "name", "nir", "normalize", "poles", "processes", "range_of", "ranges", "readout", "reset",
+    "set_", "slurm_board", "slurm_partition", "ssm_mapping", "state", "target", "task",
+    "tau_unit", "weights",
 }  # fmt: skip
 RUN = ("recipe.toml", "weights.safetensors", "log.jsonl", "last/state.safetensors", "test.json")
 
@@ -296,3 +298,24 @@ def test_the_guard_compares_files_and_not_names(tmp_path):
     check_paths(options_of(command), {"source": tmp_path / "none", "out": two})
     with pytest.raises(InputError, match="a file of its own"):
         check_paths(options_of(command), {"source": one, "out": one})
+
+
+def test_predictions_replace_predictions_and_no_data_of_the_user(neurossm, files, tmp_path):
+    run = ("run", files.integer, "--data", "digits:test:2", "--predictions")
+    for name in ("p.csv", "p.npz"):
+        path = tmp_path / name
+        path.touch()
+        for _ in range(2):  # where there is none, and where there are some
+            assert neurossm(*run, path).status == 0 and path.stat().st_size
+    mine = {tmp_path / "a.csv": b"sample,x\n1,2\n", tmp_path / "b.csv": b"sample,label,score a\n",
+            tmp_path / "c.npz": b"", tmp_path / "d.npz": b"no zip"}  # fmt: skip
+    np.savez(tmp_path / "c.npz", inputs=np.ones((2, 64, 1)), labels=[0, 1])
+    mine[tmp_path / "c.npz"] = (tmp_path / "c.npz").read_bytes()
+    for path, held in mine.items():
+        path.write_bytes(held)
+        ended = neurossm(*run, path)
+        assert ended.status == 2 and not ended.out and ended.err.endswith(
+            f"--predictions {path}: expected a new name, or predictions that may be replaced,"
+            " got another file; give it another name\n"
+        )  # fmt: skip
+        assert path.read_bytes() == held

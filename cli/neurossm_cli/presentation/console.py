@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -14,33 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from neurossm.errors import NeurossmWarning
-from neurossm_cli.presentation.tables import Head, lay_out
+from neurossm_cli.presentation.tables import Head, fold_facts, folded, lay_out
 
 if TYPE_CHECKING:
     from neurossm_workflows.listener import Listener
 
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-DataDirOption = Annotated[
-    str, typer.Option("--data-dir", help="Folder of data sets (default: NEUROSSM_DATA or a cache).")
-]
-OtherDataOption = Annotated[
-    bool,
-    typer.Option(
-        "--other-data",
-        help="Feed data of another order, scale or name than the graph was made for, with a note.",
-    ),
-]
-ENGINE = typer.Option(
-    metavar="NAME[:KEY=VALUE,...]",
-    help="What runs it, with its options: reference, lava:stacked=8; 'neurossm doctor' lists all.",
-)
-GRAMMAR = (
-    "NAME:SPLIT[:N] of a registered data set, such as mnist:test:256; or your own: PATH[:SPLIT[:N]]"
-    " (.npz .h5 .npy .csv .tsv .ts .arff, a folder), py:FILE.py:FUNCTION, tonic:NAME; SPLIT is"
-    " train | valid | test | all. 'neurossm data show PATH' says what a file is taken for."
-)
-DATA = typer.Option(help=GRAMMAR)
-CALIBRATION = typer.Option(help=f"Data that sets the ranges: {GRAMMAR}")
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
 SECONDS_BETWEEN_LINES = 10.0
 IN_A_PIPE = 80  # columns
 _alone: list[TextIO] = []  # where documents go while everything else is kept off stdout
@@ -145,8 +124,12 @@ class Console:
 
     def say(self, text: str = "") -> None:
         """Say something on stdout, for people only."""
-        if not self.as_json:
-            self._out.print(text, markup=False)
+        if self.as_json:
+            return
+        # a terminal would break words; in a pipe a sentence is a line
+        lines = folded(text, self._out.width) if self._out.is_terminal else [text]
+        for line in lines:
+            self._out.print(line, markup=False)
 
     def document(self, document: dict[str, Any]) -> None:
         """Print the JSON document, where it was asked for."""
@@ -172,6 +155,13 @@ class Console:
         for line in lay_out(columns, rows, self._width(), keys):
             style = "bold" if isinstance(line, Head) else None
             self._out.print(line, markup=False, style=style)
+
+    def facts(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Print names with what they are, on stdout, for people only; what is long is folded."""
+        if self.as_json:
+            return
+        for line in fold_facts(rows, self._width()):
+            self._out.print(line, markup=False)
 
     def _width(self) -> int:
         if self._out.is_terminal:

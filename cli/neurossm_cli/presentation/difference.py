@@ -17,9 +17,9 @@ def print_difference(console: Console, found: Difference) -> None:
     """Print a row for each node, and which is the first over the tolerance."""
     columns = ["node", "range", "mean error", "largest error"]
     columns += (
-        ["equal"]
+        ["equal values"]
         if found.check is None
-        else ["per-layer error", "of allowed", "channel", "spikes", "lost or gained"]
+        else ["per-layer error", "of tolerance", "channel", "spikes", "lost or gained"]
     )
     rows = [_row(found, row) for row in found.compared.rows]
     console.table((*columns, "saturations"), rows)
@@ -29,12 +29,12 @@ def print_difference(console: Console, found: Difference) -> None:
     names = ("left", "right") if found.check is None else ("float", "integer")
     if found.check is not None:
         console.say(
-            "per-layer error: the float node on what the integer node received, share of the"
-            " range or of the spikes of one channel: that which is nearest to what is allowed for"
-            " its kind, or furthest over it (above 100%); all else end to end"
+            "per-layer error: of the float node on the activations that the integer node received,"
+            " relative to the range or the spikes of the channel that uses most of its tolerance"
+            " (above 100%: over it); all other columns: end to end"
         )
         for finding in found.check.findings:
-            console.say(f"over: {finding}")
+            console.say(f"over the tolerance: {finding}")
         console.say(verdict(found.check))
     else:
         console.say(f"first divergence: {first}" if first else "no divergence")
@@ -78,7 +78,7 @@ def _allowed(limit: float) -> str:
     from neurossm.metrics.per_layer import COMPARED, MIXED
 
     return (
-        f"no node is over what is allowed: {limit:g} of a node's range (--tolerance), and of a"
+        f"no node is over its tolerance: {limit:g} of a node's range (--tolerance), and of a"
         f" channel's own {COMPARED[0] * limit:g} where a neuron compares it with its threshold,"
         f" {MIXED[0] * limit:g} where it is mixed with others"
     )

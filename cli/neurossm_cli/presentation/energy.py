@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from neurossm_cli.presentation.console import Console
+from neurossm_cli.presentation.counted import plural
 
 if TYPE_CHECKING:
     from neurossm.energy import Energy, Interval, RateRow, RealTime
@@ -32,11 +33,11 @@ def print_profile(console: Console, profile: Profile) -> None:
         [(r.name, round(r.syn_ops), round(r.synaptic_multiplies), round(r.dendrite_updates),
           round(r.spikes_in), round(r.axon_out), r.saturations,
           "" if r.spike_rate is None else f"{r.spike_rate:.1%}") for r in rows],
-        title=f"Counts, mean of {metrics.samples} samples of {round(metrics.steps, 2):,.10g} steps"
-        " (saturations: all samples)",
+        title=f"Operations per inference, mean of {plural(metrics.samples, 'sample')} of"
+        f" {round(metrics.steps, 2):,.10g} steps (saturations: all samples)",
     )  # fmt: skip
     found = multiplications(graph, metrics)
-    console.table(("multiplications in", "an inference", "where"), multiplication_rows(found))
+    console.table(("multiplications in", "per inference", "where"), multiplication_rows(found))
     for sentence in multiplication_sentences(graph, found, profile.recorded):
         console.say(sentence)
     console.say()
@@ -54,12 +55,12 @@ def print_profile(console: Console, profile: Profile) -> None:
     console.table(
         ("constants", "total", "synaptic", "neuron", "routing", "static", "grade", "accuracy"),
         rows_of_energy,
-        title=f"Energy of one inference on {energy.hardware.title}: {energy.label}",
+        title=f"Energy per inference on {energy.hardware.title}: {energy.label}",
     )
     for sentence in energy.statements():
         console.say(sentence)
-    console.say(f"{energy.hardware.title}: {shown(energy.total)} an inference over all sets,"
-                f" {shown(energy.dynamic)} of it dynamic ({energy.label})")  # fmt: skip
+    console.say(f"{energy.hardware.title}: {shown(energy.total)} per inference over all sets of"
+                f" constants, {shown(energy.dynamic)} of it dynamic ({energy.label})")  # fmt: skip
 
 
 def print_costs(console: Console, profile: Profile) -> None:
@@ -86,16 +87,16 @@ def _print_placement(
     for mapping, part in energy.by_mapping.items():
         (placement,) = part.placements
         console.say(
-            f"Placed with the {mapping} mapping: {len(placement.cores)} cores on"
-            f" {placement.chips} chip{'s' * (placement.chips > 1)},"
-            f" {si_range(part.total, 'J')}; positions of cores are modelled"
+            f"Placed with the {mapping} mapping: {plural(len(placement.cores), 'core')} on"
+            f" {plural(placement.chips, 'chip')},"
+            f" {si_range(part.total, 'J')}; positions of cores are modeled"
         )
     for mapping, reason in energy.problems:
         console.say(f"Does not fit with the {mapping} mapping: {reason}")
     if cores is not None:
         most = cores.as_json()["max"]
         busiest = ", ".join(f"{name} {ends['high']:,.1f}" for name, ends in most.items())
-        console.say(f"Busiest core, a step ({cores.activity.basis}): {busiest}")
+        console.say(f"Busiest core, per step ({cores.activity.basis}): {busiest}")
 
 
 def _print_speeds(console: Console, energy: Energy | None, case: RealTime | None) -> None:
@@ -117,8 +118,8 @@ def _print_speeds(console: Console, energy: Energy | None, case: RealTime | None
         rows.append((name, f"{1 / case.steps_per_second:.4g} s", f"{case.seconds:.4g} s",
                      shown(case.static, "J"), shown(case.total, "J")))  # fmt: skip
     console.table(
-        ("speed", "a step", "an inference", "static energy", "total"), rows,
-        title="Static power against run time",
+        ("speed", "per step", "per inference", "static energy", "total"), rows,
+        title="Energy at two speeds: static power counts for as long as it runs",
     )  # fmt: skip
 
 
@@ -129,12 +130,12 @@ def _print_rates(console: Console, rows: tuple[RateRow, ...]) -> None:
     from neurossm.report.units import si_range
 
     console.table(
-        ("spikes", "mean rate", "dynamic", "total", "at their limit of 1 a step"),
+        ("spikes", "mean rate", "dynamic", "total", "at most 1 per step"),
         [(f"x {row.factor:g}",
           "" if row.spike_rate is None else f"{row.spike_rate:.2%}",
           si_range(row.dynamic, "J"), si_range(row.total, "J"), ", ".join(row.capped))
          for row in rows],
-        title="Energy against spike rate (neuron updates and graded messages unchanged)",
+        title="Energy at other spike rates (neuron updates and graded spikes unchanged)",
     )  # fmt: skip
 
 
@@ -144,8 +145,8 @@ def _print_timings(console: Console, found: CpuTimings) -> None:
 
     machine = found.machine
     console.table(
-        ("form", "batch", "threads", "ms a sample", "median", "ms a step", "samples/s",
-         "J a sample"),
+        ("implementation", "batch", "threads", "ms per sample", "median", "ms per step",
+         "samples/s", "J per sample"),
         [_timing_row(row) for row in found.timings],
         title=f"Measured on this machine: {machine['cpu']}, {machine['cores']} cores,"
         f" load {load_said(machine['load_average'])}",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from neurossm.errors import InputError
+from neurossm_cli.presentation.counted import plural
 
 if TYPE_CHECKING:
     from neurossm_cli.presentation.console import Console
@@ -34,7 +35,7 @@ def say_estimate(
 
     # a width of 0 is given, too
     if given := next((k for k, value in alone.items() if value or type(value) is int), ""):
-        raise InputError(given, expected="no --estimate beside it", got="both")
+        raise InputError(f"{given} cannot be combined with --estimate")
     if not is_first_process():
         return  # it speaks for all
     found = estimate(recipe, data=data, changes=changes, memory=memory)
@@ -55,33 +56,34 @@ def _say_parameters(console: Console, found: Estimate) -> None:
 def _say_memory(console: Console, found: Estimate) -> None:
     from neurossm_models.train.estimates import in_words
 
-    once, evaluated = (f"{count:,} sequence{'s' * (count != 1)}"
-                       for count in (found.at_once, found.evaluated))  # fmt: skip
+    once, evaluated = (plural(count, "sequence") for count in (found.at_once, found.evaluated))
     rows = [
         ("weights", in_words(found.weights), ""),
         ("AdamW's moments", in_words(found.optimizer), ""),
         ("gradients", in_words(found.gradients), ""),
         ("kept by autograd", in_words(found.saved), f"for the backward pass, {once} at once"),
-        ("kept by kernels", in_words(found.native), f"beside it, {once} at once"),
-        ("step", in_words(found.step), "most at once, forward and backward, with gradients"),
-        ("evaluation", in_words(found.evaluating), f"most at once, {evaluated}"),
-        ("peak", in_words(found.peak), "weights, moments and the larger of the two phases"),
+        ("kept by kernels", in_words(found.native), f"additionally, {once} at once"),
+        ("step", in_words(found.step), "peak of a training step, with gradients"),
+        ("evaluation", in_words(found.evaluating), f"peak of an evaluation, {evaluated} at once"),
+        ("peak", in_words(found.peak), "weights, moments and the larger of step and evaluation"),
     ]
-    console.table(("memory", "", "of which"), rows)
+    console.table(("memory", "size", "for"), rows)
     if found.processes > 1:
-        console.say(f"each of {found.processes} processes, which share a batch of {found.batch:,}")
+        console.say(f"per process; {found.processes} processes share a batch of {found.batch:,}")
     left = "not known" if found.memory is None else in_words(found.memory)
-    console.say(f"to be free: {in_words(found.room)}, gaps included; {found.device} has {left}")
+    console.say(
+        f"free memory needed: {in_words(found.room)}, with fragmentation; {found.device} has {left}"
+    )
     console.say(found.tried)
     if found.largest_batch is not None:
         cuts = found.fitting_accumulate
-        parts = f"; accumulate from {cuts}" if cuts and cuts > 1 else ""
-        console.say(f"largest batch that fits uncut: {found.largest_batch:,}{parts}")
+        parts = f"; this one fits with train.accumulate={cuts}" if cuts and cuts > 1 else ""
+        console.say(f"largest batch that fits without accumulation: {found.largest_batch:,}{parts}")
 
 
 def _say_steps(console: Console, found: Estimate) -> None:
     if found.steps_per_epoch is not None:
         console.say(
-            f"steps an epoch: {found.steps_per_epoch:,}, batches of {found.batch:,} of"
-            f" {found.sequences:,} sequences of {found.steps:,} steps"
+            f"steps per epoch: {found.steps_per_epoch:,}, batches of {found.batch:,} of"
+            f" {found.sequences:,} sequences of {plural(found.steps, 'time step')}"
         )

@@ -20,7 +20,8 @@ import typer
 from typer.models import ArgumentInfo, OptionInfo
 
 from neurossm.errors import InputError
-from neurossm_cli.presentation import reading
+from neurossm_cli.presentation import reading, replaceable
+from neurossm_cli.presentation.help import Command
 from neurossm_cli.presentation.reading import Arguments
 from neurossm_cli.presentation.typed import as_typed
 
@@ -50,10 +51,13 @@ class Writes:
         which must lie in a folder that exists.
     ours
         Whether it replaces only what is a graph or a trace already.
+    predictions
+        Whether it replaces only what are predictions already.
     """
 
     files: Callable[[Path, Arguments], Iterable[Path]] | None = None
     ours: bool = False
+    predictions: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,7 @@ READS_RUN = Reads(reading.run)
 READS_DATA = Reads(reading.data)
 WRITES = Writes()
 WRITES_OURS = Writes(ours=True)  # a graph or a trace
+WRITES_PREDICTIONS = Writes(predictions=True)
 WRITES_WITH_FOLDER = Writes(lambda file, arguments: [file])  # the command makes its folder
 
 
@@ -133,7 +138,7 @@ def check_paths(options: Iterable[Option], arguments: Arguments) -> None:
     for option in options:
         if isinstance(option.role, Writes) and option.role.files is None:
             for value in option.values(arguments):
-                _check_kind(option.label, Path(value), option.role.ours)
+                _check_kind(option.label, Path(value), option.role)
 
 
 def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -154,6 +159,7 @@ class Commands(typer.Typer):
 
     def command(self, *args: Any, **kwargs: Any) -> Callable[..., Any]:
         """Register a command; as of `typer.Typer`."""
+        kwargs.setdefault("cls", Command)
         register = super().command(*args, **kwargs)
 
         def registered(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -173,11 +179,16 @@ def _outputs(option: Option, path: Path, arguments: Arguments) -> Iterable[Path]
     return [path]
 
 
-def _check_kind(label: str, path: Path, ours: bool) -> None:
+def _check_kind(label: str, path: Path, role: Writes) -> None:
     from neurossm.store import check_no_graph, check_replaceable
 
-    check = check_replaceable if ours else check_no_graph
+    check = check_replaceable if role.ours else check_no_graph
     check(label, path)
+    if role.predictions and not replaceable.by_predictions(path):
+        raise InputError(
+            f"{label} {path}", expected="a new name, or predictions that may be replaced",
+            got="another file", remedy="give it another name",
+        )  # fmt: skip
 
 
 def _read(output: Path, options: Iterable[Option], arguments: Arguments) -> Path | None:

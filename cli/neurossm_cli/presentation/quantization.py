@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from neurossm.errors import InputError
 from neurossm_cli.presentation.console import Console
+from neurossm_cli.presentation.counted import plural
 
 if TYPE_CHECKING:
     from neurossm.quantization import Choice, Headroom, Loss
@@ -45,32 +46,42 @@ def print_report(console: Console, quantized: Quantized) -> None:
     """Print what was chosen for every node and why, the poles, and the headroom."""
     made, counts, samples = quantized.report, quantized.counts, quantized.samples
     console.table(
-        ("node", "what", "format", "range", "seen", "possible", "held", "rounding", "why"),
+        (
+            "node",
+            "what",
+            "format",
+            "rule",
+            "seen",
+            "worst case",
+            "clipped at",
+            "rounding error",
+            "reason",
+        ),
         [_row(choice) for choice in made.choices],
-        title="Formats",
+        title="Number formats and activation ranges",
         keys=2,
     )
     console.say()
     console.table(
-        ("node", "bits", "poles", "stepped inward", "largest error", "nearest to circle",
+        ("node", "bits", "poles", "moved inward", "largest error", "distance to unit circle",
          "response error", "median channel"),
         [(p.node, p.bits, p.poles, p.stepped_inward, p.largest_error, p.smallest_gap,
           f"{p.response_error:.2%}", f"{p.response_error_median:.2%}") for p in made.poles],
-        title="Poles (response error: of the impulse response, share of its largest value)",
+        title="Poles (response error: of the impulse response, relative to its largest value)",
     )  # fmt: skip
     console.say()
     console.table(
         ("node", "register", "bits", "worst case", "limit", "headroom"),
         [_room(room, counts, samples) for room in made.headroom],
-        title="Headroom, in units",
+        title="Headroom of the registers, in integers",
         keys=2,
     )
     if made.losses:
         console.say()
         console.table(
-            ("node", "what", "channels", "lost", "how", "bits that would do"),
+            ("node", "what", "channels", "lost", "how", "bits needed"),
             [_loss(loss) for loss in made.losses],
-            title="What the formats could not hold",
+            title="What the formats could not represent",
         )
 
 
@@ -88,15 +99,15 @@ def _loss(loss: Loss) -> tuple[str, ...]:
                "pole_bits": "--poles"}  # fmt: skip
     wider = "" if loss.bits is None else f"{loss.bits}"
     if wider:
-        wider += f" ({options[loss.setting]})" if loss.setting else " (more than there are)"
+        wider += f" ({options[loss.setting]})" if loss.setting else " (more than any format has)"
     return (loss.node, loss.what, channels, f"{loss.count:,} of {loss.of:,}", loss.reason, wider)
 
 
 def _room(room: Headroom, counts: Mapping[str, Counts], samples: int) -> tuple[object, ...]:
     if room.proven:
-        said = "proven" if room.steps is None else f"proven for {room.steps:,} steps"
+        said = "proven" if room.steps is None else f"proven for {plural(room.steps, 'step')}"
     else:
         clipped = counts[room.node].saturations
-        said = f"not proven; its node clipped {clipped:,} values in {samples:,} samples"
+        said = f"not proven; {plural(clipped, 'value')} clipped in {plural(samples, 'sample')}"
     worst = "unbounded" if room.largest is None else f"{room.largest:,}"
     return (room.node, room.register, room.bits, worst, f"{room.limit:,}", said)

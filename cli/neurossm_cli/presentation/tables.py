@@ -8,13 +8,13 @@ which people type again, numbers and short texts are never folded.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
 from neurossm.errors import one_line
 
 GAP = 2  # spaces between columns
-NARROWEST = 14  # characters, below which prose is not folded
+NARROWEST = 20  # characters, below which prose is not folded
 SHORT = 20  # characters of texts that are no prose: an interval, a format
 MOST_PARTS = 3  # of a table that is cut
 
@@ -118,7 +118,7 @@ def _narrow(
         widest = max((k for k in part if widths[k] > least[k]), key=lambda k: widths[k])
         widths[widest] -= 1
     for k in part:  # folded between words, a column may be narrower than it has room for
-        widths[k] = max(len(line) for text in texts[k] for line in _folded(text, widths[k]))
+        widths[k] = max(len(line) for text in texts[k] for line in folded(text, widths[k]))
 
 
 def _part(
@@ -133,9 +133,9 @@ def _part(
 
 
 def _lines(row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]) -> list[str]:
-    folded = [_folded(text, width) for text, width in zip(row, widths, strict=True)]
+    cells = [folded(text, width) for text, width in zip(row, widths, strict=True)]
     lines = []
-    for parts in zip_longest(*folded, fillvalue=""):
+    for parts in zip_longest(*cells, fillvalue=""):
         shown = [
             part.rjust(width) if right else part.ljust(width)
             for part, width, right in zip(parts, widths, numeric, strict=True)
@@ -152,7 +152,19 @@ def _blocks(
         lines.append(" ".join(text for text in row[:keys] if text))
         for name, text in zip(columns[keys:], row[keys:], strict=True):
             if text:
-                lines += [f"  {line}" for line in _folded(f"{name}: {text}", max(width - 2, 1))]
+                lines += [f"  {line}" for line in folded(f"{name}: {text}", max(width - 2, 1))]
+    return lines
+
+
+def fold_facts(rows: Iterable[tuple[str, str]], width: int) -> list[str]:
+    """Return names with what they are as lines, the texts below each other."""
+    rows = list(rows)
+    column = max((len(name) for name, _ in rows), default=0) + GAP
+    lines = []
+    for name, text in rows:
+        first, *more = folded(one_line(text), max(width - column, NARROWEST))
+        lines.append(f"{name.ljust(column)}{first}")
+        lines += [" " * column + line for line in more]
     return lines
 
 
@@ -161,7 +173,8 @@ def _longest_word(text: str) -> int:
     return max(map(len, text.split()), default=0)
 
 
-def _folded(text: str, width: int) -> list[str]:
+def folded(text: str, width: int) -> list[str]:
+    """Return a text as lines of at most `width` characters, broken between words alone."""
     if len(text) <= width:
         return [text]
     return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False) or [""]

@@ -7,7 +7,8 @@ Shape letters: ``R`` rows (features times batch), ``L`` time steps. Row i belong
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from neurossm.compiling import njit
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 

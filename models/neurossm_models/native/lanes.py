@@ -13,8 +13,10 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from neurossm.compiling import njit
 
 LANES = 32
 BLOCK = 64  # steps; a row's share is 256 bytes, a block 8 kB

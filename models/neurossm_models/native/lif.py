@@ -16,8 +16,8 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from numba import njit
 
+from neurossm.compiling import njit
 from neurossm_models.native.lanes import BLOCK, LANES, SIZE, load, store
 
 SURROGATES = ("arctan", "triangle", "fast_sigmoid")

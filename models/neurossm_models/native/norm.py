@@ -9,7 +9,8 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from numba import njit
+
+from neurossm.compiling import njit
 
 _ZERO, _ONE, _PI = np.float32(0), np.float32(1), np.float32(np.pi)
 _SLOPE = np.float32(25)

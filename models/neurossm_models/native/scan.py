@@ -12,7 +12,8 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from numba import njit
+
+from neurossm.compiling import njit
 
 _ZERO = np.float32(0)
 

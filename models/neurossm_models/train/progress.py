@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as RichProgress
 
+from neurossm import compiling
+
 _SECONDS_BETWEEN_LINES = 60.0
 
 
@@ -29,6 +31,7 @@ class Progress:
     def __init__(self, total: int, done: int = 0, quiet: bool = False) -> None:
         self._total, self._first = total, done
         self._started = self._said = time.monotonic()
+        self._compiled = compiling.seconds()  # no step takes that long again
         self._console = Console(stderr=True, highlight=False, soft_wrap=True, quiet=quiet)
         self._quiet = quiet
         self._bar = RichProgress(
@@ -65,7 +68,8 @@ class Progress:
         now = time.monotonic()
         if now - self._said >= _SECONDS_BETWEEN_LINES:
             self._said = now
-            left = (self._total - step) * (now - self._started) / max(step - self._first, 1)
+            spent = now - self._started - (compiling.seconds() - self._compiled)
+            left = (self._total - step) * spent / max(step - self._first, 1)
             self.say(f"step {step}/{self._total}  {text}  about {left / 60:.0f} min left")
 
     def say(self, line: str) -> None:

@@ -138,9 +138,9 @@ def test_status_imports_nothing_of_lava():
 @pytest.mark.parametrize(
     ("versions", "problem", "remedy"),
     [
-        ({"lava-nc": ""}, "lava-nc is not installed", "lava-nc==0.10.0"),
-        ({"lava-nc": "0.9.0"}, "lava-nc 0.9.0", "lava-nc==0.10.0"),
-        ({"numpy": "2.4.1"}, "numpy 2.4.1, with which Lava hangs", "numpy<2.4"),
+        ({"lava-nc": ""}, "lava-nc is not installed", "neurossm install lava"),
+        ({"lava-nc": "0.9.0"}, "lava-nc 0.9.0", "neurossm install lava"),
+        ({"numpy": "2.4.1"}, "numpy 2.4.1, with which Lava hangs", "neurossm install lava"),
     ],
 )
 def test_an_unfit_version_is_named_with_the_remedy(monkeypatch, versions, problem, remedy):

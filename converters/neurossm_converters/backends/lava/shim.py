@@ -10,9 +10,8 @@ from pathlib import Path
 
 from neurossm.environment import version
 from neurossm.errors import TargetError
-from neurossm.extras import LAVA, LAVA_ALONE
+from neurossm.extras import INSTALL_LAVA, LAVA_VERSION
 
-LAVA_VERSION = "0.10.0"
 FIRST_BROKEN_NUMPY = (2, 4)
 
 
@@ -69,16 +68,26 @@ def require_lava() -> None:
 
 def _problem(version: str, numpy_version: str) -> tuple[str, str]:
     if not version:
-        return "lava-nc is not installed", LAVA.command
+        return "lava-nc is not installed", INSTALL_LAVA
     if version != LAVA_VERSION:
-        return f"lava-nc {version}, where only {LAVA_VERSION} is supported", LAVA_ALONE
-    numbers = tuple(int(part) for part in numpy_version.split(".")[:2])
-    if numbers >= FIRST_BROKEN_NUMPY:
-        return f"numpy {numpy_version}, with which Lava hangs", "pip install 'numpy<2.4'"
-    missing = [n for n in ("scipy", "networkx", "asteval") if importlib.util.find_spec(n) is None]
-    if missing:
-        return f"no {missing[0]}, which Lava imports", f"pip install {' '.join(missing)}"
+        return f"lava-nc {version}, where only {LAVA_VERSION} is supported", INSTALL_LAVA
+    if too_new(numpy_version):
+        return f"numpy {numpy_version}, with which Lava hangs (not with 2.3)", INSTALL_LAVA
+    if missing := not_importable():
+        return f"no {missing}, which Lava imports", INSTALL_LAVA
     return "", ""
+
+
+def too_new(numpy_version: str) -> bool:
+    """Tell whether Lava hangs with a version of numpy."""
+    numbers = tuple(int(part) for part in numpy_version.split(".")[:2])
+    return numbers >= FIRST_BROKEN_NUMPY
+
+
+def not_importable() -> str:
+    """Return the first module that Lava imports and that is not installed; empty: all are."""
+    missing = [n for n in ("scipy", "networkx", "asteval") if importlib.util.find_spec(n) is None]
+    return missing[0] if missing else ""
 
 
 def _loihi_installed() -> bool:

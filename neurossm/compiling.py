@@ -1,0 +1,117 @@
+"""Numba's compiler, with two things around it: who wants to know when it works, and no cache.
+
+What Numba compiles it keeps in a folder, so it works once per machine and version, for seconds.
+Where no folder can be written it refuses to define a function that it is to keep; here it then
+compiles at every start.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+NO_FOLDER = "cannot cache function"  # how Numba's error begins
+
+Began = Callable[[bool], None]
+Ended = Callable[[float], None]
+
+_lock = threading.Lock()
+_followers: list[tuple[Began, Ended]] = []
+_running = 0  # compilations that began and have not ended, of all threads, inner ones too
+_since = 0.0
+_seconds = 0.0
+_kept = True
+
+
+def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Return Numba's decorator of that name; ``cache=True`` is a wish.
+
+    Parameters
+    ----------
+    **options
+        Of ``numba.njit``.
+    """
+    import numba
+
+    _listen()
+
+    def compiled(function: Callable[..., Any]) -> Any:
+        global _kept
+        try:
+            return numba.njit(**options)(function)
+        except RuntimeError as error:
+            if not options.get("cache") or not str(error).startswith(NO_FOLDER):
+                raise
+            _kept = False
+            return numba.njit(**{**options, "cache": False})(function)
+
+    return compiled
+
+
+def seconds() -> float:
+    """Return how long this process has compiled, in all; that which has not ended counts too."""
+    with _lock:
+        return _seconds + (time.monotonic() - _since if _running else 0.0)
+
+
+@contextmanager
+def followed(began: Began, ended: Ended) -> Iterator[None]:
+    """Within this, tell when compiling begins and ends.
+
+    Called by the thread that compiles. What the cache holds is not compiled.
+
+    Parameters
+    ----------
+    began
+        Gets whether the result is kept for later starts.
+    ended
+        Gets how long it took, in seconds.
+    """
+    follower = (began, ended)
+    _followers.append(follower)
+    try:
+        yield
+    finally:
+        _followers.remove(follower)
+
+
+def _begin() -> None:
+    global _running, _since
+    with _lock:
+        _running += 1
+        if _running > 1:
+            return
+        _since = time.monotonic()
+    for began, _ in tuple(_followers):
+        began(_kept)
+
+
+def _end() -> None:
+    global _running, _seconds
+    with _lock:
+        _running -= 1
+        if _running:
+            return
+        took = time.monotonic() - _since
+        _seconds += took
+    for _, ended in tuple(_followers):
+        ended(took)
+
+
+@cache
+def _listen() -> None:
+    """Hear of Numba's compilations, from now on."""
+    from numba.core import event
+
+    class Told(event.Listener):
+        def on_start(self, event: object) -> None:
+            _begin()
+
+        def on_end(self, event: object) -> None:
+            _end()
+
+    event.register("numba:compile", Told())  # type: ignore[no-untyped-call]

@@ -1,0 +1,109 @@
+"""Compiling is told before it begins and after, is kept where it can be, and works where not."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from contextlib import redirect_stderr
+
+import pytest
+from numba.core import event
+
+from neurossm import compiling
+from neurossm_cli.presentation.compiling import EVERY_TIME, ONCE, compilations_told
+
+PROGRAM = """
+    import json, sys, warnings
+    from neurossm import compiling
+    heard = []
+    with compiling.followed(lambda kept: heard.append(["began", kept]),
+                            lambda seconds: heard.append(["ended", seconds > 0])):
+        import kernel
+        assert kernel.outer(3) == 9
+    print(json.dumps([heard, compiling.seconds() > 0]))
+"""
+KERNEL = """
+    from neurossm.compiling import njit
+
+    @njit(cache=True)
+    def inner(x):
+        return x + x
+
+    @njit(cache=True)
+    def outer(x):
+        return x + inner(x)
+"""
+
+
+def start(folder, places):
+    """Run the program with a cache there; return what it heard."""
+    (folder / "kernel.py").write_text(textwrap.dedent(KERNEL))
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(PROGRAM)], cwd=folder, capture_output=True,
+        text=True, timeout=60, check=True, env={**os.environ, "PYTHONPATH": str(folder), **places},
+    )  # fmt: skip
+    return json.loads(done.stdout)
+
+
+def test_it_compiles_once_and_says_so_once(tmp_path):
+    places = {"NUMBA_CACHE_DIR": str(tmp_path / "kept")}
+    assert start(tmp_path, places) == [[["began", True], ["ended", True]], True]
+    assert list((tmp_path / "kept").rglob("*.nbc"))
+    assert start(tmp_path, places) == [[], False]
+
+
+def test_where_no_folder_can_be_written_it_compiles_every_time(tmp_path):
+    # for the superuser too a file is no folder: beside the module, in the cache, and where asked
+    (tmp_path / "file").touch()
+    (tmp_path / "__pycache__").touch()
+    places = {name: str(tmp_path / "file" / "x") for name in ("NUMBA_CACHE_DIR", "XDG_CACHE_HOME")}
+    for _ in range(2):
+        assert start(tmp_path, places) == [[["began", False], ["ended", True]], True]
+
+
+def test_another_error_of_numba_is_not_taken_for_a_missing_folder(monkeypatch):
+    import numba
+
+    def broken(**options):
+        raise RuntimeError("of another kind")
+
+    monkeypatch.setattr(numba, "njit", broken)
+    with pytest.raises(RuntimeError, match="of another kind"):
+        compiling.njit(cache=True)(lambda x: x)
+
+
+def test_what_is_compiled_within_something_is_part_of_it():
+    compiling.njit(nogil=True)  # hears of Numba from now on
+    heard, before = [], compiling.seconds()
+    with compiling.followed(heard.append, heard.append), event.trigger_event("numba:compile"):
+        with event.trigger_event("numba:compile"):
+            time.sleep(0.02)
+        assert compiling.seconds() >= before + 0.02  # also what has not ended
+    with event.trigger_event("numba:compile"):
+        pass  # nobody follows
+    kept, seconds = heard
+    assert kept is True and 0.02 <= seconds == pytest.approx(compiling.seconds() - before, abs=0.01)
+
+
+def said(pause, *kept, wait=0.0):
+    err = io.StringIO()
+    compiling.njit(nogil=True)
+    with redirect_stderr(err), compilations_told(pause):
+        for _ in kept:
+            with event.trigger_event("numba:compile"):
+                pass
+            time.sleep(wait)
+    return err.getvalue().splitlines()
+
+
+def test_kernels_in_a_row_are_two_lines(monkeypatch):
+    assert said(60, 1, 2, 3) == [ONCE, "compiled in 0.0 s"]
+    assert said(60) == []
+    # whoever goes on has read that it is over
+    assert said(0.01, 1, 2, wait=0.3) == [ONCE, "compiled in 0.0 s"] * 2
+    monkeypatch.setattr(compiling, "_kept", False)
+    assert said(60, 1) == [EVERY_TIME, "compiled in 0.0 s"]
+    assert "NUMBA_CACHE_DIR" in EVERY_TIME
