@@ -92,5 +92,5 @@ def run(
 
 
 def _messages(values: Integers, tokens: bool) -> int:
-    """Return how many messages these values are: those that are not zero, but every token."""
+    """Return how many activations these values are: those that are not zero, but every token."""
     return int(values.size if tokens else np.count_nonzero(values))

@@ -8,7 +8,7 @@ recurrence has an entry of its own here.
 Where the two part by construction:
 
 - NeuroBench calls a whole call of a layer ACs if every value of that call happens to be -1, 0 or 1;
-  here the format of the messages decides, so graded messages are MACs whatever their values.
+  here the format of the activations decides, so graded spikes are MACs whatever their values.
 - It rounds ConnectionSparsity to four places, and sums operations in float32.
 - Footprint takes each parameter at its own width: 8-bit weights are a byte, 24-bit biases three.
 """

@@ -1,6 +1,6 @@
 """Bars and points of the report as SVG.
 
-Places are per cent of the width: a narrow page loses nothing.
+Places are percent of the width: a narrow page loses nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from neurossm.energy import Interval
 from neurossm.report.markup import element, text
 from neurossm.report.units import si, si_range
 
-_LEFT, _RIGHT = 0.5, 99.5  # per cent of the width
+_LEFT, _RIGHT = 0.5, 99.5  # percent of the width
 _ROW, _HEAD, _AXIS = 40.0, 30.0, 34.0
 _SCATTER = 320.0
 
@@ -108,7 +108,7 @@ def _rect(style: str, left: float, width: float, top: float) -> str:
 
 
 def tick_marks(ticks: Sequence[tuple[str, float]], top: float) -> str:
-    """Return an axis at height `top`, with grid lines above it; ticks are (label, per cent)."""
+    """Return an axis at height `top`, with grid lines above it; ticks are (label, percent)."""
     ends = {"x1": f"{_LEFT}%", "x2": f"{_RIGHT}%", "y1": top + 4, "y2": top + 4}
     parts = [element("line", class_="rule", **ends)]
     for index, (label, place) in enumerate(ticks):

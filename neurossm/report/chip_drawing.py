@@ -222,5 +222,5 @@ def _short(name: str) -> str:
 
 
 def _part(load: float) -> str:
-    """Return a load in whole per cent; little is not nothing."""
+    """Return a load in whole percent; little is not nothing."""
     return "<1%" if 0 < load < 0.01 else f"{load:.0%}"

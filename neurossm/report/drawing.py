@@ -39,7 +39,7 @@ stroke-width:2.2}
 def graph_svg(graph: Graph) -> str:
     """Return a drawing of the graph, top to bottom, as one self-contained SVG.
 
-    Each box has the node's name, type, shape and message format; lines of spikes are dotted.
+    Each box has the node's name, type, shape and activation format; lines of spikes are dotted.
     Colors follow the reader's light or dark scheme.
     """
     layout = lay_out(graph)

@@ -27,7 +27,7 @@ _DRAWINGS: tuple[Callable[..., str], ...] = (
 
 
 def write_html(path: str | Path, report: Report) -> None:
-    """Write a report to one self-contained file, whole or not at all.
+    """Write a report to one self-contained file, atomically.
 
     Raises
     ------

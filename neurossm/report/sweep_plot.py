@@ -1,4 +1,4 @@
-"""Score and modelled energy against widths, drawn with matplotlib."""
+"""Score and modeled energy against widths, drawn with matplotlib."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def draw_sweep(path: Path, rows: Sequence[Row], title: str) -> None:
     axes[0][0].set_ylabel("accuracy, %" if score == "accuracy" else score)
     if score == "accuracy":  # no tick above what there can be
         axes[0][0].set_ylim(*_within_percent(*axes[0][0].get_ylim()))
-    axes[1][0].set_ylabel("modelled energy\nof an inference, J")
+    axes[1][0].set_ylabel("modeled energy\nof an inference, J")
     axes[0][-1].legend(fontsize="small")
     figure.suptitle(title)
     with replacing(path, "--plot") as unfinished:
@@ -80,7 +80,7 @@ def draw_sweep(path: Path, rows: Sequence[Row], title: str) -> None:
 
 
 def _within_percent(low: float, high: float) -> tuple[float, float]:
-    """Return the ends of an axis of per cents: it may show half a per cent beyond 0 and 100."""
+    """Return the ends of an axis of percentages: it may show half a percent beyond 0 and 100."""
     return max(low, -0.5), min(high, 100.5)
 
 

@@ -21,7 +21,7 @@ from neurossm.report import Accuracy, Answers, Report, TimingRow, Timings, html_
 
 WIDTHS = (390, 1000, 1280)  # a phone, half a screen, a desk
 HEADINGS = ["Answers", "Network", "Activity", "Operations", "Energy", "Placement",
-            "Measured on this machine", "Measured and modelled", "Provenance"]  # fmt: skip
+            "Measured on this machine", "Measured and modeled", "Provenance"]  # fmt: skip
 CONSOLE = re.compile(r"CONSOLE[:(]\d+\)?\] (.*)")
 # Chromium's own requests (updates, the time) carry other annotations; this one: what a page loads
 REQUEST = re.compile(r'"traffic_annotation":101845102,"url":"([^"]*)"')
@@ -109,7 +109,7 @@ def test_the_page_loads_by_itself(look, tmp_path):
     assert said == []
     for heading in HEADINGS:
         assert f"<h2>{heading}</h2>" in document
-    assert document.count("<svg") >= 5 and "modelled, not measured" in document
+    assert document.count("<svg") >= 5 and "modeled, not measured" in document
 
     # the same eyes see what would be wrong
     spoiled = file.read_text(encoding="utf-8").replace(

@@ -30,7 +30,7 @@ NEEDED = {
             "from neurossm_models.train import load_model",
             "from neurossm_models.neurons import LIF",
             "from neurossm_converters.formats.torch import from_torch",
-            "from neurossm_models.shadow import shadow",
+            "from neurossm_models.ste import ste_outputs",
         ],
     ),
     "data": (

@@ -97,10 +97,10 @@ def test_page_loads_nothing_and_runs_nothing() -> None:
     assert not re.search(r"https?:|//[a-z]|\bsrc=|\bhref=|url\(|@import|<script|\bon[a-z]+=", page)
 
 
-def test_page_says_what_is_measured_counted_modelled_and_left_out() -> None:
+def test_page_says_what_is_measured_counted_modeled_and_left_out() -> None:
     words = words_of(html_of(report_of()))
     for phrase in (
-        "modelled, not measured",
+        "modeled, not measured",
         "Accuracy 50.00 % on 1 samples of a set, integer graph.",
         "host input and output",
         "No energy per operation of Loihi 2 is published",
@@ -156,7 +156,7 @@ def test_page_of_a_graph_alone_has_no_numbers_of_a_run() -> None:
     bare = report_of(metrics=None, energy=None, accuracy=None, sample=None)
     words = words_of(html_of(bare))
     assert "The graph was not run: nothing was counted." in words
-    assert "modelled" not in words.replace("Measured and modelled", "")
+    assert "modeled" not in words.replace("Measured and modeled", "")
 
 
 def test_hostile_names_stay_text() -> None:

@@ -67,6 +67,13 @@ class Execution:
     clipped: int = field(default=0, kw_only=True)
     labeled: int = field(default=0, kw_only=True)
 
+    def __repr__(self) -> str:
+        accuracy = "none" if self.accuracy is None else f"{self.accuracy:.4g}"
+        return (
+            f"Execution: {self.trace.samples} samples on {self.engine} in {self.seconds:.3g} s,"
+            f" accuracy {accuracy}, {self.clipped} inputs clipped"
+        )
+
     @property
     def accuracy(self) -> float | None:
         """Share of right answers; None for tasks without, and where no label was given."""

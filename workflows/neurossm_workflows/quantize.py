@@ -77,6 +77,14 @@ class Quantized:
     samples: int
     clipped: int
 
+    def __repr__(self) -> str:
+        verdict = "passed" if self.check.passed else "failed"
+        clipped = sum(count.saturations for count in self.counts.values())
+        return (
+            f"Quantized: {len(self.graph.nodes)} nodes, {self.samples} calibration samples,"
+            f" {len(self.golden)} golden vectors, {clipped} saturations, check {verdict}"
+        )
+
     def save(self, path: Path | str) -> None:
         """Write the graph with its golden vectors; raises as `neurossm.save`."""
         save(Path(path), self.graph, self.golden)
