@@ -138,7 +138,7 @@ def _legend(top: float) -> str:
     return element(
         "g",
         element("path", class_="line", d=f"M10 {y:g}h26"),
-        element("text", "graded messages", x=42, y=y + 4),
+        element("text", "graded activations", x=42, y=y + 4),
         element("path", class_="line spikes", d=f"M164 {y:g}h26"),
         element("text", "spikes", x=196, y=y + 4),
     )

@@ -14,7 +14,7 @@ from neurossm.errors import InputError
 from neurossm.extras import explained
 from neurossm.files import replacing
 
-WIDTHS = ("poles", "weights", "state", "messages")
+WIDTHS = ("poles", "weights", "state", "activations")
 Row = Mapping[str, Any]
 
 

@@ -27,7 +27,7 @@ from neurossm.report.units import count, mean_count, percent, si, si_range
 
 MOST_CLASSES = 20  # of a matrix that can be taken in; of more, the pairs that are confused most
 PAIRS = 20
-_SCORE = re.compile(r"(.+?) ([-+.\de]+(?: %)?|unknown|nan|-?inf)(?=[ :]|$)")
+_SCORE = re.compile(r"(.+?) ([-+.\de]+%?|unknown|nan|-?inf)(?=[ :]|$)")
 
 
 class Noted(NamedTuple):
@@ -45,12 +45,12 @@ Rows = list[tuple[Cell, ...]]
 
 
 def headline(scores: str) -> tuple[str, str]:
-    """Return name and value of the main score of ``accuracy 75.00 % (macro F1 0.7)``.
+    """Return name and value of the main score of ``accuracy 75.00% (macro F1 0.7)``.
 
     Examples
     --------
-    >>> headline("macro F1 0.700 (accuracy 80.0 %)"), headline("accuracy 75.00 %")
-    (('macro F1', '0.700'), ('accuracy', '75.00 %'))
+    >>> headline("macro F1 0.700 (accuracy 80.0%)"), headline("accuracy 75.00%")
+    (('macro F1', '0.700'), ('accuracy', '75.00%'))
     """
     found = _SCORE.match(scores)
     return (found[1], found[2]) if found else ("Score", scores)

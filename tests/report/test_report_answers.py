@@ -17,7 +17,7 @@ GRAPH: Graph = from_torch(network(), steps=8, scale=1.0)
 
 
 def page(**answers: object) -> str:
-    found = Answers(integer="accuracy 75.00 % (macro F1 0.7)", count=4, **answers)  # type: ignore[arg-type]
+    found = Answers(integer="accuracy 75.00% (macro F1 0.7)", count=4, **answers)  # type: ignore[arg-type]
     return html_of(Report(title="t", graph=GRAPH, answers=found))
 
 
@@ -29,13 +29,13 @@ def cells(html: str) -> list[list[str]]:
 
 def test_a_small_matrix_is_shown_whole_with_the_share_of_each_class():
     matrix = np.array([[2, 0], [1, 1]])
-    html = page(confusion=matrix, class_names=("<cat>", "dog"), float_graph="accuracy 80.00 %")
+    html = page(confusion=matrix, class_names=("<cat>", "dog"), float_graph="accuracy 80.00%")
     assert cells(html) == [
         ["Class", "&lt;cat&gt;", "dog", "right"],
-        ["&lt;cat&gt;", "2", "", "100.00 %"],
-        ["dog", "1", "1", "50.00 %"],
+        ["&lt;cat&gt;", "2", "", "100.00%"],
+        ["dog", "1", "1", "50.00%"],
     ]
-    assert "Float graph, on the same: accuracy 80.00 %" in html
+    assert "Float graph, on the same: accuracy 80.00%" in html
 
 
 def test_of_many_classes_the_pairs_that_are_confused_most():

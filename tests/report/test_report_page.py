@@ -101,7 +101,7 @@ def test_page_says_what_is_measured_counted_modeled_and_left_out() -> None:
     words = words_of(html_of(report_of()))
     for phrase in (
         "modeled, not measured",
-        "Accuracy 50.00 % on 1 samples of a set, integer graph.",
+        "Accuracy 50.00% on 1 samples of a set, integer graph.",
         "host input and output",
         "No energy per operation of Loihi 2 is published",
         "Davies et al., Loihi",
@@ -140,7 +140,7 @@ def test_page_shows_energy_against_spike_rate_and_what_the_cpu_took() -> None:
     )  # fmt: skip
     page = html_of(replace(full, rates=rows, timings=timings, steps_per_second=250.0))
     words = words_of(page)
-    for said in ("\u00d7 0.5, mean rate 10.00 %", "1.00 to 2.00 µJ", "3.00 to 4.00 µJ",
+    for said in ("\u00d7 0.5, mean rate 10.00%", "1.00 to 2.00 µJ", "3.00 to 4.00 µJ",
                  "5.00 to 6.00 µJ",
                  "At the limit of one spike a step: \u00d7 4 <b>spike."):  # fmt: skip
         assert said in words, said

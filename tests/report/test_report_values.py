@@ -51,7 +51,7 @@ def test_what_is_no_score_is_shown_as_it_is() -> None:
 
 def test_a_class_that_was_never_right_or_asked_for_has_no_share() -> None:
     answers = Answers(integer="", count=4, confusion=np.array([[3, 1], [0, 0]]), class_names=("a",))
-    assert confusion_rows(answers) == [("a", "3", "1", "75.00 %"), ("1", "", "", "")]
+    assert confusion_rows(answers) == [("a", "3", "1", "75.00%"), ("1", "", "", "")]
 
 
 def test_pairs_that_are_confused_equally_often_stay_in_order() -> None:

@@ -15,14 +15,14 @@ ROW = SweepRow("abc", "digits:test:20", "digits:train:8", "loihi2", 8, 8, 24, 24
 
 
 def rows(*widths: tuple[int, int, int]) -> list[dict]:
-    return [asdict(replace(ROW, poles=p, state=s, messages=m)) for p, s, m in widths]
+    return [asdict(replace(ROW, poles=p, state=s, activations=m)) for p, s, m in widths]
 
 
 def test_a_grid_is_drawn_in_columns():
     grid = rows(*((p, s, m) for p in (8, 12, 16) for s in (16, 24) for m in (8, 24)))
     panels = _panels(grid)
     assert [(p.title, p.along, p.line, len(p.rows)) for p in panels] == [
-        ("messages 8 bits", "poles", "state", 6), ("messages 24 bits", "poles", "state", 6)
+        ("activations 8 bits", "poles", "state", 6), ("activations 24 bits", "poles", "state", 6)
     ]  # fmt: skip
 
 
