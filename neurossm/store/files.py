@@ -1,4 +1,4 @@
-"""The verbs: save and load graphs, golden vectors and traces."""
+"""Saves and loads graphs, golden vectors and traces."""
 
 from __future__ import annotations
 

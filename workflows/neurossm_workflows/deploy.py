@@ -1,4 +1,4 @@
-"""To a Loihi 2 where there is one, else a bundle for a machine that has it."""
+"""Deploys to a Loihi 2 if there is one, else writes a bundle for a machine that has it."""
 
 from __future__ import annotations
 

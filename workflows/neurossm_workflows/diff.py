@@ -1,4 +1,4 @@
-"""Where two runs part, node by node: two traces, or two graphs on the same data."""
+"""Where two runs differ, node by node: two traces, or two graphs on the same data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trained run, or a module of one's own, becomes a float graph, with NIR beside it."""
+"""A trained run, or a module of your own, becomes a float graph, optionally with NIR."""
 
 from __future__ import annotations
 

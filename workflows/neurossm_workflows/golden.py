@@ -1,4 +1,4 @@
-"""Golden vectors: inputs with what the reference engine makes of them, at every node and step."""
+"""Golden vectors: inputs with the reference engine's values at every node and step."""
 
 from __future__ import annotations
 

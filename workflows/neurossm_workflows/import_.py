@@ -1,4 +1,4 @@
-"""A network of another tool becomes a graph; what the user says of its file is checked here.
+"""Imports a network of another tool as a graph, and checks the options for its file.
 
 What has no counterpart stops with an error that names it, by the readers in
 `neurossm_converters.formats`.

@@ -1,4 +1,4 @@
-"""Which core holds what of a network or of a recipe, and how long a step takes."""
+"""Places a network or a recipe on cores, and bounds the time of a step."""
 
 from __future__ import annotations
 

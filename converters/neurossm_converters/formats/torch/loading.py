@@ -1,4 +1,4 @@
-"""A module of one's own from a file of Python, with its weights."""
+"""Loads a module of your own from a Python file, with its weights."""
 
 from __future__ import annotations
 
