@@ -72,7 +72,7 @@ def draw_sweep(path: Path, rows: Sequence[Row], title: str) -> None:
     axes[0][0].set_ylabel("accuracy, %" if score == "accuracy" else score)
     if score == "accuracy":  # no tick above what there can be
         axes[0][0].set_ylim(*_within_percent(*axes[0][0].get_ylim()))
-    axes[1][0].set_ylabel("modeled energy\nof an inference, J")
+    axes[1][0].set_ylabel("modeled energy\nper inference, J")
     axes[0][-1].legend(fontsize="small")
     figure.suptitle(title)
     with replacing(path, "--plot") as unfinished:

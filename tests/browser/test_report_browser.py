@@ -20,7 +20,7 @@ from neurossm.metrics import measure
 from neurossm.report import Accuracy, Answers, Report, TimingRow, Timings, html_of
 
 WIDTHS = (390, 1000, 1280)  # a phone, half a screen, a desk
-HEADINGS = ["Answers", "Network", "Activity", "Operations", "Energy", "Placement",
+HEADINGS = ["Predictions", "Network", "Activity", "Operations", "Energy", "Placement",
             "Measured on this machine", "Measured and modeled", "Provenance"]  # fmt: skip
 CONSOLE = re.compile(r"CONSOLE[:(]\d+\)?\] (.*)")
 # Chromium's own requests (updates, the time) carry other annotations; this one: what a page loads

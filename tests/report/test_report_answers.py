@@ -22,7 +22,7 @@ def page(**answers: object) -> str:
 
 
 def cells(html: str) -> list[list[str]]:
-    section = html.partition("<h2>Answers</h2>")[2].partition("</section>")[0]
+    section = html.partition("<h2>Predictions</h2>")[2].partition("</section>")[0]
     rows = re.findall(r"<tr>(.*?)</tr>", section)
     return [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in rows]
 
@@ -31,7 +31,7 @@ def test_a_small_matrix_is_shown_whole_with_the_share_of_each_class():
     matrix = np.array([[2, 0], [1, 1]])
     html = page(confusion=matrix, class_names=("<cat>", "dog"), float_graph="accuracy 80.00%")
     assert cells(html) == [
-        ["Class", "&lt;cat&gt;", "dog", "right"],
+        ["Class", "&lt;cat&gt;", "dog", "correct"],
         ["&lt;cat&gt;", "2", "", "100.00%"],
         ["dog", "1", "1", "50.00%"],
     ]
@@ -42,7 +42,7 @@ def test_of_many_classes_the_pairs_that_are_confused_most():
     matrix = 10 * np.eye(30, dtype=int)
     matrix[3, 7], matrix[8, 1], matrix[0, 29] = 5, 2, 9
     assert cells(page(confusion=matrix)) == [
-        ["Right class", "Answered class", "Answers"],
+        ["True class", "Predicted class", "Count"],
         ["0", "29", "9"], ["3", "7", "5"], ["8", "1", "2"],
     ]  # fmt: skip
 
@@ -59,7 +59,7 @@ def test_numbers_are_drawn_against_numbers():
 
 
 def test_nothing_is_shown_where_there_are_no_labels():
-    assert "Answers</h2>" not in html_of(Report(title="t", graph=GRAPH))
+    assert "Predictions</h2>" not in html_of(Report(title="t", graph=GRAPH))
 
 
 @pytest.mark.parametrize(

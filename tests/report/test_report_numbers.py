@@ -200,7 +200,7 @@ def test_the_bars_say_the_same_joules(made: Report) -> None:
         "Static": "43.6 nJ to 21.2 mJ", "All sets, static included": "8.00 to 9.00 mJ",
         "a row": "200 pJ to 300 nJ",
     }  # fmt: skip
-    assert figures(page)["Energy an inference"][0] == "8.00 to 9.00 mJ"
+    assert figures(page)["Energy per inference"][0] == "8.00 to 9.00 mJ"
 
 
 def test_both_charts_of_spike_rates_say_dynamic_and_total(made: Report) -> None:
@@ -231,12 +231,12 @@ def test_real_time_is_static_watts_times_seconds(tiny: Report) -> None:
     # two steps at 1000 a second: 0.109 to 0.342 W for 2 ms; all else is nanojoules
     said = words(page_of(tiny))
     assert (
-        "In real time, at 1000 steps a second, one inference takes 0.002 s: static 218 to 684 µJ,"
+        "In real time, at 1000 steps per second, one inference takes 0.002 s: static 218 to 684 µJ,"
         " together 218 to 684 µJ, mean power 109 to 342 mW." in said
     )
     assert "takes 0.008 s: static 872 µJ to 2.74 mJ" not in said
     slower = words(page_of(replace(tiny, steps_per_second=250.0)))
-    assert "at 250 steps a second, one inference takes 0.008 s: static 0.872 to 2.74 mJ" in slower
+    assert "at 250 steps per second, one inference takes 0.008 s: static 0.872 to 2.74 mJ" in slower
 
 
 def test_joules_and_load_of_a_placement_by_hand(tiny: Report) -> None:
@@ -291,10 +291,10 @@ def test_multiplications_are_of_one_sample(tiny: Report) -> None:
     page = page_of(Report(title="t", graph=graph, metrics=metrics))
     # 12 steps of 6 x 2 complex states: 8 products each, and D; the gate and its segments: 1 each
     recurrences, gates = 12 * (12 * 8 + 6), 12 * (6 + 6)
-    found = {name: row["An inference"] for name, row in tables(page)["Multiplications in"].items()}
+    found = {name: row["Per inference"] for name, row in tables(page)["Multiplications in"].items()}
     assert list(found.values())[1:] == [str(recurrences), str(gates)]
     value, note = figures(page)["Multiplications"]
-    assert note == f"an inference, in synapses; {recurrences} in recurrences, {gates} in gates"
+    assert note == f"per inference, in synapses; {recurrences} in recurrences, {gates} in gates"
     assert value == found["Synapses"]
     unseen = tables(page)["Metric"]["State updates (not seen by NeuroBench)"]["Value"]
     assert unseen == str(12 * 12)
@@ -317,13 +317,13 @@ def test_key_figures_say_what_was_counted_and_how_often(tiny: Report) -> None:
     assert found["Accuracy, float"] == ("87.50%", "measured, 75.00% predicted alike")
     rates = replace(tiny.metrics, spike_rates={"a": 0.25, "b": 0.125, "c": 0.125})
     said = figures(page_of(replace(tiny, metrics=rates)))["Spike rate"]
-    assert said == ("0.167", "counted, a channel and step; busiest node 0.250")
+    assert said == ("0.167", "counted, per channel per step; busiest node 0.250")
     assert found["Multiplications"] == (
-        "0", "an inference, in synapses; 0 in recurrences, 0 in gates"
+        "0", "per inference, in synapses; 0 in recurrences, 0 in gates"
     )  # fmt: skip
     scores = Answers(integer="macro F1 0.701 (accuracy 80.0%)", count=1234)
     found = figures(page_of(replace(tiny, answers=scores)))
-    assert found["macro F1, integer"] == ("0.701", "measured, 1234 answers")
+    assert found["macro F1, integer"] == ("0.701", "measured, 1234 predictions")
 
 
 def test_seconds_of_each_form_stand_in_their_columns(tiny: Report) -> None:
@@ -331,10 +331,11 @@ def test_seconds_of_each_form_stand_in_their_columns(tiny: Report) -> None:
                     median_seconds_a_sample=0.35, seconds_a_step=4.5e-6,
                     joules_a_sample=(("package-0", 0.25), ("dram", 3e-3)))  # fmt: skip
     timings = Timings(machine="m", float_network="n", boundary="b", energy="e", rows=(row,))
-    assert tables(page_of(replace(tiny, timings=timings)))["Form"]["f"] == {
-        "Batch": "4", "Threads": "2", "A sample, fastest": "2.50 ms", "A sample, median": "350 ms",
-        "A step of a batch": "4.50 µs", "Samples a second": "400",
-        "Energy a sample": "package-0 250 mJdram 3.00 mJ",
+    assert tables(page_of(replace(tiny, timings=timings)))["Implementation"]["f"] == {
+        "Batch": "4", "Threads": "2", "Per sample, fastest": "2.50 ms",
+        "Per sample, median": "350 ms",
+        "Per step of a batch": "4.50 µs", "Samples per second": "400",
+        "Energy per sample": "package-0 250 mJdram 3.00 mJ",
     }  # fmt: skip
 
 

@@ -142,13 +142,13 @@ def test_page_shows_energy_against_spike_rate_and_what_the_cpu_took() -> None:
     words = words_of(page)
     for said in ("\u00d7 0.5, mean rate 10.00%", "1.00 to 2.00 µJ", "3.00 to 4.00 µJ",
                  "5.00 to 6.00 µJ",
-                 "At the limit of one spike a step: \u00d7 4 <b>spike."):  # fmt: skip
+                 "At the limit of one spike per step: \u00d7 4 <b>spike."):  # fmt: skip
         assert said in words, said
     for said in ("Measured on this machine", "CPU <X>", "2.00 ms", "3.00 ms", "500 µs", "500",
                  "package-0 250 mJ", "not available", "2.5", "Times on the CPU"):  # fmt: skip
         assert said in words, said
     # 12 steps at the rate that was given, not at the graph's own
-    assert "at 250 steps a second, one inference takes 0.048 s" in words
+    assert "at 250 steps per second, one inference takes 0.048 s" in words
     ElementTree.fromstring(page.removeprefix("<!DOCTYPE html>\n"))
 
 

@@ -167,8 +167,8 @@ def diff(
     data
         As of `data_for`, for two graphs.
     tolerance
-        Share of its range by which a node may be wrong; None: 0.1 of a float and an integer graph,
-        else 0.
+        Largest error of a node as a share of its range; None: 0.1 between a float and an integer
+        graph, else 0.
     data_dir, other_data, listener
         As of `data_for`.
 

@@ -37,7 +37,7 @@ def golden(
     other_data: bool = False,
     listener: Listener = QUIET,
 ) -> tuple[Golden, ...]:
-    """Write an integer graph with golden vectors: of data, else of random inputs in its range.
+    """Write an integer graph with golden vectors, made from data or from random inputs in range.
 
     Parameters
     ----------
