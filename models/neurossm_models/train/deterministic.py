@@ -36,7 +36,8 @@ def computing(device: torch.device, deterministic: bool = False) -> Iterator[Non
     Raises
     ------
     InputError
-        If an operation has no deterministic form there, or the variable has another value.
+        If an operation has no deterministic implementation there, or the variable has
+        another value.
     """
     plain = float32_products(HIGHEST) if device.type == "cuda" else nullcontext()
     if not deterministic:
@@ -52,13 +53,13 @@ def computing(device: torch.device, deterministic: bool = False) -> Iterator[Non
                 raise
             raise InputError(
                 f"training with deterministic = true on {device}", got=name,
-                expected="operations that have a deterministic form",
+                expected="operations that have a deterministic implementation",
                 remedy="--set train.deterministic=false, or another operation in the module",
             ) from error  # fmt: skip
 
 
 def operation_in(error: BaseException | None) -> str | None:
-    """Return which operation PyTorch refused for want of a deterministic form, if it did."""
+    """Return the operation without a deterministic implementation that PyTorch names, if any."""
     if found := _REFUSED.search(str(error)):
         return found[1]
     return "a product by cuBLAS" if _OF_CUBLAS in str(error) else None

@@ -81,7 +81,7 @@ def test_which_operation_was_refused():
 
 
 class Unpooled(nn.Module):
-    """Uses an operation that has no deterministic form on any device."""
+    """Uses an operation that has no deterministic implementation on any device."""
 
     def __init__(self):
         super().__init__()
