@@ -30,4 +30,6 @@ def test_files_that_the_site_is_built_with_are_not_ignored_by_git():
 def test_reading_the_site_needs_no_network():
     assert re.search(r"^  font: false", SETTINGS, re.MULTILINE)
     assert re.search(r"^  - offline$", SETTINGS, re.MULTILINE)
+    (script,) = re.findall(r"^  polyfills: \[(\S+iframe-worker\S+)\]", SETTINGS, re.MULTILINE)
+    assert (ROOT / "docs" / script).is_file()  # without it `offline` links a script elsewhere
     assert "https://" not in SETTINGS and "http://" not in SETTINGS
