@@ -1,9 +1,9 @@
 """Where the activations of a placed network go: routers they pass, from the positions of cores.
 
-Modelled: with 4 cores a router, core i of a chip sits at router ``i // 4``, routers are numbered
-row by row, and an activation goes along its row, then along its column. Where Loihi 2 really puts
-core i is not published. What enters the chip, or goes from chip to chip, passes between none and
-all routers of a chip at each end; links between chips have no published energy.
+Modeled: with 4 cores a router, core i of a chip sits at router ``i // 4``, routers are numbered
+row by row, and a message goes along its row, then along its column. Where Loihi 2 really puts core
+i is not published. What enters the chip, or goes from chip to chip, passes between none and all
+routers of a chip at each end; links between chips have no published energy.
 """
 
 from __future__ import annotations

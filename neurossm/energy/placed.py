@@ -1,7 +1,7 @@
 """The work of one inference on placed cores: one mapping, the load of each core, routers passed.
 
 From the counts of nodes, as many samples as there are; `neurossm.metrics.per_core` counts neuron by
-neuron, from a trace that holds every value. Modelled, not counted: the operations of a synapse are
+neuron, from a trace that holds every value. Modeled, not counted: the operations of a synapse are
 spread over its target neurons evenly, and so over the cores that hold them; a state of an SSM that
 is a neuron of its own sends its part of the readout between never and every step; loads are those
 of a mean step. Passes are those of a neuron that does the work of several nodes: at least the

@@ -144,7 +144,7 @@ def ternary_threshold(u, y, delta):
 
 @cache
 def lif(reset, has_trace, shifted):
-    """Return the kernel of `LIF` for a reset, with or without the refractory trace.
+    """Return the kernel of `LIF` for a reset, with or without the refractory variable.
 
     Channels are the innermost loop: they are independent and fill the vector lanes. States ``(S,
     C)`` float64, in place; leaks multiplied by ``2**-tau.frac``. ``scale`` ``(C,)`` brings the

@@ -55,7 +55,7 @@ def recurrence(
 ) -> dict[str, float]:
     """Return the work of recurrences for one sample, which NeuroBench does not see.
 
-    ``State_Updates`` are updates of complex states, membranes and refractory traces;
+    ``State_Updates`` are updates of complex states, membranes and refractory variables;
     ``Effective_MACs`` the real multiply-accumulates in them, by the rules of
     `neurossm.metrics.DenseOperations`: a recurrence computes every step whatever the sparsity.
     Running sums (`Accumulate`) multiply nothing and are not in it.

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from neurossm.arguments import shown
 from neurossm.errors import GraphError
 from neurossm.fixed import shift
 from neurossm.nodes.arriving import Arriving, Finding, Quantizing
@@ -56,7 +57,10 @@ class Delay(ByChannel, Node):
         fits = given.dtype.kind in "iuf" and given.shape in ((), (1,), (self.channels,))
         if not fits or not np.all((given >= 1) & (given <= self.longest) & (given % 1 == 0)):
             expected = f"whole numbers from 1 to {self.longest}, one or {self.channels}"
-            got = f"{given.min():g} to {given.max():g}" if fits else f"shape {given.shape}"
+            if given.dtype.kind not in "iuf":
+                got = shown(self.steps)
+            else:
+                got = f"{given.min():g} to {given.max():g}" if fits else f"shape {given.shape}"
             raise GraphError("Delay.steps", expected=expected, got=got)
         steps = np.broadcast_to(given, (self.channels,)).astype(np.int64)
         steps.setflags(write=False)

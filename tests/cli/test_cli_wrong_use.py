@@ -24,7 +24,7 @@ WRONG = [
     (("show", "{tmp}/none.nssm"), "none.nssm: expected a file, got No such file or directory"),
     (("show", "{tmp}"), "expected a file, got a directory"),
     (("show", "{text}"), "text.nssm: it is not an HDF5 file (.nssm)"),
-    (("verify", "{empty}"), "empty.nssm: expected an HDF5 file"),
+    (("verify", "{empty}"), "empty.nssm: it is not an HDF5 file"),
     (("verify", "{cut}"), "cut.nssm: expected a whole HDF5 file, got a damaged one"),
     (("diff", "{integer}", "{tmp}/none.h5"), "none.h5: expected a file"),
     # data
@@ -101,6 +101,7 @@ WRONG = [
     # the demo
     (("demo", "--samples", "0"), "expected samples >= lava samples >= 0, got 0 and 20"),
     (("demo", "--samples", "2", "--lava-samples", "-1"), "got 2 and -1"),
+    (("install", "loihi"), "'lava'"),
 ]  # fmt: skip
 
 
@@ -136,8 +137,13 @@ def test_without_a_command_it_helps_but_has_done_nothing(neurossm):
     assert ended.err.startswith("Usage: neurossm")
 
 
-def test_the_demo_refuses_a_checkpoint_of_another_task(neurossm, files, tmp_path):
-    ended = neurossm("demo", "--checkpoint", files.run, "--samples", 1, "--lava-samples", 0,
-                     "--out", tmp_path / "demo")  # fmt: skip
-    assert ended.status == 2
-    assert "expected one trained on mnist, got one trained on digits" in ended.err.splitlines()[-1]
+def test_the_demo_takes_the_data_of_its_checkpoint(neurossm, files, tmp_path):
+    ended = neurossm("demo", "--checkpoint", files.run, "--samples", 2, "--lava-samples", 0,
+                     "--out", tmp_path / "demo", "--json")  # fmt: skip
+    assert ended.status == 0, ended.err
+    document = ended.document
+    assert (document["data"], document["samples"], document["lava_samples"]) == ("digits", 2, 0)
+    # reference and fast are compared without Lava too
+    assert document["values_compared"] > 0 == document["mismatches"]
+    assert list(document["seconds"]) == ["quantize", "profile", "parity", "report"]
+    assert "[4/4] took" in ended.err

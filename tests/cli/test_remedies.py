@@ -164,6 +164,7 @@ NOT_FOLLOWED = {
     "mnist.py: neurossm data fetch": "downloads",
     "cluster.py: pip install": "installs, on other machines",
     "arff.py: pip install": "installs",
+    "demonstration.py: neurossm export": "of a network of data that the demo does not know",
     "installing.py: pip install": "installs",
     "tonic.py: pip install": "installs",
     "pathfinder.py: pip install": "installs",

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.slow
 def test_the_demo_ends_with_1_on_a_mismatch(neurossm, tmp_path, monkeypatch):
     parity = Parity(7840, 3, "node 'encoder'", 100.0, 200.0)
-    monkeypatch.setattr("neurossm_workflows.parity.check_parity", lambda *given, lava: parity)
+    monkeypatch.setattr("neurossm_workflows.parity.check_parity", lambda *given, **more: parity)
     ended = neurossm("demo", "--samples", 2, "--lava-samples", 1, "--out", tmp_path, "--json")
     assert ended.status == 1, ended.err
     document = ended.document

@@ -1,4 +1,4 @@
-"""Running a graph on data with any executor, part by part: `evaluate`."""
+"""Running a graph on data with any executor, in batches: `evaluate`."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Execution:
 
     @property
     def accuracy(self) -> float | None:
-        """Share of right answers; None for tasks without, and where no label was given."""
+        """Share of correct predictions; None for tasks without, and where no label was given."""
         return accuracy_of(self.scores)
 
     @property

@@ -47,7 +47,7 @@ class Measured:
     metrics, recorded
         Operations: counted by the engine; recorded one by one in a part of one sequence.
     energy, energy_problem
-        Modelled, not measured; or why there is none.
+        Modeled, not measured; or why there is none.
     placement_problem
         Why the chip cannot hold the network.
     real_time, steps_per_second

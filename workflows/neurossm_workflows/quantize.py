@@ -1,7 +1,7 @@
 """A float graph becomes integers: ranges from data, golden vectors, and what was chosen and why.
 
 This is where ranges are taken from data. Who needs them goes through `calibrate`: it runs the
-float engine part by part, records what `neurossm.quantization.calibrate` looks at and nothing else,
+float engine in batches, records what `neurossm.quantization.calibrate` looks at and nothing else,
 so that memory does not grow with the samples.
 """
 

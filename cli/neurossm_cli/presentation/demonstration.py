@@ -34,7 +34,8 @@ def print_demo(
     report.
     """
     metrics = found.metrics
-    console.say(f"{checkpoint}: {metrics.samples:,} test images of {metrics.steps:,.0f} time steps")
+    images = plural(metrics.samples, "test image")
+    console.say(f"{checkpoint}: {images} of {metrics.steps:,.0f} time steps")
     console.facts(
         (
             ("accuracy", _accuracy(found)),

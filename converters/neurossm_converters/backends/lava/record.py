@@ -45,7 +45,7 @@ class Frame:
     latency, delays
         Network steps that it lags behind, and that each of its operands has to wait.
     samples, steps, batch
-        B, T, and how many samples run side by side.
+        B, T, and how many samples are in a batch.
     recorded
         Whether its values are kept.
     lengths

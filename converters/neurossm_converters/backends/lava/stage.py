@@ -72,7 +72,7 @@ class StagePlan:
     leaving
         The out-ports.
     batch
-        Samples side by side.
+        Batch size.
     """
 
     members: tuple[Member, ...]
