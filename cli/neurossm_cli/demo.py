@@ -56,6 +56,7 @@ def demo(
     the energy on Loihi 2 (modeled, not measured), and writes a report.
     """
     from neurossm.metrics import multiplications
+    from neurossm.report import Parity
     from neurossm_models.data import fetch
     from neurossm_workflows.export import export, write_graph
     from neurossm_workflows.loading import load_data
@@ -99,8 +100,11 @@ def demo(
         f" {plural(parity.mismatches, 'mismatch', 'mismatches')}",
         f"fast engine: {fast.steps_per_second:,.0f} time steps per second",
     )
+    shown = Parity(executors=("reference", "fast engine", "Lava"), samples=lava_samples,
+                   values=parity.values_compared, mismatches=parity.mismatches)  # fmt: skip
     found.to_html(page, f"{checkpoint} on sequential MNIST", file_name=integers.name,
-                  measured=said if lava_samples else said[1:])  # fmt: skip
+                  measured=said if lava_samples else said[1:],
+                  parity=shown if lava_samples else None)  # fmt: skip
 
     console.document(
         {"checkpoint": checkpoint, "samples": samples, "accuracy": accuracy,
