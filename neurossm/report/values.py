@@ -169,7 +169,7 @@ def event_rows(found: Energy) -> Rows:
     """Return the events that were charged for one inference."""
     work = found.work
     rows: Rows = [
-        ("Synaptic operations", _counts(work.syn_ops)),
+        ("Synaptic operations on the chip", _counts(work.syn_ops)),
         ("Passes of neuron programs", _counts(work.passes)),
         ("Firing neurons", _counts(work.spikes)),
         ("Messages on the network of the chip", _counts(work.messages)),
