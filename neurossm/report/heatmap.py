@@ -15,8 +15,8 @@ _SIZE = 440.0  # of all cells, where they fit
 _CHARACTER = 6.6  # pixels, 11 px type
 _LONGEST = 18  # characters of a class name
 _MOST_COUNTED = 20  # classes; of more, cells are too small for counts
-# text on a cell is dark up to here and light from `_LIGHT` on; no shade lies between, where
-# neither could be read
+# text on blue is dark up to here and light from `_LIGHT` on; no shade lies between, where neither
+# could be read; on orange dark text can be read on any shade
 _DARK, _LIGHT = 0.5, 0.82
 
 
@@ -83,13 +83,13 @@ def _cell(
     about: str,
 ) -> str:  # fmt: skip
     kind = "right" if right else "wrong"
-    shade = _shade(share)
+    shade = _shade(share) if right else math.sqrt(share)
     drawn = element("title", text(about)) + element(
         "rect", class_=f"cell {kind}", x=x, y=y, width=size, height=size,
         fill_opacity=f"{shade:.3f}",
     )  # fmt: skip
     if count and counted:
-        style = "on" if shade >= _LIGHT else "count"
+        style = "on" if right and shade >= _LIGHT else "count"
         drawn += element("text", _brief(count), class_=style, x=x + size / 2, y=y + size / 2 + 4,
                          text_anchor="middle")  # fmt: skip
     return element("g", drawn)

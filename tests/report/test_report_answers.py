@@ -51,7 +51,7 @@ def test_a_matrix_is_a_heat_map_and_each_class_has_its_scores():
         ("dog predicted as &lt;cat&gt;: 1 (50.0%)", "wrong"),
         ("dog predicted as dog: 1 (50.0%)", "right"),
     ]
-    assert [float(shade) for *_, shade in drawn] == [1, 0, 0.82, 0.82]
+    assert [float(shade) for *_, shade in drawn] == [1, 0, 0.707, 0.82]
     assert "Float network, on the same: accuracy 80.00 %" in html
 
 
