@@ -16,6 +16,7 @@ ONE_COLUMN, TWO_COLUMNS = 3.3, 7.0  # inches
 UNITS = 400.0  # across one column, so that type of 12.5 units is 7.4 points
 _FONT = "Helvetica,Arial,&quot;DejaVu Sans&quot;,sans-serif".replace("&quot;", "'")
 _TITLE_HEIGHT = 26.0
+_CHARACTER = 0.56  # width of bold type over its size
 _SCALED = ("x", "x1", "x2", "cx", "width")
 _MEDIA = re.compile(r"@media[^{]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
 _VARIABLE = re.compile(r"--([\w-]+):([^;}]+)")
@@ -71,9 +72,10 @@ def _inches(width: float) -> float:
 
 
 def _title(title: str, view: tuple[float, ...]) -> ElementTree.Element:
+    size = min(14.0, 0.96 * view[2] / (_CHARACTER * len(title)))  # a long title is as wide as it
     drawn = ElementTree.Element("text", {
         "x": f"{view[0] + view[2] / 2:g}", "y": f"{view[1] - 9:g}", "text-anchor": "middle",
-        "style": f"font:600 14px {_FONT};fill:#1b2733",
+        "style": f"font:600 {size:.1f}px {_FONT};fill:#1b2733",
     })  # fmt: skip
     drawn.text = title
     return drawn
