@@ -11,10 +11,10 @@ AXE := tools/axe/node_modules/.complete
 # every worker and every Lava process would start a pool of BLAS threads of its own
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: axe help setup peers data demo test quick lint types imports check hw mutants matrix bench dist wheel-demo docs docs-serve reference clean
+.PHONY: axe help setup peers data demo test quick coverage lint types imports check hw mutants matrix bench dist wheel-demo docs docs-serve reference clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*##' '{ printf "%s\t%s\n", $$1, $$2 }'
 
 setup: $(STAMP)  ## create .venv with everything that is tested, Lava included
 
@@ -49,6 +49,11 @@ test: $(STAMP) $(PEERS) data  ## the whole test suite, notebooks and hardware re
 quick: $(STAMP)  ## the fast tests, under a minute; CONTRIBUTING.md says what it leaves out
 	$(BIN)/python -m pytest -q tests -m "not lava and not slow and not hostile"
 
+# what runs in the process of the tests: not the children that Lava, torchrun and the commands start
+coverage: $(STAMP) $(PEERS) data  ## lines and branches that the tests run, and the list of the rest; fails below FLOOR=90 percent
+	$(BIN)/python -m coverage run -m pytest -q tests
+	$(BIN)/python -m coverage report --fail-under $(or $(FLOOR),90)
+
 hw: $(STAMP)  ## golden traces on the chip, where there is one: make hw TARGET=loihi2
 	$(BIN)/python -m pytest hw_tests --target $(or $(TARGET),loihi2)
 
@@ -81,7 +86,7 @@ $(MUTANTS): constraints-mutants.txt $(STAMP)
 mutants: $(STAMP) $(MUTANTS)  ## small faults that no test notices in what changed: make mutants [BASE=main] [FILES=...] [SECONDS=900]
 	nice $(BIN)/python tools/mutants.py --base $(or $(BASE),main) --seconds $(or $(SECONDS),900) $(FILES)
 
-matrix: $(STAMP)  ## write the table "What runs where" from what the code says
+matrix: $(STAMP)  ## write the table of docs/reference/nodes.md from what the code says
 	PYTHONPATH=tests:tests/support $(BIN)/python -m conformance.matrix
 
 bench: $(STAMP) data  ## speed of the engines and of the training kernels, side by side
@@ -118,4 +123,4 @@ wheel-demo: dist  ## the demo from the wheel, in an environment and a folder of 
 	cd $(WHEEL_DEMO)/empty && ../venv/bin/neurossm demo
 
 clean:  ## remove the environment and caches
-	rm -rf $(VENV) .docs .peers .mutants site .pytest_cache .mypy_cache .ruff_cache .hypothesis dist out
+	rm -rf $(VENV) .docs .peers .mutants site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dist out

@@ -49,7 +49,7 @@ def main() -> int:
     bundle = execute(graph, test.inputs[:1], "bundle", "outputs")
     count = min(options.lava_samples, len(test))
     _note(f"Lava, one process, {count} samples in it")
-    best = execute(graph, test.inputs[:count], f"lava:stacked={count}", "outputs")
+    best = execute(graph, test.inputs[:count], f"lava:batch={count}", "outputs")
     _note("the SSM kernel and the machine's limit")
     first = next(n for n in graph.order if isinstance(graph.nodes[n], DiagonalSSM))
     source = graph.sources[first][0]

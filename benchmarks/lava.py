@@ -29,14 +29,14 @@ from neurossm_workflows.timing import machine
 CHECKPOINT = "models/neurossm_models/checkpoints/binary-s4d-digits"
 LAYOUTS = {
     "a process a node, Lava's synapses (bundle)": "bundle",
-    "stages, Dense between": "lava:stacked=1,fuse=stage,synapses=lava",
-    "stages": "lava:stacked=1,fuse=stage",
-    "one process (default)": "lava:stacked=1,fuse=network",
-    "one process, LoihiProtocol": "lava:stacked=1,fuse=network,protocol=loihi",
+    "stages, Dense between": "lava:batch=1,fuse=stage,synapses=lava",
+    "stages": "lava:batch=1,fuse=stage",
+    "one process (default)": "lava:batch=1,fuse=network",
+    "one process, LoihiProtocol": "lava:batch=1,fuse=network,protocol=loihi",
 }
 STACKED_LAYOUTS = {
-    "stages": "lava:stacked={},fuse=stage",
-    "one process (default)": "lava:stacked={},fuse=network",
+    "stages": "lava:batch={},fuse=stage",
+    "one process (default)": "lava:batch={},fuse=network",
 }
 STACKS = (8, 32, 64)
 PACKAGES = ("neurossm", "numpy", "lava-nc")
@@ -52,7 +52,7 @@ class Cost:
     """
 
     layout: str
-    stacked: int
+    batch: int
     processes: int
     ms_a_step: float
     ms_a_step_and_sample: float
@@ -67,9 +67,9 @@ def main() -> int:
     graph = load_graph(options.graph) if options.graph else _quantized(options.data)
     data = load(f"{options.data}:{max(options.groups, GROUPS * max(STACKS))}")
     costs = measured(graph, data, LAYOUTS, 1, options)
-    for stacked in STACKS:
-        layouts = {name: engine.format(stacked) for name, engine in STACKED_LAYOUTS.items()}
-        costs += measured(graph, data, layouts, stacked, options)
+    for batch in STACKS:
+        layouts = {name: engine.format(batch) for name, engine in STACKED_LAYOUTS.items()}
+        costs += measured(graph, data, layouts, batch, options)
     if options.json:
         found = {"machine": machine(PACKAGES), "costs": [asdict(cost) for cost in costs]}
         print(json.dumps(found, indent=2))
@@ -82,11 +82,11 @@ def measured(
     graph: Graph,
     data: Dataset,
     layouts: dict[str, str],
-    stacked: int,
+    batch: int,
     options: argparse.Namespace,
 ) -> list[Cost]:
     """Return the costs of some layouts; every run is compared with the fast engine, bit for bit."""
-    count = GROUPS * stacked if stacked > 1 else options.groups
+    count = GROUPS * batch if batch > 1 else options.groups
     inputs = data.inputs[:count, : options.steps or None]
     expected = run(graph, inputs, "fast", "outputs")
     runs: dict[str, list[Run]] = {name: [] for name in layouts}
@@ -94,9 +94,9 @@ def measured(
     cpu: dict[str, list[float]] = {name: [] for name in layouts}
     for repeat in range(options.repeats):
         for name, engine in layouts.items():
-            print(f"{stacked} side by side, {name}, {repeat + 1}", file=sys.stderr, flush=True)
+            print(f"{batch} side by side, {name}, {repeat + 1}", file=sys.stderr, flush=True)
             before = _cpu_seconds()
-            short = execute(graph, inputs[:stacked, :2], engine, "outputs")
+            short = execute(graph, inputs[:batch, :2], engine, "outputs")
             between = _cpu_seconds()
             done = execute(graph, inputs, engine, "outputs")
             more = _cpu_seconds() - between - (between - before)
@@ -110,10 +110,10 @@ def measured(
     return [
         Cost(
             layout=name,
-            stacked=stacked,
+            batch=batch,
             processes=done[0].notes["processes"],
             ms_a_step=median(clock[name]),
-            ms_a_step_and_sample=median(clock[name]) / stacked,
+            ms_a_step_and_sample=median(clock[name]) / batch,
             startup_seconds=median(one.startup_seconds for one in done),
             fewer=_fewer(clock[first], clock[name]),
             cpu_ms_a_step=median(cpu[name]),
@@ -142,7 +142,7 @@ def show(costs: list[Cost]) -> None:
     print("| layout | side by side | processes | ms a step | times fewer | CPU ms a step"
           " | times fewer | ms a step and sample | start, s |\n" + "|---" * 9 + "|")  # fmt: skip
     for cost in costs:
-        print(f"| {cost.layout} | {cost.stacked} | {cost.processes} | {cost.ms_a_step:.2f}"
+        print(f"| {cost.layout} | {cost.batch} | {cost.processes} | {cost.ms_a_step:.2f}"
               f" | {cost.fewer:.1f} | {cost.cpu_ms_a_step:.2f} | {cost.fewer_cpu:.1f}"
               f" | {cost.ms_a_step_and_sample:.3f} | {cost.startup_seconds:.1f} |")  # fmt: skip
 

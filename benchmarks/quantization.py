@@ -74,7 +74,7 @@ def finetune(checkpoint: str, run: Path, widths: list[str], args: Any) -> dict[s
                  "--calibrate", CALIBRATION, *widths, *options, "--out", str(run))  # fmt: skip
     log: dict[str, Any] = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
     before = json.loads((run / "before.json").read_text())["accuracy"]
-    return {**log, "improved": log["held_out_accuracy"] > before}
+    return {**log, "improved": log["valid_accuracy"] > before}
 
 
 def document(rows: dict[str, dict[str, Any]]) -> str:

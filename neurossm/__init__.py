@@ -1,21 +1,22 @@
 """neurossm: spiking state space models from PyTorch to Loihi 2.
 
-The steps of the way are functions, named as the commands are, and take paths, graphs, data sets or
-what to type for them:
+Each step is a function named after its command. It takes paths, graphs and data sets, or the text
+that one types for them on the command line:
 
 >>> import neurossm
 >>> graph = neurossm.export("binary-s4d-smnist")             # a trained run, or net.py:build
 >>> made = neurossm.quantize(graph, "mnist:train:512")       # made.graph, made.check, made.report
 >>> made.save("m.int.nssm")
->>> neurossm.verify("m.int.nssm", engine="lava").passed      # its golden vectors, bit for bit
+>>> neurossm.verify("m.int.nssm", engine="lava").passed      # its golden vectors, bit-exact
 >>> found = neurossm.profile("m.int.nssm", "mnist:test:256", floating=graph)
 >>> found.to_html("report.html")                             # accuracy, operations, energy
 
-Before it there are `train` and `import_network`; beside it `calibrate`, `evaluate`, `diff`,
-`sweep`, `place`, `deploy`, `make_report`. They return frozen values, most of which have `as_json`.
-Below them are `run`, `Stepper`, `Quantize`, `compare`, on graphs and arrays.
+The other steps are `train`, `import_network`, `calibrate`, `golden`, `evaluate`, `diff`, `sweep`,
+`place`, `deploy` and `make_report`. They return frozen values, most of which have `as_json`.
+`run`, `Stepper`, `Quantize` and `compare` work on graphs and arrays.
 
-Public names are imported when they are first used, so that importing the package is cheap.
+What is public is listed in docs/reference/public-api.md. Names are imported when they are first
+used, so that importing the package is cheap.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from neurossm_workflows.diff import diff
     from neurossm_workflows.evaluate import evaluate
     from neurossm_workflows.export import export
+    from neurossm_workflows.golden import golden
     from neurossm_workflows.import_ import import_network
     from neurossm_workflows.place import place
     from neurossm_workflows.profile import profile
@@ -61,6 +63,7 @@ _HOMES = {
     "export": "neurossm_workflows.export",
     "fold_batch_norm": "neurossm.passes",
     "from_torch": "neurossm_converters.formats.torch",
+    "golden": "neurossm_workflows.golden",
     "import_network": "neurossm_workflows.import_",
     "load": "neurossm.store",
     "make_report": "neurossm_workflows.report",  # neurossm.report is a package
@@ -89,6 +92,7 @@ __all__ = [
     "evaluate",
     "export",
     "fold_batch_norm",
+    "golden",
     "import_network",
     "load",
     "make_report",

@@ -97,6 +97,12 @@ def compare(
     ------
     InputError
         If the traces have no node in common, unlike shapes, or sequences of unlike lengths.
+
+    Examples
+    --------
+    >>> both = [neurossm.run(graph, inputs, engine) for engine in ("fast", "reference")]
+    >>> neurossm.compare(*both, graph.order).mismatches
+    0
     """
     shared = [name for name in order if name in left.values and name in right.values]
     if not shared:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
+from hashlib import sha256
 from typing import Any
 
 NO_FOLDER = "cannot cache function"  # how Numba's error begins
@@ -42,14 +43,29 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     def compiled(function: Callable[..., Any]) -> Any:
         global _kept
         try:
-            return numba.njit(**options)(function)
+            made = numba.njit(**options)(function)
         except RuntimeError as error:
             if not options.get("cache") or not str(error).startswith(NO_FOLDER):
                 raise
             _kept = False
-            return numba.njit(**{**options, "cache": False})(function)
+            made = numba.njit(**{**options, "cache": False})(function)
+        made._set_uuid(_name_of(function))
+        return made
 
     return compiled
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    """Return what a function is called in every process, with what it closes over.
+
+    A function that closes over a compiled one is looked for in the cache by the number of that one,
+    and Numba makes that number anew in each process: it would never be found.
+    """
+    from numba.core.serialize import dumps
+
+    cells = tuple(cell.cell_contents for cell in function.__closure__ or ())
+    code = function.__code__.co_code + dumps(cells)  # type: ignore[no-untyped-call]
+    return f"{function.__module__}.{function.__qualname__}:{sha256(code).hexdigest()}"
 
 
 def seconds() -> float:

@@ -12,20 +12,20 @@ class Counts:
     Attributes
     ----------
     syn_ops
-        Synaptic operations: arriving non-zero messages times non-zero weights. An `Embedding`
+        Synaptic operations: arriving non-zero activations times non-zero weights. An `Embedding`
         counts its C channels for every token.
     synaptic_multiplies
-        Those in which a weight was multiplied (graded messages). Spikes add or subtract weights,
-        and weights of -1, 0 and 1 add or subtract messages: zero.
+        Those in which a weight was multiplied (graded spikes). Spikes add or subtract weights,
+        and weights of -1, 0 and 1 add or subtract activations: zero.
     dendrite_updates
         Neuron updates. A `DiagonalSSM` counts one for every complex state and step, a `LIF` one
-        for every membrane and one for every refractory trace.
+        for every membrane and one for every refractory variable.
     spikes_in
-        Non-zero messages that arrived; a token is a message whichever it is, here and below.
+        Non-zero activations that arrived; a token is an activation whichever it is, here and below.
     axon_out
-        Non-zero messages sent, one for each node that receives them.
+        Non-zero activations sent, one for each node that receives them.
     spikes_out
-        Non-zero messages that it produced, whoever receives them.
+        Non-zero activations that it produced, whoever receives them.
     saturations
         Values that were clipped to their width.
     """

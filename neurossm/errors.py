@@ -1,4 +1,4 @@
-"""The named ways to fail: each says where, what was expected, what came, and what to do."""
+"""The errors of neurossm: each says where, what is wrong, and what to do about it, in one line."""
 
 from __future__ import annotations
 
@@ -12,37 +12,54 @@ _MOST_LINES = 5  # of several errors at once
 
 
 class NeurossmError(ValueError):
-    """Base of every error that a user can cause or meet.
+    """Base class of the errors that neurossm raises: ``where: what is wrong; remedy``.
 
     Parameters
     ----------
     where
         What the message is about: a file, a node, an option.
     expected, got
-        What was expected there, and what came instead. Either may be empty.
+        What was expected there and what was found, both as nouns. Either may be empty.
+    problem
+        What is wrong, as a plain sentence, in place of `expected` and `got`.
     remedy
         What the user can do about it. May be empty.
     others
-        What else is wrong with the same thing: each is a line of its own behind this one's.
+        Further errors of the same input: each is a line of its own after this one.
+
+    Raises
+    ------
+    TypeError
+        If `problem` is given together with `expected` or `got`.
+
+    Examples
+    --------
+    >>> str(NeurossmError("--samples", expected="a whole number", got="'x'"))
+    "--samples: expected a whole number, got 'x'"
+    >>> str(NeurossmError("graph", problem="edge a -> b is listed twice", remedy="remove one"))
+    'graph: edge a -> b is listed twice; remove one'
     """
 
     exit_status = 2
 
     def __init__(
-        self, where: str, *, expected: str = "", got: str = "", remedy: str = "",
-        others: Iterable[NeurossmError] = (),
+        self, where: str, *, expected: str = "", got: str = "", problem: str = "",
+        remedy: str = "", others: Iterable[NeurossmError] = (),
     ) -> None:  # fmt: skip
+        if problem and (expected or got):
+            raise TypeError("an error takes either a problem, or what was expected and got")
         self.where, self.expected, self.got, self.remedy = where, expected, got, remedy
+        self.problem = problem
         self.others = tuple(others)
         super().__init__(self._told())
 
     def _told(self) -> str:
         """Return the message, and keep its first line."""
-        parts = (self.where, self.expected, self.remedy)
-        where, expected, remedy = (one_line(part, _LONGEST) for part in parts)
+        parts = (self.where, self.expected, self.problem, self.remedy)
+        where, expected, problem, remedy = (one_line(part, _LONGEST) for part in parts)
         got = one_line(self.got, _LONGEST_GOT)
         words = (f"expected {expected}" if expected else "", f"got {got}" if got else "")
-        body = ", ".join(filter(None, words))
+        body = problem or ", ".join(filter(None, words))
         line = f"{where}: {body}" if body else where
         self.line = f"{line}; {remedy}" if remedy else line
         lines = list(dict.fromkeys([self.line, *(other.line for other in self.others)]))
@@ -50,16 +67,18 @@ class NeurossmError(ValueError):
         return "\n".join(lines[:_MOST_LINES] + [f"and {more} more"] * (more > 0))
 
     def respell(self, change: Callable[[str], str]) -> None:
-        """Change the words of each part; what came is the user's, unless it is an option."""
+        """Change the words of each part; `got` is the user's own text, unless it is an option."""
         for one in (*self.others, self):
-            one.where, one.expected, one.remedy = map(change, (one.where, one.expected, one.remedy))
+            parts = (one.where, one.expected, one.problem, one.remedy)
+            one.where, one.expected, one.problem, one.remedy = map(change, parts)
             one.got = change(one.got) if one.got.startswith("--") else one.got
             one.args = (one._told(),)
 
     def inside(self, place: str, kind: type[NeurossmError] | None = None) -> NeurossmError:
         """Return the same error, of a kind, with a place in front of where it is."""
         return (kind or type(self))(
-            f"{place}{self.where}", expected=self.expected, got=self.got, remedy=self.remedy,
+            f"{place}{self.where}", expected=self.expected, got=self.got, problem=self.problem,
+            remedy=self.remedy,
             others=[other.inside(place, kind) for other in self.others],
         )  # fmt: skip
 
@@ -70,7 +89,7 @@ class NeurossmError(ValueError):
         for one in found[1:]:
             others += (one, *one.others)
         return type(first)(first.where, expected=first.expected, got=first.got,
-                           remedy=first.remedy, others=others)  # fmt: skip
+                           problem=first.problem, remedy=first.remedy, others=others)  # fmt: skip
 
 
 class InputError(NeurossmError):

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: what is written appears under its name when it is complete.
+"""Files written atomically: what is written appears under its name when it is complete.
 
 A full disk or a kill at any instruction leaves either the old file or the new one. Everything goes
 through `os`, call by call, so that tests can let each of them fail.
@@ -28,7 +28,7 @@ def replacing(
 ) -> Iterator[Path]:
     """Give the name of a new file beside `path`; at the end of the block it takes its place.
 
-    It is complete on the disk before: some file systems find only then that there is no room.
+    It is complete on the disk before: some file systems find only then that exists no room.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def replacing(
         Name until it is complete; by default one that no other process has. Where only one
         process writes, a name of its own keeps those of killed ones from adding up.
     remedy
-        What to do if it cannot be written; on a full disk, after making room.
+        What to do if it cannot be written; on a full disk, after freeing space.
 
     Raises
     ------
@@ -144,7 +144,7 @@ def unwritable(
     got = reason if isinstance(reason, str) else _cause(reason)
     first = ""
     if isinstance(reason, OSError) and reason.errno in FULL:
-        first = f"make room in {Path(path).parent}"
+        first = f"free space in {Path(path).parent}"
     elif remedy != OTHER_NAME:
         first = "see to it that it can be written"
     if first:

@@ -52,11 +52,11 @@ def run_file(where: str, path: Path) -> ModuleType:
         If there is no such file, or it fails; names its line then.
     """
     if not path.is_file():
-        raise InputError(where, expected="a file of Python", got="none there",
+        raise InputError(where, problem="there is no such Python file",
                          remedy="give its path from the folder that you are in")  # fmt: skip
     spec = spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
-        raise InputError(where, expected="a file of Python, .py", got="another")
+        raise InputError(where, problem="it is not a Python file (.py)")
     module = module_from_spec(spec)
     folder, before = str(path.resolve().parent), sys.modules.get(path.stem)
     sys.path.insert(0, folder)

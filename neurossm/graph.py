@@ -45,6 +45,12 @@ class Graph:
         (`Delay`), a node without input,
         a missing `Input` or `Output`, or arguments of another kind. The message names the edge,
         node or argument.
+
+    Examples
+    --------
+    >>> graph = neurossm.load("m.int.nssm")
+    >>> graph.order[0], graph.is_integer
+    ('input', True)
     """
 
     nodes: Mapping[str, Node]
@@ -190,8 +196,7 @@ class Graph:
             if not name or "/" in name or "\0" in name or len(name) > 200:
                 raise GraphError(
                     f"node {name[:80]!r}",
-                    expected="a name of 1 to 200 characters without '/'",
-                    got="another",
+                    problem="a name needs 1 to 200 characters, none of them '/' or NUL",
                 )
         if not self.inputs or not self.outputs:
             missing = "Input" if not self.inputs else "Output"
@@ -205,7 +210,7 @@ class Graph:
                     remedy = nearest(name, self.nodes)
                     raise GraphError(f"edge {edge}: no node named {name!r}", remedy=remedy)
             if edge in seen:
-                raise GraphError(f"edge {edge}", expected="each edge once", got="it twice")
+                raise GraphError("graph", problem=f"edge {edge[0]} -> {edge[1]} is listed twice")
             seen.add(edge)
             source, target = (self.nodes[name] for name in edge)
             if source.out_channels != target.in_channels:

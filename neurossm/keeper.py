@@ -40,7 +40,7 @@ def end_group(group: int) -> None:
     """End all processes of a group.
 
     SIGTERM first: Python's resource tracker ignores it and removes the shared memory, which after
-    SIGKILL would stay for good (measured).
+    SIGKILL would stay forever (measured).
     """
     for number in (signal.SIGTERM, signal.SIGKILL):
         if not _signal(group, number):
@@ -81,7 +81,8 @@ def _lives(group: int) -> bool:
 def _signal(group: int, number: int) -> bool:
     try:
         os.killpg(group, number)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):
+        # the latter is what macOS says of a group whose processes ended and were not fetched
         return False
     return True
 

@@ -25,6 +25,7 @@ OTHERS: Mapping[str, str] = MappingProxyType({
     "set": "changes", "float": "floating", "from": "format", "loihi-gen": "generation",
     "slurm-partition": "partition", "slurm-board": "board", "poles": "pole_bits",
     "weights": "weight_bits", "state": "state_bits", "messages": "message_bits",
+    "activations": "message_bits",
     "leaks": "leak_bits", "range": "range_rules", "ranges": "range_rule",
 })  # fmt: skip
 _WORDS = re.compile(

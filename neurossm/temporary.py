@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import re
 import subprocess
@@ -20,13 +19,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from neurossm import keeper
+from neurossm import keeper, portable
 from neurossm.errors import InputError, TargetError
 from neurossm.files import FULL, WRITABLE
 
 MARK = ".neurossm-temporary"
 NAMES = re.compile(rf"neurossm-[a-z]+-[a-z0-9_]{{8}}({re.escape(keeper.GONE)})?")
-REMEDY = "make room there, or name a folder with room in the environment variable TMPDIR"
+REMEDY = "free some space there, or name a folder that has some in the environment variable TMPDIR"
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +98,7 @@ def temporary_folder(kind: str) -> Iterator[TemporaryFolder]:
     Raises
     ------
     TargetError
-        If there is no room for it.
+        If there is no space for it.
     """
     place = _place()
     _remove_abandoned(place)
@@ -146,7 +145,7 @@ def _locked(place: Path, kind: str) -> tuple[Path, int]:
         except FileNotFoundError:
             continue  # a run that cleans up came between
         with contextlib.suppress(OSError):  # not every network file system has locks
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            portable.lock(lock, wait=True)
         try:
             (path / MARK).touch(exist_ok=False)
             return path, lock
@@ -181,7 +180,7 @@ def _remove_abandoned(place: Path) -> None:
 def _remove_unless_used(path: Path) -> None:
     lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        portable.lock(lock, wait=False)
         held = os.listdir(lock)
         # nothing that happens to have such a name, and nothing of another user
         if (MARK in held or not held) and os.fstat(lock).st_uid == os.getuid():

@@ -39,10 +39,16 @@ class Trace:
         B and T: of the arrays. What is counted or averaged refers to `real_steps`.
     peaks
         From a float run: node name to its largest magnitudes ``(C,)``, ``"ssm.state"`` to the
-        largest moduli of its states ``(C, N)``, and ``"lif.input"`` to the largest magnitudes that
-        arrive at a `LIF`, ``(C,)``. What calibration reads.
+        largest magnitudes of its states ``(C, N)``, and ``"lif.input"`` to the largest magnitudes
+        that arrive at a `LIF`, ``(C,)``. What calibration reads.
     lengths
         Steps of each sequence ``(B,)``, 1 to T; None where all have T.
+
+    Examples
+    --------
+    >>> trace = neurossm.run(graph, inputs)
+    >>> trace.values["output"].shape  # samples, steps, channels
+    (2, 784, 10)
     """
 
     engine: str
@@ -117,7 +123,7 @@ def joined_traces(traces: Sequence[Trace]) -> Trace:
 
 
 def units(graph: Graph) -> dict[str, float | NDArray[np.float64]]:
-    """Return for each node of an integer graph the real value of one unit of its messages.
+    """Return for each node of an integer graph the real value of one unit of its activations.
 
     A number, or ``(C,)`` where channels have exponents of their own.
     """

@@ -209,7 +209,7 @@ def _error(
     elif isinstance(cause := context.get("error"), NeurossmError):
         causes = [
             error(_where(at, [*place, *one.where.split(" ", 1)[1:]]), expected=one.expected,
-                  got=one.got, remedy=one.remedy)
+                  got=one.got, problem=one.problem, remedy=one.remedy)
             for one in (cause, *cause.others)
         ]  # fmt: skip
         return error.together(causes)

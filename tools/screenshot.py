@@ -24,10 +24,11 @@ LARGEST_BYTES = 600_000
 DEMO_WIDTH = 1000
 # the headline, and of the section on energy heading, words and bars
 ENERGY = "main>*:not(header):not(#energy),header>.figures,#energy>*:nth-child(n+4){display:none}"
-# headline, key figures, and the raster of one sample; `activity` marks its section
+# headline, key figures without multiplications, and the raster of one sample, whose section
+# `activity` marks
 DEMO = (
     "main>*:not(header):not(.activity),.activity>*:nth-child(n+3),.files{display:none}"
-    "main{padding:20px}"
+    ".figures>div:nth-last-child(2){display:none}.activity figure{margin:0}main{padding:20px}"
 )
 
 

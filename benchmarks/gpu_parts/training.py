@@ -51,5 +51,5 @@ def _row(epoch: dict[str, Any], seconds: float) -> dict[str, Any]:
         "seconds": epoch["seconds"],
         "steps a second": epoch["step"] / epoch["epoch"] / epoch["seconds"],
         "train accuracy": epoch["train_accuracy"],
-        "validation accuracy": epoch["held_out_accuracy"],
+        "validation accuracy": epoch["valid_accuracy"],
     }

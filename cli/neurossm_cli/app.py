@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout, suppress
 from typing import Annotated, NoReturn
@@ -73,28 +74,28 @@ app = Commands(
     pretty_exceptions_enable=False,
 )
 app.callback()(options)
-for command in (
-    doctor.doctor,
-    train.train,
-    sdn.sdn,
-    export.export,
-    quantize.quantize,
-    golden.golden,
-    install.install,
-    run.run,
-    verify.verify,
-    diff.diff,
-    sweep.sweep,
-    profile.profile,
-    check.check,
-    place.place,
-    deploy.deploy,
-    show.show,
-    results.results,
-    demo.demo,
+for name, command in (
+    ("demo", demo.demo),
+    ("doctor", doctor.doctor),
+    ("install", install.install),
+    ("train", train.train),
+    ("export", export.export),
+    ("import", import_.import_),
+    ("quantize", quantize.quantize),
+    ("run", run.run),
+    ("profile", profile.profile),
+    ("deploy", deploy.deploy),
+    ("show", show.show),
+    ("verify", verify.verify),
+    ("diff", diff.diff),
+    ("golden", golden.golden),
+    ("sweep", sweep.sweep),
+    ("check", check.check),
+    ("place", place.place),
+    ("results", results.results),
+    ("sdn", sdn.sdn),
 ):
-    app.command()(command)
-app.command("import")(import_.import_)
+    app.command(name)(command)
 app.add_typer(data.app, name="data")
 
 
@@ -207,6 +208,7 @@ def _fail(message: str, argv: list[str], status: int) -> int:
     lines = [" ".join(line.split()) for line in message.splitlines()]
     for line in lines:
         print(f"neurossm: {line}", file=sys.stderr)
+    _tell_torchrun("; ".join(lines))
     try:
         if "--json" in argv and not document_printed():
             print(json.dumps({"error": "\n".join(lines)}))
@@ -214,6 +216,13 @@ def _fail(message: str, argv: list[str], status: int) -> int:
     except OSError:  # what is wrong may be stdout itself
         _give_up_stdout()
     return status
+
+
+def _tell_torchrun(said: str) -> None:
+    """Leave a line where torchrun looks for it: it ends its own report with the cause."""
+    if file := os.environ.get("TORCHELASTIC_ERROR_FILE"):
+        with suppress(OSError), open(file, "w", encoding="utf-8") as error:
+            json.dump({"message": f"neurossm: {said}", "timestamp": int(time.time())}, error)
 
 
 def _give_up_stdout() -> None:

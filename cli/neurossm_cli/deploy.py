@@ -80,8 +80,8 @@ def deploy(
     """Run a network on Loihi 2, or write a bundle that does.
 
     A bundle is a folder for a machine with a chip and Lava; it needs no neurossm there. What runs
-    are the golden vectors of the file, which must come out bit-exact. The exit status is 0 if they
-    do, or if nothing ran.
+    are the golden vectors of the file. With --processes ours their values must be bit-exact, else
+    the exit status is 1.
     """
     from neurossm_workflows.deploy import deploy as deploy_file
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from neurossm.environment import version, versions
 from neurossm.extras import EXTRAS, LAVA, Extra
+from neurossm.portable import unsupported
 from neurossm_cli.presentation.console import Console, JsonOption
 
 EVERYTHING = "everything"
@@ -44,6 +45,9 @@ def doctor(json: JsonOption = False) -> int:
         keys=2,
     )
     lacking = [(f"--engine {one['name']}", one["problem"]) for one in executors if not one["ok"]]
+    if line := unsupported():
+        console.say()
+        console.say(line)
     _say_remedies(console, [(one["name"], one["remedy"]) for one in (*parts, *extras)] + lacking)
     return 1 if broken else 0
 

@@ -10,10 +10,17 @@ from neurossm_cli.presentation.console import Console, JsonOption
 
 
 def install(
-    what: Annotated[Literal["lava"], typer.Argument(help="What to install: lava.")],
+    what: Annotated[
+        Literal["lava"],
+        typer.Argument(metavar="lava", help="lava-nc 0.10.0, Lava's simulator on the CPU."),
+    ],
     json: JsonOption = False,
 ) -> None:
-    """Install Lava (lava-nc 0.10.0) for this Python, which pip alone cannot."""
+    """Install Lava, which pip alone does not install.
+
+    lava-nc declares an older Python than it runs on; this installs the tested version with its
+    checksum verified, into the environment of this neurossm.
+    """
     from neurossm_workflows.installing import install_lava
 
     console = Console(json)

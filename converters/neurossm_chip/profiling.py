@@ -28,7 +28,7 @@ class Probes:
 
     def __init__(self, cfg: Any, steps: int, what: str) -> None:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that there is no profiler; said below
+            warnings.simplefilter("ignore")  # no profiler; said below
             from lava.utils.profiler import Profiler
         try:
             self._profiler = Profiler.init(cfg)

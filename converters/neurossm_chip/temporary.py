@@ -22,7 +22,7 @@ from neurossm_chip.refusal import Refusal
 GIVEN = "NEUROSSM_TEMPORARY"  # a folder that whoever started the script removes
 NAMES = re.compile(r"neurossm-chip-[a-z0-9_]{8}")
 MARK = ".neurossm-temporary"
-REMEDY = "make room there, or name a folder with room in the environment variable TMPDIR"
+REMEDY = "free some space there, or name a folder that has some in the environment variable TMPDIR"
 TERMINATED = 128 + signal.SIGTERM
 _ended_by: list[BaseException] = []
 SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of linux/prctl.h

@@ -82,7 +82,7 @@ def run_batch(
         return _on_device(graph, inputs, names, lengths, device)
     except torch.cuda.OutOfMemoryError as error:
         raise TargetError(
-            "fine-tuning on the integers", expected=f"memory for a batch of {len(inputs)}",
+            "quantization-aware training", expected=f"memory for a batch of {len(inputs)}",
             got=str(error).partition(". ")[0], remedy=f"a smaller train.batch, or {_CPU}",
         ) from None  # fmt: skip
 
@@ -142,5 +142,5 @@ def check_runs_on(graph: Graph, place: torch.device) -> None:
 
 
 def _refusal(place: torch.device, expected: str, got: str) -> TargetError:
-    where = f"fine-tuning on the integers on {place}"
+    where = f"quantization-aware training on {place}"
     return TargetError(where, expected=expected, got=got, remedy=_CPU)

@@ -1,4 +1,4 @@
-"""A network's integer twin: exported, quantized, and run on the fast engine or on a GPU.
+"""The quantization-aware (QAT) model: the integer graph of a network, run by the engine.
 
 What `neurossm export`, `neurossm quantize` and `neurossm run` do one after the other, for a network
 whose parameters change from batch to batch. Exporting and quantizing are done on the CPU wherever
@@ -37,15 +37,15 @@ from neurossm_converters.formats.torch import from_torch
 from neurossm_converters.formats.torch.network import from_checked
 from neurossm_converters.formats.torch.readouts import Scale
 from neurossm_models.network import Network
-from neurossm_models.twin import IntegerRun
+from neurossm_models.qat_model import IntegerRun
 
 Reals = dict[str, NDArray[Any]]
 Seen = TypeVar("Seen", bound=Callable[..., Reals])
 _SEEN: dict[type[Node], Callable[..., Reals]] = {}
 
 
-class IntegerTwin:
-    """A `neurossm_models.twin.Twin`.
+class QATModel:
+    """A `neurossm_models.qat_model.QATModel`.
 
     Parameters
     ----------
@@ -104,7 +104,9 @@ class IntegerTwin:
         """
         if self._ranges is None:
             remedy = "call calibrate first"
-            raise InputError("integer twin", expected="ranges", got="none", remedy=remedy)
+            raise InputError(
+                "quantization-aware (QAT) model", expected="ranges", got="none", remedy=remedy
+            )
         return self._settings(self.export(model), self._ranges)
 
     def run(
@@ -114,7 +116,7 @@ class IntegerTwin:
         lengths: NDArray[np.int64] | None = None,
         record: bool = False,
     ) -> IntegerRun:
-        """Quantize the network as it is now and run a batch; see `neurossm_models.twin.Twin`."""
+        """Quantize the network as it is now and run a batch."""
         graph = self.quantize(model)
         names = _needed(graph) if record else ()
         ends = checked_lengths(lengths, *inputs.shape[:2])
@@ -149,7 +151,7 @@ def _on_cpu(model: Network) -> Network:
 
 
 def _needed(graph: Graph) -> tuple[str, ...]:
-    """Return the nodes whose values the shadow takes.
+    """Return the nodes whose values the STE network takes.
 
     What only compares, or delays, it does again, exactly.
     """
@@ -175,7 +177,7 @@ def _real(values: Tensor, node: Node) -> Tensor:
 
 
 def _rates(graph: Graph, counts: Mapping[str, Counts], steps: int) -> dict[str, float]:
-    """Return the spikes per neuron and step of every node that spikes."""
+    """Return the spikes per neuron per time step of every node that spikes."""
     return {
         name: counts[name].spikes_out / (steps * node.out_channels)
         for name, node in graph.nodes.items()
@@ -197,7 +199,7 @@ def _plain(node: Node) -> Reals:
 
 
 def seen_as(cls: type[Node]) -> Callable[[Seen], Seen]:
-    """Say which rounded parameters of a type of node the shadow sees; by default all, by name."""
+    """Say which rounded parameters of a type of node the STE network sees; default: all."""
 
     def enter(function: Seen) -> Seen:
         _SEEN[cls] = function
@@ -208,7 +210,7 @@ def seen_as(cls: type[Node]) -> Callable[[Seen], Seen]:
 
 @seen_as(DiagonalSSM)
 def _ssm(node: DiagonalSSM) -> Reals:
-    """Return what `neurossm_models.shadow.folding.FoldedSSM` holds."""
+    """Return what `neurossm_models.ste.folding.FoldedSSM` holds."""
     c = reals(node.c_re) + 1j * reals(node.c_im)
     return {
         "pole": reals(node.a_re) + 1j * reals(node.a_im),

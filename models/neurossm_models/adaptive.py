@@ -143,17 +143,19 @@ class AdaptiveSoftmax(nn.Module):
         labels: Tensor,
         words: AdaptiveEmbedding,
         kept: list[Tensor] | None = None,
+        head: Tensor | None = None,
     ) -> Tensor:
         """Return the log-likelihood of one token each, (m, H) and (m,) to (m,).
 
         Of a group that is not the first, scores are computed where one of its tokens is asked for.
-        `kept` is that of these rows, (m, d_i).
+        `kept` is that of these rows, (m, d_i); `head` as of `head`, computed if None.
         """
         spans, place = list(words.spans()), labels
         for number, (low, _) in enumerate(spans[1:]):
             place = torch.where(labels >= low, spans[0][1] + number, place)
             # a later group overwrites an earlier one: its first token is higher
-        found = -cross_entropy(self._scores(0, r, words, kept), place, reduction="none")
+        head = self._scores(0, r, words, kept) if head is None else head
+        found = -cross_entropy(head, place, reduction="none")
         for number, (low, high) in enumerate(spans[1:], 1):
             here = _inside(labels, low, high)
             own = None if kept is None else [part[here] for part in kept]
@@ -162,14 +164,18 @@ class AdaptiveSoftmax(nn.Module):
             found = found.index_add(0, here, -nats.to(found.dtype))
         return found
 
+    def head(self, r: Tensor, words: AdaptiveEmbedding) -> Tensor:
+        """Return scores of the first group's tokens and of the other groups, without dropout."""
+        return self._scores(0, r, words)
+
     @torch.no_grad()
-    def likeliest(self, r: Tensor, words: AdaptiveEmbedding) -> Tensor:
+    def likeliest(self, r: Tensor, words: AdaptiveEmbedding, head: Tensor | None = None) -> Tensor:
         """Return the likeliest token, of equal ones the first; (m, H) to (m,).
 
         A token of a group is at most as likely as the group: most groups need no look.
         """
         first = len(words.tables[0])
-        head = log_softmax(self._scores(0, r, words), -1)
+        head = log_softmax(self._scores(0, r, words) if head is None else head, -1)
         best, token = head[:, :first].max(-1)
         for number, (low, _) in enumerate(words.spans()):
             if not number:

@@ -93,8 +93,12 @@ def likelihoods(
         return Likelihoods(found.new_zeros(len(flat)).index_copy(0, asked, found).view_as(labels))
     size = max(1, AT_ONCE // max(len(table) for table in words.tables))
     parts = list(zip(torch.split(rows, size), torch.split(wanted, size), strict=True))
-    found = torch.cat([softmax.of_labels(x, w, words) for x, w in parts])
-    right = torch.cat([softmax.likeliest(x, words) == w for x, w in parts])
+    nats, hits = [], []
+    for x, w in parts:
+        head = softmax.head(x, words)  # once for both
+        nats.append(softmax.of_labels(x, w, words, head=head))
+        hits.append(softmax.likeliest(x, words, head) == w)
+    found, right = torch.cat(nats), torch.cat(hits)
     return Likelihoods(
         found.new_zeros(len(flat)).index_copy(0, asked, found).view_as(labels),
         torch.zeros_like(flat, dtype=torch.bool).index_copy(0, asked, right).view_as(labels),

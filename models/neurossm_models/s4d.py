@@ -29,8 +29,9 @@ from neurossm_models.chain import run_chain
 from neurossm_models.config import DISCRETIZATIONS
 from neurossm_models.convolution import convolve, response
 from neurossm_models.gpu import setting
-from neurossm_models.gpu.layer import MOST_MODES, Normed, run_layer
+from neurossm_models.gpu.layer import Normed, run_layer
 from neurossm_models.gpu.neuron import Neurons
+from neurossm_models.gpu.setting import MOST_MODES
 from neurossm_models.initial_modes import initial_modes
 from neurossm_models.layers import (
     check_features,

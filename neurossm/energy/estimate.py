@@ -1,9 +1,9 @@
 """The energy model: counted events times published energies, and static power times time.
 
-Synaptic operations, passes of neuron programs and messages each have an energy in a constant set.
-There is one path: the network is placed on cores, by the mapping that is asked for or by each, and
-the estimate is the hull of theirs. Where the file of a chip lacks the limits of a core there is
-nothing to place on, and messages go anywhere. Nothing here was measured on a chip.
+Synaptic operations, passes of neuron programs and activations each have an energy in a constant
+set. There is one path: the network is placed on cores, by the mapping that is asked for or by each,
+and the estimate is the hull of theirs. Where the file of a chip lacks the limits of a core there is
+nothing to place on, and activations go anywhere. Nothing here was measured on a chip.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Where the messages of a placed network go: routers they pass, from the positions of cores.
+"""Where the activations of a placed network go: routers they pass, from the positions of cores.
 
-Modelled: with 4 cores a router, core i of a chip sits at router ``i // 4``, routers are numbered
+Modeled: with 4 cores a router, core i of a chip sits at router ``i // 4``, routers are numbered
 row by row, and a message goes along its row, then along its column. Where Loihi 2 really puts core
 i is not published. What enters the chip, or goes from chip to chip, passes between none and all
 routers of a chip at each end; links between chips have no published energy.
@@ -49,7 +49,7 @@ class Mesh:
 
 @dataclass(frozen=True)
 class Travel:
-    """What one firing source neuron causes: messages, and routers passed along rows and columns.
+    """What one firing source neuron causes: activations, and routers passed along rows and columns.
 
     Each is an interval over the source neurons, so that it holds whichever of them fire.
     """
@@ -60,7 +60,7 @@ class Travel:
 
 
 def travel(placement: Placement, target: str, connection: Connection, mesh: Mesh) -> Travel:
-    """Return where a message of a connection into the population `target` goes."""
+    """Return where an activation of a connection into the population `target` goes."""
     slices = placement.slices_of[target]
     reached = [core for _, core in slices]
     first, last = connection.reached(np.array([part.first for part, _ in slices]))
@@ -82,7 +82,7 @@ def travel(placement: Placement, target: str, connection: Connection, mesh: Mesh
 def travel_anywhere(
     connection: Connection, targets: int, cores: int | None, ends: tuple[float, float]
 ) -> Travel:
-    """Return where a message goes if nobody knows which core holds what.
+    """Return where an activation goes if nobody knows which core holds what.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """The work of one inference on placed cores: one mapping, the load of each core, routers passed.
 
 From the counts of nodes, as many samples as there are; `neurossm.metrics.per_core` counts neuron by
-neuron, from a trace that holds every value. Modelled, not counted: the operations of a synapse are
+neuron, from a trace that holds every value. Modeled, not counted: the operations of a synapse are
 spread over its target neurons evenly, and so over the cores that hold them; a state of an SSM that
 is a neuron of its own sends its part of the readout between never and every step; loads are those
 of a mean step. Passes are those of a neuron that does the work of several nodes: at least the
@@ -34,7 +34,7 @@ class Load:
     steps
         Steps of an inference.
     fired
-        Node name to the messages that it sends, whoever receives them.
+        Node name to the activations that it sends, whoever receives them.
     syn_ops
         Name of each synapse node to its operations.
     """
@@ -56,7 +56,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Hops:
-    """Routers that messages pass, along the rows and along the columns of the mesh."""
+    """Routers that activations pass, along the rows and along the columns of the mesh."""
 
     east_west: Interval = NOTHING
     north_south: Interval = NOTHING
@@ -82,9 +82,9 @@ class Work:
     spikes
         Neurons that fire, whoever receives it.
     messages
-        Messages, one for each core that receives. What leaves the chip is not in it.
+        Activations, one for each core that receives. What leaves the chip is not in it.
     hops
-        Routers that the messages pass.
+        Routers that the activations pass.
     """
 
     syn_ops: Interval = NOTHING
@@ -127,7 +127,7 @@ def placed_work(load: Load, placement: Placement, hardware: Hardware) -> Work:
 def work_anywhere(load: Load, populations: Mapping[str, Population], hardware: Hardware) -> Work:
     """Return the work of one inference on a chip whose file cannot say what a core holds.
 
-    The populations are those of a mapping; a message goes to one core, or to as many as its
+    The populations are those of a mapping; an activation goes to one core, or to as many as its
     neurons could lie on, and passes none to all routers on the way to each.
 
     Raises
@@ -152,7 +152,7 @@ def _work(
     hardware: Hardware,
     way: Callable[[str, Connection], Travel],
 ) -> Work:
-    """Return the work, where `way` tells of a population's connection how its messages travel."""
+    """Return the work, where `way` tells how the activations of a connection travel."""
     traffic = Traffic(load, populations)
     syn_ops, messages, hops = NOTHING, NOTHING, Hops()
     senders: dict[tuple[str, str], Interval] = {}
@@ -195,7 +195,7 @@ def core_syn_ops(load: Load, placement: Placement) -> NDArray[np.float64]:
 
 
 class Traffic:
-    """Messages and synaptic operations of every connection between populations."""
+    """Activations and synaptic operations of every connection between populations."""
 
     def __init__(self, load: Load, populations: Mapping[str, Population]) -> None:
         self._load = load
@@ -208,7 +208,7 @@ class Traffic:
                 self._weight[connection.node] += self._fired(connection)
 
     def messages(self, connection: Connection) -> Interval:
-        """Return the messages that the source of a connection sends in one inference."""
+        """Return the activations that the source of a connection sends in one inference."""
         if connection.kind == REDUCE or not connection.through:  # a state, a part of a sum
             return Interval(0.0, float(connection.axons * self._load.steps))
         return exactly(self._fired(connection))
@@ -230,7 +230,7 @@ class Traffic:
 
 
 def _counted(connection: Connection) -> str:
-    """Return the node by whose messages a connection is counted: delayed ones as they arrive."""
+    """Return the node by whose activations a connection is counted: delayed ones as they arrive."""
     return connection.delay or connection.through
 
 

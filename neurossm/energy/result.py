@@ -16,7 +16,7 @@ from neurossm.errors import InputError
 from neurossm.hardware import EnergySet, Hardware
 from neurossm.placement import Placement
 
-LABEL = "modelled, not measured"
+LABEL = "modeled, not measured"
 HOLDS = 0.03  # points that a baseline may lose: less than so few samples can tell
 SLOWEST = 1e-9  # steps a second: one in 30 years
 EXCLUDED = (
@@ -31,8 +31,8 @@ BETWEEN_CHIPS = "links between chips, beyond the routers that lead to them"
 class SetEnergy:
     """Joules of one inference by one set of published constants.
 
-    `routing` is None where the set has no energy of its own for messages. `dynamic` is the sum of
-    the parts, `total` has the static energy too where that is known.
+    `routing` is None where the set has no energy of its own for activations. `dynamic` is the sum
+    of the parts, `total` has the static energy too where that is known.
     """
 
     constants: EnergySet
@@ -61,7 +61,7 @@ class SetEnergy:
 
 @dataclass(frozen=True)
 class Energy:
-    """Energy of one inference (one sample) on a chip: modelled, not measured.
+    """Energy of one inference (one sample) on a chip: modeled, not measured.
 
     Attributes
     ----------

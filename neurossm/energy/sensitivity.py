@@ -1,10 +1,10 @@
 """Energy against spike rate: the same run with its spikes thinned out or multiplied.
 
-What is scaled, for a factor f: the spikes that each spiking node sends, and with them the messages,
-and the synaptic operations of the synapses that receive them. A rate cannot pass one spike a
-channel and step: there the factor of that node ends. What is not scaled: inputs, graded messages,
-and neuron updates, which a chip makes every step whatever arrives. How other spikes would change
-what the network computes is not modelled: this is the energy's slope, not another network.
+What is scaled, for a factor f: the spikes that each spiking node sends, and with them the
+activations, and the synaptic operations of the synapses that receive them. A rate cannot pass one
+spike a channel and step: there the factor of that node ends. What is not scaled: inputs, graded
+spikes, and neuron updates, which a chip makes every step whatever arrives. How other spikes would
+change what the network computes is not modeled: this is the energy's slope, not another network.
 """
 
 from __future__ import annotations

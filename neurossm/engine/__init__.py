@@ -1,4 +1,4 @@
-"""Engines of the core: `reference` (the specification), `fast` (the same bits), `float`.
+"""Engines of the core: `reference` (the specification), `fast` (bit-identical results), `float`.
 
 `run` and `execute` take these and every other executor that is installed.
 """

@@ -32,7 +32,7 @@ from neurossm.trace import Counts, Trace
 
 Operation = Callable[[list[Messages], Messages, State, Tally], None]
 Progress = Callable[[int], None]
-SAMPLES_A_TASK = 8  # few calls from Python, and the messages of a node still stay in a cache
+SAMPLES_A_TASK = 8  # few calls from Python, and the activations of a node still stay in a cache
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Workspace:
 
     @classmethod
     def of(cls, graph: Graph, samples: int, steps: int) -> Workspace:
-        """Allocate the messages ``(S, T, C)`` of every node."""
+        """Allocate the activations ``(S, T, C)`` of every node."""
         return cls(
             {
                 name: aligned((samples, steps, node.out_channels), np.int32)
@@ -196,7 +196,7 @@ def execute(
 
 
 def prepare(node: Node, edges: Edges) -> Operation:
-    """Return the operation of a node at which messages of the given formats arrive."""
+    """Return the operation of a node at which activations of the given formats arrive."""
     run = form_of(type(node))(node, edges).run
     if node.meets is not Meets.ADD or len(edges.formats) == 1:
         return run

@@ -95,7 +95,7 @@ class Flat:
         scaling
             Of the first input; the others, and all without one, are in the unit of their format.
         largest, counted
-            Outputs whose largest values are kept, or whose messages are added up.
+            Outputs whose largest values are kept, or whose activations are added up.
         """
         writer = Writer(graph, samples, scaling)
         # inputs first: one that refuses what it is given ends the step before a state has changed

@@ -1,6 +1,6 @@
 """Compiled loops of the fast engine: a whole sequence of one node, for a few samples.
 
-Shapes: messages ``(S, T, C)`` int32, states float64 (integers, exact). Each kernel adds to
+Shapes: activations ``(S, T, C)`` int32, states float64 (integers, exact). Each kernel adds to
 ``counts``: synaptic operations, synaptic multiplies, saturations. The arithmetic is that of
 `neurossm.fixed.compiled`; sums of integers below 2**53 are exact in any order, which is why the
 compiler may reorder them.
@@ -31,7 +31,7 @@ def start(y, bias):
 
 @njit(nogil=True, cache=True)
 def add_spikes(u, y, columns, fan_out, counts):
-    """Add the synapses of binary or ternary messages to ``y``: additions only.
+    """Add the synapses of binary or ternary activations to ``y``: additions only.
 
     ``columns`` is the transposed weight ``(I, O)`` int32, ``fan_out`` its non-zeros by row.
     """
@@ -58,9 +58,9 @@ def add_spikes(u, y, columns, fan_out, counts):
 
 @njit(nogil=True, cache=True)
 def add_graded(u, y, rows, fan_out, multiplies, counts):
-    """Add the synapses of graded messages to ``y``; ``rows`` is the weight ``(O, I)`` int32.
+    """Add the synapses of graded spikes to ``y``; ``rows`` is the weight ``(O, I)`` int32.
 
-    With weights of -1, 0 and 1 only, ``multiplies`` is False: the messages are added.
+    With weights of -1, 0 and 1 only, ``multiplies`` is False: the activations are added.
     """
     samples, steps, inputs = u.shape
     outputs = rows.shape[0]
@@ -144,7 +144,7 @@ def ternary_threshold(u, y, delta):
 
 @cache
 def lif(reset, has_trace, shifted):
-    """Return the kernel of `LIF` for a reset, with or without the refractory trace.
+    """Return the kernel of `LIF` for a reset, with or without the refractory variable.
 
     Channels are the innermost loop: they are independent and fill the vector lanes. States ``(S,
     C)`` float64, in place; leaks multiplied by ``2**-tau.frac``. ``scale`` ``(C,)`` brings the

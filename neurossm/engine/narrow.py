@@ -2,8 +2,9 @@
 
 Poles and states of each `DiagonalSSM` are rounded to so many bits, everything else stays real. A
 simulation that is kind to the narrow network: poles to nearest inside the unit circle, each part of
-each state to nearest in a unit of its own (the largest modulus that it has at full precision on the
-same data, over the largest number), no rounding of messages. Not deployed, no executor of ours.
+each state to nearest in a unit of its own (the largest magnitude that it has at full precision on
+the same data, over the largest number), no rounding of activations. Not deployed, no executor of
+ours.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def run_narrow(
 
 
 def _ssm(node: DiagonalSSM, u: Reals, peaks: Reals, bits: int) -> Reals:
-    """Return the output ``(B, T, C)``; `peaks` are the largest moduli of the states ``(C, N)``."""
+    """Return the output ``(B, T, C)``; `peaks` are the largest magnitudes of states ``(C, N)``."""
     poles = project_poles(reals(node.a_re), reals(node.a_im), bits)
     a_re, a_im = (np.ldexp(part.astype(np.float64), 1 - bits) for part in poles)
     b_re, b_im, c_re, c_im, drive_re, drive_im = (

@@ -1,13 +1,13 @@
 """Counting by an integer that records: the reference's own steps on arrays that count what they do.
 
-`record_operations` runs the reference engine with every message and every state as a `Recording`,
-an array of integers that passes each elementary operation to a tally of its node. Nothing is
-counted by a rule about a node: a product that a step computes is a multiplication, whatever its
-operands are, and one by a spike would be one too. An operation that the array does not know is
-refused, so none is done unseen.
+`record_operations` runs the reference engine with every activation and every state as a
+`Recording`, an array of integers that passes each elementary operation to a tally of its node.
+Nothing is counted by a rule about a node: a product that a step computes is a multiplication,
+whatever its operands are, and one by a spike would be one too. An operation that the array does not
+know is refused, so none is done unseen.
 
-Not counted: selecting and moving (``where``, an index, ``stack``), and asking whether a message is
-there. An event is what an executor is given; that is no arithmetic on it.
+Not counted: selecting and moving (``where``, an index, ``stack``), and asking whether an activation
+is there. An event is what an executor is given; that is no arithmetic on it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The reference engine: one time step and one node at a time, in plain integers.
 
 Each node's `neurossm.nodes.Node.step` is the specification; this is the loop around it. Every other
-executor equals this one bit for bit. All arrays carry the samples in front, ``(B, C)``.
+executor equals this one bit-exactly. All arrays carry the samples in front, ``(B, C)``.
 """
 
 from __future__ import annotations
@@ -92,5 +92,5 @@ def run(
 
 
 def _messages(values: Integers, tokens: bool) -> int:
-    """Return how many messages these values are: those that are not zero, but every token."""
+    """Return how many activations these values are: those that are not zero, but every token."""
     return int(values.size if tokens else np.count_nonzero(values))

@@ -24,7 +24,13 @@ def run(
     progress: Progress | None = None,
     lengths: ArrayLike | None = None,
 ) -> Trace:
-    """Run a graph on integer inputs; see `execute`, which returns timing and notes as well."""
+    """Run a graph on integer inputs; see `execute`, which returns timing and notes as well.
+
+    Examples
+    --------
+    >>> graph = neurossm.load("m.int.nssm")
+    >>> trace = neurossm.run(graph, np.zeros((2, 784, 1), np.int64))  # samples, steps, channels
+    """
     return execute(graph, inputs, engine, record, progress, lengths).trace
 
 
@@ -47,7 +53,7 @@ def execute(
         else a mapping by name.
     engine
         ``fast``, ``reference``, ``float`` or any executor that is installed, with options:
-        ``fast:threads=2``, ``lava:stacked=8``. ``neurossm doctor`` lists them.
+        ``fast:threads=2``, ``lava:batch=8``. ``neurossm doctor`` lists them.
     record
         Which nodes' values to keep: ``all``, ``outputs`` or names.
     progress

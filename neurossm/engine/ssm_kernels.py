@@ -87,7 +87,8 @@ def step_ssm(real_b):
     """Return the kernel of one step of `DiagonalSSM` for any number of states a channel.
 
     States stand in tiles of `LANES`, the last filled up with zeros, which stay zero: state ``(S, C,
-    K, 2, LANES)``, parameters ``(C, K, 8, LANES)`` for K tiles a channel. Messages ``(S, 1, C)``.
+    K, 2, LANES)``, parameters ``(C, K, 8, LANES)`` for K tiles a channel. Activations ``(S, 1,
+    C)``.
     """
 
     @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
@@ -126,7 +127,7 @@ def float_ssm(modes):
     """Return the kernel of `DiagonalSSM` on real numbers.
 
     Layouts as in `diagonal_ssm`, the state ``(S, C, 3, N)``: real and imaginary parts, and the
-    largest squared modulus so far.
+    largest squared magnitude so far.
     """
 
     @njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})

@@ -94,6 +94,11 @@ class Stepper:
         for value in sensor:                  # (C,) real numbers for a single sample
             y = stream.step(value)            # (1, K) real numbers
         stream.answer().argmax()
+
+    Examples
+    --------
+    >>> stepper = neurossm.Stepper(neurossm.load("m.int.nssm"))
+    >>> outputs = stepper.step(np.array([[12]]))  # one sample of one channel
     """
 
     def __init__(

@@ -2,7 +2,7 @@
 
 A program is rows of integers: an instruction, the node whose counters it adds to, where its
 operands stand, and parameters. Everything that it touches stands in three arrays, one a type:
-messages and weights (int32), thresholds, running sums and counters (int64), scaled parameters,
+activations and weights (int32), thresholds, running sums and counters (int64), scaled parameters,
 membranes and states of recurrences (float64). So this is compiled once, for any graph, and kept in
 Numba's cache. `neurossm.engine.flat` writes programs.
 
@@ -103,7 +103,7 @@ def _pointer(typing, memory):
 
 @njit(inline="always")
 def block(memory, at, samples, channels):
-    """Return messages ``(S, 1, C)`` that stand in a memory."""
+    """Return activations ``(S, 1, C)`` that stand in a memory."""
     return carray(_behind(memory, at), (samples, 1, channels))
 
 

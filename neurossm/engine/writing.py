@@ -67,7 +67,7 @@ class Kept:
 
 
 class Writer(Protocol):
-    """A program while it is written; `neurossm.engine.flat` has the one that there is."""
+    """A program while it is written; `neurossm.engine.flat` has the one that exists."""
 
     samples: int
     small: Tape

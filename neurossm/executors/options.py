@@ -7,6 +7,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from neurossm.arguments import shown
+from neurossm.deprecation import deprecated
 from neurossm.errors import InputError, TargetError, nearest
 
 Options = TypeVar("Options")
@@ -19,7 +20,8 @@ def parse_options(kind: type[Options], text: str, where: str) -> Options:
     Parameters
     ----------
     kind
-        Frozen dataclass, every field of which has a default.
+        Frozen dataclass, every field of which has a default. A class attribute `renamed` maps
+        deprecated names of options to those that replace them.
     text
         ``key=value`` with commas between them; a tuple's key may be given again and again. A value
         holds no comma.
@@ -42,13 +44,16 @@ def parse_options(kind: type[Options], text: str, where: str) -> Options:
         key, equals, value = (part.strip() for part in item.partition("="))
         if not equals:
             raise InputError(where, expected="key=value", got=repr(item))
+        if key in getattr(kind, "renamed", {}):
+            old, key = key, kind.renamed[key]  # type: ignore[attr-defined]
+            deprecated(f"{where} option {old}", key)
         if key not in known:
             expected = "one of " + ", ".join(known) if known else "no options"
             remedy = nearest(key, known)
             raise InputError(f"{where} option", expected=expected, got=repr(key), remedy=remedy)
         several = get_origin(hints[key]) is tuple
         if key in given and not several:
-            raise InputError(f"{where} option {key}", expected="it once", got="it twice")
+            raise InputError(f"{where} option {key}", problem="it is given twice")
         read = _value(hints[key], value, f"{where} option {key}")
         given[key] = given.get(key, ()) + read if several else read
     try:
@@ -69,7 +74,7 @@ def options_text(options: object) -> str:
 
 
 def described(kind: type) -> tuple[str, ...]:
-    """Return each option of a dataclass with its default: ``stacked=0``."""
+    """Return each option of a dataclass with its default: ``batch=0``."""
     return tuple(f"{one.name}={_shown(_default(one))}" for one in _fields(kind))
 
 

@@ -133,7 +133,7 @@ def round_to(values: ArrayLike, frac: ArrayLike, bits: int) -> NDArray[np.int64]
 def ceil_to(values: ArrayLike, frac: ArrayLike, bits: int) -> NDArray[np.int64]:
     """Return thresholds as integers so that ``m >= ceil_to(theta)`` is ``m * 2**-frac >= theta``.
 
-    The comparison of integer messages is then exactly the real one. Raises as `round_to`.
+    The comparison of integer activations is then exactly the real one. Raises as `round_to`.
     """
     return _fitting(np.ceil(_ldexp(values, frac)), bits)
 
@@ -182,11 +182,11 @@ def project_poles(
     ------
     RangeError
         If a pole is not finite, or lies so far outside that projecting it would be another model
-        (modulus above 1 + 2**-8).
+        (magnitude above 1 + 2**-8).
     """
     modulus = np.hypot(np.asarray(real, dtype=np.float64), np.asarray(imag, dtype=np.float64))
     if modulus.size and not np.all(modulus <= 1 + 2**-8):
-        raise RangeError("poles", expected="modulus at most 1", got=str(float(np.max(modulus))))
+        raise RangeError("poles", expected="magnitude at most 1", got=str(float(np.max(modulus))))
     frac = bits - 1
     limit = symmetric_limit(bits)  # a pole just below 1 rounds to 1.0, which is outside anyway
     re, im = (
@@ -226,14 +226,14 @@ def round_leaks(values: ArrayLike, frac: int) -> NDArray[np.int64]:
 
 
 def accumulator_bound(weight: NDArray[np.int64], largest_message: int) -> int:
-    """Return the largest magnitude that ``weight @ message`` can reach, over all outputs.
+    """Return the largest magnitude that ``weight @ activation`` can reach, over all outputs.
 
     Parameters
     ----------
     weight
         Integer mantissas, shape ``(out, in)``.
     largest_message
-        Largest magnitude of any message.
+        Largest magnitude of any activation.
     """
     if weight.size == 0:
         return 0

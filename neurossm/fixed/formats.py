@@ -1,4 +1,4 @@
-"""Number formats as values: `Fixed` describes messages, `Quantized` holds integer parameters."""
+"""Number formats as values: `Fixed` describes activations, `Quantized` holds integer parameters."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ KINDS: tuple[Kind, ...] = ("graded", "binary", "ternary")
 
 @dataclass(frozen=True)
 class Fixed:
-    """Format of a message: the integer ``m`` stands for the real value ``m * 2**-frac``.
+    """Format of an activation: the integer ``m`` stands for the real value ``m * 2**-frac``.
 
     Parameters
     ----------
     bits
-        Width of a graded message with its sign, 2 to 24. Values lie in
+        Width of a graded spike with its sign, 2 to 24. Values lie in
         ``[-(2**(bits-1) - 1), 2**(bits-1) - 1]``, symmetric as in Lava's saturating states.
     frac
         Number of fraction bits; negative for units larger than one.

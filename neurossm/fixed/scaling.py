@@ -15,7 +15,7 @@ from neurossm.errors import InputError
 
 Reals = NDArray[np.float64]
 _IN_CACHE = 2**15  # values that become integers in one piece
-MOST_BITS = 23  # magnitude bits: a graded message has 24 with its sign
+MOST_BITS = 23  # magnitude bits: a graded spike has 24 with its sign
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,8 +17,8 @@ from neurossm.hardware.quantity import Grade, Measured, Quantity, in_unit
 from neurossm.validation import Text
 
 
-def _listed(worlds: object) -> object:
-    return worlds if isinstance(worlds, list | tuple) else (worlds,)
+def _listed(sets: object) -> object:
+    return sets if isinstance(sets, list | tuple) else (sets,)
 
 
 _CLOSED = ConfigDict(extra="forbid")
@@ -87,9 +87,9 @@ class Events:
     spike_out
         A neuron that fires, once, whoever receives it.
     axon_out, within_tile
-        A message to one receiver: sending it, and carrying it inside a tile.
+        An activation to one receiver: sending it, and carrying it inside a tile.
     hop_east_west, hop_north_south
-        One step of a message from router to router.
+        One step of an activation from router to router.
     """
 
     syn_op: Annotated[Maybe, in_unit("J")] = None
@@ -117,7 +117,7 @@ class EnergySet:
         Grade of evidence of the set as a whole.
     events
         The energies; more than one entry where the source leaves open how to split a total, and
-        then each entry is a possible world of its own.
+        then each entry is a scenario of its own.
     """
 
     name: Text
@@ -132,11 +132,9 @@ class EnergySet:
     __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
 
     def __post_init__(self) -> None:
-        for world in self.events:
-            if world.syn_op is None or world.neuron_update is None:
-                raise InputError(
-                    "set events", expected="syn_op and neuron_update", got="a set without"
-                )
+        for scenario in self.events:
+            if scenario.syn_op is None or scenario.neuron_update is None:
+                raise InputError("set events", problem="each set needs syn_op and neuron_update")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +179,7 @@ class Hardware:
         Node type to the microcode passes that one of its neuron updates takes; ``relay`` is a
         neuron that only passes on.
     refuses
-        Node type to why the chip cannot hold it; ``graded messages`` for messages that are no
+        Node type to why the chip cannot hold it; ``graded spikes`` for activations that are no
         spikes.
     caveats
         Sentences that every report made with this file must print.

@@ -24,17 +24,17 @@ class Activity:
     Attributes
     ----------
     syn_ops
-        Synaptic operations: arriving non-zero messages times non-zero weights.
+        Synaptic operations: arriving non-zero activations times non-zero weights.
     dendrite_updates
         Neuron updates. The chip counts passes of microcode, one or more an update: the chip file
         says how many (``passes``).
     spikes_in
-        Messages that arrived, at synapses or straight at a neuron.
+        Activations that arrived, at synapses or straight at a neuron.
     axon_out
-        Messages sent, one for each node that receives them.
+        Activations sent, one for each node that receives them.
     spike_axon_in
-        Messages that arrived at synapses: each looks up one incoming axon. A message that goes
-        straight into a neuron needs none, where both share a core.
+        Activations that arrived at synapses: each looks up one incoming axon. An activation that
+        goes straight into a neuron needs none, where both share a core.
     """
 
     syn_ops: int = 0

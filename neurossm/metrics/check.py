@@ -73,7 +73,7 @@ class Check:
 
 
 class Checker:
-    """Adds up the comparison of a float graph and an integer graph, part by part.
+    """Adds up the comparison of a float graph and an integer graph, in batches.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ class EndToEnd:
     """A node of the integer run against the same node of the float run.
 
     The tolerances were fitted on the seven checkpoints at the default widths, with 12-bit poles and
-    with 16-bit messages, 16 test sequences each: the worst neuron has 0.53 and 2.6 times its
+    with 16-bit activations, 16 test sequences each: the worst neuron has 0.53 and 2.6 times its
     spikes, the worst layer 6.9 % of its spikes at other neurons, the worst output a mean error of
     1.7 %, and all predictions are equal. With 8-bit poles, where accuracy is lost, neurons are dead
     (0.00 times) in every one but the smallest, and layers are off by 12 to 86 %.
@@ -49,7 +49,7 @@ class EndToEnd:
     expected, found
         ``(C,)``: spikes of the float run and of the integer run.
     unit
-        The largest real value of one unit of its messages.
+        The largest real value of one unit of its activations.
     spikes, output
         True where it sends spikes; where it is an `Output`.
     """

@@ -37,9 +37,9 @@ class Metrics:
         Name of each node that spikes (inputs apart) to its mean rate: spikes sent divided by
         channels times the steps of all sequences; spikes a channel and step.
     multiplies_from_spikes, multiplies_from_graded
-        Weights multiplied in synapses that receive spikes (must be 0) and graded messages.
+        Weights multiplied in synapses that receive spikes (must be 0) and graded spikes.
     additions_of_graded
-        Synaptic operations of graded messages that multiply nothing: the weights are ternary.
+        Synaptic operations of graded spikes that multiply nothing: the weights are ternary.
     state_updates
         Updates of complex SSM states, of membranes and of refractory traces, all samples and steps.
     neurobench
@@ -127,7 +127,7 @@ def measure(graph: Graph, trace: Trace) -> Metrics:
 
     The ``neurobench`` entries follow the definitions of NeuroBench 2.3, per sample:
     ``Effective_ACs`` and ``Effective_MACs`` are non-zero weights times non-zero inputs of synapses
-    that receive spikes (binary or ternary) and graded messages (ternary weights make no difference
+    that receive spikes (binary or ternary) and graded spikes (ternary weights make no difference
     there); ``Dense`` is all weights times all
     steps; ``ActivationSparsity`` is the part of zeros among what spiking and piecewise-linear
     nodes send; ``ConnectionSparsity`` the part of zero weights; ``Footprint`` the bytes of all

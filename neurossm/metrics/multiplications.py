@@ -1,6 +1,6 @@
 """Multiplications of a run as three numbers: in synapses, in recurrences, in gates.
 
-Those of synapses depend on the messages and are counted by every executor
+Those of synapses depend on the activations and are counted by every executor
 (``synaptic_multiplies``). The others are the same at every step whatever arrives, so they are those
 of one step times the steps that a node was updated. Both are what the reference does:
 `neurossm.engine.recording` counts it, and `check_multiplications` compares.
@@ -102,7 +102,7 @@ def multiplications(graph: Graph, metrics: Metrics) -> Multiplications:
 
 
 def per_step(graph: Graph) -> dict[str, int]:
-    """Return for each node the multiplications of a step that do not depend on its messages."""
+    """Return for each node the multiplications of a step that do not depend on its activations."""
     return {name: _fixed(found) for name, found in dense_operations(graph).items()}
 
 

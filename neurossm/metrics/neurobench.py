@@ -8,7 +8,7 @@ recurrence has an entry of its own here.
 Where the two part by construction:
 
 - NeuroBench calls a whole call of a layer ACs if every value of that call happens to be -1, 0 or 1;
-  here the format of the messages decides, so graded messages are MACs whatever their values.
+  here the format of the activations decides, so graded spikes are MACs whatever their values.
 - It rounds ConnectionSparsity to four places, and sums operations in float32.
 - Footprint takes each parameter at its own width: 8-bit weights are a byte, 24-bit biases three.
 """
@@ -55,7 +55,7 @@ def recurrence(
 ) -> dict[str, float]:
     """Return the work of recurrences for one sample, which NeuroBench does not see.
 
-    ``State_Updates`` are updates of complex states, membranes and refractory traces;
+    ``State_Updates`` are updates of complex states, membranes and refractory variables;
     ``Effective_MACs`` the real multiply-accumulates in them, by the rules of
     `neurossm.metrics.DenseOperations`: a recurrence computes every step whatever the sparsity.
     Running sums (`Accumulate`) multiply nothing and are not in it.

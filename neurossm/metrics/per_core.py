@@ -2,7 +2,7 @@
 
 The counters have the names of Loihi 2's activity profiler. They are means over samples and steps,
 so a single step of a busy moment can take more. What a mapping adds (fan-out, reduction, one-to-one
-synapses, the messages of single states) is in them, so the total is above that of the graph.
+synapses, the activations of single states) is in them, so the total is above that of the graph.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ class CoreActivity:
     Attributes
     ----------
     syn_ops
-        Arriving messages times their synapses on the core.
+        Arriving activations times their synapses on the core.
     dendrite_updates
         Neuron updates.
     spikes_in
-        Messages that arrive on the core.
+        Activations that arrive on the core.
     axon_out
-        Messages that leave its neurons, one for each core that receives them.
+        Activations that leave its neurons, one for each core that receives them.
     leaving
         Those for a core of another chip, by chip: ``(2, chips)``.
     basis
-        Where the messages come from, in words.
+        Where the activations come from, in words.
     """
 
     syn_ops: Floats
@@ -57,7 +57,7 @@ class CoreActivity:
 
     @property
     def spike_axon_in(self) -> Floats:
-        """Messages that look up an incoming axon: on placed cores all that arrive."""
+        """Activations that look up an incoming axon: on placed cores all that arrive."""
         return self.spikes_in
 
     def as_json(self) -> dict[str, object]:
@@ -76,11 +76,11 @@ class CoreActivity:
 
 
 def per_core(placement: Placement, graph: Graph, trace: Trace) -> CoreActivity:
-    """Return the work of each core from the messages of a run, neuron by neuron.
+    """Return the work of each core from the activations of a run, neuron by neuron.
 
-    Nothing is split by share: each neuron's own messages are counted in the trace, and those of
+    Nothing is split by share: each neuron's own activations are counted in the trace, and those of
     single states are computed again from what arrived at the SSM. Only relays that sum a part of a
-    fan-in have an interval: from silent to a message every step.
+    fan-in have an interval: from silent to an activation every step.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def per_core(placement: Placement, graph: Graph, trace: Trace) -> CoreActivity:
 
 
 class CoreCounter:
-    """Counts the messages of every neuron over several runs; `per_core` of all of them together.
+    """Counts the activations of every neuron over several runs; `per_core` of all of them together.
 
     Parameters
     ----------
@@ -168,7 +168,7 @@ class CoreCounter:
 
 
 def per_core_at_most(placement: Placement) -> CoreActivity:
-    """Return the work of each core between silence and a message of every neuron at every step.
+    """Return the work of each core between silence and an activation of every neuron at every step.
 
     No weight counts as zero. Tokens are as likely as each other, one a step.
     """
@@ -198,7 +198,7 @@ def _axons_from_outside(placement: Placement) -> dict[str, int]:
 
 
 def _part(part: Population, outside: Mapping[str, int]) -> tuple[Floats, Floats]:
-    """Return the messages of a relay that sums a part of a fan-in; of tokens its share of rows."""
+    """Return the activations of a relay that sums part of a fan-in; of tokens its share of rows."""
     (connection,) = part.inputs
     if connection.one_hot:
         share = connection.axons / outside[connection.source]

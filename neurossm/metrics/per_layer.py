@@ -1,7 +1,7 @@
 """Per-layer error: a float node on the inputs that its integer node received, channel by channel.
 
 Errors travel, so behind the first bad node every node is far from the float run. Here each float
-node runs alone on the integer run's own messages: what is left is what this node did wrong.
+node runs alone on the integer run's own activations: what is left is what this node did wrong.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class PerLayerError:
     """Distance of an integer node to its float node, both on the same inputs.
 
     The tolerances were fitted on the seven checkpoints at the default widths, with 12-bit poles and
-    with 16-bit messages; the largest values there, as shares of what is allowed: 0.45 for spikes
+    with 16-bit activations; the largest values there, as shares of what is allowed: 0.45 for spikes
     and for all that neurons compare, and for what is mixed 0.73 at one row of 8-bit weights 100
     times smaller than others that share its exponent, 0.44 else.
 
@@ -54,7 +54,7 @@ class PerLayerError:
         True where no rounding can change the result: an `Input`, an `Output`, and thresholds, which
         are rounded up so that comparing integers is comparing the real numbers.
     compared
-        True where a `LIF` or a threshold behind it compares its messages.
+        True where a `LIF` or a threshold behind it compares its activations.
     matters
         ``(C,)``: size of a change that the nodes behind it would notice, see
         `neurossm.metrics.significance`. A channel's error is held against this where it is more
@@ -103,7 +103,7 @@ class PerLayerError:
         """Return for each channel its error over what is allowed, ``(C,)``: above 1 is too much.
 
         Exact nodes: any difference. Spikes of a `LIF`: half the tolerance of the float node's
-        spikes and `SPIKES_ALLOWED` more may be `wrong`. Graded messages: of a channel's scale the
+        spikes and `SPIKES_ALLOWED` more may be `wrong`. Graded spikes: of a channel's scale the
         largest and the mean error may be `COMPARED` or `MIXED` times the tolerance; of the range of
         the whole node, the largest the tolerance and the mean, over all channels, a tenth of it.
         nan stays nan: write comparisons so that it is over.
@@ -227,7 +227,7 @@ def _share(part: Reals, whole: Reals) -> Reals:
 
 
 def _alone(node: Node, integer: Graph, trace: Trace, name: str) -> Reals:
-    """Return what a float node makes of the messages of the integer run."""
+    """Return what a float node makes of the activations of the integer run."""
     sources = integer.sources[name]
     # an Output behind it closes the graph; where the node is one itself, it is enough
     nodes: dict[str, Node] = {

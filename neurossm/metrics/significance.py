@@ -1,4 +1,4 @@
-"""How large a change of a message must be before the nodes behind it notice.
+"""How large a change of an activation must be before the nodes behind it notice.
 
 A channel of range 0.02 that is only ever added to one of range 20 may be off by all it has; one of
 range 2 that feeds a neuron of threshold 3 may not, however large its neighbors are. So a range says
@@ -56,7 +56,7 @@ def significance(graph: Graph, ranges: Mapping[str, Reals], steps: int) -> dict[
 def _asked(
     graph: Graph, name: str, source: str, ranges: Mapping[str, Reals], own: Reals, steps: int
 ) -> Reals:
-    """Return what a node asks of a source; `own` is what matters of its own messages."""
+    """Return what a node asks of a source; `own` is what matters of its own activations."""
     others = [ranges[other] for other in graph.sources[name] if other != source]
     with np.errstate(divide="ignore", invalid="ignore"):
         return graph.nodes[name].notices(Change(own, ranges[source], others, ranges[name], steps))

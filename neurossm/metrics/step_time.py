@@ -68,7 +68,7 @@ class StepTime:
             "binds_high": self.binds_high.name,
             "terms": [asdict(term) for term in self.terms],
             "not_modeled": list(NOT_MODELED),
-            "label": "modelled, not measured",
+            "label": "modeled, not measured",
         }
 
 

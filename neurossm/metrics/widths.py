@@ -39,7 +39,8 @@ def narrow_widths(floating: Graph, integer: Graph) -> tuple[str, ...]:
         for name, node in integer.nodes.items()
         for width in _narrow(node, floating.nodes.get(name))
     }
-    # formats of messages follow the other widths, so theirs says something only where they are full
+    # formats of activations follow the other widths, so theirs says something only where they are
+    # full
     return tuple(w for w in ("poles", "weights", "state", "leaks") if w in found) or (
         ("messages",) if found else ()
     )

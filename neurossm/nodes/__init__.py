@@ -1,8 +1,8 @@
 """The nodes of a graph: what each means as real numbers and as integers.
 
-A node is a frozen value: parameters, their number formats, the format ``out`` of its messages. Its
-`Node.step` is the specification of its integers, `Node.evaluate` its float meaning. A new node is
-one more module here, see `neurossm.nodes.node`; `NODE_TYPES` finds it by itself.
+A node is a frozen value: parameters, their number formats, the format ``out`` of its activations.
+Its `Node.step` is the specification of its integers, `Node.evaluate` its float meaning. A new node
+is one more module here, see `neurossm.nodes.node`; `NODE_TYPES` finds it by itself.
 
 Glossary of shapes: ``C`` channels (features), ``N`` complex states kept a channel (half of the
 published ``d_state``), ``K`` segments, ``V`` tokens, ``u`` the input of a node at a time step,
@@ -30,7 +30,7 @@ from neurossm.nodes.output import Output
 from neurossm.nodes.parameter import Parameter
 from neurossm.nodes.piecewise_linear import PiecewiseLinear
 from neurossm.nodes.product import Product
-from neurossm.nodes.span import Found, Meeting, Register, Span
+from neurossm.nodes.span import FanIn, Found, Register, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, State, Step
 from neurossm.nodes.sum import Sum
 from neurossm.nodes.ternary_threshold import TernaryThreshold
@@ -68,12 +68,12 @@ __all__ = [
     "DiagonalSSM",
     "Embedding",
     "Evaluated",
+    "FanIn",
     "Finding",
     "Found",
     "Frac",
     "Input",
     "Integers",
-    "Meeting",
     "Meets",
     "Node",
     "Output",

@@ -13,7 +13,7 @@ from neurossm.fixed import MESSAGE_BITS, Fixed, shift, symmetric_limit
 from neurossm.nodes.arriving import Arriving, Finding, Quantizing
 from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, format_of, node
-from neurossm.nodes.span import Found, Meeting, Register, Span
+from neurossm.nodes.span import FanIn, Found, Register, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step, added
 from neurossm.nodes.traits import ByChannel
 
@@ -52,7 +52,7 @@ class Accumulate(ByChannel, Node):
 
     @property
     def is_integer(self) -> bool:
-        """True where the widths of message and term are set."""
+        """True where the widths of activation and term are set."""
         return self.out is not None and self.term_bits > 0
 
     def check(self, at: Arriving) -> Iterator[Finding]:
@@ -84,7 +84,7 @@ class Accumulate(ByChannel, Node):
         terms = f"s{self.term_bits}.{format_of(self).frac}"
         yield "terms", terms, f"{self.steps} terms fit in {MESSAGE_BITS} bits"
 
-    def bound(self, at: Meeting) -> Found:
+    def bound(self, at: FanIn) -> Found:
         """Return so many terms of one sign."""
         steps = max(self.steps, at.steps or 0)
         term = at.u.shifted(at.unit if at.unit > at.unit_in else 0.0)

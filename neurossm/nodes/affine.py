@@ -20,7 +20,7 @@ from neurossm.nodes.arriving import Arriving, Finding, same
 from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, format_of, node
 from neurossm.nodes.parameter import parameter
-from neurossm.nodes.span import Found, Meeting, Register, Span
+from neurossm.nodes.span import FanIn, Found, Register, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step, added
 from neurossm.nodes.traits import Meets, Role
 from neurossm.nodes.values import Array, integers, quantized, reals
@@ -30,13 +30,13 @@ from neurossm.nodes.values import Array, integers, quantized, reals
 class Affine(Node):
     """Synapses: ``y = W u + b``.
 
-    Integer: the sum of 8-bit mantissas times messages is exact in a 32-bit accumulator; the bias is
-    added at the neuron and the result saturates: ``y = sat(W u + b)`` with
+    Integer: the sum of 8-bit mantissas times activations is exact in a 32-bit accumulator; the bias
+    is added at the neuron and the result saturates: ``y = sat(W u + b)`` with
     ``out.frac = weight.frac + u.frac``. Where all that receives it is a `LIF` or a threshold with
     no other source, each row may have an exponent of its own: such neurons compare a channel with
     nothing but itself. Then `message_frac` has that of each channel and ``out.frac`` the least.
     Where ``u`` is binary or ternary, weights are added and
-    subtracted and nothing is multiplied; where all weights are ternary, messages are.
+    subtracted and nothing is multiplied; where all weights are ternary, activations are.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ class Affine(Node):
     def only_adds(self) -> bool:
         """True for ternary integer weights: -1, 0 and 1 times one power of two.
 
-        Graded messages are then added or subtracted, and nothing is multiplied.
+        Graded spikes are then added or subtracted, and nothing is multiplied.
         """
         if not isinstance(self.weight, Quantized):
             return False
@@ -106,7 +106,7 @@ class Affine(Node):
             expected = f"twice the largest sum below 2**{ACCUMULATOR_BITS - 1}"
             yield expected, f"2 * {bound}", _narrower(2 * bound, weight.bits, at)
 
-    def bound(self, at: Meeting) -> Found:
+    def bound(self, at: FanIn) -> Found:
         """Sum the larger end of each term; twice, in any order, in the accumulator."""
         # its edges meet in the accumulator, not at the entry
         u, weight, bias = at.total, reals(self.weight), reals(self.bias)
@@ -138,12 +138,13 @@ class Affine(Node):
         return "ternary weights" if self.only_adds else ""
 
     def step(self, at: Step) -> Integers:
-        """Add up the synapses at which messages arrive, then the bias; saturate."""
+        """Add up the synapses at which activations arrive, then the bias; saturate."""
         weight = integers(self.weight)
         acc = np.zeros_like(at.operands[0], shape=(len(at.operands[0]), self.out_channels))
         for message, fmt in zip(at.operands, at.formats, strict=True):
             for channel in range(self.in_channels):
-                # a synapse is there where its weight is not 0, and works where a message arrives
+                # a synapse is there where its weight is not 0, and works where an activation
+                # arrives
                 synapses = np.flatnonzero(weight[:, channel])
                 here = np.flatnonzero(message[:, channel])
                 column, arriving = weight[synapses, channel], message[here, channel]
@@ -179,7 +180,7 @@ def _narrower(sums: int, weight_bits: int, at: Arriving) -> str:
 def _add_messages(
     acc: Integers, synapses: Integers, column: Integers, here: Integers, messages: Integers
 ) -> None:
-    """Add or subtract shifted messages: the weights are -1 and 1 times one power of two."""
+    """Add or subtract shifted activations: the weights are -1 and 1 times one power of two."""
     if len(synapses):
         moved = shift(messages, 1 - int(np.abs(column[0])).bit_length())[:, None]
         acc[here[:, None], synapses[column > 0]] += moved

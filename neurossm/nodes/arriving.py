@@ -58,7 +58,7 @@ class Quantizing(Protocol):
         """Return the width that a setting of `Quantize` asks for, such as ``weight_bits``."""
 
     def message(self) -> Fixed:
-        """Return a format for the range of the node's messages; what is behind has room for it."""
+        """Return a format for the range of the node's activations that those behind can hold."""
 
     def parameter(self, name: str, out: Fixed | None) -> Quantized:
         """Return a parameter as integers, by its role; `out` is what the node will send."""

@@ -9,7 +9,7 @@ import numpy as np
 from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, node
 from neurossm.nodes.parameter import parameter
-from neurossm.nodes.span import Found, Meeting, Span
+from neurossm.nodes.span import FanIn, Found, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Reals, added
 from neurossm.nodes.values import Array, reals
 
@@ -37,7 +37,7 @@ class BatchNorm(Node):
         """C."""
         return self.gain.shape[0]
 
-    def bound(self, at: Meeting) -> Found:
+    def bound(self, at: FanIn) -> Found:
         """Scale and shift both ends."""
         ends = [end * reals(self.gain) + reals(self.offset) for end in (at.u.low, at.u.high)]
         return Span(np.minimum(*ends), np.maximum(*ends)), ()

@@ -1,4 +1,4 @@
-"""Messages that arrive some steps later."""
+"""Activations that arrive some steps later."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from neurossm.arguments import shown
 from neurossm.errors import GraphError
 from neurossm.fixed import shift
 from neurossm.nodes.arriving import Arriving, Finding, Quantizing
 from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, format_of, node
-from neurossm.nodes.span import Found, Meeting
+from neurossm.nodes.span import FanIn, Found
 from neurossm.nodes.step import Carried, Change, Evaluated, Reals, Step
 from neurossm.nodes.traits import ByChannel, Meets, Role
 
-LEFT = 28  # bits that a message may be shifted to the left
+LEFT = 28  # bits that an activation may be shifted to the left
 
 
 @node
@@ -29,7 +30,7 @@ class Delay(ByChannel, Node):
     through it: recurrent synapses are ``LIF -> Delay -> Affine -> LIF``.
 
     Integer: ``y_t = sat(tz(u_{t-n}, u.frac - out.frac))``. Both formats are the same, and then it
-    is exact, but for a Delay that hands graded messages back in a cycle.
+    is exact, but for a Delay that hands graded spikes back in a cycle.
 
     On Loihi 2 this is the delay of synapses, of at most 63 steps; in NIR it is a ``Delay``.
 
@@ -56,7 +57,10 @@ class Delay(ByChannel, Node):
         fits = given.dtype.kind in "iuf" and given.shape in ((), (1,), (self.channels,))
         if not fits or not np.all((given >= 1) & (given <= self.longest) & (given % 1 == 0)):
             expected = f"whole numbers from 1 to {self.longest}, one or {self.channels}"
-            got = f"{given.min():g} to {given.max():g}" if fits else f"shape {given.shape}"
+            if given.dtype.kind not in "iuf":
+                got = shown(self.steps)
+            else:
+                got = f"{given.min():g} to {given.max():g}" if fits else f"shape {given.shape}"
             raise GraphError("Delay.steps", expected=expected, got=got)
         steps = np.broadcast_to(given, (self.channels,)).astype(np.int64)
         steps.setflags(write=False)
@@ -68,7 +72,7 @@ class Delay(ByChannel, Node):
         return 0
 
     def check(self, at: Arriving) -> Iterator[Finding]:
-        """Spikes go on as they are; graded messages may change their unit."""
+        """Spikes go on as they are; graded spikes may change their unit."""
         out, arriving = format_of(self), at.formats[0]
         if (out.is_spike or arriving.is_spike) and out != arriving:
             yield f"the format {arriving} that arrives", str(out)
@@ -83,7 +87,7 @@ class Delay(ByChannel, Node):
         formats = to.arriving.formats
         return replace(self, out=formats[0] if formats else to.message())
 
-    def bound(self, at: Meeting) -> Found:
+    def bound(self, at: FanIn) -> Found:
         """Nothing, or what arrived."""
         span = at.u.with_zero()
         spikes = at.out is not None and at.out.is_spike
@@ -100,7 +104,7 @@ class Delay(ByChannel, Node):
         return DenseOperations()
 
     def notices(self, at: Change) -> Reals:
-        """Return what matters of its own messages."""
+        """Return what matters of its own activations."""
         return at.own
 
     def state_parts(self) -> dict[str, tuple[int, ...]]:
@@ -108,7 +112,7 @@ class Delay(ByChannel, Node):
         return {"waiting": (int(self.steps.max()), self.channels)}
 
     def send(self, state: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-        """Return the messages that have waited long enough."""
+        """Return the activations that have waited long enough."""
         sent: NDArray[Any] = state["waiting"][:, 0]
         return sent
 

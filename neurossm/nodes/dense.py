@@ -16,7 +16,7 @@ class DenseOperations:
     state_macs
         Of recurrences: 8 for each complex state (4 for the pole, 2 for the input gain, 2 for the
         real part of the readout) and one for each channel's feed-through; one for each membrane
-        that leaks and for each refractory trace.
+        that leaks and for each refractory variable.
     elementwise_macs
         Of batch norms and piecewise-linear functions: one a channel.
     multiplies, adds

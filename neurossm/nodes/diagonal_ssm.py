@@ -234,7 +234,7 @@ class DiagonalSSM(Node):
         return at.saturate(y, out.bits)
 
     def evaluate(self, operands: list[Reals], state: Carried | None = None) -> Evaluated:
-        """Run the recurrence; the peaks of ``state`` are its largest moduli ``(C, N)``."""
+        """Run the recurrence; the peaks of ``state`` are its largest magnitudes ``(C, N)``."""
         u = added(operands)
         a, b, c, drive = (
             reals(re) + 1j * reals(im)

@@ -13,7 +13,7 @@ from neurossm.nodes.arriving import Arriving, Finding, Quantizing, same
 from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, format_of, node
 from neurossm.nodes.parameter import parameter
-from neurossm.nodes.span import Found, Meeting, Span
+from neurossm.nodes.span import FanIn, Found, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step
 from neurossm.nodes.traits import Meets, Role
 from neurossm.nodes.values import Array, integers, quantized, reals
@@ -24,9 +24,9 @@ class Embedding(Node):
     """Look-up of tokens: ``y = table[u]``, one channel in, C out.
 
     ``u`` is a token, a whole number from 0 to V - 1, straight from an `Input` that feeds nothing
-    but embeddings. A token is a name and no quantity: 0 is a message as any other. Anything outside
-    the table is refused before a run. On a chip this is the synapses of a one-hot spike, so every
-    token counts as C synaptic operations; nothing is multiplied.
+    but embeddings. A token is a name and no quantity: 0 is an activation as any other. Anything
+    outside the table is refused before a run. On a chip this is the synapses of a one-hot spike, so
+    every token counts as C synaptic operations; nothing is multiplied.
 
     Integer: 8-bit mantissas, sent as they are: ``out.frac = table.frac``.
 
@@ -69,7 +69,7 @@ class Embedding(Node):
         return 0
 
     def check(self, at: Arriving) -> Iterator[Finding]:
-        """Yield where messages are not the rows as they are."""
+        """Yield where activations are not the rows as they are."""
         table, out = quantized(self.table), format_of(self)
         yield from same("output exponent", int(np.max(table.frac)), out.frac)
         if out.bits < table.bits:
@@ -80,7 +80,7 @@ class Embedding(Node):
         table = to.parameter("table", None)
         return replace(self, table=table, out=Fixed(table.bits, int(np.max(table.frac))))
 
-    def bound(self, at: Meeting) -> Found:
+    def bound(self, at: FanIn) -> Found:
         """Return the ends of each column."""
         table = reals(self.table)
         return Span(table.min(axis=0), table.max(axis=0)), ()

@@ -1,4 +1,4 @@
-"""Where messages enter a graph."""
+"""Where activations enter a graph."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from neurossm.nodes.traits import Role
 
 @node
 class Input(Node):
-    """Messages from outside: integers in the format `out`, at each step shape ``(C,)``.
+    """Activations from outside: integers in the format `out`, at each step shape ``(C,)``.
 
     The real value of an input integer ``m`` is ``m * 2**-out.frac``, in a float graph too; any
     other scale of the data belongs into the weights behind it.

@@ -21,7 +21,7 @@ from neurossm.nodes.values import Array, integers, mantissas, quantized, reals
 
 @node
 class LIF(Node):
-    """Leaky integrate-and-fire neurons, with a refractory trace where kappa is not zero.
+    """Leaky integrate-and-fire neurons, with a refractory variable where kappa is not zero.
 
     At each step with input ``y``, in this order (all states start at zero)::
 
@@ -86,7 +86,7 @@ class LIF(Node):
 
     @property
     def has_trace(self) -> bool:
-        """True where a spike leaves a refractory trace in some channel."""
+        """True where a spike leaves a refractory variable in some channel."""
         return bool(np.any(mantissas(self.kappa) != 0))
 
     def state_parts(self) -> dict[str, tuple[int, ...]]:

@@ -21,7 +21,7 @@ One module in this package holds one class, found by itself (`neurossm.nodes.NOD
 `reads_tokens`, `late`) say what others may want to know, so that nobody has to ask for the type.
 From the roles of the fields (`neurossm.nodes.parameter`) follow `check`, `quantize`, `explain`,
 `bound` and `examples`; a node says more where it has more to say. What a node leaves out, and
-nothing implies, is refused by name where it is needed.
+nothing implies, stops with an error that names it where it is needed.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from neurossm.fixed import Fixed, Quantized
 from neurossm.nodes.arriving import Arriving, Finding, Quantizing
 from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.parameter import Parameter, check_fields, declared, parameter
-from neurossm.nodes.span import Found, Meeting, Span
+from neurossm.nodes.span import FanIn, Found, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, State, Step
 from neurossm.nodes.traits import Meets, Role
 from neurossm.nodes.typed import check_types
@@ -66,8 +66,8 @@ class Node(ABC):
     Attributes
     ----------
     out
-        Number format of the messages it sends; None in a float graph (except at an `Input`, where
-        it is the format of the data, and at nodes that spike).
+        Number format of the activations it sends; None in a float graph (except at an `Input`,
+        where it is the format of the data, and at nodes that spike).
     role
         What it is in a network.
     meets
@@ -75,8 +75,8 @@ class Node(ABC):
     operands
         How many edges it takes; 0: at least one.
     compares
-        True where it compares each channel with numbers of its own and sends the outcome: messages
-        may then arrive with an exponent a channel.
+        True where it compares each channel with numbers of its own and sends the outcome:
+        activations may then arrive with an exponent a channel.
     reads_tokens
         True where its input are tokens, ``tokens`` of them: names and no quantities.
     late
@@ -85,14 +85,14 @@ class Node(ABC):
     nir
         Why NIR cannot hold it; empty where the converter can.
     sends
-        The one format of its messages, at nodes that spike.
+        The one format of its activations, at nodes that spike.
     passes_on
         True where it sends what arrives, in the format in which it arrives.
     ranged
-        Settings of `Quantize` that limit the width of its messages, whose format is then made for
-        their range; empty where other formats decide.
+        Settings of `Quantize` that limit the width of its activations, whose format is then made
+        for their range; empty where other formats decide.
     message_reason
-        Why its messages have their format, in words, where neither range nor role decides.
+        Why its activations have their format, in words, where neither range nor role decides.
     float_only
         What to do with a node that has a meaning in float graphs only; empty at all others.
     roles
@@ -212,7 +212,8 @@ class Node(ABC):
     def notices(self, at: Change) -> Reals:
         """Return the size of a change of what arrives, ``(C,)``, that makes one that matters.
 
-        By default it is to the range of what arrives as one that matters to that of its messages.
+        By default it is to the range of what arrives as one that matters to that of its
+        activations.
         """
         return at.own * at.arriving / at.sent
 
@@ -226,7 +227,7 @@ class Node(ABC):
 
     @property
     def is_integer(self) -> bool:
-        """True where its parameters and messages are integers with formats."""
+        """True where its parameters and activations are integers with formats."""
         return self.out is not None and all(
             isinstance(getattr(self, name), Quantized) for name in self.roles
         )
@@ -293,7 +294,7 @@ class Node(ABC):
 
     @property
     def constant(self) -> float:
-        """Largest constant that is added to what it sends: its messages' format must hold it."""
+        """Largest constant that is added to what it sends: its activations' format must hold it."""
         return 0.0
 
     @property
@@ -307,10 +308,10 @@ class Node(ABC):
         return 0
 
     def explain(self) -> Iterator[tuple[str, str, str]]:
-        """Yield what, format and reason of what quantizing chose beside parameters and messages."""
+        """Yield what, format and reason of choices that are neither parameters nor activations."""
         yield from ()
 
-    def bound(self, at: Meeting) -> Found:
+    def bound(self, at: FanIn) -> Found:
         """Return the worst case of what it sends and of its registers; by default what `out` holds.
 
         In a float graph a node that says nothing has no bound.
@@ -327,7 +328,7 @@ class Node(ABC):
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Iterator[Self]:
-        """Yield small float nodes with random parameters, of every kind that there is."""
+        """Yield small float nodes with random parameters, of every kind that exists."""
         yield cls.drawn(rng)
 
     @classmethod
@@ -362,7 +363,7 @@ class Node(ABC):
 
 
 def format_of(node: Node) -> Fixed:
-    """Return the message format of a node that has one (an integer node, checked before)."""
+    """Return the activation format of a node that has one (an integer node, checked before)."""
     assert node.out is not None
     return node.out
 
@@ -376,7 +377,7 @@ def message_frac(node: Node) -> int | NDArray[np.int64]:
 
 
 def check_spikes(node: Node, fmt: Fixed) -> None:
-    """Give a node that spikes its one message format; raise `GraphError` for another."""
+    """Give a node that spikes its one activation format; raise `GraphError` for another."""
     if node.out is None:
         object.__setattr__(node, "out", fmt)
     if node.out != fmt:

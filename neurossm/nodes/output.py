@@ -1,4 +1,4 @@
-"""Where messages leave a graph."""
+"""Where activations leave a graph."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Output(ByChannel, Node):
         return 0
 
     def notices(self, at: Change) -> Reals:
-        """Return what matters of its own messages."""
+        """Return what matters of its own activations."""
         return at.own
 
     def dense(self, operands: int) -> DenseOperations:

@@ -13,7 +13,7 @@ from neurossm.nodes.arriving import EXACT, NARROWER, Arriving, Finding
 from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, format_of, node
 from neurossm.nodes.parameter import parameter
-from neurossm.nodes.span import Found, Meeting, Span
+from neurossm.nodes.span import FanIn, Found, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step, added
 from neurossm.nodes.traits import ByChannel
 from neurossm.nodes.values import Array, integers, quantized, reals
@@ -76,7 +76,7 @@ class PiecewiseLinear(ByChannel, Node):
             expected = "segments that stay below 2**52"
             yield expected, f"up to {largest:g}", NARROWER
 
-    def bound(self, at: Meeting) -> Found:
+    def bound(self, at: FanIn) -> Found:
         """Return the largest and least of each segment that the input's span meets."""
         u, slopes, offsets = at.u, reals(self.slopes), reals(self.offsets)
         low, high = np.full(self.channels, np.inf), np.full(self.channels, -np.inf)

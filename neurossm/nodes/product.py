@@ -11,7 +11,7 @@ from neurossm.fixed import Fixed, shift
 from neurossm.nodes.arriving import EXACT, NARROWER, Arriving, Finding
 from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, format_of, node
-from neurossm.nodes.span import Found, Meeting, Span
+from neurossm.nodes.span import FanIn, Found, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step
 from neurossm.nodes.traits import ByChannel, Meets
 
@@ -42,7 +42,7 @@ class Product(ByChannel, Node):
         """Return the fraction bits of both operands together."""
         return sum(fmt.frac for fmt in formats)
 
-    def bound(self, at: Meeting) -> Found:
+    def bound(self, at: FanIn) -> Found:
         """Multiply the ends."""
         left, right = at.operands
         ends = [a * b for a in (left.low, left.high) for b in (right.low, right.high)]

@@ -60,13 +60,13 @@ class Span:
 
 @dataclass(frozen=True, eq=False)
 class Register:
-    """Where values are kept in a width: a sum that enters, a state, a message.
+    """Where values are kept in a width: a sum that enters, a state, an activation.
 
     Attributes
     ----------
     what
         ``accumulator`` (of synapses), ``sum of edges``, ``state``, ``membrane``, ``trace``,
-        ``term``, ``message``.
+        ``term``, ``activation``.
     bound
         Largest magnitudes that are possible, real units, ``(C,)`` or ``(C, N)``.
     unit
@@ -98,8 +98,8 @@ class Register:
 
 
 @dataclass(frozen=True, eq=False)
-class Meeting:
-    """What meets at a node whose worst case is asked for.
+class FanIn:
+    """The inputs of a node whose worst case is asked for.
 
     Attributes
     ----------

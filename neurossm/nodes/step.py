@@ -74,9 +74,9 @@ class Change(NamedTuple):
     Attributes
     ----------
     own
-        Size of a change of its own messages that matters, ``(C,)``.
+        Size of a change of its own activations that matters, ``(C,)``.
     arriving, others, sent
-        Largest magnitudes of what changes, of its other operands, and of its own messages.
+        Largest magnitudes of what changes, of its other operands, and of its own activations.
     steps
         Of a sequence.
     """

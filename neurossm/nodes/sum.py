@@ -11,7 +11,7 @@ from neurossm.fixed import shift
 from neurossm.nodes.arriving import EXACT, NARROWER, Arriving, Finding
 from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, format_of, node
-from neurossm.nodes.span import Found, Meeting
+from neurossm.nodes.span import FanIn, Found
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step, added, sum_of
 from neurossm.nodes.traits import ByChannel, Meets
 
@@ -37,7 +37,7 @@ class Sum(ByChannel, Node):
             expected = "operands that stay below 2**52 at the output's exponent"
             yield expected, f"up to {total:g}", NARROWER
 
-    def bound(self, at: Meeting) -> Found:
+    def bound(self, at: FanIn) -> Found:
         """Add the operands, each in the unit of the output."""
         # an operand whose unit is not smaller is shifted exactly
         exact = [fmt is None or 2.0**-fmt.frac >= at.unit for fmt in at.formats]
@@ -48,7 +48,7 @@ class Sum(ByChannel, Node):
         return at.message(sum(operands[1:], start=operands[0]))
 
     def notices(self, at: Change) -> Reals:
-        """Return what matters of its own messages."""
+        """Return what matters of its own activations."""
         return at.own
 
     def dense(self, operands: int) -> DenseOperations:

@@ -9,7 +9,7 @@ class Role(Enum):
     INPUT = "input"
     OUTPUT = "output"
     SYNAPSES = "synapses"
-    NEURON = "neuron"  # sends graded messages
+    NEURON = "neuron"  # sends graded spikes
     SPIKING = "spiking"
     DELAY = "delay"  # hands on, later: a property of synapses
 

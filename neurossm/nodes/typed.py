@@ -1,4 +1,4 @@
-"""Fields of a node that hold something else than the class declares: refused by name."""
+"""Fields of a node that hold something else than the class declares: named in an error."""
 
 from __future__ import annotations
 

@@ -35,6 +35,10 @@ def fold_batch_norm(graph: Graph, *, rest: str = "refuse") -> Graph:
     ------
     GraphError
         Where neither neighbor can take it, named.
+
+    Examples
+    --------
+    >>> folded = neurossm.fold_batch_norm(neurossm.load("float.nssm"))
     """
     instance("graph", graph, Graph, remedy="neurossm.load reads one from a file")
     while True:

@@ -98,7 +98,7 @@ def check(
     """Check every node of a graph against a chip, then all of them together.
 
     A node fails where it breaks the integer contract, where the chip's file refuses its type or its
-    messages, or where its integers are wider than the chip's.
+    activations, or where its integers are wider than the chip's.
     """
     instance("graph", graph, Graph, remedy="neurossm.load reads one from a file")
     instance("hardware", hardware, Hardware, remedy="load_hardware reads one by name")
@@ -135,7 +135,7 @@ def _refused(graph: Graph, name: str, hardware: Hardware) -> Iterator[Finding]:
 
 
 def _sends_graded(graph: Graph, name: str) -> bool:
-    """Tell whether graded messages leave a neuron; a sum stays where the next neuron is."""
+    """Tell whether graded spikes leave a neuron; a sum stays where the next neuron is."""
     node = graph.nodes[name]
     if node.role is Role.DELAY:
         return False  # a property of synapses: what feeds it sends
@@ -167,7 +167,7 @@ def _widths(graph: Graph, name: str, hardware: Hardware) -> Iterator[Finding]:
     for what, bits, limit, option in (
         ("weights", _weight_bits(node), limits.weight_bits, "--weights"),
         ("a state", _state_bits(node), limits.state_bits, "--state"),
-        ("messages", _message_bits(node), limits.message_bits, "--messages"),
+        ("messages", _message_bits(node), limits.message_bits, "--activations"),
     ):
         if bits is not None and limit is not None and bits > limit.high:
             reason = f"{what} of {bits} bits, at most {_shown(limit)}"

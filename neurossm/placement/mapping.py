@@ -48,7 +48,7 @@ def populations_of(shape: Shape, ssm_mapping: str = DEFAULT_MAPPING) -> tuple[Po
     InputError
         If there is no such mapping.
     GraphError
-        If messages would be delayed for longer than synapses can.
+        If activations would be delayed for longer than synapses can.
     """
     if ssm_mapping not in SSM_MAPPINGS:
         expected = " | ".join(SSM_MAPPINGS)
@@ -90,7 +90,7 @@ def assumptions(populations: Sequence[Population]) -> tuple[str, ...]:
 
 
 class _Mapping:
-    """The populations so far, and who keeps and sends the messages of each node."""
+    """The populations so far, and who keeps and sends the activations of each node."""
 
     def __init__(self, shape: Shape, by_state: bool) -> None:
         self.shape, self.by_state = shape, by_state
@@ -246,7 +246,7 @@ class _Mapping:
         return (reduce, *fed)
 
     def _sent(self, source: str) -> dict[str, Any]:
-        """Return whose messages travel where this node feeds another, and by which delay."""
+        """Return whose activations travel where this node feeds another, and by which delay."""
         if source in self._delayed:
             return {"through": self._delayed[source], "delay": source}
         return {"through": source}

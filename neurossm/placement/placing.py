@@ -40,7 +40,7 @@ def place(
     hardware
         A chip whose file has the limits of a core.
     chips
-        Chips that there are; None: as many as it takes, up to the largest system known.
+        Chips that exist; None: as many as it takes, up to the largest system known.
     ssm_mapping
         ``state``: one neuron a state; ``channel``: all states of a channel in one neuron, as
         ``neurossm deploy`` has them.

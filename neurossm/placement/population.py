@@ -31,13 +31,14 @@ class Connection:
     node
         Graph node whose weights these are; empty where a mapping adds them.
     through
-        Graph node whose messages travel; a node inside the source.
+        Graph node whose activations travel; a node inside the source.
     first
         Number of the first source neuron, where a fan-in had to be cut.
     delay
-        Graph node by which the messages are delayed on the way, the last of several; empty: none.
+        Graph node by which the activations are delayed on the way, the last of several; empty:
+        none.
     one_hot
-        Whether exactly one axon has a message each step: a token.
+        Whether exactly one axon has an activation each step: a token.
     """
 
     source: str

@@ -37,7 +37,7 @@ class NodeShape:
     updates
         Neuron updates that a channel takes each step; of an SSM those of one state.
     delay
-        Most steps that it delays messages by: a property of the synapses behind it, it has no
+        Most steps that it delays activations by: a property of the synapses behind it, it has no
         neurons. 0: it is no delay.
     traits
         The node type itself, which says what it is in a network; found by its name.
@@ -93,7 +93,7 @@ class NodeShape:
 class Shape:
     """A network of `NodeShape`, its nodes in an order in which sources come first.
 
-    What feeds a delay may come behind it, where messages go round.
+    What feeds a delay may come behind it, where activations go round.
 
     Raises
     ------
@@ -111,8 +111,8 @@ class Shape:
             if target in self.nodes and self.nodes[target].delay and source in self.nodes:
                 continue
             if place.get(source, len(place)) >= place.get(target, -1):
-                expected = "nodes in an order in which sources come first"
-                raise GraphError(f"edge {(source, target)}", expected=expected, got="another")
+                problem = "its source does not come before its target in the order of nodes"
+                raise GraphError(f"edge {source} -> {target}", problem=problem)
 
     @cached_property
     def sources(self) -> Mapping[str, tuple[str, ...]]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from neurossm.arguments import instance
 from neurossm.graph import Graph
-from neurossm.nodes import Found, Meeting, Node, Register, Role, Span, format_of
+from neurossm.nodes import FanIn, Found, Node, Register, Role, Span, format_of
 
 TURNS = 16  # round a loop, before it is asked whether it ends
 FURTHER = (1.001, 1.1, 2.0, 8.0, 64.0)  # than after so many turns
@@ -23,7 +23,7 @@ FURTHER = (1.001, 1.1, 2.0, 8.0, 64.0)  # than after so many turns
 
 @dataclass(frozen=True)
 class Bounds:
-    """What `bounds` found: a span of each node's messages, and its registers.
+    """What `bounds` found: a span of each node's activations, and its registers.
 
     `steps` is how many steps they hold for (the ``steps`` of the graph's meta), None for any.
     """
@@ -38,7 +38,7 @@ class Bounds:
 
 
 @singledispatch
-def worst_case(node: Node, at: Meeting) -> Found:
+def worst_case(node: Node, at: FanIn) -> Found:
     """Return the worst case of a node: what it says itself, or what is registered for its type."""
     return node.bound(at)
 
@@ -68,7 +68,7 @@ def _walk(graph: Graph, steps: int | None) -> Bounds:
             return
         out, unit = (node.out, _unit(node)) if node.is_integer else (None, 0.0)
         formats = [graph.nodes[source].out for source in sources]
-        meeting = Meeting([messages[source] for source in sources], formats, steps, out, unit)
+        meeting = FanIn([messages[source] for source in sources], formats, steps, out, unit)
         messages[name], registers[name] = worst_case(node, meeting)
 
     for block in graph.blocks:

@@ -24,7 +24,7 @@ class Ranges:
     messages
         Node name to the largest magnitude of its output, over channels, samples and steps.
     states
-        `DiagonalSSM` name to the largest moduli of its states, ``(C, N)``.
+        `DiagonalSSM` name to the largest magnitudes of its states, ``(C, N)``.
     samples
         How many samples were seen.
     inputs
@@ -35,7 +35,7 @@ class Ranges:
     percentiles
         Node name to that percentile of its magnitudes that was asked for; empty where none was.
     state_percentiles
-        `DiagonalSSM` name to that percentile of the moduli of each state, ``(C, N)``.
+        `DiagonalSSM` name to that percentile of the magnitudes of each state, ``(C, N)``.
     """
 
     messages: Mapping[str, float]

@@ -40,7 +40,8 @@ class Choice:
     held
         Magnitude that the format was made for, headroom included; None where no range decided.
     error
-        Largest rounding error of the parameters, real units; None for messages, states and leaks.
+        Largest rounding error of the parameters, real units; None for activations, states and
+        leaks.
     reason
         What set the exponent, in words.
     """
@@ -76,7 +77,7 @@ class Around:
         return Choice(self.to.name, type(self.to.node).__name__, what, fmt, rule, reason, **numbers)
 
     def messages(self, made: Node) -> Choice:
-        """Return the choice of its messages."""
+        """Return the choice of its activations."""
         name, decision = self.to.name, self.to.decide() if self.to.is_ranged else None
         reason = made.message_reason or _REASONS.get(made.role, "")
         bound = self.rules.worst().messages[name].largest

@@ -1,7 +1,7 @@
 """Thresholds as integers: those that can be reached fit exactly, the others are as large as can be.
 
 A threshold of 1e6, or of infinity, is how spiking is switched off. It must not make the unit of a
-message so coarse that it fits: where no input can reach it, the largest integer stands for it.
+activation so coarse that it fits: where no input can reach it, the largest integer stands for it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What a node may look at as it becomes integers, and how fine a message may be.
+"""What a node may look at as it becomes integers, and how fine an activation may be.
 
-A message of more fraction bits is more exact and needs more room: in its own width, in the
+An activation of more fraction bits is more exact and needs more room: in its own width, in the
 accumulators of the synapses that receive it, in the membranes that add it up.
 """
 
@@ -31,12 +31,12 @@ from neurossm.quantization.ranges import Range, RangeRules
 from neurossm.quantization.rows import rounded, synapses_behind, weight_frac
 from neurossm.quantization.settings import Settings
 
-OWN_BITS = 18  # of a message: coarser, what each product of a neuron drops would add up
+OWN_BITS = 18  # of an activation: coarser, what each product of a neuron drops would add up
 
 
 @dataclass(frozen=True)
 class Decision:
-    """The format of a node's messages, the range that it holds, and what set the exponent."""
+    """The format of a node's activations, the range that it holds, and what set the exponent."""
 
     format: Fixed
     held: Range
@@ -72,7 +72,7 @@ class QuantizeContext:
 
     @property
     def is_ranged(self) -> bool:
-        """True where the format of its messages is made for their range."""
+        """True where the format of its activations is made for their range."""
         node = self.node
         return node.role is Role.NEURON and bool(node.ranged) and not node.passes_on
 
@@ -121,9 +121,9 @@ class QuantizeContext:
         )
 
     def widest(self, name: str = "") -> int:
-        """Return the width of a message: one bit less where a threshold behind is out of reach.
+        """Return the width of an activation: one bit less where a threshold behind is out of reach.
 
-        So not even a message that saturates reaches the largest threshold. The default is this
+        So not even an activation that saturates reaches the largest threshold. The default is this
         node.
         """
         for target in self.graph.targets[name or self.name]:
@@ -134,11 +134,11 @@ class QuantizeContext:
         return MESSAGE_BITS
 
     def range_of(self, name: str) -> float:
-        """Largest magnitude of a message, with the headroom."""
+        """Largest magnitude of an activation, with the headroom."""
         return self.rules.message(name).value
 
     def message(self) -> Fixed:
-        """Return a format for the range of this node's messages; what is behind has room for it."""
+        """Return a format for the range of this node's activations that those behind can hold."""
         return self.decide().format
 
     def decide(self) -> Decision:
@@ -182,8 +182,8 @@ class QuantizeContext:
     def most_for_membranes(self, name: str = "") -> int:
         """Return the fraction bits with which membranes behind a node need no shift.
 
-        Not at the price of a message's own `OWN_BITS`: a membrane may have another unit than what
-        arrives. The default is this node.
+        Not at the price of an activation's own `OWN_BITS`: a membrane may have another unit than
+        what arrives. The default is this node.
         """
         name = name or self.name
         behind = membranes_behind(self.graph, name)

@@ -21,7 +21,7 @@ class Headroom:
     Attributes
     ----------
     node, register
-        Where: ``message``, ``state``, ``membrane``, ``trace``, ``term``, ``sum of edges``.
+        Where: ``activation``, ``state``, ``membrane``, ``trace``, ``term``, ``sum of edges``.
     bits, limit
         Its width and the largest magnitude that it holds.
     largest

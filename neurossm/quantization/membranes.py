@@ -67,15 +67,15 @@ class Fit:
 
     @property
     def message(self) -> int:
-        """Fraction bits of a message that needs no shift on entry, in the membrane's own unit."""
+        """Fraction bits of an activation that enters without a shift, in the membrane's unit."""
         best = np.minimum(self.most, np.maximum(self.needed, self.safe))
         return int(best[self.reached].min(initial=64))
 
     def fracs(self, arriving: int | Ints, high: int) -> int | Ints:
-        """Return the fraction bits for messages of these fraction bits and up to `high` units.
+        """Return the fraction bits for activations of these fraction bits and up to `high` units.
 
-        Those of the message where they suit: nothing is shifted then. One number where it suits all
-        channels, else ``(C,)``.
+        Those of the activation where they suit: nothing is shifted then. One number where it suits
+        all channels, else ``(C,)``.
         """
         # sums of what arrives are whole units of it: without a leak nothing finer is needed, if
         # what is subtracted is whole too (rounded up, it would be too much at each spike)

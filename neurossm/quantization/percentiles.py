@@ -81,7 +81,7 @@ class Percentiles:
             self._states[name] = _largest(kept, moduli, self._states_above + 1)
 
     def result(self) -> dict[str, float]:
-        """Return the percentile of each node's messages."""
+        """Return the percentile of each node's activations."""
         return {name: float(kept.min()) for name, kept in self._kept.items()}
 
     def states(self) -> dict[str, Reals]:

@@ -50,6 +50,11 @@ class Quantize(Settings):
     """Post-training quantization; call it with a folded float graph and its ranges.
 
     Its settings are those of `Settings`.
+
+    Examples
+    --------
+    >>> ranges = neurossm.calibrate(graph, "mnist:train:512")
+    >>> narrow = neurossm.Quantize(pole_bits=8)(graph, ranges)
     """
 
     def __call__(self, graph: Graph, ranges: Ranges) -> Graph:
@@ -106,8 +111,7 @@ class Quantize(Settings):
                 kind = type(node).__name__
                 raise GraphError(
                     f"node {name!r} ({kind})",
-                    expected="a node with an integer meaning",
-                    got="one without",
+                    problem="it has no integer equation",
                     remedy=node.float_only or f"write {kind}.step",
                 )
         instance("ranges", ranges, Ranges, remedy="calibrate(graph, trace) makes them")

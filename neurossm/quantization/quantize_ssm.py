@@ -40,7 +40,7 @@ def quantize_ssm(
     out
         Format of its output.
     state_range
-        Largest moduli of the states with headroom, ``(C, N)``.
+        Largest magnitudes of the states with headroom, ``(C, N)``.
     pole_bits, gain_bits, state_bits
         Widths.
     """
@@ -131,9 +131,9 @@ def _quantize(node: DiagonalSSM, to: QuantizeContext) -> DiagonalSSM:
 
 
 def _state_range(node: DiagonalSSM, to: QuantizeContext) -> Reals:
-    """Return the largest moduli of the states with headroom, ``(C, N)``.
+    """Return the largest magnitudes of the states with headroom, ``(C, N)``.
 
-    A state that calibration never moved gets what the largest message could make of it,
+    A state that calibration never moved gets what the largest activation could make of it,
     ``|b| u / (1 - |a|)``: it must not be cut off because the data were quiet.
     """
     a = np.hypot(np.asarray(node.a_re), np.asarray(node.a_im))

@@ -65,7 +65,7 @@ class RangeRules:
         return fitting[-1] if fitting else self.default
 
     def message(self, name: str) -> Range:
-        """Return the range of a node's messages."""
+        """Return the range of a node's activations."""
         rule, factor = self.rule(name), 2.0**self.headroom
         seen = Range(self.ranges.messages[name] * factor, "observed")
         if rule == "observed":
@@ -149,14 +149,13 @@ def _seen(ranges: Mapping[str, Reals], name: str, part: str) -> Reals:
 def _without_percentile(name: str) -> InputError:
     return InputError(
         f"range of node {name!r}",
-        expected="a calibration with its percentile",
-        got="one without",
+        problem="the calibration has no percentiles of it",
         remedy="give calibrate() the percentiles",
     )
 
 
 def check_rules(default: str, patterns: Iterable[tuple[str, str]]) -> None:
-    """Raise `InputError` for a rule that there is not."""
+    """Raise `InputError` for a rule that does not exist."""
     pairs = list(patterns) if isinstance(patterns, list | tuple) else [patterns]
     for pair in pairs:
         if not isinstance(pair, list | tuple) or len(pair) != 2:

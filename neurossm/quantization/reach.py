@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.fixed import Quantized
-from neurossm.nodes import LIF, Found, Meeting, Register, Span, reals
+from neurossm.nodes import LIF, FanIn, Found, Register, Span, reals
 from neurossm.quantization.bounds import worst_case
 
 Reals = NDArray[np.float64]
@@ -56,7 +56,7 @@ def membranes(
 
 
 @worst_case.register(LIF)
-def worst_membranes(node: LIF, at: Meeting) -> Found:
+def worst_membranes(node: LIF, at: FanIn) -> Found:
     """Return the worst case of leaky integrate-and-fire neurons."""
     theta, tau, rho, kappa = (reals(p) for p in (node.theta, node.tau, node.rho, node.kappa))
     membrane, trace = membranes(at.u, theta, tau, rho, kappa, node.reset, at.steps)

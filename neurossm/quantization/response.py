@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.fixed import Quantized
-from neurossm.nodes import DiagonalSSM, Found, Meeting, Register, Span, reals
+from neurossm.nodes import DiagonalSSM, FanIn, Found, Register, Span, reals
 from neurossm.quantization.bounds import worst_case
 
 Reals = NDArray[np.float64]
@@ -49,7 +49,7 @@ def constant_response(node: DiagonalSSM, steps: int) -> Reals:
 def series(node: DiagonalSSM, steps: int | None) -> Reals:
     """Return ``sum |a|^k`` over the steps, or over all; infinite for poles not inside the circle.
 
-    Times a bound of what enters a state at each step, this bounds the state's modulus.
+    Times a bound of what enters a state at each step, this bounds the state's magnitude.
     """
     modulus = np.abs(poles(node))
     inside = modulus < 1
@@ -81,7 +81,7 @@ def _answers(node: DiagonalSSM, start: NDArray[np.complex128], steps: int) -> Re
 
 
 @worst_case.register(DiagonalSSM)
-def worst_response(node: DiagonalSSM, at: Meeting) -> Found:
+def worst_response(node: DiagonalSSM, at: FanIn) -> Found:
     """Return the worst case of a bank of states."""
     u = at.u.with_zero()
     b, drive = gains(node)
@@ -104,7 +104,7 @@ def worst_response(node: DiagonalSSM, at: Meeting) -> Found:
     return sent, (state, *at.entry(), *registers)
 
 
-def _linear(node: DiagonalSSM, at: Meeting, u: Span) -> Span:
+def _linear(node: DiagonalSSM, at: FanIn, u: Span) -> Span:
     """Return the span of the output while nothing saturates: the l1 norm of the response."""
     followed = min(at.steps or LONGEST, LONGEST)
     h, constant = impulse_response(node, followed), constant_response(node, followed)
@@ -118,7 +118,7 @@ def _linear(node: DiagonalSSM, at: Meeting, u: Span) -> Span:
     return span + Span(bias, bias)
 
 
-def _clipped_states(node: DiagonalSSM, at: Meeting, limit: Reals) -> Span:
+def _clipped_states(node: DiagonalSSM, at: FanIn, limit: Reals) -> Span:
     parts = np.abs(reals(node.c_re)) + np.abs(reals(node.c_im))
     reach = (2 * parts * limit).sum(axis=1) + np.abs(reals(node.d)) * at.u.magnitude
     bias = reals(node.bias)

@@ -17,8 +17,8 @@ FINEST = 64  # fraction bits, of any format
 def weight_frac(node: Affine, bits: int, *, graded: bool) -> int:
     """Return the fraction bits of synapses that share one exponent: their largest weight just fits.
 
-    Ternary weights that receive graded messages, all -s, 0 or s with a power of two s, become -1,
-    0 and 1: then messages are added and nothing is multiplied. Spikes are added in any case, and
+    Ternary weights that receive graded spikes, all -s, 0 or s with a power of two s, become -1,
+    0 and 1: then activations are added and nothing is multiplied. Spikes are added in any case, and
     the bias is finer the more fraction bits the weights have.
     """
     magnitudes = np.abs(np.asarray(node.weight))
@@ -30,10 +30,10 @@ def weight_frac(node: Affine, bits: int, *, graded: bool) -> int:
 
 
 def graded_frac(node: Affine, bits: int, arriving: tuple[int, int], by_row: bool) -> Frac:
-    """Return the fraction bits of synapses that receive graded messages.
+    """Return the fraction bits of synapses that receive graded spikes.
 
     One number, as `weight_frac`, or ``(C,)`` where rows may differ and a small row would be rounded
-    in the unit of a large one. No row is so fine that the largest messages there can be would
+    in the unit of a large one. No row is so fine that the largest activations there can be would
     saturate its sum, with a bit to spare for the rounding of weights.
 
     Parameters
@@ -50,7 +50,7 @@ def graded_frac(node: Affine, bits: int, arriving: tuple[int, int], by_row: bool
     shared, (high, frac) = weight_frac(node, bits, graded=True), arriving
     magnitudes, biases = np.abs(np.asarray(node.weight)), np.abs(np.asarray(node.bias))
     if not by_row or not magnitudes.any() or shared != fit_frac(float(magnitudes.max()), bits):
-        return shared  # ternary weights: messages are added, nothing is multiplied
+        return shared  # ternary weights: activations are added, nothing is multiplied
     fits = np.full(len(magnitudes), shared)
     for row, (weights, bias) in enumerate(zip(magnitudes, biases, strict=True)):
         sums = float(weights.sum()) * math.ldexp(high, -frac) + float(bias)

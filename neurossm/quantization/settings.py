@@ -33,7 +33,7 @@ class Settings:
         Most fraction bits of the leaks of a `LIF`, 12 to 20. They get 12, as the decays of Lava's
         own neurons have, and more where those move the response of a slow leak.
     message_bits
-        Widest graded message that a neuron sends. Sums of synapses, and the readout's sum over
+        Widest graded spike that a neuron sends. Sums of synapses, and the readout's sum over
         time, keep their 24 bits: they are inside of what receives them.
     stream_bits
         Width that a residual stream aims at: what graded synapses receive.

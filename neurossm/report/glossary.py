@@ -19,7 +19,7 @@ TERMS: tuple[tuple[str, str, str], ...] = (  # shown, how it is found in the pag
      " counts by its support."),
     ("Mapping", r"mapping", "Which part of a state space model is one neuron of the chip: one"
      " complex state, or all states of a channel."),
-    ("Modeled", r"modeled|modelled", "Computed from counted operations and published constants; no"
+    ("Modeled", r"modeled", "Computed from counted operations and published constants; no"
      " chip was measured."),
     ("Placement", r"placement|placed", "Which neurons of the network are on which core."),
     ("Population", r"population", "Neurons of a chip that run the same program for one part of the"

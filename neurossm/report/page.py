@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def write_html(path: str | Path, report: Report) -> None:
-    """Write a report to one self-contained file, whole or not at all.
+    """Write a report to one self-contained file, atomically.
 
     Raises
     ------

@@ -114,7 +114,7 @@ def _node(entries: Entries, where: str) -> Node:
 
 
 def _field(entries: Entries, name: str, hint: object) -> Any:
-    options = {typing.get_origin(option) or option for option in _options(hint)}
+    options = {_kind(option) for option in _options(hint)}
     if name not in entries and NoneType in options:
         return None
     if Fixed in options:
@@ -124,11 +124,17 @@ def _field(entries: Entries, name: str, hint: object) -> Any:
     kind = (options - {NoneType, Quantized}).pop()
     value: object = entries.take(name, typing.cast("type[object]", kind))
     if isinstance(value, np.ndarray):
-        whole = np.dtype[np.int64] in typing.get_args(hint)
+        whole = bool({np.dtype[np.int64], np.int64} & set(typing.get_args(hint)))
         if value.dtype.kind not in ("iu" if whole else "f"):
             expected = "integers" if whole else "floats"
             raise FormatError(f"{entries.where} {name}", expected=expected, got=str(value.dtype))
     return value
+
+
+def _kind(option: object) -> object:
+    """Return the class of a type; `NDArray` is an alias with a value of its own since numpy 2.5."""
+    origin = typing.get_origin(option)
+    return typing.get_origin(getattr(origin, "__value__", None)) or origin or option
 
 
 def _options(hint: object) -> tuple[object, ...]:

@@ -81,6 +81,10 @@ def save(
         If the file cannot be written or a value is beyond the bounds of FORMAT.md.
     GraphError, FormatError, RangeError
         If the graph cannot be stored or a golden vector is not one of this graph.
+
+    Examples
+    --------
+    >>> neurossm.save("copy.nssm", neurossm.load("m.int.nssm"))
     """
     instance("graph", graph, Graph)
     for index, vector in enumerate(golden):
@@ -102,6 +106,11 @@ def load(path: StrPath) -> Graph:
         If it is not a whole, unaltered file of this format and version.
     GraphError, RangeError
         If the graph it holds is not well formed.
+
+    Examples
+    --------
+    >>> neurossm.load("m.int.nssm").is_integer
+    True
     """
     return decode_graph(_contents(path, "graph")["graph"], str(path))
 

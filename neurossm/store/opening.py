@@ -42,8 +42,7 @@ def open_root(path: Path) -> Iterator[h5g.GroupID]:
         if not h5py.is_hdf5(path):
             raise FormatError(
                 str(path),
-                expected="an HDF5 file (.nssm)",
-                got="another kind of file, or a part of one",
+                problem="it is not an HDF5 file (.nssm), or an incomplete one",
                 remedy=remedy_for(path),
             ) from None
         raise FormatError(

@@ -1,4 +1,4 @@
-"""Text files that are whole or not there: reports, drawings, tables."""
+"""Text files written atomically: reports, drawings, tables."""
 
 from __future__ import annotations
 

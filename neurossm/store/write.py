@@ -1,4 +1,4 @@
-"""Writes a tree into HDF5, whole or not at all."""
+"""Writes a tree into HDF5, atomically."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ def write_tree(path: Path, tree: Tree, before: Callable[[Path], None] | None = N
             if error.where != str(unfinished):
                 raise
             got, remedy = error.got, error.remedy
-            raise InputError(str(path), expected=error.expected, got=got, remedy=remedy) from None
+            raise InputError(
+                str(path), expected=error.expected, got=got, problem=error.problem, remedy=remedy
+            ) from None
         rewrite(unfinished, _content(tree, unfinished.read_bytes()))
 
 

@@ -203,7 +203,7 @@ SUPPORT = ROOT / "tests" / "support"
 SLOW = ROOT / "tests" / "slow.txt"
 FOLDERS = {  # of tests that mirror no package
     "architecture", "browser", "conformance", "core", "docs", "examples", "fixtures", "fuzz",
-    "hostile", "independent", "optional", "parity", "support",
+    "hostile", "independent", "notebooks", "optional", "parity", "support",
 }  # fmt: skip
 
 

@@ -50,11 +50,8 @@ def test_the_check_sees_what_is_wrong(check, tmp_path):
     page = tmp_path / "bad.html"
     write_html(page, examples()["graph-alone"])
     text = page.read_text(encoding="utf-8").replace('lang="en"', "")
-    page.write_text(
-        text.replace(
-            "</main>", '<p style="width:2000px;color:#888">words of little contrast</p></main>'
-        )
-    )
+    pale = '<p style="width:2000px;color:#888">words of little contrast</p>'
+    page.write_text(text.replace("</main>", f"{pale}</main>"))
     ended = check(page)
     assert ended.returncode == 1
     for said in ("html-has-lang", "color-contrast", "scrolls sideways"):

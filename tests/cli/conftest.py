@@ -15,7 +15,7 @@ import pytest
 from neurossm_cli import main
 
 TINY = (
-    "train.epochs=1", "data.limit=96", "data.held_out=48", "train.batch=16",
+    "train.epochs=1", "data.limit=96", "data.valid=48", "train.batch=16",
     "model.width=8", "model.state=8",
 )  # fmt: skip
 

@@ -151,6 +151,6 @@ def test_networks_that_lost_spikes_fail_with_the_right_node_first(
         save(name, graph)
     ended = neurossm("diff", *names, "--data", "digits:test:100")
     assert ended.status == 1
-    over = [line for line in ended.out.splitlines() if line.startswith("over: ")]
-    assert over[0].startswith(f"over: {first} channel")
+    over = [line for line in ended.out.splitlines() if line.startswith("over the tolerance: ")]
+    assert over[0].startswith(f"over the tolerance: {first} channel")
     assert f"first over tolerance (0.1): {first}" in ended.out + ended.err

@@ -14,7 +14,7 @@ def test_an_estimate_trains_nothing(neurossm, tmp_path, monkeypatch):
     found = neurossm("train", "gsu-digits", *SETS, "--estimate", "--json").document
     assert found["fits"] is True and found["batch"] == 16
     assert f"parameters: {sum(found['parameters'].values()):,} (encoder 16, " in said.out
-    assert f"steps an epoch: {(1437 - 144) // 16}, batches of 16 of 1,293 sequences" in said.out
+    assert f"steps per epoch: {(1437 - 144) // 16}, batches of 16 of 1,293 sequences" in said.out
     assert "nothing is scaled" in said.out
     assert not list(tmp_path.iterdir())
 
@@ -35,7 +35,7 @@ def test_data_of_ones_own_are_learned_first(neurossm, tmp_path):
 def test_what_does_not_fit_is_shown_and_refused(neurossm):
     refused = neurossm("train", "gsu-digits", *SETS, "--estimate", "--memory", "0.00001")
     assert refused.status == 2
-    assert "to be free: " in refused.out and "cpu has 10 kB" in refused.out
+    assert "free memory needed: " in refused.out and "cpu has 10 kB" in refused.out
     assert "expected at most 10 kB, what is left there" in refused.err
     assert "the largest that fits is 0" in refused.err
 
@@ -69,5 +69,5 @@ def test_under_torchrun_one_process_says_what_each_needs(neurossm, monkeypatch):
     assert (other.status, other.out) == (0, "")
     monkeypatch.setenv("RANK", "0")
     first = neurossm("train", "gsu-digits", *SETS, "--estimate")
-    assert "each of 2 processes, which share a batch of 16" in first.out
+    assert "per process; 2 processes share a batch of 16" in first.out
     assert ", 8 sequences at once" in first.out

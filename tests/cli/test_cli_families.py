@@ -13,7 +13,7 @@ from neurossm.nodes import Accumulate, Sum
 from neurossm.store import load
 
 TINY = (
-    "train.epochs=1", "data.limit=40", "data.held_out=8", "train.batch=16",
+    "train.epochs=1", "data.limit=40", "data.valid=8", "train.batch=16",
     "model.width=4", "model.state=4",
 )  # fmt: skip
 DATA = ("--data", "digits:test:3")

@@ -1,4 +1,4 @@
-"""`train --finetune-from RUN --quantized`: what is tuned is what export and quantize write."""
+"""`train --finetune-from RUN --qat`: what is tuned is what export and quantize write."""
 
 import json
 
@@ -6,11 +6,11 @@ import pytest
 
 from neurossm.store import load
 from neurossm_models.train import load_model
-from neurossm_workflows.train import make_twin
+from neurossm_workflows.train import make_qat_model
 
 TINY = tuple(
     f"--set={item}"
-    for item in ("data.limit=64", "data.held_out=16", "train.batch=16", "model.width=8",
+    for item in ("data.limit=64", "data.valid=16", "train.batch=16", "model.width=8",
                  "model.state=8")
 )  # fmt: skip
 WIDTHS = ("--calibrate", "digits:train:16", "--poles", "q12", "--state", "20", "--messages", "16",
@@ -23,7 +23,7 @@ def test_what_was_tuned_is_what_export_and_quantize_write(neurossm, tmp_path):
                        "--set=model.threshold=0.1", "--out", first)  # fmt: skip
     assert trained.status == 0, trained.err
     ended = neurossm("train", "spikingssm-digits", *TINY, "--set=model.threshold=0.1",
-                     "--finetune-from", first, "--quantized", *WIDTHS, "--out", tuned,
+                     "--finetune-from", first, "--qat", *WIDTHS, "--out", tuned,
                      "--json")  # fmt: skip
     assert ended.status == 0, ended.err
     assert ended.document["finished"] and ended.document["epoch"] == 1
@@ -32,22 +32,22 @@ def test_what_was_tuned_is_what_export_and_quantize_write(neurossm, tmp_path):
     assert neurossm("export", tuned, "-o", floating).status == 0
     assert neurossm("quantize", floating, *WIDTHS, "-o", integer).status == 0
     model, recipe = load_model(tuned)
-    twin = make_twin(recipe)
-    twin.calibrate(model)
-    ours, written = twin.quantize(model), load(integer)
+    qat_model = make_qat_model(recipe)
+    qat_model.calibrate(model)
+    ours, written = qat_model.quantize(model), load(integer)
     assert dict(ours.nodes) == dict(written.nodes) and ours.edges == written.edges
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--quantized",), "--quantized: expected --finetune-from RUN beside it, got none"),
-        (("--finetune-from", "x"), "--finetune-from: expected --quantized beside it, got none"),
-        (("--poles", "12"), "a width: expected --quantized beside it"),
-        (("--calibrate", "digits:train:8"), "--calibrate: expected --quantized beside it"),
-        (("--finetune-from", "x", "--quantized"), "run: expected a run folder or the name"),
-        (("--finetune-from", "x", "--quantized", "--poles", "q9"), "--poles: expected q15 | q12"),
-        (("--finetune-from", "x", "--quantized", "--set", "finetune.poles=3"),
+        (("--qat",), "--qat: expected --finetune-from RUN beside it, got none"),
+        (("--finetune-from", "x"), "--finetune-from: expected --qat beside it, got none"),
+        (("--poles", "12"), "a width: expected --qat beside it"),
+        (("--calibrate", "digits:train:8"), "--calibrate: expected --qat beside it"),
+        (("--finetune-from", "x", "--qat"), "run: expected a run folder or the name"),
+        (("--finetune-from", "x", "--qat", "--poles", "q9"), "--poles: expected q15 | q12"),
+        (("--finetune-from", "x", "--qat", "--set", "finetune.poles=3"),
          "did you mean 'pole_bits'?"),
     ],
 )  # fmt: skip

@@ -38,7 +38,7 @@ def test_verify_on_lava(neurossm, tmp_path):
 def test_run_on_lava_with_a_bar_on_a_terminal(neurossm, files, monkeypatch):
     expected = neurossm("run", files.integer, "--data", "digits:test:5", "--json").document
     monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal, for Rich
-    ended = neurossm("run", files.integer, "--engine", "lava:stacked=2", "--data", "digits:test:5",
+    ended = neurossm("run", files.integer, "--engine", "lava:batch=2", "--data", "digits:test:5",
                      "--json")  # fmt: skip
     assert ended.status == 0, ended.err
     bars = [int(done) for done in re.findall(r"(\d)/5", ended.err)]
@@ -47,13 +47,13 @@ def test_run_on_lava_with_a_bar_on_a_terminal(neurossm, files, monkeypatch):
     for key in ("accuracy", "counts", "saturations", "samples", "steps"):
         assert document[key] == expected[key], key
     assert document["startup_seconds"] > 0 == expected["startup_seconds"]
-    assert document["engine"] == "lava:stacked=2"
+    assert document["engine"] == "lava:batch=2"
     assert document["notes"]["ran on"] == "Lava's CPU simulator"
 
 
 def test_the_demo_goes_the_whole_way(neurossm, tmp_path):
     sets = ("--set=train.epochs=1", "--set=train.batch=16", "--set=data.limit=96",
-            "--set=data.held_out=48", "--set=model.width=4", "--set=model.state=4")  # fmt: skip
+            "--set=data.valid=48", "--set=model.width=4", "--set=model.state=4")  # fmt: skip
     run, out = tmp_path / "run", tmp_path / "demo"
     assert neurossm("train", "binary-s4d-smnist", *sets, "--out", run).status == 0
     ended = neurossm("demo", "--checkpoint", run, "--samples", 8, "--lava-samples", 2,
@@ -74,5 +74,5 @@ def test_the_demo_goes_the_whole_way(neurossm, tmp_path):
     assert document["steps_per_second_fast"] > 0 and document["steps_per_second_lava"] > 0
     assert 0 < document["energy"]["low_j"] < document["energy"]["high_j"]
     assert document["report"] == str(out / "report.html")
-    assert "modelled" in (out / "report.html").read_text()
+    assert "modeled" in (out / "report.html").read_text()
     assert neurossm("verify", out / "model.int.nssm").status == 0

@@ -20,15 +20,15 @@ NOT_IN_NIR = [f"blocks.{i}.mix.{part}" for i in (0, 1) for part in ("sigmoid", "
 
 
 def test_train_says_what_it_reached_and_resumes_only_what_is_there(neurossm, files, tmp_path):
-    sets = ("--set=train.epochs=1", "--set=data.limit=40", "--set=data.held_out=8",
+    sets = ("--set=train.epochs=1", "--set=data.limit=40", "--set=data.valid=8",
             "--set=model.width=4", "--set=model.state=2")  # fmt: skip
     trained = neurossm("train", "binary-s4d-digits", *sets, "--out", tmp_path / "r", "--json")
     assert trained.status == 0
     document = trained.document
     assert document["run"] == str(tmp_path / "r")
     assert (document["finished"], document["epoch"], document["step"]) == (True, 1, 1)
-    assert document["held_out_accuracy"] * 8 == pytest.approx(
-        round(document["held_out_accuracy"] * 8)
+    assert document["valid_accuracy"] * 8 == pytest.approx(
+        round(document["valid_accuracy"] * 8)
     )  # 8 images are held out
     assert "epoch 1/1" in trained.err
     again = neurossm("train", "binary-s4d-digits", *sets, "--out", tmp_path / "r")
@@ -141,7 +141,7 @@ def test_profile_counts_what_the_reference_counts(neurossm, files, tmp_path):
     assert energy["by_constant_set"] and energy["breakdown"]
     text = page.read_text()
     assert text.startswith("<!DOCTYPE html>") and "blocks.1.ssm" in text
-    assert "modelled" in neurossm("profile", files.integer, "--data", "digits:test:1").out
+    assert "modeled" in neurossm("profile", files.integer, "--data", "digits:test:1").out
 
 
 def test_show_lists_and_draws(neurossm, files, tmp_path):

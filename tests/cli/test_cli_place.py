@@ -55,7 +55,7 @@ def test_place_writes_cores_and_a_drawing(neurossm: Any, files: Any, tmp_path: P
     assert found["neurons"] == sum(p["neurons"] for p in found["populations"])
     assert found["activity"]["basis"] == "3 samples of 64 steps, fast engine"
     time = found["step_time"]
-    assert time["low_s"] <= time["high_s"] and time["label"] == "modelled, not measured"
+    assert time["low_s"] <= time["high_s"] and time["label"] == "modeled, not measured"
     assert time["binds_low"] in [term["name"] for term in time["terms"]]
     assert check_svg(svg.read_text()) == len(placed.cores)
 

@@ -138,7 +138,7 @@ def test_timings_name_what_was_timed(neurossm, files):
 
 def test_wrong_use_of_the_model_is_refused(neurossm, files):
     alone = neurossm("profile", files.integer, *DATA, "--model", files.run)
-    assert alone.status == 2 and "expected --measure-cpu beside it" in alone.err
+    assert alone.status == 2 and "--model requires --measure-cpu" in alone.err
     other = neurossm("profile", files.integer, *DATA, "--measure-cpu", "--model", files.linear_run)
     assert other.status == 2 and "expected run: glu" in other.err
     assert "name the checkpoint that the graph was made of" in other.err

@@ -59,13 +59,13 @@ def test_the_report_says_what_the_file_holds(neurossm, files, tmp_path, monkeypa
     monkeypatch.setenv("COLUMNS", "400")  # no head of a column folds
     spoken = neurossm("quantize", files.floating, "-o", target, *CALIBRATE).out
     for said in (
-        "Formats",
-        "stepped inward",
+        "Number formats and activation ranges",
+        "moved inward",
         "Headroom",
         "proven for 64 steps",
         "observed",
         "its range in 16 bits",
-        "not proven; its node clipped 0 values in 16 samples",
+        "not proven; 0 values clipped in 16 samples",
     ):
         assert said in spoken, said
 
@@ -130,7 +130,7 @@ def test_what_the_formats_cannot_hold_is_said_with_the_option_that_would(neuross
     theta = next(row for row in made.document["choices"] if row["what"] == "theta")
     assert theta["error"] < 1e-3  # of those that inputs reach; 1e30 is not rounded but out of reach
     spoken = neurossm(*command, "--leaks", 12).out
-    assert "What the formats could not hold" in spoken and "20 (--leaks)" in spoken
+    assert "What the formats could not represent" in spoken and "20 (--leaks)" in spoken
     # the remedy works, and leaks are said in time constants
     wide = neurossm(*command, "--leaks", lost["tau"]["bits"])
     assert "20 (--leaks)" not in wide.out

@@ -83,7 +83,7 @@ def test_what_is_refused(neurossm, files, tmp_path, options, said):
 # -- the plot ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("split", ["held-out", "test"])
+@pytest.mark.parametrize("split", ["valid", "test"])
 def test_a_sweep_on_test_data_says_what_that_does(split, neurossm, files):
     ended = neurossm("sweep", files.floating, "--data", f"digits:{split}:4",
                      "--calibrate", "digits:train:4", "--poles", "8")  # fmt: skip

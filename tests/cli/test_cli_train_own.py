@@ -17,7 +17,7 @@ def test_one_line_trains_on_a_file_and_export_writes_what_it_says(neurossm, tmp_
     run = neurossm("train", "spikingssm", "--data", data, "--out", tmp_path / "run", *sets)
     assert run.status == 0, run.err
     assert "data: regression, 1 channel, 1 number an answer" in run.err
-    assert re.search(r"best held-out MSE \d\S* in epoch [12]\n", run.out)
+    assert re.search(r"best validation MSE \d\S* in epoch [12]\n", run.out)
     graph = tmp_path / "m.nssm"
     assert neurossm("export", tmp_path / "run", "-o", graph).status == 0
     found = load(graph)

@@ -23,13 +23,13 @@ WRONG = [
     # files
     (("show", "{tmp}/none.nssm"), "none.nssm: expected a file, got No such file or directory"),
     (("show", "{tmp}"), "expected a file, got a directory"),
-    (("show", "{text}"), "text.nssm: expected an HDF5 file (.nssm), got another kind of file"),
-    (("verify", "{empty}"), "empty.nssm: expected an HDF5 file"),
+    (("show", "{text}"), "text.nssm: it is not an HDF5 file (.nssm)"),
+    (("verify", "{empty}"), "empty.nssm: it is not an HDF5 file"),
     (("verify", "{cut}"), "cut.nssm: expected a whole HDF5 file, got a damaged one"),
     (("diff", "{integer}", "{tmp}/none.h5"), "none.h5: expected a file"),
     # data
     (("run", "{integer}", "--data", "digit:test:2"), "did you mean 'digits'?"),
-    (("run", "{integer}", "--data", "digits:valid"), "one of train, test, held-out, got 'valid'"),
+    (("run", "{integer}", "--data", "digits:dev"), "one of train, test, valid, got 'dev'"),
     (("run", "{integer}", "--data", "digits:test:0"), "expected a count of at least 1, got '0'"),
     (("run", "{integer}", "--data", "digits:test:361"), "expected at most 360, got 361"),
     (("run", "{integer}", "--data", "digits"), "got none; write digits:train"),
@@ -53,10 +53,10 @@ WRONG = [
     # engines, hardware, bounds
     ((*RUN, "--engine", "fats"), "got 'fats'; did you mean 'fast'?"),
     ((*RUN, "--engine", "gpx"), "--engine: expected fast | reference | float | lava | dask |"),
-    ((*RUN, "--engine", "lava:stakced=8"), "got 'stakced'; did you mean 'stacked'?"),
+    ((*RUN, "--engine", "lava:bacth=8"), "got 'bacth'; did you mean 'batch'?"),
     ((*RUN, "--engine", "lava:fuse=block"), "option fuse: expected auto | "),
-    ((*RUN, "--engine", "lava:stacked=x"), "option stacked: expected a whole number, got 'x'"),
-    ((*RUN, "--engine", "lava:stacked"), "--engine lava: expected key=value, got 'stacked'"),
+    ((*RUN, "--engine", "lava:batch=x"), "option batch: expected a whole number, got 'x'"),
+    ((*RUN, "--engine", "lava:batch"), "--engine lava: expected key=value, got 'batch'"),
     ((*RUN, "--engine", "float:threads=2"), "option: expected no options, got 'threads'"),
     ((*RUN, "--engine", "dask:address=nowhere"), "address: expected 'local' or a scheduler, tcp://"),
     ((*RUN, "--stacked", "3"), "an option of its executor now; type --engine lava:batch=3\n"),
@@ -101,7 +101,7 @@ WRONG = [
     # the demo
     (("demo", "--samples", "0"), "expected samples >= lava samples >= 0, got 0 and 20"),
     (("demo", "--samples", "2", "--lava-samples", "-1"), "got 2 and -1"),
-    (("demo", "--data-dir", "{tmp}"), "neurossm data fetch mnist"),
+    (("install", "loihi"), "'lava'"),
 ]  # fmt: skip
 
 
@@ -137,8 +137,13 @@ def test_without_a_command_it_helps_but_has_done_nothing(neurossm):
     assert ended.err.startswith("Usage: neurossm")
 
 
-def test_the_demo_refuses_a_checkpoint_of_another_task(neurossm, files, tmp_path):
-    ended = neurossm("demo", "--checkpoint", files.run, "--samples", 1, "--lava-samples", 0,
-                     "--out", tmp_path / "demo")  # fmt: skip
-    assert ended.status == 2
-    assert "expected one trained on mnist, got one trained on digits" in ended.err.splitlines()[-1]
+def test_the_demo_takes_the_data_of_its_checkpoint(neurossm, files, tmp_path):
+    ended = neurossm("demo", "--checkpoint", files.run, "--samples", 2, "--lava-samples", 0,
+                     "--out", tmp_path / "demo", "--json")  # fmt: skip
+    assert ended.status == 0, ended.err
+    document = ended.document
+    assert (document["data"], document["samples"], document["lava_samples"]) == ("digits", 2, 0)
+    # reference and fast are compared without Lava too
+    assert document["values_compared"] > 0 == document["mismatches"]
+    assert list(document["seconds"]) == ["quantize", "profile", "parity", "report"]
+    assert "[4/4] took" in ended.err

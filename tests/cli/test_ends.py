@@ -53,5 +53,5 @@ def test_a_bundle_on_a_full_disk_asks_for_room(files, neurossm, tmp_path, monkey
 
     monkeypatch.setattr(shutil, "copytree", full)
     ended = neurossm("deploy", files.integer, "--bundle", tmp_path / "b")
-    assert ended.status == 2 and f"make room in {tmp_path}" in ended.err
+    assert ended.status == 2 and f"free space in {tmp_path}" in ended.err
     assert not (tmp_path / "b").exists()

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import fields
 from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
@@ -177,8 +178,9 @@ def test_choices_are_in_the_help_and_a_wrong_one_is_told_them(
 def test_engines_that_may_be_typed_have_the_options_that_are_listed():
     for entry in discovery.entries():
         if not entry.package:
-            hints = get_type_hints(discovery.choose(entry.name).executor.options)
-            for hint in hints.values():  # what completion knows how to offer
+            kind = discovery.choose(entry.name).executor.options
+            for hint in (get_type_hints(kind)[one.name] for one in fields(kind)):
+                # what completion knows how to offer
                 assert hint in (int, float, bool, str) or get_origin(hint) in (Literal, tuple)
                 assert get_origin(hint) is not Literal or all(get_args(hint))
 

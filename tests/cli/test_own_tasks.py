@@ -250,7 +250,7 @@ def test_what_is_beyond_the_input_is_counted_and_said(here, neurossm):
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("export mine.py:build -o m.nssm", "expected --data beside it"),
+        ("export mine.py:build -o m.nssm", "export of a module requires --data"),
         ("export mine.py:none --data imu.npz -o m.nssm", "expected a function 'none' in mine.py"),
         ("export mine.py:folded --data imu.npz -o m.nssm", "module 'pool' (MaxPool1d)"),
         ("export mine.py:steps --data imu.npz -o m.nssm", "say --readout mean, last, max or sum"),

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
@@ -15,6 +11,19 @@ import numpy as np
 import pytest
 import torch
 from float_model import C, float_ssm, only, pixels
+from following import (
+    Case,
+    ending,
+    first_count,
+    instead,
+    option,
+    printed,
+    quoted,
+    run_again,
+    setting,
+    told,
+    without,
+)
 from remedies import remedies
 
 from neurossm.fixed import Fixed
@@ -22,7 +31,6 @@ from neurossm.store import save
 from neurossm_workflows import evaluate
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
-WORDS = {"NEW": "new.nssm", "DATA": "digits:train:4", "FAMILY": "spikingssm", "FILE": "t.npz"}
 TINY = "--set model.width=4 --set model.state=2 --set model.layers=1 --set train.epochs=1"
 SMALL = f"{TINY} --set train.batch=4 --out o"
 NET = """
@@ -36,101 +44,6 @@ class Net(torch.nn.Module):
 def build(): return Net(True)
 def steps(): return Net(False)
 """
-Follow = Callable[[str, list[str]], list[str]]
-
-
-def quoted(err: str, words: list[str]) -> list[str]:
-    """The command between quotes."""
-    found = re.findall(r"['`]neurossm ([^'`]+)['`]", err)
-    return [WORDS.get(word, word) for word in shlex.split(found[0])]
-
-
-def ending(err: str, words: list[str]) -> list[str]:
-    """The command at the end of the line."""
-    return [WORDS.get(word, word) for word in shlex.split(err.rpartition("neurossm ")[2])]
-
-
-def option(*more: str) -> Follow:
-    """The same command, with the option that the message names."""
-
-    def follow(err: str, words: list[str]) -> list[str]:
-        assert more[0] in err
-        return [*words, *more]
-
-    return follow
-
-
-def printed(pattern: str) -> Follow:
-    """The same command, with the option and the value that the message gives."""
-
-    def follow(err: str, words: list[str]) -> list[str]:
-        found = re.search(pattern, err)
-        assert found, err
-        return [*words, *shlex.split(found[1] if found.groups() else found[0])]
-
-    return follow
-
-
-def setting(err: str, words: list[str]) -> list[str]:
-    """The same command, with the setting of the recipe that the message gives."""
-    (told,) = re.findall(r"--set (\S+=\S+)", err)
-    key = told.rstrip(",)").partition("=")[0]
-    same = [k for k, word in enumerate(words) if word.startswith(f"{key}=")]
-    if not same:
-        return [*words, "--set", told.rstrip(",)")]
-    return [told.rstrip(",)") if k in same else word for k, word in enumerate(words)]
-
-
-def instead(old: str, new: str, said: str) -> Follow:
-    """The same command, with another word, as the message says."""
-
-    def follow(err: str, words: list[str]) -> list[str]:
-        assert re.search(said, err), err
-        return [new if word == old else word for word in words]
-
-    return follow
-
-
-def told(said: str, *command: str) -> Follow:
-    """Another command, that the message names without its arguments."""
-
-    def follow(err: str, words: list[str]) -> list[str]:
-        assert said in err, err
-        return list(command)
-
-    return follow
-
-
-def without(word: str) -> Follow:
-    def follow(err: str, words: list[str]) -> list[str]:
-        assert f"without {word}" in err
-        return [one for one in words if one != word]
-
-    return follow
-
-
-def first_count(err: str, words: list[str]) -> list[str]:
-    spec = re.search(r"at most (\d+) samples \(--data (\S+:\1)\)", err)
-    return [spec[2] if word in ("digits:test:9", "long.npz") else word for word in words]
-
-
-def run_again(err: str, words: list[str]) -> list[str]:
-    found = re.search(r"(\S+/recipe.toml) is its recipe, and (--out \S+ --resume)", err)
-    return ["train", found[1], *found[2].split()]
-
-
-@dataclass(frozen=True)
-class Case:
-    """A command that stops with a remedy, and what one does then.
-
-    `remedy` is the key of the remedy in `remedies()`; empty where it has nothing to type.
-    """
-
-    command: str
-    follow: Follow
-    remedy: str = ""
-
-
 GPU = torch.cuda.is_available()
 CASES = (
     # files
@@ -251,8 +164,8 @@ NOT_FOLLOWED = {
     "mnist.py: neurossm data fetch": "downloads",
     "cluster.py: pip install": "installs, on other machines",
     "arff.py: pip install": "installs",
+    "demonstration.py: neurossm export": "of a network of data that the demo does not know",
     "installing.py: pip install": "installs",
-    "installing.py: neurossm into": "says where to install, not what to type",
     "tonic.py: pip install": "installs",
     "pathfinder.py: pip install": "installs",
     "devices.py: torchrun --nproc-per-node": "takes several GPUs",

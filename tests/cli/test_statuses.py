@@ -1,5 +1,6 @@
 """A command whose check fails ends with 1, also where all that it wrote looks well."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.slow
 def test_the_demo_ends_with_1_on_a_mismatch(neurossm, tmp_path, monkeypatch):
     parity = Parity(7840, 3, "node 'encoder'", 100.0, 200.0)
-    monkeypatch.setattr("neurossm_workflows.parity.check_parity", lambda *given: parity)
+    monkeypatch.setattr("neurossm_workflows.parity.check_parity", lambda *given, **more: parity)
     ended = neurossm("demo", "--samples", 2, "--lava-samples", 1, "--out", tmp_path, "--json")
     assert ended.status == 1, ended.err
     document = ended.document
@@ -59,3 +60,13 @@ def test_how_a_command_ends_is_its_status(neurossm, monkeypatch, how):
     ended = neurossm("show", ROOT / "hw_tests/golden/ssm.nssm")
     assert ended.status == status, ended
     assert ended.err.startswith(line) and ended.err.count("\n") == bool(line)
+
+
+def test_torchrun_is_told_the_line_that_it_ends_its_report_with(neurossm, monkeypatch, tmp_path):
+    file = tmp_path / "error.json"
+    monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", str(file))
+    ended = neurossm("show", tmp_path / "none.nssm")
+    told = json.loads(file.read_text())
+    assert told["message"] == ended.err.strip() and told["timestamp"] > 1.7e9
+    monkeypatch.setenv("TORCHELASTIC_ERROR_FILE", str(tmp_path / "no" / "error.json"))
+    assert neurossm("show", tmp_path / "none.nssm").err == ended.err

@@ -14,7 +14,14 @@ from pathlib import Path
 import pytest
 
 from neurossm_cli.presentation import console as console_module
-from neurossm_cli.presentation.tables import GAP, Head, cell, lay_out
+from neurossm_cli.presentation.tables import (
+    GAP,
+    Head,
+    cell,
+    fold_facts,
+    fold_item,
+    lay_out,
+)
 
 CLI = Path(console_module.__file__).parents[1]
 NETX = Path(__file__).parents[1] / "fixtures/netx/slayer.net"
@@ -185,3 +192,19 @@ def test_colons_are_no_smileys(capsys):
     console.say("calibrate on mnist:train:512")
     console.table(("data",), [("mnist:train:512",)])
     assert capsys.readouterr().out == "calibrate on mnist:train:512\ndata\nmnist:train:512\n"
+
+
+def test_sentences_and_items_fold_between_words_and_items_hang():
+    assert fold_item("one two three", 8) == ["one two", "three"]
+    assert fold_item("  a: one two three four five six", 24) == [
+        "  a: one two three four", "    five six"
+    ]  # fmt: skip
+    assert fold_item("", 10) == [""] and fold_item("short", 80) == ["short"]
+
+
+def test_names_with_what_they_are_have_the_texts_in_one_column():
+    # 4 letters and a gap of 2: texts have 24 of 30 columns
+    assert fold_facts([("a", "one two three four five six"), ("long", "x"), ("", "y")], 30) == [
+        "a     one two three four five", "      six", "long  x", "      y"
+    ]  # fmt: skip
+    assert fold_facts([], 30) == []

@@ -1,7 +1,7 @@
 """The table "What runs where", from what the code itself says: ``make matrix`` writes it.
 
-It goes between two markers in README.md and, with every reason, in docs/reference/nodes.md; a test
-says where either is not current.
+It goes between two markers in docs/reference/nodes.md, with every reason below it; a test says
+whether it is current.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from neurossm_converters.formats import nir
 
 ROOT = Path(__file__).parents[2]
 BEGIN, END = "<!-- what runs where: make matrix -->", "<!-- end of what runs where -->"
-FILES = ("README.md", "docs/reference/nodes.md")
+PAGE = ROOT / "docs/reference/nodes.md"
 EXECUTORS: dict[str, Callable[[Example, Trace], bool]] = {}
 
 
@@ -122,8 +122,8 @@ def rows() -> dict[str, dict[str, Place]]:
     return {kind: {name: where(kind) for name, where in columns().items()} for kind in KINDS}
 
 
-def rendered(reasons: bool) -> str:
-    """Return the table in Markdown, and below it every reason if they are wanted."""
+def rendered() -> str:
+    """Return the table in Markdown, and every reason below it."""
     names = list(columns())
     lines = [f"| node | {' | '.join(names)} |", f"|---|{'---|' * len(names)}"]
     because = []
@@ -137,29 +137,27 @@ def rendered(reasons: bool) -> str:
         lines.append(f"| `{kind}` | {' | '.join(words[name] for name in names)} |")
         because += [f"- `{kind}`, {name}: {reason}." for name, place in places.items()
                     for reason in place.reasons]  # fmt: skip
-    return "\n".join([*lines, "", *because] if reasons else lines)
+    return "\n".join([*lines, "", *because])
 
 
-def block(name: str) -> str:
-    """Return what has to stand between the markers of a file."""
-    return f"{BEGIN}\n{rendered(name != 'README.md')}\n{END}"
+def block() -> str:
+    """Return what has to stand between the markers of the page."""
+    return f"{BEGIN}\n{rendered()}\n{END}"
 
 
-def current(name: str) -> str:
+def current() -> str:
     """Return what stands there now, markers included."""
-    text = (ROOT / name).read_text(encoding="utf-8")
+    text = PAGE.read_text(encoding="utf-8")
     start, end = text.index(BEGIN), text.index(END) + len(END)
     return text[start:end]
 
 
 def write() -> None:
-    """Bring the files up to date."""
-    for name in FILES:
-        path = ROOT / name
-        text = path.read_text(encoding="utf-8")
-        path.write_text(text.replace(current(name), block(name)), encoding="utf-8")
+    """Bring the page up to date."""
+    text = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(text.replace(current(), block()), encoding="utf-8")
 
 
 if __name__ == "__main__":
     write()
-    print(rendered(reasons=True))
+    print(rendered())

@@ -31,8 +31,8 @@ from neurossm.store import save
 from neurossm_cli import main
 from neurossm_converters.formats import nir
 from neurossm_converters.formats.torch import from_torch
-from neurossm_converters.qat import IntegerTwin
-from neurossm_models.shadow import shadow
+from neurossm_converters.qat import QATModel
+from neurossm_models.ste import ste_outputs
 from neurossm_workflows.quantize import calibrate as ranges_on_data
 
 CHIPS = [(chip, mapping) for chip in known_hardware() for mapping in SSM_MAPPINGS]
@@ -217,7 +217,7 @@ TOKENS = np.random.default_rng(1).integers(0, 11, family_networks.PIXELS.shape[:
 
 @cache
 def finetuned(index: int) -> tuple[frozenset[str], bool]:
-    """Return node types of a family's integers, and whether its shadow learns from them."""
+    """Return node types of a family's integers, and whether its STE network learns from them."""
     family, changes = FAMILIES[index]
     model = family_networks.network(family, **changes).float()
     tokens = "vocabulary" in changes
@@ -225,14 +225,14 @@ def finetuned(index: int) -> tuple[frozenset[str], bool]:
     scale = 1.0 if tokens else family_networks.SCALE
     x = torch.tensor(TOKENS if tokens else inputs * scale, dtype=torch.long if tokens else None)
     export = {"steps": family_networks.STEPS, "scale": scale, "bits": 8}
-    twin = IntegerTwin(Quantize(), partial(ranges_on_data, data=inputs), **export)
-    twin.calibrate(model)
-    integers = twin.run(model, inputs, None, record=True)
-    logits = shadow(model, x if tokens else x.float(), integers)
+    qat_model = QATModel(Quantize(), partial(ranges_on_data, data=inputs), **export)
+    qat_model.calibrate(model)
+    integers = qat_model.run(model, inputs, None, record=True)
+    logits = ste_outputs(model, x if tokens else x.float(), integers)
     logits.square().sum().backward()
     learns = [p.grad is not None and bool(p.grad.isfinite().all()) for p in model.parameters()]
     exact = bool(torch.equal(logits.detach(), integers.logits.to(logits.dtype)))
-    kinds = {type(node).__name__ for node in twin.quantize(model).nodes.values()}
+    kinds = {type(node).__name__ for node in qat_model.quantize(model).nodes.values()}
     norms = any(isinstance(m, torch.nn.BatchNorm1d) for m in model.modules())
     assert from_torch(model, **export).order  # what is deployed
     return frozenset(kinds | ({"BatchNorm"} if norms else set())), exact and all(learns)

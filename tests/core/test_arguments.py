@@ -16,7 +16,7 @@ from neurossm.fixed import Fixed
 from neurossm.hardware import Hardware, load_hardware
 from neurossm.metrics import Metrics, measure
 from neurossm.metrics.check import check
-from neurossm.nodes import Affine, Input, Output, Threshold
+from neurossm.nodes import Affine, Delay, Input, Output, Threshold
 from neurossm.placement import check as check_chip
 from neurossm.placement import place, place_each
 from neurossm.quantization import Percentiles, Ranges, bounds, calibrate
@@ -70,6 +70,7 @@ REFUSED = [
     *((lambda h, v=v: Stepper(h.integer, v), "samples: expected a whole number of at least 1")
       for v in (0, -1, 1.5, "x", None, True)),
     (lambda h: Stepper(None), "graph: expected Graph"),
+    (lambda h: Delay(channels=2, steps="a"), "Delay.steps: expected whole numbers .*, got 'a'"),
     *((lambda h, k=k, v=v: Quantize(**{k: v}), f"quantize {k}: expected")
       for k in ("pole_bits", "weight_bits", "state_bits", "message_bits", "headroom")
       for v in (-1, 8.0, "8", None, True, 99, NAN)),

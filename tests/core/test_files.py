@@ -101,7 +101,7 @@ def test_a_write_that_fails_anywhere_leaves_the_old_file_or_the_new_one(tmp_path
         except InputError as error:
             refused += 1
             assert str(file) in error.where and error.got == os.strerror(errno.ENOSPC)
-            assert error.remedy == f"make room in {tmp_path}"
+            assert error.remedy == f"free space in {tmp_path}"
             assert file.read_bytes() == old
         assert list(tmp_path.iterdir()) == [file]
     assert refused >= 3
@@ -118,7 +118,7 @@ def test_a_disk_that_is_full_after_any_number_of_bytes(tmp_path, name):
         with largest(room), pytest.raises(InputError) as caught:
             write(file, 120)
         assert caught.value.got == os.strerror(errno.EFBIG), caught.value
-        assert caught.value.remedy == f"make room in {tmp_path}"
+        assert caught.value.remedy == f"free space in {tmp_path}"
         assert file.read_bytes() == old
         assert list(tmp_path.iterdir()) == [file]
     with largest(2 * size):
@@ -160,7 +160,10 @@ def test_what_could_not_be_added_is_taken_back(tmp_path):
         with pytest.raises(InputError, match=r"log: .*No space left"), disk(full_from=n):
             append(file, b"two\n")
         assert file.read_bytes() == b"one\n"
-    with largest(6), pytest.raises(InputError, match=r"File too large; make room in .*, then rest"):
+    with (
+        largest(6),
+        pytest.raises(InputError, match=r"File too large; free space in .*, then rest"),
+    ):
         append(file, b"two\n", remedy="rest")
     assert file.read_bytes() == b"one\n"
 
@@ -185,7 +188,7 @@ def test_a_sweep_goes_on_after_a_failure_at_every_operation(tmp_path):
     assert counted.count >= 15
     for n in range(counted.count):
         path = tmp_path / f"{n}.csv"
-        said = rf"-o .*{n}.csv: .*No space left.*make room in"
+        said = rf"-o .*{n}.csv: .*No space left.*free space in"
         with disk(full_from=n), pytest.raises(InputError, match=said):
             rows(path, 4)
         rows(path, 4)

@@ -148,7 +148,8 @@ def test_a_full_one_is_named_with_the_remedy(tmp_path):
     )  # fmt: skip
     assert done.stdout == (
         f"temporary folder {tmp_path}: expected one that can be written, got No space left on"
-        " device; make room there, or name a folder with room in the environment variable TMPDIR\n"
+        " device; free some space there, or name a folder that has some in the"
+        " environment variable TMPDIR\n"
     ), done.stderr
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from pages import all_pages, name_of
@@ -22,6 +23,20 @@ def test_programs_compile_and_files_are_read(page):
         elif block.language in ("toml", "json") and (said := wrong_with_file(block)):
             wrong.append(f"line {block.line}: {said}")
     assert wrong == []
+
+
+# what is not checked is called by another name than what is
+LANGUAGES = {"sh", "console", "python", "toml", "json", "text", ""}
+OTHERS = {"yaml", "html", "mermaid", "bibtex", "markdown", "diff", "c", "csv", "dockerfile"}
+
+
+@pytest.mark.parametrize("page", all_pages(), ids=name_of)
+def test_blocks_are_of_a_language_that_is_known(page):
+    for block in blocks_of(page):
+        assert block.language in LANGUAGES | OTHERS, f"line {block.line}: {block.language}"
+        if block.language in ("text", ""):
+            hidden = re.search(r"^(\$ |neurossm |import neurossm)", block.text, re.M)
+            assert hidden is None or block.title, f"line {block.line}: a block that runs has a name"
 
 
 @pytest.mark.parametrize(

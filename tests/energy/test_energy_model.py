@@ -242,7 +242,7 @@ def test_json_is_plain_and_labelled() -> None:
     graph = model_graph(blocks=1, channels=4, modes=2, classes=3)
     metrics = measure(graph, run(graph, model_input(5), "reference"))
     shown = json.loads(json.dumps(estimate(metrics, graph, load_hardware("loihi2")).as_json()))
-    assert shown["label"] == "modelled, not measured"
+    assert shown["label"] == "modeled, not measured"
     assert shown["low_j"] == min(part["low_j"] for part in shown["by_constant_set"].values())
     assert shown["high_j"] == max(part["high_j"] for part in shown["by_constant_set"].values())
     assert set(shown["breakdown"]) == {"synaptic", "neuron", "routing", "static"}

@@ -16,7 +16,7 @@ from neurossm.executors import choose
         ("fast:threads", 48),
         ("dask:workers", 48),
         ("dask:shard", 4096),
-        ("lava:stacked", 1024),
+        ("lava:batch", 1024),
     ],
 )
 def test_the_largest_count_is_taken_and_no_larger_one(monkeypatch, option, most):

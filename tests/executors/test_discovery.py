@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from neurossm.deprecation import Deprecated
 from neurossm.errors import InputError, TargetError
 from neurossm.executors import choose, discovery, listed
 
@@ -51,7 +52,7 @@ choose({engine!r})
 print(*sorted({{"numba", "lava", "dask", "distributed", "neurossm_converters", "torch", "triton",
                 "h5py"}} & set(sys.modules)))
 """
-    for engine, loaded in (("fast", ""), ("lava:stacked=2", "neurossm_converters"),
+    for engine, loaded in (("fast", ""), ("lava:batch=2", "neurossm_converters"),
                            ("dask", "neurossm_converters"),
                            ("gpu", "neurossm_converters")):  # fmt: skip
         done = subprocess.run([sys.executable, "-c", program.format(engine=engine)],
@@ -60,11 +61,11 @@ print(*sorted({{"numba", "lava", "dask", "distributed", "neurossm_converters", "
 
 
 def test_a_text_with_options_is_an_engine_that_is_typed_like_it():
-    engine = choose("lava:protocol=loihi,stacked=8")
+    engine = choose("lava:protocol=loihi,batch=8")
     assert (engine.name, engine.package, engine.together) == ("lava", "", 8)
-    assert str(engine) == "lava:stacked=8,protocol=loihi"  # in the order of the options
+    assert str(engine) == "lava:batch=8,protocol=loihi"  # in the order of the options
     assert choose(engine) is engine and choose(str(engine)) == engine
-    assert str(choose("lava:stacked=0")) == "lava" and choose("lava").together == 32
+    assert str(choose("lava:batch=0")) == "lava" and choose("lava").together == 32
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_a_text_with_options_is_an_engine_that_is_typed_like_it():
         ("", "'neurossm doctor' lists them"),
         (None, "engine: expected NAME or NAME:key=value,..., got None"),
         (3, "got 3"),
-        ("lava:stacked", "engine lava: expected key=value, got 'stacked'"),
+        ("lava:batch", "engine lava: expected key=value, got 'batch'"),
     ],
 )  # fmt: skip
 def test_what_is_no_engine_is_refused(engine, said):
@@ -119,3 +120,11 @@ def test_a_package_is_listed_with_what_is_missing_or_broken(package):
         choose("other").require()
     with pytest.raises(InputError, match=r"did you mean 'other'\?"):
         choose("othr")
+
+
+def test_the_old_name_of_the_batch_size_warns():
+    words = r"^engine lava option stacked is deprecated, use batch \(removed in 0\.4\)$"
+    with pytest.warns(Deprecated, match=words):
+        assert str(choose("lava:stacked=8")) == "lava:batch=8"
+    with pytest.warns(Deprecated), pytest.raises(InputError, match="option batch: it is given twi"):
+        choose("lava:batch=8,stacked=8")

@@ -63,7 +63,7 @@ def test_only_what_is_not_by_default_is_shown():
         ("count", "--engine x: expected key=value, got 'count'"),
         ("count=1,", "--engine x: expected key=value, got ''"),
         ("count=1.5", "--engine x option count: expected a whole number, got '1.5'"),
-        ("count=1,count=2", "--engine x option count: expected it once, got it twice"),
+        ("count=1,count=2", "--engine x option count: it is given twice"),
         ("share=half", "--engine x option share: expected a number, got 'half'"),
         ("loud=2", "--engine x option loud: expected yes | no, got '2'"),
         ("kind=onne", "option kind: expected one | two, got 'onne'; did you mean 'one'?"),

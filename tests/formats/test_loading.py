@@ -142,7 +142,7 @@ def test_files_that_hold_no_weights_are_named(source, tmp_path, content, message
         ("{}:nothing", r"a function 'nothing' in .*there are: Net, broken, build, number"),
         ("{}:broken", r"at my_model\.py:17: expected a function without arguments.*no such thing"),
         ("{}:number", r"expected an nn\.Module, got int"),
-        ("{}x:build", "expected a file of Python, got none there"),
+        ("{}x:build", "there is no such Python file"),
     ],
 )
 def test_a_file_or_function_that_does_not_do_is_named(source, spec, message):

@@ -122,7 +122,7 @@ REFUSED: dict[str, tuple[nir.NIRGraph, str]] = {
         r"NIR edge \('a', 'outt'\): no node named 'outt'; did you mean 'out'\?",
     ),
     "an edge twice": (
-        with_edges(chain(lif()), ("in", "a")), r"NIR edge \('in', 'a'\): expected each edge once",
+        with_edges(chain(lif()), ("in", "a")), r"NIR edge \('in', 'a'\): the edge is listed twice",
     ),
     "shapes that do not fit": (
         chain(lif(), size=4), r"'a' \(LIF\).tau: expected 1 or 4 values, got shape \(3,\)",
@@ -138,7 +138,7 @@ REFUSED: dict[str, tuple[nir.NIRGraph, str]] = {
         two_inputs(), r"NIR node 's' \(NIRGraph\): expected one Input, .*, got 2",
     ),
     "a node that nothing feeds": (unfed(), r"NIR node 'a' \(LIF\): expected an edge into it"),
-    "nesting without end": (deep(12), "at most 8 graphs nested, got more"),
+    "nesting without end": (deep(12), "graphs are nested more than 8 deep"),
     "a reset above the threshold": (
         chain(lif(v_reset=2 * ONES)), r"\(LIF\).v_threshold: expected at least v_reset, 2, got 1",
     ),
@@ -152,8 +152,8 @@ REFUSED: dict[str, tuple[nir.NIRGraph, str]] = {
         chain(nir.Linear(np.eye(3) * 1j)), r"weight: expected real numbers, got complex128",
     ),
     "a sum of unknown length": (chain(nir.I(ONES)), r"\(I\): expected the length .*; give --steps"),
-    "rotations that differ": (turning(back=ONES), "expected opposite rotations of the same rate"),
-    "two time constants a mode": (turning(tau_b=4 * ONES), "expected one time constant a mode"),
+    "rotations that differ": (turning(back=ONES), "its two rotations must be opposite"),
+    "two time constants a mode": (turning(tau_b=4 * ONES), "must have the same time constants"),
     "modes that mix channels": (turning(b=np.ones((3, 3))), "got modes that mix channels"),
 }  # fmt: skip
 

@@ -181,7 +181,7 @@ def test_a_neuron_without_leak_is_nirs_and_comes_back(tmp_path):
     np.testing.assert_array_equal(back.tau, 1)
     converted = neurossm_nir.to_nir(graph)
     converted.nodes["n"].r = converted.nodes["n"].r * 2
-    with pytest.raises(FormatError, match=r"NIR node 'n': expected a reset to 0 and r = 1/dt"):
+    with pytest.raises(FormatError, match=r"NIR node 'n': v_reset must be 0, and r = 1/dt"):
         neurossm_nir.from_nir(converted)
 
 
@@ -206,7 +206,9 @@ def test_another_leaky_neuron_is_refused_by_name(changes, reason):
 def test_an_edited_leaky_neuron_is_refused():
     converted = neurossm_nir.to_nir(leaky())
     converted.nodes["n"].r = converted.nodes["n"].r * 2
-    with pytest.raises(FormatError, match=r"NIR node 'n': expected .*r = 1 / \(1 - exp"):
+    with pytest.raises(
+        FormatError, match=r"NIR node 'n': v_leak and v_reset must be 0, and r = 1 / \(1 - exp"
+    ):
         neurossm_nir.from_nir(converted)
 
 
@@ -412,17 +414,17 @@ def edit_version(graph: nir.NIRGraph) -> None:
     ("edit", "message"),
     [
         (edit_weight, "NIR node 'blocks.0.ssm': .* got modes that mix channels"),
-        (edit_r, "NIR node 'blocks.0.ssm': expected r as neurossm writes it"),
-        (edit_leak, "expected v_leak as neurossm writes it"),
-        (edit_rotation, "expected rotation as neurossm writes it"),
-        (edit_inner_edges, "expected the nodes and edges of an S4D, got others"),
+        (edit_r, "NIR node 'blocks.0.ssm': r is not as neurossm writes it"),
+        (edit_leak, "v_leak is not as neurossm writes it"),
+        (edit_rotation, "rotation is not as neurossm writes it"),
+        (edit_inner_edges, "its nodes and edges are not those of an S4D"),
         (edit_kind, "expected a sub-graph with neurossm_kind 'S4D'"),
-        (edit_edges, "NIR edges: expected those that neurossm wrote"),
+        (edit_edges, "NIR edges: they are not those that neurossm wrote"),
         (edit_nodes, r"NIR node 'extra': expected only nodes that neurossm wrote, got Scale"),
         (edit_class, "NIR node 'encoder': expected a NIR Affine, got Linear"),
-        (edit_integrator, "NIR node 'total': expected r = 1/dt = 0.5"),
+        (edit_integrator, "NIR node 'total': r must be 1/dt = 0.5"),
         (edit_structure, "NIR metadata: expected what neurossm wrote, got an edited one"),
-        (edit_json, "expected the JSON that neurossm wrote"),
+        (edit_json, "it is not the JSON that neurossm wrote"),
         (edit_version, "expected version 1, got 2; upgrade neurossm"),
     ],
 )

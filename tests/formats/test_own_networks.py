@@ -122,7 +122,7 @@ def test_it_quantizes_and_fast_equals_reference(name):
 def test_lava_equals_reference(name):
     graph = integer(name)
     inputs = data(graph, samples=2)
-    options = LavaOptions(protocol="async", stacked=2)
+    options = LavaOptions(protocol="async", batch=2)
     expected = run(graph, inputs, "reference", "all")
     found = run_timed(graph, inputs, "all", options).trace
     result = compare(expected, found, graph.order)

@@ -214,7 +214,7 @@ HOSTILE = {
     ),
     "set without syn_op": (
         HEAD + SET + "events = {}",
-        "energy.x.events: expected syn_op and neuron_update",
+        "energy.x.events: each set needs syn_op and neuron_update",
     ),
 }
 

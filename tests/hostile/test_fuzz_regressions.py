@@ -120,7 +120,7 @@ def test_an_evaluation_of_other_kinds(tmp_path, key, value, message):
     [
         (b"5\n", "log.jsonl line 1: expected a table, got 5"),
         (b"{}\n", "line 1: expected key 'epoch', got none"),
-        (b'{"epoch": 1, "step": 2, "held_out_accuracy": "x", "seconds": 1}\n', "held_out_accuracy"),
+        (b'{"epoch": 1, "step": 2, "valid_accuracy": "x", "seconds": 1}\n', "valid_accuracy"),
         (b"\xff\n", "log.jsonl: expected UTF-8 text"),
     ],
 )
@@ -376,7 +376,7 @@ JSON = st.recursive(
     max_leaves=10,
 )
 KEYS = ("checkpoint", "task", "accuracy", "count", "correct", "loss", "spike_rates", "data",
-        "epoch", "step", "held_out_accuracy", "seconds")  # fmt: skip
+        "epoch", "step", "valid_accuracy", "seconds")  # fmt: skip
 
 
 @settings(derandomize=True, deadline=None, max_examples=60)

@@ -80,7 +80,7 @@ def test_lava_counts_the_same_on_a_checkpoint(checkpoint: tuple[Graph, np.ndarra
     from neurossm_converters.backends import lava as lava_backend
 
     graph, inputs = checkpoint
-    options = lava_backend.LavaOptions(stacked=2)
+    options = lava_backend.LavaOptions(batch=2)
     found = lava_backend.run(graph, inputs, "outputs", options)
     expected = activity(graph, run(graph, inputs, "fast", "outputs").counts)
     assert activity(graph, found.counts) == expected

@@ -23,7 +23,7 @@ def test_what_a_source_says_fits_together(name):
     assert task(name) is source.task and splits(name) == source.splits
     assert {"train", "test"} <= set(source.splits)
     # the validation part is held out of the training part where there is no other one
-    assert ("valid" in source.splits) or source.held_out or name == "imdb"
+    assert ("valid" in source.splits) or source.valid or name == "imdb"
     assert source.about and source.size and source.provenance and source.licence
 
 

@@ -1,4 +1,4 @@
-"""A model family is a module here, one of the exporter, one of the shadow, and its recipes."""
+"""A model family is a module here, one of the exporter, one of the STE network, and its recipes."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -21,9 +21,9 @@ def test_each_family_is_whole(name):
     assert family.name == name == family.config().family
     assert type(Network(family.config(width=2, state=2)).blocks[0]) is family.block
     assert family.block in BLOCKS
-    module = f"neurossm_models.shadow.families.{name.replace('-', '_')}"
-    assert find_spec(module) and callable(import_module(module).shadow)
-    assert load_recipe(name, ["data.name=digits", "data.held_out=9"]).network.family == name
+    module = f"neurossm_models.ste.families.{name.replace('-', '_')}"
+    assert find_spec(module) and callable(import_module(module).ste_outputs)
+    assert load_recipe(name, ["data.name=digits", "data.valid=9"]).network.family == name
     about = family.about()
     assert about["title"].endswith(".") and about["Source"] and about["Deviations"]
 

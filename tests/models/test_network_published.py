@@ -72,4 +72,4 @@ def test_the_commands_that_repeat_the_checkpoint_with_a_start_say_what_was_done(
         assert row["lr"] == pytest.approx(0.01 * (1 + np.cos(np.pi * part)) / 2, rel=1e-6)
     start = load_recipe("spikingssm-psmnist")
     assert (start.train.epochs, start.train.lr, start.train.warmup) == (8, 0.01, 0.1)
-    assert (len(rows), start.data.held_out, start.train.batch) == (8, 5000, 64)
+    assert (len(rows), start.data.valid, start.train.batch) == (8, 5000, 64)

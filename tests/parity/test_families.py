@@ -54,7 +54,7 @@ def test_fast_equals_reference(family):
 def test_lava_equals_reference(family):
     graph = integer_graph(family, layers=1)
     inputs = PIXELS[:LAVA_SAMPLES, :LAVA_STEPS]
-    options = LavaOptions(protocol="async", stacked=LAVA_SAMPLES)
+    options = LavaOptions(protocol="async", batch=LAVA_SAMPLES)
     assert_equal(
         graph, run_timed(graph, inputs, "all", options).trace, run(graph, inputs, "reference")
     )

@@ -66,5 +66,5 @@ def test_fast_equals_reference(graph: Graph, images: Dataset, expected: Trace) -
 
 @pytest.mark.lava
 def test_lava_equals_reference(graph: Graph, images: Dataset, expected: Trace) -> None:
-    options = LavaOptions(protocol="async", stacked=IMAGES)
+    options = LavaOptions(protocol="async", batch=IMAGES)
     check(graph, run_timed(graph, images.inputs, "all", options).trace, expected)

@@ -63,7 +63,7 @@ def test_integers_wider_than_the_chips_are_named() -> None:
     assert "a state of 24 bits, at most 4 [U]" in found["block0.ssm"]
     assert any(reason.startswith("weights of ") for reason in found["block0.value"])
     remedies = {f.remedy for n in check(model_graph(), chip).nodes for f in n.findings}
-    wanted = {f"quantize with --{what} 4" for what in ("weights", "state", "messages")}
+    wanted = {f"quantize with --{what} 4" for what in ("weights", "state", "activations")}
     assert remedies == wanted  # the limit of this chip, not of another
     # gains of 8 bits are no synapses: a neuron's program multiplies by them
     assert not any(reason.startswith("weights") for reason in found["block0.ssm"])
@@ -149,7 +149,7 @@ def test_a_shape_out_of_order_is_refused() -> None:
         "out": NodeShape(type="Output", inputs=1, outputs=1),
         "in": NodeShape(type="Input", inputs=0, outputs=1),
     }
-    with pytest.raises(GraphError, match="sources come first"):
+    with pytest.raises(GraphError, match="its source does not come before its target"):
         Shape(nodes, (("in", "out"),))
 
 

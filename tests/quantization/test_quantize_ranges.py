@@ -198,7 +198,9 @@ def test_unknown_rules_and_nodes_are_refused():
 
 
 def test_a_percentile_that_was_not_collected_is_refused():
-    with pytest.raises(InputError, match=r"range of node '.*': expected a calibration with its"):
+    with pytest.raises(
+        InputError, match=r"range of node '.*': the calibration has no percentiles of it"
+    ):
         quantized(gated_block(), pixels(), Quantize(range_rule="percentile"))
 
 

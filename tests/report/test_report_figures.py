@@ -50,6 +50,16 @@ def test_every_figure_stands_alone_light_and_with_text_as_text(reports):
                     assert top < 0 or high > 30
 
 
+def test_a_long_title_fits():
+    drawn = '<svg width="100%" height="50"><text x="1%" y="9">x</text></svg>'
+    sizes = {}
+    for title in ("short", "t" * 70):
+        found = re.search(r"font:600 ([\d.]+)px[^>]*>" + title, standalone(drawn, title))
+        sizes[title[0]] = float(found[1])
+    # 412 units across; 0.56 of the size for each of 70 characters
+    assert sizes["s"] == 14 and 70 * 0.56 * sizes["t"] < 412 and sizes["t"] > 9
+
+
 def test_a_chart_is_as_wide_as_a_column(reports):
     chart = standalone(figures_of(reports["classes"])["spike-rates"].svg)
     root = ElementTree.fromstring(chart)

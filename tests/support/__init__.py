@@ -23,6 +23,7 @@ Other witnesses
     nir_interpreter     an interpreter of NIR files, from NIR's equations alone
     small_nir           small NIR graphs of other tools
 Data, devices, disks
+    following           what one types after a remedy that a command printed
     remedies            what messages tell their readers to type, from the source
     small_sets          data of one's own, each kind of task, answers by a formula
     small_texts         a text in the layout of WikiText-103, a recipe's changes to go with it

@@ -25,7 +25,7 @@ from neurossm_models.train import load_recipe, train
 from neurossm_models.train.finetuning import Finetuner, starting_network
 from neurossm_models.train.own_data import facts_for
 from neurossm_models.train.parallel import Group
-from neurossm_workflows.train import finetune_changes, make_twin
+from neurossm_workflows.train import finetune_changes, make_qat_model
 
 torch.__future__.set_swap_module_params_on_conversion(True)  # a parameter becomes another class
 STOP = 1  # of 3 steps
@@ -57,10 +57,10 @@ def tuner(family: str, folder: Path, run: Path, place: torch.device) -> Finetune
     facts = facts_for(load_recipe(family, changes))
     recipe = load_recipe(family, changes, facts)
     there = None if place.type == "cpu" else Device(place, interpreted=True)
-    twin = make_twin(recipe, facts, there)
+    qat_model = make_qat_model(recipe, facts, there)
     torch.manual_seed(0)
-    model = starting_network(recipe, twin, place)
-    return Finetuner(recipe, run, model, twin, Group(device=place), facts)
+    model = starting_network(recipe, qat_model, place)
+    return Finetuner(recipe, run, model, qat_model, Group(device=place), facts)
 
 
 def logged(run: Path) -> list[float]:
@@ -68,7 +68,7 @@ def logged(run: Path) -> list[float]:
     rows = [json.loads((run / "before.json").read_text())["loss"]]
     rows += [json.loads(line)["loss"] for line in (run / "steps.jsonl").read_text().splitlines()]
     log = json.loads((run / "log.jsonl").read_text())
-    return [*rows, log["held_out_loss"], *log["spike_rates"]]
+    return [*rows, log["valid_loss"], *log["spike_rates"]]
 
 
 def tuned(family: str, folder: Path) -> dict[str, list[float]]:

@@ -1,7 +1,7 @@
 """One step of `Trainer` as torchrun starts it: ``gradients_of_two.py FOLDER``.
 
 Each process writes ``RANK.json``: the gradient of every parameter, the buckets of gradients that
-went from process to process, and what the held-out part reached.
+went from process to process, and what the validation part reached.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main() -> None:
     )  # fmt: skip
     result = trainer.fit(stop_after=1)
     gradients = {name: one.grad.flatten().tolist() for name, one in model.named_parameters()}
-    found = {"gradients": gradients, "meetings": meetings, "held_out": result.held_out}
+    found = {"gradients": gradients, "meetings": meetings, "valid": result.valid}
     (folder / f"{os.environ['RANK']}.json").write_text(json.dumps(found))
 
 

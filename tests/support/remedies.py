@@ -9,9 +9,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 SOURCES = ("cli", "neurossm", "converters", "models", "workflows")
+COMMANDS = sorted(file.stem.rstrip("_") for file in (ROOT / "cli/neurossm_cli").glob("[a-z]*.py"))
 TYPED = re.compile(
-    r"neurossm (?:data |install )?[a-z]+(?= |'|`|$)|--[a-z][a-z-]*(?:[ =](?:train|model)\.\w+)?"
-    r"|pip install|torchrun"
+    rf"neurossm (?:{'|'.join(COMMANDS)})\b(?: fetch| show)?"
+    r"|--[a-z][a-z-]*(?:[ =](?:train|model)\.\w+)?|pip install|torchrun"
 )
 
 

@@ -23,7 +23,7 @@ torch.__future__.set_swap_module_params_on_conversion(True)  # a parameter becom
 def by_recipe(
     folder: Path, device: torch.device, kind: str, *changes: str, then: torch.device | None = None
 ) -> list[float]:
-    """Train in two goes; return the losses of all steps and of the held-out part.
+    """Train in two goes; return the losses of all steps and of the validation part.
 
     The second go is on `then`.
     """
@@ -45,7 +45,7 @@ def by_recipe(
     lines = (run / "steps.jsonl").read_text().splitlines()
     rows = (run / "log.jsonl").read_text().splitlines()
     return [json.loads(line)["loss"] for line in lines] + [
-        json.loads(row)["held_out_loss"] for row in rows
+        json.loads(row)["valid_loss"] for row in rows
     ]
 
 

@@ -29,7 +29,7 @@ REFUSED = [
     (lambda: neurossm.export("net.py:build", data="x.npz", normalize="maybe"),
      "normalize: expected none | standard, got 'maybe'"),
     (lambda: neurossm.export("net.py:build"),
-     "export of a module: expected data beside it, what it was trained on, got none; data FILE.npz:"
+     "export of a module requires data, what it was trained on; data FILE.npz:"
      " its training part says the scale, the length and the classes, and gives the example"),
     (lambda: neurossm.import_network(NETX / "slayer.net", "nix"),
      "format: expected nir | netx | s4, got 'nix'"),
@@ -37,16 +37,16 @@ REFUSED = [
      "tau_unit: expected none with format netx, got s"),
     (lambda: neurossm.place(), "place: expected a file, or like RECIPE, got neither"),
     (lambda: neurossm.place(INTEGER, changes=["model.width=8"]),
-     "changes: expected like RECIPE with it, got a file"),
+     "changes requires like RECIPE, and takes no file"),
     (lambda: neurossm.profile(INTEGER, "digits:test", model="x"),
-     "model: expected measure_cpu beside it, got it alone"),
+     "model requires measure_cpu"),
     (lambda: neurossm.train("binary-s4d-digits", quantized=True),
      "quantized: expected finetune_from RUN beside it, got none"),
     (lambda: neurossm.verify("x.nssm", engine="fats"),
      "engine: expected fast | reference | float | lava | dask | gpu | bundle | loihi2, got 'fats'; "
      "did you mean 'fast'?"),
     (lambda: neurossm.deploy("x.nssm", target="lava", generation="N3B2"),
-     "generation: expected target loihi2 or bundle beside it, got target lava, which runs here"),
+     "generation requires target loihi2 or bundle"),
     (lambda: neurossm.deploy("x.nssm", generation="N4"),
      "generation: expected N3B2 | N3B3 | N3C1 | N3D1, got 'N4'"),
     (lambda: neurossm.diff(INTEGER, INTEGER),

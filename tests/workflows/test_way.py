@@ -133,7 +133,7 @@ def test_two_graphs_differ_where_one_is_spoiled(made):
 def test_a_sweep_says_its_points_and_finds_them_again(floating, tmp_path):
     told = []
     listener = Listener(note=told.append, tell=told.append)
-    given = (floating, "digits:held-out:4", CALIBRATE, {"poles": [8, 16]})
+    given = (floating, "digits:valid:4", CALIBRATE, {"poles": [8, 16]})
     found = neurossm.sweep(*given, output=tmp_path / "s.csv", listener=listener)
     assert [row.poles for row in found.rows] == [8, 16]
     assert all(0 <= row.accuracy <= 1 for row in found.rows)
@@ -191,3 +191,33 @@ def test_verbs_say_what_they_were_given(tmp_path):
     ):
         with pytest.raises(InputError, match=said):
             neurossm.sweep("m.nssm", "digits:test:8", "digits:train:8", widths)
+
+
+def test_results_print_in_a_few_lines_in_a_notebook(floating, made):
+    """Words and numbers by hand: 16 samples to calibrate, 8 to test, 3 golden vectors."""
+    nodes = len(made.graph.nodes)
+    clipped = sum(count.saturations for count in made.counts.values())
+    assert repr(made) == (
+        f"Quantized: {nodes} nodes, 16 calibration samples, 3 golden vectors, {clipped}"
+        f" saturations, check {'passed' if made.check.passed else 'failed'}"
+    )
+    found = neurossm.profile(made.graph, TEST, floating=floating, baseline_samples=0)
+    lines = repr(found).splitlines()
+    assert 5 <= len(lines) <= 10 and max(map(len, lines)) <= 80
+    assert lines[:3] == ["Profile", f"  graph: {nodes} nodes", f"  data: {TEST}, 8 samples"]
+    assert f"accuracy: {found.accuracy:.4g}, float {found.accuracy_float:.4g}" in lines[3]
+    run = repr(found.execution)
+    assert run.startswith("Execution: 8 samples on fast in ") and "\n" not in run
+    assert f"accuracy {found.accuracy:.4g}" in run
+
+
+def test_a_difference_prints_its_verdict_and_three_nodes_at_most():
+    from neurossm.comparison import Comparison
+    from neurossm_workflows.diff import Difference
+
+    class Four(Difference):
+        over = ("a", "b", "c", "d")
+
+    compared = Comparison((), None)
+    assert repr(Difference(compared, {}, {})) == "Difference: 0 of 0 values differ, tolerance 0"
+    assert repr(Four(compared, {}, {})).endswith("over the tolerance: a, b, c and 1 more")

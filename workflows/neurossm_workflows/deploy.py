@@ -174,7 +174,7 @@ def deploy(
     carried = None
     if data:
         if folder is None:
-            raise InputError("--data", expected="--bundle beside it", got="none",
+            raise InputError("--data requires --bundle",
                              remedy="neurossm run --engine lava --data runs data here")  # fmt: skip
         carried = _carried(loaded, data, data_dir, other_data, listener)
     said = loihi2.check(file, settings)
@@ -237,5 +237,4 @@ def _refuse_a_queue(settings: Settings) -> None:
     }
     for option, value in given.items():
         if value:
-            raise InputError(option, expected="--target loihi2 or --bundle beside it",
-                             got="--target lava, which runs here")  # fmt: skip
+            raise InputError(f"{option} requires --target loihi2 or --bundle")

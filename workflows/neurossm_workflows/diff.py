@@ -60,6 +60,14 @@ class Difference:
     scores: tuple[Scores | None, ...] = (None, None)
     given: float | None = None
 
+    def __repr__(self) -> str:
+        over = f"; over the tolerance: {', '.join(self.over[:3])}" if self.over else ""
+        more = f" and {len(self.over) - 3} more" if len(self.over) > 3 else ""
+        return (
+            f"Difference: {self.compared.mismatches} of {self.compared.compared} values differ,"
+            f" tolerance {self.tolerance:g}{over}{more}"
+        )
+
     @property
     def exact(self) -> bool:
         """True where both runs are of one kind: without a tolerance they must be equal."""
@@ -255,7 +263,7 @@ def difference(
 
 
 def same_units(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
-    """Tell whether the messages of two graphs are in the same units, channel by channel."""
+    """Tell whether the activations of two graphs are in the same units, channel by channel."""
     return left.keys() == right.keys() and all(np.array_equal(left[n], right[n]) for n in left)
 
 

@@ -1,4 +1,4 @@
-"""Running a graph on data with any executor, part by part: `evaluate`."""
+"""Running a graph on data with any executor, in batches: `evaluate`."""
 
 from __future__ import annotations
 
@@ -67,9 +67,16 @@ class Execution:
     clipped: int = field(default=0, kw_only=True)
     labeled: int = field(default=0, kw_only=True)
 
+    def __repr__(self) -> str:
+        accuracy = "none" if self.accuracy is None else f"{self.accuracy:.4g}"
+        return (
+            f"Execution: {self.trace.samples} samples on {self.engine} in {self.seconds:.3g} s,"
+            f" accuracy {accuracy}, {self.clipped} inputs clipped"
+        )
+
     @property
     def accuracy(self) -> float | None:
-        """Share of right answers; None for tasks without, and where no label was given."""
+        """Share of correct predictions; None for tasks without, and where no label was given."""
         return accuracy_of(self.scores)
 
     @property

@@ -56,6 +56,12 @@ def golden(
     ------
     InputError
         If the graph is not integer, the data are not what it takes, or the file cannot be written.
+
+    Examples
+    --------
+    >>> vectors = neurossm.golden("imported.nssm", "golden.nssm", "mnist:test:8")
+    >>> neurossm.verify("golden.nssm").passed
+    True
     """
     loaded = opened(graph)
     if not loaded.is_integer:

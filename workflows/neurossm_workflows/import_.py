@@ -1,6 +1,7 @@
 """A network of another tool becomes a graph; what the user says of its file is checked here.
 
-What has no counterpart is refused by name, by the readers in `neurossm_converters.formats`.
+What has no counterpart stops with an error that names it, by the readers in
+`neurossm_converters.formats`.
 """
 
 from __future__ import annotations

@@ -76,7 +76,7 @@ def install_lava(listener: Listener = QUIET) -> Installed:
     after = shim.status()
     if after.problem:
         raise TargetError(f"{INSTALL_LAVA}: afterwards {after.problem}",
-                          remedy=f"'{sys.executable} -m pip check' may say why")  # fmt: skip
+                          remedy="take a fresh environment: python3 -m venv .venv")  # fmt: skip
     return Installed(after.version, (*needs, lava), time.monotonic() - started)
 
 

@@ -48,7 +48,7 @@ class Measured:
     metrics, recorded
         Operations: counted by the engine; recorded one by one in a part of one sequence.
     energy, energy_problem
-        Modelled, not measured; or why there is none.
+        Modeled, not measured; or why there is none.
     placement_problem
         Why the chip cannot hold the network.
     real_time, steps_per_second
@@ -115,6 +115,19 @@ class Measured:
             float_graph=self.accuracy_float, agreement=self.agreement,
         )  # fmt: skip
 
+    def __repr__(self) -> str:
+        energy, execution = self.energy, self.execution
+        joules = f"{energy.total.low:.3g} to {energy.total.high:.3g} J" if energy else "none"
+        lines = (
+            f"graph: {len(self.graph.nodes)} nodes",
+            f"data: {self.called or 'an array'}, {len(self.data)} samples",
+            f"accuracy: {_share(self.accuracy)}, float {_share(self.accuracy_float)}",
+            f"counts: {self.metrics.total.syn_ops:,} synaptic operations in all",
+            f"energy per inference (modeled): {joules}",
+            f"run: {execution.engine}, {execution.seconds:.3g} s",
+        )
+        return "\n  ".join((f"{type(self).__name__}", *lines))
+
     def neurobench(self) -> dict[str, Any]:
         """Return NeuroBench's algorithm metrics under its keys, with what they are of."""
         return {
@@ -152,6 +165,10 @@ class Measured:
             "per_core": self.cores.as_json() if self.cores else None,
             "cpu": self.timings.as_json() if self.timings else None,
         }  # fmt: skip
+
+
+def _share(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4g}"
 
 
 def _placement_document(placement: Placement | None) -> dict[str, object] | None:

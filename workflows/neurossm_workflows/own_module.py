@@ -147,8 +147,8 @@ def facts_for(options: ModuleOptions) -> Task:
 
 def _check(options: ModuleOptions) -> None:
     if not options.data:
-        raise InputError("export of a module", expected="--data beside it, what it was trained on",
-                         got="none", remedy="--data FILE.npz: its training part says the scale, the"
+        raise InputError("export of a module requires --data, what it was trained on",
+                         remedy="--data FILE.npz: its training part says the scale, the"
                          " length and the classes, and gives the example")  # fmt: skip
     for option, value, known in (("--task", options.task, TASKS),
                                  ("--readout", options.readout, READOUTS),

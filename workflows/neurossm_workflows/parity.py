@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neurossm.comparison import compare
+from neurossm.comparison import Comparison, compare
 from neurossm.engine import execute, run
 from neurossm.errors import InputError
 from neurossm.metrics.answers import task_of
@@ -35,33 +35,49 @@ class Parity:
     steps_per_second_lava_best: float | None = None
 
 
-def check_parity(graph: Graph, data: Dataset, listener: Listener = QUIET) -> Parity:
+def check_parity(
+    graph: Graph, data: Dataset, listener: Listener = QUIET, *, lava: bool = True
+) -> Parity:
     """Compare every value of every node: fast and Lava against the reference.
 
     Lava runs as one process around our cells on all samples, and on the first one as the network of
-    a bundle: a process a node, Lava's own Dense between. Nothing is compared on no samples.
+    a bundle: a process a node, Lava's own Dense between.
+
+    Parameters
+    ----------
+    graph
+        An integer graph.
+    data
+        At least one sample.
+    listener
+        Follows the runs on Lava.
+    lava
+        False: the fast engine alone is compared.
     """
-    if not len(data):
-        return Parity()
+    reference = run(graph, data.inputs, "reference")
+    found = [compare(reference, run(graph, data.inputs, "fast"), graph.order)]
+    if not lava:
+        return _parity(found)
     count = len(data)
     with listener.progress("Lava, the network of a bundle", 1) as progress:
         bundle = execute(graph, data.inputs[:1], "bundle", "all", progress)
     with listener.progress("Lava, one process", count) as progress:
-        best = execute(graph, data.inputs, f"lava:stacked={count}", "all", progress)
-    reference = run(graph, data.inputs, "reference")
+        best = execute(graph, data.inputs, f"lava:batch={count}", "all", progress)
     one = run(graph, data.inputs[:1], "reference")
-    pairs = (
-        (reference, run(graph, data.inputs, "fast")), (reference, best.trace),
-        (one, bundle.trace),
-    )  # fmt: skip
-    results = [compare(left, right, graph.order) for left, right in pairs]
-    firsts = [str(result.first) for result in results if result.first]
+    found += [compare(reference, best.trace, graph.order), compare(one, bundle.trace, graph.order)]
+    return replace(
+        _parity(found),
+        steps_per_second_lava=bundle.trace.real_steps / bundle.seconds,
+        steps_per_second_lava_best=best.trace.real_steps / best.seconds,
+    )
+
+
+def _parity(found: list[Comparison]) -> Parity:
+    firsts = [str(result.first) for result in found if result.first]
     return Parity(
-        sum(result.compared for result in results),
-        sum(result.mismatches for result in results),
+        sum(result.compared for result in found),
+        sum(result.mismatches for result in found),
         firsts[0] if firsts else "",
-        bundle.trace.real_steps / bundle.seconds,
-        best.trace.real_steps / best.seconds,
     )
 
 

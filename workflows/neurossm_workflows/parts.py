@@ -1,4 +1,4 @@
-"""Going through data part by part: what is in memory at once does not grow with the samples."""
+"""Going through data in batches: what is in memory at once does not grow with the samples."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def samples_with_all_values(graph: Graph, steps: int) -> int:
 
 
 def in_parts(data: Dataset, size: int) -> Iterator[tuple[int, Dataset]]:
-    """Yield the position of the first sample, and the samples in memory, part by part."""
+    """Yield the position of the first sample, and the samples in memory, in batches."""
     for start in range(0, len(data), size):
         yield start, data.take(slice(start, start + size))
 

@@ -40,7 +40,7 @@ class Plan:
     activity
         Counters of every core: measured on data, else the most that there can be.
     step_time
-        Predicted from it: modelled, not measured.
+        Predicted from it: modeled, not measured.
     chip
         What it was placed on.
     not_in_the_plan
@@ -121,7 +121,7 @@ def place(
         got = "neither" if graph is None else "both"
         raise InputError("place", expected="a file, or --like RECIPE", got=got)
     if graph is not None and changes:
-        raise InputError("--set", expected="--like RECIPE with it", got="a file")
+        raise InputError("--set requires --like RECIPE, and takes no file")
     if like and not no_data:
         raise InputError("--data", expected="a file with weights", got=f"--like {like}")
     chip = hardware if isinstance(hardware, Hardware) else load_hardware(hardware)

@@ -78,14 +78,14 @@ def profile(
     other_data: bool = False,
     listener: Listener = QUIET,
 ) -> Profile:
-    """Count operations over a run and estimate energy as an interval: modelled, not measured.
+    """Count operations over a run and estimate energy as an interval: modeled, not measured.
 
     Parameters
     ----------
     graph, data
         An integer graph, or its file; as of `data_for`.
     floating
-        The float graph, or its file, to compare accuracy; or anything else that answers.
+        The float graph, or its file, to compare accuracy; or anything else that predicts.
     hardware, chips
         A chip by name, its file, or loaded; how many there are (None: as many as it takes).
     ssm_mapping
@@ -112,7 +112,7 @@ def profile(
     >>> found.to_html("report.html")
     """
     if model is not None and not measure_cpu:
-        raise InputError("--model", expected="--measure-cpu beside it", got="it alone")
+        raise InputError("--model requires --measure-cpu")
     chip = hardware if isinstance(hardware, Hardware) else load_hardware(hardware)
     loaded = opened(graph)
     given = data_for(loaded, data, data_dir, other_data=other_data, listener=listener)

@@ -1,7 +1,7 @@
 """A float graph becomes integers: ranges from data, golden vectors, and what was chosen and why.
 
 This is where ranges are taken from data. Who needs them goes through `calibrate`: it runs the
-float engine part by part, records what `neurossm.quantization.calibrate` looks at and nothing else,
+float engine in batches, records what `neurossm.quantization.calibrate` looks at and nothing else,
 so that memory does not grow with the samples.
 """
 
@@ -76,6 +76,14 @@ class Quantized:
     counts: Mapping[str, Counts]
     samples: int
     clipped: int
+
+    def __repr__(self) -> str:
+        verdict = "passed" if self.check.passed else "failed"
+        clipped = sum(count.saturations for count in self.counts.values())
+        return (
+            f"Quantized: {len(self.graph.nodes)} nodes, {self.samples} calibration samples,"
+            f" {len(self.golden)} golden vectors, {clipped} saturations, check {verdict}"
+        )
 
     def save(self, path: Path | str) -> None:
         """Write the graph with its golden vectors; raises as `neurossm.save`."""

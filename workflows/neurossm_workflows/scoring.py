@@ -46,7 +46,7 @@ def accuracy_of(scores: Scores | None) -> float | None:
 def labeled(scores: Scores | None, what: str) -> Scores:
     """Return scores; refuse where there are none, as no label was given."""
     if scores is None:
-        raise InputError(what, expected="data with labels", got="data without")
+        raise InputError(what, problem="the data have no labels")
     return scores
 
 

@@ -1,4 +1,4 @@
-"""Accuracy and modelled energy of a float graph at many widths of its integers."""
+"""Accuracy and modeled energy of a float graph at many widths of its integers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 CHOOSING = (
     "this is test data. Widths that are chosen on it make its accuracy look better than it is:"
-    " choose on data held out of training (mnist:held-out, my.npz:valid), then test once"
+    " choose on data held out of training (mnist:valid, my.npz:valid), then test once"
 )
 
 
@@ -62,7 +62,7 @@ def sweep(
     other_data: bool = False,
     listener: Listener = QUIET,
 ) -> Sweep:
-    """Quantize at many widths; score and modelled energy of each.
+    """Quantize at many widths; score and modeled energy of each.
 
     Calibrates once. Each point is written as soon as it is measured, so a sweep that was stopped
     goes on where it was.
@@ -96,7 +96,7 @@ def sweep(
 
     Examples
     --------
-    >>> found = neurossm.sweep("m.nssm", "mnist:held-out:500", "mnist:train:128",
+    >>> found = neurossm.sweep("m.nssm", "mnist:valid:500", "mnist:train:128",
     ...                        {"poles": [8, 12, 16]}, output="s.csv")
     >>> [(row.poles, row.accuracy) for row in found.rows]
     [(8, 0.71), (12, 0.99), (16, 0.99)]

@@ -48,7 +48,7 @@ class SweepRow:
     samples, accuracy
         Test sequences, and the share that was right.
     energy_low_j, energy_high_j
-        Modelled energy of one inference, over all constant sets; nothing measured.
+        Modeled energy of one inference, over all constant sets; nothing measured.
     spike_rate
         Mean rate of all neurons that spike.
     saturations

@@ -1,4 +1,4 @@
-"""Training by a recipe, from scratch or further on the integers that will run."""
+"""Training by a recipe, from scratch or quantization-aware (QAT) from a finished run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from neurossm_workflows.listener import QUIET, Listener
 if TYPE_CHECKING:
     from neurossm.quantization import Quantize
     from neurossm_converters.backends.gpu.device import Device
-    from neurossm_converters.qat import IntegerTwin
+    from neurossm_converters.qat import QATModel
     from neurossm_models.data import Task
     from neurossm_models.train import Estimate, Recipe, TrainResult
     from neurossm_models.train.finetune_config import FinetuneConfig
@@ -36,7 +36,7 @@ def train(
     widths: Mapping[str, int] | None = None,
     listener: Listener = QUIET,
 ) -> TrainResult:
-    """Train a network by a recipe; held-out data choose the checkpoint.
+    """Train a network by a recipe; the validation set chooses the checkpoint.
 
     Parameters
     ----------
@@ -49,7 +49,8 @@ def train(
     out, resume
         Run folder (None: ``runs/NAME``, ``runs/NAME-finetuned``), and whether to go on there.
     finetune_from, quantized
-        Together: train that run further, with the integer engine as the forward pass.
+        Together: quantization-aware training (QAT) of that run: the integer engine computes the
+        forward pass, a straight-through estimator (STE) the backward pass.
     calibrate, widths
         Of that: the data that set the ranges (empty: the recipe's, 512 of them), and attributes of
         `neurossm.Quantize` such as ``{"pole_bits": 8}``.
@@ -59,7 +60,7 @@ def train(
     Raises
     ------
     InputError
-        For a recipe or data that there are not, and options that stand without each other.
+        For a recipe or data that do not exist, and options that stand without each other.
 
     Examples
     --------
@@ -77,7 +78,7 @@ def train(
     if tuned and out is None:
         out = Path("runs") / f"{Path(recipe).stem}-finetuned"
     return run_training(recipe, [*learned, *tuned, *said], None if out is None else Path(out),
-                        resume, make_twin=make_twin, tell=listener.tell)  # fmt: skip
+                        resume, make_qat_model=make_qat_model, tell=listener.tell)  # fmt: skip
 
 
 def estimate(
@@ -95,7 +96,7 @@ def estimate(
     Raises
     ------
     InputError
-        For a recipe or data that there are not, one that fine-tunes on integers, a device that is
+        For a recipe or data that do not exist, one that fine-tunes on integers, a device that is
         not there where `memory` is not given, and a memory that is no positive number.
     """
     from neurossm_models.train import data_changes
@@ -130,9 +131,9 @@ def finetune_changes(
 
     if not (run and quantized):
         options = {"--calibrate": calibrate, "a width": widths, "--finetune-from": run}
-        alone = "--quantized" if quantized else next((o for o, v in options.items() if v), "")
+        alone = "--qat" if quantized else next((o for o, v in options.items() if v), "")
         if alone:
-            missing = "--finetune-from RUN" if quantized else "--quantized"
+            missing = "--finetune-from RUN" if quantized else "--qat"
             raise InputError(alone, expected=f"{missing} beside it", got="none")
         return []
     own = load_recipe(recipe, list(learned))
@@ -159,15 +160,15 @@ def _calibration(recipe: Recipe, run: str) -> str:
     return f"{name}:{min(there, CALIBRATION_SAMPLES)}"
 
 
-def make_twin(
+def make_qat_model(
     recipe: Recipe, facts: Task | None = None, device: Device | None = None
-) -> IntegerTwin:
+) -> QATModel:
     """Return what runs the integers of the networks of a recipe, on data of these facts.
 
-    Where they run is what `IntegerTwin` says of `device`.
+    Where they run is what `QATModel` says of `device`.
     """
     from neurossm_converters.formats.torch.readouts import scale_of
-    from neurossm_converters.qat import IntegerTwin
+    from neurossm_converters.qat import QATModel
     from neurossm_models.data import load, task
     from neurossm_models.train import load_facts
     from neurossm_workflows.quantize import ranges_on
@@ -181,7 +182,7 @@ def make_twin(
     if recipe.data.name and data.name != recipe.data.name:
         expected = f"a part of {recipe.data.name!r}"
         raise InputError("recipe [finetune] calibrate", expected=expected, got=repr(data.name))
-    return IntegerTwin(
+    return QATModel(
         settings, lambda graph: ranges_on(graph, data, settings), steps=facts.steps,
         scale=scale_of(facts), bits=facts.bits, device=device,
     )  # fmt: skip

@@ -14,7 +14,7 @@ EVERY_TIME = (
     "compiling kernels, at every start, as no folder to keep them in can be written;"
     " name one in the environment variable NUMBA_CACHE_DIR"
 )
-PAUSE = 1.0  # s without a compilation, after which those before are taken as all
+PAUSE = 3.0  # s without a compilation, after which those before are taken as all
 
 
 class _Said:

@@ -6,6 +6,7 @@ What returns nothing leaves the word to the shell, which completes names of file
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from typing import Literal, get_args, get_origin, get_type_hints
 
 from neurossm.errors import NeurossmError
@@ -54,7 +55,8 @@ def engine(incomplete: str) -> list[str]:
     if not colon:
         return _starting(dict.fromkeys(entry.name for entry in entries()), incomplete)
     try:
-        hints = get_type_hints(choose(name).executor.options)
+        kind = choose(name).executor.options
+        hints = {one.name: get_type_hints(kind)[one.name] for one in fields(kind)}
     except NeurossmError:
         return []  # no such engine
     before, comma, _ = given.rpartition(",")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from neurossm.errors import NeurossmWarning
-from neurossm_cli.presentation.tables import Head, fold_facts, folded, lay_out
+from neurossm_cli.presentation.tables import Head, fold_facts, fold_item, lay_out
 
 if TYPE_CHECKING:
     from neurossm_workflows.listener import Listener
@@ -127,7 +127,7 @@ class Console:
         if self.as_json:
             return
         # a terminal would break words; in a pipe a sentence is a line
-        lines = folded(text, self._out.width) if self._out.is_terminal else [text]
+        lines = fold_item(text, self._out.width) if self._out.is_terminal else [text]
         for line in lines:
             self._out.print(line, markup=False)
 

@@ -168,6 +168,16 @@ def fold_facts(rows: Iterable[tuple[str, str]], width: int) -> list[str]:
     return lines
 
 
+def fold_item(text: str, width: int) -> list[str]:
+    """Return a sentence, or an indented item of a list, as lines; those of an item hang."""
+    indent = len(text) - len(text.lstrip(" "))
+    hang = " " * (indent + GAP if indent else 0)
+    first, *more = folded(text, width)
+    if more and hang:
+        more = folded(" ".join(more), max(width - len(hang), NARROWEST))
+    return [first, *(hang + line for line in more)]
+
+
 def _longest_word(text: str) -> int:
     """Return the letters of the longest word: a path or an address is never broken."""
     return max(map(len, text.split()), default=0)

@@ -12,7 +12,7 @@ from neurossm_chip.nssm import Fixed, Node
 
 
 class LIF(Cell):
-    """Decay, integrate, compare, reset, then the refractory trace for the next step."""
+    """Decay, integrate, compare, reset, then the refractory variable for the next step."""
 
     registers: ClassVar[dict[str, int]] = {
         "theta": 32, "tau": 32, "rho": 32, "kappa": 32, "leak_shift": 32, "right": 32,

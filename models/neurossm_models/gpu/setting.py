@@ -23,6 +23,8 @@ TRITON = "triton"
 # How exactly products of matrices take float32: as it is, in three products of tensor cores, or
 # rounded to the 10 bits of the mantissa that tensor cores take.
 PRODUCTS = ("ieee", "tf32x3", "tf32")
+MOST_MODES = 64  # a program keeps the tables of all modes of its feature in shared memory
+_MOST_IN_THREE = 32  # with each table in two parts
 CAPABLE = (8, 0)  # the least compute capability that Triton supports
 FORMS = (TRITON, *(f"{TRITON}:{products}" for products in PRODUCTS[1:]))
 
@@ -42,6 +44,16 @@ def products_of(form: str) -> str:
 def form_of(products: str) -> str:
     """Return the form that asks for one of `PRODUCTS`."""
     return FORMS[PRODUCTS.index(products)]
+
+
+def check_states(form: str, states: int, where: str = "") -> None:
+    """Raise `InputError` if these kernels cannot hold so many states per feature."""
+    most = _MOST_IN_THREE if products_of(form) == "tf32x3" else MOST_MODES
+    if states > 2 * most:
+        remedy = "use 'triton' or 'fft'" if states <= 2 * MOST_MODES else "use 'fft'"
+        raise InputError(where or f"form {form!r}", expected=f"at most {2 * most} states per"
+                         f" feature for {form!r}" if where else f"at most {2 * most} states per"
+                         " feature", got=str(states), remedy=remedy)  # fmt: skip
 
 
 def interpreted() -> bool:

@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Sequence
 from typing import Any
 
+from neurossm.deprecation import deprecated
 from neurossm.errors import InputError, NeurossmError
 from neurossm_models.arguments import check_choice
 from neurossm_models.families import FAMILIES
@@ -16,6 +17,35 @@ from neurossm_models.train.modules import ModuleConfig
 from neurossm_models.train.sections import DataConfig, TrainConfig
 
 _DEFAULT_FAMILY = "binary-s4d"
+VALID, OLD_VALID = "valid", "held_out"  # the key of [data], and its old name
+
+
+def renamed_keys(tables: dict[str, Any], path: str, stored: bool) -> None:
+    """Give keys of a recipe their names of today, in place.
+
+    Parameters
+    ----------
+    tables
+        The recipe's.
+    path
+        Its file, for the warning.
+    stored
+        Whether a run wrote it: then nobody is told.
+
+    Raises
+    ------
+    InputError
+        If a key is there by both names.
+    """
+    data = tables.get("data", {})
+    if not isinstance(data, dict) or OLD_VALID not in data:
+        return
+    if VALID in data:
+        raise InputError(f"{path} [data] says the size of the validation part twice: {VALID} and"
+                         f" {OLD_VALID}", remedy=f"leave out {OLD_VALID}")  # fmt: skip
+    if not stored:
+        deprecated(f"{path} [data] {OLD_VALID}", VALID, stacklevel=4)
+    tables["data"] = {VALID if k == OLD_VALID else k: v for k, v in data.items()}
 
 
 def override_all(tables: dict[str, Any], overrides: list[str]) -> None:
@@ -36,6 +66,7 @@ def as_changed(error: InputError, path: str, changes: Sequence[str]) -> InputErr
     for change in changes:
         section, _, key = change.partition("=")[0].strip().partition(".")
         if (section, key) != ("data", "path"):  # which --data says
+            key = VALID if (section, key) == ("data", OLD_VALID) else key
             named[f"{path} [{section}] {key}"] = f"--set {change}"
 
     def renamed(one: NeurossmError) -> InputError:
@@ -60,6 +91,9 @@ def _override(tables: dict[str, Any], override: str) -> None:
         value = tomllib.loads(f"value = {text.strip()}")["value"]
     except (ValueError, RecursionError):
         value = text.strip()
+    if section == "data" and key == OLD_VALID:
+        deprecated(f"--set data.{OLD_VALID}", f"--set data.{VALID}")
+        key = VALID
     sections = sections_of(where, tables)
     check_choice(f"{where}: section", section, list(sections))
     arguments = tables.get(section, {}).get("arguments", {})

@@ -17,6 +17,7 @@ HOST: Final = "host"
 DataOn = Literal["auto", "device", "host"]
 Precision = Literal["float32", "tf32", "bfloat16"]
 FLOAT32, TF32, BFLOAT16 = get_args(Precision)
+_APPLE = "'mps' (GPUs of Apple have no float64)"
 _AMPERE = (8, 0)  # the compute capability of the first NVIDIA GPUs with TF32
 
 
@@ -24,6 +25,9 @@ def check_device(where: str, name: str) -> None:
     """Raise `InputError` unless this is ``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
     kind, colon, number = name.partition(":")
     numbered = kind == "cuda" and number.isascii() and number.isdigit()
+    if kind == "mps":
+        raise InputError(where, expected="auto, cpu, cuda or cuda:N", got=_APPLE,
+                         remedy="--set train.device=cpu, which auto takes on a Mac")  # fmt: skip
     if not (numbered if colon else kind in (AUTO, "cpu", "cuda")):
         raise InputError(where, expected="auto, cpu, cuda or cuda:N", got=repr(name))
 
@@ -39,6 +43,8 @@ def device_of(name: str | torch.device) -> torch.device:
         If there is no such device, or fewer GPUs than processes of this machine.
     """
     if isinstance(name, torch.device):
+        if name.type == "mps":
+            check_device("train device", name.type)
         if name.type != "cuda" or name.index is not None:
             return name
         name = name.type

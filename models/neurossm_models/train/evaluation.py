@@ -323,13 +323,23 @@ def network_of(recipe: Recipe, facts: Task) -> nn.Module:
     if isinstance(recipe.model, ModuleConfig):
         module = built(recipe.model, facts)
         if start:
+            _check_start(start)
             weights = load_model(start)[0].state_dict()
             load_weights(module, weights, f"recipe [train] start {start!r}")
         return module
     model = Network(recipe.model)
     if start:
+        _check_start(start)
         model.load_state_dict(load_same(start, recipe.model).state_dict())
     return model.use(ssm=config.ssm, neuron=config.neuron)
+
+
+def _check_start(start: str) -> None:
+    try:
+        run_folder(start)
+    except InputError as error:
+        raise InputError("recipe [train] start", expected=error.expected, got=error.got,
+                         remedy=error.remedy) from None  # fmt: skip
 
 
 def run_folder(run: str | Path) -> Path:

@@ -1,7 +1,7 @@
 """Fine-tuning on the integers: what the trainer does differently.
 
 The forward pass is the integer engine on the graph that exporting and quantizing the network of the
-moment would write; the backward pass is that of `neurossm_models.shadow`. Batch norms keep their
+moment would write; the backward pass is that of `neurossm_models.ste`. Batch norms keep their
 running statistics and dropout is off: both are constants of the deployed network.
 """
 
@@ -24,7 +24,8 @@ from neurossm_models.config import MEAN
 from neurossm_models.data.dataset import Dataset
 from neurossm_models.data.task import Task
 from neurossm_models.network import Network
-from neurossm_models.shadow import READOUTS, check_forms, shadow
+from neurossm_models.qat_model import IntegerRun, QATModel
+from neurossm_models.ste import READOUTS, check_forms, ste_outputs
 from neurossm_models.train import checkpoint as ck
 from neurossm_models.train.batches import Batch, batch_of
 from neurossm_models.train.devices import HOST
@@ -35,9 +36,8 @@ from neurossm_models.train.parallel import Group
 from neurossm_models.train.recipe import Recipe
 from neurossm_models.train.resuming import BEGIN
 from neurossm_models.train.trainer import RecipeTrainer
-from neurossm_models.twin import IntegerRun, Twin
 
-MakeTwin = Callable[[Recipe, Task], Twin]
+MakeQATModel = Callable[[Recipe, Task], QATModel]
 
 
 class Finetuner(RecipeTrainer):
@@ -57,7 +57,7 @@ class Finetuner(RecipeTrainer):
         Run folder.
     model
         What it starts from, see `starting_network`.
-    twin
+    qat_model
         Turns the network into integers.
     group
         One process, and where it computes.
@@ -72,17 +72,17 @@ class Finetuner(RecipeTrainer):
         recipe: Recipe,
         folder: Path,
         model: Network,
-        twin: Twin,
+        qat_model: QATModel,
         group: Group | None = None,
         facts: Task | None = None,
     ) -> None:
-        # whose integers the twin takes
+        # whose integers the QAT model takes
         on_host = dataclasses.replace(recipe.train, data_on=HOST)
         super().__init__(dataclasses.replace(recipe, train=on_host), folder, group, facts)
         self.model.load_state_dict(model.state_dict())
         self.model.eval()
         check_forms(self.model)
-        self.twin = twin
+        self.qat_model = qat_model
         self.sums["saturations"] = 0
         self.calibrated: ck.Tensors = {}
         self.restraints: list[Restraint] = []
@@ -111,19 +111,19 @@ class Finetuner(RecipeTrainer):
 
     def _answers(self, batch: Batch) -> Tensor:
         assert batch.data is not None
-        run = self.twin.run(self.model, *integers(batch.data), record=True)
+        run = self.qat_model.run(self.model, *integers(batch.data), record=True)
         self.sums["saturations"] += run.saturations
-        return shadow(self.model, batch.x, run, batch.lengths)
+        return ste_outputs(self.model, batch.x, run, batch.lengths)
 
     def _measure(self) -> Evaluation:
         self._calibrate()
         return self._integers()
 
     def _integers(self) -> Evaluation:
-        return measure_integers(self.twin, self.model, self.held_out, facts=self.facts)
+        return measure_integers(self.qat_model, self.model, self.valid, facts=self.facts)
 
-    def _log_line(self, epoch: int, held_out: Evaluation) -> dict[str, Any]:
-        return {**super()._log_line(epoch, held_out), "saturations": self.sums["saturations"]}
+    def _log_line(self, epoch: int, valid: Evaluation) -> dict[str, Any]:
+        return {**super()._log_line(epoch, valid), "saturations": self.sums["saturations"]}
 
     def _train_step(self, batch: Batch) -> None:
         super()._train_step(batch)
@@ -131,12 +131,12 @@ class Finetuner(RecipeTrainer):
             restraint()
 
     def _calibrate(self) -> None:
-        self.twin.calibrate(self.model)
+        self.qat_model.calibrate(self.model)
         self.restraints = self.model.restraints()
         self.calibrated = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
 
 
-def starting_network(recipe: Recipe, twin: Twin, place: torch.device) -> Network:
+def starting_network(recipe: Recipe, qat_model: QATModel, place: torch.device) -> Network:
     """Return the network that a recipe fine-tunes on a device: on the CPU, in evaluation mode.
 
     Raises
@@ -167,13 +167,18 @@ def starting_network(recipe: Recipe, twin: Twin, place: torch.device) -> Network
                          got=repr(readout),
                          remedy=f"train the network with --set model.readout={READOUTS[0]}"
                          )  # fmt: skip
-    twin.check(model, place)
+    qat_model.check(model, place)
     return model
 
 
 @torch.no_grad()
 def measure_integers(
-    twin: Twin, model: Network, dataset: Dataset, batch: int = 250, *, facts: Task | None = None
+    qat_model: QATModel,
+    model: Network,
+    dataset: Dataset,
+    batch: int = 250,
+    *,
+    facts: Task | None = None,
 ) -> Evaluation:
     """Return what the integers reach on a whole data set, with the ranges chosen last.
 
@@ -186,7 +191,7 @@ def measure_integers(
     for start in range(0, len(dataset), batch):
         data = dataset.take(slice(start, start + batch))
         part = batch_of(data)
-        run = twin.run(model, *integers(data))
+        run = qat_model.run(model, *integers(data))
         tally.add(part, answered(model, run, part.lengths), loss)
         own = len(part) * dataset.shape[1] if part.lengths is None else int(part.lengths.sum())
         rates += own * np.array(list(run.rates.values()))

@@ -6,6 +6,7 @@ a line, lack the last lines of its checkpoint, or go on beyond it: `restored_log
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ EPOCHS, STEPS = "log.jsonl", "steps.jsonl"
 LOGS = (EPOCHS, STEPS)
 _STEP: Kinds = {"step": int}
 _LINE = "one JSON line"
+_OLD = "held_out_"  # how keys of validation began
 
 
 def read_rows(path: Path, kinds: Kinds) -> list[tuple[str, dict[str, Any]]]:
@@ -39,7 +41,7 @@ def read_rows(path: Path, kinds: Kinds) -> list[tuple[str, dict[str, Any]]]:
     for number, line in enumerate(lines, 1):
         where = f"{path} line {number}"
         try:
-            record = parse(line, where, _LINE)
+            record = of_today(parse(line, where, _LINE))
         except FormatError as error:
             if (
                 number == len(lines) and not whole
@@ -52,6 +54,19 @@ def read_rows(path: Path, kinds: Kinds) -> list[tuple[str, dict[str, Any]]]:
         except FormatError as error:
             raise _with_remedy(error) from None
     return rows
+
+
+def of_today(record: Any) -> Any:
+    """Return a line of the epochs' log with the names of today, whichever release wrote it."""
+    if not isinstance(record, dict):
+        return record
+    names = {key: f"valid_{key.removeprefix(_OLD)}" if key.startswith(_OLD) else key
+             for key in record}  # fmt: skip
+    return {names[key]: value for key, value in record.items()}
+
+
+def _line_of_today(line: str) -> str:
+    return json.dumps(of_today(json.loads(line))) if f'"{_OLD}' in line else line
 
 
 def added_lines(meta: dict[str, Any], where: str) -> dict[str, list[str]]:
@@ -85,7 +100,7 @@ def restored_log(path: Path, step: int, added: Sequence[str]) -> bytes | None:
     for number, line in enumerate(added, 1):
         where = f"line {number} for {path.name} in the checkpoint"
         kept.setdefault(check_record(parse(line, where, _LINE), _STEP, where)["step"], line)
-    return as_text(kept.values()) if kept or path.exists() else None
+    return as_text(map(_line_of_today, kept.values())) if kept or path.exists() else None
 
 
 def as_text(lines: Iterable[str]) -> bytes:

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from neurossm.deprecation import deprecated
 from neurossm.errors import InputError
 from neurossm_models.likelihoods import Likelihoods
 from neurossm_models.tasks.losses import Loss
@@ -50,13 +51,14 @@ class TrainResult:
         False if it was stopped early and can be resumed.
     step, epoch
         Steps and whole epochs done.
-    held_out_accuracy
-        Of the best epoch so far; 0 before the first one ends; None where answers are no classes.
+    valid_accuracy
+        Accuracy on the validation part, of the best epoch so far; 0 before the first one ends;
+        None where the task has no classes.
     best_epoch
         Which epoch that was, counted from 1; 0 before the first one ends.
     spike_rates
-        Of the best epoch on the held-out part, for each block.
-    metric, held_out
+        Of the best epoch on the validation part, for each block.
+    metric, valid
         Name of the value that chose the best epoch, and that value; None before the first one ends.
     """
 
@@ -64,15 +66,27 @@ class TrainResult:
     finished: bool
     step: int
     epoch: int
-    held_out_accuracy: float | None
+    valid_accuracy: float | None
     best_epoch: int
     spike_rates: tuple[float, ...]
     metric: str = ACCURACY
-    held_out: float | None = None
+    valid: float | None = None
+
+    @property
+    def held_out_accuracy(self) -> float | None:
+        """Old name of `valid_accuracy`."""
+        deprecated("TrainResult.held_out_accuracy", "TrainResult.valid_accuracy")
+        return self.valid_accuracy
+
+    @property
+    def held_out(self) -> float | None:
+        """Old name of `valid`."""
+        deprecated("TrainResult.held_out", "TrainResult.valid")
+        return self.valid
 
     def text(self) -> str:
         """Return the best value with its name."""
-        return shown(self.metric, self.held_out)
+        return shown(self.metric, self.valid)
 
 
 class Loop(Resumable):
@@ -98,7 +112,7 @@ class Loop(Resumable):
     group
         The processes that train together, and where this one computes.
     ties
-        Whether the held-out loss chooses among epochs of the same value; else the first stays.
+        Whether the validation loss chooses among epochs of the same value; else the first stays.
     """
 
     def __init__(
@@ -132,7 +146,7 @@ class Loop(Resumable):
 
     @abstractmethod
     def _measure(self) -> Evaluation:
-        """Return what the network reaches on the held-out part."""
+        """Return what the network reaches on the validation part."""
 
     @property
     def computed(self) -> dict[str, str]:
@@ -258,50 +272,51 @@ class Loop(Resumable):
         epoch = self.step // self.steps_per_epoch
         started = time.perf_counter()
         with returning_freed_memory():
-            held_out = self._measure()
+            valid = self._measure()
         measuring = time.perf_counter() - started
-        self._keep_if_best(held_out, epoch)
-        line = self._log_line(epoch, held_out)
+        self._keep_if_best(valid, epoch)
+        line = self._log_line(epoch, valid)
         self.added[EPOCHS].append(json.dumps(line))
         self.sums = dict.fromkeys(self.sums, 0)
-        rates = " ".join(f"{rate:.1%}" for rate in held_out.spike_rates)
-        accuracy = f" acc {line['train_accuracy']:.2%}" if "train_accuracy" in line else ""
-        reached = f" acc {held_out.accuracy:.2%}" if self.main == ACCURACY else (
-            f" {shown(self.main, held_out.value)}"
+        rates = " ".join(f"{rate:.1%}" for rate in valid.spike_rates)
+        lr = line["lr"]
+        accuracy = f"  train acc {line['train_accuracy']:.2%}" if "train_accuracy" in line else ""
+        reached = f"valid acc {valid.accuracy:.2%}" if self.main == ACCURACY else (
+            f"valid {shown(self.main, valid.value)}"
         )  # fmt: skip
         return (
             f"epoch {epoch}/{self.epochs}"
             f"  train loss {line['train_loss']:.4f}{accuracy}"
-            f"  held-out loss {held_out.loss:.4f}{reached}"
-            + (f"  spikes {rates}" if rates else "")
-            + f"  {line['seconds'] + measuring:.0f} s"
+            f"  valid loss {valid.loss:.4f}  {reached}"
+            + (f"  spike rate {rates}" if rates else "")
+            + f"  lr {lr:.1e}  {line['seconds'] + measuring:.0f} s"
         )
 
-    def _keep_if_best(self, held_out: Evaluation, epoch: int) -> None:
-        before, value = self.best[self.main], held_out.value
+    def _keep_if_best(self, valid: Evaluation, epoch: int) -> None:
+        before, value = self.best[self.main], valid.value
         value = self.worst if value is None or not math.isfinite(value) else value
-        tie = value == before and held_out.loss < self.best.get("loss", -math.inf)
+        tie = value == before and valid.loss < self.best.get("loss", -math.inf)
         if before != self.worst and not better(self.main, value, before) and not tie:
             return
-        rates = list(held_out.spike_rates)
+        rates = list(valid.spike_rates)
         best = {self.main: value, "epoch": epoch, "spike_rates": rates}
         if "loss" in self.best:
-            best["loss"] = held_out.loss if math.isfinite(held_out.loss) else sys.float_info.max
+            best["loss"] = valid.loss if math.isfinite(valid.loss) else sys.float_info.max
         self.best = best
         self.better = True
 
-    def _log_line(self, epoch: int, held_out: Evaluation) -> dict[str, Any]:
+    def _log_line(self, epoch: int, valid: Evaluation) -> dict[str, Any]:
         means = self._means()
-        scores = None if held_out.scores is None else held_out.scores.as_json()
-        value = held_out.value
+        scores = None if valid.scores is None else valid.scores.as_json()
+        value = valid.value
         finite = value is not None and math.isfinite(value)
         return {
             "epoch": epoch,
             "step": self.step,
             **{f"train_{name}": value for name, value in means.items()},
-            "held_out_loss": held_out.loss,
-            f"held_out_{self.main}": value if finite else self.worst,
-            "spike_rates": list(held_out.spike_rates),
+            "valid_loss": valid.loss,
+            f"valid_{self.main}": value if finite else self.worst,
+            "spike_rates": list(valid.spike_rates),
             "lr": self.optimizer.param_groups[-1]["lr"],
             "seconds": self.sums["seconds"],
             **({} if scores is None else {"scores": scores["values"]}),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from neurossm.errors import InputError, one_line
+from neurossm.fixed.scaling import MOST_BITS
 from neurossm_models.data.own import is_own, learn, parse_own, task_to_json
 from neurossm_models.data.registry import names, splits
 from neurossm_models.data.sets import SOURCES
@@ -43,9 +44,9 @@ def data_changes(spec: str) -> list[str]:
         expected = f"a file, a folder, or one of {', '.join(names())}"
         raise InputError(f"--data {spec}", expected=expected, got="none there")
     _check_part(spec, rest[0] if rest else "")
-    held_out = 0 if "valid" in splits(name) else SOURCES[name].held_out or 1000
+    valid = 0 if "valid" in splits(name) else SOURCES[name].valid or 1000
     limit = [f"data.limit={rest[1]}"] if rest[1:] else []
-    return [f"data.name={name}", f"data.held_out={held_out}", *limit]
+    return [f"data.name={name}", f"data.valid={valid}", *limit]
 
 
 def _check_part(spec: str, part: str) -> None:
@@ -66,6 +67,9 @@ def facts_for(recipe: Recipe) -> Task | None:
     if recipe.finetune is not None:
         return load_facts(recipe.finetune.run)
     count = f":{data.limit}" if data.limit else ""
+    if not 1 <= data.bits <= MOST_BITS:
+        expected = f"1 to {MOST_BITS}"
+        raise InputError("recipe [data] bits", expected=expected, got=str(data.bits))
     return learn(
         f"{data.path}:train{count}", task=data.task, bits=data.bits, per_channel=data.per_channel,
         normalize=data.normalize, valid=data.valid, test=data.test, seed=data.split_seed,
@@ -100,12 +104,12 @@ def check_same_facts(folder: Path, facts: Task) -> None:
             )  # fmt: skip
 
 
-def described(facts: Task, training: int, held_out: int) -> str:
+def described(facts: Task, training: int, valid: int) -> str:
     """Return in a few lines what was learned of data."""
     return "\n".join(
         [
             f"data: {facts.kind}, {_inputs(facts)}, {_answers(facts)}",
-            f"{training:,} sequences to train, {held_out:,} to choose the best epoch, of at most"
+            f"{training:,} sequences to train, {valid:,} to choose the best epoch, of at most"
             f" {facts.steps:,} steps" + (f"; split {facts.split}" if facts.split else ""),
             *_scaling(facts),
         ]

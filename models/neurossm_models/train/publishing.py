@@ -9,6 +9,7 @@ from pathlib import Path
 
 from neurossm.errors import FormatError, InputError
 from neurossm_models.config import NetworkConfig
+from neurossm_models.data.sets import SOURCES
 from neurossm_models.families import FAMILIES
 from neurossm_models.tasks.scores import ACCURACY, MAIN_VALUES, better, named
 from neurossm_models.train.checkpoint import replace_file
@@ -92,16 +93,16 @@ def _before(folder: Path, main: str) -> float | None:
 
 def measured_by(log: Log) -> str:
     """Return the name of the value that chose the best epoch of a log."""
-    known = [f"held_out_{name}" for name in MAIN_VALUES]
+    known = [f"valid_{name}" for name in MAIN_VALUES]
     names = [name for line in log for name in line if name in known]
-    return names[0].removeprefix("held_out_") if names else ACCURACY
+    return names[0].removeprefix("valid_") if names else ACCURACY
 
 
 def _best(log: Log, main: str, ties: bool) -> dict[str, float]:
     """Return the line of the best epoch; of equal ones that of the least loss, or the first."""
     found = log[0]
     for line in log[1:]:
-        value, before = line[f"held_out_{main}"], found[f"held_out_{main}"]
+        value, before = line[f"valid_{main}"], found[f"valid_{main}"]
         less = ties and value == before and _loss(line) < _loss(found)
         if better(main, value, before) or less:
             found = line
@@ -109,7 +110,7 @@ def _best(log: Log, main: str, ties: bool) -> dict[str, float]:
 
 
 def _loss(line: dict[str, float]) -> float:
-    return line.get("held_out_loss", math.inf)
+    return line.get("valid_loss", math.inf)
 
 
 def model_card(
@@ -120,22 +121,26 @@ def model_card(
     parameters: int,
     history: Log | None = None,
     before: float | None = None,
+    integer: str = "",
+    license_row: str = "",
 ) -> str:
     """Return the card of a checkpoint as Markdown; every number in it was measured.
 
     `history` is the log of what the run started from, if it did; `before` is what the integers
-    reached on the held-out part before the first step of fine-tuning on them.
+    reached on the validation part before the first step of QAT; `integer` is what they reached on
+    the test part, and `license_row` a row that says the license, if there is one.
     """
     main = test.main
     best = _best(log, main, bool(recipe.data.path))
-    key = f"held_out_{main}"
+    key = f"valid_{main}"
     if before is not None and not better(main, best[key], before):
         best = {key: before, "epoch": 0}
     data, config = recipe.data, recipe.train
     minutes = train_minutes(log)
     about, network = _network(recipe)
     spikes = ", ".join(f"{rate:.1%}" for rate in test.spike_rates)
-    rates = f"| spikes per neuron and step | {spikes} (blocks in order, on the test set) |\n"
+    what = "spike rate (spikes per neuron per time step)"
+    rates = f"| {what} | {spikes} (blocks in order, on the test set) |\n"
     return f"""# {name}
 
 {about["title"]}
@@ -144,22 +149,56 @@ def model_card(
 
 | | |
 |---|---|
-| data | {Path(data.title).name}; {_held_out(recipe)} |
+| data | {Path(data.title).name}; {_validation(recipe)} |
 {network["rows"]}| parameters | {parameters:,} |
-{_reached(test)}| held-out {named(main)} | {_value(main, best[key])}, epoch \
+{_reached(test)}{_row("integer test accuracy", integer)}\
+| validation {named(main)} | {_value(main, best[key])}, epoch \
 {best["epoch"]:.0f} of {len(log)} |
 {rates if spikes else ""}| training | {len(log)} epochs, {log[-1]["step"]} steps of \
 {config.batch} sequences, {minutes:.0f} min in training steps |
-{_started(recipe, history or [])}{_finetuned(recipe)}
+{_started(recipe, history or [])}{_finetuned(recipe)}{license_row}
+## Use
+
+{_usage(name, recipe)}
+## Limitations
+
 One run with one seed ({config.seed}). {network["numbers"]}\
-Precision: {_precision(config.precision)}.
+Precision: {_precision(config.precision)}. Not tested on other data.
 
-{about["more"]}    from neurossm_models.train import load_model
-    model, recipe = load_model("{name}")
+## Sources and files
 
-Files: `weights.safetensors` (best epoch), `recipe.toml` (every setting), `log.jsonl` (one line
-an epoch), `test.json` (the measurement above).
+{about["more"]}Files: `weights.safetensors` (best epoch), `recipe.toml` (every setting), `log.jsonl`
+(one line per epoch), `test.json` (the measurement above).
 """
+
+
+def _row(name: str, value: str) -> str:
+    return f"| {name} | {value} |\n" if value else ""
+
+
+def _usage(name: str, recipe: Recipe) -> str:
+    """Return how to use a checkpoint: commands for one of ours, Python for others."""
+    python = f"""```python
+from neurossm_models.train import load_model
+
+model, recipe = load_model("{name}")  # a torch.nn.Module in evaluation mode
+```
+"""
+    if recipe.data.path or isinstance(recipe.model, ModuleConfig) or recipe.model.bidirectional:
+        return python
+    data = recipe.data.name
+    source = SOURCES[data].fetched_as
+    fetch = f"neurossm data fetch {source}\n" if source else ""
+    return f"""```sh
+pip install 'neurossm[torch,data]'
+{fetch}neurossm export {name} -o {name}.nssm
+neurossm quantize {name}.nssm --calibrate {data}:train:512 -o {name}.int.nssm
+neurossm run {name}.int.nssm --data {data}:test
+```
+
+In PyTorch:
+
+{python}"""
 
 
 def _network(recipe: Recipe) -> tuple[dict[str, str], dict[str, str]]:
@@ -192,7 +231,7 @@ def _doing(recipe: Recipe) -> str:
 def _reached(test: Evaluation) -> str:
     """Return the rows of the card that say what was measured on the test part."""
     if test.main == ACCURACY and test.accuracy is not None:
-        first = f"test accuracy | {test.accuracy:.2%} ({test.correct} of {test.count})"
+        first = f"float test accuracy | {test.accuracy:.2%} ({test.correct} of {test.count})"
         unit = "nats"
     else:
         assert test.scores is not None
@@ -216,16 +255,17 @@ def train_minutes(log: Log) -> float:
     return sum(line["seconds"] for line in log) / 60
 
 
-def _held_out(recipe: Recipe) -> str:
+def _validation(recipe: Recipe) -> str:
     data = recipe.data
     if data.path:
         cut = f"cut off by {data.split_by}" if data.split_by else "cut off where it has none"
         return (
             f"a validation part, {cut} ({data.valid:.0%}, seed {data.split_seed}), chose the epoch"
         )
-    if not data.held_out:
+    if not data.valid:
         return "its own validation part chose the epoch"
-    return f"{data.held_out} training sequences held out to choose the epoch"
+    size = f"{data.valid:,}" if data.valid >= 1 else f"{data.valid:.0%} of the"
+    return f"{size} training sequences chose the epoch (validation part)"
 
 
 def _started(recipe: Recipe, history: Log) -> str:
@@ -242,9 +282,9 @@ def _finetuned(recipe: Recipe) -> str:
     config = recipe.finetune
     if config is None:
         return ""
-    return f"""| fine-tuned | on the integers, from `{Path(config.run).name}`, ranges from \
-{config.calibrate}; held-out accuracy is that of the integers; poles {config.pole_bits}, weights \
-{config.weight_bits}, state {config.state_bits}, messages {config.message_bits} bits |
+    return f"""| quantization-aware training (QAT) | from `{Path(config.run).name}`, ranges from \
+{config.calibrate}; validation accuracy is that of the integers; poles {config.pole_bits}, weights \
+{config.weight_bits}, state {config.state_bits}, activations {config.message_bits} bits |
 """
 
 
@@ -289,7 +329,7 @@ def read_history(folder: Path) -> Log:
 def read_log(path: Path) -> Log:
     """Return the lines of ``log.jsonl``; raises as `read_rows`."""
     records = [record for _, record in read_rows(path, _LOG)]
-    kinds: dict[str, type] = {**_LOG, f"held_out_{measured_by(records)}": float}
-    if any("held_out_loss" in record for record in records):
-        kinds["held_out_loss"] = float
+    kinds: dict[str, type] = {**_LOG, f"valid_{measured_by(records)}": float}
+    if any("valid_loss" in record for record in records):
+        kinds["valid_loss"] = float
     return [record for _, record in read_rows(path, kinds)]

@@ -20,10 +20,12 @@ from neurossm_models.data.own import SUFFIXES
 from neurossm_models.data.registry import task
 from neurossm_models.data.task import Task
 from neurossm_models.families import FAMILIES
-from neurossm_models.train.changes import as_changed, override_all, sections_of
+from neurossm_models.gpu.setting import check_states, is_triton
+from neurossm_models.train.changes import as_changed, override_all, renamed_keys, sections_of
 from neurossm_models.train.finetune_config import FinetuneConfig
 from neurossm_models.train.fitting import asked_of_network, check_facts
 from neurossm_models.train.modules import ModuleConfig
+from neurossm_models.train.records import CHECKPOINT
 from neurossm_models.train.sections import DataConfig, TrainConfig
 
 _RECIPES = Path(__file__).parent.parent / "recipes"
@@ -48,6 +50,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.data.name:
             check_facts(self.model, self.data.title, task(self.data.name))
+        if not isinstance(self.model, ModuleConfig) and is_triton(self.train.ssm):
+            check_states(self.train.ssm, self.model.state, "[train] ssm")
         if isinstance(self.model, ModuleConfig):
             for key in ("ssm", "neuron"):
                 if (form := getattr(self.train, key)) != "auto":
@@ -94,12 +98,19 @@ def load_recipe(
     for section, table in tables.items():
         if not isinstance(table, dict):
             raise InputError(f"{path} [{section}]", expected="a table", got=shown(table))
+    renamed_keys(tables, str(path), _of_run(path))
     changes = several("overrides", overrides or [], "'section.key=value'")
     override_all(tables, changes)
     try:
         return _recipe(str(path), tables, facts)
     except InputError as error:
         raise as_changed(error, str(path), changes) from None
+
+
+def _of_run(path: Path) -> bool:
+    """Say whether a run or a checkpoint wrote this recipe, not a person."""
+    beside = ("weights.safetensors", CHECKPOINT)
+    return path.name == "recipe.toml" and any((path.parent / name).exists() for name in beside)
 
 
 def _recipe(where: str, tables: dict[str, Any], facts: Task | None) -> Recipe:

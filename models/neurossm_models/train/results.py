@@ -48,7 +48,7 @@ class Result:
     syn_ops_per_step
         Synaptic operations of a time step.
     energy_low_j, energy_high_j
-        Energy of one inference on Loihi 2: modelled, not measured.
+        Energy of one inference on Loihi 2: modeled, not measured.
     train_minutes
         In training steps.
     """
@@ -143,13 +143,14 @@ def write_table(path: Path, results: tuple[Result, ...]) -> None:
 
 def table(results: tuple[Result, ...]) -> str:
     """Return the results as a Markdown table."""
-    columns = ("checkpoint", "task", "float", "integer", "parameters", "spikes per neuron and step",
-               "synaptic operations a step", "energy an inference", "training")  # fmt: skip
+    columns = ("checkpoint", "task", "float", "integer", "parameters", "spike rate",
+               "synaptic operations per step", "energy per inference", "training")  # fmt: skip
     rows = [columns, ("---",) * len(columns), *(_row(result) for result in _sorted(results))]
     lines = "".join(f"| {' | '.join(row)} |\n" for row in rows)
     return f"""\n{lines}
 Accuracies on the test part: float on all of it; integer, and what follows, on the fast engine on as
-many sequences as are said. Energy on Loihi 2: modelled, not measured. Training: time in steps.
+many sequences as are said. Energy on Loihi 2: modeled, not measured. Spike rate: spikes per
+neuron per time step. Training: time in steps.
 
 """
 

@@ -12,7 +12,9 @@ from neurossm_models.data.registry import names, splits
 from neurossm_models.tasks.losses import Weights
 from neurossm_models.train.devices import DataOn, Precision, check_device
 
-_REGISTERED = ("name", "held_out", "split_seed", "limit")
+_UNSAID = -(2.0**31)  # of valid: what these data suggest
+_OWN_VALID = 0.15
+_REGISTERED = ("name", "valid", "split_seed", "limit")
 
 
 @dataclass(frozen=True)
@@ -23,18 +25,19 @@ class DataConfig:
     ----------
     name
         A registered data set, as in `neurossm_models.data.registry`.
-    held_out
-        Training sequences of it kept aside to choose the best epoch; 0: the data set's own
-        validation part serves for that.
+    valid
+        Size of the validation part, which chooses the best epoch and is cut off the training part:
+        from 1 a number of sequences, below 1 a fraction. A registered data set: 0 (unless said)
+        takes its own validation part. Data of your own: 0.15 (unless said), where they bring none.
     split_seed
         Seed of the permutation that decides which; of data of one's own, of the parts that are cut.
     limit
         Use the first so many training sequences only; 0: all.
     path
         Data of one's own instead of a name (`neurossm_models.data.own`), without a part.
-    valid, test, split_by
-        Fractions that are cut from data without such parts, and how: ``"label"`` (stratified),
-        ``"group"``, ``"none"``; empty: what the data suggest.
+    test, split_by
+        Size of the test part of data of your own that bring none, as `valid`; how both are cut:
+        ``"label"`` (stratified), ``"group"``, ``"none"``; empty: what the data suggest.
     task
         One of `neurossm_models.data.labels.KINDS`; empty: what the labels look like.
     bits, per_channel, normalize
@@ -42,11 +45,10 @@ class DataConfig:
     """
 
     name: str = ""
-    held_out: Whole = 0
+    valid: float = _UNSAID
     split_seed: int = 0
     limit: Whole = 0
     path: str = ""
-    valid: float = 0.15
     test: float = 0.15
     split_by: str = ""
     task: str = ""
@@ -60,14 +62,18 @@ class DataConfig:
             got = "both" if self.name else "neither"
             remedy = "--data FILE, or [data] path = ... in the recipe"
             raise InputError("data", expected="a name or a path", got=got, remedy=remedy)
+        if self.valid == _UNSAID:
+            object.__setattr__(self, "valid", _OWN_VALID if self.path else 0)
+        if self.valid < 0 or (self.valid >= 1 and self.valid != int(self.valid)):
+            what = "at least 0" if self.valid < 0 else "a fraction below 1, or a whole number"
+            raise InputError("data valid", expected=what, got=f"{self.valid:g}")
+        if self.valid >= 1:
+            object.__setattr__(self, "valid", int(self.valid))
         if self.path:
-            if self.held_out:
-                remedy, got = "say valid, the fraction to cut off", str(self.held_out)
-                raise InputError("data held_out", expected="0 for a path", got=got, remedy=remedy)
             return
         check_choice("data name", self.name, names())
-        if not self.held_out and "valid" not in splits(self.name):
-            raise InputError("data held_out", expected="at least 1", got="0")
+        if not self.valid and "valid" not in splits(self.name):
+            raise InputError("data valid", expected="more than 0", got="0")
         for key in type(self).__dataclass_fields__:
             default = type(self).__dataclass_fields__[key].default
             if key not in _REGISTERED and getattr(self, key) != default:
@@ -82,12 +88,15 @@ class DataConfig:
 
     def applying(self) -> dict[str, object]:
         """Return the keys that mean something for these data, with their values."""
-        own = ("name", "held_out") if self.path else ()
         return {
             key: value
             for key, value in vars(self).items()
-            if (key not in own if self.path else key in _REGISTERED)
+            if (key != "name" if self.path else key in _REGISTERED)
         }
+
+    def validated(self, count: int) -> int:
+        """Return how many of `count` training sequences of a registered data set validate."""
+        return int(self.valid) if self.valid >= 1 else round(self.valid * count)
 
 
 # settings of [train] that say where and how the same training is computed

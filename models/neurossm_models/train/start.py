@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,21 @@ from typing import Any
 import torch
 
 from neurossm.arguments import whole
+from neurossm.deprecation import Deprecated
 from neurossm.errors import InputError, NeurossmError
 from neurossm_models.arguments import check_path
 from neurossm_models.data.own import task_to_json
 from neurossm_models.data.registry import load, task
 from neurossm_models.data.sets import SOURCES
 from neurossm_models.data.task import Task
+from neurossm_models.train.changes import OLD_VALID, VALID
 from neurossm_models.train.checkpoint import replace_file
 from neurossm_models.train.deterministic import computing
 from neurossm_models.train.devices import AUTO, HOST
 from neurossm_models.train.estimates import check_room
 from neurossm_models.train.estimates.sequences import check_share
 from neurossm_models.train.evaluation import run_folder
-from neurossm_models.train.finetuning import Finetuner, MakeTwin, starting_network
+from neurossm_models.train.finetuning import Finetuner, MakeQATModel, starting_network
 from neurossm_models.train.logs import LOGS
 from neurossm_models.train.loop import TrainResult
 from neurossm_models.train.memory import keep_freed_memory, return_freed_memory
@@ -42,7 +45,7 @@ def train(
     out: Path | None = None,
     resume: bool = False,
     stop_after: int | None = None,
-    make_twin: MakeTwin | None = None,
+    make_qat_model: MakeQATModel | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> TrainResult:
     """Train a network as a recipe says, and return what it reached.
@@ -64,7 +67,7 @@ def train(
         as if it had never stopped (same machine, same number of threads).
     stop_after
         Stop with a checkpoint once this many steps in all are done. None: train to the end.
-    make_twin
+    make_qat_model
         From a recipe with a section [finetune], and the facts of its data, to what runs its
         integers.
     tell
@@ -115,7 +118,7 @@ def train(
         plenty = check_room(recipe, task(recipe.data.name) if facts is None else facts, group)
         keep_freed_memory() if plenty else return_freed_memory()
         placed = recipe if plenty else _without_room(recipe)
-        trainer = _trainer(placed, folder, group, make_twin, facts)
+        trainer = _trainer(placed, folder, group, make_qat_model, facts)
         if tell is not None and group.first:
             _say(trainer, facts, tell)
         if resume:
@@ -155,19 +158,23 @@ def _keep_history(recipe: Recipe, folder: Path) -> None:
 
 
 def _trainer(
-    recipe: Recipe, folder: Path, group: Group, make_twin: MakeTwin | None, facts: Task | None
+    recipe: Recipe,
+    folder: Path,
+    group: Group,
+    make_qat_model: MakeQATModel | None,
+    facts: Task | None,
 ) -> RecipeTrainer:
     if recipe.finetune is None:
         return RecipeTrainer(recipe, folder, group, facts)
-    if make_twin is None:
-        remedy = "use `neurossm train`, or pass make_twin"
+    if make_qat_model is None:
+        remedy = "use `neurossm train`, or pass make_qat_model"
         raise InputError("recipe [finetune]", expected="what runs the integers", remedy=remedy)
     if group.size > 1:
         got = f"{group.size}"
         raise InputError("fine-tuning on the integers", expected="one process", got=got)
-    twin = make_twin(recipe, task(recipe.data.name) if facts is None else facts)
-    model = starting_network(recipe, twin, group.device)
-    return Finetuner(recipe, folder, model, twin, group, facts)
+    qat_model = make_qat_model(recipe, task(recipe.data.name) if facts is None else facts)
+    model = starting_network(recipe, qat_model, group.device)
+    return Finetuner(recipe, folder, model, qat_model, group, facts)
 
 
 def _check_new(folder: Path, recipe: Path) -> None:
@@ -192,8 +199,11 @@ def _check_new(folder: Path, recipe: Path) -> None:
 def _is_ours(recipe: Path) -> bool:
     """Tell whether a run wrote this recipe, which then says nothing that can be lost."""
     try:
-        return recipe.read_bytes() == to_toml(load_recipe(recipe)).encode()
-    except (NeurossmError, OSError):
+        written = recipe.read_text(encoding="utf-8").replace(f"\n{OLD_VALID} = ", f"\n{VALID} = ")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Deprecated)
+            return written == to_toml(load_recipe(recipe))
+    except (NeurossmError, OSError, UnicodeDecodeError):
         return False
 
 

@@ -53,7 +53,7 @@ class RecipeTrainer(Loop):
     ) -> None:
         self.recipe = recipe
         self.facts = task(recipe.data.name) if facts is None else facts
-        self.data, self.held_out = split_data(recipe, facts)
+        self.data, self.valid = split_data(recipe, facts)
         model = network_of(recipe, self.facts)
         if isinstance(recipe.model, ModuleConfig):
             _check_answers(model, self.data, self.facts)
@@ -62,16 +62,16 @@ class RecipeTrainer(Loop):
         if config.class_weights == "balanced":
             weights = balanced_weights(data.kind, data.labels, self.facts.classes)
         if config.carry:
-            check_stream(self.held_out)
+            check_stream(self.valid)
         loss = Loss(data.kind, weights, self.facts.target)
         real = data.labels.dtype.kind == "f" or (data.kind == "next-step" and not data.vocabulary)
         main = main_of(data.kind, real, self.facts.classes)
         steps = len(data) // config.batch
         ties = bool(recipe.data.path)  # the published runs kept the first of equal epochs
         super().__init__(model, config, loss, main, steps, folder, group or Group(), ties)
-        self.own_part: Dataset | None = self.held_out
+        self.own_part: Dataset | None = self.valid
         if not config.carry:  # no part of a stream by itself: all measure it, so that none waits
-            self.own_part = share_of(self.held_out, self.group)
+            self.own_part = share_of(self.valid, self.group)
         parts = (data,) if self.own_part is None else (data, self.own_part)
         self.there, *more = place(config.data_on, self.group.device, parts)
         self.own_there = more[0] if more else None
@@ -79,7 +79,7 @@ class RecipeTrainer(Loop):
     @property
     def samples(self) -> list[int]:
         """Sequences of the training and of the validation part."""
-        return [len(self.data), len(self.held_out)]
+        return [len(self.data), len(self.valid)]
 
     @property
     def pads(self) -> bool:
@@ -106,7 +106,7 @@ class RecipeTrainer(Loop):
         return pinned(batch_of(self.data.take(own), longest), self.group.device)
 
     def _measure(self) -> Evaluation:
-        name = f"{self.held_out.name}:{self.held_out.split}"
+        name = f"{self.valid.name}:{self.valid.split}"
         whole: Tally | None = None
         for tally in self.group.gathered(self._own_tally()):
             if whole is None:
@@ -117,7 +117,7 @@ class RecipeTrainer(Loop):
         return whole.result(name)
 
     def _own_tally(self) -> Tally | None:
-        """Return the sums over this process's share of the held-out part."""
+        """Return the sums over this process's share of the validation part."""
         part, there, carry = self.own_part, self.own_there, self.config.carry
         if part is None:
             return None
@@ -128,7 +128,7 @@ class RecipeTrainer(Loop):
 
 
 def share_of(part: Dataset, group: Group) -> Dataset | None:
-    """Return what one process measures of the held-out part, every so many-th; None: nothing."""
+    """Return what one process measures of the validation part, every so many-th; None: nothing."""
     if group.size == 1:
         return part
     own = np.arange(group.rank, len(part), group.size)
@@ -144,17 +144,17 @@ def _check_answers(model: nn.Module, data: Dataset, facts: Task) -> None:
 
 
 def split_data(recipe: Recipe, facts: Task | None = None) -> tuple[Dataset, Dataset]:
-    """Return the training and the held-out part; neither has anything of the test part.
+    """Return the training and the validation part; neither has anything of the test part.
 
-    Of a registered data set both come from the training part; with ``held_out = 0`` it brings the
+    Of a registered data set both come from the training part; with ``valid = 0`` it brings the
     second one. Data of one's own are cut as their facts say.
     """
     data = recipe.data
     count = f":{data.limit}" if data.limit else ""
     dataset = load(f"{data.title}:train{count}", facts=facts)
     check_fits(recipe, dataset)
-    held_out = data.held_out
-    if len(dataset) - held_out < recipe.train.batch:
+    valid = 0 if data.path else data.validated(len(dataset))
+    if len(dataset) - valid < recipe.train.batch:
         if data.path:
             check_batch(recipe, len(dataset))
         room = len(dataset) - recipe.train.batch
@@ -162,9 +162,9 @@ def split_data(recipe: Recipe, facts: Task | None = None) -> tuple[Dataset, Data
             expected = f"a batch of {recipe.train.batch} sequences at least"
             raise InputError("recipe [data] limit", expected=expected, got=str(len(dataset)),
                              remedy="more data, or a smaller train.batch")  # fmt: skip
-        expected = f"at most {room} of {len(dataset)} held out"
-        raise InputError("recipe [data] held_out", expected=expected, got=str(held_out))
-    if not held_out:
+        expected = f"at most {room} of {len(dataset)} sequences"
+        raise InputError("recipe [data] valid", expected=expected, got=str(valid))
+    if not valid:
         return dataset, load(f"{data.title}:valid", facts=facts)
     order = np.random.default_rng(data.split_seed).permutation(len(dataset))
-    return dataset.take(order[held_out:]), dataset.take(order[:held_out])
+    return dataset.take(order[valid:]), dataset.take(order[:valid])

@@ -1,4 +1,4 @@
-"""`Affine`: columns are added for spikes, rows are multiplied for graded messages."""
+"""`Affine`: columns are added for spikes, rows are multiplied for graded spikes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def add_spikes(row: Numbers, u: Numbers, y: Numbers, at: Memory, counts: Numbers
 
 @instruction
 def add_graded(row: Numbers, u: Numbers, y: Numbers, at: Memory, counts: Numbers) -> None:
-    """Add an edge of graded messages: rows ``(O, I)``, non-zeros by column, multiplies."""
+    """Add an edge of graded spikes: rows ``(O, I)``, non-zeros by column, multiplies."""
     weight, fan_out = rows(at.small, row[P0], row[M], row[N]), part(at.whole, row[P1], row[N])
     kernels.add_graded(u, y, weight, fan_out, row[P2] != 0, counts)
 

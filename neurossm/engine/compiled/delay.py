@@ -1,4 +1,4 @@
-"""`Delay`: sequences moved in one piece; step by step, the messages that wait move up."""
+"""`Delay`: sequences moved in one piece; step by step, the activations that wait move up."""
 
 from __future__ import annotations
 

@@ -91,7 +91,7 @@ class DiagonalSSMForm(Form[DiagonalSSM]):
 
     @staticmethod
     def evaluate(node: DiagonalSSM, operands: list[Reals], state: Carried | None) -> Evaluated:
-        """Run the loop for real numbers, which keeps the largest moduli."""
+        """Run the loop for real numbers, which keeps the largest magnitudes."""
         rows = (node.a_re, node.a_im, node.b_re, node.drive_re, node.drive_im, node.c_re,
                 node.c_im, node.b_im)  # fmt: skip
         parameters = np.stack([reals(row) for row in rows], axis=1).ravel()

@@ -45,8 +45,8 @@ class Form(Generic[N]):
     def run(self, operands: list[Messages], y: Messages, state: State, tally: Tally) -> None:
         """Run over a block of samples and steps.
 
-        Reads the operands ``(S, T, C)``, writes the messages ``y``, carries the state ``(S, ...)``
-        on in place and adds to the three counters of `neurossm.engine.kernels`.
+        Reads the operands ``(S, T, C)``, writes the activations ``y``, carries the state ``(S,
+        ...)`` on in place and adds to the three counters of `neurossm.engine.kernels`.
         """
         for t in range(y.shape[1]):
             self.step([operand[:, t] for operand in operands], y[:, t], state, tally)
@@ -68,7 +68,7 @@ class Form(Generic[N]):
         self._leave(at, state, tally)
 
     def emit(self, to: Writer, name: str, operands: list[int], y: int) -> None:
-        """Write what a step is in a flat program: where operands and messages stand in it."""
+        """Write what a step is in a flat program: where operands and activations stand in it."""
         to.by_steps(name, self.step, operands, y)
 
     def emit_send(self, to: Writer, name: str, y: int) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from neurossm.engine.writing import Writer
 
 
-SEGMENTS = 8  # of the one kernel for all in a flat program: the most that there are
+SEGMENTS = 8  # of the one kernel for all in a flat program: the most that exist
 
 _segments = kernels.piecewise_linear(SEGMENTS)
 

@@ -17,7 +17,7 @@ from neurossm.quantization import Quantize
 from neurossm_converters import batches, qat
 from neurossm_converters.backends.gpu.device import device_of
 from neurossm_converters.backends.gpu.program import Program
-from neurossm_converters.qat import IntegerTwin
+from neurossm_converters.qat import QATModel
 from neurossm_workflows.quantize import calibrate as ranges_on_data
 
 HERE = device_of("interpreter")
@@ -32,11 +32,11 @@ KINDS = [
 ]  # fmt: skip
 
 
-def twins(pixels, settings=NARROW):
-    """Return a twin on the CPU and one on the kernels, with ranges of less than there will be."""
+def qat_models(pixels, settings=NARROW):
+    """Return a QAT model on the CPU and one on the kernels, with ranges that are too small."""
     ranges = partial(ranges_on_data, data=pixels // 16)
     export = {"steps": STEPS, "scale": SCALE, "bits": 8}
-    return [IntegerTwin(settings, ranges, **export, device=device) for device in (None, HERE)]
+    return [QATModel(settings, ranges, **export, device=device) for device in (None, HERE)]
 
 
 @pytest.mark.parametrize(("family", "changes", "ends"), KINDS)
@@ -51,9 +51,9 @@ def test_a_batch_is_the_one_of_the_fast_engine(family, changes, ends, monkeypatc
         return sent
 
     monkeypatch.setattr(qat, "run_batch", counted)
-    for twin in twins(pixels):
-        twin.calibrate(model)
-        runs.append(twin.run(model, pixels, ends, record=True))
+    for qat_model in qat_models(pixels):
+        qat_model.calibrate(model)
+        runs.append(qat_model.run(model, pixels, ends, record=True))
     cpu, here = runs
     for name in ("logits", "values", "parameters"):
         one, two = (getattr(run, name) for run in runs)
@@ -68,8 +68,8 @@ def test_a_batch_is_the_one_of_the_fast_engine(family, changes, ends, monkeypatc
 
 
 def float_graph():
-    twin = twins(PIXELS)[0]
-    return twin.export(family_networks.network("gsu").float())
+    qat_model = qat_models(PIXELS)[0]
+    return qat_model.export(family_networks.network("gsu").float())
 
 
 @pytest.fixture
@@ -107,11 +107,11 @@ def test_what_does_not_run_on_a_gpu_is_said_before_the_training_starts(gpu):
 
 
 def test_a_batch_that_does_not_fit(gpu):
-    model, twin = family_networks.network("gsu").float(), twins(PIXELS)[1]
-    twin.calibrate(model)
+    model, qat_model = family_networks.network("gsu").float(), qat_models(PIXELS)[1]
+    qat_model.calibrate(model)
     full = torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB")
     with (
         patch.object(Program, "run", side_effect=full),
         pytest.raises(TargetError, match=r"a batch of 6, got CUDA out of memory; a smaller"),
     ):
-        twin.run(model, PIXELS)
+        qat_model.run(model, PIXELS)

@@ -218,7 +218,7 @@ def test_full_shared_memory_is_named(spiking_graph, nothing_left, fault):
     )  # fmt: skip
     error, left = done.stdout.splitlines()
     assert "[Errno 28] No space left on device" in error or "status -7" in error
-    assert "make room where Lava's messages and the trace lie (free: /dev/shm: 100 KiB" in error
+    assert "free space where Lava's messages and the trace lie (free: /dev/shm: 100 KiB" in error
     assert left == "[]"
 
 
@@ -237,6 +237,6 @@ def test_a_full_temporary_folder_is_named(spiking_graph, nothing_left, tmp_path_
     assert "No space left on device" in error or "status -7" in error, error
     assert f"temporary folder {place}" in error
     assert error.endswith(
-        "make room there, or name a folder with room in the environment variable TMPDIR"
+        "free some space there, or name a folder that has some in the environment variable TMPDIR"
     )
     assert left == "[]"

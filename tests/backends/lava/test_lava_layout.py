@@ -76,7 +76,7 @@ def test_all_of_it_in_one_process():
     ("options", "fuse", "synapses"),
     [
         ({}, "network", "own"),
-        ({"stacked": 2}, "network", "own"),
+        ({"batch": 2}, "network", "own"),
         ({"synapses": "lava"}, "stage", "lava"),
         ({"fuse": "stage"}, "stage", "own"),
     ],
@@ -113,7 +113,7 @@ def test_sparse_carries_at_most_a_quarter(nonzero, carrier):
     [
         ({"fuse": "none"}, r"fuse: expected auto \| stage \| network, got 'none'"),
         ({"synapses": "conv"}, r"synapses: expected auto \| lava \| dense \| sparse \| own"),
-        ({"synapses": "dense", "stacked": 2}, "own .* side by side.* got 'dense'"),
+        ({"synapses": "dense", "batch": 2}, "own .* batch above 1.* got 'dense'"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(options, message):

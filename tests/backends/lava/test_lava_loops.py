@@ -50,8 +50,8 @@ def spikes(samples: int, steps: int) -> np.ndarray:
 # stages: the input and what its synapses reach without any, which is the loop and the output
 WAYS = {
     "alone": (LavaOptions(), 1, None),
-    "side by side": (LavaOptions(stacked=2), 1, [70, 9, 70, 64, 1]),
-    "stages": (LavaOptions(stacked=3, fuse="stage"), 1, [70, 1, 20, 7, 30]),
+    "side by side": (LavaOptions(batch=2), 1, [70, 9, 70, 64, 1]),
+    "stages": (LavaOptions(batch=3, fuse="stage"), 1, [70, 1, 20, 7, 30]),
     "synapses of Lava's": (LavaOptions(protocol="loihi", synapses="lava"), 2, None),
 }
 
@@ -110,7 +110,7 @@ class Conductor:
                     sources = [wired[index, port] for port in range(len(plan.arriving))]
                     if index in sent or not all(source[0] in sent for source in sources):
                         continue
-                    arriving = [sent[s][port].reshape(plan.stacked, -1) for s, port in sources]
+                    arriving = [sent[s][port].reshape(plan.batch, -1) for s, port in sources]
                     stages[index].enter(step)
                     sent[index] = stages[index].advance(step, arriving)
                     stages[index].finish()
@@ -122,7 +122,7 @@ class Conductor:
 @QUICK
 @given(cases(), st.sampled_from([1, 2, 7]), st.sampled_from(["network", "stage"]), st.data())
 def test_random_graphs_equal_the_reference(
-    case: Case, stacked: int, fuse: str, data: st.DataObject
+    case: Case, batch: int, fuse: str, data: st.DataObject
 ) -> None:
     samples, steps = next(iter(case.inputs.values())).shape[:2]
     try:
@@ -135,7 +135,7 @@ def test_random_graphs_equal_the_reference(
         ends = np.array(data.draw(st.lists(st.integers(1, steps), min_size=samples,
                                            max_size=samples)))  # fmt: skip
     expected = run_engine(case.graph, case.inputs, "reference", lengths=ends)
-    options = LavaOptions(stacked=stacked, fuse=fuse)
+    options = LavaOptions(batch=batch, fuse=fuse)
     with temporary_folder("lava") as folder:
         job = Job(case.graph, case.inputs, case.graph.order, options, ends)
         assert_equal(expected, Conductor(job, folder.path).run(), case.graph)

@@ -30,7 +30,7 @@ class Case:
     def name(self) -> str:
         """Its options as a test's name."""
         o = self.options
-        return f"{o.protocol}-{o.fuse}-{o.synapses}-{o.stacked}"
+        return f"{o.protocol}-{o.fuse}-{o.synapses}-{o.batch}"
 
 
 # 29 nodes, and 9 edges into the eight Affines. The stages: the inputs, and what up, ternary and
@@ -47,12 +47,12 @@ CASES = (
     Case(LavaOptions(synapses="sparse"), 0, 1, groups=1, processes=STAGES + SYNAPSES),
     Case(LavaOptions(synapses="dense"), 0, 1, groups=1, processes=STAGES + SYNAPSES),
     Case(
-        LavaOptions(fuse="stage", stacked=2), 0, samples=3, groups=2, processes=STAGES,
+        LavaOptions(fuse="stage", batch=2), 0, samples=3, groups=2, processes=STAGES,
         lengths=(13, 20, 7),
     ),
     Case(LavaOptions(), 1, samples=3, groups=3, processes=1, lengths=(20, 9, 1)),
     Case(
-        LavaOptions(protocol="loihi", stacked=2), 1, samples=3, groups=2, processes=1,
+        LavaOptions(protocol="loihi", batch=2), 1, samples=3, groups=2, processes=1,
         record=("ssm", "out"), lengths=(3, 18, 16),
     ),
 )  # fmt: skip

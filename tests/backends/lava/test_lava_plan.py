@@ -118,7 +118,7 @@ def test_a_float_graph_is_refused():
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"protocol": "fast"}, {"stacked": 0}, {"time_limit": 0}, {"time_limit": np.inf}]
+    "wrong", [{"protocol": "fast"}, {"batch": 0}, {"time_limit": 0}, {"time_limit": np.inf}]
 )
 def test_options_out_of_range_are_refused(wrong):
     with pytest.raises(InputError, match=next(iter(wrong))):

@@ -353,7 +353,7 @@ def test_data_without_a_bundle_is_refused(golden, deploy, tmp_path):
     np.savez(tmp_path / "mine.npz", inputs=GOOD)
     done = deploy(golden("ssm"), "--target", "lava", "--data", tmp_path / "mine.npz")
     assert done.status == 2 and done.err.count("\n") == 1
-    assert "--data: expected --bundle beside it" in done.err
+    assert "--data requires --bundle" in done.err
 
 
 def assert_refused(words, said):

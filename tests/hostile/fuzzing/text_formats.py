@@ -103,7 +103,7 @@ def _read_log(path: Path) -> object:
     from neurossm_models.train.publishing import read_log, train_minutes
 
     log = read_log(path)
-    best = max(log, key=lambda line: line["held_out_accuracy"], default=None)
+    best = max(log, key=lambda line: line["valid_accuracy"], default=None)
     return train_minutes(log), best, [line["step"] + line["epoch"] for line in log]
 
 

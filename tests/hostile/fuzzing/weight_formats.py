@@ -12,7 +12,7 @@ from hostile.fuzzing.safetensors_edits import safetensors
 from hostile.fuzzing.text_edits import toml
 
 SETTINGS = (
-    "train.epochs=1", "data.limit=96", "data.held_out=48", "train.batch=16", "model.width=4",
+    "train.epochs=1", "data.limit=96", "data.valid=48", "train.batch=16", "model.width=4",
     "model.state=4", "model.layers=1", "train.ssm=loop", "train.neuron=loop",
 )  # fmt: skip
 

@@ -174,7 +174,7 @@ def test_a_folder_in_place_of_a_file_is_refused(tmp_path):
     ("spec", "message"),
     [
         ("mnits:test", "did you mean 'mnist'"),
-        ("digits", "a part of it: train | test | held-out, got none; write digits:train"),
+        ("digits", "a part of it: train | test | valid, got none; write digits:train"),
         ("digits:test:3:4", "expected at most :SPLIT:N behind the name, got test:3:4"),
         ("digits:tset", "did you mean 'test'"),
         ("digits:test:0", "a count of at least 1, got '0'"),
@@ -209,16 +209,16 @@ def test_the_registry_says_what_is_here(small_mnist, tmp_path):
 
 
 @pytest.mark.parametrize("recipe", ["binary-s4d-digits", "spikingssm-smnist", "spikingssm-psmnist"])
-def test_held_out_is_what_training_leaves_out_and_nothing_of_the_test_part(recipe):
+def test_valid_is_what_training_leaves_out_and_nothing_of_the_test_part(recipe):
     from neurossm_models.train import load_recipe
     from neurossm_models.train.trainer import split_data
 
     read = load_recipe(recipe)
     trained, kept = split_data(read)
-    found = load(f"{read.data.name}:held-out")
-    assert found.split == "held-out" and len(found) == read.data.held_out
+    found = load(f"{read.data.name}:valid")
+    assert found.split == "valid" and len(found) == read.data.valid
     np.testing.assert_array_equal(found.inputs, kept.inputs)
     np.testing.assert_array_equal(found.labels, kept.labels)
     assert len(trained) + len(found) == len(load(f"{read.data.name}:train"))
-    first = load(f"{read.data.name}:held-out:7")
+    first = load(f"{read.data.name}:valid:7")
     np.testing.assert_array_equal(first.inputs, found.inputs[:7])

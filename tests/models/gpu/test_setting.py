@@ -9,7 +9,7 @@ import torch
 from neurossm.errors import InputError
 from neurossm_models import LIF, S4D, Network, SpikingSSMConfig
 from neurossm_models.gpu import setting
-from neurossm_models.gpu.layer import MOST_MODES
+from neurossm_models.gpu.setting import MOST_MODES
 
 NOT_HERE = "form 'triton': expected float32 on a GPU, got float32 on cpu; use 'auto', or TRITON_INT"
 

@@ -106,7 +106,7 @@ def test_an_operation_without_a_deterministic_form_is_one_line(tmp_path):
 
 
 def test_a_recipe_says_so_and_the_bits_are_the_same(tmp_path, monkeypatch):
-    tiny = ["data.limit=96", "data.held_out=32", "model.width=4", "model.state=2",
+    tiny = ["data.limit=96", "data.valid=32", "model.width=4", "model.state=2",
             "train.epochs=1", "train.batch=16", "train.ssm=fft", "train.neuron=loop"]  # fmt: skip
     assert load_recipe("binary-s4d-digits", tiny).train.deterministic is False
     seen, call = [], Loop._call

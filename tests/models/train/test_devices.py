@@ -167,3 +167,15 @@ def test_tf32_holds_in_the_steps_and_nowhere_else(tmp_path, monkeypatch):
                 out=tmp_path / precision).fit()  # fmt: skip
         assert {when for when, _ in seen} == {"forward", "backward", "measured"}
         assert all(set_to == ("highest" if when == "measured" else wanted) for when, set_to in seen)
+
+
+@pytest.mark.parametrize("device", ["mps", "mps:0", torch.device("mps")])
+def test_a_gpu_of_apple_is_an_error_that_says_what_to_set(device):
+    with pytest.raises(InputError, match=r"float64.*train.device=cpu"):
+        device_of(device)
+
+
+def test_auto_on_a_mac_takes_the_cpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert device_of("auto") == torch.device("cpu")

@@ -24,7 +24,7 @@ def reached(run):
 
 def test_classes_of_sequences_that_end_early(tmp_path):
     result, run = trained(tmp_path, "classification", epochs=15)
-    assert result.finished and result.held_out_accuracy == 1.0
+    assert result.finished and result.valid_accuracy == 1.0
     found = evaluate(run, "test")
     assert found.accuracy == 1.0 and found.count == 24  # 0.15 of 160
     assert found.scores.class_names == ("low", "mid", "top")
@@ -33,7 +33,7 @@ def test_classes_of_sequences_that_end_early(tmp_path):
 
 def test_several_labels(tmp_path):
     result, run = trained(tmp_path, "multilabel", epochs=15)
-    assert result.metric == "macro_f1" and result.held_out == 1.0
+    assert result.metric == "macro_f1" and result.valid == 1.0
     assert reached(run)["subset_accuracy"] == 1.0
     assert reached(run)["mean_average_precision"] == 1.0
 
@@ -41,18 +41,18 @@ def test_several_labels(tmp_path):
 @pytest.mark.parametrize("readout", ["mean", "leaky"])
 def test_a_number_a_sequence_in_its_own_units(tmp_path, readout):
     result, run = trained(tmp_path, "regression", f'model.readout="{readout}"', epochs=60)
-    assert result.metric == "mse" and result.held_out_accuracy is None
+    assert result.metric == "mse" and result.valid_accuracy is None
     facts = load_facts(run)
     assert abs(facts.target.offset[0] - 50) < 1 and 1.5 < facts.target.unit[0] < 2.6
     assert reached(run)["r2"] > 0.95  # spread 2, errors below half a unit
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    assert result.held_out == min(line["held_out_mse"] for line in lines)
+    assert result.valid == min(line["valid_mse"] for line in lines)
 
 
 def test_a_class_at_every_step(tmp_path):
     result, run = trained(tmp_path, "step-classification", epochs=15)
     found = evaluate(run, "test")
-    assert result.held_out_accuracy > 0.98 and found.accuracy > 0.98
+    assert result.valid_accuracy > 0.98 and found.accuracy > 0.98
     assert 24 * 4 <= found.count < 24 * 12  # the steps of each, not the padding
 
 
@@ -63,7 +63,7 @@ def test_a_number_at_every_step(tmp_path):
 
 def test_the_next_token(tmp_path):
     result, run = trained(tmp_path, "next-step", epochs=25)
-    assert result.metric == "perplexity" and 1 <= result.held_out < 1.05  # of four: 4
+    assert result.metric == "perplexity" and 1 <= result.valid < 1.05  # of four: 4
     assert reached(run)["accuracy"] == 1.0
 
 

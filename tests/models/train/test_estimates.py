@@ -107,8 +107,8 @@ def test_small_steps_say_what_a_large_one_takes(family, monkeypatch):
     assert found.saved == pytest.approx(step.saved, rel=0.01)
     assert found.native == pytest.approx(step.native, rel=0.01)
     assert found.step == pytest.approx(step.peak, rel=0.02)
-    held_out = shapes.made_batch(recipe.model, facts, 250, facts.steps)
-    assert found.evaluating == pytest.approx(evaluation_memory(model, held_out, loss), rel=0.05)
+    valid = shapes.made_batch(recipe.model, facts, 250, facts.steps)
+    assert found.evaluating == pytest.approx(evaluation_memory(model, valid, loss), rel=0.05)
     count = sum(p.numel() for p in model.parameters())
     assert sum(found.parameters.values()) == count
     assert (found.weights, found.gradients, found.optimizer) == (4 * count, 4 * count, 8 * count)
@@ -179,7 +179,7 @@ def test_parts_and_batches_that_fit_by_hand():
     assert estimating.Needs(evaluating, 10, 5).peak(1) == 3 * 40 + 40 + 5100
 
 
-SETS = ["train.epochs=1", "data.limit=40", "data.held_out=8", "train.batch=16", "model.layers=2"]
+SETS = ["train.epochs=1", "data.limit=40", "data.valid=8", "train.batch=16", "model.layers=2"]
 
 
 def test_what_cannot_fit_is_refused_before_it_starts_and_the_remedy_works(tmp_path, monkeypatch):

@@ -31,13 +31,13 @@ def test_two_processes_take_the_steps_of_one_on_data_of_ones_own(tmp_path):
     run = subprocess.run(command, capture_output=True, text=True, timeout=280)
     assert run.returncode == 0, run.stderr[-3000:]
     document = json.loads(run.stdout)
-    assert document["metric"] == "mse" and document["held_out_accuracy"] is None
+    assert document["metric"] == "mse" and document["valid_accuracy"] is None
     losses, scores = {}, {}
     for name in ("alone", "both"):
         lines = (tmp_path / name / "steps.jsonl").read_text().splitlines()
         losses[name] = [json.loads(line)["loss"] for line in lines]
         log = (tmp_path / name / "log.jsonl").read_text().splitlines()
-        scores[name] = [json.loads(line)["held_out_mse"] for line in log]
+        scores[name] = [json.loads(line)["valid_mse"] for line in log]
     # each process and part has batch norms of its own share here, but for the whole of a part
     assert losses["both"][0] == pytest.approx(losses["alone"][0], rel=0.2)
     assert len(losses["both"]) == len(losses["alone"]) and losses["both"][-1] < losses["both"][0]
@@ -71,8 +71,8 @@ Trainer(MyModule(), *loaders, out=sys.argv[1], epochs=2, lr=0.01).fit()
     lines = [(tmp_path / name / "log.jsonl").read_text().splitlines() for name in ("alone", "both")]
     for ours, theirs in zip(*lines, strict=True):
         ours, theirs = json.loads(ours), json.loads(theirs)
-        assert abs(ours["held_out_accuracy"] - theirs["held_out_accuracy"]) < 0.026  # one of 40
-        assert ours["held_out_loss"] == pytest.approx(theirs["held_out_loss"], rel=1e-3)
+        assert abs(ours["valid_accuracy"] - theirs["valid_accuracy"]) < 0.026  # one of 40
+        assert ours["valid_loss"] == pytest.approx(theirs["valid_loss"], rel=1e-3)
 
 
 @pytest.mark.parametrize("shape", [(8, 3), (8, 3, 5)])
@@ -100,10 +100,9 @@ def test_what_the_page_shows_runs(tmp_path, monkeypatch):
     """Each recipe and module that docs/how-to/training.md shows is taken as it stands there."""
     monkeypatch.chdir(tmp_path)
     text = (ROOT / "docs" / "how-to" / "training.md").read_text()
-    blocks = dict(re.findall(r"`(\w+\.(?:toml|py))`:\n\n((?:    .*\n|\n)+)", text))
+    blocks = dict(re.findall(r"`(\w+\.(?:toml|py))`:\n\n```\w+\n(.*?)```", text, re.S))
     for name, block in blocks.items():
-        Path(name).write_text("".join(line[4:] if line.strip() else "\n"
-                                      for line in block.splitlines(keepends=True)))  # fmt: skip
+        Path(name).write_text(block)
     assert set(blocks) >= {"recordings.toml", "module.toml", "my_model.py"}
     small_sets.write(Path("recordings.npz"), "regression")
     small_sets.write(Path("mine.npz"), "classification")

@@ -22,10 +22,10 @@ from neurossm_models.train import (
 from neurossm_models.train.checkpoint import load_tensors, save_tensors
 from neurossm_models.train.publishing import model_card, read_log
 from neurossm_models.train.trainer import split_data
-from neurossm_workflows.train import finetune_changes, make_twin
+from neurossm_workflows.train import finetune_changes, make_qat_model
 
 # 64 training sequences in 4 steps an epoch, 8 steps in all
-TINY = ["data.limit=80", "data.held_out=16", "model.width=8", "model.state=4", "train.batch=16",
+TINY = ["data.limit=80", "data.valid=16", "model.width=8", "model.state=4", "train.batch=16",
         "train.save_every=3"]  # fmt: skip
 RECIPE, CALIBRATE, STEPS, SCALE = "binary-s4d-digits", "digits:train:24", 64, 1 / 16
 
@@ -52,7 +52,7 @@ def changes(start, *more, **widths):
 
 
 def finetune(start, folder, *more, **options):
-    return train(RECIPE, changes(start, *more), folder, make_twin=make_twin, **options)
+    return train(RECIPE, changes(start, *more), folder, make_qat_model=make_qat_model, **options)
 
 
 def log_without_times(folder):
@@ -80,17 +80,17 @@ def test_resuming_needs_the_same_widths(start, tuned):
                  resume=True)  # fmt: skip
 
 
-def test_the_held_out_accuracy_is_that_of_the_exported_and_quantized_network(start, tuned):
+def test_the_valid_accuracy_is_that_of_the_exported_and_quantized_network(start, tuned):
     recipe = load_recipe(tuned / "recipe.toml")
-    _, held_out = split_data(recipe)
-    best = max(log_without_times(tuned), key=lambda line: line["held_out_accuracy"])
+    _, valid = split_data(recipe)
+    best = max(log_without_times(tuned), key=lambda line: line["valid_accuracy"])
     before = json.loads((tuned / "before.json").read_text())
-    for folder, said in ((start, before["accuracy"]), (tuned, best["held_out_accuracy"])):
+    for folder, said in ((start, before["accuracy"]), (tuned, best["valid_accuracy"])):
         graph = from_torch(load_model(folder)[0], steps=STEPS, scale=SCALE, bits=8)
         ranges = calibrate(graph, run_graph(graph, load(CALIBRATE).inputs, "float", "outputs"))
         integer = Quantize(pole_bits=8)(graph, ranges)
-        last = run_graph(integer, held_out.inputs).values["output"][:, -1]
-        assert said == float(np.mean(last.argmax(1) == held_out.labels))
+        last = run_graph(integer, valid.inputs).values["output"][:, -1]
+        assert said == float(np.mean(last.argmax(1) == valid.labels))
 
 
 def test_norms_keep_their_statistics_and_everything_else_is_trained(start, tuned):
@@ -108,7 +108,10 @@ def test_the_recipe_of_the_run_says_what_it_was_tuned_from(start, tuned):
     recipe = load_recipe(tuned / "recipe.toml")
     test = Evaluation("digits:test", 360, 90, 0.25, 2.0, (0.1, 0.2))
     card = model_card("tuned", recipe, read_log(tuned / "log.jsonl"), test, 1000)
-    assert "| fine-tuned | on the integers, from `float`" in card and "poles 8, weights 8" in card
+    assert (
+        "| quantization-aware training (QAT) | from `float`" in card
+        and "poles 8, weights 8" in card
+    )
 
 
 def test_a_tenth_of_the_rates_and_one_epoch_unless_told_otherwise(start):
@@ -142,7 +145,12 @@ def test_another_network_than_that_of_the_run_is_refused_before_anything_is_writ
     with pytest.raises(InputError, match=r"\[model\] width: expected 8, as of the run"):
         finetune(start, out, "model.width=16")
     with pytest.raises(InputError, match=r"\[model\] family: expected 'binary-s4d'"):
-        train("gsu-digits", [*changes(start), 'model.family="gsu"'], out, make_twin=make_twin)
+        train(
+            "gsu-digits",
+            [*changes(start), 'model.family="gsu"'],
+            out,
+            make_qat_model=make_qat_model,
+        )
     with pytest.raises(InputError, match="quantize pole_bits: expected 3 to 16, got 40"):
         finetune(start, out, "finetune.pole_bits=40")
     with pytest.raises(InputError, match=r"calibrate: expected a part of 'digits'"):
@@ -164,16 +172,21 @@ def test_what_cannot_be_deployed_is_refused_by_name(tmp_path, recipe, change, sa
     train(recipe, [*TINY, "train.epochs=1", change], tmp_path / "float")
     given = finetune_changes(recipe, str(tmp_path / "float"), True, CALIBRATE, {})
     with pytest.raises(GraphError, match=said):
-        train(recipe, [*given, *TINY, change], tmp_path / "tuned", make_twin=make_twin)
+        train(recipe, [*given, *TINY, change], tmp_path / "tuned", make_qat_model=make_qat_model)
     assert not (tmp_path / "tuned").exists()
 
 
 def test_it_recovers_what_coarse_poles_lost(tmp_path):
     """On the published digits network: 14.7 % of the test part after training, 5-bit poles."""
     given = finetune_changes(RECIPE, RECIPE, True, "digits:train:64", {"pole_bits": 5})
-    train(RECIPE, [*given, "data.limit=784", "train.batch=16"], tmp_path, make_twin=make_twin)
+    train(
+        RECIPE,
+        [*given, "data.limit=784", "train.batch=16"],
+        tmp_path,
+        make_qat_model=make_qat_model,
+    )
     before = json.loads((tmp_path / "before.json").read_text())["accuracy"]
-    after = read_log(tmp_path / "log.jsonl")[0]["held_out_accuracy"]
+    after = read_log(tmp_path / "log.jsonl")[0]["valid_accuracy"]
     assert before < 0.4 and after > 0.6
 
 
@@ -181,10 +194,10 @@ def test_a_network_that_fine_tuning_only_harms_stays_as_it_was(tmp_path):
     """At a rate of 3 every step breaks the published network; epoch 0 is kept, the card says so."""
     given = finetune_changes(RECIPE, RECIPE, True, "digits:train:64", {})
     spoil = ["data.limit=464", "train.lr=3.0", "train.ssm_lr=3.0", "train.warmup=0.0"]
-    result = train(RECIPE, [*given, *spoil], tmp_path, make_twin=make_twin)
+    result = train(RECIPE, [*given, *spoil], tmp_path, make_qat_model=make_qat_model)
     before = json.loads((tmp_path / "before.json").read_text())["accuracy"]
-    assert result.best_epoch == 0 and result.held_out_accuracy == before
-    assert read_log(tmp_path / "log.jsonl")[0]["held_out_accuracy"] < before
+    assert result.best_epoch == 0 and result.valid_accuracy == before
+    assert read_log(tmp_path / "log.jsonl")[0]["valid_accuracy"] < before
     original, _ = load_tensors(CHECKPOINTS / RECIPE / "weights.safetensors")
     kept, _ = load_tensors(tmp_path / "weights.safetensors")
     assert all(torch.equal(original[name], kept[name]) for name in original)
@@ -220,6 +233,6 @@ def test_a_gated_spiking_unit_is_fine_tuned_where_scales_cross_zero(tmp_path):
     save_tensors(path, before, meta)
     given = finetune_changes("gsu-digits", str(tmp_path / "float"), True, CALIBRATE, {})
     fast = [*given, *tiny, "train.epochs=2", "train.lr=0.02", "train.warmup=0.0"]
-    assert train("gsu-digits", fast, tmp_path / "tuned", make_twin=make_twin).finished
+    assert train("gsu-digits", fast, tmp_path / "tuned", make_qat_model=make_qat_model).finished
     after, _ = load_tensors(tmp_path / "tuned" / "last" / "state.safetensors")
     assert any(bool((after[f"model/{name}"] < 0).any()) for name in names)

@@ -16,7 +16,7 @@ from neurossm_models.train.optimization import lr_factor
 
 # 128 training sequences in 8 steps an epoch, 16 steps in all
 TINY = [
-    "data.limit=160", "data.held_out=32", "model.width=4", "model.state=2", "train.epochs=2",
+    "data.limit=160", "data.valid=32", "model.width=4", "model.state=2", "train.epochs=2",
     "train.batch=16", "train.save_every=3",
 ]  # fmt: skip
 

@@ -52,7 +52,7 @@ def test_nothing_of_a_part_is_held_while_the_next_one_runs(tmp_path, monkeypatch
         answered.append(weakref.ref(answers))
         return answers
 
-    changes = ["train.epochs=1", "data.limit=24", "data.held_out=8", "train.batch=16",
+    changes = ["train.epochs=1", "data.limit=24", "data.valid=8", "train.batch=16",
                "train.accumulate=4", "model.width=4", "model.state=2"]  # fmt: skip
     train("gsu-digits", changes, tmp_path / "first")  # Numba, compiling, keeps frames that call it
     monkeypatch.setattr(Loop, "_call", watched)

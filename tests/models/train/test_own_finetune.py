@@ -14,12 +14,12 @@ from neurossm.errors import InputError
 from neurossm.quantization import Quantize, calibrate
 from neurossm_converters.formats.torch.runs import graph_of
 from neurossm_models.data import load
-from neurossm_models.shadow import shadow
+from neurossm_models.ste import ste_outputs
 from neurossm_models.tasks import Scorer
 from neurossm_models.train import load_facts, load_model, train
 from neurossm_models.train.finetuning import integers
 from neurossm_models.train.trainer import split_data
-from neurossm_workflows.train import finetune_changes, make_twin
+from neurossm_workflows.train import finetune_changes, make_qat_model
 
 
 def start(folder, kind, readout, family="binary-s4d"):
@@ -34,7 +34,7 @@ def tune(folder, sets, *more):
     data = [sets[0]]
     given = finetune_changes("binary-s4d", str(folder / "float"), True, "", {"pole_bits": 8}, data)
     changes = [*given, *sets, "train.epochs=2", "train.lr=0.002", *more]
-    return train("binary-s4d", changes, folder / "tuned", make_twin=make_twin)
+    return train("binary-s4d", changes, folder / "tuned", make_qat_model=make_qat_model)
 
 
 def integer_scores(folder, run):
@@ -45,13 +45,13 @@ def integer_scores(folder, run):
     ranged = load(f"{recipe.data.path}:train:112", facts=facts)
     trace = run_graph(graph, ranged.inputs, "float", "outputs", lengths=ranged.lengths)
     integer = Quantize(pole_bits=8)(graph, calibrate(graph, trace))
-    _, held_out = split_data(recipe, facts)
-    sent = run_graph(integer, held_out.inputs, lengths=held_out.lengths)
+    _, valid = split_data(recipe, facts)
+    sent = run_graph(integer, valid.inputs, lengths=valid.lengths)
     answers = sent.last("output") * 2.0 ** -integer.nodes["output"].out.frac
     if recipe.model.readout == "mean":
-        answers = answers * (facts.steps / held_out.lengths)[:, None]
+        answers = answers * (facts.steps / valid.lengths)[:, None]
     scorer = Scorer(facts.kind, facts.classes, facts.class_names, facts.target)
-    scorer.add(answers, held_out.labels)
+    scorer.add(answers, valid.labels)
     return scorer.result()
 
 
@@ -68,7 +68,7 @@ def test_what_is_measured_is_what_export_and_quantize_write(tmp_path, kind, read
     first = integer_scores(tmp_path, tmp_path / "float")
     assert before["scores"]["value"] == pytest.approx(first.value, rel=1e-4)
     last = integer_scores(tmp_path, tmp_path / "tuned")
-    assert last.value == pytest.approx(result.held_out, rel=1e-4)
+    assert last.value == pytest.approx(result.valid, rel=1e-4)
     assert not first.better_than(last)
 
 
@@ -81,12 +81,12 @@ def test_forward_it_is_the_integers_and_backward_the_network(tmp_path, readout):
     from neurossm_models.train import load_recipe
     from neurossm_models.train.batches import tensors
 
-    twin = make_twin(load_recipe("binary-s4d", [*given, *sets], facts), facts)
-    twin.calibrate(model)
+    qat_model = make_qat_model(load_recipe("binary-s4d", [*given, *sets], facts), facts)
+    qat_model.calibrate(model)
     data = load(f"{recipe.data.path}:train:32", facts=facts)
-    run = twin.run(model, *integers(data), record=True)
+    run = qat_model.run(model, *integers(data), record=True)
     x, lengths, labels = tensors(data)
-    answers = shadow(model, x, run, lengths)
+    answers = ste_outputs(model, x, run, lengths)
     expected = run.logits if readout != "mean" else run.logits * (run.steps / lengths)[:, None]
     assert torch.equal(answers.detach(), expected)
     float_answers = model.requires_grad_(True)(x, lengths)

@@ -86,7 +86,7 @@ ssm_lr = 0.002
 
 def test_a_recipe_trains_a_module_of_ones_own(here):
     result = train(recipe(), [], here / "run")
-    assert result.finished and result.held_out_accuracy == 1.0 and result.spike_rates == ()
+    assert result.finished and result.valid_accuracy == 1.0 and result.spike_rates == ()
     model, kept = load_model("run")
     assert type(model).__name__ == "Levels" and model.up.out_features == 16
     assert (model.up.in_features, model.down.out_features) == (2, 3)  # what the data say
@@ -97,7 +97,7 @@ def test_a_recipe_trains_a_module_of_ones_own(here):
     assert evaluate("run", "test").accuracy == 1.0
     card = (publish("run", "mine", into=here / "published") / "MODEL_CARD.md").read_text()
     assert "| network | the module `my_model.py:build`; arguments: width 16 |" in card
-    assert "spikes per neuron" not in card
+    assert "spike rate" not in card
 
 
 def test_it_is_given_the_lengths(here):
@@ -121,7 +121,7 @@ def test_padding_that_a_module_sees_is_said(here):
 @pytest.mark.parametrize(
     ("module", "arguments", "says"),
     [
-        ("none.py:build", "", "'none.py:build': expected a file of Python, got none there; give"),
+        ("none.py:build", "", "'none.py:build': there is no such Python file; give"),
         ("my_model.py:biuld", "", "expected a function 'biuld', got Levels, broken, build, fewer"),
         ("my_model.py", "", "expected 'file.py:function' or 'package.module:function'"),
         ("my_model.py:wrong", "", "expected a torch.nn.Module, got str"),
@@ -172,11 +172,11 @@ def trainer(folder, model=None, given=None, **options):
 def test_any_module_on_any_loader_learns(tmp_path):
     run = trainer(tmp_path, epochs=12)
     result = run.fit()
-    assert result.finished and result.held_out_accuracy > 0.9
+    assert result.finished and result.valid_accuracy > 0.9
     assert run.measure(run._valid).accuracy < 1.01
     best = run.best()
     assert not best.training
-    assert run.measure(run._valid).accuracy == result.held_out_accuracy
+    assert run.measure(run._valid).accuracy == result.valid_accuracy
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def test_a_card_says_what_was_measured(data, tmp_path):
     test = evaluate(folder, "test")
     card = (folder / "MODEL_CARD.md").read_text()
     assert f"| test scores | {test.scores.text()} on 24 answers" in card
-    assert "| data | mine.npz; a validation part" in card and "held-out MSE |" in card
+    assert "| data | mine.npz; a validation part" in card and "validation MSE |" in card
     assert "SPikE-SSM" in card and (folder / "facts.json").exists()
     model, recipe = load_model(folder)
     assert recipe.model.classes == 1 and not model.training
@@ -156,7 +156,7 @@ def test_a_card_says_what_was_measured(data, tmp_path):
 def test_a_registered_data_set_by_a_family():
     changes = data_changes("digits:train:500")
     recipe = load_recipe("spikingssm", changes)
-    assert (recipe.data.name, recipe.data.held_out, recipe.data.limit) == ("digits", 144, 500)
+    assert (recipe.data.name, recipe.data.valid, recipe.data.limit) == ("digits", 144, 500)
     assert (recipe.model.in_features, recipe.model.classes) == (1, 10)
 
 
@@ -176,7 +176,6 @@ def learn_tokens():
     ("changes", "says"),
     [
         (["data.name=digits"], "expected a name or a path, got both"),
-        (["data.held_out=3"], "held_out=3: expected 0 for a path, got 3; say valid"),
         (["model.in_features=3"], "in_features=3: expected 2 for data"),
         (["model.classes=2"], "classes=2: expected at least 3 for data"),
         (

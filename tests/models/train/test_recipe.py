@@ -11,7 +11,7 @@ from neurossm_models.train.recipe import load_recipe, recipe_names, recipe_path,
 SMALL = """
 [data]
 name = "digits"
-held_out = 10
+valid = 10
 [model]
 width = 4
 [train]
@@ -124,7 +124,7 @@ def test_the_two_smnist_recipes_differ_in_the_mixing_alone():
 
 def test_all_that_is_wrong_in_any_section_is_said_a_line_each(write):
     path = write(
-        SMALL.replace("held_out = 10", "held_out = -1")
+        SMALL.replace("valid = 10", "valid = -1")
         .replace("width = 4", "width = 0")
         .replace("batch = 8", "bacth = 8") + "[qqq]\n"
     )  # fmt: skip
@@ -133,7 +133,7 @@ def test_all_that_is_wrong_in_any_section_is_said_a_line_each(write):
     lines = str(refused.value).split("\n")
     assert lines[:3] == [
         f"{path}: section: expected one of data, model, train, finetune, got 'qqq'",
-        f"{path} [data] held_out: expected at least 0, got -1",
+        f"{path} [data] valid: expected at least 0, got -1",
         f"{path} [model] width: expected at least 1, got 0",
     ]
     assert lines[3].startswith(f"{path} [train]: expected a key of epochs,")
@@ -205,3 +205,10 @@ def test_a_run_in_place_of_a_recipe_is_told_its_recipe(tmp_path):
     (tmp_path / "recipe.toml").touch()
     with pytest.raises(InputError, match=r"got the folder .*; it is a run: .*/recipe\.toml is"):
         load_recipe(tmp_path)
+
+
+def test_kernels_that_hold_too_few_states_are_unsupported_when_the_recipe_is_read():
+    sets = ["train.ssm=triton", "model.state=130"]
+    with pytest.raises(InputError, match=r"train\.ssm=triton: expected at most 128 states per"):
+        load_recipe("binary-s4d-digits", sets)
+    assert load_recipe("binary-s4d-digits", [sets[0], "model.state=128"]).network.state == 128

@@ -185,12 +185,12 @@ def test_a_copy_with_more_tokens_or_labels_than_the_network_is_refused():
     ],
 )
 def test_a_network_that_does_not_fit_its_data_is_refused(override, message):
-    changes = ["data.held_out=9"] if "data.name" in override else []
+    changes = ["data.valid=9"] if "data.name" in override else []
     with pytest.raises(InputError, match=message):
         load_recipe("gsu-retrieval", [override, *changes])
 
 
-def test_no_validation_part_means_some_must_be_held_out():
-    with pytest.raises(InputError, match="held_out=0: expected at least 1"):
-        load_recipe("gsu-text", ["data.held_out=0"])
-    assert load_recipe("gsu-listops").data.held_out == 0
+def test_no_validation_part_means_some_must_be_cut():
+    with pytest.raises(InputError, match="valid=0: expected more than 0"):
+        load_recipe("gsu-text", ["data.valid=0"])
+    assert load_recipe("gsu-listops").data.valid == 0

@@ -136,8 +136,8 @@ def test_how_large_data_are():
 
 
 def test_what_lies_where(monkeypatch):
-    train_part, held_out, odd = sized(100), sized(50), sized(1, "uint64")
-    parts = (train_part, held_out)
+    train_part, valid, odd = sized(100), sized(50), sized(1, "uint64")
+    parts = (train_part, valid)
 
     def placed(data_on, free, *parts):
         monkeypatch.setattr(resident, "free_memory", lambda device: free)
@@ -241,4 +241,4 @@ def test_the_integers_of_fine_tuning_stay_on_the_host(tmp_path):
     with pytest.raises(
         InputError, match=r"data_on: expected 'host' for fine-tuning on the integers"
     ):
-        train("binary-s4d-digits", changes, tmp_path / "run", make_twin=lambda *given: None)
+        train("binary-s4d-digits", changes, tmp_path / "run", make_qat_model=lambda *given: None)

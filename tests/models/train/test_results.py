@@ -24,7 +24,7 @@ KEYS = {
     "checkpoint", "task", "accuracy_float", "accuracy", "parameters", "spike_rates",
     "syn_ops_per_step", "energy_low_j", "energy_high_j", "train_minutes",
 }  # fmt: skip
-TINY = ["train.epochs=1", "data.limit=96", "data.held_out=48", "train.batch=16",
+TINY = ["train.epochs=1", "data.limit=96", "data.valid=48", "train.batch=16",
         "model.width=8", "model.state=8"]  # fmt: skip
 ONE = Result("a", "digits", 0.9, 0.875, 40, 1234, (0.1, 0.25), 567.8, 2e-6, 3.5e-5, 1.5)
 

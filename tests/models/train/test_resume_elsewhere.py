@@ -17,7 +17,7 @@ from neurossm_models.train import Trainer, generators, train
 from neurossm_models.train.checkpoint import load_tensors, save_tensors
 from neurossm_models.train.sections import may_move
 
-TINY = ["data.limit=96", "data.held_out=32", "model.width=4", "model.state=2", "train.epochs=2",
+TINY = ["data.limit=96", "data.valid=32", "model.width=4", "model.state=2", "train.epochs=2",
         "train.batch=16", "train.ssm=fft", "train.neuron=loop"]  # fmt: skip
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 1)
 STATE = "last/state.safetensors"

@@ -50,7 +50,7 @@ def nats_of(model, stream):
 
 def test_training_learns_what_follows(run):
     lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    perplexities = [line["held_out_perplexity"] for line in lines]
+    perplexities = [line["valid_perplexity"] for line in lines]
     assert len(lines) == 5 and perplexities[0] < WORDS + 1
     # even odds: 31; only the words before known, and how often a line ends: about 2.6
     assert perplexities == sorted(perplexities, reverse=True) and 2 < perplexities[-1] < 4
@@ -99,7 +99,7 @@ def test_the_published_recipes_learn_too(corpus, tmp_path, family):
                "train.carry=true"]  # fmt: skip
     result = train(f"{family}-wikitext103", changes, tmp_path / "run")
     lines = [json.loads(li) for li in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
-    first, *_, last = (line["held_out_perplexity"] for line in lines)
+    first, *_, last = (line["valid_perplexity"] for line in lines)
     assert result.metric == "perplexity" and last < 0.9 * first
 
 
@@ -125,7 +125,7 @@ def test_loaders_of_ones_own_train_one_too(corpus, tmp_path):
     trainer = Trainer(model, loader, loader, task="next-step", out=tmp_path / "run", epochs=3,
                       lr=0.01)  # fmt: skip
     result = trainer.fit()
-    assert result.metric == "perplexity" and result.held_out < 12 and result.best_epoch == 3
+    assert result.metric == "perplexity" and result.valid < 12 and result.best_epoch == 3
 
 
 def test_only_a_stream_is_carried_on(corpus, run):

@@ -1,4 +1,4 @@
-"""Among epochs that are equally good, the one with the least held-out loss is kept."""
+"""Among epochs that are equally good, the one with the least validation loss is kept."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_surest_of_equally_right_epochs_is_kept(tmp_path):
     loader = DataLoader(TensorDataset(x, y), batch_size=8)
     result = Trainer(Sign(), loader, loader, out=tmp_path / "run", epochs=4, lr=0.01).fit()
     lines = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
-    losses = [line["held_out_loss"] for line in lines]
-    assert [line["held_out_accuracy"] for line in lines] == [1.0] * 4
+    losses = [line["valid_loss"] for line in lines]
+    assert [line["valid_accuracy"] for line in lines] == [1.0] * 4
     assert losses == sorted(losses, reverse=True) and len(set(losses)) > 1
     assert result.best_epoch == 1 + losses.index(min(losses)) > 1

@@ -25,7 +25,7 @@ from neurossm_models.train.trainer import split_data
 # 128 training sequences in 8 steps an epoch, 16 steps in all.
 TINY = [
     "data.limit=160",
-    "data.held_out=32",
+    "data.valid=32",
     "model.width=8",
     "model.state=4",
     "train.epochs=2",
@@ -95,24 +95,24 @@ def test_another_seed_gives_other_weights(straight, tmp_path):
 def test_the_log_has_a_line_an_epoch_with_all_that_was_measured(straight):
     first, second = log_without_times(straight)
     assert (first["epoch"], first["step"], second["step"]) == (1, 8, 16)
-    assert 0 < second["train_loss"] < 3 and 0 <= second["held_out_accuracy"] <= 1
+    assert 0 < second["train_loss"] < 3 and 0 <= second["valid_accuracy"] <= 1
     assert len(second["spike_rates"]) == 2 and second["lr"] < first["lr"]
 
 
 def test_the_best_weights_are_those_of_the_best_epoch(straight):
     lines = log_without_times(straight)
-    best = max(line["held_out_accuracy"] for line in lines)
+    best = max(line["valid_accuracy"] for line in lines)
     model, recipe = load_model(straight)
-    _, held_out = split_data(recipe)
-    measured = measure(model, held_out)
+    _, valid = split_data(recipe)
+    measured = measure(model, valid)
     assert measured.accuracy == best and not model.training
     assert measured.correct == round(best * 32)
 
 
 def test_a_short_run_on_the_digits_learns(tmp_path):
-    changes = ["data.limit=656", "train.batch=16", "train.epochs=5", "data.held_out=144"]
+    changes = ["data.limit=656", "train.batch=16", "train.epochs=5", "data.valid=144"]
     result = train("binary-s4d-digits", changes, tmp_path)
-    assert result.held_out_accuracy > 0.5, result  # chance is 0.1
+    assert result.valid_accuracy > 0.5, result  # chance is 0.1
 
 
 def test_the_trainer_never_reads_the_test_set(straight, tmp_path, monkeypatch):
@@ -123,11 +123,11 @@ def test_the_trainer_never_reads_the_test_set(straight, tmp_path, monkeypatch):
     assert asked == ["digits:train:160"]
 
 
-def test_train_and_held_out_part_share_nothing_and_lose_nothing():
+def test_train_and_validation_part_share_nothing_and_lose_nothing():
     recipe = load_recipe("binary-s4d-digits")
-    data, held_out = split_data(recipe)
-    assert (len(data), len(held_out)) == (1293, 144)
-    rows = [tuple(row) for part in (data, held_out) for row in part.inputs[..., 0].tolist()]
+    data, valid = split_data(recipe)
+    assert (len(data), len(valid)) == (1293, 144)
+    rows = [tuple(row) for part in (data, valid) for row in part.inputs[..., 0].tolist()]
     assert len(set(rows)) == 1437
 
 

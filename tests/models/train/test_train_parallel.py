@@ -21,7 +21,7 @@ SUPPORT = Path(__file__).parents[2] / "support"
 # 96 training sequences: 6 steps an epoch. Dropout on; 33 held out, which two cannot share evenly.
 TINY = [
     "data.limit=129",
-    "data.held_out=33",
+    "data.valid=33",
     "model.width=8",
     "model.state=4",
     "model.dropout=0.3",
@@ -60,10 +60,10 @@ def test_two_processes_take_the_steps_of_one(tmp_path):
     assert document["finished"] and document["step"] == 12
     assert losses(both) == pytest.approx(losses(alone), rel=1e-4) and len(losses(both)) == 12
     assert losses(alone)[-1] != pytest.approx(losses(alone)[0], rel=1e-2), "nothing was learned"
-    assert document["held_out_accuracy"] == pytest.approx(expected.held_out_accuracy, abs=0.031)
+    assert document["valid_accuracy"] == pytest.approx(expected.valid_accuracy, abs=0.031)
     for ours, theirs in zip(lines(both, "log.jsonl"), lines(alone, "log.jsonl"), strict=True):
         assert ours["train_loss"] == pytest.approx(theirs["train_loss"], rel=1e-4)
-        assert ours["held_out_loss"] == pytest.approx(theirs["held_out_loss"], rel=1e-3)
+        assert ours["valid_loss"] == pytest.approx(theirs["valid_loss"], rel=1e-3)
         assert ours["spike_rates"] == pytest.approx(theirs["spike_rates"], rel=1e-2)
     (one, _), (two, _) = (load_tensors(run / "last/state.safetensors") for run in (alone, both))
     assert one.keys() == two.keys()
@@ -84,7 +84,7 @@ def test_two_processes_draw_what_an_adaptive_softmax_drops_as_one(tmp_path):
     document = torchrun(tmp_path / "both", sets, recipe="spikingssm")
     assert expected.metric == "perplexity" and document["step"] == expected.step > 8
     assert losses(tmp_path / "both") == pytest.approx(losses(tmp_path / "alone"), rel=1e-4)
-    assert document["held_out"] == pytest.approx(expected.held_out, rel=1e-3)
+    assert document["valid"] == pytest.approx(expected.valid, rel=1e-3)
 
 
 def test_parts_and_processes_add_up_to_the_gradient_of_the_whole_batch(tmp_path):
@@ -102,7 +102,7 @@ def test_parts_and_processes_add_up_to_the_gradient_of_the_whole_batch(tmp_path)
         assert found["gradients"]["weight"] == pytest.approx([weight], rel=1e-6)
         assert found["gradients"]["bias"] == pytest.approx([bias], rel=1e-6)
         assert found["meetings"] == [0]  # once, although there are two parts
-        assert found["held_out"] == pytest.approx(np.mean(off**2), rel=1e-6)  # lr is 0
+        assert found["valid"] == pytest.approx(np.mean(off**2), rel=1e-6)  # lr is 0
 
 
 def launched(monkeypatch, processes):

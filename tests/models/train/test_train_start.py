@@ -10,7 +10,7 @@ from neurossm_models.train import estimate, load_model, load_recipe, publish, st
 from neurossm_models.train.results import training
 
 TINY = [
-    "data.limit=80", "data.held_out=16", "model.width=8", "model.state=4", "train.epochs=1",
+    "data.limit=80", "data.valid=16", "model.width=8", "model.state=4", "train.epochs=1",
     "train.batch=16",
 ]  # fmt: skip
 
@@ -77,7 +77,7 @@ def test_a_module_of_other_weights_is_refused_by_name(tmp_path, monkeypatch):
         "    def forward(self, x):\n        return self.down(self.up(x).mean(1))\n"
     )
     (tmp_path / "own.toml").write_text(
-        '[data]\nname = "digits"\nlimit = 80\nheld_out = 16\n[model]\nmodule = "own.py:Own"\n'
+        '[data]\nname = "digits"\nlimit = 80\nvalid = 16\n[model]\nmodule = "own.py:Own"\n'
         "[train]\nepochs = 1\nbatch = 16\nlr = 0.01\nssm_lr = 0.01\n"
     )
     train("own.toml", [], tmp_path / "first")

@@ -16,7 +16,7 @@ from neurossm_models.train.checkpoint import load_tensors, save_tensors
 # 32 training sequences in 2 steps an epoch, 4 steps in all, a checkpoint after each
 RECIPE = "binary-s4d-digits"
 TINY = [
-    "data.limit=48", "data.held_out=16", "model.width=4", "model.state=4", "model.layers=1",
+    "data.limit=48", "data.valid=16", "model.width=4", "model.state=4", "model.layers=1",
     "train.epochs=2", "train.batch=16", "train.save_every=1",
 ]  # fmt: skip
 OPENED = Opened()
@@ -71,7 +71,7 @@ def test_a_full_disk_at_every_operation(straight, tmp_path, capsys):
         except InputError as error:
             assert str(error).startswith(str(folder)), error  # it names the file
             assert error.got == "No space left on device"
-            assert error.remedy.startswith(f"make room in {folder}")
+            assert error.remedy.startswith(f"free space in {folder}")
             resumable = (folder / "last" / "state.safetensors").exists()
             assert error.remedy.endswith("--resume" if resumable else "start it again")
             assert not list(folder.rglob("*.part")) and not list(folder.rglob("*.tmp"))

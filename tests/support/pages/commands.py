@@ -120,9 +120,9 @@ def _names(called: str, context: Any, known: Sequence[str]) -> str:
     if changes := given.get("set_"):
         from neurossm_models.train.recipe import load_recipe
 
-        data = ["data.path=d.npz"] if given.get("data") else []  # which need not be there
+        own = ["data.path=own.npz"] if given.get("data") else []
         if not str(given["recipe"]).endswith(".toml"):
-            load_recipe(given["recipe"], [*data, *(str(change) for change in changes)])
+            load_recipe(given["recipe"], [*own, *map(str, changes)])
     return ""
 
 

@@ -15,8 +15,10 @@ import traceback
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from pages import ROOT
 from pages.blocks import Block, blocks_of
 from pages.matching import differs
 from pages.shell import ELSEWHERE, commands_in, is_plain, is_shell, lines_of
@@ -31,7 +33,9 @@ class Page:
 
     def __init__(self, folder: Path, commands: bool) -> None:
         self.folder, self.commands, self.printed = folder, commands, ""
-        self.space: dict[str, Any] = {"__name__": "page"}
+        module = ModuleType("page")  # of classes, which dataclasses and pickle look up
+        sys.modules["page"] = module
+        self.space: dict[str, Any] = module.__dict__
         self.seconds: list[tuple[int, float]] = []
 
     def run(self, blocks: list[Block]) -> None:
@@ -73,7 +77,7 @@ class Page:
         try:
             with redirect_stdout(printed):
                 exec(code, self.space)
-        except Exception:
+        except (Exception, SystemExit):
             raise Failed(traceback.format_exc(limit=-3)) from None
         self.printed = printed.getvalue()
 
@@ -138,6 +142,8 @@ def main(arguments: list[str]) -> int:
     blocks = blocks_of(page)
     os.chdir(folder)
     sys.path.insert(0, str(folder))  # as of a program that lies there
+    if "examples/" in page.read_text(encoding="utf-8"):
+        (folder / "examples").symlink_to(ROOT / "examples")
     warnings.simplefilter("error", Deprecated)
     run = Page(folder, "--sh" in arguments)
     try:

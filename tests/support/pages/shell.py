@@ -13,7 +13,7 @@ CONSOLE = ("console", "shell-session")
 ELSEWHERE = frozenset(
     {"pip", "pip3", "uv", "pipx", "conda", "mamba", "brew", "apt", "apt-get", "sudo", "git", "make",
      "curl", "wget", "ssh", "scp", "rsync", "sbatch", "squeue", "srun", "module", "nvidia-smi",
-     "torchrun", "dask", "jupyter", "open", "xdg-open", "source", "pytest"}
+     "torchrun", "dask", "jupyter", "open", "xdg-open", "source", ".", "pytest"}
 )  # fmt: skip
 OF_SHELL = frozenset(
     {"cd", "ls", "cat", "echo", "printf", "export", "env", "mkdir", "rm", "cp", "mv", "head",

@@ -1,4 +1,4 @@
-"""Dask as an executor of large data sets: samples in shards over a cluster, the same bits.
+"""Dask as an executor of large data sets: samples in shards over a cluster, bit-identical results.
 
 Importing this imports nothing of Dask; it refuses where that is missing.
 """

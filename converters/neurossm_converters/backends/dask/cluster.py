@@ -144,7 +144,7 @@ def no_workers(address: str, seconds: int) -> TargetError:
 
 @contextmanager
 def _ctrl_c_later() -> Iterator[None]:
-    """Put off Ctrl-C, which would leave a cluster half made; keep it from the workers for good.
+    """Put off Ctrl-C, which would leave a cluster half made; keep it from the workers forever.
 
     SIGTERM, too, where it does not end the process at once.
     A terminal sends it to them too, but the process that started them ends them. They inherit the

@@ -1,7 +1,7 @@
 """Runs samples on an integer graph over a Dask cluster.
 
 Samples do not know of each other and counters are whole numbers, so a run that is cut into shards
-is the run itself, bit for bit.
+is the run itself, bit-exactly.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class DaskOptions:
         whole("shard", self.shard, 0, MOST_SAMPLES)
         if self.address != LOCAL and self.workers:
             raise InputError(
-                "workers", expected="address=local beside it", got=f"address={self.address}",
+                "workers", problem=f"they require address=local, not address={self.address}",
                 remedy="a running cluster brings its own workers",
             )  # fmt: skip
         check_count("workers", self.workers)

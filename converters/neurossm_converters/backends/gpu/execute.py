@@ -1,4 +1,4 @@
-"""Runs samples on an integer graph on a GPU: parts that fit its memory, the same bits."""
+"""Runs samples on an integer graph on a GPU: parts that fit its memory, bit-identical results."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Work:
     inputs, lengths
         As of `neurossm.executors.Executor.run`.
     values, states
-        By name, all samples in front, filled part by part.
+        By name, all samples in front, filled in batches.
     counts
         ``(nodes, 4)``, of the parts that have run.
     """

@@ -80,7 +80,7 @@ def together(
     record
         Names of the nodes whose values are kept.
     free
-        Bytes that there are.
+        Bytes that exist.
     asked
         Samples that the user asks for; 0: as many as there is room for.
     """

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from neurossm.errors import TargetError
+from neurossm.portable import ended
 from neurossm.temporary import REMEDY, TemporaryFolder
 from neurossm_converters.backends.lava.orders import FAILURE, LOG, NO_ROOM, STARTED
 
@@ -75,20 +76,20 @@ def run_worker(temporary: TemporaryFolder, limit: float, watch: Callable[[], int
         )
         with temporary.ending(child):  # also after Ctrl-C
             deadline, last = begun + START_LIMIT, 0
-            while not _has_ended(child) and time.monotonic() < deadline:
+            while not ended(child) and time.monotonic() < deadline:
                 if not startup and (folder / STARTED).exists():
                     startup = time.monotonic() - begun
                     deadline = time.monotonic() + limit + START_LIMIT
                 if (now := watch()) != last:
                     last, deadline = now, time.monotonic() + limit + START_LIMIT
                 time.sleep(POLL)
-            ended = _has_ended(child)
-    if not ended or child.returncode:
-        raise _failure(folder, ended, child.returncode)
+            done = ended(child)
+    if not done or child.returncode:
+        raise _failure(folder, done, child.returncode)
     return startup
 
 
-def _failure(folder: Path, ended: bool, status: int) -> LavaError:
+def _failure(folder: Path, done: bool, status: int) -> LavaError:
     log = (folder / LOG).read_text(encoding="utf-8", errors="replace")
     if (folder / FAILURE).exists():
         found = json.loads((folder / FAILURE).read_text(encoding="utf-8"))
@@ -100,7 +101,7 @@ def _failure(folder: Path, ended: bool, status: int) -> LavaError:
             remedy=_room_needed(folder, found["reason"]) or slow,
             details=found["details"] or log,
         )
-    got = f"a worker that ended with status {status}" if ended else "none within the time limit"
+    got = f"a worker that ended with status {status}" if done else "none within the time limit"
     if status == NO_ROOM:
         got = str(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
     return LavaError("Lava", got=got, remedy=_room_needed(folder, got), details=log)
@@ -116,10 +117,4 @@ def _room_needed(folder: Path, reason: str) -> str:
     if min(free, key=lambda place: free[place]) == folder.parent:
         return f"the temporary folder {folder.parent} is full: {REMEDY}"
     found = ", ".join(f"{place}: {room // 2**10} KiB" for place, room in free.items())
-    return f"make room where Lava's messages and the trace lie (free: {found})"
-
-
-def _has_ended(child: subprocess.Popen[bytes]) -> bool:
-    # WNOWAIT leaves the process id in use, so that its group cannot become somebody else's
-    found = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    return found is not None
+    return f"free space where Lava's messages and the trace lie (free: {found})"

@@ -146,7 +146,7 @@ class _Meter:
         except (OSError, ValueError, EOFError):
             return 0  # not there yet, or just being written
         # samples side by side end together: on the way, their share of steps is told
-        made = max(int((steps - self.latencies).min()), 0) * self.orders.options.stacked
+        made = max(int((steps - self.latencies).min()), 0) * self.orders.options.batch
         self.advance_to(min(made // self.orders.steps, self.orders.samples))
         return int(steps.sum())
 

@@ -1,52 +1,56 @@
-"""Lava's CPU simulator as an executor: ``--engine lava``, ``--engine lava:stacked=8``."""
+"""Lava's CPU simulator as an executor: ``--engine lava``, ``--engine lava:batch=8``."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from types import MappingProxyType
+from typing import ClassVar, Literal
 
 from neurossm.arguments import whole
 from neurossm.executors import Executor, Inputs, Progress, Run
 from neurossm.graph import Graph
 from neurossm.lengths import Lengths
-from neurossm_converters.backends.lava.options import MOST_STACKED, LavaOptions
+from neurossm_converters.backends.lava.options import MOST_BATCH, LavaOptions
 
-# in one batch in one Lava network: bit-exact, 11 times less time for each
+# samples that one Lava network runs together: bit-exact, 11 times less time per sample
 # (docs/explanation/lava.md); on wider networks the states of more samples leave the cache
-SIDE_BY_SIDE = 32
+DEFAULT_BATCH = 32
 
 
 @dataclass(frozen=True)
 class Options:
-    """Options of ``lava``; all give the same bits. See `LavaOptions` for what they mean.
+    """Options of ``lava``; all give bit-identical results. See `LavaOptions` for what they mean.
 
     Parameters
     ----------
-    stacked
-        Samples side by side in one network, at most 1024; 0: as many as there are, up to 32.
+    batch
+        Batch size: samples in one network, at most 1024; 0: all samples, up to 32.
     fuse, synapses, protocol, time_limit
         As of `LavaOptions`.
     """
 
-    stacked: int = 0
+    renamed: ClassVar[Mapping[str, str]] = MappingProxyType({"stacked": "batch"})
+
+    batch: int = 0
     fuse: Literal["auto", "stage", "network"] = "auto"
     synapses: Literal["auto", "lava", "dense", "sparse", "own"] = "auto"
     protocol: Literal["async", "loihi"] = "async"
     time_limit: float = 60.0
 
     def __post_init__(self) -> None:
-        whole("stacked", self.stacked, 0, MOST_STACKED)
+        whole("batch", self.batch, 0, MOST_BATCH)
         self.how(self.together)
 
     @property
     def together(self) -> int:
-        """Samples side by side; Lava's own synapses take one."""
-        return self.stacked or (SIDE_BY_SIDE if self.synapses in ("auto", "own") else 1)
+        """The batch size; Lava's own synapses take one sample."""
+        return self.batch or (DEFAULT_BATCH if self.synapses in ("auto", "own") else 1)
 
     def how(self, samples: int) -> LavaOptions:
         """Return how so many samples run; raises as `LavaOptions`."""
         return LavaOptions(
-            protocol=self.protocol, stacked=min(self.together, samples), fuse=self.fuse,
+            protocol=self.protocol, batch=min(self.together, samples), fuse=self.fuse,
             synapses=self.synapses, time_limit=self.time_limit,
         )  # fmt: skip
 

@@ -75,7 +75,7 @@ class Network:
                 Outlet(tuple(map(group.index, names)), self._shape(self._channels(names)))
                 for names in outgoing.values()
             ),
-            stacked=self.orders.options.stacked,
+            batch=self.orders.options.batch,
         )
         process = Stage(plan)
         self.processes.append(process)
@@ -107,8 +107,8 @@ class Network:
 
     def _shape(self, channels: int) -> tuple[int, ...]:
         """Return the shape of a port: ``(C,)``, or ``(S, C)`` with samples side by side."""
-        stacked = self.orders.options.stacked
-        return (channels,) if stacked == 1 else (stacked, channels)
+        batch = self.orders.options.batch
+        return (channels,) if batch == 1 else (batch, channels)
 
     def _program(self, node: Node) -> Program:
         kind, values = program(node, [self.nodes[source] for source in node.sources])
@@ -132,7 +132,7 @@ class Network:
             delays=tuple(orders.plan.delays[e] + more for e, more in zip(edges, late, strict=True)),
             samples=orders.samples,
             steps=orders.steps,
-            stacked=orders.options.stacked,
+            batch=orders.options.batch,
             recorded=name in orders.recorded,
             lengths=orders.lengths,
         )

@@ -152,20 +152,20 @@ class NodeAtWork:
     def _at(self, network_step: int, made: Callable[[Rows], Integers]) -> Words:
         """Return what `made` sends for the samples that run at this step, and zeros beside it."""
         frame = self.frame
-        stacked = frame.stacked
+        batch = frame.batch
         self._place = frame.place(network_step)
         if self._place is None:
-            return np.zeros((stacked, frame.channels), np.int32)
+            return np.zeros((batch, frame.channels), np.int32)
         samples, step = self._place
         if step == 0:
             self._running = np.arange(samples.start, samples.stop)
             self._state = self._cell.initial(len(self._running))
-        if len(self._running) == stacked:
+        if len(self._running) == batch:
             values = made(ALL)
             self.recorder.message(samples, step, values)
             return values.astype(np.int32)
         # the last group may have fewer samples, and sequences of any may have ended
-        sent = np.zeros((stacked, frame.channels), np.int32)
+        sent = np.zeros((batch, frame.channels), np.int32)
         if len(self._running):
             rows = self._running - samples.start
             values = made(rows)

@@ -1,4 +1,4 @@
-"""How to run on Lava: protocol, processes, samples side by side, limits."""
+"""How to run on Lava: protocol, processes, batch size, limits."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ Fuse = Literal["auto", "stage", "network"]
 Synapses = Literal["auto", "lava", "dense", "sparse", "own"]
 PROTOCOLS: tuple[Protocol, ...] = ("loihi", "async")
 FUSES: tuple[Fuse, ...] = ("auto", "stage", "network")
-MOST_STACKED = 1024  # from some tens of samples on, more are slower: their states leave the cache
+MOST_BATCH = 1024  # from some tens of samples on, more are slower: their states leave the cache
 SYNAPSES: tuple[Synapses, ...] = ("auto", "lava", "dense", "sparse", "own")
 
 
 @dataclass(frozen=True)
 class LavaOptions:
-    """Options of a Lava run; all give the same bits.
+    """Options of a Lava run; all give bit-identical results.
 
     Parameters
     ----------
     protocol
         ``loihi``: Lava's own LoihiProtocol, every process told every step. ``async``: each process
         is told the number of steps once, only the data keep the order; several times faster.
-    stacked
-        Samples side by side in one network, at most 1024.
+    batch
+        Batch size: samples in one network, at most 1024.
     time_limit
         Seconds in which no process of the network makes a step, after which the run is ended. The
         length of the run does not matter: a slow machine is not a hung network.
@@ -49,7 +49,7 @@ class LavaOptions:
     """
 
     protocol: Protocol = "async"
-    stacked: int = 1
+    batch: int = 1
     time_limit: float = 60.0
     fuse: Fuse = "auto"
     synapses: Synapses = "auto"
@@ -58,13 +58,13 @@ class LavaOptions:
         _check("protocol", self.protocol, PROTOCOLS)
         _check("fuse", self.fuse, FUSES)
         _check("synapses", self.synapses, SYNAPSES)
-        whole("stacked", self.stacked, 1, MOST_STACKED)
+        whole("batch", self.batch, 1, MOST_BATCH)
         if not 0 < self.time_limit < float("inf"):
             raise InputError("time_limit", expected="seconds above 0", got=repr(self.time_limit))
-        if self.stacked > 1 and self.synapses_used != "own":
+        if self.batch > 1 and self.synapses_used != "own":
             raise InputError(
                 "synapses",
-                expected="own (or auto) for samples side by side: Lava's take one vector",
+                expected="own (or auto) for a batch above 1: Lava's synapses take one sample",
                 got=repr(self.synapses),
             )
 

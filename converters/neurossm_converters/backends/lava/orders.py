@@ -100,7 +100,7 @@ class Orders:
     @property
     def network_steps(self) -> int:
         """Steps that the network has to make for all samples."""
-        return -(-self.samples // self.options.stacked) * self.steps + self.plan.latency
+        return -(-self.samples // self.options.batch) * self.steps + self.plan.latency
 
     def save(self, folder: Path) -> None:
         """Write all of it as JSON, which has no pairs as keys."""

@@ -44,8 +44,8 @@ class Frame:
         Messages that it sends at each step.
     latency, delays
         Network steps that it lags behind, and that each of its operands has to wait.
-    samples, steps, stacked
-        B, T, and how many samples run side by side.
+    samples, steps, batch
+        B, T, and how many samples are in a batch.
     recorded
         Whether its values are kept.
     lengths
@@ -60,14 +60,14 @@ class Frame:
     delays: tuple[int, ...]
     samples: int
     steps: int
-    stacked: int
+    batch: int
     recorded: bool
     lengths: Integers | None = None
 
     @property
     def groups(self) -> int:
         """How many sets of side-by-side samples follow each other."""
-        return -(-self.samples // self.stacked)
+        return -(-self.samples // self.batch)
 
     def file(self, kind: str) -> Path:
         """Return the file of this node for ``values`` or ``summary``."""
@@ -86,8 +86,8 @@ class Frame:
         group, step = divmod(network_step - 1 - self.latency, self.steps)
         if not 0 <= group < self.groups:
             return None
-        first = group * self.stacked
-        return slice(first, min(first + self.stacked, self.samples)), step
+        first = group * self.batch
+        return slice(first, min(first + self.batch, self.samples)), step
 
 
 class Recorder:

@@ -71,14 +71,14 @@ class StagePlan:
         Shape of each in-port.
     leaving
         The out-ports.
-    stacked
-        Samples side by side.
+    batch
+        Batch size.
     """
 
     members: tuple[Member, ...]
     arriving: tuple[tuple[int, ...], ...]
     leaving: tuple[Outlet, ...]
-    stacked: int
+    batch: int
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import neurossm_chip
 from neurossm.errors import TargetError
+from neurossm.portable import ended
 from neurossm.temporary import TemporaryFolder, temporary_folder
 from neurossm_converters.backends.lava.child import ENVIRONMENT
 from neurossm_converters.backends.loihi2.result import ChipRun, read_result
@@ -78,8 +79,7 @@ def _call(
                  "NEUROSSM_TEMPORARY": str(temporary.path)},
         )  # fmt: skip
         with temporary.ending(child):  # also after Ctrl-C
-            # WNOWAIT leaves the process id in use, so that its group cannot become another's
-            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+            ended(child, wait=True)
         log.seek(0)
         return child.returncode, log.read().decode(errors="replace")
 

@@ -76,8 +76,8 @@ class Settings:
                 raise InputError("--models", expected="the name of a Python module",
                                  got=repr(module))  # fmt: skip
         if self.profile and self.target == "lava":
-            raise InputError("--profile", expected="--target loihi2 beside it",
-                             got="--target lava: the profiler exists on hardware only")  # fmt: skip
+            raise InputError("--profile requires --target loihi2",
+                             remedy="the profiler exists on hardware only")  # fmt: skip
         if self.vectors < 0:
             raise InputError("vectors", expected="at least 0", got=str(self.vectors))
         if not 0 <= self.time_limit < float("inf"):

@@ -69,7 +69,7 @@ class Layer:
         """Return a string; raise `FormatError` where there is none."""
         value = self._field(name)
         if not isinstance(value, str):
-            raise FormatError(f"{self.where} {name}", expected="text", got="another kind")
+            raise FormatError(f"{self.where} {name}", problem="it is not text")
         return value
 
     def integer(self, name: str) -> int:
@@ -83,7 +83,7 @@ class Layer:
         """Return an array of whole numbers, in whatever type they are stored."""
         value = self._field(name)
         if not isinstance(value, np.ndarray):
-            raise FormatError(f"{self.where} {name}", expected="numbers", got="another kind")
+            raise FormatError(f"{self.where} {name}", problem="it is not an array of numbers")
         whole = value.astype(np.int64)
         if not np.array_equal(whole, value):
             raise FormatError(f"{self.where} {name}", expected="whole numbers", got="fractions")

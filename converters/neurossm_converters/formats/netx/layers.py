@@ -1,4 +1,4 @@
-"""Dense layers of netx as integer nodes, bit for bit, or why that cannot be.
+"""Dense layers of netx as integer nodes, bit-exactly, or why that cannot be.
 
 Lava's neuron (``PyLifModelBitAcc``), with ``tz`` as in FORMAT.md and ``a`` what the synapses send::
 
@@ -80,7 +80,7 @@ NEURON_FIELDS = {"type", "iDecay", "vDecay", "vThMant"} | set(ONLY)
 def check_input(layer: Layer, position: int) -> None:
     """Refuse an ``input`` or ``flatten`` layer that does more than to name channels."""
     if layer.kind == "input" and position:
-        raise GraphError(layer.where, expected="the input layer in front", got="it elsewhere")
+        raise GraphError(layer.where, problem="an input layer must be the first")
     if "neuron" in layer.fields or "weight" in layer.fields:
         raise GraphError(
             f"{layer.where} (input)",

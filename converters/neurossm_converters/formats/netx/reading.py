@@ -14,8 +14,9 @@ what lava-dl 0.6.0 runs on lava-nc 0.10.0. What each layer becomes:
                             the voltage that netx's neuron without leak accumulates
 ==========================  ======================================================================
 
-Everything else is refused by name, and so is a layer for which it is not certain that its integers
-stay those of Lava: `neurossm_converters.formats.netx.layers` gives the equations and the proofs.
+Everything else stops with an error that names it, and so is a layer for which it is not certain
+that its integers stay those of Lava: `neurossm_converters.formats.netx.layers` gives the equations
+and the proofs.
 
 Time: each layer of netx answers one step later than here, so with N dense layers the output of step
 ``t`` here is that of step ``t + N`` there. Meanwhile biases drive Lava's neurons already. Where
@@ -91,8 +92,7 @@ def read(
     if not 0 <= skip_layers < last <= len(network.layers):
         raise InputError(
             f"{path}: layers {skip_layers} to {last - 1}",
-            expected=f"some of the layers 0 to {len(network.layers) - 1}",
-            got="others, or none",
+            problem=f"the network has layers 0 to {len(network.layers) - 1}",
         )
     chosen = network.layers[skip_layers:last]
     nodes, edges = _nodes(chosen, network.steps if steps is None else steps)

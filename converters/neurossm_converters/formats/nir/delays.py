@@ -19,7 +19,7 @@ from neurossm.fixed import MESSAGE_BITS, round_to
 from neurossm.nodes import Delay, Sum, Threshold
 from neurossm_converters.formats.nir.convention import Real
 from neurossm_converters.formats.nir.document import Part
-from neurossm_converters.formats.nir.leaky import Chain, Here
+from neurossm_converters.formats.nir.leaky import Chain, NodeContext
 from neurossm_converters.formats.nir.net import DELAYS, Net
 from neurossm_converters.formats.nir.nodes import Converter, Entry, converts
 
@@ -38,7 +38,7 @@ def delay_feedback(net: Net) -> None:
                 continue
             held = f"{name}.{BEFORE}"
             if held in net.parts:
-                raise GraphError(f"NIR node {held!r}", expected="a name of its own", got="it twice")
+                raise GraphError(f"NIR node {held!r}", problem="the name is used twice")
             net.parts[held] = Part(BEFORE)
             for target in back:
                 net.separate(name, target)
@@ -71,7 +71,7 @@ def visiting_order(net: Net) -> list[str]:
     return [name for visited in reversed(found) for name in reversed(visited)]
 
 
-def delay(here: Here) -> Chain:
+def delay(here: NodeContext) -> Chain:
     """Return a delay in whole steps; one of more than a node may have as several."""
     steps = here.values("delay") / here.steps.step
     whole = _whole(steps)
@@ -101,7 +101,7 @@ def delay(here: Here) -> Chain:
     return [*chain, ("", Delay(channels=here.channels, steps=parts[-1]))]
 
 
-def _relay(here: Here) -> Threshold | Sum:
+def _relay(here: NodeContext) -> Threshold | Sum:
     """Return neurons that send what arrives, spikes as spikes."""
     if here.spikes:
         return Threshold(theta=np.full(here.channels, 0.5))
@@ -113,7 +113,7 @@ def _whole(steps: Real) -> NDArray[np.int64]:
     return round_to(np.minimum(np.maximum(steps, -LONG), LONG), 0, MESSAGE_BITS)
 
 
-def before(here: Here) -> Chain:
+def before(here: NodeContext) -> Chain:
     """Return the step that feedback from spikes takes."""
     return [("", Delay(channels=here.channels, steps=np.ones(1, np.int64)))]
 

@@ -97,7 +97,7 @@ def from_library(converted: Any, depth: int = 0) -> Part:
         If graphs are nested more than eight deep.
     """
     if depth > MAX_NESTING:
-        raise GraphError("NIR graph", expected=f"at most {MAX_NESTING} graphs nested", got="more")
+        raise GraphError("NIR graph", problem=f"graphs are nested more than {MAX_NESTING} deep")
     kind = type(converted).__name__
     metadata = getattr(converted, "metadata", {})
     if kind == "NIRGraph":

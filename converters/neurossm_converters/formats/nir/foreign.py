@@ -1,4 +1,4 @@
-"""The graph of any tool, node by node; what has no counterpart is refused by name.
+"""The graph of any tool, node by node; what has no counterpart stops with an error that names it.
 
 ==================  ================================================================================
 `Linear`, `Affine`  `Affine`
@@ -41,7 +41,7 @@ from neurossm_converters.formats.nir.delays import (
 from neurossm_converters.formats.nir.document import Part
 from neurossm_converters.formats.nir.leaky import (
     Chain,
-    Here,
+    NodeContext,
     diagonal,
     integrator,
     leaky_integrator,
@@ -111,7 +111,7 @@ def translate(document: Part, setting: Setting) -> Graph:
         names = [f"{name}.{suffix}" if suffix else name for suffix, _ in chains[name]]
         for key, (_, node) in zip(names, chains[name], strict=True):
             if key in nodes or (key != name and key in net.parts):
-                raise GraphError(f"NIR node {key!r}", expected="a name of its own", got="it twice")
+                raise GraphError(f"NIR node {key!r}", problem="the name is used twice")
             nodes[key] = node
         edges += _edges_into(net, name, names, chains, nodes)
         edges += itertools.pairwise(names)
@@ -155,7 +155,7 @@ def _chain(net: Net, name: str, setting: Setting, chains: dict[str, Chain]) -> C
     if len(set(widths.values())) > 1:
         raise GraphError(where, expected="edges of one width to add", got=str(widths))
     channels = next(iter(widths.values()))
-    here = Here(
+    here = NodeContext(
         part, name, where, channels, setting.steps, setting.resets.get(name, setting.reset),
         setting.compares.get(name, setting.compare), setting.length,
         lambda lead: _lead(net, name, lead, chains),
@@ -200,7 +200,7 @@ def _edges_into(
         return [(source, names[0]) for source in sources]
     total = f"{name}.sum"
     if total in nodes or total in net.parts:
-        raise GraphError(f"NIR node {total!r}", expected="a name of its own", got="it twice")
+        raise GraphError(f"NIR node {total!r}", problem="the name is used twice")
     nodes[total] = Sum(channels=first.in_channels)
     return [*((source, total) for source in sources), (total, names[0])]
 
@@ -216,15 +216,15 @@ def _size(part: Part, where: str) -> int:
     return int(size)
 
 
-def _output(here: Here) -> Chain:
+def _output(here: NodeContext) -> Chain:
     return [("", Output(channels=_size(here.part, here.where)))]
 
 
-def _junction(here: Here) -> Chain:
+def _junction(here: NodeContext) -> Chain:
     return [("", Sum(channels=here.channels))]
 
 
-def _synapses(here: Here) -> Chain:
+def _synapses(here: NodeContext) -> Chain:
     weight = here.part.numbers("weight", here.where)
     if weight.ndim != 2:
         expected, got = "2 axes (out, in)", f"shape {weight.shape}"
@@ -237,17 +237,17 @@ def _synapses(here: Here) -> Chain:
     return [("", Affine(weight=weight, bias=np.broadcast_to(bias.ravel(), len(weight))))]
 
 
-def _scale(here: Here) -> Chain:
+def _scale(here: NodeContext) -> Chain:
     return [("", diagonal(here.values("scale"), here.where))]
 
 
-def _threshold(here: Here) -> Chain:
+def _threshold(here: NodeContext) -> Chain:
     bound = here.values("threshold", infinite=True)
     ones = np.ones(here.channels)
     return [("", Threshold(theta=least(bound, ones, here.compare, here.steps.is_single)))]
 
 
-TRANSLATORS: dict[str, Callable[[Here], Chain]] = {
+TRANSLATORS: dict[str, Callable[[NodeContext], Chain]] = {
     "Output": _output,
     JUNCTION: _junction,
     "Flatten": _junction,

@@ -1,4 +1,4 @@
-"""A NIR node where it stands, and NIR's integrators: `LI`, `I`, `CubaLI`, the synapse of `CubaLIF`.
+"""The context of a NIR node, and NIR's integrators: `LI`, `I`, `CubaLI`, the synapse of `CubaLIF`.
 
 A leaky state of time constant tau keeps a part of itself in a step and takes ``r`` times the share
 that left of its input; `neurossm_converters.formats.nir.rates` says which part.
@@ -28,8 +28,8 @@ MAX_DIAGONAL = 4096
 
 
 @dataclass(frozen=True)
-class Here:
-    """A NIR node where it stands.
+class NodeContext:
+    """A NIR node with what is known of its surroundings.
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ def spread(values: Real, size: int, where: str) -> Real:
     return np.array(np.broadcast_to(flat, (size,)))
 
 
-def leaky_integrator(here: Here) -> Chain:
+def leaky_integrator(here: NodeContext) -> Chain:
     """LI: a real pole read as it is."""
     (keep, share), r = here.leak("tau"), here.values("r")
     if here.steps.name == "rockpool":  # ExpSyn: the file's r tau / dt is exp(-dt / tau)
@@ -171,7 +171,7 @@ def leaky_integrator(here: Here) -> Chain:
     return [("", resting(here, keep, share, gain))]
 
 
-def integrator(here: Here) -> Chain:
+def integrator(here: NodeContext) -> Chain:
     """I: a running sum of ``r dt`` times the input."""
     if here.length is None:
         raise GraphError(
@@ -188,14 +188,14 @@ def integrator(here: Here) -> Chain:
     return [("gain", diagonal(gain, here.where)), ("", total)]
 
 
-def synaptic_integrator(here: Here) -> Chain:
+def synaptic_integrator(here: NodeContext) -> Chain:
     """CubaLI: a leaky current into a leaky integrator."""
     synapse, keep, share = current(here)
     ones = np.ones(here.channels)
     return [("synapse", synapse), ("", resting(here, keep, share, ones))]
 
 
-def resting(here: Here, keep: Real, share: Real, gain: Real) -> DiagonalSSM:
+def resting(here: NodeContext, keep: Real, share: Real, gain: Real) -> DiagonalSSM:
     """Return a leaky integrator with its resting state.
 
     It starts at 0 and is drawn to v_leak; in Norse it starts there.
@@ -218,7 +218,7 @@ def diagonal(scale: Real, where: str, bias: Real | None = None) -> Affine:
 
 
 def pole(
-    here: Here, keep: Real, gain: Real, read: Real | float = 1, past: Real | float = 0,
+    here: NodeContext, keep: Real, gain: Real, read: Real | float = 1, past: Real | float = 0,
     drive: Real | float = 0, bias: Real | float = 0,
 ) -> DiagonalSSM:  # fmt: skip
     """Return a leaky state with the step of where it stands."""
@@ -226,7 +226,7 @@ def pole(
     return real_pole(keep, gain, step, read, past, drive, bias)
 
 
-def current(here: Here, bias: Callable[[Real], Real] | None = None
+def current(here: NodeContext, bias: Callable[[Real], Real] | None = None
             ) -> tuple[DiagonalSSM, Real, Real]:  # fmt: skip
     """Return what a membrane of gain 1 must receive in a step, what it keeps, what it loses.
 
@@ -265,12 +265,12 @@ def current(here: Here, bias: Callable[[Real], Real] | None = None
     return pole(here, ds, jump, read, past, bias=given), dm, share
 
 
-def steps_are_torch(here: Here) -> bool:
+def steps_are_torch(here: NodeContext) -> bool:
     """Return whether infinity is what a beta of 1 comes as."""
     return here.steps.name == "snntorch"
 
 
-def input_weight(here: Here) -> Real:
+def input_weight(here: NodeContext) -> Real:
     """Return the weight of a synapse, 1 where the file has none."""
     return here.values("w_in") if "w_in" in here.part.fields else np.ones(here.channels)
 

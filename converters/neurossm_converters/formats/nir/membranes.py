@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 from neurossm.errors import GraphError
 from neurossm.nodes import LIF
 from neurossm_converters.formats.nir.convention import Convention
-from neurossm_converters.formats.nir.leaky import Chain, Here, current, diagonal, steps_are_torch
+from neurossm_converters.formats.nir.leaky import (
+    Chain,
+    NodeContext,
+    current,
+    diagonal,
+    steps_are_torch,
+)
 from neurossm_converters.formats.nir.neurons import membrane
 from neurossm_converters.formats.nir.rates import simplest
 
@@ -25,7 +31,7 @@ NO_DRIVE = 2.0**12  # a threshold that so many inputs of 1 do not reach
 SLOW = 2.0**-12  # of a membrane that keeps nearly all
 
 
-def neuron(here: Here) -> Chain:
+def neuron(here: NodeContext) -> Chain:
     """LIF: membrane, threshold, reset."""
     keep, share = here.leak("tau", still=True)
     r = here.positive("r", infinite=steps_are_torch(here))
@@ -39,7 +45,7 @@ def neuron(here: Here) -> Chain:
     return [*chain, ("", _membrane(here, keep, gain, share))]
 
 
-def integrate_and_fire(here: Here) -> Chain:
+def integrate_and_fire(here: NodeContext) -> Chain:
     """IF: a membrane that does not leak."""
     _check_tool_has_if(here)
     gain = here.positive("r") * here.steps.integral
@@ -50,14 +56,14 @@ def integrate_and_fire(here: Here) -> Chain:
     return [("", _membrane(here, ones, gain, ones))]
 
 
-def synaptic_neuron(here: Here) -> Chain:
+def synaptic_neuron(here: NodeContext) -> Chain:
     """CubaLIF: a leaky current into a membrane."""
     start = _start(here)
     synapse, keep, share = current(here, lambda share: here.drive(share, start))
     return [("synapse", synapse), ("", _membrane(here, keep, np.ones(here.channels), share))]
 
 
-def _start(here: Here) -> Real:
+def _start(here: NodeContext) -> Real:
     """Return where a membrane starts and where a spike leaves it."""
     v_reset = here.rest("v_reset")
     name = f"{here.where}.v_reset"
@@ -78,7 +84,7 @@ def _start(here: Here) -> Real:
     return v_reset
 
 
-def _check_tool_has_if(here: Here) -> None:
+def _check_tool_has_if(here: NodeContext) -> None:
     """Refuse neurons without leak of tools that write none: a step would scale their input."""
     tool = {"snntorch": "snnTorch", "rockpool": "Rockpool"}.get(here.steps.name)
     if tool is not None:
@@ -91,7 +97,7 @@ def _check_tool_has_if(here: Here) -> None:
         )
 
 
-def _check_step_of_spikingjelly(here: Here, gain: Real) -> None:
+def _check_step_of_spikingjelly(here: NodeContext, gain: Real) -> None:
     if not np.allclose(gain, 1, rtol=1e-6):
         raise GraphError(
             f"{here.where}.r",
@@ -101,7 +107,7 @@ def _check_step_of_spikingjelly(here: Here, gain: Real) -> None:
         )
 
 
-def _membrane(here: Here, keep: Real, gain: Real, share: Real) -> LIF:
+def _membrane(here: NodeContext, keep: Real, gain: Real, share: Real) -> LIF:
     v_threshold, start = here.values("v_threshold", infinite=True), _start(here)
     bound = v_threshold - start
     if not np.all(bound >= 0):
@@ -137,7 +143,7 @@ def _meant(steps: Convention) -> str:
     return f"; if it is so meant, say --tau-unit {steps.unit}"
 
 
-def _check_drive(here: Here, reach: Real, share: Real) -> None:
+def _check_drive(here: NodeContext, reach: Real, share: Real) -> None:
     """Refuse a membrane that hardly leaks and is hardly driven, if another unit explains it."""
     steps = here.steps
     silent = (share < SLOW) & (share > 0) & (reach > NO_DRIVE) & np.isfinite(reach)

@@ -57,7 +57,7 @@ class Net:
         """Add an edge."""
         self._count += not self.joins(source, target)
         if self._count > MAX_EDGES:
-            raise GraphError("NIR graph", expected=f"at most {MAX_EDGES} edges", got="more")
+            raise GraphError("NIR graph", problem=f"it has more than {MAX_EDGES} edges")
         self._out.setdefault(source, {})[target] = None
         self._into.setdefault(target, {})[source] = None
 
@@ -92,7 +92,7 @@ class Net:
         for part in group:
             self.remove(part)
         if name in self.parts:
-            raise GraphError(f"NIR node {name!r}", expected="a name of its own", got="it twice")
+            raise GraphError(f"NIR node {name!r}", problem="the name is used twice")
         self.parts[name] = node
         for source in before:
             self.join(source, name)
@@ -119,12 +119,12 @@ def flatten(root: Part) -> Net:
 
 def _dissolve(net: Net, graph: Part, prefix: str, depth: int) -> None:
     if depth > MAX_NESTING:
-        raise GraphError("NIR graph", expected=f"at most {MAX_NESTING} graphs nested", got="more")
+        raise GraphError("NIR graph", problem=f"graphs are nested more than {MAX_NESTING} deep")
     _check_edges(graph, prefix)
     for name, part in graph.nodes.items():
         full = prefix + name
         if full in net.parts or full in net.graphs:
-            raise GraphError(f"NIR node {full!r}", expected="a name of its own", got="it twice")
+            raise GraphError(f"NIR node {full!r}", problem="the name is used twice")
         if part.kind == "NIRGraph":
             net.graphs[full] = part.metadata
             _dissolve(net, part, full + SEPARATOR, depth + 1)
@@ -147,7 +147,7 @@ def _check_edges(graph: Part, prefix: str) -> None:
                 remedy = nearest(prefix + name, [prefix + known for known in graph.nodes])
                 raise GraphError(f"{where}: no node named {prefix + name!r}", remedy=remedy)
         if (source, target) in seen:
-            raise GraphError(where, expected="each edge once", got="it twice")
+            raise GraphError(where, problem="the edge is listed twice")
         seen.add((source, target))
 
 

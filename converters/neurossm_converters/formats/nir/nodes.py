@@ -197,7 +197,7 @@ class _LIF(Converter[LIF]):
         plain = not np.any(v_leak) and not np.any(v_reset)
         if not plain or not np.allclose(r * (1 - tau), 1, rtol=1e-9, atol=0):
             raise FormatError(
-                where, expected="rest and reset at 0 and r = 1 / (1 - exp(-dt/tau))", got="others"
+                where, problem="v_leak and v_reset must be 0, and r = 1 / (1 - exp(-dt/tau))"
             )
         theta = np.nextafter(v_threshold, np.inf)
         return LIF(theta=theta, tau=tau, rho=zeros, kappa=zeros, reset="hard")
@@ -206,8 +206,8 @@ class _LIF(Converter[LIF]):
 def _if_from_nir(found: Part, dt: float, where: str) -> LIF:
     r, v_threshold, v_reset = (found.numbers(n, where) for n in ("r", "v_threshold", "v_reset"))
     if np.any(v_reset) or not np.all(r == 1 / (1e3 * dt)):
-        expected = f"a reset to 0 and r = 1/dt = {1 / (1e3 * dt):g}"
-        raise FormatError(where, expected=expected, got="others")
+        problem = f"v_reset must be 0, and r = 1/dt = {1 / (1e3 * dt):g}"
+        raise FormatError(where, problem=problem)
     ones, zeros = np.ones(len(r)), np.zeros(len(r))
     theta = np.nextafter(v_threshold, np.inf)
     return LIF(theta=theta, tau=ones, rho=zeros, kappa=zeros, reset="hard")
@@ -224,7 +224,7 @@ class _Accumulate(Converter[Accumulate]):
         _expect(found, "I", where)
         r = found.numbers("r", where)
         if not np.all(r == 1 / (1e3 * dt)):
-            raise FormatError(where, expected=f"r = 1/dt = {1 / (1e3 * dt):g}", got="another")
+            raise FormatError(where, problem=f"r must be 1/dt = {1 / (1e3 * dt):g}")
         return Accumulate(channels=len(r), steps=entry["steps"])
 
     def beside(self, node: Accumulate) -> Entry:

@@ -60,7 +60,7 @@ def _rebuilt(document: Part, structure: dict[str, Any]) -> Graph:
     known = None if document.metadata.get("dt_known") == "no" else dt
     graph = Graph(nodes, edges, known, structure["meta"])
     if sorted(edges_without_sums(graph)) != sorted(document.edges):
-        raise FormatError("NIR edges", expected="those that neurossm wrote", got="others")
+        raise FormatError("NIR edges", problem="they are not those that neurossm wrote")
     return graph
 
 
@@ -79,8 +79,7 @@ def _read_structure(document: Part) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, RecursionError):
         raise FormatError(
             "NIR metadata neurossm_structure",
-            expected="the JSON that neurossm wrote",
-            got="another",
+            problem="it is not the JSON that neurossm wrote",
         ) from None
     if version != STRUCTURE_VERSION:
         raise FormatError(

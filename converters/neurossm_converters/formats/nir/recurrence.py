@@ -74,18 +74,16 @@ def _replace(net: Net, cycle: list[str], steps: Convention) -> None:
     where = f"NIR recurrence {name!r}"
     re, im = sides
     if re.sources != im.sources or re.targets != im.targets or not (re.sources and re.targets):
-        raise GraphError(
-            where, expected="two LI with the same inputs and outputs", got="different ones"
-        )
+        raise GraphError(where, problem="its two LI must have the same inputs and outputs")
     if not np.array_equal(re.tau, im.tau):
-        raise GraphError(where, expected="one time constant a mode", got="another in each LI")
+        raise GraphError(where, problem="its two LI must have the same time constants")
     modes = re.tau.size
     pairs = (integrators, integrators[::-1])
     to_re, to_im = (_turn(net, other, me, turns, modes) for me, other in pairs)
     # dx_re/dt holds r/tau to_re x_im, and dx_im/dt holds r/tau to_im x_re
     spin_re, spin_im = -re.r * to_re / re.tau, im.r * to_im / im.tau
     if not np.allclose(spin_re, spin_im, rtol=ROTATION_TOLERANCE, atol=0):
-        raise GraphError(where, expected="opposite rotations of the same rate", got="others")
+        raise GraphError(where, problem="its two rotations must be opposite, and equally fast")
     feed = [
         d
         for d in net.targets(min(re.sources))
@@ -168,7 +166,7 @@ def _ssm(
         raise GraphError(
             where,
             expected="poles inside the unit circle",
-            got=f"a modulus of {np.abs(pole).max():.4g} at a step of {steps.step:g}",
+            got=f"a magnitude of {np.abs(pole).max():.4g} at a step of {steps.step:g}",
             remedy="forward Euler makes this oscillation grow; use --convention exact",
         )
     rates = [(side.r / side.tau)[order] for side in (re, im)]

@@ -46,7 +46,7 @@ def ssm_problem(node: DiagonalSSM) -> str:
     if np.any(pole == 0):
         return "a pole is 0, which no continuous-time state decays to in one step"
     if not np.all(np.log(pole).real < 0):
-        return f"a pole has modulus {np.abs(pole).max():.6g}, and tau must be positive"
+        return f"a pole has magnitude {np.abs(pole).max():.6g}, and tau must be positive"
     return ""
 
 
@@ -137,7 +137,7 @@ def ssm_from_nir(sub: Part, dt: float, where: str) -> DiagonalSSM:
         ("rotation", np.array_equal(fields["rot_ri.scale"], -spin) and spin.shape == tau.shape),
     ):
         if not holds:
-            raise FormatError(where, expected=f"{name} as neurossm writes it", got="another")
+            raise FormatError(where, problem=f"{name} is not as neurossm writes it")
 
     a = (-1 / tau + 1j * spin).reshape(shape)
     hold = np.expm1(a * step_ms) / a
@@ -164,7 +164,7 @@ def _check_structure(sub: Part, where: str) -> None:
         raise FormatError(where, expected=f"metadata {min(missing)!r}", got="none")
     classes = {name: node.kind for name, node in sub.nodes.items()}
     if classes != CLASSES or sorted(sub.edges) != sorted(EDGES):
-        raise FormatError(where, expected="the nodes and edges of an S4D", got="others")
+        raise FormatError(where, problem="its nodes and edges are not those of an S4D")
 
 
 def complex_of(real: object, imag: object) -> Complex:

@@ -17,10 +17,11 @@ all. What each node becomes:
 `Output`       `Output`
 =============  =========================================================================
 
-Everything else is refused by name. Times are milliseconds, as NIR documents them; ``dt`` in the
-metadata is in seconds. Where the graph has none, a step is written as 1 ms, as NIR has no steps,
-and ``dt_known`` says "no". What NIR has no place for (order of nodes, `Sum`, number formats of
-inputs) is kept in the metadata ``neurossm_structure`` as JSON; no reader needs it to run the graph.
+Everything else stops with an error that names it. Times are milliseconds, as NIR documents them;
+``dt`` in the metadata is in seconds. Where the graph has none, a step is written as 1 ms, as NIR
+has no steps, and ``dt_known`` says "no". What NIR has no place for (order of nodes, `Sum`, number
+formats of inputs) is kept in the metadata ``neurossm_structure`` as JSON; no reader needs it to run
+the graph.
 """
 
 from __future__ import annotations

@@ -61,7 +61,7 @@ class Builder:
             If there is a node of that name, or none of the name of a source.
         """
         if name in self.nodes:
-            raise GraphError(f"node {name!r}", expected="a name that is free", got="another",
+            raise GraphError(f"node {name!r}", problem="the name is taken",
                              remedy="put the path of the module in front")  # fmt: skip
         for source in sources:
             if source not in self.nodes:
@@ -93,7 +93,7 @@ class Builder:
                 where = f"edge {(source, target)}"
                 raise GraphError(where, expected="nodes that were added before", got=repr(name))
         if (source, target) in self.edges:
-            raise GraphError(f"edge {(source, target)}", expected="each edge once", got="it twice",
+            raise GraphError(f"edge {source} -> {target}", problem="it is listed twice",
                              remedy="put a Sum between them for the second")  # fmt: skip
         self.edges.append((source, target))
         return source

@@ -158,8 +158,8 @@ def _check_spikes(step: bool, state: tuple[Any, ...], scale: Any, offset: Any) -
     given = {"step": step or bool(state), "scale": scaled, "offset": bool(np.any(offset))}
     for name, wrong in given.items():
         if wrong:
-            raise InputError(f"from_torch {name}", expected="none for a network of SLAYER's blocks,"
-                             " which take the spikes of all steps", got="one")  # fmt: skip
+            problem = "a network of SLAYER's blocks has none, as it takes the spikes of all steps"
+            raise InputError(f"from_torch {name}", problem=problem)
 
 
 def _said(graph: Graph, found: list[Given], scaling: Any) -> Graph:

@@ -34,7 +34,7 @@ def from_torch(
 ) -> Graph:  # fmt: skip
     """Return the float graph of a trained network, batch norms and thresholds of LIF folded.
 
-    The graph is run on a small random example and compared with the network part by part.
+    The graph is run on a small random example and compared with the network in batches.
 
     Parameters
     ----------

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,12 +23,12 @@ Positions = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class SplitRule:
-    """Fractions of the samples, 0 for a part that is not cut, and how they are chosen.
+    """Sizes of the parts, 0 for a part that is not cut, and how their samples are chosen.
 
     Attributes
     ----------
     valid, test
-        Fractions, from 0 up, less than 1 together.
+        Below 1: fractions of the samples, less than 1 together. From 1: whole numbers of samples.
     seed
         Of the permutation.
     by
@@ -48,9 +49,10 @@ class SplitRule:
 
     def __post_init__(self) -> None:
         for name, part in (("valid", self.valid), ("test", self.test)):
-            if isinstance(part, bool) or not isinstance(part, int | float) or not 0 <= part < 1:
-                raise InputError(f"split {name}", expected="0 <= fraction < 1", got=repr(part))
-        if self.valid + self.test >= 1:
+            if isinstance(part, bool) or not isinstance(part, int | float) or not _is_size(part):
+                expected = "0 <= fraction < 1, or a whole number of samples"
+                raise InputError(f"split {name}", expected=expected, got=repr(part))
+        if self.valid < 1 and self.test < 1 and self.valid + self.test >= 1:
             got = f"{self.valid:g} + {self.test:g}"
             raise InputError("split", expected="valid and test below 1 together", got=got)
         whole("split seed", self.seed, 0)
@@ -61,6 +63,11 @@ class SplitRule:
     def text(self) -> str:
         """As a graph keeps it; `parse_split` reads it."""
         return f"valid={self.valid!r},test={self.test!r},seed={self.seed},by={self.by}"
+
+
+def _is_size(part: float) -> bool:
+    """Say whether this is a fraction, or a whole number of samples."""
+    return 0 <= part < 1 or (1 <= part < math.inf and part == int(part))
 
 
 def parse_split(text: str) -> SplitRule:
@@ -104,6 +111,7 @@ def cut(
     InputError
         Where the rule asks for labels or groups that are not there, or for more groups.
     """
+    rule = as_fractions(rule, count)
     generator = np.random.default_rng(rule.seed)
     if rule.by == BY_GROUP:
         chosen = _by_group(rule, groups, generator)
@@ -117,6 +125,21 @@ def cut(
             _mark_stratified(chosen, mark, fraction, strata, generator)
     marks = {TRAIN: 0, TEST: 1, VALID: 2}
     return {name: np.flatnonzero(chosen == mark) for name, mark in marks.items()}
+
+
+def as_fractions(rule: SplitRule, count: int) -> SplitRule:
+    """Return the rule with fractions of so many samples for whole numbers of them.
+
+    Raises
+    ------
+    InputError
+        If nothing would be left to train on.
+    """
+    valid, test = (part / count if part >= 1 else part for part in (rule.valid, rule.test))
+    if max(rule.valid, rule.test) >= 1 and valid + test >= 1:
+        got = f"{rule.valid:g} to validate and {rule.test:g} to test"
+        raise InputError("split", expected=f"fewer than all {count} samples", got=got)
+    return replace(rule, valid=valid, test=test)
 
 
 def _mark_stratified(

@@ -130,5 +130,5 @@ SOURCE = Copied(
     copies=((FOLDERS, _BINARY), (PICKLED_FOLDERS, _ALL)),
     remedy=_REMEDY,
     read=read,
-    held_out=5000,
+    valid=5000,
 )

@@ -49,5 +49,5 @@ SOURCE = Digits(
     provenance="UCI optical digits as shipped with scikit-learn",
     licence="BSD (scikit-learn); data of the UCI repository",
     task=Task(64, 1 / 16, 10),
-    held_out=144,
+    valid=144,
 )

@@ -78,6 +78,6 @@ SOURCE = Mnist(
     provenance="LeCun, Cortes, Burges",
     licence="often cited as CC BY-SA 3.0 (LeCun, Cortes, Burges)",
     task=Task(28 * 28, 1 / 255, 10),
-    held_out=5000,
+    valid=5000,
     fetched_as="mnist",
 )

@@ -27,7 +27,7 @@ class Estimate:
     step
         The most at once in the forward and backward pass, gradients included.
     evaluating, evaluated
-        The most at once while held-out sequences are answered, and how many are answered at once.
+        The most at once while validation sequences are answered, and how many are answered at once.
     peak
         The most of all: weights, moments, and whichever of step, optimizer and evaluation needs
         most.

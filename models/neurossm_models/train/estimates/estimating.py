@@ -17,7 +17,7 @@ from neurossm_models.config import NetworkConfig
 from neurossm_models.data.registry import task
 from neurossm_models.data.task import Task
 from neurossm_models.gpu import setting
-from neurossm_models.gpu.layer import MOST_MODES
+from neurossm_models.gpu.setting import MOST_MODES
 from neurossm_models.network import Network
 from neurossm_models.train.devices import AUTO, check_device, check_precision_of, device_of
 from neurossm_models.train.estimates.estimate import Estimate

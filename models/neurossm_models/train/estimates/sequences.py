@@ -39,4 +39,4 @@ def sequences_of(recipe: Recipe, facts: Task | None) -> int | None:
     there = SOURCES[data.name].training
     if data.limit:
         there = min(there, data.limit) if there else data.limit
-    return there - data.held_out if there else None
+    return there - data.validated(there) if there else None

@@ -112,7 +112,7 @@ def test_a_function_that_does_not(body, said):
     Path("mine.py").write_text(body)
     with pytest.raises((InputError, FormatError), match=re.escape(said)):
         learn("py:mine.py:make")
-    with pytest.raises(InputError, match="expected a file of Python, got none there"):
+    with pytest.raises(InputError, match="there is no such Python file"):
         learn("py:gone.py:make")
 
 

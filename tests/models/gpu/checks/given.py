@@ -10,11 +10,11 @@ from family_networks import PIXELS, SCALE, STEPS
 from torch.nn.functional import cross_entropy
 
 from neurossm.quantization import Quantize
-from neurossm_converters.qat import IntegerTwin
+from neurossm_converters.qat import QATModel
 from neurossm_models.gpu.given import given_triton
 from neurossm_models.gpu.neuron import Rule
 from neurossm_models.gpu.setting import interpreted
-from neurossm_models.shadow import check_forms, shadow
+from neurossm_models.ste import check_forms, ste_outputs
 from neurossm_models.surrogate import heaviside
 from neurossm_workflows.quantize import calibrate as ranges_on_data
 
@@ -76,12 +76,12 @@ def tuned(model, place, forms):
     pixels = PIXELS * (np.arange(STEPS) < lengths.numpy()[:, None])[:, :, None]
     model = copy.deepcopy(model).to(place).use(ssm=forms[0], neuron=forms[1])
     check_forms(model)
-    twin = IntegerTwin(Quantize(), lambda graph: ranges_on_data(graph, pixels), steps=STEPS,
+    qat_model = QATModel(Quantize(), lambda graph: ranges_on_data(graph, pixels), steps=STEPS,
                        scale=SCALE, bits=8)  # fmt: skip
-    twin.calibrate(model)
-    run = twin.run(model, pixels, lengths.numpy(), record=True)
+    qat_model.calibrate(model)
+    run = qat_model.run(model, pixels, lengths.numpy(), record=True)
     x, labels = torch.tensor(pixels * SCALE).float().to(place), torch.tensor([0, 1, 2, 2, 1, 0])
-    logits = shadow(model, x, run, lengths.to(place))
+    logits = ste_outputs(model, x, run, lengths.to(place))
     cross_entropy(logits, labels.to(place)).backward()
     grads = {name: p.grad.cpu() for name, p in model.named_parameters() if p.grad is not None}
     return logits.detach().cpu(), grads

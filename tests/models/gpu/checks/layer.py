@@ -8,8 +8,9 @@ from torch import nn
 
 from neurossm.errors import InputError
 from neurossm_models import LIF, S4D
-from neurossm_models.gpu.layer import MOST_MODES, Normed, run_layer
+from neurossm_models.gpu.layer import Normed, run_layer
 from neurossm_models.gpu.norm import measure
+from neurossm_models.gpu.setting import MOST_MODES
 from neurossm_models.neurons import lif_loop
 
 pytestmark = [  # NumPy's, of infinities, and of what the interpreter does with arrays
@@ -190,7 +191,7 @@ def test_the_same_bits_twice():
 def test_more_modes_than_a_program_holds_are_refused():
     x = torch.randn(1, 1, 4)
     layer = Layer(1, 2 * MOST_MODES + 2, norm=False)
-    with pytest.raises(InputError, match="at most 128 states a feature, got 130; use 'fft'"):
+    with pytest.raises(InputError, match="at most 128 states per feature, got 130; use 'fft'"):
         layer.by_kernel(x)
     layer, expected = Layer(1, 66, norm=False), "'triton:tf32x3': expected at most 64 states"
     with pytest.raises(InputError, match=f"{expected} a feature, got 66; use 'triton' or 'fft'"):

@@ -17,8 +17,9 @@ from triton.runtime import driver
 from neurossm_models import S4D
 from neurossm_models.gpu import given, layer, neuron, norm
 from neurossm_models.gpu.given import given_triton
-from neurossm_models.gpu.layer import MOST_MODES, Normed, run_layer
+from neurossm_models.gpu.layer import Normed, run_layer
 from neurossm_models.gpu.neuron import Neurons, Rule, lif_triton
+from neurossm_models.gpu.setting import MOST_MODES
 
 TOOLS = Path(triton.__file__).parent / "backends/nvidia/bin"
 

@@ -53,7 +53,7 @@ class StageModel(PyLoihiProcessModel):
         plan = self._plan
         self._work.enter(int(self.time_step))
         arriving = [
-            getattr(self, f"in_{index}").recv().reshape(plan.stacked, -1)
+            getattr(self, f"in_{index}").recv().reshape(plan.batch, -1)
             for index in range(len(plan.arriving))
         ]
         for index, message in enumerate(self._work.advance(int(self.time_step), arriving)):

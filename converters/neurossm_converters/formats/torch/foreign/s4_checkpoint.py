@@ -277,8 +277,8 @@ def _one(state: State, where: str, *names: str) -> Real:
         if name in state:
             values = array(state[name])
             if not np.all(np.isfinite(values)):
-                raise GraphError(f"{where} {name}", expected="finite numbers",
-                                 got="others", remedy="take weights from before training diverged"
+                raise GraphError(f"{where} {name}", problem="it holds numbers that are not finite",
+                                 remedy="take weights from before training diverged"
                                  )  # fmt: skip
             return values
     raise GraphError(where, expected=f"a tensor {' or '.join(names)}", got="none",

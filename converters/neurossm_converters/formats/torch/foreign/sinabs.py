@@ -61,7 +61,7 @@ def _lif(at: Place) -> str:
 
 
 def adaptive(builder: Builder, path: str, module: torch.nn.Module, source: str) -> str:
-    """Add `ALIF` that resets to zero: what its threshold rises by is a refractory trace."""
+    """Add `ALIF` that resets to zero: what its threshold rises by is a refractory variable."""
     at = _place(builder, path, module, source)
     m = at.module
     keep, gain = _membrane(at)

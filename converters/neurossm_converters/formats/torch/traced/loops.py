@@ -228,8 +228,8 @@ class LoopWalk(Walk):
             held = self.values[state.source]
             if not isinstance(held, Signal | Poisoned) and getattr(held, "path", "") != state.path:
                 where = f"module {state.path!r} ({kind_of(self.modules[state.path])})"
-                self.refuse(where, GraphError(where, expected="its own state of the step before",
-                                              got="another"))  # fmt: skip
+                self.refuse(where, GraphError(where, problem="it is called with a state that is"
+                                              " not its own of the step before"))  # fmt: skip
 
     def _same(self, node: fx.Node, step: int) -> fx.Node:
         found = self.iterations.at(node, step)

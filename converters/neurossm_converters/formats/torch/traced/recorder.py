@@ -253,7 +253,7 @@ class Recorder:
             path = self._paths.get(id(module))
             if path is None:
                 raise GraphError(f"a {type(module).__name__} at {user_frame()}",
-                                 expected="modules that the model holds", got="another",
+                                 problem="the model does not hold this module",
                                  remedy="assign it to self, or put it in an nn.ModuleList"
                                  )  # fmt: skip
             if self._is_leaf(module):

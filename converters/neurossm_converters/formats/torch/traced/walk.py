@@ -152,7 +152,7 @@ class Walk:
     def refuse(self, where: str, error: GraphError) -> None:
         """Collect a refusal."""
         # the same operation at every step of a loop is one problem
-        self.problems.setdefault(f"{where} {error.expected} {error.remedy}", error)
+        self.problems.setdefault(f"{where} {error.expected}{error.problem} {error.remedy}", error)
 
     def _known(self, item: Any) -> Any:
         return fx.node.map_arg(item, lambda node: self.values[node])

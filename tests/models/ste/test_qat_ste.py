@@ -1,4 +1,4 @@
-"""The forward pass is the deployed integer network; the backward pass is that of its shadow."""
+"""The forward pass is the deployed integer network; the backward pass that of its STE network."""
 
 from functools import partial
 
@@ -14,10 +14,10 @@ from neurossm.quantization import Quantize, calibrate
 from neurossm.store import load, save
 from neurossm.trace import units
 from neurossm_converters.formats.torch import from_torch
-from neurossm_converters.qat import IntegerTwin
+from neurossm_converters.qat import QATModel
 from neurossm_models.families.gsu import ternary
-from neurossm_models.shadow import shadow
-from neurossm_models.shadow.folding import FoldedSSM, gain_of
+from neurossm_models.ste import ste_outputs
+from neurossm_models.ste.folding import FoldedSSM, gain_of
 from neurossm_models.surrogate import heaviside
 from neurossm_workflows.quantize import calibrate as ranges_on_data
 
@@ -32,17 +32,17 @@ WIDTHS = [Quantize(), Quantize(pole_bits=8, weight_bits=5, state_bits=16, messag
 EXPORT = {"steps": STEPS, "scale": SCALE, "bits": 8}
 
 
-def twin_of(model, settings=WIDTHS[0], inputs=PIXELS):
-    twin = IntegerTwin(settings, partial(ranges_on_data, data=inputs), **EXPORT)
-    twin.calibrate(model)
-    return twin
+def qat_model_of(model, settings=WIDTHS[0], inputs=PIXELS):
+    qat_model = QATModel(settings, partial(ranges_on_data, data=inputs), **EXPORT)
+    qat_model.calibrate(model)
+    return qat_model
 
 
 def traced(family, changes, settings=WIDTHS[0]):
-    """Return a network in single precision, a batch, and what its twin made of it."""
+    """Return a network in single precision, a batch, and what its QAT model made of it."""
     model = family_networks.network(family, **changes).float()
     x = torch.tensor(PIXELS * SCALE, dtype=torch.float32)
-    return model, x, twin_of(model, settings).run(model, PIXELS, None, record=True)
+    return model, x, qat_model_of(model, settings).run(model, PIXELS, None, record=True)
 
 
 @pytest.mark.parametrize("settings", WIDTHS, ids=["default", "narrow"])
@@ -58,7 +58,7 @@ def test_the_logits_are_those_of_the_reference_on_the_quantized_file(
     integer = load(tmp_path / "m.int.nssm")
 
     trace = run_graph(integer, PIXELS, "reference")
-    logits = shadow(model, x, run)
+    logits = ste_outputs(model, x, run)
     expected = trace.values["output"][:, -1] * units(integer)["output"]
     assert logits.requires_grad and np.array_equal(logits.detach().double().numpy(), expected)
     assert len(np.unique(expected)) > 6  # they say something
@@ -102,7 +102,9 @@ FORMS = [{"ssm": "native", "neuron": "native"}, {"ssm": "fft", "neuron": "loop"}
 @pytest.mark.parametrize(("family", "changes"), KINDS, ids=IDS)
 def test_gradients_are_those_of_plain_loops_at_the_integer_values(family, changes):
     model, x, run = traced(family, changes, WIDTHS[1])  # far from the float values
-    native, anywhere = (gradients(model, shadow(model.use(**forms), x, run)) for forms in FORMS)
+    native, anywhere = (
+        gradients(model, ste_outputs(model.use(**forms), x, run)) for forms in FORMS
+    )
     plain = family_networks.network(family, **changes)
     theirs = gradients(plain, by_loops(plain, x.double(), run))
     assert native.keys() == anywhere.keys() == theirs.keys()
@@ -117,7 +119,7 @@ def test_gradients_are_those_of_plain_loops_at_the_integer_values(family, change
 @pytest.mark.parametrize(("family", "changes"), KINDS, ids=IDS)
 def test_gradients_point_where_those_of_the_float_network_do(family, changes, monkeypatch):
     model, x, run = traced(family, changes)
-    ours = gradients(model, shadow(model, x, run))
+    ours = gradients(model, ste_outputs(model, x, run))
     use_segments(monkeypatch)
     plain = family_networks.network(family, **changes).use(ssm="fft", neuron="loop")
     theirs = gradients(plain, plain(x.double()))
@@ -243,14 +245,14 @@ def test_padding_is_left_out_of_the_logits_and_their_gradients(forms):
     tokens = np.random.default_rng(1).integers(0, 5, (4, STEPS, 1))
     lengths = np.array([STEPS, 3, 11, 1])
     ranges = partial(ranges_on_data, data=tokens)
-    twin = IntegerTwin(Quantize(), ranges, steps=STEPS, scale=1.0, bits=8)
-    twin.calibrate(model)
+    qat_model = QATModel(Quantize(), ranges, steps=STEPS, scale=1.0, bits=8)
+    qat_model.calibrate(model)
     rows = []
     for i, length in enumerate(lengths):
-        alone = twin.run(model, tokens[i : i + 1, :length])
+        alone = qat_model.run(model, tokens[i : i + 1, :length])
         rows.append(alone.logits * (STEPS / length))
-    run = twin.run(model, tokens, lengths, record=True)
-    logits = shadow(model, torch.tensor(tokens[..., 0]), run, torch.tensor(lengths))
+    run = qat_model.run(model, tokens, lengths, record=True)
+    logits = ste_outputs(model, torch.tensor(tokens[..., 0]), run, torch.tensor(lengths))
     assert torch.allclose(logits, torch.cat(rows), rtol=1e-6)
 
     logits.sum().backward()
@@ -259,8 +261,8 @@ def test_padding_is_left_out_of_the_logits_and_their_gradients(forms):
     other = tokens.copy()
     for i, length in enumerate(lengths):
         other[i, length:] = (other[i, length:] + 1) % 5
-    run = twin.run(model, other, lengths, record=True)
-    shadow(model, torch.tensor(other[..., 0]), run, torch.tensor(lengths)).sum().backward()
+    run = qat_model.run(model, other, lengths, record=True)
+    ste_outputs(model, torch.tensor(other[..., 0]), run, torch.tensor(lengths)).sum().backward()
     assert torch.allclose(model.encoder.weight.grad, padded, atol=1e-6 * float(padded.abs().max()))
 
 
@@ -270,6 +272,6 @@ def test_a_pole_that_rounds_to_zero_has_a_finite_gradient(forms):
     model.use(**forms)
     pole = run.parameters["blocks.0.ssm.pole"]
     pole[0, 0] = 0
-    loss = cross_entropy(shadow(model, x, run), LABELS)
+    loss = cross_entropy(ste_outputs(model, x, run), LABELS)
     loss.backward()
     assert all(bool(p.grad.isfinite().all()) for p in model.parameters())

@@ -1,4 +1,4 @@
-"""The float shadow of a run of the integers: its values forward, derivatives of its own backward.
+"""Straight-through estimator (STE): integer values forward, surrogate derivatives backward.
 
 Every operation here takes its value from the run of the integer engine and contributes its
 derivative at that point, with the rounded parameters (straight-through estimation, Bengio,
@@ -10,6 +10,6 @@ identity.
 from neurossm.extras import explained
 
 with explained():  # needs PyTorch
-    from neurossm_models.shadow.network import READOUTS, check_forms, shadow
+    from neurossm_models.ste.network import READOUTS, check_forms, ste_outputs
 
-__all__ = ["READOUTS", "check_forms", "shadow"]
+__all__ = ["READOUTS", "check_forms", "ste_outputs"]

@@ -18,8 +18,8 @@ from neurossm_models.convolution import convolve
 from neurossm_models.gpu import setting
 from neurossm_models.gpu.layer import run_layer
 from neurossm_models.recurrence import tables
-from neurossm_models.shadow.operations import Given, straight
 from neurossm_models.stages import Recurrence
+from neurossm_models.ste.operations import Given, straight
 
 Gain = tuple[Tensor, Tensor]
 

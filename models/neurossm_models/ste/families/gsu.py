@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 
 from neurossm_models.families.gsu import GatedSpikingUnit, GSUBlock, ternary
-from neurossm_models.shadow.folding import FoldedSSM, gain_of
-from neurossm_models.shadow.operations import add, multiply, straight
-from neurossm_models.shadow.parts import affine_node, segments_node
-from neurossm_models.twin import IntegerRun
+from neurossm_models.qat_model import IntegerRun
+from neurossm_models.ste.folding import FoldedSSM, gain_of
+from neurossm_models.ste.operations import add, multiply, straight
+from neurossm_models.ste.parts import affine_node, segments_node
 
 
-def shadow(name: str, block: GSUBlock, r: Tensor, run: IntegerRun) -> Tensor:
+def ste_outputs(name: str, block: GSUBlock, r: Tensor, run: IntegerRun) -> Tensor:
     """Return the residual stream (H, B, L) after a block of this name."""
     assert block.ternary.log_delta is not None
     ssm = FoldedSSM.of(block, gain_of(block.ssm_norm)).rounded(f"{name}.ssm", run.parameters)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from torch import Tensor
 
 from neurossm_models.families.binary_s4d import BinaryS4DBlock
-from neurossm_models.shadow.folding import FoldedSSM, gain_of
-from neurossm_models.shadow.operations import straight
-from neurossm_models.shadow.parts import mixed
-from neurossm_models.shadow.threshold import Thresholds
-from neurossm_models.twin import IntegerRun
+from neurossm_models.qat_model import IntegerRun
+from neurossm_models.ste.folding import FoldedSSM, gain_of
+from neurossm_models.ste.operations import straight
+from neurossm_models.ste.parts import mixed
+from neurossm_models.ste.threshold import Thresholds
 
 
-def shadow(name: str, block: BinaryS4DBlock, r: Tensor, run: IntegerRun) -> Tensor:
+def ste_outputs(name: str, block: BinaryS4DBlock, r: Tensor, run: IntegerRun) -> Tensor:
     """Return the residual stream (H, B, L) after a block of this name."""
     theta = straight(block.spike.theta, run.parameters[f"{name}.spike.theta"])
     ssm = FoldedSSM.of(block, gain_of(block.ssm_norm)).rounded(f"{name}.ssm", run.parameters)

@@ -1,4 +1,4 @@
-"""The whole shadow: encoder, blocks, readout.
+"""The STE network: encoder, blocks, readout.
 
 Shape letters: ``H`` features, ``B`` batch, ``L`` time steps, ``C`` classes.
 """
@@ -14,14 +14,16 @@ from neurossm.errors import InputError
 from neurossm_models.config import LAST, MEAN, SUM
 from neurossm_models.network import Network
 from neurossm_models.neurons import LIF
+from neurossm_models.qat_model import IntegerRun
 from neurossm_models.s4d import S4D
-from neurossm_models.shadow.operations import affine, straight
-from neurossm_models.twin import IntegerRun
+from neurossm_models.ste.operations import affine, straight
 
-READOUTS = (MEAN, LAST, SUM)  # that have a shadow
+READOUTS = (MEAN, LAST, SUM)  # that have an STE network
 
 
-def shadow(model: Network, x: Tensor, run: IntegerRun, lengths: Tensor | None = None) -> Tensor:
+def ste_outputs(
+    model: Network, x: Tensor, run: IntegerRun, lengths: Tensor | None = None
+) -> Tensor:
     """Return the logits of a run of the integers, differentiable by the network's parameters.
 
     Parameters
@@ -32,7 +34,7 @@ def shadow(model: Network, x: Tensor, run: IntegerRun, lengths: Tensor | None = 
     x
         The batch as `Network` takes it, on the device of the network; so are all tensors.
     run
-        What the twin of this network made of the same batch, with the values of its nodes.
+        What the QAT model of this network made of the same batch, with the values of its nodes.
     lengths
         Steps of each sequence that count, (B,); None: all.
 
@@ -44,7 +46,7 @@ def shadow(model: Network, x: Tensor, run: IntegerRun, lengths: Tensor | None = 
     """
     r = _encoded(model, x, run)
     family = model.config.family.replace("-", "_")
-    of_block = import_module(f"neurossm_models.shadow.families.{family}").shadow
+    of_block = import_module(f"neurossm_models.ste.families.{family}").ste_outputs
     for index, block in enumerate(model.blocks):
         r = of_block(f"blocks.{index}", block, r, run)
     return _logits(model, r, run, lengths)
@@ -70,7 +72,9 @@ def _logits(model: Network, r: Tensor, run: IntegerRun, lengths: Tensor | None) 
     """Return the readout of the residual stream: a sum over time of an affine map, or its end."""
     kind = model.config.readout
     if kind not in READOUTS:
-        raise InputError("shadow", expected=f"readout {', '.join(READOUTS)}", got=repr(kind))
+        raise InputError(
+            "quantization-aware training", expected=f"readout {', '.join(READOUTS)}", got=repr(kind)
+        )
     assert isinstance(model.decoder, nn.Linear)
     parts = run.steps if kind == MEAN else 1
     weight, bias = model.decoder.weight / parts, model.decoder.bias / parts

@@ -9,14 +9,14 @@ from neurossm_models.families.spikingssm import SpikingSSMBlock
 from neurossm_models.gpu.neuron import Rule
 from neurossm_models.gpu.setting import TRITON, picks_triton
 from neurossm_models.neurons import LIF
-from neurossm_models.shadow.folding import FoldedSSM
-from neurossm_models.shadow.neuron import GivenSpikes
-from neurossm_models.shadow.operations import straight
-from neurossm_models.shadow.parts import mixed
-from neurossm_models.twin import IntegerRun
+from neurossm_models.qat_model import IntegerRun
+from neurossm_models.ste.folding import FoldedSSM
+from neurossm_models.ste.neuron import GivenSpikes
+from neurossm_models.ste.operations import straight
+from neurossm_models.ste.parts import mixed
 
 
-def shadow(name: str, block: SpikingSSMBlock, r: Tensor, run: IntegerRun) -> Tensor:
+def ste_outputs(name: str, block: SpikingSSMBlock, r: Tensor, run: IntegerRun) -> Tensor:
     """Return the residual stream (H, B, L) after a block of this name.
 
     The threshold is a gain behind the state space layer, as in the graph.

@@ -1,4 +1,4 @@
-"""What the shadows of several families share: nodes by their names, and the mixing of features.
+"""Shared by the STE networks of families: nodes by their names, and the mixing of features.
 
 Shape letters: ``H`` features, ``B`` batch, ``L`` time steps. The names of nodes and parameters are
 those of `neurossm_converters.formats.torch`.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from neurossm_models.shadow.operations import add, affine, multiply, segments, straight
-from neurossm_models.twin import IntegerRun
+from neurossm_models.qat_model import IntegerRun
+from neurossm_models.ste.operations import add, affine, multiply, segments, straight
 
 
 def mixed(name: str, mix: nn.Linear, gated: bool, r: Tensor, s: Tensor, run: IntegerRun) -> Tensor:

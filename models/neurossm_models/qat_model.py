@@ -1,7 +1,7 @@
-"""What a network asks of its integer twin: to be checked, calibrated and run.
+"""What quantization-aware training asks of the QAT model: check, calibrate, run.
 
-The PyTorch side knows no graph; who knows both sides (`neurossm_converters.qat`) provides the
-twin. Nodes carry the names that the exporter gives them, such as ``blocks.0.ssm``.
+The PyTorch side knows no graph; who knows both sides (`neurossm_converters.qat`) provides
+it. Nodes carry the names that the exporter gives them, such as ``blocks.0.ssm``.
 
 Shape letters: ``B`` batch, ``L`` time steps, ``H`` features of a node, ``C`` classes.
 """
@@ -51,7 +51,7 @@ class IntegerRun:
     saturations: int
 
 
-class Twin(Protocol):
+class QATModel(Protocol):
     """Turns a network into the integer graph that deploying it would write, and runs it.
 
     It runs on the device of the network, with the same bits on each.

@@ -1,5 +1,5 @@
 """The derivatives of a block of SPikE-SSM: those of a SpikingSSM with another neuron."""
 
-from neurossm_models.shadow.families.spikingssm import shadow
+from neurossm_models.ste.families.spikingssm import ste_outputs
 
-__all__ = ["shadow"]
+__all__ = ["ste_outputs"]
