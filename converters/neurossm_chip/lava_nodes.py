@@ -1,4 +1,4 @@
-"""Which nodes Lava's own neurons can stand in for: LIF and S4d, which have hardware microcode.
+"""Which nodes Lava's own neurons can replace: LIF and S4d, which have hardware microcode.
 
 Lava's synapses (Dense, Sparse and their delayed forms) are used on every edge anyway, exactly. Its
 neurons compute something else than the integer contract; what cannot be expressed is refused.

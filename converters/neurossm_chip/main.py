@@ -1,4 +1,4 @@
-"""The command of a bundle: run golden vectors or one's own inputs, say what came out."""
+"""The command of a bundle: runs golden vectors or samples of your own, and reports the result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who sends to whom: delays become those of synapses, and nodes of a loop share neurons.
+"""How processes are connected: delays become synaptic delays, nodes of a cycle share neurons.
 
 A `Delay` is no process: the synapses behind it take its steps. One that changes the unit of graded
 spikes is the exception, as synapses cannot shift toward zero: it shifts as a neuron, and the

@@ -1,4 +1,4 @@
-"""What quantization-aware training asks of the QAT model: check, calibrate, run.
+"""The interface of a QAT model: check, calibrate, run.
 
 The PyTorch side knows no graph; who knows both sides (`neurossm_converters.qat`) provides
 it. Nodes carry the names that the exporter gives them, such as ``blocks.0.ssm``.

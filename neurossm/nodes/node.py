@@ -1,4 +1,4 @@
-"""What all nodes share: the parts of a node's meaning, frozen parameters, equality by value.
+"""Shared by all nodes: the parts of a node's meaning, frozen parameters, equality by value.
 
 How a node is written
 ---------------------

@@ -1,4 +1,4 @@
-"""What a report says, as one frozen value."""
+"""The content of a report, as one frozen value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of multiplications, in the terminal and in the report: from counts alone."""
+"""Sentences about multiplications for the terminal and the report, from counts alone."""
 
 from __future__ import annotations
 

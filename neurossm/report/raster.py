@@ -1,4 +1,4 @@
-"""What a sample did, as SVG: the input over time and a raster of the spikes of each layer."""
+"""A recorded sample as SVG: the input over time and a spike raster of each layer."""
 
 from __future__ import annotations
 

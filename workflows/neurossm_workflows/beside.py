@@ -1,4 +1,4 @@
-"""What is told of each part of a run beside its scores: the float network, points of a drawing."""
+"""What is computed with each batch besides its scores: the float network, points of a plot."""
 
 from __future__ import annotations
 

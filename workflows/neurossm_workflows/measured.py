@@ -1,4 +1,4 @@
-"""What a profile found, as values."""
+"""Results of a profile, as values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``neurossm export FILE.py:FUNCTION``: a module of one's own, with the data that it was made for.
+"""``neurossm export FILE.py:FUNCTION``: a module of your own, with the data it was made for.
 
 Shape letters: ``B`` samples, ``T`` steps, ``F`` channels.
 """

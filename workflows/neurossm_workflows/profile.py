@@ -85,9 +85,9 @@ def profile(
     graph, data
         An integer graph, or its file; as of `data_for`.
     floating
-        The float graph, or its file, to compare accuracy; or anything else that predicts.
+        The float graph, or its file, to compare accuracy; or another object that predicts.
     hardware, chips
-        A chip by name, its file, or loaded; how many there are (None: as many as it takes).
+        A chip by name, its file, or loaded; number of available chips (None: as many as needed).
     ssm_mapping
         Place it by one mapping: ``"channel"`` or ``"state"``; None: both, energy is their hull.
     steps_per_second

@@ -1,4 +1,4 @@
-"""A float graph becomes integers: ranges from data, golden vectors, and what was chosen and why.
+"""Quantizes a float graph: ranges from data, golden vectors, and the choices with reasons.
 
 This is where ranges are taken from data. Who needs them goes through `calibrate`: it runs the
 float engine in batches, records what `neurossm.quantization.calibrate` looks at and nothing else,

@@ -1,4 +1,4 @@
-"""What a report needs beside the numbers: one recorded sample, versions, hash, date."""
+"""Collects what a report needs besides the numbers: one recorded sample, versions, hash, date."""
 
 from __future__ import annotations
 

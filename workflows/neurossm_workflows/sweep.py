@@ -65,7 +65,7 @@ def sweep(
     """Quantize at many widths; score and modeled energy of each.
 
     Calibrates once. Each point is written as soon as it is measured, so a sweep that was stopped
-    goes on where it was.
+    resumes where it stopped.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Points of a sweep over widths, and their table in a file that a killed sweep leaves whole."""
+"""Points of a sweep over widths, and their table in a file that survives a kill."""
 
 from __future__ import annotations
 

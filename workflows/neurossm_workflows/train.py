@@ -41,9 +41,9 @@ def train(
     Parameters
     ----------
     recipe
-        Its name, a TOML file, or a family.
+        The name of a recipe, a TOML file, or a model family.
     data
-        Data of one's own to learn, or a registered name; empty: those of the recipe.
+        Your own data, or a registered name; empty: the data of the recipe.
     changes
         ``"section.key=value"``, applied last.
     out, resume
@@ -60,7 +60,7 @@ def train(
     Raises
     ------
     InputError
-        For a recipe or data that do not exist, and options that stand without each other.
+        For a recipe or data that do not exist, and for options that require others.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a loaded data set is, and where the files of data sets live."""
+"""Loaded data sets, and the folders where their files are found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which data sets there are, and one name for a part of one: ``NAME:SPLIT[:N]``."""
+"""The registered data sets, and one name for a part of one: ``NAME:SPLIT[:N]``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a data set that comes with neurossm is: its facts, where it is found, how it is read."""
+"""Describes a data set that comes with neurossm: facts, where it is found, how it is read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The exact neuron by kernels of Triton; see `neurossm_models.neurons.lif` for the equations.
+"""The exact neuron by Triton kernels; see `neurossm_models.neurons.lif` for the equations.
 
 Shape letters: ``H`` features, ``B`` batch, ``L`` time steps, ``K`` blocks of `STEPS` steps.
 """

@@ -1,4 +1,4 @@
-"""What answers reach on a data set, by the kind of task."""
+"""Scores on a data set, by kind of task."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Changes of a recipe from outside: ``--set section.key=value``."""
+"""Changes of a recipe: ``--set section.key=value``, and old names of keys."""
 
 from __future__ import annotations
 

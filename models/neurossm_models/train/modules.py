@@ -1,4 +1,4 @@
-"""Modules of one's own in a recipe: ``[model] module = "my_model.py:build"``."""
+"""Your own modules in a recipe: ``[model] module = "my_model.py:build"``."""
 
 from __future__ import annotations
 

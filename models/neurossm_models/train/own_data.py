@@ -1,4 +1,4 @@
-"""Data of one's own in a run: what names them, what is learned of them, and that they stay."""
+"""Your own data in a run: their name, their learned facts, and that these do not change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Publishing: a finished run becomes a named checkpoint with a card of measured numbers."""
+"""Publishes a finished run as a named checkpoint with a card of measured numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data on the device that trains: batches are cut there, with the bits that the host would send.
+"""Data that lie on the training device: batches are cut there, bit-identical to the host's.
 
 Shape letters: ``n`` samples, ``L`` steps, ``F`` channels.
 """

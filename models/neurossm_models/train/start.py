@@ -1,4 +1,4 @@
-"""The one way into training: a recipe, what to change in it, and where the run lives."""
+"""Starts or resumes training: a recipe, changes to it, and the folder of the run."""
 
 from __future__ import annotations
 

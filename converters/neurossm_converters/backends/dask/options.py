@@ -1,4 +1,4 @@
-"""Where and in which portions a data set runs."""
+"""Options of a run on Dask: the cluster, and how samples are split into shards."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Membranes and leaky states of any tool as nodes, from what they keep and take in a step.
+"""Membranes and leaky states of any tool as nodes, from their decay and input gain per step.
 
 Nothing here knows a file or a tool: `membranes` and `leaky` come with the time constants of NIR,
 `neurossm_converters.formats.torch.foreign` with the parameters of PyTorch modules.

@@ -1,4 +1,4 @@
-"""One node of a float graph as one NIR node, and back: a converter for each type of node.
+"""Converters between single nodes of a float graph and of NIR, one per node type.
 
 To add a node: write its converter here, or say in its class why NIR cannot hold it (`Node.nir`).
 """

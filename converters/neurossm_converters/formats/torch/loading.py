@@ -1,4 +1,4 @@
-"""A module of one's own from a file of Python, with its weights."""
+"""Loads a module of your own from a Python file, with its weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from neurossm.foreign import run_file, running
 from neurossm_converters.formats.torch.builder import Converter
 from neurossm_converters.formats.torch.traced.frames import UNKNOWN, raised_at
 from neurossm_models.data.task import Task
-from neurossm_models.train.modules import asked_facts
 
 _EXPECTED = (
     "a function that builds the module, without arguments"
@@ -97,6 +96,8 @@ def build_with(
 
 
 def _asked(function: Callable[..., object], facts: Task) -> dict[str, int]:
+    from neurossm_models.train.modules import asked_facts  # which imports all of training
+
     try:
         return asked_facts(function, facts)
     except (TypeError, ValueError):  # a function of C

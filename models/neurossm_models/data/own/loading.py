@@ -1,4 +1,4 @@
-"""A part of data of one's own as a `Dataset`: integers by the facts that were learned."""
+"""A part of your own data as a `Dataset`: integers by the facts that were learned."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reader finds: parts with raw values, and what is said about all of them.
+"""What a reader returns: parts with raw values, and facts about all of them.
 
 Shape letters: ``n`` samples, ``L`` steps, ``F`` channels.
 """

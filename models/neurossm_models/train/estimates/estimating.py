@@ -1,4 +1,4 @@
-"""From a recipe to an estimate of what its training will need."""
+"""Estimates the parameters, memory and steps of a training by a recipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A training that cannot fit says so before it starts."""
+"""Stops a training that does not fit the memory before it starts."""
 
 from __future__ import annotations
 
