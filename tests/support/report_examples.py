@@ -90,7 +90,7 @@ def _deltas() -> Report:
     return Report(
         title="Deltas", graph=graph, metrics=metrics, sample=trace,
         energy=estimate(metrics, graph, load_hardware("loihi2")),
-        answers=Answers(integer="accuracy 50.00 %", count=2, confusion=np.eye(2, dtype=np.int64) * 0),
+        answers=Answers(integer="accuracy unknown", count=0, confusion=np.zeros((2, 2), np.int64)),
     )  # fmt: skip
 
 

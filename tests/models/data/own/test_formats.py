@@ -287,7 +287,8 @@ def test_a_text_is_bytes_in_segments():
     facts = learn("a.txt", **WHOLE)
     assert facts.kind == "next-step" and facts.vocabulary == facts.classes == 256
     data = load("a.txt", facts=facts).take(slice(None))
-    assert [data.token_names[token] for token in data.inputs[0, :4, 0]] == [
+    names = [data.token_names[token] for token in data.inputs[0, :4, 0]]
+    assert names == [
         "a",
         "b",
         "\\xc3",
