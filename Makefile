@@ -104,7 +104,7 @@ $(DOCS): constraints-docs.txt
 	touch $@
 
 docs: $(DOCS)  ## build the documentation site into site/, strictly
-	NO_MKDOCS_2_WARNING=1 .docs/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 .docs/bin/mkdocs build --strict
 
 docs-serve: $(DOCS)  ## show the site on localhost while you write
 	NO_MKDOCS_2_WARNING=1 .docs/bin/mkdocs serve

@@ -54,7 +54,7 @@ class IntegerRun:
 class QATModel(Protocol):
     """Turns a network into the integer graph that deploying it would write, and runs it.
 
-    It runs on the device of the network, with the same bits on each.
+    It runs on the device of the network, bit-identical on each.
     """
 
     def check(self, model: Network, place: torch.device) -> None:

@@ -16,7 +16,7 @@ from neurossm.files import replacing
 from neurossm.report.figures import csv_text
 from neurossm.store import write_text
 
-WIDTHS = ("poles", "weights", "state", "messages")
+WIDTHS = ("poles", "weights", "state", "activations")
 # Okabe and Ito's colors, which people who do not tell red from green tell apart; yellow is left
 # out, as it cannot be seen on white
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")

@@ -73,8 +73,8 @@ def page() -> str:
         accuracy=Accuracy(data="/a/long/path/of/a/set:test:64", samples=8, integer=0.75,
                           float_graph=1.0, agreement=0.75),
         answers=Answers(
-            integer="accuracy 75.00 % (balanced 75.0 %, macro F1 0.750)", count=8,
-            float_graph="accuracy 100.00 %", data="a set",
+            integer="accuracy 75.00% (balanced 75.0%, macro F1 0.750)", count=8,
+            float_graph="accuracy 100.00%", data="a set",
             confusion=np.arange(144).reshape(12, 12) * 1000,  # wider than a phone
             class_names=tuple(f"class of a long name {k}" for k in range(12)),
             points=np.array([[-1234.5, 0.1], [2345.6, 1.5], [0.0, -1.0]]),

@@ -134,11 +134,11 @@ def test_baselines_fetch_one_row_and_no_membranes() -> None:
 def test_tables_and_drawing_name_what_the_nodes_are() -> None:
     rows = {row.name: row for row in node_table(tokens_graph())}
     assert rows["row"].channels == "3 tokens → 2"
-    assert (rows["neurons"].states, rows["neurons"].note) == (4, "soft reset, refractory trace")
+    assert (rows["neurons"].states, rows["neurons"].note) == (4, "soft reset, refractory variable")
     assert rows["ternary"].note == "ternary weights"
     assert rows["signs"].format == "ternary"
     svg = graph_svg(tokens_graph())
-    assert "3 tokens → 2" in svg and "soft reset, refractory trace" in svg
+    assert "3 tokens → 2" in svg and "soft reset, refractory variable" in svg
 
 
 def test_the_report_says_who_multiplies_from_the_counts() -> None:

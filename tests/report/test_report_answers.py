@@ -17,7 +17,7 @@ GRAPH: Graph = from_torch(network(), steps=8, scale=1.0)
 
 
 def page(**answers: object) -> str:
-    found = Answers(integer="accuracy 75.00 % (macro F1 0.7)", count=4, **answers)  # type: ignore[arg-type]
+    found = Answers(integer="accuracy 75.00% (macro F1 0.7)", count=4, **answers)  # type: ignore[arg-type]
     return html_of(Report(title="t", graph=GRAPH, answers=found))
 
 

@@ -101,16 +101,16 @@ def test_thousands_stand_apart_and_means_are_whole_where_a_tenth_says_nothing() 
 
 def test_percent_is_a_hundredth() -> None:
     assert [percent(part) for part in (0, 0.00126, 0.5, 1)] == [
-        "0.00 %", "0.13 %", "50.00 %", "100.00 %",
+        "0.00%", "0.13%", "50.00%", "100.00%",
     ]  # fmt: skip
-    assert percent(0.3456, 1) == "34.6 %"
+    assert percent(0.3456, 1) == "34.6%"
 
 
 @pytest.mark.parametrize(
     ("said", "name", "value"),
     [
-        ("accuracy 75.00 % (macro F1 0.7)", "accuracy", "75.00 %"),
-        ("macro F1 0.701 (accuracy 80.0 %)", "macro F1", "0.701"),
+        ("accuracy 75.00% (macro F1 0.7)", "accuracy", "75.00%"),
+        ("macro F1 0.701 (accuracy 80.0%)", "macro F1", "0.701"),
         ("mean squared error 1.2e-05", "mean squared error", "1.2e-05"),
         ("macro F1 unknown: no answer was asked for", "macro F1", "unknown"),
     ],
@@ -215,8 +215,8 @@ def test_both_charts_of_spike_rates_say_dynamic_and_total(made: Report) -> None:
     (chart,) = [svg for svg in page_of(made).iter("svg") if words(svg[0]) == title]
     shown = [words(t) for t in chart.iter("text") if t.get("class") in ("group", "label", "value")]
     assert shown == [
-        "Without static power", "\u00d7 0.5, mean rate 3.12 %", "1.00 nJ to 2.00 µJ",
-        "Static power included, as fast as the chip goes", "\u00d7 0.5, mean rate 3.12 %",
+        "Without static power", "\u00d7 0.5, mean rate 3.12%", "1.00 nJ to 2.00 µJ",
+        "Static power included, as fast as the chip goes", "\u00d7 0.5, mean rate 3.12%",
         "3.00 to 4.00 mJ",
     ]  # fmt: skip
 
@@ -254,13 +254,13 @@ def test_joules_and_load_of_a_placement_by_hand(tiny: Report) -> None:
     assert "Energy per inference on it: 43.8 nJ to 21.2 µJ, 0.240 to 2.60 nJ of it dynamic" in said
     # 2 neurons behind 2 axons of a word of synapses each: 8 words of 20,000
     assert "3 cores on 1 chip of Intel Loihi 2, with 4 neurons;" in said
-    assert "the fullest core uses 0.0 % of its memory" in said
+    assert "the fullest core uses 0.0% of its memory" in said
     rows = {row[0].split("\u00a0 ")[1]: row[2:] for row in population_rows(
         place(s4d_shape(width=128, states=4, layers=1), LOIHI2, ssm_mapping="state"))}  # fmt: skip
     # 128 axons: to 128 neurons 42 words of synapses each, to 10 neurons 4, at 3.1 a word
     relu, decoder = 128 + 128 + 128 * 42 + 128, 10 + 128 + 128 * 4 + 10
-    assert rows["relu"] == ("128", "1", "128", "128", "5\u202f376", "128", f"{relu / 200:.1f} %")
-    assert rows["decoder"] == ("10", "1", "10", "128", "512", "10", f"{decoder / 200:.1f} %")
+    assert rows["relu"] == ("128", "1", "128", "128", "5\u202f376", "128", f"{relu / 200:.1f}%")
+    assert rows["decoder"] == ("10", "1", "10", "128", "512", "10", f"{decoder / 200:.1f}%")
 
 
 def test_counters_are_of_one_sample_and_saturations_of_all(tiny: Report) -> None:
@@ -312,8 +312,8 @@ def test_the_numbers_of_neurobench_by_hand(tiny: Report) -> None:
     found = {name: row["Value"] for name, row in tables(page_of(tiny))["Metric"].items()}
     assert found["Effective_ACs"] == "6" and found["Effective_MACs"] == "0"
     assert found["Dense"] == "12"  # 6 weights, 2 steps
-    assert found["ActivationSparsity"] == "50.00 %"  # 2 spikes of 4
-    assert found["ConnectionSparsity"] == "16.67 %"  # one weight of 6 is zero
+    assert found["ActivationSparsity"] == "50.00%"  # 2 spikes of 4
+    assert found["ConnectionSparsity"] == "16.67%"  # one weight of 6 is zero
     # bytes: 6 weights, 3 biases and 2 thresholds of 3
     assert found["Footprint"] == "21 bytes"
 
@@ -329,7 +329,7 @@ def test_key_figures_say_what_was_counted_and_how_often(tiny: Report) -> None:
     assert found["Multiplications"] == (
         "0", "counted, per inference, in synapses; 0 in recurrences, 0 in gates"
     )  # fmt: skip
-    scores = Answers(integer="macro F1 0.701 (accuracy 80.0 %)", count=1234)
+    scores = Answers(integer="macro F1 0.701 (accuracy 80.0%)", count=1234)
     found = figures(page_of(replace(tiny, answers=scores)))
     assert found["macro F1, integer"] == ("0.701", "measured, 1234 predictions")
 

@@ -144,7 +144,7 @@ def test_page_shows_energy_against_spike_rate_and_what_the_cpu_took() -> None:
     )  # fmt: skip
     page = html_of(replace(full, rates=rows, timings=timings, steps_per_second=250.0))
     words = words_of(page)
-    for said in ("\u00d7 0.5, mean rate 10.00 %", "1.00 to 2.00 µJ", "3.00 to 4.00 µJ",
+    for said in ("\u00d7 0.5, mean rate 10.00%", "1.00 to 2.00 µJ", "3.00 to 4.00 µJ",
                  "5.00 to 6.00 µJ",
                  "At the limit of one spike per step: \u00d7 4 <b>spike."):  # fmt: skip
         assert said in words, said

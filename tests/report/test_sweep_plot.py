@@ -22,7 +22,7 @@ ROW = SweepRow("abc", "digits:test:20", "digits:train:8", "loihi2", 8, 8, 24, 24
 
 
 def rows(*widths: tuple[int, int, int]) -> list[dict]:
-    return [asdict(replace(ROW, poles=p, state=s, messages=m)) for p, s, m in widths]
+    return [asdict(replace(ROW, poles=p, state=s, activations=m)) for p, s, m in widths]
 
 
 def test_a_grid_is_drawn_in_columns():

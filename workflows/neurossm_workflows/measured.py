@@ -82,7 +82,7 @@ class Measured:
 
     @property
     def accuracy(self) -> float | None:
-        """Share of right answers of the integers; None for tasks without, and without labels."""
+        """Accuracy of the integers; None for tasks that have none, and without labels."""
         return self.execution.accuracy
 
     @property

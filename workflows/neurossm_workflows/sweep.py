@@ -72,10 +72,10 @@ def sweep(
     graph
         A float graph, or its file.
     data, calibrate
-        Data to choose by, held out of training, and data that set the ranges; as of ``--data``.
+        Validation data to choose by, and calibration data that set the ranges; as of ``--data``.
     widths
-        ``"poles"``, ``"weights"``, ``"state"``, ``"messages"`` to bits; one that is left out keeps
-        its default.
+        ``"poles"``, ``"weights"``, ``"state"``, ``"activations"`` to bits; one that is left out
+        keeps its default.
     grid
         All combinations; False: one width at a time, the others at their defaults.
     with_float
@@ -198,13 +198,13 @@ def scored_text(row: SweepRow) -> str:
     from neurossm_models.tasks.scores import shown
 
     if row.value is None:  # a row of before there were other scores
-        return "" if row.accuracy is None else f"accuracy {100 * row.accuracy:.2f} %"
+        return "" if row.accuracy is None else f"accuracy {100 * row.accuracy:.2f}%"
     return shown(row.score, row.value)
 
 
 def _settings(point: Point) -> Quantize:
     return Quantize(pole_bits=point.poles, weight_bits=point.weights, state_bits=point.state,
-                    message_bits=point.messages)  # fmt: skip
+                    activation_bits=point.activations)  # fmt: skip
 
 
 def _said(row: SweepRow) -> str:

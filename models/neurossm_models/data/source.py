@@ -26,7 +26,7 @@ class Source(ABC):
     ----------
     name, about, size
         What it is called, what is to be learned, how many sequences of how many steps.
-    provenance, licence
+    provenance, license
         Where it comes from and on which terms.
     splits
         Its parts; those with ``"valid"`` come with a validation part of their own.
@@ -44,7 +44,7 @@ class Source(ABC):
     about: str
     size: str
     provenance: str
-    licence: str
+    license: str
     splits: tuple[str, ...] = TWO_SPLITS
     task: Task
     valid: int = 0

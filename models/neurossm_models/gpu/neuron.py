@@ -56,7 +56,7 @@ class Neurons:
     Attributes
     ----------
     theta, tau, rho, kappa
-        Threshold, leak, decay and jump of the refractory trace, shape (H,), float32.
+        Threshold, leak, decay and jump of the refractory variable, shape (H,), float32.
     rule
         What they do.
     """

@@ -35,7 +35,7 @@ class GivenSpikes:
     tau, rho
         Rounded leaks, (H,); constants.
     kappa
-        Jump of the refractory trace, (H,), differentiable.
+        Jump of the refractory variable, (H,), differentiable.
     rule
         Reset, surrogate, and whether there is a trace.
     by_kernels

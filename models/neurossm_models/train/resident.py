@@ -32,7 +32,7 @@ class Resident:
     Parameters
     ----------
     dataset
-        Is read once, part by part: what is read on demand needs no room on the host.
+        Is read once, in batches: what is read on demand needs no memory of the host.
     device
         Where they lie from now on.
     """

@@ -82,7 +82,7 @@ SOURCE = Copied(
     size="147086 train",
     training=147086,
     provenance="ACL Anthology Network, Long Range Arena release",
-    licence=RESEARCH,
+    license=RESEARCH,
     splits=THREE_SPLITS,
     task=Task(STEPS, 1.0, 2, vocabulary=98, readout="pair"),
     copies=((FOLDERS, tuple(_FILES.values())),),

@@ -73,7 +73,7 @@ SOURCE = Copied(
     size="25000 train, 25000 test",
     training=25000,
     provenance="Large Movie Review Dataset, Maas et al.",
-    licence=RESEARCH,
+    license=RESEARCH,
     task=Task(STEPS, 1.0, 2, vocabulary=135),
     copies=((FOLDERS, _PARTS),),
     remedy=_REMEDY,

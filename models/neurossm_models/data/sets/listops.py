@@ -82,7 +82,7 @@ SOURCE = Copied(
     size="96000 train, 2000 valid, 2000 test",
     training=96000,
     provenance="Long Range Arena release",
-    licence="Apache-2.0 (the repository of Long Range Arena)",
+    license="Apache-2.0 (the repository of Long Range Arena)",
     splits=THREE_SPLITS,
     task=Task(STEPS, 1.0, CLASSES, vocabulary=18),
     copies=((FOLDERS, tuple(_FILES.values())),),
