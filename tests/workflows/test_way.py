@@ -207,7 +207,7 @@ def test_verbs_say_what_they_were_given(tmp_path):
     with pytest.raises(InputError, match=r"found: expected what neurossm.profile .* 'm\.nssm'"):
         neurossm.make_report("m.nssm")
     for widths, said in (
-        ({"pole": [8]}, "expected poles, weights, state, messages, got 'pole'; did you mean"),
+        ({"pole": [8]}, "expected poles, weights, state, activations, got 'pole'; did you mean"),
         ({"poles": 8}, r"sweep poles: expected a list of bits, such as \[8, 12\], got 8"),
     ):
         with pytest.raises(InputError, match=said):
