@@ -90,7 +90,7 @@ def _results(report: Report) -> tuple[Row, ...]:
                 add(f"energy per inference, {name}", found.low, found.high, "J", energy.label)
     if accuracy is not None:
         add("accuracy, integer", accuracy.integer, accuracy.integer, "", "measured")
-        add("accuracy, integer, 95 % interval", *accuracy.interval, "", "Wilson")
+        add("accuracy, integer, 95% interval", *accuracy.interval, "", "Wilson")
         add("accuracy, float", accuracy.float_graph, accuracy.float_graph, "", "measured")
         add("equal predictions", accuracy.agreement, accuracy.agreement, "", "measured")
         add("samples", accuracy.samples, accuracy.samples, "", "measured")

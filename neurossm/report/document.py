@@ -55,7 +55,7 @@ class Accuracy:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval for the integer graph: what so few samples can tell of others."""
+        """Wilson's 95% interval for the integer graph: what so few samples can tell of others."""
         z, n, p = 1.959964, self.samples, self.integer
         center = (p + z * z / (2 * n)) / (1 + z * z / n)
         half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)

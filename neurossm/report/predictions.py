@@ -11,18 +11,18 @@ from neurossm.report.units import count, percent
 
 MOST_CLASSES = 30  # of a matrix that can be taken in; of more, the pairs that are confused most
 PAIRS = 20
-_SCORE = re.compile(r"(.+?) ([-+.\de]+(?: %)?|unknown|nan|-?inf)(?=[ :]|$)")
+_SCORE = re.compile(r"(.+?) ([-+.\de]+(?: ?%)?|unknown|nan|-?inf)(?=[ :]|$)")
 
 Rows = list[tuple[str, ...]]
 
 
 def headline(scores: str) -> tuple[str, str]:
-    """Return name and value of the main score of ``accuracy 75.00 % (macro F1 0.7)``.
+    """Return name and value of the main score of ``accuracy 75.00% (macro F1 0.7)``.
 
     Examples
     --------
-    >>> headline("macro F1 0.700 (accuracy 80.0 %)"), headline("accuracy 75.00 %")
-    (('macro F1', '0.700'), ('accuracy', '75.00 %'))
+    >>> headline("macro F1 0.700 (accuracy 80.0%)"), headline("accuracy 75.00%")
+    (('macro F1', '0.700'), ('accuracy', '75.00%'))
     """
     found = _SCORE.match(scores)
     return (found[1], found[2]) if found else ("Score", scores)

@@ -76,7 +76,7 @@ def draw_sweep(path: Path, rows: Sequence[Row], title: str) -> None:
         _scores(above, panel, floats)
         _energies(below, panel)
         above.set_title(panel.title)
-        below.set_xlabel(f"{_called(panel.along)}, bits")
+        below.set_xlabel(f"{panel.along}, bits")
     score = found[0].get("score") or "accuracy"
     axes[0][0].set_ylabel("accuracy, %" if score == "accuracy" else score)
     if score == "accuracy":  # no tick above what there can be
@@ -157,18 +157,13 @@ def _panels(rows: Sequence[Row]) -> list[Panel]:
     shown = [name for name in others if name in varied]
     return [
         Panel(
-            ", ".join(f"{_called(name)} {of_panel[name]} bits" for name in shown), along, line,
+            ", ".join(f"{name} {of_panel[name]} bits" for name in shown), along, line,
             [row for row in rows if all(row[n] == v for n, v in of_panel.items())],
         )
         for of_panel in (
             dict(zip(others, each, strict=True)) for each in product(*(values[n] for n in others))
         )
     ]  # fmt: skip
-
-
-def _called(width: str) -> str:
-    """Return what a width is called in the figure."""
-    return "activations" if width == "messages" else width
 
 
 def _shown(row: Row) -> float | None:
@@ -184,7 +179,7 @@ def _scores(axis: Any, panel: Panel, floats: list[float]) -> None:
         own = sorted(
             (row[panel.along], row["shown"]) for row in panel.rows if row[panel.line] == value
         )
-        label = f"{_called(panel.line)} {value} bits"
+        label = f"{panel.line} {value} bits"
         look = {"color": COLORS[index % 6], "marker": _MARKERS[index % 6]}
         axis.plot(*zip(*own, strict=True), linestyle="-", label=label, **look)
     for value in floats:

@@ -34,7 +34,7 @@ def rows_of(html: str, head: str) -> list[list[str]]:
 
 def test_a_matrix_is_a_heat_map_and_each_class_has_its_scores():
     matrix = np.array([[2, 0], [1, 1]])
-    html = page(confusion=matrix, class_names=("<cat>", "dog"), float_graph="accuracy 80.00 %")
+    html = page(confusion=matrix, class_names=("<cat>", "dog"), float_graph="accuracy 80.00%")
     # cat: 2 of 3 predictions, 2 of 2 samples; dog: 1 of 1, 1 of 2; F1 = 2 TP / (both together)
     assert rows_of(html, "Class") == [
         ["Class", "Precision", "Recall", "F1", "Support"],
@@ -52,7 +52,7 @@ def test_a_matrix_is_a_heat_map_and_each_class_has_its_scores():
         ("dog predicted as dog: 1 (50.0%)", "right"),
     ]
     assert [float(shade) for *_, shade in drawn] == [1, 0, 0.707, 0.82]
-    assert "Float network, on the same: accuracy 80.00 %" in html
+    assert "Float network, on the same: accuracy 80.00%" in html
 
 
 @pytest.mark.parametrize(("classes", "drawn", "counted"), [(20, 1, 1), (30, 1, 0), (31, 0, 0)])
@@ -68,7 +68,7 @@ def test_of_many_classes_the_pairs_that_are_confused_most():
     html = page(confusion=matrix)
     assert rows_of(html, "True class") == [
         ["True class", "Predicted class", "Samples", "Of the true class"],
-        ["0", "29", "10", "50.0 %"], ["3", "7", "5", "33.3 %"], ["8", "1", "2", "16.7 %"],
+        ["0", "29", "10", "50.0%"], ["3", "7", "5", "33.3%"], ["8", "1", "2", "16.7%"],
     ]  # fmt: skip
     assert "Nothing is confused, of 40 classes." in page(confusion=np.eye(40, dtype=int))
 

@@ -321,8 +321,8 @@ def test_the_numbers_of_neurobench_by_hand(tiny: Report) -> None:
 def test_key_figures_say_what_was_counted_and_how_often(tiny: Report) -> None:
     accuracy = Accuracy(data="a set", samples=8, integer=0.625, float_graph=0.875, agreement=0.75)
     found = figures(page_of(replace(tiny, accuracy=accuracy)))
-    assert found["Accuracy, integer"] == ("62.50 %", "measured, 5 of 8 samples, a set")
-    assert found["Accuracy, float"] == ("87.50 %", "measured; 75.00 % equal predictions")
+    assert found["Accuracy, integer"] == ("62.50%", "measured, 5 of 8 samples, a set")
+    assert found["Accuracy, float"] == ("87.50%", "measured; 75.00% equal predictions")
     rates = replace(tiny.metrics, spike_rates={"a": 0.25, "b": 0.125, "c": 0.125})
     said = figures(page_of(replace(tiny, metrics=rates)))["Spike rate"]
     assert said == ("0.167", "counted, per neuron per time step; busiest node 0.250")

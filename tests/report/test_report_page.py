@@ -105,7 +105,7 @@ def test_page_says_what_is_measured_counted_modeled_and_left_out() -> None:
     words = words_of(html_of(report_of()))
     for phrase in (
         LABEL,
-        "Accuracy 50.00 % on 1 samples of a set, integer network.",
+        "Accuracy 50.00% on 1 samples of a set, integer network.",
         "host input and output",
         "No energy per operation of Loihi 2 is published",
         "Davies et al., Loihi",

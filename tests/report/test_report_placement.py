@@ -82,13 +82,13 @@ def test_a_network_that_does_not_fit_is_an_answer(report):
 def test_accuracy_says_how_many_and_how_sure(report):
     words = words_of(html_of(report))
     assert "measured, 6 of 8 samples, a set" in words
-    assert "Accuracy 100.00 % of the float network; 50.00 % equal predictions." in words
+    assert "Accuracy 100.00% of the float network; 50.00% equal predictions." in words
     # Wilson: (p + z^2/2n -+ z sqrt(p(1-p)/n + z^2/4n^2)) / (1 + z^2/n), with z^2 = 3.8415, n = 8
     # (0.75 + 0.24009 -+ 1.95996 sqrt(0.0234375 + 0.0150058)) / 1.480183
     low, high = report.accuracy.interval
     assert (low, high) == pytest.approx(((0.990092 - 0.384287) / 1.480183,
                                          (0.990092 + 0.384287) / 1.480183), abs=2e-5)  # fmt: skip
-    assert f"95 % interval (Wilson) is {100 * low:.2f} % to {100 * high:.2f} %" in words
+    assert f"95% interval (Wilson) is {100 * low:.2f}% to {100 * high:.2f}%" in words
     # n of n: from n / (n + z^2)
     assert Accuracy(data="", samples=16, integer=1.0).interval == pytest.approx(
         (16 / 19.8415, 1.0), abs=1e-5

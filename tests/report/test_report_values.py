@@ -57,7 +57,7 @@ def test_a_class_that_was_never_right_or_asked_for_has_zeros() -> None:
 
 def test_pairs_that_are_confused_equally_often_stay_in_order() -> None:
     answers = Answers(integer="", count=36, confusion=np.ones((6, 6), dtype=np.int64))
-    pairs = [(str(a), str(b), "1", "16.7 %") for a in range(6) for b in range(6) if a != b]
+    pairs = [(str(a), str(b), "1", "16.7%") for a in range(6) for b in range(6) if a != b]
     assert most_confused(answers) == pairs[:20]
 
 

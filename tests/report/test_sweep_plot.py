@@ -46,7 +46,7 @@ def test_nothing_to_draw_is_said(tmp_path):
 
 
 def test_the_figure_has_its_text_as_text_and_its_numbers_beside_it(tmp_path):
-    floating = replace(ROW, poles=0, weights=0, state=0, messages=0, accuracy=0.75)
+    floating = replace(ROW, poles=0, weights=0, state=0, activations=0, accuracy=0.75)
     points = [*rows((8, 16, 24), (16, 24, 24), (8, 24, 24), (16, 16, 24)),
               asdict(floating), asdict(replace(ROW, accuracy=None))]  # fmt: skip
     draw_sweep(tmp_path / "s.svg", points, "A sweep")
@@ -56,7 +56,7 @@ def test_the_figure_has_its_text_as_text_and_its_numbers_beside_it(tmp_path):
     used = set(re.findall(r"stroke: (#[0-9a-f]{6})", drawn))
     assert set(COLORS[:2]) <= used and "#1f77b4" not in used
     lines = (tmp_path / "s-data.csv").read_text().splitlines()
-    assert lines[0] == "poles,weights,state,messages,score,value,energy_low_j,energy_high_j"
+    assert lines[0] == "poles,weights,state,activations,score,value,energy_low_j,energy_high_j"
     assert lines[1] == '8,8,16,24,"accuracy, %",50.0,1e-06,2e-06'
     assert lines[-1].startswith('0,0,0,0,"accuracy, %",75.0,') and len(lines) == 6
 

@@ -14,7 +14,16 @@ from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.hardware import load_hardware
 from neurossm.metrics import measure
-from neurossm.nodes import Affine, Embedding, Input, Node, Output, Threshold
+from neurossm.nodes import (
+    Affine,
+    Delay,
+    Embedding,
+    Input,
+    Node,
+    Output,
+    TernaryThreshold,
+    Threshold,
+)
 from neurossm.report import Accuracy, Answers, Parity, Report, TimingRow, Timings
 
 TEXT = "Spikes are sparse;\tstates are not.\nA token at a time, the network reads. " * 4
@@ -30,6 +39,7 @@ def examples() -> dict[str, Report]:
         "thirty-classes": replace(full, answers=_many(30), rates=(), timings=None),
         "regression": replace(full, accuracy=None, answers=_regression()),
         "tokens": tokens(),
+        "deltas": _deltas(),
         "not-placed": replace(full, energy=None, rates=(), timings=None,
                               placement_problem="it needs 130 cores of 120"),
         "older-chip": replace(full, rates=(), energy=estimate(
@@ -62,6 +72,25 @@ def tokens() -> Report:
         title="Characters", graph=graph, metrics=metrics, sample=trace, token_names=CHARACTERS,
         energy=estimate(metrics, graph, load_hardware("loihi2")),
         answers=Answers(integer="perplexity 3.214 (accuracy 61.0 %)", count=280, data="text"),
+    )  # fmt: skip
+
+
+def _deltas() -> Report:
+    """Return a report on signed spikes, a delay, and an output that nothing reaches."""
+    nodes: dict[str, Node] = {
+        "input": Input(channels=1, out=Fixed(9, 8)),
+        "late": Delay(channels=1, steps=np.array(3), out=Fixed(9, 8)),
+        "signs": TernaryThreshold(delta=integers([150], 8, 24)),
+        "read": Affine(weight=integers([[3], [0]]), bias=integers([0, 0], 0, 24), out=Fixed(24)),
+        "output": Output(channels=2, out=Fixed(24)),
+    }
+    graph = Graph(nodes, tuple(pairwise(nodes)))
+    trace = run(graph, model_input(50), "fast")
+    metrics = measure(graph, trace)
+    return Report(
+        title="Deltas", graph=graph, metrics=metrics, sample=trace,
+        energy=estimate(metrics, graph, load_hardware("loihi2")),
+        answers=Answers(integer="accuracy unknown", count=0, confusion=np.zeros((2, 2), np.int64)),
     )  # fmt: skip
 
 
