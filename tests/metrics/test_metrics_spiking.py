@@ -147,7 +147,7 @@ def test_the_report_says_who_multiplies_from_the_counts() -> None:
     recorded = check_multiplications(graph, {"token": TOKENS})
     report = Report(title="tokens", graph=graph, metrics=metrics, recorded=recorded)
     plain = re.sub(r"<[^>]+>", " ", html_of(report))
-    assert "Weights of one power of two shift and add messages in ternary." in plain
+    assert "Weights of one power of two shift and add activations in ternary." in plain
     assert "Spikes or tokens select weights, nothing multiplies, in row." in plain
     # two membranes and two traces, three steps, each leak a half
     assert "100% of the multiplications in recurrences are by a parameter that is 0" in plain

@@ -13,7 +13,7 @@ from neurossm.errors import GraphError, InputError, RangeError, TargetError
 from neurossm.hardware import Hardware, load_hardware
 from neurossm.metrics import measure
 from neurossm.quantization import Quantize, Ranges
-from neurossm.report.sweep_plot import check_plot, draw_sweep
+from neurossm.report.sweep_plot import check_plot, draw_sweep, write_sweep_data
 from neurossm.store import graph_digest
 from neurossm_workflows.evaluate import run_data
 from neurossm_workflows.listener import QUIET, Listener
@@ -41,8 +41,10 @@ class Sweep:
     rows: tuple[SweepRow, ...]
 
     def draw(self, path: str | Path, title: str = "") -> None:
-        """Draw accuracy and energy (.svg, .png); needs matplotlib."""
-        draw_sweep(Path(path), [asdict(row) for row in self.rows], title)
+        """Draw accuracy and energy (.svg, .png), the numbers beside it; needs matplotlib."""
+        rows = [asdict(row) for row in self.rows]
+        draw_sweep(Path(path), rows, title)
+        write_sweep_data(Path(path), rows)
 
 
 def sweep(

@@ -48,7 +48,8 @@ def read(folder: Path, split: str, limit: int | None = None) -> Dataset:
     inputs, lengths = padded(rows, STEPS)
     labels = np.repeat(np.arange(2), [len(part) for part in paths])
     provenance = sized("IMDB reviews (Maas et al.)", found, PUBLISHED)
-    return Dataset("imdb", split, inputs[..., None], 1.0, labels, provenance, len(numbers), lengths)
+    return Dataset("imdb", split, inputs[..., None], 1.0, labels, provenance, len(numbers), lengths,
+                   token_names=tuple(numbers))  # fmt: skip
 
 
 def _paths(folder: Path) -> list[Path]:

@@ -54,8 +54,9 @@ def read(folder: Path, split: str, limit: int | None = None) -> Dataset:
     labels = np.array([label for _, label in kept], np.int64)
     provenance = sized("ListOps (Long Range Arena)", len(rows), PUBLISHED[split])
     return Dataset(
-        "listops", split, inputs[..., None], 1.0, labels, provenance, len(numbers), lengths
-    )
+        "listops", split, inputs[..., None], 1.0, labels, provenance, len(numbers), lengths,
+        token_names=tuple(numbers),
+    )  # fmt: skip
 
 
 def _read(path: Path) -> Rows:

@@ -54,6 +54,7 @@ def read(folder: Path, split: str, limit: int | None = None) -> Dataset:
     return Dataset(
         "wikitext103", split, inputs[:limit, :, None], 1.0, labels[:limit], provenance,
         len(numbers), lengths[:limit], kind=NEXT_STEP, consecutive=True,
+        token_names=tuple(numbers),
     )  # fmt: skip
 
 
