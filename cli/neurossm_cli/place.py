@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from neurossm_cli.presentation import completing
-from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.console import Console, DetailsOption, JsonOption
+from neurossm_cli.presentation.counted import plural
 from neurossm_cli.presentation.options import (
     ChipsOption,
     DataDirOption,
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from neurossm.metrics.per_core import CoreActivity
     from neurossm.metrics.step_time import StepTime
     from neurossm.placement import Placement
+
+LESS = (0, 1, 2, 3, 8, 9)  # columns of the populations without --details
 
 
 def place(
@@ -59,6 +62,7 @@ def place(
     ] = None,
     data_dir: DataDirOption = "",
     other_data: OtherDataOption = False,
+    details: DetailsOption = False,
     json: JsonOption = False,
 ) -> None:
     """Plan which core holds what: memory, load, time per step.
@@ -82,16 +86,20 @@ def place(
         {"file": str(graph) if graph else None, "like": like or None, **plan.as_json(),
          "svg": str(svg) if svg else None}
     )  # fmt: skip
-    print_placement(console, plan.placement, plan.chip.title)
-    print_activity(console, plan.activity, plan.step_time)
-    for sentence in (*plan.not_in_the_plan, *plan.placement.assumptions):
+    print_placement(console, plan.placement, plan.chip.title, details)
+    if details:
+        print_activity(console, plan.activity, plan.step_time)
+    assumed = plan.placement.assumptions if details else ()
+    for sentence in (*plan.not_in_the_plan, *assumed):
         console.say(f"- {sentence}")
+    if not details:
+        print_step(console, plan.activity, plan.step_time, len(plan.placement.assumptions))
     if svg:
         console.say(f"drawing: {svg}")
 
 
-def print_placement(console: Console, placed: Placement, title: str) -> None:
-    """Print the populations and what they come to."""
+def print_placement(console: Console, placed: Placement, title: str, details: bool) -> None:
+    """Print the populations and what they come to; the words of each memory only with `details`."""
     from neurossm.placement.summary import summary
 
     rows = []
@@ -102,12 +110,14 @@ def print_placement(console: Console, placed: Placement, title: str) -> None:
             (row.name, row.kind, row.neurons, each, row.words.neuron, row.words.axon_in,
              row.words.synapse, row.words.axon_map, row.cores, f"{row.load:.1%}")
         )  # fmt: skip
+    columns = ("population", "kind", "neurons", "words each", "neuron words", "axon-in", "synapse",
+               "axon-map", "cores", "fullest")  # fmt: skip
+    kept = range(len(columns)) if details else LESS
     console.table(
-        ("population", "kind", "neurons", "words each", "neuron words", "axon-in", "synapse",
-         "axon-map", "cores", "fullest"),
-        rows,
+        [columns[at] for at in kept],
+        [[row[at] for at in kept] for row in rows],
         title=f"On {title}, ssm-mapping {placed.ssm_mapping}",
-    )  # fmt: skip
+    )
     total, budget = placed.total, placed.budget
     mean = total.total / (len(placed.cores) * budget.total_words)
     console.say(
@@ -120,7 +130,6 @@ def print_activity(console: Console, activity: CoreActivity, time: StepTime) -> 
     """Print counters, totals and busiest core, and the terms of the step time."""
     from neurossm.metrics.per_core import COUNTERS
     from neurossm.metrics.step_time import NOT_MODELED
-    from neurossm.report.units import si
 
     def shown(low: float, high: float) -> str:
         return f"{high:,.1f}" if low == high else f"{low:,.1f} to {high:,.1f}"
@@ -132,16 +141,32 @@ def print_activity(console: Console, activity: CoreActivity, time: StepTime) -> 
     console.say(f"Activity: {activity.basis}")
     console.table(("per step", "all cores", "busiest core"), rows)
 
-    def seconds(low: float, high: float) -> str:
-        return si(low, "s") if low == high else f"{si(low, 's')} to {si(high, 's')}"
-
     console.say()
     console.say("Predicted step time: the largest of these terms (modeled, not measured)")
     for term in time.terms:
-        console.say(f"  {term.name}: {seconds(term.low, term.high)}, {term.where}; {term.source}")
-    console.say(
-        f"step: {seconds(time.low, time.high)}; the low end is {time.binds_low.name},"
-        f" the high end {time.binds_high.name}"
-    )
+        console.say(f"  {term.name}: {_seconds(term.low, term.high)}, {term.where}; {term.source}")
+    console.say(_step(time))
     for sentence in NOT_MODELED:
         console.say(f"- Not modeled: {sentence}.")
+
+
+def print_step(console: Console, activity: CoreActivity, time: StepTime, assumed: int) -> None:
+    """Print the step time alone, and where its terms and assumptions are."""
+    from neurossm.metrics.step_time import NOT_MODELED
+
+    console.say(f"{_step(time)} (modeled, not measured; activity: {activity.basis})")
+    console.say(
+        f"Words of each memory, activity, terms of the step time, {plural(assumed, 'assumption')}"
+        f" and {plural(len(NOT_MODELED), 'effect')} not modeled: --details"
+    )
+
+
+def _step(time: StepTime) -> str:
+    return (f"step: {_seconds(time.low, time.high)}; the low end is {time.binds_low.name},"
+            f" the high end {time.binds_high.name}")  # fmt: skip
+
+
+def _seconds(low: float, high: float) -> str:
+    from neurossm.report.units import si
+
+    return si(low, "s") if low == high else f"{si(low, 's')} to {si(high, 's')}"
