@@ -6,11 +6,12 @@ STAMP := $(VENV)/.complete
 PEERS := .peers/.complete
 MUTANTS := .mutants/.complete
 DOCS := .docs/.complete
+AXE := tools/axe/node_modules/.complete
 
 # every worker and every Lava process would start a pool of BLAS threads of its own
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: help setup peers data demo test quick coverage lint types imports check hw mutants matrix bench dist wheel-demo docs docs-serve reference clean
+.PHONY: axe help setup peers data demo test quick coverage lint types imports check hw mutants matrix bench dist wheel-demo docs docs-serve reference clean
 
 help:  ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*##' '{ printf "%s\t%s\n", $$1, $$2 }'
@@ -66,6 +67,14 @@ types: $(STAMP)  ## static types
 imports: $(STAMP)  ## the layers of ARCHITECTURE.md
 	$(BIN)/lint-imports
 
+$(AXE): tools/axe/package.json tools/axe/package-lock.json
+	cd tools/axe && PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --silent --no-audit --no-fund
+	touch $@
+
+axe: $(STAMP) $(AXE)  ## accessibility and widths of every kind of report, in Chromium (needs Node and Chromium)
+	$(BIN)/python tools/axe/reports.py out/axe
+	node tools/axe/check.mjs --shots out/axe out/axe/*.html
+
 check: lint types imports  ## lint, types and import contracts
 
 # not into .venv, as the peers: its terminal program would pull in a dozen packages
@@ -95,7 +104,7 @@ $(DOCS): constraints-docs.txt
 	touch $@
 
 docs: $(DOCS)  ## build the documentation site into site/, strictly
-	NO_MKDOCS_2_WARNING=1 .docs/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 .docs/bin/mkdocs build --strict
 
 docs-serve: $(DOCS)  ## show the site on localhost while you write
 	NO_MKDOCS_2_WARNING=1 .docs/bin/mkdocs serve

@@ -1,4 +1,4 @@
-"""Two traces side by side: what is equal, and the first place where they part."""
+"""Compares two traces: what is equal, and the first place where they differ."""
 
 from __future__ import annotations
 

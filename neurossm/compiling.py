@@ -1,4 +1,4 @@
-"""Numba's compiler, with two things around it: who wants to know when it works, and no cache.
+"""Numba's compiler, with a notice when it compiles, and a way without a folder to cache in.
 
 What Numba compiles it keeps in a folder, so it works once per machine and version, for seconds.
 Where no folder can be written it refuses to define a function that it is to keep; here it then

@@ -82,7 +82,7 @@ def _messages(node: Node, at: Arriving) -> Iterator[Finding]:
     """Yield what holds for every node: graded results, and a sum of edges that fits."""
     computes = node.role in (Role.NEURON, Role.SYNAPSES) and not node.passes_on
     if computes and format_of(node).is_spike:
-        yield "graded messages from a node that computes", str(node.out)
+        yield "graded spikes from a node that computes", str(node.out)
     largest = sum(fmt.high for fmt in at.formats)
     # weights and operands have bounds of their own
     adds = node.meets in (Meets.ADD, Meets.ONE)

@@ -33,8 +33,8 @@ class Graph:
         Pairs ``(from, to)``, each at most once. Edges into one node add; `Sum` and `Product` take
         each edge as an operand.
     dt
-        Duration of one time step, in seconds; None where nobody said it: steps of pixels or tokens
-        have none, and files of other tools leave it open.
+        Duration of one time step, in seconds; None if unknown: steps of pixels or tokens have no
+        duration, and files of other tools may not state it.
     meta
         Where it comes from: strings and numbers, such as ``recipe`` or ``steps``.
 

@@ -1,4 +1,4 @@
-"""What goes into a graph and what comes out, in the user's terms; kept in `Graph.meta`.
+"""The inputs and outputs of a graph in the user's terms; kept in `Graph.meta`.
 
 Keys: ``task``, ``readout`` and ``data_split`` are plain texts; ``input_scaling``,
 ``target_scaling``, ``class_names``, ``channel_names`` and ``cutoffs`` are JSON. FORMAT.md names

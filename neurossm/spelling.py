@@ -22,10 +22,11 @@ T = TypeVar("T")
 
 # options whose argument has another name, where a function has none of the option's own
 OTHERS: Mapping[str, str] = MappingProxyType({
-    "set": "changes", "float": "floating", "from": "format", "loihi-gen": "generation",
+    "set": "changes", "qat": "quantized", "float": "floating", "from": "format",
+    "loihi-gen": "generation",
     "slurm-partition": "partition", "slurm-board": "board", "poles": "pole_bits",
-    "weights": "weight_bits", "state": "state_bits", "messages": "message_bits",
-    "activations": "message_bits",
+    "weights": "weight_bits", "state": "state_bits", "messages": "activation_bits",
+    "activations": "activation_bits",
     "leaks": "leak_bits", "range": "range_rules", "ranges": "range_rule",
 })  # fmt: skip
 _WORDS = re.compile(

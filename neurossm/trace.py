@@ -1,4 +1,4 @@
-"""What a run leaves behind: per node its values over time, its final state and its counters."""
+"""The record of a run: values of nodes over time, final states and counters."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Makes ``report.png`` and ``report-energy.png`` of ``docs/images``: a real report in Chromium.
+"""Makes the pictures of reports in ``docs/images``: a real report in Chromium.
 
-``python tools/screenshot.py [--samples 64]``; needs Chromium, MNIST and the plot extra (Pillow).
+``report.png`` is all of it, ``report-energy.png`` the headline and the section on energy,
+``demo.png`` the headline, accuracy, and the activity of one sample.
+``python tools/screenshot.py [--samples 256]``; needs Chromium, MNIST and the plot extra (Pillow).
 """
 
 from __future__ import annotations
@@ -19,22 +21,34 @@ CHECKPOINT, CALIBRATION = "spikingssm-smnist", "mnist:train:64"
 HERE = Path(__file__).parents[1] / "docs" / "images"
 WIDTH, TALLEST = 1200, 12000
 LARGEST_BYTES = 600_000
-ENERGY = "main>*:not(.energy),.energy>*:nth-child(n+4){display:none}"  # heading, words, bars
+DEMO_WIDTH = 1000
+# the headline, and of the section on energy heading, words and bars
+ENERGY = "main>*:not(header):not(#energy),header>.figures,#energy>*:nth-child(n+4){display:none}"
+# headline, key figures without multiplications, and the raster of one sample, whose section
+# `activity` marks
+DEMO = (
+    "main>*:not(header):not(.activity),.activity>*:nth-child(n+3),.files{display:none}"
+    ".figures>div:nth-last-child(2){display:none}.activity figure{margin:0}main{padding:20px}"
+)
 
 
 def main() -> None:
-    """Make both pictures."""
+    """Make the pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--samples", type=int, default=64)
+    parser.add_argument("--samples", type=int, default=256)
     samples = parser.parse_args().samples
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         report = make_report(folder, samples)
         photograph(report, HERE / "report.png")
         page = report.read_text(encoding="utf-8")
-        page = re.sub("<section>(<h2>Energy</h2>)", r'<section class="energy">\1', page, count=1)
-        report.write_text(page.replace("</style>", f"{ENERGY}</style>", 1), encoding="utf-8")
-        photograph(report, HERE / "report-energy.png")
+        mark = r'<section class="activity">\1'
+        page = re.sub(r'<section class="big">(\s*<h2>Activity</h2>)', mark, page, count=1)
+        for name, rules, width in (("report-energy.png", ENERGY, WIDTH),
+                                   ("demo.png", DEMO, DEMO_WIDTH)):  # fmt: skip
+            part = page.replace("</style>", f"{rules}</style>", 1)
+            report.write_text(part, encoding="utf-8")
+            photograph(report, HERE / name, width)
 
 
 def make_report(folder: Path, samples: int) -> Path:
@@ -52,7 +66,7 @@ def make_report(folder: Path, samples: int) -> Path:
     return report
 
 
-def photograph(page: Path, picture: Path) -> None:
+def photograph(page: Path, picture: Path, width: int = WIDTH) -> None:
     """Write a picture of a page as high as the page is, small enough for a repository."""
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
     if browser is None:
@@ -62,13 +76,13 @@ def photograph(page: Path, picture: Path) -> None:
         subprocess.run(
             [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
              "--host-resolver-rules=MAP * 127.0.0.1:1", f"--user-data-dir={profile}",
-             f"--window-size={WIDTH},{TALLEST}", f"--screenshot={shot}", page.as_uri()],
+             f"--window-size={width},{TALLEST}", f"--screenshot={shot}", page.as_uri()],
             check=True, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         image = Image.open(shot).convert("RGB")
     background = Image.new("RGB", image.size, image.getpixel((0, TALLEST - 1)))
     bottom = _last_difference(image, background)
-    cut = image.crop((0, 0, WIDTH, min(TALLEST, bottom + 20)))
+    cut = image.crop((0, 0, width, min(TALLEST, bottom + 20)))
     cut.quantize(128).save(picture, optimize=True)
     size = picture.stat().st_size
     if size > LARGEST_BYTES:

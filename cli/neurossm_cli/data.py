@@ -14,6 +14,8 @@ from neurossm_cli.presentation.help import Group
 from neurossm_cli.presentation.options import DATA_HELP, DATA_NAMES, DataDirOption
 from neurossm_cli.presentation.paths import READS_DATA, Commands
 
+OLD = "licence"  # the key of earlier releases
+
 app = Commands(
     help=f"List and fetch data sets; see what a file is read as.\n\n{DATA_NAMES}",
     rich_markup_mode=None,
@@ -27,10 +29,10 @@ def list_(data_dir: DataDirOption = "", json: JsonOption = False) -> None:
     from neurossm_models.data import registry
 
     console, entries = Console(json), registry(data_dir or None)
-    console.document({"data": [asdict(entry) for entry in entries]})
+    console.document({"data": [{**asdict(entry), OLD: entry.license} for entry in entries]})
     console.table(
         ("", "name", "task", "size", "license", "found in"),
-        [("ok" if e.found else "--", e.name, e.task, e.size, e.licence, e.found or "")
+        [("ok" if e.found else "--", e.name, e.task, e.size, e.license, e.found or "")
          for e in entries],
         keys=2,
     )  # fmt: skip

@@ -58,6 +58,7 @@ def demo(
     missing, and installs lava-nc where the extra lava asked for it.
     """
     from neurossm.metrics import multiplications
+    from neurossm.report import Parity
     from neurossm_workflows.demonstration import CALIBRATING, lava_ready, subject
     from neurossm_workflows.export import export, write_graph
     from neurossm_workflows.loading import load_data
@@ -103,7 +104,10 @@ def demo(
             f" {parity.mismatches} mismatches",
             f"fast engine: {fast.steps_per_second:,.0f} time steps per second",
         )
-        found.to_html(page, shown.title, file_name=integers.name, measured=said)
+        executors = ("reference", "fast engine", *(("Lava",) if lava else ()))
+        agreed = Parity(executors=executors, samples=compared, values=parity.values_compared,
+                        mismatches=parity.mismatches)  # fmt: skip
+        found.to_html(page, shown.title, file_name=integers.name, measured=said, parity=agreed)
 
     console.document(
         {"checkpoint": shown.checkpoint, "data": shown.data, "samples": samples,

@@ -9,9 +9,9 @@ from neurossm.environment import version, versions
 from neurossm.extras import EXTRAS, LAVA, Extra
 from neurossm.portable import unsupported
 from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.remedies import BY_HAND, DATA, say_remedies
 
 EVERYTHING = "everything"
-DATA, BY_HAND = "data: ", "place a copy"
 
 
 def doctor(json: JsonOption = False) -> int:
@@ -48,25 +48,8 @@ def doctor(json: JsonOption = False) -> int:
     if line := unsupported():
         console.say()
         console.say(line)
-    _say_remedies(console, [(one["name"], one["remedy"]) for one in (*parts, *extras)] + lacking)
+    say_remedies(console, [(one["name"], one["remedy"]) for one in (*parts, *extras)] + lacking)
     return 1 if broken else 0
-
-
-def _say_remedies(console: Console, found: list[tuple[str, str]]) -> None:
-    """Say what brings what is missing; data sets that nothing fetches share a line."""
-    by_hand = [name.removeprefix(DATA) for name, remedy in found
-               if name.startswith(DATA) and remedy.startswith(BY_HAND)]  # fmt: skip
-    lines = [f"  {name}: {remedy}" for name, remedy in found
-             if remedy and not remedy.startswith(BY_HAND)]  # fmt: skip
-    if by_hand:
-        from neurossm_models.data import data_root
-
-        lines.append(f"  data sets {', '.join(by_hand)}: {BY_HAND} in {data_root()} by hand")
-    if lines:
-        console.say()
-        console.say("What to do, where you need it:")
-        for line in lines:
-            console.say(line)
 
 
 def _mark(one: dict[str, Any]) -> str:

@@ -82,9 +82,10 @@ def export(
     The file holds a float graph, which does not depend on hardware; batch norms are folded, nothing
     is approximated. The next step is 'neurossm quantize'.
 
-    A run folder knows its data. An nn.Module of your own is built by a function without arguments,
-    gets its --weights, and is traced on samples of --data; the graph must compute what the module
-    computes there, or nothing is written.
+    A run folder knows its data. An nn.Module of your own is built by a function, whose arguments
+    in_features, classes, vocabulary and steps, if it has them, are those of the data. It gets its
+    --weights, and is traced on samples of --data; the graph must compute what the module computes
+    there, or nothing is written.
     """
     from neurossm_workflows.export import export as export_graph
     from neurossm_workflows.export import write_graph

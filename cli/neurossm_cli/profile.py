@@ -19,7 +19,7 @@ from neurossm_cli.presentation.options import (
     IntegerGraph,
     OtherDataOption,
 )
-from neurossm_cli.presentation.paths import READS, READS_DATA, READS_RUN, WRITES
+from neurossm_cli.presentation.paths import READS, READS_DATA, READS_RUN, WRITES, writes_into
 from neurossm_cli.presentation.profile_summary import print_profile_summary
 
 if TYPE_CHECKING:
@@ -79,6 +79,14 @@ def profile(
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the report here (HTML)."), WRITES
     ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Write every figure (SVG) and the numbers of figures and tables (CSV) here.",
+        ),
+        writes_into("README.md"),
+    ] = None,
     float_: Annotated[
         Path | None,
         typer.Option(
@@ -110,9 +118,11 @@ def profile(
         found.write_neurobench(neurobench)
     if html:
         found.to_html(html, file_name=graph.name)
+    if figures:
+        found.figures(figures, file_name=graph.name)
     console.document(
         {**found.as_json(), "neurobench": str(neurobench) if neurobench else None,
-         "report": str(html) if html else None}
+         "report": str(html) if html else None, "figures": str(figures) if figures else None}
     )  # fmt: skip
     _say_scores(console, found)
     if details:
@@ -120,7 +130,8 @@ def profile(
         print_costs(console, found)
     else:
         print_profile_summary(console, found)
-    for name, file in (("NeuroBench metrics", neurobench), ("report", html)):
+    for name, file in (("NeuroBench metrics", neurobench), ("report", html),
+                       ("figures", figures)):  # fmt: skip
         if file:
             console.say(f"{name}: {file}")
 

@@ -92,7 +92,7 @@ def quantize(
     console = Console(json)
     settings = Quantize(
         pole_bits=pole_width(poles), weight_bits=weights, state_bits=state, leak_bits=leaks,
-        message_bits=activations,
+        activation_bits=activations,
         headroom=headroom, range_rule=ranges, range_rules=range_rules(range_of or []),
     )  # fmt: skip
     made = quantize_graph(

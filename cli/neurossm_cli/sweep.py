@@ -77,7 +77,8 @@ def sweep(
 
     console = Console(json)
     widths = {name: _widths(name, text) for name, text in
-              (("poles", poles), ("weights", weights), ("state", state), ("messages", activations))
+              (("poles", poles), ("weights", weights), ("state", state),
+               ("activations", activations))
               if text}  # fmt: skip
     if not widths:
         raise InputError("sweep", expected="widths to vary, such as --poles 8,12,16", got="none")
@@ -86,13 +87,18 @@ def sweep(
         output=output, plot=plot, hardware=hardware, data_dir=data_dir, other_data=other_data,
         listener=console.listener,
     )  # fmt: skip
-    console.document({"graph": found.graph, "points": [asdict(row) for row in found.rows],
+    console.document({"graph": found.graph, "points": [_as_json(row) for row in found.rows],
                       "file": str(output) if output else None,
                       "plot": str(plot) if plot else None})  # fmt: skip
     _print(console, found.rows)
     for path in (output, plot):
         if path:
             console.say(str(path))
+
+
+def _as_json(row: SweepRow) -> dict[str, object]:
+    # messages: the key of earlier releases
+    return {**asdict(row), "messages": row.activations}
 
 
 def _widths(name: str, text: str) -> list[int]:
@@ -103,8 +109,7 @@ def _widths(name: str, text: str) -> list[int]:
             found.append(pole_width(part.strip()))
             continue
         if not part.strip().isascii() or not part.strip().isdigit():
-            option = "--activations" if name == "messages" else f"--{name}"
-            raise InputError(option, expected="numbers of bits, such as 16,24", got=repr(text))
+            raise InputError(f"--{name}", expected="numbers of bits, such as 16,24", got=repr(text))
         found.append(int(part))
     return found
 
@@ -127,7 +132,7 @@ def _print(console: Console, rows: Sequence[SweepRow]) -> None:
          "saturations", "seconds", "problem"),
         [("float", "", "", "", scored_text(row), "", "", "", f"{row.seconds:.1f}", "")
          if row.is_float else
-         (str(row.poles), str(row.weights), str(row.state), str(row.messages),
+         (str(row.poles), str(row.weights), str(row.state), str(row.activations),
           scored_text(row), energy(row), share(row.spike_rate),
           "" if row.saturations is None else f"{row.saturations:,}", f"{row.seconds:.1f}",
           row.problem) for row in rows],

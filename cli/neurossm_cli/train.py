@@ -113,7 +113,7 @@ def train(
     if memory is not None:
         raise InputError("--memory requires --estimate")
     widths = {"pole_bits": pole_width(poles) if poles else None, "weight_bits": weights,
-              "state_bits": state, "message_bits": activations}  # fmt: skip
+              "state_bits": state, "activation_bits": activations}  # fmt: skip
     result = run_training(
         recipe, data=data, changes=set_ or (), out=out, resume=resume,
         finetune_from=finetune_from, quantized=qat, calibrate=calibrate,
@@ -135,6 +135,6 @@ def train(
 
 
 def _reached(result: TrainResult) -> str:
-    if result.held_out_accuracy is not None:
-        return f"accuracy {result.held_out_accuracy:.2%}"
+    if result.valid_accuracy is not None:
+        return f"accuracy {result.valid_accuracy:.2%}"
     return result.text()

@@ -1,4 +1,4 @@
-"""What the outputs of a run answer, how good that is, and a table of it."""
+"""Predictions from the outputs of a run, their score, and a table of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all cells share. A cell is the arithmetic of a node: NumPy alone, nothing of Lava in it.
+"""The base class of step kernels: the arithmetic of a node, in NumPy alone, without Lava.
 
 Written as for microcode: integers in and out, exact products, shifts toward zero, saturation where
 a register is written. Channels stand last and anything in front, ``(..., C)``: a process of the

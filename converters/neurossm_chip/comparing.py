@@ -1,4 +1,4 @@
-"""What a run produced, held against the golden vectors: every integer, no tolerance."""
+"""Compares a run with the golden vectors: every integer, no tolerance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fused: cells that share a neuron, one after the other in a step; no node has this type."""
+"""Step kernels that share one neuron and run one after the other; no node has this type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which nodes Lava's own neurons can stand in for: LIF and S4d, which have hardware microcode.
+"""Which nodes Lava's own neurons can replace: LIF and S4d, which have hardware microcode.
 
 Lava's synapses (Dense, Sparse and their delayed forms) are used on every edge anyway, exactly. Its
 neurons compute something else than the integer contract; what cannot be expressed is refused.
@@ -81,7 +81,7 @@ def _lif(file: File, node: Node) -> Choice:
     if node.fields["reset"] != "hard":
         _refuse(node, "LIF", "resets to 0", f"reset {node.fields['reset']!r}")
     if node.values("kappa").any():
-        _refuse(node, "LIF", "has no refractory trace", "kappa above 0")
+        _refuse(node, "LIF", "has no refractory variable", "kappa above 0")
     tau = set(node.values("tau").tolist())
     if len(tau) > 1:
         _refuse(node, "LIF", "has one decay for all neurons", f"{len(tau)} of them")

@@ -1,4 +1,4 @@
-"""The command of a bundle: run golden vectors or one's own inputs, say what came out."""
+"""The command of a bundle: runs golden vectors or samples of your own, and reports the result."""
 
 from __future__ import annotations
 
@@ -118,9 +118,9 @@ def _check(options: argparse.Namespace) -> None:
     if options.samples < 0 or options.vectors < 0:
         raise Refusal("--samples, --vectors: expected at least 0")
     if not options.inputs and (options.labels or options.samples):
-        raise Refusal("--labels, --samples: expected --inputs beside it")
+        raise Refusal("--labels and --samples require --inputs")
     if options.inputs and options.vectors:
-        raise Refusal("--vectors: expected no --inputs beside it; --samples says how many of these")
+        raise Refusal("--vectors does not go with --inputs; --samples says how many inputs to run")
 
 
 def _own(file: File, own: Own, options: argparse.Namespace, choices: dict[str, Choice]) -> int:

@@ -33,7 +33,7 @@ class Network:
     on_chip
         Whether host and neurons are to be connected through lava-loihi's adapters.
     choices
-        Node name to how Lava's own process stands in for ours.
+        Node name to how Lava's own process replaces ours.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""One's own inputs for the graph: read, checked, and brought to the integers of its `Input`."""
+"""Samples of your own: read, checked, and converted to the integers of the graph's `Input`."""
 
 from __future__ import annotations
 

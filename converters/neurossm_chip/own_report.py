@@ -1,4 +1,4 @@
-"""What is said and written of a run of one's own inputs."""
+"""Reports a run of samples of your own, on the screen and in files."""
 
 from __future__ import annotations
 

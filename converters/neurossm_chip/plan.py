@@ -1,4 +1,4 @@
-"""When each node works: latencies, and the delays that bring unlike paths together."""
+"""When each node computes: latencies, and the delays that balance converging paths."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readout: what stands behind Lava's S4d; no node of a file has this type."""
+"""The readout after Lava's S4d: D, bias and saturation; no node of a file has this type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one way in which a run is refused or fails: a sentence for the user."""
+"""The error of a bundle: one sentence for the user."""
 
 
 class Refusal(Exception):

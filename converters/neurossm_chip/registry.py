@@ -1,4 +1,4 @@
-"""Where a neuro-core model of one of our processes is made known."""
+"""Registers neuro-core models for our processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choosing Lava's models and running a network with them."""
+"""Chooses Lava's models and runs a network with them."""
 
 from __future__ import annotations
 

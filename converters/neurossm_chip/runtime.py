@@ -1,4 +1,4 @@
-"""Lava's runtime without its hangs: importable, errors with their traceback, nothing left running.
+"""Lava's runtime with imports that work, tracebacks of errors, and a clean end.
 
 In plain Lava an exception in a process normally means that `run` never returns. Uses private parts
 of the runtime, which is safe only because 0.10.0 is the last release.

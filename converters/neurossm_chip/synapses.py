@@ -1,4 +1,4 @@
-"""Lava's own synapses on an edge, exact: Dense and Sparse, and their forms with a delay."""
+"""Lava's own synapses on an edge, exact: Dense and Sparse, with and without delays."""
 
 from __future__ import annotations
 

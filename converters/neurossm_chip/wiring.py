@@ -1,7 +1,7 @@
-"""Who sends to whom: delays become those of synapses, and nodes of a loop share neurons.
+"""How processes are connected: delays become synaptic delays, nodes of a cycle share neurons.
 
 A `Delay` is no process: the synapses behind it take its steps. One that changes the unit of graded
-messages is the exception, as synapses cannot shift toward zero: it shifts as a neuron, and the
+spikes is the exception, as synapses cannot shift toward zero: it shifts as a neuron, and the
 synapses behind it delay.
 
 In a loop a message must be back in as many steps as the loop has delays, and every layer of

@@ -1,1 +1,1 @@
-"""Converters: one file (or package) a foreign format, the only one that imports its library."""
+"""Converters: one file or package per foreign format, the only one that imports its library."""

@@ -1,4 +1,4 @@
-"""A batch on an integer graph, by the fast engine or on a GPU; what nodes sent stays where it ran.
+"""Runs a batch on an integer graph, by the fast engine or on a GPU; the results stay there.
 
 Shape letters: ``B`` samples, ``L`` time steps, ``C`` channels of a node.
 """

@@ -1,4 +1,4 @@
-"""Words by their frequency: an embedding and a softmax that spend little on rare ones, tied.
+"""Adaptive embedding and softmax for large vocabularies: fewer parameters for rare words, tied.
 
 Tokens are numbered by falling frequency and cut into groups: the first c_1, those up to c_2, and so
 on. Group i has ``d_i = max(1, H // divisor**i)`` numbers a token, and a projection between them and

@@ -1,4 +1,4 @@
-"""What the blocks of all families share: norm, state space layer, residual stream.
+"""Shared by the blocks of all families: norm, state space layer, residual stream.
 
 Shape letters: ``B`` batch, ``L`` time steps, ``H`` features, ``M`` complex modes a feature.
 Signals: ``r`` residual stream, ``u`` drive of the state space layer, ``y`` its output, ``s``

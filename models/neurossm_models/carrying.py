@@ -1,4 +1,4 @@
-"""A diagonal recurrence that goes on: what its state adds to a sequence, and the state behind it.
+"""A diagonal recurrence that starts from a state: what the state adds, and the state at the end.
 
 Over L steps with state x before the first::
 

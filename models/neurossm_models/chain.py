@@ -1,4 +1,4 @@
-"""Chains: what a layer does to each feature by itself, a few features at a time.
+"""Chains: operations that act on each feature by itself, computed for a few features at a time.
 
 The norm, the state space layer and the neuron of a layer treat every feature by itself. Run one
 after the other on whole tensors, they would read and write each value a dozen times. A chain runs

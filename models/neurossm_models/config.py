@@ -1,4 +1,4 @@
-"""What describes a network: plain values, no framework."""
+"""Configurations of networks, as plain values without a framework."""
 
 from __future__ import annotations
 

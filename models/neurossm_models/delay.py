@@ -1,4 +1,4 @@
-"""Spikes that arrive some steps later: the delays of synapses.
+"""Synaptic delays: spikes that arrive some steps later.
 
 Shape letters: ``B`` batch, ``L`` time steps, ``H`` features, ``K`` delays.
 """

@@ -1,4 +1,4 @@
-"""The poles and input weights that the training of an S4D layer starts from.
+"""The initial poles and input weights of an S4D layer.
 
 ``N`` real states, ``M = N // 2`` complex modes.
 

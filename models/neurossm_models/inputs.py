@@ -1,4 +1,4 @@
-"""What a network takes: shapes, tokens and lengths, refused where they are others.
+"""Checks of the inputs of a network: shapes, tokens and lengths.
 
 Shape letters: ``B`` batch, ``L`` time steps, ``H`` features.
 """

@@ -1,4 +1,4 @@
-"""What kernels keep for the backward pass beside autograd, told to who asks.
+"""Tensors that kernels keep for the backward pass outside of autograd, for counting memory.
 
 `torch.autograd.graph.saved_tensors_hooks` sees what an operation saves; what a function of ours
 keeps as an attribute it does not see.

@@ -1,4 +1,4 @@
-"""What acts on features: the same map at every time step, in the layout (H, B, L).
+"""Layers over features: the same map at every time step, in the layout (H, B, L).
 
 Features come first, so that a map of features is one matrix product, a norm of a feature runs over
 memory without gaps, and the state space kernels get each feature's sequences side by side.

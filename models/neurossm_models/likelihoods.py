@@ -1,4 +1,4 @@
-"""What an adaptive softmax answers to labels: V numbers a step would be too many to hold.
+"""Log-likelihoods of labels under an adaptive softmax, without all V scores per step.
 
 Shape letters: ``B`` batch, ``L`` time steps, ``H`` features, ``V`` tokens.
 """

@@ -1,4 +1,4 @@
-"""Products of float32 matrices on GPUs: exact, or with factors rounded to TF32.
+"""Matrix products of float32 on GPUs: exact, or with operands rounded to TF32.
 
 TF32 keeps 11 of the 24 bits of a factor and sums in float32, on the tensor cores of NVIDIA GPUs
 since Ampere. PyTorch switches it for the whole process: `float32_products` does so for a while, and

@@ -1,4 +1,4 @@
-"""What quantization-aware training asks of the QAT model: check, calibrate, run.
+"""The interface of a QAT model: check, calibrate, run.
 
 The PyTorch side knows no graph; who knows both sides (`neurossm_converters.qat`) provides
 it. Nodes carry the names that the exporter gives them, such as ``blocks.0.ssm``.
@@ -54,7 +54,7 @@ class IntegerRun:
 class QATModel(Protocol):
     """Turns a network into the integer graph that deploying it would write, and runs it.
 
-    It runs on the device of the network, with the same bits on each.
+    It runs on the device of the network, bit-identical on each.
     """
 
     def check(self, model: Network, place: torch.device) -> None:

@@ -1,4 +1,4 @@
-"""Readouts: how one answer is made of what the decoder says over time.
+"""Readouts: how one prediction is made of the decoder's outputs over time.
 
 With ``x_t`` the decoder's output at step t of T, a sequence's own last one:
 

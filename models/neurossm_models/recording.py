@@ -1,4 +1,4 @@
-"""What a network gives beside answers: what was seen in it, and what it carries on.
+"""What a network returns besides outputs: recorded activity, and states to carry on.
 
 Shape letters: ``B`` batch, ``L`` time steps, ``H`` features (width), ``M`` complex modes a feature,
 ``C`` classes.

@@ -1,4 +1,4 @@
-"""The stages of a chain: batch norm, diagonal recurrence, threshold, leaky integrate-and-fire.
+"""Stages of a chain: batch norm, diagonal recurrence, threshold, leaky integrate-and-fire.
 
 Shape letters: ``H`` features (h of them in a part), ``B`` batch, ``L`` time steps, ``T`` steps of a
 block, ``K`` blocks, ``N`` real states.

@@ -1,4 +1,4 @@
-"""The spike: a Heaviside step forward, a smooth stand-in for its derivative backward."""
+"""The spike: a Heaviside step forward, a smooth surrogate derivative backward."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
 FORMULA = (
     "E(f) = E_neuron + E_static(f) + sum over messages and synaptic operations, each times f_n of"
     " the node n that sent it; f_n = min(f, 1 / rate_n) for nodes that spike, 1 for inputs and"
-    " graded messages. Where several nodes feed one synapse, its operations are shared among them"
-    " by the messages that each sent."
+    " graded activations. Where several nodes feed one synapse, its operations are shared among"
+    " them by the messages that each sent."
 )
 
 

@@ -1,4 +1,4 @@
-"""What is known of the edges into a node of an integer graph."""
+"""Facts about the edges into a node of an integer graph."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may run: inputs checked by name, type, shape and range; names of what is recorded."""
+"""Checks of inputs by name, type, shape and range, and of the names to record."""
 
 from __future__ import annotations
 

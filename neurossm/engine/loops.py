@@ -1,4 +1,4 @@
-"""Nodes that feed each other through a late one: the compiled step, once a time step."""
+"""Runs cycles through a `Delay` by the compiled step, one time step after the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counting by an integer that records: the reference's own steps on arrays that count what they do.
+"""Counts operations: the reference's own steps on arrays that record what is computed.
 
 `record_operations` runs the reference engine with every activation and every state as a
 `Recording`, an array of integers that passes each elementary operation to a tally of its node.

@@ -41,7 +41,7 @@ class _Port:
 
 
 class Stepper:
-    """Runs a graph step by step as values arrive, with the bits of `neurossm.run`.
+    """Runs a graph step by step as values arrive, bit-identical to `neurossm.run`.
 
     Every array that it returns is the caller's own: later steps do not change it, and changing it
     changes nothing here. One stepper is for one thread at a time.
@@ -51,7 +51,7 @@ class Stepper:
     graph
         Integer graph, with any number of inputs and outputs.
     samples
-        S, sequences that run side by side.
+        S, the batch size: sequences that run together.
     record
         Nodes whose values `values` holds after each step: names, ``all`` or ``outputs``.
     numbers

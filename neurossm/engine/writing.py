@@ -1,4 +1,4 @@
-"""What a node's form writes a flat program with: memory that grows, places in it, instructions."""
+"""How an implementation of a node writes a flat program: memory, places in it, instructions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an executor gives back: of the right types, names and shapes, or one line that says so."""
+"""Checks what an executor returns: types, names and shapes."""
 
 from __future__ import annotations
 

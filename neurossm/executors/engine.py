@@ -1,4 +1,4 @@
-"""An executor with its options, as chosen: it runs, and what comes back is checked."""
+"""An executor with its options: it runs, and its results are checked."""
 
 from __future__ import annotations
 

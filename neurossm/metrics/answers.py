@@ -1,4 +1,4 @@
-"""The answer to each sequence, made of what an output sends over time: one rule for all.
+"""The prediction for each sequence, from what an output sends over time: one rule for all.
 
 Shape letters: ``B`` samples, ``T`` steps, ``K`` channels of the output.
 """

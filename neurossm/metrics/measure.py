@@ -41,7 +41,8 @@ class Metrics:
     additions_of_graded
         Synaptic operations of graded spikes that multiply nothing: the weights are ternary.
     state_updates
-        Updates of complex SSM states, of membranes and of refractory traces, all samples and steps.
+        Updates of complex SSM states, of membranes and of refractory variables, all samples and
+        steps.
     neurobench
         NeuroBench's algorithm metrics, see `measure`.
     recurrence

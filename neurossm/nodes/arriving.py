@@ -1,4 +1,4 @@
-"""What a node may look at when its integers are checked, and when they are made."""
+"""The formats of the inputs of a node, for checking its integers and for quantizing it."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ class LIF(Node):
     def note(self) -> str:
         """The reset, and whether there is a trace."""
         reset = "no reset" if self.reset == "none" else f"{self.reset} reset"
-        return f"{reset}, refractory trace" if self.has_trace else reset
+        return f"{reset}, refractory variable" if self.has_trace else reset
 
     def step(self, at: Step) -> Integers:
         """Leak, integrate, compare, reset, and leave a trace."""

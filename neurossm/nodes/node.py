@@ -1,4 +1,4 @@
-"""What all nodes share: the parts of a node's meaning, frozen parameters, equality by value.
+"""Shared by all nodes: the parts of a node's meaning, frozen parameters, equality by value.
 
 How a node is written
 ---------------------
@@ -112,7 +112,7 @@ class Node(ABC):
     nir: ClassVar[str] = ""
     sends: ClassVar[Fixed | None] = None
     passes_on: ClassVar[bool] = False
-    ranged: ClassVar[tuple[str, ...]] = ("message_bits",)
+    ranged: ClassVar[tuple[str, ...]] = ("activation_bits",)
     message_reason: ClassVar[str] = ""
     float_only: ClassVar[str] = ""
     roles: ClassVar[dict[str, Parameter]] = {}

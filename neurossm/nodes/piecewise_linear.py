@@ -48,7 +48,7 @@ class PiecewiseLinear(ByChannel, Node):
     slopes: Array = parameter("K", exponent="own", bits="segment_bits", reason="the steepest fits")
     offsets: Array = parameter("K", exponent="output", label="offset")
 
-    ranged: ClassVar[tuple[str, ...]] = ("segment_bits", "message_bits")
+    ranged: ClassVar[tuple[str, ...]] = ("segment_bits", "activation_bits")
     max_segments: ClassVar[int] = 8
     nir: ClassVar[str] = "NIR has no such function"
 

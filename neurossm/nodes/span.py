@@ -1,4 +1,4 @@
-"""Spans of values, the registers that hold them, and what meets at a node: for its worst case."""
+"""Spans of values, the registers that hold them, and the fan-in sum of a node in the worst case."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a node meets at one time step, and what its float meaning returns."""
+"""The context of a node at one time step, and the result of its float meaning."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Sum(ByChannel, Node):
     channels: int
 
     meets: ClassVar[Meets] = Meets.OPERANDS
-    ranged: ClassVar[tuple[str, ...]] = ("stream_bits", "message_bits")
+    ranged: ClassVar[tuple[str, ...]] = ("stream_bits", "activation_bits")
 
     def check(self, at: Arriving) -> Iterator[Finding]:
         """Yield where operands get too large at the exponent of the output."""

@@ -1,4 +1,4 @@
-"""What others may want to know of a type of node."""
+"""Traits of node types that other modules use."""
 
 from enum import Enum
 

@@ -27,8 +27,8 @@ def fold_batch_norm(graph: Graph, *, rest: str = "refuse") -> Graph:
     graph
         A float graph.
     rest
-        What is done with a norm that neither neighbor can take: ``refuse``, or ``affine``: it
-        becomes synapses of its own, from each channel to itself (behind an `Affine` that something
+        What to do with a norm that neither neighbor can take: ``refuse``: an error; ``affine``:
+        it becomes synapses, from each channel to itself (behind an `Affine` that something
         else needs too: that one again, scaled).
 
     Raises

@@ -131,7 +131,7 @@ def _refused(graph: Graph, name: str, hardware: Hardware) -> Iterator[Finding]:
         yield Finding(refusal.reason, refusal.remedy)
     graded = hardware.refuses.get(GRADED)
     if graded is not None and _sends_graded(graph, name):
-        yield Finding(f"sends graded messages: {graded.reason}", graded.remedy)
+        yield Finding(f"sends graded spikes: {graded.reason}", graded.remedy)
 
 
 def _sends_graded(graph: Graph, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""A network without its numbers: what placement reads of a graph, or of a plan for one."""
+"""A network without its numbers: what placement needs of a graph, or of a plan for one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the cores of each population come to, as rows of a table: `summary`."""
+"""The cores of each population, summed, as rows of a table: `summary`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A loss of quantizing, and where one is looked for: material of `losses`."""
+"""A loss of quantizing, and the context in which it is looked for; used by `losses`."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from functools import cache
 
 from neurossm import contract
 from neurossm.arguments import instance
+from neurossm.deprecation import renamed
 from neurossm.errors import GraphError, RangeError
 from neurossm.graph import Graph
 from neurossm.nodes import Node
@@ -45,6 +46,7 @@ class Quantization:
     losses: tuple[Loss, ...]
 
 
+@renamed(message_bits="activation_bits")
 @dataclass(frozen=True)
 class Quantize(Settings):
     """Post-training quantization; call it with a folded float graph and its ranges.

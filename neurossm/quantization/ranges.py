@@ -78,7 +78,7 @@ class RangeRules:
     def state(self, name: str, possible: Reals) -> Reals:
         """Return the ranges of the states of a `DiagonalSSM`, ``(C, N)``.
 
-        `possible` stands in for states that calibration never moved.
+        `possible` is the range of states that calibration never moved.
         """
         rule = self.rule(name)
         seen = (

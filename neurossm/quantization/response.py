@@ -1,4 +1,4 @@
-"""How a `DiagonalSSM` answers: its impulse response, step by step, from float or integer nodes.
+"""The impulse response of a `DiagonalSSM`, step by step, from float or integer nodes.
 
 And so how far it can get: while nothing saturates, by the l1 norm of that response.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from neurossm.arguments import shown
+from neurossm.deprecation import deprecated
 from neurossm.errors import InputError
 from neurossm.fixed import (
     LEAK_FRAC,
@@ -32,9 +33,9 @@ class Settings:
     leak_bits
         Most fraction bits of the leaks of a `LIF`, 12 to 20. They get 12, as the decays of Lava's
         own neurons have, and more where those move the response of a slow leak.
-    message_bits
-        Widest graded spike that a neuron sends. Sums of synapses, and the readout's sum over
-        time, keep their 24 bits: they are inside of what receives them.
+    activation_bits
+        Widest activation (on a chip: graded spike) that a neuron sends. Sums of synapses, and
+        the readout's sum over time, keep their 24 bits: they are inside of what receives them.
     stream_bits
         Width that a residual stream aims at: what graded synapses receive.
     segment_bits
@@ -51,7 +52,7 @@ class Settings:
     weight_bits: int = WEIGHT_BITS
     state_bits: int = STATE_BITS
     leak_bits: int = WIDEST_LEAK_FRAC
-    message_bits: int = MESSAGE_BITS
+    activation_bits: int = MESSAGE_BITS
     stream_bits: int = 16
     segment_bits: int = 12
     headroom: int = 1
@@ -64,7 +65,7 @@ class Settings:
             ("weight_bits", 2, WEIGHT_BITS),
             ("state_bits", 8, STATE_BITS),
             ("leak_bits", LEAK_FRAC, WIDEST_LEAK_FRAC),
-            ("message_bits", 4, MESSAGE_BITS),
+            ("activation_bits", 4, MESSAGE_BITS),
             ("stream_bits", 4, MESSAGE_BITS),
             ("segment_bits", 4, 16),
             ("headroom", 0, 8),
@@ -78,6 +79,12 @@ class Settings:
             ):
                 raise InputError(f"quantize {name}", expected=f"{low} to {high}", got=shown(value))
         check_rules(self.range_rule, self.range_rules)
+
+    @property
+    def message_bits(self) -> int:
+        """Old name of `activation_bits`."""
+        deprecated("Quantize.message_bits", "Quantize.activation_bits")
+        return self.activation_bits
 
     def uses(self, *rules: str) -> bool:
         """Tell whether one of these range rules may decide for some node."""

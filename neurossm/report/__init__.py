@@ -1,7 +1,9 @@
 """The report: one HTML file, the graph as SVG, and the tables of the terminal as data."""
 
-from neurossm.report.document import Accuracy, Answers, Report, TimingRow, Timings
+from neurossm.report.document import Accuracy, Answers, Parity, Report, TimingRow, Timings
 from neurossm.report.drawing import graph_svg
+from neurossm.report.exporting import write_figures
+from neurossm.report.figures import Figure, figures_of
 from neurossm.report.multiplied import multiplication_rows, multiplication_sentences
 from neurossm.report.page import html_of, write_html
 from neurossm.report.tables import (
@@ -18,16 +20,20 @@ __all__ = [
     "Answers",
     "CountsRow",
     "EnergyRow",
+    "Figure",
     "NodeRow",
+    "Parity",
     "Report",
     "TimingRow",
     "Timings",
     "counts_table",
     "energy_table",
+    "figures_of",
     "graph_svg",
     "html_of",
     "multiplication_rows",
     "multiplication_sentences",
     "node_table",
+    "write_figures",
     "write_html",
 ]

@@ -1,6 +1,6 @@
 """Bars and points of the report as SVG.
 
-Places are percent of the width: a narrow page loses nothing.
+Places are percentages of the width: a narrow page loses nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class BarGroup:
-    """Rows under one heading."""
+    """Rows under one heading; empty: none."""
 
     heading: str
     bars: tuple[Bar, ...]
@@ -50,8 +50,10 @@ def interval_chart(groups: Sequence[BarGroup], title: str, unit: str) -> str:
     top = 0.0
     rows: list[str] = []
     for group in groups:
-        rows.append(element("text", text(group.heading), class_="group", x=f"{_LEFT}%", y=top + 20))
-        top += _HEAD
+        if group.heading:
+            at = {"x": f"{_LEFT}%", "y": top + 20}
+            rows.append(element("text", text(group.heading), class_="group", **at))
+            top += _HEAD
         for bar in group.bars:
             rows.append(_interval_row(bar, top, first, last, unit))
             top += _ROW
@@ -145,7 +147,7 @@ def _log_place(value: float, first: int, last: int) -> float:
 
 
 def scatter_chart(points: NDArray[np.float64]) -> str:
-    """Return right numbers (across) against answers (upward) ``(m, 2)``, over one range of both."""
+    """Return labels (across) against predictions (upward) ``(m, 2)``, over one range of both."""
     low, high, step = round_range(points)
     span = high - low
 
@@ -163,7 +165,7 @@ def scatter_chart(points: NDArray[np.float64]) -> str:
                    y2=down(high))  # fmt: skip
     values = [low + k * step for k in range(_steps(span, step))]
     ticks = [(f"{round(value / step) * step:.4g}", across(value)) for value in values]
-    title = "Right numbers against answers"
+    title = "Labels against predictions"
     return _figure(tick_marks(ticks, _SCATTER), [line, *marks], _SCATTER + _AXIS, title)
 
 

@@ -18,7 +18,7 @@ _SQUARE = 40.0
 _STYLE = """
 .ns-chips{font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;
 --ink:#1b2733;--soft:#566575;--rim:#c3ccd6;--die:#f4f6f8;--load:#2b6cb0;--on:#fff;--halo:#ffffffd0}
-@media (prefers-color-scheme:dark){.ns-chips{
+@media screen and (prefers-color-scheme:dark){.ns-chips{
 --ink:#e6ebf0;--soft:#a3b0bd;--rim:#3b4855;--die:#151b22;--load:#63a4ea;--on:#0d1319;
 --halo:#0d1319b0}}
 .ns-chips text{fill:var(--soft)}

@@ -1,9 +1,9 @@
-"""What a report says, as one frozen value."""
+"""The content of a report, as one frozen value."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -55,7 +55,7 @@ class Accuracy:
 
     @property
     def interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval for the integer graph: what so few samples can tell of others."""
+        """Wilson's 95% interval for the integer graph: what so few samples can tell of others."""
         z, n, p = 1.959964, self.samples, self.integer
         center = (p + z * z / (2 * n)) / (1 + z * z / n)
         half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
@@ -64,22 +64,26 @@ class Accuracy:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Answers:
-    """Measured scores of any task.
+    """Measured scores of the predictions of any task.
 
     Attributes
     ----------
     integer, float_graph
         Scores in a line, the main one first; empty where the float graph was not run.
     count
-        Answers that were asked for.
+        Predictions that were scored.
     data
         Which samples.
     confusion
-        Right class (row) by answered class (column), ``(K, K)``; None for tasks without.
+        True class (row) by predicted class (column), ``(K, K)``; None for tasks without.
     class_names
         Of its rows; empty: numbers.
     points
-        Right numbers and answers ``(m, 2)``; None for tasks without.
+        Labels and predictions of a regression, ``(m, 2)``; None for tasks without.
+    channels
+        Output channel of each point, ``(m,)``; None: all of one.
+    channel_names
+        Of the output channels; empty: numbers.
     """
 
     integer: str
@@ -89,16 +93,38 @@ class Answers:
     confusion: NDArray[np.int64] | None = None
     class_names: tuple[str, ...] = ()
     points: NDArray[np.float64] | None = None
+    channels: NDArray[np.int64] | None = None
+    channel_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parity:
+    """Whether executors computed the same integers.
+
+    Attributes
+    ----------
+    executors
+        Their names.
+    samples, values
+        On which they ran, and how many values were compared.
+    mismatches
+        Values that differ; 0: bit-exact.
+    """
+
+    executors: tuple[str, ...]
+    samples: int
+    values: int
+    mismatches: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class TimingRow:
-    """One way to compute the network on a CPU, at one batch size; times in seconds.
+    """One implementation of the network on a CPU, at one batch size; times in seconds.
 
     Attributes
     ----------
     form
-        What ran.
+        Which implementation ran.
     batch, threads
         Samples at once, and threads.
     seconds_a_sample, median_seconds_a_sample
@@ -182,6 +208,10 @@ class Report:
         Name to version, name to seed.
     date
         When it was made, ISO 8601.
+    token_names
+        What each number of an input of tokens stands for; empty: not known.
+    parity
+        Of executors that were compared; None: none were.
     measured
         More sentences on what was measured and how.
     placement_problem
@@ -204,6 +234,8 @@ class Report:
     versions: Mapping[str, str] = field(default_factory=dict)
     seeds: Mapping[str, int] = field(default_factory=dict)
     date: str = ""
+    token_names: Sequence[str] = ()
+    parity: Parity | None = None
     measured: tuple[str, ...] = ()
     placement_problem: str = ""
 

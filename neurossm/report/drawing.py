@@ -19,7 +19,7 @@ _STYLE = """
 .ns-graph{font:12px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;
 --ink:#1b2733;--soft:#566575;--box:#fff;--rim:#c3ccd6;--line:#7b8896;
 --synapse:#2b6cb0;--state:#6b46c1;--spike:#c2410c;--plain:#0f766e;--edge:#64748b}
-@media (prefers-color-scheme:dark){.ns-graph{
+@media screen and (prefers-color-scheme:dark){.ns-graph{
 --ink:#e6ebf0;--soft:#a3b0bd;--box:#1d252e;--rim:#3b4855;--line:#8593a1;
 --synapse:#63a4ea;--state:#a78bfa;--spike:#fb923c;--plain:#2dd4bf;--edge:#94a3b8}}
 .ns-graph .box{fill:var(--box);stroke:var(--rim)}
@@ -39,7 +39,8 @@ stroke-width:2.2}
 def graph_svg(graph: Graph) -> str:
     """Return a drawing of the graph, top to bottom, as one self-contained SVG.
 
-    Each box has the node's name, type, shape and activation format; lines of spikes are dotted.
+    Each box has the node's name, type, shape and the format of its activations; lines of spikes
+    are dotted.
     Colors follow the reader's light or dark scheme.
     """
     layout = lay_out(graph)
@@ -138,9 +139,9 @@ def _legend(top: float) -> str:
     return element(
         "g",
         element("path", class_="line", d=f"M10 {y:g}h26"),
-        element("text", "graded messages", x=42, y=y + 4),
-        element("path", class_="line spikes", d=f"M164 {y:g}h26"),
-        element("text", "spikes", x=196, y=y + 4),
+        element("text", "graded activations", x=42, y=y + 4),
+        element("path", class_="line spikes", d=f"M176 {y:g}h26"),
+        element("text", "spikes", x=208, y=y + 4),
     )
 
 

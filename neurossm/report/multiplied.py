@@ -1,4 +1,4 @@
-"""What is said of multiplications, in the terminal and in the report: from counts alone."""
+"""Sentences about multiplications for the terminal and the report, from counts alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _TITLES = {
 
 
 def multiplication_rows(found: Multiplications) -> list[tuple[str, str, str]]:
-    """Return a row for each group: name, multiplications of one inference, the nodes."""
+    """Return a row for each group: name, multiplications per inference, the nodes."""
     rows = []
     for group in GROUPS:
         mean = found.total(group) / found.samples
@@ -37,7 +37,7 @@ def multiplication_sentences(
     if spikes:
         said.append(f"Spikes or tokens select weights, nothing multiplies, in {_list(spikes)}.")
     if graded:
-        said.append(f"Weights of one power of two shift and add messages in {_list(graded)}.")
+        said.append(f"Weights of one power of two shift and add activations in {_list(graded)}.")
     if found.trivial:
         part = found.trivial / found.total("recurrence")
         said.append(

@@ -1,4 +1,4 @@
-"""What a sample did, as SVG: the input over time and a raster of the spikes of each layer."""
+"""A recorded sample as SVG: the input over time and a spike raster of each layer."""
 
 from __future__ import annotations
 
@@ -56,7 +56,12 @@ def raster_svg(graph: Graph, trace: Trace) -> str:
 
 def has_raster(graph: Graph, trace: Trace) -> bool:
     """Tell whether the trace recorded a node that spikes."""
-    return any(_is_raster(graph, name) for name in trace.values if name in graph.nodes)
+    return bool(spiking(graph, trace))
+
+
+def spiking(graph: Graph, trace: Trace) -> list[str]:
+    """Return the recorded nodes that spike, in graph order."""
+    return [name for name in graph.order if name in trace.values and _is_raster(graph, name)]
 
 
 def _is_raster(graph: Graph, name: str) -> bool:

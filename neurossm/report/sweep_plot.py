@@ -1,4 +1,4 @@
-"""Score and modeled energy against widths, drawn with matplotlib."""
+"""Score and modeled energy against widths, drawn with matplotlib, and its numbers as CSV."""
 
 from __future__ import annotations
 
@@ -13,8 +13,16 @@ from typing import Any
 from neurossm.errors import InputError
 from neurossm.extras import explained
 from neurossm.files import replacing
+from neurossm.report.figures import csv_text
+from neurossm.store import write_text
 
-WIDTHS = ("poles", "weights", "state", "messages")
+WIDTHS = ("poles", "weights", "state", "activations")
+# Okabe and Ito's colors, which people who do not tell red from green tell apart; yellow is left
+# out, as it cannot be seen on white
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
+_MARKERS = "os^Dvp"
+DATA_COLUMNS = (*WIDTHS, "score", "value", "energy_low_j", "energy_high_j")
+_HEAD = ",".join(DATA_COLUMNS) + "\n"
 Row = Mapping[str, Any]
 
 
@@ -57,6 +65,7 @@ def draw_sweep(path: Path, rows: Sequence[Row], title: str) -> None:
     if not found:
         raise InputError("plot of a sweep", expected="a point that was measured", got="none")
     with explained():
+        from matplotlib import rc_context
         from matplotlib.figure import Figure
 
     panels = _panels(found)
@@ -72,11 +81,50 @@ def draw_sweep(path: Path, rows: Sequence[Row], title: str) -> None:
     axes[0][0].set_ylabel("accuracy, %" if score == "accuracy" else score)
     if score == "accuracy":  # no tick above what there can be
         axes[0][0].set_ylim(*_within_percent(*axes[0][0].get_ylim()))
-    axes[1][0].set_ylabel("modeled energy\nof an inference, J")
+    axes[1][0].set_ylabel("modeled energy\nper inference, J")
     axes[0][-1].legend(fontsize="small")
     figure.suptitle(title)
-    with replacing(path, "--plot") as unfinished:
+    with replacing(path, "--plot") as unfinished, rc_context({"svg.fonttype": "none"}):
         figure.savefig(unfinished, format=path.suffix[1:])
+
+
+def write_sweep_data(path: Path, rows: Sequence[Row]) -> None:
+    """Write the numbers of a figure beside it, as ``NAME-data.csv``; as `draw_sweep`.
+
+    Raises
+    ------
+    InputError
+        If a file of that name is there that no sweep wrote.
+    """
+    write_text(data_file(path), _data([{**row, "shown": _shown(row)} for row in rows]), "--plot")
+
+
+def data_file(path: Path) -> Path:
+    """Return the name of the numbers beside a figure.
+
+    Raises
+    ------
+    InputError
+        If a file of that name is there that no sweep wrote.
+    """
+    data = path.with_name(f"{path.stem}-data.csv")
+    try:
+        head = data.read_text(encoding="utf-8")[: len(_HEAD)] if data.exists() else _HEAD
+    except (OSError, ValueError):
+        head = ""
+    if head != _HEAD:
+        raise InputError(f"--plot {data}", expected="a new file, or the numbers of a sweep",
+                         got="another file", remedy="give the figure another name")  # fmt: skip
+    return data
+
+
+def _data(rows: Sequence[Row]) -> str:
+    known = (row for row in rows if row["shown"] is not None)
+    return _HEAD + csv_text(
+        (*(row[name] for name in WIDTHS), row.get("score") or "accuracy, %", row["shown"],
+         row["energy_low_j"], row["energy_high_j"])
+        for row in known
+    )  # fmt: skip
 
 
 def _within_percent(low: float, high: float) -> tuple[float, float]:
@@ -85,10 +133,11 @@ def _within_percent(low: float, high: float) -> tuple[float, float]:
 
 
 def check_plot(path: Path) -> None:
-    """Refuse a kind of file that is not drawn, and any without matplotlib (`MissingExtra`)."""
+    """Check the kind of file, that its numbers replace nothing, and matplotlib (`MissingExtra`)."""
     if path.suffix not in (".svg", ".png", ".pdf"):
         got = path.suffix or "none"
         raise InputError(str(path), expected="a name that ends in .svg, .png or .pdf", got=got)
+    data_file(path)
     with explained():
         import matplotlib  # noqa: F401
 
@@ -131,7 +180,8 @@ def _scores(axis: Any, panel: Panel, floats: list[float]) -> None:
             (row[panel.along], row["shown"]) for row in panel.rows if row[panel.line] == value
         )
         label = f"{panel.line} {value} bits"
-        axis.plot(*zip(*own, strict=True), "o-", color=f"C{index}", label=label)
+        look = {"color": COLORS[index % 6], "marker": _MARKERS[index % 6]}
+        axis.plot(*zip(*own, strict=True), linestyle="-", label=label, **look)
     for value in floats:
         axis.axhline(value, color="black", linestyle="--", linewidth=1, label="float")
     axis.set_xticks(sorted({row[panel.along] for row in panel.rows}))
@@ -146,6 +196,6 @@ def _energies(axis: Any, panel: Panel) -> None:
         # side by side, or equal intervals would hide each other
         places = [row[panel.along] + 0.25 * (index - (len(values) - 1) / 2) for row in own]
         ends = [[row[end] for row in own] for end in ("energy_low_j", "energy_high_j")]
-        axis.vlines(places, *ends, color=f"C{index}", linewidth=4)
+        axis.vlines(places, *ends, color=COLORS[index % 6], linewidth=4)
     axis.set_yscale("log")
     axis.grid(alpha=0.3)

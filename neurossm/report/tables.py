@@ -39,7 +39,7 @@ class CountsRow:
 
 @dataclass(frozen=True)
 class EnergyRow:
-    """Joules of one inference by one set of constants or one baseline; unknown parts are None."""
+    """Joules per inference by one set of constants or one baseline; unknown parts are None."""
 
     name: str
     total: Interval

@@ -61,7 +61,7 @@ def mean_count(value: float) -> str:
 
 def percent(value: float, digits: int = 2) -> str:
     """Return a part of one as percent, with so many digits behind the point."""
-    return f"{100 * value:.{digits}f} %"
+    return f"{100 * value:.{digits}f}%"
 
 
 def unbroken(value: str) -> str:

@@ -5,11 +5,8 @@ A cell of a table is text, a `Noted` text, or a tuple of lines.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import NamedTuple
-
-import numpy as np
 
 from neurossm.energy import Energy, Interval, RateRow, RealTime
 from neurossm.errors import InputError, TargetError
@@ -20,14 +17,13 @@ from neurossm.placement import Placement
 from neurossm.placement.summary import summary
 from neurossm.report.charts import Bar, BarGroup
 from neurossm.report.chip_drawing import cores_svg
-from neurossm.report.document import Answers, Report, Timings
+from neurossm.report.document import Report, Timings
 from neurossm.report.multiplied import multiplication_rows, multiplication_sentences
 from neurossm.report.tables import accuracy_of, counts_table, node_table
 from neurossm.report.units import count, mean_count, percent, si, si_range
 
-MOST_CLASSES = 20  # of a matrix that can be taken in; of more, the pairs that are confused most
-PAIRS = 20
-_SCORE = re.compile(r"(.+?) ([-+.\de]+(?: %)?|unknown|nan|-?inf)(?=[ :]|$)")
+# what of a state space model is one neuron of the chip
+MAPPINGS = {"state": "complex state", "channel": "channel"}
 
 
 class Noted(NamedTuple):
@@ -39,53 +35,6 @@ class Noted(NamedTuple):
 
 Cell = str | Noted | tuple[str, ...]
 Rows = list[tuple[Cell, ...]]
-
-
-# -- header and answers --------------------------------------------------------
-
-
-def headline(scores: str) -> tuple[str, str]:
-    """Return name and value of the main score of ``accuracy 75.00 % (macro F1 0.7)``.
-
-    Examples
-    --------
-    >>> headline("macro F1 0.700 (accuracy 80.0 %)"), headline("accuracy 75.00 %")
-    (('macro F1', '0.700'), ('accuracy', '75.00 %'))
-    """
-    found = _SCORE.match(scores)
-    return (found[1], found[2]) if found else ("Score", scores)
-
-
-def class_names(answers: Answers) -> list[str]:
-    """Return the names of the classes, or their numbers; none for a task without classes."""
-    number = 0 if answers.confusion is None else len(answers.confusion)
-    known = answers.class_names
-    return [known[k] if k < len(known) else str(k) for k in range(number)]
-
-
-def confusion_rows(answers: Answers) -> Rows:
-    """Return a row for each class: its answers by class, and the share that is right."""
-    assert answers.confusion is not None
-    return [
-        (
-            name,
-            *(count(n) if n else "" for n in row),
-            percent(row[k] / sum(row)) if any(row) else "",
-        )
-        for k, (name, row) in enumerate(
-            zip(class_names(answers), answers.confusion.tolist(), strict=True)
-        )
-    ]
-
-
-def most_confused(answers: Answers) -> Rows:
-    """Return the pairs of right and answered class that are confused most, and how often."""
-    assert answers.confusion is not None
-    names, wrong = class_names(answers), answers.confusion.copy()
-    np.fill_diagonal(wrong, 0)
-    places = np.argsort(-wrong, axis=None, kind="stable")[:PAIRS]
-    pairs = [np.unravel_index(place, wrong.shape) for place in places]
-    return [(names[a], names[b], count(int(wrong[a, b]))) for a, b in pairs if wrong[a, b]]
 
 
 # -- the network and what it did -----------------------------------------------
@@ -114,8 +63,14 @@ def counter_rows(report: Report) -> Rows:
     ]  # fmt: skip
 
 
+def synops(report: Report) -> str:
+    """Return the synaptic operations per inference."""
+    assert report.metrics is not None
+    return mean_count(report.metrics.total.syn_ops / report.metrics.samples)
+
+
 def multiplied_rows(report: Report) -> Rows:
-    """Return a row for each of `GROUPS`: what multiplies, how often an inference, and where."""
+    """Return a row for each of `GROUPS`: what multiplies, how often per inference, and where."""
     assert report.metrics is not None
     found = multiplications(report.graph, report.metrics)
     return [
@@ -143,6 +98,22 @@ def neurobench_rows(metrics: Metrics) -> Rows:
 
 
 # -- energy --------------------------------------------------------------------
+
+
+def headline_groups(found: Energy) -> list[BarGroup]:
+    """Return the bars of the headline: static, dynamic, and both."""
+    bars = [Bar("Dynamic", found.dynamic, "dynamic"), Bar("Total", found.total, "total")]
+    if found.static is not None:
+        bars.insert(0, Bar("Static", found.static, "static"))
+    return [BarGroup("", tuple(bars))]
+
+
+def constant_sources(found: Energy) -> str:
+    """Return the sets of constants with their grades, in a line."""
+    return "; ".join(
+        f"{each.constants.title} [{each.constants.grade}]"
+        for each in found.by_constant_set.values()
+    )
 
 
 def energy_groups(found: Energy) -> list[BarGroup]:
@@ -198,11 +169,11 @@ def event_rows(found: Energy) -> Rows:
     """Return the events that were charged for one inference."""
     work = found.work
     rows: Rows = [
-        ("Synaptic operations", _counts(work.syn_ops)),
+        ("Synaptic operations on the chip", _counts(work.syn_ops)),
         ("Passes of neuron programs", _counts(work.passes)),
         ("Firing neurons", _counts(work.spikes)),
-        ("Messages", _counts(work.messages)),
-        ("Time of a step", si_range(found.step_time, "s") if found.step_time else "not known"),
+        ("Messages on the network of the chip", _counts(work.messages)),
+        ("Time per step", si_range(found.step_time, "s") if found.step_time else "not known"),
     ]
     if found.chips is not None:
         rows.append(("Chips", _counts(Interval(*found.chips))))
@@ -248,7 +219,7 @@ def _rate(row: RateRow) -> str:
 
 
 def capped_rates(rows: Iterable[RateRow]) -> str:
-    """Return at which factor which nodes are at one spike a step; empty where none is."""
+    """Return at which factor which nodes are at one spike per step; empty where none is."""
     return "; ".join(f"\u00d7 {row.factor:g} {', '.join(row.capped)}" for row in rows if row.capped)
 
 
@@ -273,6 +244,17 @@ def population_rows(found: Placement) -> Rows:
     ]  # fmt: skip
 
 
+def population_table(found: Placement) -> tuple[tuple[object, ...], ...]:
+    """Return a head and the plain numbers of each population; memory in words."""
+    head = ("population", "kind", "neurons", "cores", "neuron_words", "axon_in_words",
+            "synapse_words", "axon_map_words", "load")  # fmt: skip
+    return (head, *(
+        (row.name, row.kind, row.neurons, row.cores, row.words.neuron, row.words.axon_in,
+         row.words.synapse, row.words.axon_map, row.load)
+        for row in summary(found)
+    ))  # fmt: skip
+
+
 def taken_for_granted(found: Iterable[Placement]) -> list[str]:
     """Return the assumptions of placements, each once."""
     return list(dict.fromkeys(s for placement in found for s in placement.assumptions))
@@ -282,7 +264,7 @@ def taken_for_granted(found: Iterable[Placement]) -> list[str]:
 
 
 def timing_rows(found: Timings) -> Rows:
-    """Return a row for each form and batch size."""
+    """Return a row for each implementation and batch size."""
     return [
         (row.form, str(row.batch), str(row.threads), si(row.seconds_a_sample, "s"),
          si(row.median_seconds_a_sample, "s"), si(row.seconds_a_step, "s"),

@@ -1,4 +1,4 @@
-"""What to do with a file in another's place, as far as its name and its groups tell."""
+"""Remedies for a file of another kind, as far as its name and its groups tell."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verbs: save and load graphs, golden vectors and traces."""
+"""Saves and loads graphs, golden vectors and traces."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def save(
     Parameters
     ----------
     path
-        The file, by custom ``*.nssm``.
+        The file, usually ``*.nssm``.
     graph
         Float or integer.
     golden
@@ -96,7 +96,7 @@ def save(
 
 
 def load(path: StrPath) -> Graph:
-    """Return the graph of a file, after checking everything there is to check.
+    """Return the graph of a file, after checking all of it.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A file of ours replaces nothing, an empty file, or another of ours; no other kind replaces it."""
+"""A file of ours replaces only an empty file or another of ours, and no other kind replaces it."""
 
 from __future__ import annotations
 

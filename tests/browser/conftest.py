@@ -25,3 +25,7 @@ def chromium() -> str:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if browser() is None:
         terminalreporter.write_line(f"SKIPPED tests/browser: {MISSING}", yellow=True)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--axe", action="store_true", help="look at reports with axe-core, a minute")

@@ -13,15 +13,16 @@ import numpy as np
 import pytest
 from spiking_block import model_graph, model_input
 
-from neurossm.energy import FACTORS, RateRow, at_spike_rate, estimate
+from neurossm.energy import FACTORS, LABEL, RateRow, at_spike_rate, estimate
 from neurossm.engine import run
 from neurossm.hardware import load_hardware
 from neurossm.metrics import measure
 from neurossm.report import Accuracy, Answers, Report, TimingRow, Timings, html_of
 
 WIDTHS = (390, 1000, 1280)  # a phone, half a screen, a desk
-HEADINGS = ["Answers", "Network", "Activity", "Operations", "Energy", "Placement",
-            "Measured on this machine", "Measured and modeled", "Provenance"]  # fmt: skip
+HEADINGS = ["Predictions", "Energy", "Activity", "Network", "Operations", "Placement",
+            "Measured on this machine", "Measured and modeled", "Provenance",
+            "Glossary"]  # fmt: skip
 CONSOLE = re.compile(r"CONSOLE[:(]\d+\)?\] (.*)")
 # Chromium's own requests (updates, the time) carry other annotations; this one: what a page loads
 REQUEST = re.compile(r'"traffic_annotation":101845102,"url":"([^"]*)"')
@@ -72,8 +73,8 @@ def page() -> str:
         accuracy=Accuracy(data="/a/long/path/of/a/set:test:64", samples=8, integer=0.75,
                           float_graph=1.0, agreement=0.75),
         answers=Answers(
-            integer="accuracy 75.00 % (balanced 75.0 %, macro F1 0.750)", count=8,
-            float_graph="accuracy 100.00 %", data="a set",
+            integer="accuracy 75.00% (balanced 75.0%, macro F1 0.750)", count=8,
+            float_graph="accuracy 100.00%", data="a set",
             confusion=np.arange(144).reshape(12, 12) * 1000,  # wider than a phone
             class_names=tuple(f"class of a long name {k}" for k in range(12)),
             points=np.array([[-1234.5, 0.1], [2345.6, 1.5], [0.0, -1.0]]),
@@ -109,7 +110,7 @@ def test_the_page_loads_by_itself(look, tmp_path):
     assert said == []
     for heading in HEADINGS:
         assert f"<h2>{heading}</h2>" in document
-    assert document.count("<svg") >= 5 and "modeled, not measured" in document
+    assert document.count("<svg") >= 5 and LABEL in document
 
     # the same eyes see what would be wrong
     spoiled = file.read_text(encoding="utf-8").replace(

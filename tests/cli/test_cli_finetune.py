@@ -41,10 +41,10 @@ def test_what_was_tuned_is_what_export_and_quantize_write(neurossm, tmp_path):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--qat",), "--qat: expected --finetune-from RUN beside it, got none"),
-        (("--finetune-from", "x"), "--finetune-from: expected --qat beside it, got none"),
-        (("--poles", "12"), "a width: expected --qat beside it"),
-        (("--calibrate", "digits:train:8"), "--calibrate: expected --qat beside it"),
+        (("--qat",), "--qat requires --finetune-from RUN"),
+        (("--finetune-from", "x"), "--finetune-from requires --qat"),
+        (("--poles", "12"), "the width of integers requires --qat"),
+        (("--calibrate", "digits:train:8"), "--calibrate requires --qat"),
         (("--finetune-from", "x", "--qat"), "run: expected a run folder or the name"),
         (("--finetune-from", "x", "--qat", "--poles", "q9"), "--poles: expected q15 | q12"),
         (("--finetune-from", "x", "--qat", "--set", "finetune.poles=3"),

@@ -46,6 +46,13 @@ class Knowing(nn.Module):
     def forward(self, x, lengths=None):
         return self.head(x).mean(1)
 
+def of_data(in_features, classes, width=3):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(in_features, width), nn.ReLU(), nn.Linear(width, classes))
+
+def of_more(in_features, colors):
+    return nn.Linear(in_features, colors)
+
 class Unknowing(Knowing):
     def forward(self, x):
         return super().forward(x)
@@ -106,6 +113,24 @@ def test_converters_stand_beside_the_module_and_states_are_said(neurossm, source
     assert "states beside its results: those of 'cell' are left out" in note and note in done.err
     assert type(load(target).nodes["cell"]).__name__ == "LIF"
     assert load(target).outputs == ("output",)
+
+
+def test_a_function_may_ask_for_what_the_data_say(neurossm, source, data):
+    ended = neurossm("export", f"{source}:of_data", "--data", data / "equal.npz",
+                     "--readout", "mean", "-o",
+                     source.parent / "d.nssm")  # fmt: skip
+    assert ended.status == 0, ended.err
+    graph = load(source.parent / "d.nssm")
+    affine = [node for node in graph.nodes.values() if type(node).__name__ == "Affine"]
+    # of four channels and two classes, by the file; three by its own default
+    assert [node.weight.shape for node in affine] == [(3, 4), (2, 3)]
+
+
+def test_what_else_a_function_wants_is_named(neurossm, source, data):
+    ended = neurossm("export", f"{source}:of_more", "--data", data / "equal.npz", "-o",
+                     source.parent / "e.nssm")  # fmt: skip
+    assert ended.status == 2 and "missing 1 required positional argument: 'colors'" in ended.err
+    assert "in_features, classes, vocabulary and steps are those of the data" in ended.err
 
 
 def test_a_module_of_one_step_by_command(neurossm, source, data):

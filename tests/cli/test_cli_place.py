@@ -114,7 +114,7 @@ def test_place_like_plans_a_language_model_within_the_largest_system(neurossm: A
     [
         ([], "place: expected a file, or --like RECIPE, got neither"),
         (["FILE", "--like", "gsu-digits"], "place: expected a file, or --like RECIPE, got both"),
-        (["FILE", "--set", "model.width=4"], "--set: expected --like RECIPE"),
+        (["FILE", "--set", "model.width=4"], "--set requires --like RECIPE"),
         (["--like", "gsu-digits", "--data", "digits:test:2"], "--data: expected a file"),
         (["--like", "gsu-digit"], "did you mean 'gsu-digits'?"),
         (["FILE", "--chips", "0"], "chips: expected a whole number of at least 1, got 0"),

@@ -31,6 +31,21 @@ def test_a_profile_is_placed_by_both_mappings_or_by_the_one_asked_for(neurossm, 
     assert "Busiest core" in one and "channel mapping" not in one
 
 
+def test_figures_go_to_a_folder_and_replace_no_file_of_others(neurossm, files, tmp_path):
+    given = ("profile", files.integer, *DATA, "--ssm-mapping", "state", "--figures", tmp_path / "f")
+    done = neurossm(*given, "--json").document
+    assert done["figures"] == str(tmp_path / "f")
+    energy = (tmp_path / "f" / "energy.csv").read_text().splitlines()
+    assert energy[0] == "group,row,low_j,high_j" and energy[-1].startswith(",Total,")
+    low = float(energy[-1].split(",")[2])
+    assert low == done["energy"]["low_j"]
+    assert f"figures: {tmp_path / 'f'}" in neurossm(*given).out
+    (tmp_path / "f" / "energy.csv").write_text("mine")
+    done = neurossm(*given)
+    assert done.status == 2 and "expected a new file" in done.err
+    assert (tmp_path / "f" / "energy.csv").read_text() == "mine"
+
+
 def test_a_network_that_does_not_fit_still_has_its_counts(neurossm, files, tmp_path):
     text = (resources.files("neurossm.hardware") / "loihi2.toml").read_text(encoding="utf-8")
     chip = tmp_path / "small.toml"

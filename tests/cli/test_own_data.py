@@ -106,7 +106,7 @@ def test_a_network_with_two_inputs_is_calibrated_run_and_profiled(here, neurossm
     assert profiled["accuracy"] == profiled["accuracy_float"] == 0.75
     assert profiled["agreement"] == 1 and profiled["counts"]["input"]["spikes_out"] == 4
     shown = neurossm("run", "q.nssm", "--data", "own.npz")
-    assert "accuracy 75.00 % (balanced 83.3 %, macro F1 0.733) on 4 samples" in shown.out
+    assert "accuracy 75.00% (balanced 83.3%, macro F1 0.733) on 4 samples" in shown.out
 
 
 def test_a_network_with_784_inputs_and_no_labels(here, neurossm):

@@ -147,7 +147,7 @@ def test_a_class_with_a_name_from_the_file_to_the_bundle(here, neurossm):
         found |= mine
     assert len(found) == SAMPLES
     page = Path("r.html").read_text()
-    assert "Answers" in page and "stand still" in page and "Right class (row)" in page
+    assert "Predictions" in page and "stand still" in page and "True class (row)" in page
     assert "accuracy" in rows("s.csv")[1]
 
 

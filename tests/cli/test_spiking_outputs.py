@@ -44,7 +44,7 @@ def test_accuracy_is_that_of_the_labeled(here, neurossm):
     given = np.load("mine.npz")
     np.savez("half.npz", inputs=given["inputs"], labels=[0, -1])
     said = neurossm("run", "i.nssm", "--data", "half.npz").out
-    assert "accuracy 100.00 % (" in said and ") of 1 labeled on 2 samples" in said
+    assert "accuracy 100.00% (" in said and ") of 1 labeled on 2 samples" in said
     np.savez("other.npz", inputs=given["inputs"], labels=[0, 5])
     assert neurossm("quantize", "n.nssm", "-o", "o.nssm", "--calibrate", "other.npz").status == 0
     refused = neurossm("run", "i.nssm", "--data", "other.npz")

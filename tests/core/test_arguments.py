@@ -72,7 +72,7 @@ REFUSED = [
     (lambda h: Stepper(None), "graph: expected Graph"),
     (lambda h: Delay(channels=2, steps="a"), "Delay.steps: expected whole numbers .*, got 'a'"),
     *((lambda h, k=k, v=v: Quantize(**{k: v}), f"quantize {k}: expected")
-      for k in ("pole_bits", "weight_bits", "state_bits", "message_bits", "headroom")
+      for k in ("pole_bits", "weight_bits", "state_bits", "activation_bits", "headroom")
       for v in (-1, 8.0, "8", None, True, 99, NAN)),
     (lambda h: Quantize(range_rule="x"), "quantize range_rule: expected"),
     *((lambda h, v=v: Quantize(range_rules=v), "quantize range_rules: expected pairs")

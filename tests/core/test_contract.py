@@ -312,7 +312,7 @@ def test_a_node_that_computes_sends_graded_messages():
     )
     found = contract.problems(graph)
     assert [(p.node, p.expected) for p in found] == [
-        ("sum", "graded messages from a node that computes")
+        ("sum", "graded spikes from a node that computes")
     ]
 
 

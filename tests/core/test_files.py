@@ -49,7 +49,7 @@ def trace(size: int) -> Trace:
 
 ROW = {"graph": "g", "data": "d", "calibrate": "c", "hardware": "h", "samples": 1, "accuracy": 0.5,
        "energy_low_j": 1.0, "energy_high_j": 2.0, "poles": 8, "weights": 8, "state": 24,
-       "messages": 24}  # fmt: skip
+       "activations": 24}  # fmt: skip
 WRITERS: dict[str, Callable[[Path, int], None]] = {
     "graph.nssm": lambda path, size: store.save(path, graph(size)),
     "nir.nssm": lambda path, size: store.save(path, graph(size), before=foreign),

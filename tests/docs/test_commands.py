@@ -45,7 +45,7 @@ def test_every_command_could_be_typed(page):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("neurossm run m.nssm --data digits:test --engine lava:stacked=2", ""),
+        ("neurossm run m.nssm --data digits:test --engine lava:batch=2", ""),
         ("neurossm train binary-s4d-digits --set train.epochs=1 --out runs/a", ""),
         ("neurossm train spikingssm --data my.npz", ""),
         ("neurossm train spikingssm --data my.npz --set train.epochs=2", ""),

@@ -20,10 +20,6 @@ def has_something_to_run(page) -> bool:
     )  # fmt: skip
 
 
-# pages that do not run, and why; whoever mends one takes its line away
-FAILING = {
-    "README.md": "its programs need MNIST and names that no block makes",
-}
 RUNNABLE = [page for page in all_pages() if has_something_to_run(page)]
 
 
@@ -37,17 +33,7 @@ def run(page, folder, *words: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def marked(page):
-    reason = FAILING.get(name_of(page))
-    mark = (
-        [pytest.mark.xfail(reason=reason, strict=True, run=name_of(page) != "README.md")]
-        if reason
-        else []
-    )
-    return pytest.param(page, marks=mark, id=name_of(page))
-
-
-@pytest.mark.parametrize("page", [*map(marked, RUNNABLE)])
+@pytest.mark.parametrize("page", RUNNABLE, ids=name_of)
 def test_a_page_runs(page, tmp_path):
     done = run(page, tmp_path, *(["--sh"] if runs_commands(page) else []))
     assert done.returncode == 0, done.stdout + done.stderr

@@ -30,4 +30,17 @@ def test_files_that_the_site_is_built_with_are_not_ignored_by_git():
 def test_reading_the_site_needs_no_network():
     assert re.search(r"^  font: false", SETTINGS, re.MULTILINE)
     assert re.search(r"^  - offline$", SETTINGS, re.MULTILINE)
+    (script,) = re.findall(r"^  polyfills: \[(\S+iframe-worker\S+)\]", SETTINGS, re.MULTILINE)
+    assert (ROOT / "docs" / script).is_file()  # without it `offline` links a script elsewhere
     assert "https://" not in SETTINGS and "http://" not in SETTINGS
+
+
+def test_a_strict_build_is_not_quiet():
+    """With ``--quiet`` mkdocs drops the warnings before ``--strict`` counts them."""
+    (build,) = re.findall(r"mkdocs build .*", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert "--strict" in build and "-q" not in build
+
+
+def test_every_page_is_in_the_navigation():
+    found = {p.relative_to(ROOT / "docs").as_posix() for p in (ROOT / "docs").rglob("*.md")}
+    assert found - set(re.findall(r": ([\w/-]+\.md)$", SETTINGS, re.MULTILINE)) == set()

@@ -35,7 +35,7 @@ def test_own_data(tmp_path):
     said = ran("own_data.py", tmp_path, ".")
     assert "classification: circle, shake, wave; 2 channels" in said
     sizes = [int(size) for size in re.findall(r": (\d+) sequences of", said)]
-    # 50 of each class; 15 % of them are 7 or 8
+    # 50 of each class; 15% of them are 7 or 8
     assert sum(sizes) == 150 and all(21 <= size <= 24 for size in sizes[1:])
     real, integer = percents(said.splitlines()[-1])
     assert integer > 66 and abs(real - integer) < 10, "a guess is right on a third"

@@ -208,13 +208,13 @@ def test_no_projected_pole_lies_on_or_outside_and_none_moves_far(radius, angle, 
 def test_a_pole_one_256th_outside_the_circle_is_still_projected():
     re, im = project_poles([1 + 2**-8], [0.0], 16)
     assert (int(re[0]), int(im[0])) == (32767, 0)
-    with pytest.raises(RangeError, match="modulus at most 1"):
+    with pytest.raises(RangeError, match="magnitude at most 1"):
         project_poles([np.nextafter(1 + 2**-8, 2)], [0.0], 16)
 
 
 @pytest.mark.parametrize("modulus", [1.004, 2.0, math.nan, math.inf])
 def test_a_pole_outside_the_circle_is_refused(modulus):
-    with pytest.raises(RangeError, match="modulus at most 1"):
+    with pytest.raises(RangeError, match="magnitude at most 1"):
         project_poles([0.5, modulus], [0.0, 0.0], 16)
 
 

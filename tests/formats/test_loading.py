@@ -140,7 +140,10 @@ def test_files_that_hold_no_weights_are_named(source, tmp_path, content, message
         ("{}", r"expected FILE\.py:FUNCTION"),
         ("{}:", r"expected FILE\.py:FUNCTION"),
         ("{}:nothing", r"a function 'nothing' in .*there are: Net, broken, build, number"),
-        ("{}:broken", r"at my_model\.py:17: expected a function without arguments.*no such thing"),
+        (
+            "{}:broken",
+            r"at my_model\.py:17: expected a function that builds the module.*no such thing",
+        ),
         ("{}:number", r"expected an nn\.Module, got int"),
         ("{}x:build", "there is no such Python file"),
     ],

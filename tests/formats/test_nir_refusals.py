@@ -241,7 +241,7 @@ def test_units_do_not_change_a_recurrence():
 
 def test_forward_euler_of_a_growing_rotation_is_refused():
     # |1 - 0.2 + 1j| is 1.281
-    with pytest.raises(GraphError, match=r"got a modulus of 1.281 .* makes this oscillation grow"):
+    with pytest.raises(GraphError, match=r"a magnitude of 1.281 .* makes this oscillation grow"):
         read(turning(), Reading("euler", dt=1e-3))
 
 

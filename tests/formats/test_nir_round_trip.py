@@ -194,8 +194,8 @@ def test_a_neuron_without_leak_is_nirs_and_comes_back(tmp_path):
         ),
         ({"reset": "soft"}, "NIR resets a membrane to a value, not 'soft'"),
         ({"reset": "none"}, "NIR resets a membrane to a value, not 'none'"),
-        ({"kappa": np.ones(WIDTH)}, "NIR has no refractory trace"),
-        ({"rho": np.full(WIDTH, 0.5)}, "NIR has no refractory trace"),
+        ({"kappa": np.ones(WIDTH)}, "NIR has no refractory variable"),
+        ({"rho": np.full(WIDTH, 0.5)}, "NIR has no refractory variable"),
         ({"tau": np.zeros(WIDTH)}, "a tau is 0, which no membrane decays to in one step"),
     ],
 )
@@ -288,8 +288,8 @@ def test_a_node_that_feeds_nothing_is_refused():
     ("pole", "reason"),
     [
         (0.0, "a pole is 0"),
-        (1.0, "a pole has modulus 1, and tau must be positive"),
-        (1.25, "a pole has modulus 1.25"),
+        (1.0, "a pole has magnitude 1, and tau must be positive"),
+        (1.25, "a pole has magnitude 1.25"),
     ],
 )
 def test_a_pole_without_a_continuous_form_is_refused(pole, reason):

@@ -71,7 +71,7 @@ def sums(m, x):
 
 
 def by_hand(m, x):
-    """A neuron written as operations, with a refractory trace."""
+    """A neuron written as operations, with a refractory variable."""
     spikes = u = trace = zeros(x)
     out = []
     for t in range(x.shape[1]):

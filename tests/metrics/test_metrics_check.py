@@ -38,7 +38,7 @@ def recurrence(current: np.ndarray, tau: float, theta: float) -> int:
 
 
 def test_small_weights_beside_a_large_one():
-    # units of 4: 1, 1.5 and 1.9 become 0, although the largest error is 0.4 % of the node's range
+    # units of 4: 1, 1.5 and 1.9 become 0, although the largest error is 0.4% of the node's range
     weight, theta, tau = [500.0, 1.0, 1.5, 1.9], [1000.0, 3.0, 4.0, 5.0], [0.95] * 4
     floating = chain(Fixed(9, 8), weight, theta, tau)
     spoiled = made(floating, [125, 0, 0, 0], -2, [64_000, 192, 256, 320], [3891] * 4)

@@ -108,18 +108,18 @@ def error(**changes: object) -> PerLayerError:
     ("changes", "over"),
     [
         ({}, False),
-        # of a channel 25 %, however small it is beside the others: 0.5 of 2
+        # of a channel 25%, however small it is beside the others: 0.5 of 2
         ({"largest": [0.0, 0.5]}, False),
         ({"largest": [0.0, 0.501]}, True),
         ({"largest": [0.0, 0.501], "matters": [0.0, 2.1]}, False),
         # where it is mixed with others 75 %
         ({"largest": [0.0, 1.5], "compared": False}, False),
         ({"largest": [0.0, 1.501], "compared": False}, True),
-        # in the mean 10 % of a channel, or 20 % where it is mixed
+        # in the mean 10% of a channel, or 20% where it is mixed
         ({"total": [0.0, 20.0]}, False),
         ({"total": [0.0, 20.1]}, True),
         ({"total": [0.0, 40.1], "compared": False}, True),
-        # of the node 10 %, and in the mean over both channels 1 %: 2 * 100 * 5
+        # of the node 10%, and in the mean over both channels 1 %: 2 * 100 * 5
         ({"largest": [50.0, 0.0]}, False),
         ({"largest": [50.1, 0.0]}, True),
         ({"total": [1000.0, 0.0]}, False),

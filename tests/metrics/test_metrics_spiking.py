@@ -134,11 +134,11 @@ def test_baselines_fetch_one_row_and_no_membranes() -> None:
 def test_tables_and_drawing_name_what_the_nodes_are() -> None:
     rows = {row.name: row for row in node_table(tokens_graph())}
     assert rows["row"].channels == "3 tokens → 2"
-    assert (rows["neurons"].states, rows["neurons"].note) == (4, "soft reset, refractory trace")
+    assert (rows["neurons"].states, rows["neurons"].note) == (4, "soft reset, refractory variable")
     assert rows["ternary"].note == "ternary weights"
     assert rows["signs"].format == "ternary"
     svg = graph_svg(tokens_graph())
-    assert "3 tokens → 2" in svg and "soft reset, refractory trace" in svg
+    assert "3 tokens → 2" in svg and "soft reset, refractory variable" in svg
 
 
 def test_the_report_says_who_multiplies_from_the_counts() -> None:
@@ -147,7 +147,7 @@ def test_the_report_says_who_multiplies_from_the_counts() -> None:
     recorded = check_multiplications(graph, {"token": TOKENS})
     report = Report(title="tokens", graph=graph, metrics=metrics, recorded=recorded)
     plain = re.sub(r"<[^>]+>", " ", html_of(report))
-    assert "Weights of one power of two shift and add messages in ternary." in plain
+    assert "Weights of one power of two shift and add activations in ternary." in plain
     assert "Spikes or tokens select weights, nothing multiplies, in row." in plain
     # two membranes and two traces, three steps, each leak a half
     assert "100% of the multiplications in recurrences are by a parameter that is 0" in plain

@@ -37,8 +37,8 @@ def network() -> Graph:
     [
         ({}, ()),
         ({"pole_bits": 12}, ("poles",)),
-        ({"weight_bits": 4, "message_bits": 12}, ("weights",)),
-        ({"message_bits": 12}, ("messages",)),
+        ({"weight_bits": 4, "activation_bits": 12}, ("weights",)),
+        ({"activation_bits": 12}, ("messages",)),
         ({"state_bits": 20}, ("state",)),
         ({"leak_bits": 12}, ("leaks",)),  # 1e-4 becomes 0 or 2.4e-4 of 4096
     ],

@@ -24,7 +24,7 @@ def test_what_a_source_says_fits_together(name):
     assert {"train", "test"} <= set(source.splits)
     # the validation part is held out of the training part where there is no other one
     assert ("valid" in source.splits) or source.valid or name == "imdb"
-    assert source.about and source.size and source.provenance and source.licence
+    assert source.about and source.size and source.provenance and source.license
 
 
 def test_the_facts_of_digits_are_those_of_its_data():

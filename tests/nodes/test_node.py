@@ -187,7 +187,7 @@ def test_a_drawing_notes_what_is_special_of_a_node():
     assert weights([4, 0, -4]).note == "ternary weights"
     assert weights([4, 0, -2]).note == weights([3, 0, -3]).note == ""
     assert [lif(kappa).note for kappa in ([0.0, 0.0], [0.0, 1.0])] == [
-        "hard reset", "hard reset, refractory trace"
+        "hard reset", "hard reset, refractory variable"
     ]  # fmt: skip
     assert replace(lif([0.0, 0.0]), reset="none").note == "no reset"
 

@@ -54,7 +54,9 @@ def test_fast_equals_reference_and_values_keep_their_formats():
         assert seen[f"spikes with reset {reset}"] >= 3, (reset, seen)
     for what in ("one exponent", "exponents by channel", "wide leaks", "exponents by row"):
         assert seen[what] >= 3, (what, seen)
-    assert seen["refractory traces"] >= 3 and seen["ternary weights of graded messages"] >= 3, seen
+    assert seen["refractory variables"] >= 3 and seen["ternary weights of graded messages"] >= 3, (
+        seen
+    )
     for what in ("binary", "ternary", "graded", "negative frac", "unread"):
         assert seen[what] >= 3, (what, seen)
 
@@ -87,7 +89,7 @@ def reached(case: Case, trace: Trace) -> Counter[str]:
             seen["exponents by channel"] += fired and np.ptp(finer) > 0
             seen["wide leaks"] += fired and node.tau.frac > 12
             seen["exponents by row"] += fired and not isinstance(arriving, int)
-            seen["refractory traces"] += bool(np.any(trace.states.get(f"{name}.r", 0)))
+            seen["refractory variables"] += bool(np.any(trace.states.get(f"{name}.r", 0)))
         if isinstance(node, Affine) and node.only_adds:
             graded = not case.graph.nodes[case.graph.sources[name][0]].out.is_spike
             seen["ternary weights of graded messages"] += graded and trace.counts[name].syn_ops > 0

@@ -45,7 +45,7 @@ def test_loihi1_is_refused_node_by_node_and_whether_it_fits_stays_open() -> None
     assert any("multiply two inputs" in reason for reason in reasons["block0.product"])
     assert reasons["block0.spike"] == []  # binary spikes travel
     assert reasons["block0.value"] == []  # its sum stays where the next neuron is
-    assert any("graded messages" in reason for reason in reasons["block0.residual"])
+    assert any("graded spikes" in reason for reason in reasons["block0.residual"])
     assert all(f.remedy for node in answer.nodes for f in node.findings)
 
 

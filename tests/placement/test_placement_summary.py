@@ -115,7 +115,7 @@ def test_a_sum_travels_where_no_single_neuron_keeps_it() -> None:
         return {
             node.name
             for node in check(graph, LOIHI1).nodes
-            if any("sends graded messages" in finding.reason for finding in node.findings)
+            if any("sends graded spikes" in finding.reason for finding in node.findings)
         }
 
     behind = (("spike", "out"),)

@@ -25,7 +25,7 @@ def two_channels() -> Graph:
 
 
 def test_the_values_of_all_channels_count() -> None:
-    # 400 magnitudes of two channels in 200 steps: at 99 % four may be larger, 397 to 400
+    # 400 magnitudes of two channels in 200 steps: at 99% four may be larger, 397 to 400
     values = np.arange(1, 401, dtype=float).reshape(1, 200, 2)
     for percent, expected in ((100, 400), (99.5, 398), (99, 396)):
         kept = Percentiles(two_channels(), ("sum",), percent, 200)

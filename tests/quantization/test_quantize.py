@@ -16,9 +16,10 @@ from neurossm.quantization import Quantize, calibrate
 
 SETTINGS = [
     Quantize(),
-    Quantize(pole_bits=12, weight_bits=6, state_bits=20, message_bits=20, stream_bits=12,
+    Quantize(pole_bits=12, weight_bits=6, state_bits=20, activation_bits=20, stream_bits=12,
              segment_bits=8),
-    Quantize(pole_bits=8, weight_bits=4, state_bits=12, message_bits=12, stream_bits=8, headroom=0),
+    Quantize(pole_bits=8, weight_bits=4, state_bits=12, activation_bits=12, stream_bits=8,
+             headroom=0),
 ]  # fmt: skip
 
 
@@ -106,8 +107,8 @@ def test_widths_are_respected(settings):
     gains = {getattr(found, name).bits for name in ("b_re", "b_im", "c_re", "c_im", "d")}
     assert gains == {settings.weight_bits} == {integer.nodes["value"].weight.bits}
     assert {found.drive_re.bits, found.drive_im.bits} == {settings.state_bits}
-    assert found.out.bits <= settings.message_bits
-    assert integer.nodes["product"].out.bits <= settings.message_bits
+    assert found.out.bits <= settings.activation_bits
+    assert integer.nodes["product"].out.bits <= settings.activation_bits
     assert integer.nodes["add"].out.bits <= settings.stream_bits
     assert integer.nodes["sigmoid"].slopes.bits == settings.segment_bits
     assert integer.nodes["sigmoid"].out.bits <= settings.segment_bits
@@ -209,7 +210,7 @@ def test_the_whole_block_follows_the_float_model():
     ("field", "value"),
     [
         ("pole_bits", 17), ("pole_bits", 2), ("weight_bits", 9), ("weight_bits", 1),
-        ("state_bits", 25), ("state_bits", 7), ("message_bits", 25), ("message_bits", 3),
+        ("state_bits", 25), ("state_bits", 7), ("activation_bits", 25), ("activation_bits", 3),
         ("stream_bits", 3), ("segment_bits", 17), ("headroom", -1), ("headroom", 9),
     ],
 )  # fmt: skip

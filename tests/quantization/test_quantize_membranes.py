@@ -106,11 +106,11 @@ def test_membranes_of_one_node_may_need_units_of_their_own(reset):
     ("tau", "bits", "mantissa", "frac"),
     [
         (1 - 1e-9, 20, 4096, 12),  # the usual way to write a neuron without leak
-        (1 - 1e-4, 20, 2**20 - 105, 20),  # 104.86 a step: 0.13 % off; 52.43 of 2**19 are 0.8 %
+        (1 - 1e-4, 20, 2**20 - 105, 20),  # 104.86 a step: 0.13% off; 52.43 of 2**19 are 0.8 %
         (1 - 1e-4, 17, 2**17 - 13, 17),
         (1 - 1e-4, 12, 4096, 12),
         (0.9, 20, 3686, 12),  # 3686.4: 409.6 a step become 410
-        (1 - 1 / 400, 20, 2**14 - 41, 14),  # 40.96; 10.24 of 4096 would be 2.4 % off
+        (1 - 1 / 400, 20, 2**14 - 41, 14),  # 40.96; 10.24 of 4096 would be 2.4% off
         (1 - 1 / 400, 13, 2**13 - 20, 13),
         (1 - 1 / 400, 12, 4096 - 10, 12),
     ],

@@ -30,7 +30,7 @@ def one_sum() -> Graph:
 
 
 def test_percentiles_by_hand():
-    # 200 magnitudes, 1 to 200, in two parts: at 99 % two may be larger, 199 and 200
+    # 200 magnitudes, 1 to 200, in two parts: at 99% two may be larger, 199 and 200
     values = np.arange(1, 201, dtype=float)
     values[::2] *= -1
     values = np.random.default_rng(0).permutation(values).reshape(2, 100, 1)
@@ -216,7 +216,7 @@ def test_a_worst_case_that_is_infinite_is_refused_by_name():
 
 def test_narrow_messages_narrow_what_neurons_send_and_not_what_synapses_add():
     graph = gated_block()
-    integer, _ = quantized(graph, pixels(), Quantize(message_bits=8))
+    integer, _ = quantized(graph, pixels(), Quantize(activation_bits=8))
     for name in ("ssm", "product", "add", "sigmoid"):
         assert integer.nodes[name].out.bits <= 8, name
     affine = [node for node in integer.nodes.values() if isinstance(node, Affine)]

@@ -155,7 +155,9 @@ def test_fields_become_integers_by_their_roles():
 
 
 def test_narrower_settings_give_narrower_fields():
-    made = quantized(chain(SCALED), Quantize(weight_bits=4, message_bits=12)).graph.nodes["node0"]
+    made = quantized(chain(SCALED), Quantize(weight_bits=4, activation_bits=12)).graph.nodes[
+        "node0"
+    ]
     assert (made.gain.frac, made.gain.bits, made.out.bits) == (1, 4, 12)
     np.testing.assert_array_equal(made.gain.values, [2, -6])
 
@@ -221,7 +223,7 @@ def test_the_contract_asks_for_what_the_roles_say():
     assert problems(graph, gain=Quantized(np.array([1, 1]), 5, 9)) == wide
     several = Quantized(np.array([1, 1]), np.array([5, 6]), 8)
     assert problems(graph, gain=several)[0][1] == "a gain of 8 bits with one exponent"
-    spikes = [("node0", "graded messages from a node that computes", "binary")]
+    spikes = [("node0", "graded spikes from a node that computes", "binary")]
     offset = Quantized(np.array([1, 1]), 0, 24)
     assert problems(graph, out=Fixed.binary(), offset=offset) == spikes
 

@@ -1,6 +1,6 @@
 """Integer neurons spike as often as real ones, or quantizing names them: kinds, leaks, rates.
 
-Time constants from 1 to 10,000 steps, weights over six decades, rates from 0.1 to 50 %, 20,000
+Time constants from 1 to 10,000 steps, weights over six decades, rates from 0.1 to 50%, 20,000
 steps. The float counts are checked against a simulation that is written out here.
 """
 
@@ -58,7 +58,7 @@ def spikes(rng: np.random.Generator, rates: Reals) -> np.ndarray:
 
 
 def network(seed: int, reset: str, trace: bool, exact: bool) -> tuple[Graph, Reals]:
-    """Return a layer whose thresholds give rates of 0.1 to 50 %, and the rates of its inputs."""
+    """Return a layer whose thresholds give rates of 0.1 to 50%, and the rates of its inputs."""
     rng = np.random.default_rng(seed)
     tau, weight = 1 - 10 ** -rng.uniform(0, 4, C), synapses(rng, exact)
     rates = 10 ** rng.uniform(-2, -0.3, INS)
@@ -88,7 +88,7 @@ def counts(graph: Graph, inputs: np.ndarray) -> Reals:
 
 
 def wrong(graph: Graph, integer: Graph, inputs: np.ndarray, share: float = 0.05) -> set[int]:
-    """Return the neurons that are off by 5 % and by more than 3 spikes."""
+    """Return the neurons that are off by 5% and by more than 3 spikes."""
     expected, found = counts(graph, inputs), counts(integer, inputs)
     return set(np.flatnonzero(np.abs(found - expected) > np.maximum(3, share * expected)).tolist())
 

@@ -22,9 +22,10 @@ from neurossm.placement import place
 from neurossm.report import Accuracy, Answers, Report, TimingRow, Timings, html_of
 from neurossm.report.charts import Bar, BarGroup, interval_chart, rate_chart
 from neurossm.report.chip_drawing import cores_svg
+from neurossm.report.predictions import headline
 from neurossm.report.raster import raster_svg
 from neurossm.report.units import count, mean_count, percent, si, si_range
-from neurossm.report.values import headline, population_rows
+from neurossm.report.values import population_rows
 
 LOIHI2 = load_hardware("loihi2")
 PREFIX = {"f": 1e-15, "p": 1e-12, "n": 1e-9, "µ": 1e-6, "m": 1e-3, "": 1.0, "k": 1e3, "M": 1e6,
@@ -98,18 +99,18 @@ def test_thousands_stand_apart_and_means_are_whole_where_a_tenth_says_nothing() 
     ]  # fmt: skip
 
 
-def test_per_cent_is_a_hundredth() -> None:
+def test_percent_is_a_hundredth() -> None:
     assert [percent(part) for part in (0, 0.00126, 0.5, 1)] == [
-        "0.00 %", "0.13 %", "50.00 %", "100.00 %",
+        "0.00%", "0.13%", "50.00%", "100.00%",
     ]  # fmt: skip
-    assert percent(0.3456, 1) == "34.6 %"
+    assert percent(0.3456, 1) == "34.6%"
 
 
 @pytest.mark.parametrize(
     ("said", "name", "value"),
     [
-        ("accuracy 75.00 % (macro F1 0.7)", "accuracy", "75.00 %"),
-        ("macro F1 0.701 (accuracy 80.0 %)", "macro F1", "0.701"),
+        ("accuracy 75.00% (macro F1 0.7)", "accuracy", "75.00%"),
+        ("macro F1 0.701 (accuracy 80.0%)", "macro F1", "0.701"),
         ("mean squared error 1.2e-05", "mean squared error", "1.2e-05"),
         ("macro F1 unknown: no answer was asked for", "macro F1", "unknown"),
     ],
@@ -142,7 +143,7 @@ def tables(page: ElementTree.Element) -> dict[str, dict[str, dict[str, str]]]:
 
 def figures(page: ElementTree.Element) -> dict[str, tuple[str, str]]:
     """Name of each key figure to its value and note."""
-    (listed,) = page.iter("dl")
+    (listed,) = (item for item in page.iter("dl") if item.get("class") == "figures")
     return {words(item[0]): (words(item[1]), words(item[2])) for item in listed}
 
 
@@ -193,36 +194,43 @@ def test_joules_of_a_set_stand_in_their_columns_with_their_prefixes(made: Report
 def test_the_bars_say_the_same_joules(made: Report) -> None:
     page = page_of(made)
     (known,) = made.energy.by_constant_set.values()
-    found = bars(page, "Energy of one inference, in joules")
+    found = bars(page, "Energy per inference by part, in joules")
     assert found == {
         f"{known.constants.title} [{known.constants.grade}]": "6.00 µJ to 700 µJ",
         "Synaptic": "1.50 to 2.50 nJ", "Neuron": "3.00 pJ to 4.00 µJ", "Routing": "5.00 µJ",
         "Static": "43.6 nJ to 21.2 mJ", "All sets, static included": "8.00 to 9.00 mJ",
         "a row": "200 pJ to 300 nJ",
     }  # fmt: skip
-    assert figures(page)["Energy an inference"][0] == "8.00 to 9.00 mJ"
+    (headline_words,) = [words(d) for d in page.iter("div") if d.get("class") == "headline"]
+    assert "Energy per inference on Intel Loihi 2 8.00 to 9.00 mJ" in headline_words
+    split = "Static 43.6 nJ to 21.2 mJ, dynamic 6.00 µJ to 700 µJ"
+    assert f"{made.energy.label} {split}" in headline_words
+    assert bars(page, "Energy per inference, in joules") == {
+        "Static": "43.6 nJ to 21.2 mJ", "Dynamic": "6.00 µJ to 700 µJ", "Total": "8.00 to 9.00 mJ",
+    }  # fmt: skip
 
 
 def test_both_charts_of_spike_rates_say_dynamic_and_total(made: Report) -> None:
-    title = "Energy of one inference against spike rate, in joules"
+    title = "Energy per inference against spike rate, in joules"
     (chart,) = [svg for svg in page_of(made).iter("svg") if words(svg[0]) == title]
     shown = [words(t) for t in chart.iter("text") if t.get("class") in ("group", "label", "value")]
     assert shown == [
-        "Without static power", "\u00d7 0.5, mean rate 3.12 %", "1.00 nJ to 2.00 µJ",
-        "Static power included, as fast as the chip goes", "\u00d7 0.5, mean rate 3.12 %",
+        "Without static power", "\u00d7 0.5, mean rate 3.12%", "1.00 nJ to 2.00 µJ",
+        "Static power included, as fast as the chip goes", "\u00d7 0.5, mean rate 3.12%",
         "3.00 to 4.00 mJ",
     ]  # fmt: skip
 
 
 def test_baselines_events_and_times_stand_in_their_rows(made: Report) -> None:
     found = tables(page_of(made))
-    assert found["Row"]["a row"] == {
+    assert found["Baseline"]["a row"] == {
         "Arithmetic": "200 pJ", "With memory": "300 nJ", "Assumes": "x",
         "Accuracy": "97.25% of 8; its own 98.50%",
     }  # fmt: skip
     assert {name: row["Low to high"] for name, row in found["Event"].items()} == {
-        "Synaptic operations": "1234 to 1234567", "Passes of neuron programs": "20 to 30",
-        "Firing neurons": "4", "Messages": "5 to 6", "Time of a step": "200 ns to 31.0 µs",
+        "Synaptic operations on the chip": "1234 to 1234567",
+        "Passes of neuron programs": "20 to 30", "Firing neurons": "4",
+        "Messages on the network of the chip": "5 to 6", "Time per step": "200 ns to 31.0 µs",
         "Chips": "1", "Routers passed": "3 to 30", "Static energy": "43.6 nJ to 21.2 mJ",
     }  # fmt: skip
 
@@ -231,56 +239,54 @@ def test_real_time_is_static_watts_times_seconds(tiny: Report) -> None:
     # two steps at 1000 a second: 0.109 to 0.342 W for 2 ms; all else is nanojoules
     said = words(page_of(tiny))
     assert (
-        "In real time, at 1000 steps a second, one inference takes 0.002 s: static 218 to 684 µJ,"
+        "In real time, at 1000 steps per second, one inference takes 0.002 s: static 218 to 684 µJ,"
         " together 218 to 684 µJ, mean power 109 to 342 mW." in said
     )
     assert "takes 0.008 s: static 872 µJ to 2.74 mJ" not in said
     slower = words(page_of(replace(tiny, steps_per_second=250.0)))
-    assert "at 250 steps a second, one inference takes 0.008 s: static 0.872 to 2.74 mJ" in slower
+    assert "at 250 steps per second, one inference takes 0.008 s: static 0.872 to 2.74 mJ" in slower
 
 
 def test_joules_and_load_of_a_placement_by_hand(tiny: Report) -> None:
     said = words(page_of(tiny))
     # 0.109 W for 200 ns twice, 0.342 W for 31.03 us twice; 240 pJ by the lowest set; by the highest
     # 8 x 35.5 + 16 x 72.8 + 7 x 111 + 3 x (7 x 3.0 + 3 x 4.2) + 4 x 69.3 pJ
-    assert (
-        "Energy of an inference on it: 43.8 nJ to 21.2 µJ, 0.240 to 2.60 nJ of it dynamic" in said
-    )
+    assert "Energy per inference on it: 43.8 nJ to 21.2 µJ, 0.240 to 2.60 nJ of it dynamic" in said
     # 2 neurons behind 2 axons of a word of synapses each: 8 words of 20,000
     assert "3 cores on 1 chip of Intel Loihi 2, with 4 neurons;" in said
-    assert "the fullest core uses 0.0 % of its memory" in said
+    assert "the fullest core uses 0.0% of its memory" in said
     rows = {row[0].split("\u00a0 ")[1]: row[2:] for row in population_rows(
         place(s4d_shape(width=128, states=4, layers=1), LOIHI2, ssm_mapping="state"))}  # fmt: skip
     # 128 axons: to 128 neurons 42 words of synapses each, to 10 neurons 4, at 3.1 a word
     relu, decoder = 128 + 128 + 128 * 42 + 128, 10 + 128 + 128 * 4 + 10
-    assert rows["relu"] == ("128", "1", "128", "128", "5\u202f376", "128", f"{relu / 200:.1f} %")
-    assert rows["decoder"] == ("10", "1", "10", "128", "512", "10", f"{decoder / 200:.1f} %")
+    assert rows["relu"] == ("128", "1", "128", "128", "5\u202f376", "128", f"{relu / 200:.1f}%")
+    assert rows["decoder"] == ("10", "1", "10", "128", "512", "10", f"{decoder / 200:.1f}%")
 
 
 def test_counters_are_of_one_sample_and_saturations_of_all(tiny: Report) -> None:
     page = page_of(tiny)
-    found = tables(page)["Node, Synaptic operations"]
-    assert "over 3 samples of 2 steps; mean of one sample" in words(page)
-    assert "Energy of one inference of 2 steps on Intel Loihi 2" in words(page)
+    found = tables(page)["Node, SynOps"]
+    assert "over 3 samples of 2 steps; mean per sample" in words(page)
+    assert "of 2 steps on Intel Loihi 2" in words(page)
     # input both, then one: 2 + 1 synapses that are not zero, then 1; two spikes to one sum
-    assert found["mix"]["Synaptic operations"] == "4"
-    assert found["read"]["Synaptic operations"] == "2"
-    assert found["total"]["Synaptic operations"] == "6"
+    assert found["mix"]["SynOps"] == "4"
+    assert found["read"]["SynOps"] == "2"
+    assert found["total"]["SynOps"] == "6"
     assert found["spike"]["Spikes sent"] == "2"
     assert found["total"]["Weights multiplied"] == "0"
-    assert (found["output"]["Messages in"], found["output"]["Messages out"]) == ("2", "0")
+    assert (found["output"]["Activations in"], found["output"]["Activations out"]) == ("2", "0")
     clipped = {n: replace(c, saturations=7) if n == "sum" else c
                for n, c in tiny.metrics.nodes.items()}  # fmt: skip
     page = page_of(replace(tiny, metrics=replace(tiny.metrics, nodes=clipped)))
-    assert tables(page)["Node, Synaptic operations"]["sum"]["Saturations"] == "7"
+    assert tables(page)["Node, SynOps"]["sum"]["Saturations"] == "7"
     assert figures(page)["Saturations"] == ("7", "counted, in 3 samples")
 
 
 def test_the_totals_of_the_network_by_hand(tiny: Report) -> None:
     found = tables(page_of(tiny))["Node, Type"]
     # 6 weights, 3 biases, 2 thresholds; one running sum
-    assert found["total"] == {"Type": "", "Channels": "", "Messages": "", "Parameters": "11",
-                              "States": "1"}  # fmt: skip
+    assert found["total"] == {"Type": "", "Channels": "", "Activations": "",
+                              "Parameters": "11", "States": "1"}  # fmt: skip
     assert found["mix"]["Parameters"] == "6" and found["spike"]["Parameters"] == "2"
 
 
@@ -291,10 +297,12 @@ def test_multiplications_are_of_one_sample(tiny: Report) -> None:
     page = page_of(Report(title="t", graph=graph, metrics=metrics))
     # 12 steps of 6 x 2 complex states: 8 products each, and D; the gate and its segments: 1 each
     recurrences, gates = 12 * (12 * 8 + 6), 12 * (6 + 6)
-    found = {name: row["An inference"] for name, row in tables(page)["Multiplications in"].items()}
+    found = {name: row["Per inference"] for name, row in tables(page)["Multiplications in"].items()}
     assert list(found.values())[1:] == [str(recurrences), str(gates)]
     value, note = figures(page)["Multiplications"]
-    assert note == f"an inference, in synapses; {recurrences} in recurrences, {gates} in gates"
+    assert note == (
+        f"counted, per inference, in synapses; {recurrences} in recurrences, {gates} in gates"
+    )
     assert value == found["Synapses"]
     unseen = tables(page)["Metric"]["State updates (not seen by NeuroBench)"]["Value"]
     assert unseen == str(12 * 12)
@@ -304,8 +312,8 @@ def test_the_numbers_of_neurobench_by_hand(tiny: Report) -> None:
     found = {name: row["Value"] for name, row in tables(page_of(tiny))["Metric"].items()}
     assert found["Effective_ACs"] == "6" and found["Effective_MACs"] == "0"
     assert found["Dense"] == "12"  # 6 weights, 2 steps
-    assert found["ActivationSparsity"] == "50.00 %"  # 2 spikes of 4
-    assert found["ConnectionSparsity"] == "16.67 %"  # one weight of 6 is zero
+    assert found["ActivationSparsity"] == "50.00%"  # 2 spikes of 4
+    assert found["ConnectionSparsity"] == "16.67%"  # one weight of 6 is zero
     # bytes: 6 weights, 3 biases and 2 thresholds of 3
     assert found["Footprint"] == "21 bytes"
 
@@ -313,17 +321,17 @@ def test_the_numbers_of_neurobench_by_hand(tiny: Report) -> None:
 def test_key_figures_say_what_was_counted_and_how_often(tiny: Report) -> None:
     accuracy = Accuracy(data="a set", samples=8, integer=0.625, float_graph=0.875, agreement=0.75)
     found = figures(page_of(replace(tiny, accuracy=accuracy)))
-    assert found["Accuracy, integer"] == ("62.50 %", "measured, 5 of 8 samples, a set")
-    assert found["Accuracy, float"] == ("87.50 %", "measured, 75.00 % predicted alike")
+    assert found["Accuracy, integer"] == ("62.50%", "measured, 5 of 8 samples, a set")
+    assert found["Accuracy, float"] == ("87.50%", "measured; 75.00% equal predictions")
     rates = replace(tiny.metrics, spike_rates={"a": 0.25, "b": 0.125, "c": 0.125})
     said = figures(page_of(replace(tiny, metrics=rates)))["Spike rate"]
-    assert said == ("0.167", "counted, a channel and step; busiest node 0.250")
+    assert said == ("0.167", "counted, per neuron per time step; busiest node 0.250")
     assert found["Multiplications"] == (
-        "0", "an inference, in synapses; 0 in recurrences, 0 in gates"
+        "0", "counted, per inference, in synapses; 0 in recurrences, 0 in gates"
     )  # fmt: skip
-    scores = Answers(integer="macro F1 0.701 (accuracy 80.0 %)", count=1234)
+    scores = Answers(integer="macro F1 0.701 (accuracy 80.0%)", count=1234)
     found = figures(page_of(replace(tiny, answers=scores)))
-    assert found["macro F1, integer"] == ("0.701", "measured, 1234 answers")
+    assert found["macro F1, integer"] == ("0.701", "measured, 1234 predictions")
 
 
 def test_seconds_of_each_form_stand_in_their_columns(tiny: Report) -> None:
@@ -331,10 +339,10 @@ def test_seconds_of_each_form_stand_in_their_columns(tiny: Report) -> None:
                     median_seconds_a_sample=0.35, seconds_a_step=4.5e-6,
                     joules_a_sample=(("package-0", 0.25), ("dram", 3e-3)))  # fmt: skip
     timings = Timings(machine="m", float_network="n", boundary="b", energy="e", rows=(row,))
-    assert tables(page_of(replace(tiny, timings=timings)))["Form"]["f"] == {
-        "Batch": "4", "Threads": "2", "A sample, fastest": "2.50 ms", "A sample, median": "350 ms",
-        "A step of a batch": "4.50 µs", "Samples a second": "400",
-        "Energy a sample": "package-0 250 mJdram 3.00 mJ",
+    assert tables(page_of(replace(tiny, timings=timings)))["Implementation"]["f"] == {
+        "Batch size": "4", "Threads": "2", "Per sample, fastest": "2.50 ms",
+        "Per sample, median": "350 ms", "Per step of a batch": "4.50 µs",
+        "Samples per second": "400", "Energy per sample": "package-0 250 mJdram 3.00 mJ",
     }  # fmt: skip
 
 

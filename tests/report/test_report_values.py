@@ -13,12 +13,10 @@ from neurossm.engine import run
 from neurossm.hardware import load_hardware
 from neurossm.metrics import measure
 from neurossm.report import Answers, Report, TimingRow, Timings
+from neurossm.report.predictions import class_table, headline, most_confused
 from neurossm.report.units import mean_count, si_range
 from neurossm.report.values import (
-    confusion_rows,
     energy_groups,
-    headline,
-    most_confused,
     rate_groups,
     real_time,
     source_rows,
@@ -49,14 +47,17 @@ def test_what_is_no_score_is_shown_as_it_is() -> None:
     assert headline("none") == ("Score", "none")
 
 
-def test_a_class_that_was_never_right_or_asked_for_has_no_share() -> None:
+def test_a_class_that_was_never_right_or_asked_for_has_zeros() -> None:
     answers = Answers(integer="", count=4, confusion=np.array([[3, 1], [0, 0]]), class_names=("a",))
-    assert confusion_rows(answers) == [("a", "3", "1", "75.00 %"), ("1", "", "", "")]
+    # a: 3 of 3 predictions, 3 of 4 samples, 2 * 3 / (4 + 3)
+    assert class_table(answers)[:2] == [
+        ("a", "1.0000", "0.7500", "0.8571", "4"), ("1", "0.0000", "0.0000", "0.0000", "0"),
+    ]  # fmt: skip
 
 
 def test_pairs_that_are_confused_equally_often_stay_in_order() -> None:
     answers = Answers(integer="", count=36, confusion=np.ones((6, 6), dtype=np.int64))
-    pairs = [(str(a), str(b), "1") for a in range(6) for b in range(6) if a != b]
+    pairs = [(str(a), str(b), "1", "16.7%") for a in range(6) for b in range(6) if a != b]
     assert most_confused(answers) == pairs[:20]
 
 

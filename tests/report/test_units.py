@@ -36,5 +36,5 @@ def test_a_range_has_one_prefix_or_two_that_are_right(low, high, said):
 
 def test_parts_of_one_have_two_digits():
     assert [percent(value) for value in (0.99241, 0.5, 0.00005, 1)] == [
-        "99.24 %", "50.00 %", "0.01 %", "100.00 %",
+        "99.24%", "50.00%", "0.01%", "100.00%",
     ]  # fmt: skip

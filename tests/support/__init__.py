@@ -34,4 +34,6 @@ Data, devices, disks
     failing_disk        a disk that fails at the n-th operation
 Documents
     pages               blocks, commands and links of pages; a program that runs a page
+    words               texts that a user reads, and the replaced terms in them
+    report_examples     reports of every kind, for a browser
 """

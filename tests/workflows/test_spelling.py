@@ -41,7 +41,7 @@ REFUSED = [
     (lambda: neurossm.profile(INTEGER, "digits:test", model="x"),
      "model requires measure_cpu"),
     (lambda: neurossm.train("binary-s4d-digits", quantized=True),
-     "quantized: expected finetune_from RUN beside it, got none"),
+     "quantized requires finetune_from RUN"),
     (lambda: neurossm.verify("x.nssm", engine="fats"),
      "engine: expected fast | reference | float | lava | dask | gpu | bundle | loihi2, got 'fats'; "
      "did you mean 'fast'?"),

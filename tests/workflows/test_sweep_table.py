@@ -49,7 +49,7 @@ def test_a_row_is_on_the_disk_as_soon_as_it_is_added_and_read_back(tmp_path):
         lines = list(csv.reader(file))
     assert tuple(lines[0]) == COLUMNS and len(lines) == 3
     assert SweepFile(path).find(replace(ROW, accuracy=None, seconds=None)) == ROW
-    for other in ({"graph": "x"}, {"data": "x"}, {"hardware": "x"}, {"messages": 16}):
+    for other in ({"graph": "x"}, {"data": "x"}, {"hardware": "x"}, {"activations": 16}):
         assert SweepFile(path).find(replace(ROW, **other)) is None
 
 

@@ -12,6 +12,7 @@ import pytest
 import neurossm
 from neurossm.errors import InputError
 from neurossm.store import graph_digest, load_golden
+from neurossm_workflows.beside import Points
 from neurossm_workflows.listener import Listener
 
 CALIBRATE, TEST = "digits:train:16", "digits:test:8"
@@ -107,6 +108,26 @@ def test_a_profile_compares_with_the_float_graph(floating, made, tmp_path):
     report = neurossm.make_report(found)
     assert report.accuracy.integer == found.accuracy
     assert report.title == "binary-s4d-digits on digits:test:8"
+    files = found.figures(tmp_path / "figures", "The title")
+    assert (tmp_path / "figures" / "README.md") in files and len(files) > 30
+    matrix = (tmp_path / "figures" / "confusion-matrix.csv").read_text().splitlines()[1:]
+    right = sum(int(row.split(",")[1 + k]) for k, row in enumerate(matrix))
+    assert right == 8 * found.accuracy
+
+
+class Numbers:
+    """Labels of two numbers a sample, of which the second one of the second sample is not known."""
+
+    labels = np.array([[1.0, 2.0], [3.0, np.nan], [5.0, 6.0]])
+    lengths = None
+
+
+def test_points_know_the_channel_that_they_are_of(made):
+    points = Points(made.graph)
+    points(0, Numbers(), np.array([[10.0, 20.0], [30.0, 40.0], [50.0, 60.0]]))
+    assert points.points.tolist() == [[1, 10], [2, 20], [3, 30], [5, 50], [6, 60]]
+    assert points.channels.tolist() == [0, 1, 0, 0, 1]
+    assert Points(made.graph).channels is None
 
 
 def test_a_plan_of_a_recipe_has_no_data(made):
@@ -186,7 +207,7 @@ def test_verbs_say_what_they_were_given(tmp_path):
     with pytest.raises(InputError, match=r"found: expected what neurossm.profile .* 'm\.nssm'"):
         neurossm.make_report("m.nssm")
     for widths, said in (
-        ({"pole": [8]}, "expected poles, weights, state, messages, got 'pole'; did you mean"),
+        ({"pole": [8]}, "expected poles, weights, state, activations, got 'pole'; did you mean"),
         ({"poles": 8}, r"sweep poles: expected a list of bits, such as \[8, 12\], got 8"),
     ):
         with pytest.raises(InputError, match=said):

@@ -1,4 +1,4 @@
-"""The steps of the way as functions: what commands, notebooks, benchmarks and examples call.
+"""The steps of the pipeline as functions: called by commands, notebooks, benchmarks and examples.
 
 A step lies in the module of its name (`neurossm_workflows.quantize.quantize`), takes plain
 arguments, paths, graphs or data, and returns a frozen value; ``import neurossm`` offers the same

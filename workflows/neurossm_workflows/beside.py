@@ -1,4 +1,4 @@
-"""What is told of each part of a run beside its scores: the float network, points of a drawing."""
+"""What is computed with each batch besides its scores: the float network, points of a plot."""
 
 from __future__ import annotations
 
@@ -105,6 +105,7 @@ class Points:
     def __init__(self, graph: Graph) -> None:
         self._task = Interface.of(graph).task
         self._found: list[NDArray[np.float64]] = []
+        self._channels: list[NDArray[np.int64]] = []
         self._count = 0
 
     def __call__(self, start: int, part: Dataset, found: NDArray[np.float64]) -> None:
@@ -117,11 +118,19 @@ class Points:
         if found.ndim == 3:
             asked, found = (without_padding(a, part.lengths) for a in (asked, found))
         pairs = np.stack([asked.ravel(), found.ravel()], axis=1)
-        pairs = pairs[~np.isnan(pairs).any(axis=1)][: MOST_POINTS - self._count]
+        channels = np.arange(len(pairs)) % found.shape[-1]
+        kept = np.flatnonzero(~np.isnan(pairs).any(axis=1))[: MOST_POINTS - self._count]
+        pairs = pairs[kept]
         self._found.append(pairs)
+        self._channels.append(channels[kept])
         self._count += len(pairs)
 
     @property
     def points(self) -> NDArray[np.float64] | None:
-        """Right numbers and answers, ``(m, 2)``; None where there are none."""
+        """Labels and predictions, ``(m, 2)``; None where there are none."""
         return np.concatenate(self._found) if self._count else None
+
+    @property
+    def channels(self) -> NDArray[np.int64] | None:
+        """The output channel of each of them, ``(m,)``; None where there are none."""
+        return np.concatenate(self._channels) if self._count else None

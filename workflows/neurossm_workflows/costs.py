@@ -1,4 +1,4 @@
-"""What a run costs: operations one by one, energy, the work of cores, the price of spikes."""
+"""Costs of a run: single operations, energy, the work of cores, energy against spike rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the demo needs and a fresh machine lacks: images, and Lava."""
+"""Prepares the demo on a fresh machine: images, and Lava."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""To a Loihi 2 where there is one, else a bundle for a machine that has it."""
+"""Deploys to a Loihi 2 if there is one, else writes a bundle for a machine that has it."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def deploy(
     other_data: bool = False,
     listener: Listener = QUIET,
 ) -> Deployment:
-    """Run golden vectors on a Loihi 2, or write a bundle that does it where there is one.
+    """Run golden vectors on a Loihi 2, or write a bundle for a machine that has one.
 
     Parameters
     ----------
@@ -127,11 +127,11 @@ def deploy(
     bundle
         A new folder for the bundle, which is then run from there.
     processes
-        ``"ours"``, ``"lava"``, or names of nodes: where Lava's own LIF and S4d stand in.
+        ``"ours"``, ``"lava"``, or names of nodes that use Lava's own LIF and S4d.
     data
-        Data that the bundle carries, with our answers.
+        Data that the bundle carries, with the predictions of the fast engine.
     ssm_mapping
-        Only the one that the processes have; None.
+        The mapping of the processes, or None; another one is an error.
     models
         Modules that register neuro-core models.
     partition, board, generation
@@ -146,7 +146,7 @@ def deploy(
     Raises
     ------
     InputError
-        For settings that do not go together, a float graph, a folder that is there.
+        For settings that do not go together, a float graph, or a folder that exists already.
     TargetError
         If Lava is the target and cannot be used.
 

@@ -1,4 +1,4 @@
-"""What goes into a graph and what comes out, in sentences and as plain values."""
+"""Describes the inputs and outputs of a graph, in sentences and as plain values."""
 
 from __future__ import annotations
 

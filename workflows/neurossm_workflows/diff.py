@@ -1,4 +1,4 @@
-"""Where two runs part, node by node: two traces, or two graphs on the same data."""
+"""Where two runs differ, node by node: two traces, or two graphs on the same data."""
 
 from __future__ import annotations
 
@@ -167,8 +167,8 @@ def diff(
     data
         As of `data_for`, for two graphs.
     tolerance
-        Share of its range by which a node may be wrong; None: 0.1 of a float and an integer graph,
-        else 0.
+        Largest error of a node as a share of its range; None: 0.1 between a float and an integer
+        graph, else 0.
     data_dir, other_data, listener
         As of `data_for`.
 

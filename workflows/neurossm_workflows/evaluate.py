@@ -97,7 +97,7 @@ def evaluate(
     other_data: bool = False,
     listener: Listener = QUIET,
 ) -> Execution:
-    """Run a graph on all sequences of data; of a part only answers, scores and counters are kept.
+    """Run a graph on all sequences of data, in batches; keeps predictions, scores and counters.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def evaluate(
     Raises
     ------
     InputError
-        For an unknown engine, data that do not fit, or more values than memory shall hold.
+        For an unknown engine, data that do not fit, or more values than the memory holds.
     TargetError
         If the engine cannot run here.
 

@@ -1,4 +1,4 @@
-"""A trained run, or a module of one's own, becomes a float graph, with NIR beside it."""
+"""A trained run, or a module of your own, becomes a float graph, optionally with NIR."""
 
 from __future__ import annotations
 
@@ -20,21 +20,22 @@ NIR_MODES = ("strict", "auto", "off")
 
 
 def export(source: str | Path, *, dt: float | None = None, **options: Any) -> Graph:
-    """Return the float graph of a trained run or of a module; batch norms fold, nothing is dropped.
+    """Return the float graph of a trained run or of a module, with batch norms folded.
 
     Parameters
     ----------
     source
         A run folder, the name of a checkpoint, or ``FILE.py:FUNCTION``, which builds a module.
     dt
-        Seconds of a step, where the data do not say it.
+        Duration of a time step, in seconds, if the data do not state it.
     **options
-        Of a module: the attributes of `ModuleOptions`, such as ``data="my.npz"``.
+        For a module: the attributes of `ModuleOptions`, such as ``data="my.npz"``.
 
     Raises
     ------
     InputError
-        If there is no such run, a run gets options of a module, or data or weights do not fit.
+        If there is no such run, options of a module are given for a run, or data or weights do not
+        fit.
     GraphError
         For what cannot be expressed; names the module.
 

@@ -1,4 +1,4 @@
-"""What a graph knows of the data that it was made for: name, order of steps, unit, what it learned.
+"""The facts of its data that a graph keeps: name, order of steps, unit, learned facts.
 
 Kept in its `meta`: ``data`` (name), ``data_order`` (``recorded``, or the name of an order of the
 steps), ``input_scale`` and ``steps``; channels and tokens are those of its `Input`. FORMAT.md names

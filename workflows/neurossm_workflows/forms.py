@@ -1,4 +1,4 @@
-"""The ways to compute a network on this machine that are timed beside each other."""
+"""The implementations of a network on this machine whose times are compared."""
 
 from __future__ import annotations
 

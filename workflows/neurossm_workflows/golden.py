@@ -1,4 +1,4 @@
-"""Golden vectors: inputs with what the reference engine makes of them, at every node and step."""
+"""Golden vectors: inputs with the reference engine's values at every node and step."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def golden(
     other_data: bool = False,
     listener: Listener = QUIET,
 ) -> tuple[Golden, ...]:
-    """Write an integer graph with golden vectors: of data, else of random inputs in its range.
+    """Write an integer graph with golden vectors, made from data or from random inputs in range.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""A network of another tool becomes a graph; what the user says of its file is checked here.
+"""Imports a network of another tool as a graph, and checks the options for its file.
 
 What has no counterpart stops with an error that names it, by the readers in
 `neurossm_converters.formats`.
@@ -110,7 +110,7 @@ def import_network(source: str | Path, format: str | None = None, **options: Any
     InputError
         For an option that has no meaning for the format, or is missing.
     GraphError, FormatError
-        For what has no counterpart, and files that are not what they say; by name.
+        For what has no counterpart here, and for invalid files; the message names it.
 
     Examples
     --------

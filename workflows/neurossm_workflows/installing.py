@@ -1,4 +1,4 @@
-"""Installs Lava into the Python that runs, which no resolver does: it declares Python < 3.11."""
+"""Installs Lava into this Python, although it declares Python < 3.11 and no resolver does."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who follows a workflow: told what was assumed, what is done now, and how far it is."""
+"""Receives messages of a workflow: assumptions, the current stage, progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Graphs and data as they are named: a path or a specification becomes what a workflow runs."""
+"""Loads graphs and data by name: a path or a specification."""
 
 from __future__ import annotations
 

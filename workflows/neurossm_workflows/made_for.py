@@ -1,4 +1,4 @@
-"""Data held against the graph that is fed with them: what it cannot take, was not made for."""
+"""Checks data against a graph: what it cannot take, and what it was not made for."""
 
 from __future__ import annotations
 

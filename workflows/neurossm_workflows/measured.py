@@ -1,4 +1,4 @@
-"""What a profile found, as values."""
+"""Results of a profile, as values."""
 
 from __future__ import annotations
 
@@ -42,8 +42,9 @@ class Measured:
         Scores and counters.
     beside
         What the float network answered to the same samples.
-    points
-        Right numbers and answers of a task whose answers are numbers, ``(m, 2)``.
+    points, point_channels
+        Labels and predictions of a regression, ``(m, 2)``, and the output channel of each,
+        ``(m,)``.
     metrics, recorded
         Operations: counted by the engine; recorded one by one in a part of one sequence.
     energy, energy_problem
@@ -66,6 +67,7 @@ class Measured:
     execution: Execution
     beside: Beside | None
     points: NDArray[np.float64] | None
+    point_channels: NDArray[np.int64] | None
     metrics: Metrics
     recorded: Recorded
     energy: Energy | None
@@ -80,7 +82,7 @@ class Measured:
 
     @property
     def accuracy(self) -> float | None:
-        """Share of right answers of the integers; None for tasks without, and without labels."""
+        """Accuracy of the integers; None for tasks that have none, and without labels."""
         return self.execution.accuracy
 
     @property

@@ -1,4 +1,4 @@
-"""``neurossm export FILE.py:FUNCTION``: a module of one's own, with the data that it was made for.
+"""``neurossm export FILE.py:FUNCTION``: a module of your own, with the data it was made for.
 
 Shape letters: ``B`` samples, ``T`` steps, ``F`` channels.
 """
@@ -94,11 +94,11 @@ def export_module(spec: str, options: ModuleOptions) -> Graph:
     from neurossm_converters.formats.torch.modules import unwrapped
 
     _check(options)
-    module, converters = build_with(spec, options.weights, options.converters)
+    facts = facts_for(options)
+    module, converters = build_with(spec, options.weights, options.converters, facts)
     blocks = slayer_blocks(unwrapped(module))
     if blocks and not options.layout:
         options = replace(options, layout=LAYOUT)
-    facts = facts_for(options)
     data = _training(options, facts)
     example, layout = _example(data, facts, options)
     found, standard = facts.scaling, options.normalize == "standard"

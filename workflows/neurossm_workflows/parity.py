@@ -1,4 +1,4 @@
-"""Every value of every node, by reference, fast engine and Lava: how many differ."""
+"""Compares every value of every node between reference, fast engine and Lava."""
 
 from __future__ import annotations
 

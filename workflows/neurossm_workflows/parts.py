@@ -1,4 +1,4 @@
-"""Going through data in batches: what is in memory at once does not grow with the samples."""
+"""Streams data in batches: memory does not grow with the number of samples."""
 
 from __future__ import annotations
 

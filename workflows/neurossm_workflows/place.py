@@ -1,4 +1,4 @@
-"""Which core holds what of a network or of a recipe, and how long a step takes."""
+"""Places a network or a recipe on cores, and bounds the time of a step."""
 
 from __future__ import annotations
 
@@ -92,12 +92,12 @@ def place(
         Instead: a recipe whose network is planned, without any weights yet, and what to change in
         it, such as ``"model.width=256"``.
     hardware, chips
-        A chip by name, its file, or loaded; how many there are (None: as many as it takes).
+        A chip by name, its file, or loaded; number of available chips (None: as many as needed).
     ssm_mapping
-        ``"state"``: one neuron a state; ``"channel"``: the states of a channel in one neuron;
+        ``"state"``: one neuron per state; ``"channel"``: the states of a channel in one neuron;
         None: the default of all commands.
     data
-        As of `data_for`, to measure activity on; empty: the most that there can be.
+        As of `data_for`, to measure activity on; empty: the largest possible activity.
     data_dir, other_data, listener
         As of `data_for`.
 

@@ -1,4 +1,4 @@
-"""The shape of a network from its recipe alone: what `place --like` plans.
+"""The shape of a network from its recipe alone, for `place --like`.
 
 The same export as for a trained network, of the recipe's network at a small size with random
 weights; then its sizes are replaced by the recipe's own. So the nodes and edges are those that an

@@ -1,4 +1,4 @@
-"""Measured energy of this machine's processor: RAPL counters, where Linux lets us read them.
+"""Measured energy of this machine's processor: RAPL counters, where Linux makes them readable.
 
 A measurement, and not one of a neuromorphic chip. Boundary: what each domain
 holds (a package; its cores; DRAM), idle power of the machine included.

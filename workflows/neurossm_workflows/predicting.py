@@ -1,4 +1,4 @@
-"""Answers as a file: a line a sample, or a step, with what is answered and what was right.
+"""Predictions as a file: one line per sample or step, with prediction and label.
 
 Shape letters: ``n`` samples, ``L`` steps, ``K`` channels of the output.
 """

@@ -10,7 +10,7 @@ from neurossm.errors import InputError
 from neurossm.hardware import Hardware, load_hardware
 from neurossm.metrics import measure
 from neurossm.placement import place_each
-from neurossm.report import Report, write_html
+from neurossm.report import Parity, Report, write_figures, write_html
 from neurossm_workflows.baselines import baseline_accuracies
 from neurossm_workflows.beside import Beside, Points
 from neurossm_workflows.costs import (
@@ -41,14 +41,25 @@ class Profile(Measured):
     """What `profile` found, and its report."""
 
     def report(
-        self, title: str = "", *, file_name: str = "", measured: tuple[str, ...] = ()
-    ) -> Report:
+        self, title: str = "", *, file_name: str = "", measured: tuple[str, ...] = (),
+        parity: Parity | None = None,
+    ) -> Report:  # fmt: skip
         """Return the report; as `neurossm_workflows.report.make_report`."""
-        return make_report(self, title, file_name=file_name, measured=measured)
+        return make_report(self, title, file_name=file_name, measured=measured, parity=parity)
 
     def to_html(self, path: str | Path, title: str = "", **about: Any) -> None:
         """Write the report as one file; as `report`."""
         write_html(Path(path), self.report(title, **about))
+
+    def figures(self, folder: str | Path, title: str = "", **about: Any) -> tuple[Path, ...]:
+        """Write every figure as SVG and its numbers as CSV; as `report` and `write_figures`.
+
+        Examples
+        --------
+        >>> found = neurossm.profile("m.int.nssm", "mnist:test:256")
+        >>> found.figures("figures")
+        """
+        return write_figures(folder, self.report(title, **about))
 
 
 def profile(
@@ -74,9 +85,9 @@ def profile(
     graph, data
         An integer graph, or its file; as of `data_for`.
     floating
-        The float graph, or its file, to compare accuracy; or anything else that predicts.
+        The float graph, or its file, to compare accuracy; or another object that predicts.
     hardware, chips
-        A chip by name, its file, or loaded; how many there are (None: as many as it takes).
+        A chip by name, its file, or loaded; number of available chips (None: as many as needed).
     ssm_mapping
         Place it by one mapping: ``"channel"`` or ``"state"``; None: both, energy is their hull.
     steps_per_second
@@ -125,7 +136,8 @@ def profile(
     energy, why = estimated(metrics, loaded, chip, placements)
     found = Profile(
         graph=loaded, data=given, called=called, execution=done, beside=beside,
-        points=points.points, metrics=metrics, recorded=recorded(loaded, given), energy=energy,
+        points=points.points, point_channels=points.channels, metrics=metrics,
+        recorded=recorded(loaded, given), energy=energy,
         energy_problem=why, placement_problem=placements.why_not,
         real_time=real_time(energy, loaded, steps_per_second), steps_per_second=steps_per_second,
         rates=sensitivity(metrics, loaded, chip, placements) if energy else (),

@@ -1,4 +1,4 @@
-"""A float graph becomes integers: ranges from data, golden vectors, and what was chosen and why.
+"""Quantizes a float graph: ranges from data, golden vectors, and the choices with reasons.
 
 This is where ranges are taken from data. Who needs them goes through `calibrate`: it runs the
 float engine in batches, records what `neurossm.quantization.calibrate` looks at and nothing else,
@@ -99,7 +99,8 @@ class Quantized:
             "golden_vectors": len(self.golden),
             "formats": {name: str(node.out) for name, node in self.graph.nodes.items()},
             "percentile": self.percentile,
-            "settings": asdict(self.settings),
+            # message_bits: the key of earlier releases
+            "settings": {**asdict(self.settings), "message_bits": self.settings.activation_bits},
             "choices": [asdict(choice) for choice in made.choices],
             "poles": [asdict(change) for change in made.poles],
             "headroom": [asdict(room) for room in made.headroom],

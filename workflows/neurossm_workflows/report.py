@@ -1,4 +1,4 @@
-"""What a report needs beside the numbers: one recorded sample, versions, hash, date."""
+"""Collects what a report needs besides the numbers: one recorded sample, versions, hash, date."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from neurossm.arguments import shown
 from neurossm.engine import run
 from neurossm.environment import versions
 from neurossm.errors import InputError
-from neurossm.report import Answers, Report, TimingRow, Timings
+from neurossm.report import Answers, Parity, Report, TimingRow, Timings
 from neurossm.store import graph_digest
 from neurossm_workflows.timing import CpuTimings, load_said
 
@@ -24,8 +24,9 @@ PACKAGES = ("neurossm", "numpy", "numba", "h5py", "torch", "lava-nc")
 
 
 def make_report(
-    found: Measured, title: str = "", *, file_name: str = "", measured: tuple[str, ...] = ()
-) -> Report:
+    found: Measured, title: str = "", *, file_name: str = "", measured: tuple[str, ...] = (),
+    parity: Parity | None = None,
+) -> Report:  # fmt: skip
     """Return the report of a profile; its raster shows the first sample of the data.
 
     Parameters
@@ -36,6 +37,8 @@ def make_report(
         Of the graph.
     measured
         More sentences on what was measured and how.
+    parity
+        Of executors that were compared.
 
     Examples
     --------
@@ -62,6 +65,8 @@ def make_report(
         versions={"python": platform.python_version(), **versions(PACKAGES)},
         seeds={"training": int(seed)} if seed is not None else {},
         date=date.today().isoformat(),
+        token_names=found.data.token_names,
+        parity=parity,
         measured=measured,
         placement_problem=found.placement_problem,
     )
@@ -111,4 +116,6 @@ def answers_of(found: Measured) -> Answers | None:
         confusion=scores.confusion,
         class_names=scores.class_names,
         points=found.points,
+        channels=found.point_channels,
+        channel_names=scores.class_names if found.points is not None else (),
     )

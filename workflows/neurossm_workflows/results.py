@@ -1,4 +1,4 @@
-"""What a published checkpoint reaches as integers: a record of the table of results."""
+"""The score of a published checkpoint as integers: a record of the table of results."""
 
 from __future__ import annotations
 

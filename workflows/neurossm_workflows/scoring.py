@@ -1,4 +1,4 @@
-"""How good answers are, by the task of the data: what every command that runs data says."""
+"""Scores of predictions, by the task of the data, for every command that runs data."""
 
 from __future__ import annotations
 

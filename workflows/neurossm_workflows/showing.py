@@ -1,4 +1,4 @@
-"""What ``neurossm data show`` finds out about data, in sentences and as plain values."""
+"""What ``neurossm data show`` reports about data, in sentences and as plain values."""
 
 from __future__ import annotations
 

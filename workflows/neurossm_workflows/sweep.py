@@ -13,7 +13,7 @@ from neurossm.errors import GraphError, InputError, RangeError, TargetError
 from neurossm.hardware import Hardware, load_hardware
 from neurossm.metrics import measure
 from neurossm.quantization import Quantize, Ranges
-from neurossm.report.sweep_plot import check_plot, draw_sweep
+from neurossm.report.sweep_plot import check_plot, draw_sweep, write_sweep_data
 from neurossm.store import graph_digest
 from neurossm_workflows.evaluate import run_data
 from neurossm_workflows.listener import QUIET, Listener
@@ -41,8 +41,10 @@ class Sweep:
     rows: tuple[SweepRow, ...]
 
     def draw(self, path: str | Path, title: str = "") -> None:
-        """Draw accuracy and energy (.svg, .png); needs matplotlib."""
-        draw_sweep(Path(path), [asdict(row) for row in self.rows], title)
+        """Draw accuracy and energy (.svg, .png), the numbers beside it; needs matplotlib."""
+        rows = [asdict(row) for row in self.rows]
+        draw_sweep(Path(path), rows, title)
+        write_sweep_data(Path(path), rows)
 
 
 def sweep(
@@ -63,17 +65,17 @@ def sweep(
     """Quantize at many widths; score and modeled energy of each.
 
     Calibrates once. Each point is written as soon as it is measured, so a sweep that was stopped
-    goes on where it was.
+    resumes where it stopped.
 
     Parameters
     ----------
     graph
         A float graph, or its file.
     data, calibrate
-        Data to choose by, held out of training, and data that set the ranges; as of ``--data``.
+        Validation data to choose by, and calibration data that set the ranges; as of ``--data``.
     widths
-        ``"poles"``, ``"weights"``, ``"state"``, ``"messages"`` to bits; one that is left out keeps
-        its default.
+        ``"poles"``, ``"weights"``, ``"state"``, ``"activations"`` to bits; one that is left out
+        keeps its default.
     grid
         All combinations; False: one width at a time, the others at their defaults.
     with_float
@@ -196,13 +198,13 @@ def scored_text(row: SweepRow) -> str:
     from neurossm_models.tasks.scores import shown
 
     if row.value is None:  # a row of before there were other scores
-        return "" if row.accuracy is None else f"accuracy {100 * row.accuracy:.2f} %"
+        return "" if row.accuracy is None else f"accuracy {100 * row.accuracy:.2f}%"
     return shown(row.score, row.value)
 
 
 def _settings(point: Point) -> Quantize:
     return Quantize(pole_bits=point.poles, weight_bits=point.weights, state_bits=point.state,
-                    message_bits=point.messages)  # fmt: skip
+                    activation_bits=point.activations)  # fmt: skip
 
 
 def _said(row: SweepRow) -> str:

@@ -1,4 +1,4 @@
-"""Points of a sweep over widths, and their table in a file that a killed sweep leaves whole."""
+"""Points of a sweep over widths, and their table in a file that survives a kill."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from itertools import product
 from pathlib import Path
 
 from neurossm.arguments import shown
+from neurossm.deprecation import deprecated
 from neurossm.errors import InputError, nearest
 from neurossm.files import append, replace_file
 
 GO_ON = "give the same command again: it goes on where it was"
-WIDTHS = ("poles", "weights", "state", "messages")
+WIDTHS = ("poles", "weights", "state", "activations")
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Point:
     poles: int = 16
     weights: int = 8
     state: int = 24
-    messages: int = 24
+    activations: int = 24
 
     def __str__(self) -> str:
         if self == FLOAT:
@@ -43,7 +44,7 @@ class SweepRow:
     ----------
     graph, data, calibrate, hardware
         Digest of the float graph, the data and the chip: with the widths, what was measured.
-    poles, weights, state, messages
+    poles, weights, state, activations
         Widths in bits, with sign; 0 for the float graph.
     samples, accuracy
         Test sequences, and the share that was right.
@@ -68,7 +69,7 @@ class SweepRow:
     poles: int
     weights: int
     state: int
-    messages: int
+    activations: int
     samples: int
     accuracy: float | None = None
     energy_low_j: float | None = None
@@ -90,6 +91,12 @@ class SweepRow:
         """Whether it is of the float graph."""
         return self.point == FLOAT
 
+    @property
+    def messages(self) -> int:
+        """Old name of `activations`."""
+        deprecated("SweepRow.messages", "SweepRow.activations")
+        return self.activations
+
     def same_measurement(self, other: SweepRow) -> bool:
         """Tell whether both are the same graph at the same widths on the same data."""
         names = ("graph", "data", "calibrate", "hardware", "samples", *WIDTHS)
@@ -98,7 +105,8 @@ class SweepRow:
 
 COLUMNS = tuple(field.name for field in fields(SweepRow))
 BEFORE = COLUMNS[: COLUMNS.index("score")]  # of tables from before there were other tasks
-RENAMED = {"spikes_per_neuron": "spike_rate"}
+OLD_WIDTH = "messages"  # the old name of the width of activations
+RENAMED = {"spikes_per_neuron": "spike_rate", OLD_WIDTH: "activations"}
 NUMBERS: Mapping[str, type[int] | type[float]] = {
     **dict.fromkeys((*WIDTHS, "samples", "saturations"), int),
     **dict.fromkeys(("accuracy", "energy_low_j", "energy_high_j", "spike_rate", "seconds",
@@ -122,6 +130,9 @@ def points(values: Mapping[str, Sequence[int]], *, grid: bool) -> list[Point]:
     InputError
         For an unknown width, or values that are no list.
     """
+    if OLD_WIDTH in values and "activations" not in values:
+        deprecated(f"sweep width {OLD_WIDTH}", "activations", stacklevel=4)
+        values = {"activations" if name == OLD_WIDTH else name: v for name, v in values.items()}
     for name, numbers in values.items():
         if name not in WIDTHS:
             raise InputError("sweep widths", expected=", ".join(WIDTHS), got=repr(name),

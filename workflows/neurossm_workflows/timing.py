@@ -1,4 +1,4 @@
-"""Timing this machine: the float network and the integer engine, at batch 1 and the best batch."""
+"""Times the float network and the integer engine on this machine, at batch 1 and the best batch."""
 
 from __future__ import annotations
 

@@ -41,9 +41,9 @@ def train(
     Parameters
     ----------
     recipe
-        Its name, a TOML file, or a family.
+        The name of a recipe, a TOML file, or a model family.
     data
-        Data of one's own to learn, or a registered name; empty: those of the recipe.
+        Your own data, or a registered name; empty: the data of the recipe.
     changes
         ``"section.key=value"``, applied last.
     out, resume
@@ -60,7 +60,7 @@ def train(
     Raises
     ------
     InputError
-        For a recipe or data that do not exist, and options that stand without each other.
+        For a recipe or data that do not exist, and for options that require others.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def estimate(
     Raises
     ------
     InputError
-        For a recipe or data that do not exist, one that fine-tunes on integers, a device that is
+        For a recipe or data that do not exist, one of quantization-aware training, a device that is
         not there where `memory` is not given, and a memory that is no positive number.
     """
     from neurossm_models.train import data_changes
@@ -130,11 +130,15 @@ def finetune_changes(
     from neurossm_models.train.finetune_config import shorter_schedule
 
     if not (run and quantized):
-        options = {"--calibrate": calibrate, "a width": widths, "--finetune-from": run}
+        options = {
+            "--calibrate": calibrate,
+            "the width of integers": widths,
+            "--finetune-from": run,
+        }
         alone = "--qat" if quantized else next((o for o, v in options.items() if v), "")
         if alone:
             missing = "--finetune-from RUN" if quantized else "--qat"
-            raise InputError(alone, expected=f"{missing} beside it", got="none")
+            raise InputError(f"{alone} requires {missing}")
         return []
     own = load_recipe(recipe, list(learned))
     calibrate = calibrate or _calibration(own, run)
@@ -196,5 +200,5 @@ def quantizer(config: FinetuneConfig) -> Quantize:
         pole_bits=config.pole_bits,
         weight_bits=config.weight_bits,
         state_bits=config.state_bits,
-        message_bits=config.message_bits,
+        activation_bits=config.activation_bits,
     )

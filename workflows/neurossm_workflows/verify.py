@@ -1,4 +1,4 @@
-"""Golden vectors replayed: every value of every node, and the states at the end."""
+"""Replays golden vectors: every value of every node, and the final states."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from neurossm.errors import NeurossmError
 # one name in all commands; the first ones are of `neurossm.Quantize`
 TYPED = {
     "pole_bits": "--poles", "weight_bits": "--weights", "state_bits": "--state",
-    "leak_bits": "--leaks", "message_bits": "--messages", "headroom": "--headroom",
+    "leak_bits": "--leaks", "activation_bits": "--activations", "headroom": "--headroom",
     "range_rule": "--ranges", "range_rules": "--range", "percentile": "--percentile",
     "chips": "--chips", "ssm_mapping": "--ssm-mapping", "steps_per_second": "--steps-per-second",
 }  # fmt: skip

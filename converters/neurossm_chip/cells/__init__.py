@@ -1,4 +1,4 @@
-"""One file for each type of node, by whose name it is found; see `neurossm_chip.cell`."""
+"""The step kernels: one file per node type, found by its name; see `neurossm_chip.cell`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accumulate: a sum over a sample."""
+"""Step kernel of `Accumulate`: a sum over a sample."""
 
 from __future__ import annotations
 

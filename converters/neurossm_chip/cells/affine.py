@@ -1,4 +1,4 @@
-"""Affine: where synapses with weights end."""
+"""Step kernel of `Affine`: the sum of weighted synapses, and a bias."""
 
 from __future__ import annotations
 

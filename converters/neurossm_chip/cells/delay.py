@@ -1,4 +1,4 @@
-"""Delay: messages that arrive some steps later."""
+"""Step kernel of `Delay`: activations that arrive some steps later."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DiagonalSSM: a neuron a channel, with N complex states each."""
+"""Step kernel of `DiagonalSSM`: one neuron per channel, with N complex states each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Embedding: the synapses of a one-hot spike."""
+"""Step kernel of `Embedding`: the synapses of a one-hot spike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Input: what the host plays."""
+"""Step kernel of `Input`: activations that the host sends."""
 
 from __future__ import annotations
 

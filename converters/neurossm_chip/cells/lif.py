@@ -1,4 +1,4 @@
-"""LIF: leaky membranes."""
+"""Step kernel of `LIF`: leaky integrate-and-fire neurons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Output: what the host reads."""
+"""Step kernel of `Output`: activations that the host reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PiecewiseLinear: an activation function as lines."""
+"""Step kernel of `PiecewiseLinear`: an activation function made of line segments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Product: a gate."""
+"""Step kernel of `Product`: a gate."""
 
 from __future__ import annotations
 

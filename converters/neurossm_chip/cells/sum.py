@@ -1,4 +1,4 @@
-"""Sum: operands of unlike exponents."""
+"""Step kernel of `Sum`: adds operands of different exponents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TernaryThreshold: signed spikes."""
+"""Step kernel of `TernaryThreshold`: signed spikes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threshold: a spike where the input is large enough."""
+"""Step kernel of `Threshold`: a spike where the input reaches the threshold."""
 
 from __future__ import annotations
 

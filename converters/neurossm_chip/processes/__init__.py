@@ -1,1 +1,1 @@
-"""Nothing but the file of processes: Lava executes whatever lies in this directory."""
+"""Holds only the file of processes: Lava executes every module of this directory."""

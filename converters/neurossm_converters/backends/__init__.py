@@ -1,1 +1,1 @@
-"""Back ends: what runs integer graphs elsewhere, one package each."""
+"""Back ends that run integer graphs elsewhere, one package each."""

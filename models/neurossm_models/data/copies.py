@@ -1,4 +1,4 @@
-"""Files of a user's own copy of a data set, read without trust."""
+"""Files of a data set that a user supplies, read without trust."""
 
 from __future__ import annotations
 

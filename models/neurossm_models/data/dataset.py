@@ -1,8 +1,9 @@
-"""What a loaded data set is, and where the files of data sets live."""
+"""Loaded data sets, and the folders where their files are found."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
 from pathlib import Path
@@ -68,6 +69,8 @@ class Dataset:
         What must not be torn apart when parts are cut (subject, recording), (n,); None: nothing.
     class_names, channel_names
         Empty where they have none.
+    token_names
+        What each number of a vocabulary stands for; empty where that is not known.
     clipped
         How many values of these samples, no padding, were beyond the range of the integers.
     consecutive
@@ -95,6 +98,7 @@ class Dataset:
     groups: NDArray[Any] | None = None
     class_names: tuple[str, ...] = ()
     channel_names: tuple[str, ...] = ()
+    token_names: Sequence[str] = ()
     clipped: int = 0
     consecutive: bool = False
 

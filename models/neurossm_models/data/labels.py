@@ -1,4 +1,4 @@
-"""What may be asked of a sequence, and the labels that say the right answers.
+"""The kinds of tasks of a sequence, and their labels.
 
 Shape letters: ``n`` samples, ``L`` steps, ``K`` labels or numbers of an answer.
 """

@@ -1,4 +1,4 @@
-"""Which data sets there are, and one name for a part of one: ``NAME:SPLIT[:N]``."""
+"""The registered data sets, and one name for a part of one: ``NAME:SPLIT[:N]``."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Entry:
         What it is called, what is to be learned, how many sequences of how many steps.
     found
         Where it was found, or None.
-    provenance, licence
+    provenance, license
         Where it comes from and on which terms.
     """
 
@@ -42,7 +42,13 @@ class Entry:
     size: str
     found: str | None
     provenance: str
-    licence: str
+    license: str
+
+    @property
+    def licence(self) -> str:
+        """Old name of `license`."""
+        deprecated("Entry.licence", "Entry.license")
+        return self.license
 
 
 def load(
@@ -141,7 +147,7 @@ def registry(root: str | Path | None = None) -> tuple[Entry, ...]:
     for name, source in SOURCES.items():
         found = source.find(root)
         place = None if found is None else str(found)
-        facts = (source.about, source.size, place, source.provenance, source.licence)
+        facts = (source.about, source.size, place, source.provenance, source.license)
         entries.append(Entry(name, *facts))
     return tuple(entries)
 

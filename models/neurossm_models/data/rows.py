@@ -1,4 +1,4 @@
-"""Inputs that are read when they are asked for: files larger than memory, folders of recordings.
+"""Inputs that are read on demand: files larger than memory, folders of recordings.
 
 Shape letters: ``n`` samples, ``L`` steps, ``F`` channels.
 """

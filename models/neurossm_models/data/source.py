@@ -1,4 +1,4 @@
-"""What a data set that comes with neurossm is: its facts, where it is found, how it is read."""
+"""Describes a data set that comes with neurossm: facts, where it is found, how it is read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Source(ABC):
     ----------
     name, about, size
         What it is called, what is to be learned, how many sequences of how many steps.
-    provenance, licence
+    provenance, license
         Where it comes from and on which terms.
     splits
         Its parts; those with ``"valid"`` come with a validation part of their own.
@@ -44,7 +44,7 @@ class Source(ABC):
     about: str
     size: str
     provenance: str
-    licence: str
+    license: str
     splits: tuple[str, ...] = TWO_SPLITS
     task: Task
     valid: int = 0

@@ -1,4 +1,4 @@
-"""Streams cut into pieces, such as a long text: each goes on where the one before it ended."""
+"""Streams, such as a long text, cut into pieces that follow each other."""
 
 from __future__ import annotations
 

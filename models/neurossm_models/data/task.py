@@ -1,4 +1,4 @@
-"""What is fixed about a data set's sequences, known without its files."""
+"""The facts of a data set that are known without its files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a download is: a line that is rewritten on a terminal, a few lines elsewhere."""
+"""Progress of a download: a line that is rewritten on a terminal, a few lines elsewhere."""
 
 from __future__ import annotations
 

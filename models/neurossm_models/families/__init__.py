@@ -1,4 +1,4 @@
-"""The model families: a module each, with its `FAMILY`, found by being here."""
+"""The model families: one module each, with its `FAMILY`."""
 
 from importlib import import_module
 from pkgutil import iter_modules

@@ -1,4 +1,4 @@
-"""What a model family is: a configuration and a block."""
+"""A model family: a configuration and a block."""
 
 from __future__ import annotations
 

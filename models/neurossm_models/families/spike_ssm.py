@@ -1,4 +1,4 @@
-"""SPikE-SSM: a SpikingSSM whose neuron resets softly and grows tired.
+"""SPikE-SSM: a SpikingSSM whose neuron has a soft reset and a refractory variable.
 
 Shape letters: ``B`` batch, ``L`` time steps, ``H`` features.
 
@@ -8,7 +8,7 @@ public. What is known: an S4D block, spikes of a neuron with soft reset and a re
 trainable thresholds and refractory magnitudes, GLU mixing; training by parallel boundary
 compression, of which `neurossm_models.neurons.boundary` is a reconstruction.
 
-Deviations: the leak, the decay of the refractory trace and all initial values are chosen here; a
+Deviations: the leak, the decay of the refractory variable and all initial values are chosen here; a
 batch norm before the state space layer. Training runs the exact neuron by default.
 """
 
@@ -31,9 +31,9 @@ class SPikESSMConfig(SpikingSSMConfig):
     Parameters
     ----------
     rho
-        Factor by which the refractory trace decays in a step. Not trained.
+        Factor by which the refractory variable decays in a step. Not trained.
     kappa
-        Initial jump of the refractory trace at a spike, in units of the threshold. Trained.
+        Initial jump of the refractory variable at a spike, in units of the threshold. Trained.
     """
 
     tau: Factor = 0.25
@@ -45,7 +45,7 @@ class SPikESSMConfig(SpikingSSMConfig):
 
 
 class SPikESSMBlock(SpikingSSMBlock):
-    """One layer of a SPikE-SSM: as `SpikingSSMBlock`, with soft reset and refractory trace."""
+    """One layer of a SPikE-SSM: as `SpikingSSMBlock`, with soft reset and refractory variable."""
 
     def make_neuron(self, config: SpikingSSMConfig) -> LIF:
         """Return the neuron: soft reset, trained thresholds and refractory magnitudes."""

@@ -124,7 +124,7 @@ class SpikingSSMBlock(Block):
         return add_mixed(r, s, self.mix.weight, self.mix.bias, self.kept(s)), out
 
     def initial_membrane(self, batch: int) -> States:
-        """Return membrane, refractory trace and last spike, (B, H), and the spikes that wait."""
+        """Return membrane, refractory variable and last spike, (B, H), and the spikes that wait."""
         waiting = self.delay.initial_state(batch, self.mix.weight)
         return (*self.neuron.initial_state(batch), *waiting)
 

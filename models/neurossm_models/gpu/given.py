@@ -1,4 +1,4 @@
-"""The exact neuron at spikes that are given, by kernels of Triton.
+"""The exact neuron at given spikes, by Triton kernels.
 
 Shape letters: ``H`` features, ``B`` batch, ``L`` time steps.
 """

@@ -1,4 +1,4 @@
-"""Norm, recurrence and neuron of a layer by one kernel of Triton each way.
+"""Norm, recurrence and neuron of a layer by one Triton kernel, forward and backward.
 
 Shape letters: ``H`` features, ``B`` batch, ``L`` time steps, ``K`` blocks of `STEPS` steps, ``J``
 segments of blocks, ``N`` real states, ``P`` programs.

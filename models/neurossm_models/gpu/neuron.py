@@ -1,4 +1,4 @@
-"""The exact neuron by kernels of Triton; see `neurossm_models.neurons.lif` for the equations.
+"""The exact neuron by Triton kernels; see `neurossm_models.neurons.lif` for the equations.
 
 Shape letters: ``H`` features, ``B`` batch, ``L`` time steps, ``K`` blocks of `STEPS` steps.
 """
@@ -56,7 +56,7 @@ class Neurons:
     Attributes
     ----------
     theta, tau, rho, kappa
-        Threshold, leak, decay and jump of the refractory trace, shape (H,), float32.
+        Threshold, leak, decay and jump of the refractory variable, shape (H,), float32.
     rule
         What they do.
     """

@@ -1,4 +1,4 @@
-"""Batch norm around the kernels: its statistics before them, its gradient behind them.
+"""Batch norm around the kernels: its statistics before them, its gradient after them.
 
 Shape letters: ``H`` features, ``B`` batch, ``L`` time steps.
 """

@@ -1,4 +1,4 @@
-"""Where the kernels of Triton run, and how they are started.
+"""Where the Triton kernels run, and how they are launched.
 
 With ``TRITON_INTERPRET=1`` in the environment before anything imports Triton, its interpreter runs
 kernels on the CPU: slowly, and only good for checking them.

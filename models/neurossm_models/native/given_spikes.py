@@ -1,4 +1,4 @@
-"""A leaky integrate-and-fire recurrence whose spikes are known, and its backward pass.
+"""A leaky integrate-and-fire recurrence with given spikes, and its backward pass.
 
 Shape letters: ``R`` rows (features times batch), ``L`` time steps. Row i belongs to feature
 ``i // (R / H)``; parameters have shape ``(H,)``. All arrays are float32 and contiguous.

@@ -1,4 +1,4 @@
-"""Rows side by side: a block of the time steps of several rows, as lanes of the vector unit.
+"""Blocks of time steps of several rows as lanes of the vector unit.
 
 A recurrence along a row waits for its own last result at every step, so the neurons' loops advance
 `LANES` rows at once, on blocks ``(time, lane)`` of `BLOCK` steps. Getting there is a transposition;

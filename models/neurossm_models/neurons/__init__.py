@@ -1,4 +1,4 @@
-"""Spiking neurons with a membrane, in forms that give the same spikes."""
+"""Spiking neurons with a membrane, in several implementations with equal spikes."""
 
 from neurossm.extras import explained
 

@@ -1,11 +1,11 @@
 """Parallel boundary compression: the spikes of a soft reset from both sides, all steps at once.
 
-With soft reset (or none) and a refractory trace the neuron of `neurossm_models.neurons.lif` unrolls
-into convolutions over time, K strictly causal::
+With soft reset (or none) and a refractory variable the neuron of `neurossm_models.neurons.lif`
+unrolls into convolutions over time, K strictly causal::
 
     s   = F(s),   F(s) = 1[a - K * s >= 1]
     a   = tau^k * y                                      depends on the input only
-    K_0 = 0,   K_k = tau^k + kappa rho^(k-1)             reset, and refractory trace
+    K_0 = 0,   K_k = tau^k + kappa rho^(k-1)             reset, and refractory variable
 
 K >= 0 makes F antitone: more spikes in, fewer out. From lo = 0 and up = 1, which enclose the spike
 train S = F(S), each application encloses it more tightly. Where lo and up meet, the spike is
@@ -90,7 +90,7 @@ def compress(
         Input in units of the threshold, shape (H, B, L), float32 or float64, any device. Where it
         is near the end of the type's range, or beyond, nothing is certified.
     tau, rho, kappa
-        Leak, decay and jump of the refractory trace, shape (H,), none negative, leaks below 1.
+        Leak, decay and jump of the refractory variable, shape (H,), none negative, leaks below 1.
     reset
         ``"soft"`` or ``"none"``.
     scheme

@@ -30,7 +30,7 @@ def lif_native(
     y
         Input in units of the threshold, shape (H, B, L).
     tau, rho, kappa
-        Leak, decay and jump of the refractory trace, shape (H,); all of kappa 0: no trace.
+        Leak, decay and jump of the refractory variable, shape (H,); all of kappa 0: no trace.
     reset
         ``"hard"``, ``"soft"`` or ``"none"``.
     surrogate

@@ -1,10 +1,10 @@
-"""Leaky integrate-and-fire with a hard or soft reset and a refractory trace: the layer.
+"""Leaky integrate-and-fire with a hard or soft reset and a refractory variable: the layer.
 
 Per neuron, with the threshold scaled to 1 (only the ratio of input to threshold matters:
 SpikingSSMs, eq. 12)::
 
     u'_t = tau u_{t-1} + y_t                      SpikingSSMs eq. 8
-    r_t  = rho r_{t-1} + kappa s_{t-1}            refractory trace (SPikE-SSM, as reconstructed)
+    r_t  = rho r_{t-1} + kappa s_{t-1}            refractory variable (SPikE-SSM, as reconstructed)
     s_t  = 1[u'_t - r_t >= 1]                     eq. 9, with >=
     u_t  = 0 where s_t, else u'_t                 hard reset, eq. 4
          | u'_t - s_t                             soft reset
@@ -71,7 +71,7 @@ class LIF(nn.Module):
         Whether it is.
     rho, kappa
         Decay (fixed) and initial jump (trained as its logarithm, in units of the threshold) of the
-        refractory trace. kappa None: no trace.
+        refractory variable. kappa None: no trace.
     surrogate
         Derivative of the spike used backward.
 
@@ -138,7 +138,7 @@ class LIF(nn.Module):
 
     @property
     def kappa(self) -> Tensor:
-        """Jumps of the refractory trace in units of the threshold, shape (H,)."""
+        """Jumps of the refractory variable in units of the threshold, shape (H,)."""
         return torch.zeros_like(self.log_theta) if self.log_kappa is None else self.log_kappa.exp()
 
     def stage(self) -> Neuron:
@@ -221,6 +221,6 @@ class LIF(nn.Module):
         if self.reset != "hard" or self.log_kappa is not None:
             got = f"{self.reset} reset" + (" and a trace" if self.log_kappa is not None else "")
             remedy = "use 'native', 'loop' or 'boundary'"
-            expected = "hard reset without refractory trace"
+            expected = "hard reset without refractory variable"
             raise InputError("form 'sdn'", expected=expected, got=got, remedy=remedy)
         return find_sdn(float(self.tau[0]), file)

@@ -1,4 +1,4 @@
-"""The membrane under a bound of the spikes, and how far the computed one can be off.
+"""The membrane under a bound of the spikes, and the error bound of its computation.
 
 See `neurossm_models.neurons.boundary` for the mathematics. Shape letters: ``h`` features of a part,
 ``B`` batch, ``L`` time steps.

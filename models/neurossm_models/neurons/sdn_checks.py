@@ -1,4 +1,4 @@
-"""Where a surrogate dynamic network is weaker than on N(0, 1): at the threshold, and at work.
+"""Accuracy of a surrogate dynamic network near the threshold, and inside a trained network.
 
 Random inputs seldom come near the threshold, and there any error of the membrane decides. A trained
 network moves its neurons there, and its inputs are not independent from step to step.

@@ -1,4 +1,4 @@
-"""Training a surrogate dynamic network on data of its own: normal inputs, labels of the neuron.
+"""Trains a surrogate dynamic network on normal inputs, with labels of the exact neuron.
 
 Shape letters: ``R`` sequences, ``L`` time steps, ``K`` channels, ``W`` steps seen.
 

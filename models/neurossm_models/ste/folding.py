@@ -1,4 +1,4 @@
-"""A state space layer with its norms folded in, as the exporter folds them, but differentiable.
+"""A state space layer with its norms folded in, differentiable, as the exporter folds them.
 
 Shape letters: ``H`` features, ``B`` batch, ``L`` time steps, ``M`` complex modes a feature.
 """

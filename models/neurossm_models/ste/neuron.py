@@ -1,4 +1,4 @@
-"""The leaky integrate-and-fire neuron at the spikes that the integers had.
+"""The leaky integrate-and-fire neuron at the spikes of the integer network.
 
 Backward the membranes run again from the given inputs in float32, reset where the integers spiked;
 they differ from the integer membranes by what the integers cut off, and never drift.
@@ -35,7 +35,7 @@ class GivenSpikes:
     tau, rho
         Rounded leaks, (H,); constants.
     kappa
-        Jump of the refractory trace, (H,), differentiable.
+        Jump of the refractory variable, (H,), differentiable.
     rule
         Reset, surrogate, and whether there is a trace.
     by_kernels

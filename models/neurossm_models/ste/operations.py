@@ -1,4 +1,4 @@
-"""Operations whose values are given and whose derivatives are their own.
+"""Operations with given values forward and their own derivatives backward.
 
 Shape letters: ``I``, ``O`` features in and out, ``B`` batch, ``L`` time steps, ``K`` segments.
 """

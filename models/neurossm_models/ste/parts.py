@@ -1,4 +1,4 @@
-"""Shared by the STE networks of families: nodes by their names, and the mixing of features.
+"""Shared by the STE networks of families: nodes by name, and the mixing of features.
 
 Shape letters: ``H`` features, ``B`` batch, ``L`` time steps. The names of nodes and parameters are
 those of `neurossm_converters.formats.torch`.

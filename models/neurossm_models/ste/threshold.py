@@ -1,4 +1,4 @@
-"""The spikes of a threshold, which are those of the integers.
+"""A threshold at the spikes of the integer network.
 
 Shape letters: ``H`` features, ``B`` batch, ``L`` time steps.
 """

@@ -1,4 +1,4 @@
-"""Tasks: what is learned (`losses`, with PyTorch) and how well it is done (`Scorer`, without)."""
+"""Tasks: losses (`losses`, with PyTorch) and scores (`Scorer`, without)."""
 
 from neurossm_models.tasks.scorer import Scorer
 from neurossm_models.tasks.scores import Scores

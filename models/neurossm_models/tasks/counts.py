@@ -1,4 +1,4 @@
-"""What is kept of answers so that their scores can be told at the end: sums, in bounded memory.
+"""Running sums of predictions, in bounded memory, from which scores are computed.
 
 The definitions are those of scikit-learn, which the tests hold them against.
 

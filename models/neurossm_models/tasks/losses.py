@@ -1,4 +1,4 @@
-"""What training makes small, by the kind of task (PyTorch).
+"""Losses by kind of task (PyTorch).
 
 Shape letters: ``B`` sequences, ``L`` steps, ``K`` classes, labels or numbers of an answer.
 """

@@ -1,4 +1,4 @@
-"""From answers, part by part, to scores.
+"""Scores of predictions that come in batches.
 
 Shape letters: ``n`` sequences, ``L`` steps, ``K`` classes, labels or numbers of an answer.
 """
@@ -33,7 +33,7 @@ from neurossm_models.tasks.scores import Scores
 
 
 class Scorer:
-    """Takes answers and right answers part by part; memory does not grow with their number.
+    """Takes predictions and labels in batches; memory does not grow with their number.
 
     Labels of `NOTHING` (nan where they are real) ask for nothing, nor does what lies behind the end
     of a sequence.

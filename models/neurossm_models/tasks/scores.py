@@ -1,4 +1,4 @@
-"""What answers reach on a data set, by the kind of task."""
+"""Scores on a data set, by kind of task."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class Scores:
         return better(self.main, self.value, other.value)
 
     def text(self) -> str:
-        """Return the values in a line: ``accuracy 97.50 % (balanced 97.1 %, macro F1 0.970)``."""
+        """Return the values in a line: ``accuracy 97.50% (balanced 97.1%, macro F1 0.970)``."""
         if self.value is None:
             return f"{_NAMES[self.main]} unknown: no answer was asked for"
         others = [_shown(name, value) for name, value in self.values.items() if name != self.main]
@@ -154,7 +154,7 @@ def named(name: str) -> str:
 
 def _shown(name: str, value: float, main: bool = False) -> str:
     if name in _PERCENT:
-        return f"{_NAMES[name]} {100 * value:.{2 if main else 1}f} %"
+        return f"{_NAMES[name]} {100 * value:.{2 if main else 1}f}%"
     if name in (MACRO_F1, "micro_f1", "mean_average_precision", R2):
         return f"{_NAMES[name]} {value:.3f}"
     return f"{_NAMES[name]} {value:.4g}"

@@ -1,4 +1,4 @@
-"""Changes of a recipe from outside: ``--set section.key=value``."""
+"""Changes of a recipe: ``--set section.key=value``, and old names of keys."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from neurossm_models.train.modules import ModuleConfig
 from neurossm_models.train.sections import DataConfig, TrainConfig
 
 _DEFAULT_FAMILY = "binary-s4d"
-VALID, OLD_VALID = "valid", "held_out"  # the key of [data], and its old name
+# section and old name of a key to its name of today
+RENAMED = {("data", "held_out"): "valid", ("finetune", "message_bits"): "activation_bits"}
 
 
 def renamed_keys(tables: dict[str, Any], path: str, stored: bool) -> None:
@@ -37,15 +38,23 @@ def renamed_keys(tables: dict[str, Any], path: str, stored: bool) -> None:
     InputError
         If a key is there by both names.
     """
-    data = tables.get("data", {})
-    if not isinstance(data, dict) or OLD_VALID not in data:
-        return
-    if VALID in data:
-        raise InputError(f"{path} [data] says the size of the validation part twice: {VALID} and"
-                         f" {OLD_VALID}", remedy=f"leave out {OLD_VALID}")  # fmt: skip
-    if not stored:
-        deprecated(f"{path} [data] {OLD_VALID}", VALID, stacklevel=4)
-    tables["data"] = {VALID if k == OLD_VALID else k: v for k, v in data.items()}
+    for (section, old), new in RENAMED.items():
+        keys = tables.get(section, {})
+        if not isinstance(keys, dict) or old not in keys:
+            continue
+        if new in keys:
+            raise InputError(f"{path} [{section}] has {new} twice: {old} is its old name",
+                             remedy=f"leave out {old}")  # fmt: skip
+        if not stored:
+            deprecated(f"{path} [{section}] {old}", new, stacklevel=4)
+        tables[section] = {new if k == old else k: v for k, v in keys.items()}
+
+
+def renamed_text(text: str) -> str:
+    """Return a recipe that a run wrote, with its keys by their names of today."""
+    for (_, old), new in RENAMED.items():
+        text = text.replace(f"\n{old} = ", f"\n{new} = ")
+    return text
 
 
 def override_all(tables: dict[str, Any], overrides: list[str]) -> None:
@@ -66,7 +75,7 @@ def as_changed(error: InputError, path: str, changes: Sequence[str]) -> InputErr
     for change in changes:
         section, _, key = change.partition("=")[0].strip().partition(".")
         if (section, key) != ("data", "path"):  # which --data says
-            key = VALID if (section, key) == ("data", OLD_VALID) else key
+            key = RENAMED.get((section, key), key)
             named[f"{path} [{section}] {key}"] = f"--set {change}"
 
     def renamed(one: NeurossmError) -> InputError:
@@ -91,9 +100,10 @@ def _override(tables: dict[str, Any], override: str) -> None:
         value = tomllib.loads(f"value = {text.strip()}")["value"]
     except (ValueError, RecursionError):
         value = text.strip()
-    if section == "data" and key == OLD_VALID:
-        deprecated(f"--set data.{OLD_VALID}", f"--set data.{VALID}")
-        key = VALID
+    if (section, key) in RENAMED:
+        new = RENAMED[section, key]
+        deprecated(f"--set {section}.{key}", f"--set {section}.{new}")
+        key = new
     sections = sections_of(where, tables)
     check_choice(f"{where}: section", section, list(sections))
     arguments = tables.get(section, {}).get("arguments", {})

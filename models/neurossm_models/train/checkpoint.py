@@ -188,7 +188,7 @@ def _form(tensor: Tensor) -> str:
 
 
 def replace_file(path: Path, content: bytes, remedy: str = AGAIN) -> None:
-    """Write a file of a run whole or not at all; its folder is made.
+    """Write a file of a run atomically; its folder is made.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Training whose bits do not depend on the order in which a GPU's threads finish."""
+"""Deterministic training: results do not depend on the order of a GPU's threads."""
 
 from __future__ import annotations
 

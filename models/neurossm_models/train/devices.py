@@ -1,4 +1,4 @@
-"""Where a network is trained, and how precisely its matrix products are computed there."""
+"""The device of a training, and the precision of its matrix products."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def measure(
     model
         A `Network`, or another module for which facts are given; on the device it is on.
     dataset
-        What is read part by part.
+        What is read, in batches.
     batch
         Sequences at once.
     facts

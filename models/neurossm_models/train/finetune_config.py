@@ -1,4 +1,4 @@
-"""The section of a recipe that says from what a network is fine-tuned, and with which widths."""
+"""The section [finetune] of a recipe: the run that QAT starts from, and the widths."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SLOWER = 10  # times than the training from scratch: the network is close to whe
 
 @dataclass(frozen=True)
 class FinetuneConfig:
-    """Fine-tuning on the integers; the names of the widths are those of `neurossm quantize`.
+    """Quantization-aware training (QAT); the names of the widths are those of `neurossm quantize`.
 
     Attributes
     ----------
@@ -22,8 +22,8 @@ class FinetuneConfig:
         Run folder, or name of a checkpoint, whose weights it starts from.
     calibrate
         Data that sets the ranges, ``NAME:SPLIT:N``.
-    pole_bits, weight_bits, state_bits, message_bits
-        Widths of poles, of weights and gains, of states, and of the widest graded message.
+    pole_bits, weight_bits, state_bits, activation_bits
+        Widths of poles, of weights and gains, of states, and of the widest activation.
     """
 
     run: Text
@@ -31,7 +31,7 @@ class FinetuneConfig:
     pole_bits: int = POLE_BITS
     weight_bits: int = WEIGHT_BITS
     state_bits: int = STATE_BITS
-    message_bits: int = MESSAGE_BITS
+    activation_bits: int = MESSAGE_BITS
 
     def __post_init__(self) -> None:
         settle("finetune", self)

@@ -1,4 +1,4 @@
-"""Fine-tuning on the integers: what the trainer does differently.
+"""Quantization-aware training (QAT): what the trainer does differently.
 
 The forward pass is the integer engine on the graph that exporting and quantizing the network of the
 moment would write; the backward pass is that of `neurossm_models.ste`. Batch norms keep their
@@ -159,11 +159,11 @@ def starting_network(recipe: Recipe, qat_model: QATModel, place: torch.device) -
                               ("accumulate", recipe.train.accumulate, (1,))):  # fmt: skip
         if value not in only:
             raise InputError(f"recipe [train] {name}", got=repr(value), remedy="leave it out",
-                             expected=f"{only[-1]!r} for fine-tuning on the integers")  # fmt: skip
+                             expected=f"{only[-1]!r} for quantization-aware training")  # fmt: skip
     model = load_same(recipe.finetune.run, recipe.network)
     readout = model.config.readout
     if readout not in READOUTS:
-        raise InputError("fine-tuning on the integers", expected=f"readout {', '.join(READOUTS)}",
+        raise InputError("quantization-aware training", expected=f"readout {', '.join(READOUTS)}",
                          got=repr(readout),
                          remedy=f"train the network with --set model.readout={READOUTS[0]}"
                          )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the facts of the data ask of a network."""
+"""Fits the configuration of a network to the facts of its data."""
 
 from __future__ import annotations
 

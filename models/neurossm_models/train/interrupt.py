@@ -1,4 +1,4 @@
-"""Ctrl-C and termination as a wish to stop after the step at hand, so that a run can save."""
+"""Ctrl-C and SIGTERM end a run after the current step, so that it can save."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The logs of a run: JSON lines that are added as it goes, and what a kill leaves of them.
+"""Logs of a run: JSON lines, appended as it goes, and repaired after a kill.
 
 A checkpoint holds the lines that were added with it, and is written first. So a log may end in half
 a line, lack the last lines of its checkpoint, or go on beyond it: `restored_log` mends it.

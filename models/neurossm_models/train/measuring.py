@@ -1,4 +1,4 @@
-"""What a model reaches on batches: loss, scores by the task, spikes."""
+"""Measures a model on batches: loss, scores by task, spike rates."""
 
 from __future__ import annotations
 

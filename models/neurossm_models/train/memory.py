@@ -1,4 +1,4 @@
-"""Keeping freed memory: what a training step frees, the next one needs again."""
+"""Keeps freed memory in the process for the next training step."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Modules of one's own in a recipe: ``[model] module = "my_model.py:build"``."""
+"""Your own modules in a recipe: ``[model] module = "my_model.py:build"``."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,11 +60,8 @@ def built(config: ModuleConfig, facts: Task) -> nn.Module:
     """
     function = function_of("model module", config.module)
     given = dict(config.arguments)
-    known = {"in_features": facts.features, "classes": facts.classes,
-             "vocabulary": facts.vocabulary, "steps": facts.steps}  # fmt: skip
     try:
-        parameters: Mapping[str, inspect.Parameter] = inspect.signature(function).parameters
-        given |= {name: known[name] for name in FACTS if name in parameters and name not in given}
+        given = asked_facts(function, facts) | given
         inspect.signature(function).bind(**given)
     except (TypeError, ValueError) as error:
         where = f"recipe [model.arguments] of {config.module}"
@@ -75,6 +72,20 @@ def built(config: ModuleConfig, facts: Task) -> nn.Module:
         expected, got = "a torch.nn.Module", type(module).__name__
         raise InputError(f"model module {config.module!r}", expected=expected, got=got)
     return module
+
+
+def asked_facts(function: Callable[..., Any], facts: Task) -> dict[str, int]:
+    """Return what a function asks for of the data, by the names of its arguments (`FACTS`).
+
+    Raises
+    ------
+    ValueError, TypeError
+        If its arguments are not known, as of some functions that are not Python's.
+    """
+    known = {"in_features": facts.features, "classes": facts.classes,
+             "vocabulary": facts.vocabulary, "steps": facts.steps}  # fmt: skip
+    parameters = inspect.signature(function).parameters
+    return {name: known[name] for name in FACTS if name in parameters}
 
 
 def function_of(where: str, name: str) -> Callable[..., Any]:

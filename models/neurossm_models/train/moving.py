@@ -1,4 +1,4 @@
-"""Batches on their way to a device: the next one is copied while one is computed with."""
+"""Copies batches to a device: the next one while the current one is computed."""
 
 from __future__ import annotations
 

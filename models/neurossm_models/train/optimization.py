@@ -1,4 +1,4 @@
-"""What AdamW is told: which parameters learn how fast, and how that changes over a run.
+"""Parameter groups of AdamW with their learning rates, and the schedule.
 
 Source: the optimizer settings of state-spaces/s4 (arXiv 2111.00396, 2206.11893).
 """

@@ -1,4 +1,4 @@
-"""Data of one's own in a run: what names them, what is learned of them, and that they stay."""
+"""Your own data in a run: their name, their learned facts, and that these do not change."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _check_part(spec: str, part: str) -> None:
 def facts_for(recipe: Recipe) -> Task | None:
     """Return the facts of data of one's own, from a pass over the training part; else None.
 
-    What is fine-tuned on the integers keeps those of the run that it starts from.
+    Quantization-aware training keeps those of the run that it starts from.
     """
     data = recipe.data
     if not data.path:

@@ -1,4 +1,4 @@
-"""Data parallel training: the processes that torchrun started take the steps that one would take.
+"""Data parallel training under torchrun: the same steps as in one process.
 
 Every process draws the same batch and the same dropout masks, and computes its share of the
 sequences. Losses, gradients and the statistics of batch norms are those of the whole batch, so one

@@ -1,4 +1,4 @@
-"""Publishing: a finished run becomes a named checkpoint with a card of measured numbers."""
+"""Publishes a finished run as a named checkpoint with a card of measured numbers."""
 
 from __future__ import annotations
 
@@ -284,7 +284,7 @@ def _finetuned(recipe: Recipe) -> str:
         return ""
     return f"""| quantization-aware training (QAT) | from `{Path(config.run).name}`, ranges from \
 {config.calibrate}; validation accuracy is that of the integers; poles {config.pole_bits}, weights \
-{config.weight_bits}, state {config.state_bits}, activations {config.message_bits} bits |
+{config.weight_bits}, state {config.state_bits}, activations {config.activation_bits} bits |
 """
 
 

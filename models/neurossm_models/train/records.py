@@ -1,4 +1,4 @@
-"""Records that runs leave as JSON, read without trust: sizes, nesting and types before use."""
+"""JSON records of runs, read without trust: sizes, nesting and types are checked first."""
 
 from __future__ import annotations
 

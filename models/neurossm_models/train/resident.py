@@ -1,4 +1,4 @@
-"""Data on the device that trains: batches are cut there, with the bits that the host would send.
+"""Data that lie on the training device: batches are cut there, bit-identical to the host's.
 
 Shape letters: ``n`` samples, ``L`` steps, ``F`` channels.
 """
@@ -32,7 +32,7 @@ class Resident:
     Parameters
     ----------
     dataset
-        Is read once, part by part: what is read on demand needs no room on the host.
+        Is read once, in batches: what is read on demand needs no memory of the host.
     device
         Where they lie from now on.
     """

@@ -1,4 +1,4 @@
-"""What the published checkpoints reach, as a file of records and as a table in a document.
+"""Results of the published checkpoints, as a file of records and as a table in a document.
 
 ``results.json`` is the one source: a list of records, one a checkpoint, sorted by name. The table
 is written from it, between two markers.

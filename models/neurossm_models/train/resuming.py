@@ -1,4 +1,4 @@
-"""What a run keeps in its folder, and how it goes on from there bit for bit."""
+"""What a run keeps in its folder, and how it resumes from there bit-exactly."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one way into training: a recipe, what to change in it, and where the run lives."""
+"""Starts or resumes training: a recipe, changes to it, and the folder of the run."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 import torch
 
 from neurossm.arguments import whole
-from neurossm.deprecation import Deprecated
+from neurossm.deprecation import Deprecated, renamed
 from neurossm.errors import InputError, NeurossmError
 from neurossm_models.arguments import check_path
 from neurossm_models.data.own import task_to_json
 from neurossm_models.data.registry import load, task
 from neurossm_models.data.sets import SOURCES
 from neurossm_models.data.task import Task
-from neurossm_models.train.changes import OLD_VALID, VALID
+from neurossm_models.train.changes import renamed_text
 from neurossm_models.train.checkpoint import replace_file
 from neurossm_models.train.deterministic import computing
 from neurossm_models.train.devices import AUTO, HOST
@@ -39,6 +39,7 @@ from neurossm_models.train.sections import may_move
 from neurossm_models.train.trainer import RecipeTrainer
 
 
+@renamed(make_twin="make_qat_model")
 def train(
     recipe_name_or_path: str | Path,
     overrides: list[str] | None = None,
@@ -171,7 +172,7 @@ def _trainer(
         raise InputError("recipe [finetune]", expected="what runs the integers", remedy=remedy)
     if group.size > 1:
         got = f"{group.size}"
-        raise InputError("fine-tuning on the integers", expected="one process", got=got)
+        raise InputError("quantization-aware training", expected="one process", got=got)
     qat_model = make_qat_model(recipe, task(recipe.data.name) if facts is None else facts)
     model = starting_network(recipe, qat_model, group.device)
     return Finetuner(recipe, folder, model, qat_model, group, facts)
@@ -199,7 +200,7 @@ def _check_new(folder: Path, recipe: Path) -> None:
 def _is_ours(recipe: Path) -> bool:
     """Tell whether a run wrote this recipe, which then says nothing that can be lost."""
     try:
-        written = recipe.read_text(encoding="utf-8").replace(f"\n{OLD_VALID} = ", f"\n{VALID} = ")
+        written = renamed_text(recipe.read_text(encoding="utf-8"))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Deprecated)
             return written == to_toml(load_recipe(recipe))

@@ -1,4 +1,4 @@
-"""A training run by a recipe: which data it takes, which network, what it measures."""
+"""A training run by a recipe: its data, its network, its measurements."""
 
 from __future__ import annotations
 

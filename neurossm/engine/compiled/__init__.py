@@ -1,4 +1,4 @@
-"""What the engines do faster than by a node's own steps: a module a node, found by itself.
+"""Fast implementations of nodes for the compiled engines: one module per node.
 
 A module registers the form of its node (`compiled`) and the instructions that this writes for the
 compiled step (`neurossm.engine.walk.instruction`). Longer kernels stand in

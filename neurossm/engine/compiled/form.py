@@ -1,4 +1,4 @@
-"""How the compiled engines run a node: a form of it, made once for a node and its edges.
+"""The implementation of a node in the compiled engines, made once per node and its edges.
 
 What a form does not do faster is done by the node's own steps, and a node without a form is run by
 them altogether: slowly, with the same values, states and counters.

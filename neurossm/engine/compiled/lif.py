@@ -1,4 +1,4 @@
-"""`LIF`: one sweep over membranes and traces; a loop of its own on real numbers."""
+"""`LIF`: one sweep over membranes and refractory variables; a separate loop on real numbers."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ HERE = device_of("interpreter")
 CUDA = torch.device("cuda", 0)
 ENDS = np.array([STEPS, 3, 11, 1, 7, STEPS])
 # so narrow that some saturate
-NARROW = Quantize(pole_bits=8, weight_bits=5, state_bits=10, message_bits=12)
+NARROW = Quantize(pole_bits=8, weight_bits=5, state_bits=10, activation_bits=12)
 KINDS = [
     ("binary-s4d", {"mixing": "linear", "delays": (2,), "readout": "sum"}, None),
     ("gsu", {}, ENDS), ("spikingssm", {"delays": (1, 3)}, ENDS),

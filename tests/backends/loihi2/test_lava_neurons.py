@@ -18,7 +18,7 @@ from neurossm_converters.backends.loihi2 import Settings, run
         ("spike", {"thetas": (131073, 131073)}, "'spike'.*thresholds from 1 to 131072"),
         ("lif", {"taus": (3000, 3001)}, "'lif' .LIF.*one decay for all neurons; got 2"),
         ("lif", {"reset": "soft"}, "'lif'.*resets to 0; got reset 'soft'"),
-        ("lif", {"kappa": 3}, "'lif'.*no refractory trace"),
+        ("lif", {"kappa": 3}, "'lif'.*no refractory variable"),
         ("lif", {"leak": 13}, "'lif'.*decays of 12 bits; got 13 .*quantize --leaks 12 "),
         ("ssm", {"drive": 1}, "'ssm' .DiagonalSSM.*no constant input; got drive_re"),
         ("mix", {}, "'mix' is a Affine.*spike, lif, ssm"),

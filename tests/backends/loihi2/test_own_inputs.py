@@ -300,9 +300,9 @@ def test_wrong_inputs_are_said_in_one_line(golden, tmp_path, case):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--labels", "y.npy"], "--labels, --samples: expected --inputs beside it"),
-        (["--samples", "2"], "--labels, --samples: expected --inputs beside it"),
-        (["--inputs", "x.npy", "--vectors", "1"], "--vectors: expected no --inputs beside it"),
+        (["--labels", "y.npy"], "--labels and --samples require --inputs"),
+        (["--samples", "2"], "--labels and --samples require --inputs"),
+        (["--inputs", "x.npy", "--vectors", "1"], "--vectors does not go with --inputs"),
         (["--inputs", "x.npy", "--samples", "-1"], "--samples, --vectors: expected at least 0"),
         (["--inputs", "/no/such.npy"], "--inputs /no/such.npy cannot be read: .*No such file"),
         (["--inputs", str(FILES / "run.py")], "run.py cannot be read: "),

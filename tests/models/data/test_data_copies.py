@@ -165,6 +165,8 @@ def test_listops_tokens_are_numbered_by_frequency(tmp_path):
     assert train.inputs[0, :6, 0].tolist() == [7, 5, 3, 4, 2, 0]
     assert train.inputs[1, :6, 0].tolist() == [8, 3, 3, 4, 2, 0]
     assert train.lengths.tolist() == [5, 5, 2] and train.labels.tolist() == [9, 9, 7]
+    names = ("<pad>", "<unk>", "<eos>", "9", "X", "2", "7", "[MAX", "[MIN")
+    assert train.token_names == test.take(slice(1)).token_names == names
     # [MED was never seen: <unk> is 1, <eos> 2.
     assert test.inputs[0, :5, 0].tolist() == [1, 6, 4, 2, 0] and test.lengths.tolist() == [4]
     assert "3 (published: 96000)" in train.provenance

@@ -25,7 +25,7 @@ TAU = 0.125
 
 
 def test_the_package_has_weights_of_the_published_agreement():
-    """At least 99.97 % of spikes, over two million steps that no training has seen."""
+    """At least 99.97% of spikes, over two million steps that no training has seen."""
     network = find_sdn(TAU)
     reached = agreement(network, steps=2**21, seed=20)
     assert reached.steps == 2**21

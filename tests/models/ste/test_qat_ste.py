@@ -28,7 +28,7 @@ KINDS = [
     ("spikingssm", {"delays": (1, 3)}),
 ]  # fmt: skip
 IDS = [" ".join((family, *map(str, changes.values()))) for family, changes in KINDS]
-WIDTHS = [Quantize(), Quantize(pole_bits=8, weight_bits=5, state_bits=16, message_bits=12)]
+WIDTHS = [Quantize(), Quantize(pole_bits=8, weight_bits=5, state_bits=16, activation_bits=12)]
 EXPORT = {"steps": STEPS, "scale": SCALE, "bits": 8}
 
 

@@ -141,7 +141,7 @@ def test_a_line_says_what_was_reached():
     answers = np.eye(3)[[0, 1, 2, 2]]
     scores = scored("classification", answers, np.array([0, 1, 2, 0]), parts=1)
     # recalls 1/2, 1, 1; F1 2/3, 1, 2/3
-    assert scores.text() == "accuracy 75.00 % (balanced 83.3 %, macro F1 0.778)"
+    assert scores.text() == "accuracy 75.00% (balanced 83.3%, macro F1 0.778)"
     assert scores.as_json()["confusion"] == [[1, 0, 1], [0, 1, 0], [0, 0, 1]]
 
 

@@ -177,7 +177,7 @@ def test_what_cannot_be_deployed_is_refused_by_name(tmp_path, recipe, change, sa
 
 
 def test_it_recovers_what_coarse_poles_lost(tmp_path):
-    """On the published digits network: 14.7 % of the test part after training, 5-bit poles."""
+    """On the published digits network: 14.7% of the test part after training, 5-bit poles."""
     given = finetune_changes(RECIPE, RECIPE, True, "digits:train:64", {"pole_bits": 5})
     train(
         RECIPE,

@@ -239,6 +239,6 @@ def test_the_validation_part_is_measured_where_it_lies(data, tmp_path, monkeypat
 def test_the_integers_of_fine_tuning_stay_on_the_host(tmp_path):
     changes = ["train.data_on=device", "finetune.run=binary-s4d-digits", "finetune.calibrate=a:b:1"]
     with pytest.raises(
-        InputError, match=r"data_on: expected 'host' for fine-tuning on the integers"
+        InputError, match=r"data_on: expected 'host' for quantization-aware training"
     ):
         train("binary-s4d-digits", changes, tmp_path / "run", make_qat_model=lambda *given: None)

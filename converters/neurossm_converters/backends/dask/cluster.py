@@ -1,4 +1,4 @@
-"""Clusters: one of this machine for a run, or a running one by address; the graph sent to it."""
+"""Dask clusters: one started on this machine for a run, or a running one by its address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where and in which portions a data set runs."""
+"""Options of a run on Dask: the cluster, and how samples are split into shards."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class DaskOptions:
     shard
         Most samples of a shard, at most 4096; 0: chosen by `shard_size`.
     engine
-        What runs on the workers. Only integers are the same bits however the samples are cut, so
+        What runs on the workers. Only integers are bit-identical however the samples are cut, so
         ``float`` is none of them.
     """
 

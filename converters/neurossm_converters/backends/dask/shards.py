@@ -1,4 +1,4 @@
-"""Sends shards to a cluster, a few at a time, and takes what comes back; none is lost.
+"""Sends shards to a cluster, a few at a time, and collects the results; none is lost.
 
 A shard travels with its task and not as data of the cluster: Dask repeats a lost task, not lost
 data. What it gives up (a task whose workers die one after the other) is sent again a few times.

@@ -1,4 +1,4 @@
-"""What happens on a worker: it holds the graph, runs a shard and sends back what is left of it."""
+"""The worker's side: holds the graph, runs a shard, and returns its results."""
 
 from __future__ import annotations
 

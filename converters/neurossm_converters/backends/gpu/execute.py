@@ -1,4 +1,4 @@
-"""Runs samples on an integer graph on a GPU: parts that fit its memory, bit-identical results."""
+"""Runs samples of an integer graph on a GPU, in batches that fit its memory; bit-identical."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a node runs on a device: a form of it, made once for a node and its edges.
+"""The implementation of a node on a device, made once per node and its edges.
 
 S: samples of a block, T: its steps, C: channels. Tensors of messages are int32 ``(S, T, C)``,
 without gaps, 0 behind the end of a sequence; states are int64 ``(S, ...)``.

@@ -1,4 +1,4 @@
-"""Nodes without a form on the device: what the fast engine does for them, on the CPU.
+"""Nodes without an implementation on the device: the fast engine runs them on the CPU.
 
 A node that the fast engine has no form of either runs by its own steps. Messages and states travel
 to the CPU and back; where sequences have lengths of their own, those of one length run together.

@@ -1,4 +1,4 @@
-"""The kernels, to be compiled or to be interpreted, and how they are started."""
+"""Loads the kernels, compiled or interpreted, and launches them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many samples, and how many steps of them, run together: as many as the memory holds."""
+"""Batch sizes: how many samples and steps run together, as many as the memory holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An integer graph on a device, as tensors: what `run` and who trains on the device call.
+"""An integer graph as a program on tensors of a device, for `run` and for training.
 
 The graph runs a node over a whole block of samples and steps before the next one starts, as on the
 fast engine; nodes that feed each other run together, a step at a time. States may be carried from

@@ -1,4 +1,4 @@
-"""Starting the worker and watching it; its temporary folder ends it, whatever happens."""
+"""Starts the worker process and watches it; its temporary folder is always removed."""
 
 from __future__ import annotations
 

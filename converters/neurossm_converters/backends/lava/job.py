@@ -1,4 +1,4 @@
-"""A run as the parent has it: a graph, its inputs, what to record, and how."""
+"""The parent's view of a run: the graph, its inputs, what to record, and the options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which nodes share a Lava process, and what carries the synapses of each edge."""
+"""Which nodes share a Lava process, and which synapses carry each edge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds the Lava network of a graph after its layout, and connects the processes."""
+"""Builds the Lava network of a graph by its layout, and connects the processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A node at work: time, waiting, a state that begins anew with each sample, recording."""
+"""Runs a node: its time, its delay, its state that is reset for each sample, its recording."""
 
 from __future__ import annotations
 

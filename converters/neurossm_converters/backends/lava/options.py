@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from neurossm.arguments import whole
+from neurossm.deprecation import renamed
 from neurossm.errors import InputError
 
 Protocol = Literal["loihi", "async"]
@@ -17,6 +18,7 @@ MOST_BATCH = 1024  # from some tens of samples on, more are slower: their states
 SYNAPSES: tuple[Synapses, ...] = ("auto", "lava", "dense", "sparse", "own")
 
 
+@renamed(stacked="batch")
 @dataclass(frozen=True)
 class LavaOptions:
     """Options of a Lava run; all give bit-identical results.

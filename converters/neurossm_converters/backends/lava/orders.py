@@ -1,4 +1,4 @@
-"""What the worker is asked to do, and what the parent has settled before: plan, layout, options."""
+"""The job of the worker, as the parent prepares it: plan, layout, options."""
 
 from __future__ import annotations
 

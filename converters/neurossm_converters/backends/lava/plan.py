@@ -1,4 +1,4 @@
-"""What must hold before anything runs: latencies, balancing delays and static bounds of a graph.
+"""The plan of a run: latencies, balancing delays, and static bounds of a graph.
 
 A Lava `Dense` delivers one time step late. Logical time has no delays, so converging paths are
 balanced by waiting on the shorter ones, and what a node sends at network step ``t`` belongs to

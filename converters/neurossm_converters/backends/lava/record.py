@@ -1,4 +1,4 @@
-"""What one process writes down itself: values, final states and counters, into its own files.
+"""What a process records into its own files: values, final states and counters.
 
 Reading a variable through Lava costs 14-25 us an element (measured), a file
 almost nothing. Needs NumPy only; both the processes and the collecting worker use it.

@@ -1,5 +1,5 @@
 # mypy: disallow-subclassing-any=False
-"""Lava's models as a run wants them: as many ports as a stage has, and under which protocol."""
+"""Lava's models with as many ports as a layer group has, and the protocol of the run."""
 
 from __future__ import annotations
 

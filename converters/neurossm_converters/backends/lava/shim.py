@@ -1,4 +1,4 @@
-"""Lava 0.10.0 on today's Python: versions, and what is installed here."""
+"""Lava 0.10.0 on current Pythons: versions, and what is installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stage: nodes that share a process, how they are wired, and their step. NumPy only."""
+"""A layer group: nodes that share a process, how they are wired, and their step. NumPy only."""
 
 from __future__ import annotations
 

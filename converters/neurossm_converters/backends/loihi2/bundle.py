@@ -1,4 +1,4 @@
-"""Writing a bundle: a folder that a member of the INRC can copy to a machine with chips and run."""
+"""Writes a bundle: a folder that an INRC member copies to a machine with chips and runs there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data that a bundle carries: inputs as integers, labels, and what neurossm answers to them."""
+"""Data that a bundle carries: inputs as integers, labels, and the predictions of neurossm."""
 
 from __future__ import annotations
 

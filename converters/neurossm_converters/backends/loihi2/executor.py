@@ -1,4 +1,4 @@
-"""The network that goes to the chip: ``bundle`` on Lava's CPU simulator, ``loihi2`` on the chip.
+"""The network of a bundle as executors: ``bundle`` on Lava's CPU simulator, ``loihi2`` on chip.
 
 Both run the bundle's script on golden vectors made of the inputs; what comes back are the integers
 that the network sent, not those that it was compared with.

@@ -1,4 +1,4 @@
-"""What a run of the bundle's script brought back."""
+"""Results of a run of the bundle's script."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running the bundle's script in a process group of its own, of which nothing is left behind."""
+"""Runs the bundle's script in a process group of its own, and ends all of it."""
 
 from __future__ import annotations
 

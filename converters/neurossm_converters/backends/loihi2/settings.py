@@ -1,4 +1,4 @@
-"""What a deployment is asked for: the target, whose processes, the machine's queue."""
+"""Options of a deployment: the target, the processes, the queue of the machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process that reads foreign HDF5: h5py opens whatever a file is, within limits of memory.
+"""The process that reads foreign HDF5 by h5py, with limits of memory.
 
 It is started by its path and imports nothing of neurossm. Each line on its standard input is, in
 JSON, the path of a file and the names at its root that are not wanted; each answer is the length of

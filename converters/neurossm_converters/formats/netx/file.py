@@ -1,4 +1,4 @@
-"""What a netx file holds: layers, their fields as plain values, and how long SLAYER's samples were.
+"""The contents of a netx file: layers, their fields as plain values, the length of samples.
 
 Layout: groups ``layer/0``, ``layer/1``, ...; in each the datasets ``type``, ``shape``, ``weight``,
 ``bias`` and others, and a group ``neuron`` of scalars.

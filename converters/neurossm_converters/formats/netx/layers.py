@@ -1,4 +1,4 @@
-"""Dense layers of netx as integer nodes, bit-exactly, or why that cannot be.
+"""Dense layers of netx as integer nodes, bit-exactly, or the reason why not.
 
 Lava's neuron (``PyLifModelBitAcc``), with ``tz`` as in FORMAT.md and ``a`` what the synapses send::
 

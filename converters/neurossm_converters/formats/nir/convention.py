@@ -1,4 +1,4 @@
-"""What a step is: NIR is continuous in time, and no two tools agree on how to leave that.
+"""Time steps: NIR is continuous in time, and tools differ in how they discretize it.
 
 ================ =================================================================================
 `exact`          the equations solved over a step, input held; time constants in ms as NIR documents

@@ -1,4 +1,4 @@
-"""Delays in a NIR graph: those that it says, and the step that feedback from spikes takes.
+"""Delays in a NIR graph: those that it states, and the step that feedback of spikes takes.
 
 A NIR graph is continuous in time and may feed spikes back at once. The tools that run such a graph
 in steps (snnTorch's ``RLeaky``, Norse's recurrent cells, sinabs) give a neuron the spikes of the

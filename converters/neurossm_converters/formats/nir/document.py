@@ -1,4 +1,4 @@
-"""What a NIR file says, as plain values: parts with their fields, whoever read them."""
+"""The contents of a NIR file as plain values: parts with their fields."""
 
 from __future__ import annotations
 

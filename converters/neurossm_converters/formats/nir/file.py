@@ -1,4 +1,4 @@
-"""What a NIR file says, as a `Part`; nothing in it is trusted.
+"""Reads a NIR file as a `Part`, and trusts nothing in it.
 
 The file is read by h5py in a process with limits (`neurossm_converters.formats.hdf5`), and not by
 the `nir` library, which refuses files of its own older versions and adds an Input or Output where

@@ -1,4 +1,4 @@
-"""The graph of any tool, node by node; what has no counterpart stops with an error that names it.
+"""NIR graphs of other tools, node by node; an unsupported node is an error that names it.
 
 ==================  ================================================================================
 `Linear`, `Affine`  `Affine`

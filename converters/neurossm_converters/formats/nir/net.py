@@ -1,4 +1,4 @@
-"""A NIR graph made flat: sub-graphs dissolved, nodes that only pass signals on taken out."""
+"""A NIR graph made flat: sub-graphs dissolved, nodes that only pass signals on removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Membranes and leaky states of any tool as nodes, from what they keep and take in a step.
+"""Membranes and leaky states of any tool as nodes, from their decay and input gain per step.
 
 Nothing here knows a file or a tool: `membranes` and `leaky` come with the time constants of NIR,
 `neurossm_converters.formats.torch.foreign` with the parameters of PyTorch modules.
@@ -46,7 +46,7 @@ def membrane(
     zeros = np.zeros(len(keep))
     if reset != "trace":
         return LIF(theta=theta, tau=keep, rho=zeros, kappa=zeros, reset=reset)
-    # what was subtracted decays as the membrane does: kept apart, it is the refractory trace
+    # what was subtracted decays as the membrane does: kept apart, it is the refractory variable
     assert taken is not None
     never = theta == LARGEST
     kappa = np.where(never, 0.0, np.where(never, 0.0, taken) / gain)

@@ -1,4 +1,4 @@
-"""One node of a float graph as one NIR node, and back: a converter for each type of node.
+"""Converters between single nodes of a float graph and of NIR, one per node type.
 
 To add a node: write its converter here, or say in its class why NIR cannot hold it (`Node.nir`).
 """
@@ -163,7 +163,7 @@ class _LIF(Converter[LIF]):
         if node.reset != "hard":
             return f"NIR resets a membrane to a value, not {node.reset!r}"
         if np.any(np.asarray(node.rho)) or node.has_trace:
-            return "NIR has no refractory trace"
+            return "NIR has no refractory variable"
         leaks = np.asarray(node.tau)
         if not np.all(leaks > 0):
             return "a tau is 0, which no membrane decays to in one step"

@@ -1,4 +1,4 @@
-"""Reads back what neurossm wrote: exactly the graph, or a refusal."""
+"""Reads back NIR that neurossm wrote: exactly the same graph, or an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a leaky state keeps and takes in a step, from parameters that were rounded in a file.
+"""Decay and input gain of a leaky state per step, from parameters that a file has rounded.
 
 Tools compute time constants in float32: what was ``beta = 0.5`` comes as ``tau = 1.9999999e-4``,
 and a membrane that should meet its threshold misses it. A number that is a multiple of 2^-12

@@ -1,4 +1,4 @@
-"""From a NIR graph, of neurossm or of another tool, to a `Graph`."""
+"""Reads a NIR graph, of neurossm or of another tool, as a `Graph`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cycles in a NIR graph: two `LI` that rotate into each other are a `DiagonalSSM`.
+"""Cycles in a NIR graph: two `LI` that rotate into each other become a `DiagonalSSM`.
 
 Feedback through a delay is none of them; anything else that feeds back is refused. What is
 recognized, by its structure and whatever the nodes are called::

@@ -1,4 +1,4 @@
-"""What a NIR file does not say, for all nodes and for single ones."""
+"""Settings that a NIR file lacks, for all nodes or for single ones."""
 
 from __future__ import annotations
 

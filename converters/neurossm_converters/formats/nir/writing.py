@@ -1,7 +1,7 @@
 """The Neuromorphic Intermediate Representation (NIR): float graphs out, and our own back in.
 
-NIR is continuous in time and has no number formats, so it takes the float graph, whole or not at
-all. What each node becomes:
+NIR is continuous in time and has no number formats, so it takes the float graph; a node that
+NIR lacks is an error. What each node becomes:
 
 =============  =========================================================================
 `Input`        `Input`; its messages are the real values ``m * 2**-frac``

@@ -1,4 +1,4 @@
-"""What the blocks of several families share: their parts in a row, mixing, the residual sum."""
+"""Shared by the blocks of several families: parts in series, mixing, the residual sum."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The graph while it grows, and PyTorch's parameters as arrays."""
+"""Builds a graph node by node, and reads PyTorch's parameters as arrays."""
 
 from __future__ import annotations
 

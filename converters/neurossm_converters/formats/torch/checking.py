@@ -1,4 +1,4 @@
-"""The graph against the network itself: both run a small random example, in batches.
+"""Compares a graph with its network on a small random example, in batches.
 
 Every part is given what the graph gave to the part before it, so that the first part that differs
 is the one to be named, and no rounding in front of a threshold grows on the way. All in float64.

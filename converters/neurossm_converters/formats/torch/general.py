@@ -1,4 +1,4 @@
-"""Any module as a float graph: recorded, followed, proven."""
+"""Exports any module as a float graph: records its forward pass, converts it, checks it."""
 
 from __future__ import annotations
 

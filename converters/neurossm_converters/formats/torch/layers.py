@@ -1,4 +1,4 @@
-"""Layers with one input: what each becomes in the graph."""
+"""Conversion of layers with one input."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""A module of one's own from a file of Python, with its weights."""
+"""Loads a module of your own from a Python file, with its weights."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +14,12 @@ from neurossm.errors import InputError
 from neurossm.foreign import run_file, running
 from neurossm_converters.formats.torch.builder import Converter
 from neurossm_converters.formats.torch.traced.frames import UNKNOWN, raised_at
+from neurossm_models.data.task import Task
+
+_EXPECTED = (
+    "a function that builds the module, without arguments"
+    " (in_features, classes, vocabulary and steps are those of the data)"
+)
 
 
 def build_module(spec: str, weights: str | Path | None = None) -> nn.Module:
@@ -42,7 +48,10 @@ def build_module(spec: str, weights: str | Path | None = None) -> nn.Module:
 
 
 def build_with(
-    spec: str, weights: str | Path | None = None, converters: str = ""
+    spec: str,
+    weights: str | Path | None = None,
+    converters: str = "",
+    facts: Task | None = None,
 ) -> tuple[nn.Module, dict[type[nn.Module], Converter]]:
     """Return the module as `build_module` does, and the converters that stand beside it.
 
@@ -53,6 +62,9 @@ def build_with(
     converters
         Name of a dictionary in the same file: module type to function, as `from_torch` takes it.
         Empty: none.
+    facts
+        Of the data: arguments of the function called ``in_features``, ``classes``, ``vocabulary``
+        and ``steps`` are given what these say, as in training.
 
     Raises
     ------
@@ -71,10 +83,9 @@ def build_with(
         raise InputError(f"module {spec!r}", expected=f"a function {name!r} in {path}", got="none",
                          remedy=f"there are: {', '.join(names)}" if names else "")  # fmt: skip
     try:
-        model = function()
+        model = function(**(_asked(function, facts) if facts else {}))
     except (Exception, SystemExit) as error:
-        with running(f"module {spec!r}{_place(error)}",
-                     "a function without arguments that builds the module"):  # fmt: skip
+        with running(f"module {spec!r}{_place(error)}", _EXPECTED):
             raise
     if not isinstance(model, nn.Module):
         raise InputError(f"module {spec!r}", expected="an nn.Module", got=type(model).__name__,
@@ -82,6 +93,15 @@ def build_with(
     if weights is not None:
         load_weights(model, Path(weights))
     return model.eval(), _converters(loaded, converters, path)
+
+
+def _asked(function: Callable[..., object], facts: Task) -> dict[str, int]:
+    from neurossm_models.train.modules import asked_facts  # which imports all of training
+
+    try:
+        return asked_facts(function, facts)
+    except (TypeError, ValueError):  # a function of C
+        return {}
 
 
 def _converters(loaded: ModuleType, name: str, path: str) -> dict[type[nn.Module], Converter]:

@@ -1,4 +1,4 @@
-"""What a module really computes: without its wrapper, with what hooks and reparametrizations do.
+"""Modules as they compute: without wrappers, with the effect of hooks and reparametrizations.
 
 A wrapper that computes the same (`torch.compile`, `DataParallel`) is taken off. Parameters that are
 computed (`torch.nn.utils.parametrize`, the older `weight_norm` and `spectral_norm`, pruning) become

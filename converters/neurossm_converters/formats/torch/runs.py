@@ -1,4 +1,4 @@
-"""The network of a training run as a float graph that says what its data were."""
+"""The network of a training run as a float graph that describes its data."""
 
 from __future__ import annotations
 

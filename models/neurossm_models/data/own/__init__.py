@@ -1,4 +1,4 @@
-"""Data of one's own wherever ``NAME:SPLIT`` goes; docs/how-to/data.md shows what they look like."""
+"""Your own data wherever ``NAME:SPLIT`` is accepted; docs/how-to/data.md describes the formats."""
 
 from neurossm_models.data.own.facts import task_from_json, task_to_json
 from neurossm_models.data.own.learning import learn

@@ -1,4 +1,4 @@
-"""What labels as they stand in a file mean: the task, the classes, and each answer.
+"""Labels of a file as a task: its kind, its classes, and each label as a number.
 
 Shape letters: ``n`` samples, ``L`` steps, ``K`` labels or numbers of an answer.
 """

@@ -1,4 +1,4 @@
-"""A file of columns as cells."""
+"""A file of columns as cells of text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The facts of data of one's own as text, kept beside what was trained on them."""
+"""The learned facts of your own data as text, kept with the network that was trained on them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names that files of named arrays (``.npz``, ``.h5``) and functions may give, as a source."""
+"""Names of arrays in files (``.npz``, ``.h5``) and from functions, read as a source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first samples of a part, and whether they stand for it."""
+"""The first samples of a part, and whether they represent it."""
 
 from __future__ import annotations
 

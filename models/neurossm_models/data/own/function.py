@@ -1,4 +1,4 @@
-"""``py:package.module:function`` and ``py:file.py:function``: what a function of one's own returns.
+"""``py:package.module:function`` and ``py:file.py:function``: data that your own function returns.
 
 Arrays ``inputs``, a pair ``(inputs, labels)``, a dict with the names of a ``.npz`` file, a dict of
 parts (``train``, ``valid``, ``test``) of these, a torch ``Dataset``, or what `from_arrays` returns.

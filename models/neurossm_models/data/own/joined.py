@@ -1,4 +1,4 @@
-"""All parts of a source behind one another, as one part."""
+"""All parts of a source concatenated into one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is learned from the training part before anything else: shape, scale, classes, split."""
+"""Facts learned from the training part: shape, scale, classes, split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A part of data of one's own as a `Dataset`: integers by the facts that were learned."""
+"""A part of your own data as a `Dataset`: integers by the facts that were learned."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def load_own(
         labels=None,  # type: ignore[arg-type]
         provenance=source.provenance or source.where, vocabulary=tokens, lengths=part.lengths,
         order=source.order, dt=source.dt, kind=kind, scaling=scaling, groups=part.groups,
-        class_names=names, channel_names=source.channel_names,
+        class_names=names, channel_names=source.channel_names, token_names=source.token_names,
     )  # fmt: skip
     return _with_labels(whole if len(positions) == len(part) else whole.select(positions), labels)
 

@@ -1,4 +1,4 @@
-"""Data that a program has: arrays, a torch ``Dataset``, a ``DataLoader``."""
+"""Data in memory: arrays, a torch ``Dataset``, a ``DataLoader``."""
 
 from __future__ import annotations
 

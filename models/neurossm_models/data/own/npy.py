@@ -1,4 +1,4 @@
-"""NumPy's ``.npy``: inputs in one file, labels and lengths in files beside it.
+"""NumPy's ``.npy``: inputs in one file, labels and lengths in further files.
 
 ``x.npy`` goes with ``x_labels.npy`` or ``x.labels.npy``, and ``x_lengths.npy``, ``x_groups.npy``
 likewise. Where there is none of that name, ``labels.npy`` of the same folder is it, as long as

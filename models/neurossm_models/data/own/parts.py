@@ -1,4 +1,4 @@
-"""Which samples of a source a part is made of."""
+"""The samples of a source that make up a part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sequences of unlike lengths as one array, and what the readers of texts have in common."""
+"""Sequences of different lengths as one array; shared by the readers of text formats."""
 
 from __future__ import annotations
 

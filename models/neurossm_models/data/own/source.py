@@ -1,4 +1,4 @@
-"""What a reader finds: parts with raw values, and what is said about all of them.
+"""What a reader returns: parts with raw values, and facts about all of them.
 
 Shape letters: ``n`` samples, ``L`` steps, ``F`` channels.
 """
@@ -79,6 +79,8 @@ class OwnSource:
         As of a `Dataset`; None, 0 and empty where nothing is said.
     channel_names, class_names
         Empty where they have none.
+    token_names
+        What each number of a vocabulary stands for; empty where that is not known.
     task
         The kind of task, where the format says it.
     remedy
@@ -96,6 +98,7 @@ class OwnSource:
     channel_names: tuple[str, ...] = ()
     class_names: tuple[str, ...] = ()
     task: str = ""
+    token_names: tuple[str, ...] = ()
     remedy: str = field(default="leave these samples out", kw_only=True)
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""How parts are cut from data that have none: by a seed, and by label or group."""
+"""Splits data without parts into parts: by a seed, and by label or group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that lie in a file one behind the other, read from there when they are asked for.
+"""Contiguous values of a file, read on demand.
 
 Read, not mapped: pages of a memory map stay in the process, and a file that was cut short ends it.
 """

@@ -21,6 +21,8 @@ ENDING = ".txt"
 SEGMENT = 512
 LONGEST = 4096
 TOKENS = 256
+# bytes beyond ASCII are parts of characters
+NAMES = tuple(chr(byte) if byte < 128 else f"\\x{byte:02x}" for byte in range(TOKENS))
 
 
 def read(path: Path) -> OwnSource:
@@ -42,7 +44,8 @@ def read(path: Path) -> OwnSource:
         pieces.pop()  # nothing is to be said of it
     inputs, lengths = padded(str(path), [piece[:, None] for piece in pieces])
     return OwnSource(path.name, str(path), {WHOLE: Part(inputs, None, lengths)},
-                     vocabulary=TOKENS, provenance=str(path), task=NEXT_STEP)  # fmt: skip
+                     vocabulary=TOKENS, provenance=str(path), task=NEXT_STEP,
+                     token_names=NAMES)  # fmt: skip
 
 
 def read_folder(folder: Path, name: str) -> OwnSource:
@@ -63,7 +66,7 @@ def read_folder(folder: Path, name: str) -> OwnSource:
         inputs, lengths = padded(str(path), texts)
         parts[part] = Part(inputs, np.array(labels, dtype=str), lengths)
     return OwnSource(name, str(folder), parts, vocabulary=TOKENS, provenance=str(folder),
-                     remedy=REMEDY)  # fmt: skip
+                     token_names=NAMES, remedy=REMEDY)  # fmt: skip
 
 
 def _bytes(path: Path, most: int = -1) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:

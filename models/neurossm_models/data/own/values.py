@@ -1,4 +1,4 @@
-"""Raw values that were looked through: finite where sequences count, quiet where they do not."""
+"""Checks raw values: finite inside sequences, zero in the padding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data sets that come with neurossm: a module each, with its `SOURCE`, found by being here."""
+"""The data sets that come with neurossm: one module each, with its `SOURCE`."""
 
 from importlib import import_module
 from pkgutil import iter_modules

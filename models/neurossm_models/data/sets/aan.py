@@ -47,7 +47,8 @@ def read(folder: Path, split: str, limit: int | None = None) -> Dataset:
         train += 1
         for text in texts:
             counts.update(text)
-    encode = CharacterEncoder(vocabulary(counts), STEPS)
+    numbers = vocabulary(counts)
+    encode = CharacterEncoder(numbers, STEPS)
     labels, rows = [], []
     for label, one, two in itertools.islice(_read(folder / _FILES[split]), limit):
         labels.append(label)
@@ -58,7 +59,8 @@ def read(folder: Path, split: str, limit: int | None = None) -> Dataset:
     provenance = f"AAN pairs (Long Range Arena), the user's copy, {train} to train on ({verdict})"
     answers = np.array(labels, np.int64)
     both = lengths.reshape(-1, 2)
-    return Dataset("aan", split, inputs, 1.0, answers, provenance, encode.size, both)
+    return Dataset("aan", split, inputs, 1.0, answers, provenance, encode.size, both,
+                   token_names=tuple(numbers))  # fmt: skip
 
 
 def _read(path: Path) -> Iterator[tuple[int, str, str]]:
@@ -80,7 +82,7 @@ SOURCE = Copied(
     size="147086 train",
     training=147086,
     provenance="ACL Anthology Network, Long Range Arena release",
-    licence=RESEARCH,
+    license=RESEARCH,
     splits=THREE_SPLITS,
     task=Task(STEPS, 1.0, 2, vocabulary=98, readout="pair"),
     copies=((FOLDERS, tuple(_FILES.values())),),

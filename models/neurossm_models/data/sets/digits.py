@@ -47,7 +47,7 @@ SOURCE = Digits(
     size="1437 train, 360 test",
     training=1437,
     provenance="UCI optical digits as shipped with scikit-learn",
-    licence="BSD (scikit-learn); data of the UCI repository",
+    license="BSD (scikit-learn); data of the UCI repository",
     task=Task(64, 1 / 16, 10),
     valid=144,
 )

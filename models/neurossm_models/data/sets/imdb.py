@@ -48,7 +48,8 @@ def read(folder: Path, split: str, limit: int | None = None) -> Dataset:
     inputs, lengths = padded(rows, STEPS)
     labels = np.repeat(np.arange(2), [len(part) for part in paths])
     provenance = sized("IMDB reviews (Maas et al.)", found, PUBLISHED)
-    return Dataset("imdb", split, inputs[..., None], 1.0, labels, provenance, len(numbers), lengths)
+    return Dataset("imdb", split, inputs[..., None], 1.0, labels, provenance, len(numbers), lengths,
+                   token_names=tuple(numbers))  # fmt: skip
 
 
 def _paths(folder: Path) -> list[Path]:
@@ -72,7 +73,7 @@ SOURCE = Copied(
     size="25000 train, 25000 test",
     training=25000,
     provenance="Large Movie Review Dataset, Maas et al.",
-    licence=RESEARCH,
+    license=RESEARCH,
     task=Task(STEPS, 1.0, 2, vocabulary=135),
     copies=((FOLDERS, _PARTS),),
     remedy=_REMEDY,

@@ -54,8 +54,9 @@ def read(folder: Path, split: str, limit: int | None = None) -> Dataset:
     labels = np.array([label for _, label in kept], np.int64)
     provenance = sized("ListOps (Long Range Arena)", len(rows), PUBLISHED[split])
     return Dataset(
-        "listops", split, inputs[..., None], 1.0, labels, provenance, len(numbers), lengths
-    )
+        "listops", split, inputs[..., None], 1.0, labels, provenance, len(numbers), lengths,
+        token_names=tuple(numbers),
+    )  # fmt: skip
 
 
 def _read(path: Path) -> Rows:
@@ -81,7 +82,7 @@ SOURCE = Copied(
     size="96000 train, 2000 valid, 2000 test",
     training=96000,
     provenance="Long Range Arena release",
-    licence="Apache-2.0 (the repository of Long Range Arena)",
+    license="Apache-2.0 (the repository of Long Range Arena)",
     splits=THREE_SPLITS,
     task=Task(STEPS, 1.0, CLASSES, vocabulary=18),
     copies=((FOLDERS, tuple(_FILES.values())),),

@@ -107,7 +107,7 @@ SOURCE = Copied(
     size="84843 train, 9981 valid, 11005 test",
     training=84843,
     provenance="Speech Commands v0.02, Warden",
-    licence="often cited as CC BY 4.0",
+    license="often cited as CC BY 4.0",
     splits=THREE_SPLITS,
     task=Task(STEPS, SCALE, len(WORDS), bits=15, dt=1 / RATE),
     copies=((FOLDERS, tuple(_LISTS.values())),),

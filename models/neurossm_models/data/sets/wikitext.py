@@ -1,4 +1,4 @@
-"""WikiText-103 for language modelling: words, segments of 8192 steps, the next word as the label.
+"""WikiText-103 for language modeling: words, segments of 8192 steps, the next word as the label.
 
 As in Transformer-XL and state-spaces/s4: words are what stands between blanks, case kept, ``<eos>``
 after every line; ``<eos>`` is number 0, the words of the training part follow by frequency (267,735
@@ -54,6 +54,7 @@ def read(folder: Path, split: str, limit: int | None = None) -> Dataset:
     return Dataset(
         "wikitext103", split, inputs[:limit, :, None], 1.0, labels[:limit], provenance,
         len(numbers), lengths[:limit], kind=NEXT_STEP, consecutive=True,
+        token_names=tuple(numbers),
     )  # fmt: skip
 
 
@@ -103,7 +104,7 @@ SOURCE = Copied(
     size="103227021 train, 217646 valid, 245569 test tokens",
     training=-(-(PUBLISHED["train"] - 1) // STEPS),
     provenance="WikiText-103, Merity et al.",
-    licence="often cited as CC BY-SA 3.0 (Wikipedia)",
+    license="often cited as CC BY-SA 3.0 (Wikipedia)",
     splits=THREE_SPLITS,
     task=Task(STEPS, 1.0, VOCABULARY, VOCABULARY, readout="every-step", bits=19, kind=NEXT_STEP),
     copies=tuple((FOLDERS, _files(naming)) for naming in _NAMINGS),

@@ -1,4 +1,4 @@
-"""The kernels themselves: the only modules that import Triton, when the first one is run.
+"""The Triton kernels; these modules alone import Triton, when the first one runs.
 
 - `neuron`, of `neuron_steps`: the neuron alone;
 - `layer_forward`, `layer_backward`, of `recurrence` and `neuron_steps`: norm, recurrence, neuron;

@@ -1,4 +1,4 @@
-"""What the kernels do with the neurons of a block of steps; Triton, called by kernels.
+"""The neurons of a block of steps; Triton, called by kernels.
 
 Shape letters: ``R`` rows (neurons) of a program, ``T`` steps of a block. A row's spikes of a block
 are the bits of one integer, the first step in the lowest one.

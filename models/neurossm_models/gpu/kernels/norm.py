@@ -1,4 +1,4 @@
-"""The gradient of batch norm, once its sums are known; Triton.
+"""The gradient of batch norm, from its sums; Triton.
 
 Shape letters: ``H`` features, ``V`` values of a feature (batch times time steps).
 """

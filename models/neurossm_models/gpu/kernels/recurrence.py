@@ -1,4 +1,4 @@
-"""What the kernels do with the recurrence in a block of steps; Triton, called by kernels.
+"""The recurrence in a block of steps; Triton, called by kernels.
 
 Shape letters: ``R`` rows (sequences) of a program, ``T`` steps of a block, ``M`` complex modes, a
 power of two: those beyond the layer's own have weights of zero. See `neurossm_models.recurrence`

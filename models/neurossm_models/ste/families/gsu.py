@@ -1,4 +1,4 @@
-"""The derivatives of a block of gated spiking units; names are those of the exporter."""
+"""The STE network of a block of gated spiking units; names are those of the exporter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The derivatives of a block of SPikE-SSM: those of a SpikingSSM with another neuron."""
+"""The STE network of a block of SPikE-SSM: that of a SpikingSSM with another neuron."""
 
 from neurossm_models.ste.families.spikingssm import ste_outputs
 

@@ -1,4 +1,4 @@
-"""What a training will need, before it starts: parameters, memory, steps."""
+"""Estimates of a training before it starts: parameters, memory, steps."""
 
 from neurossm_models.train.estimates.estimate import Estimate, in_words
 from neurossm_models.train.estimates.estimating import estimate

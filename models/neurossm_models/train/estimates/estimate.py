@@ -1,4 +1,4 @@
-"""What a training needs, as values."""
+"""An estimate of a training, as values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a recipe to an estimate of what its training will need."""
+"""Estimates the parameters, memory and steps of a training by a recipe."""
 
 from __future__ import annotations
 
@@ -62,10 +62,10 @@ def estimate(
     Raises
     ------
     InputError
-        If the recipe is wrong, fine-tunes on integers, has larger batches than there are sequences
-        or batches that cannot be shared, starts from a run that is not there or is of another
-        network, or names a precision or a form that its device has not, or a device that is not
-        there and `memory` is not given.
+        If the recipe is wrong, is one of quantization-aware training, has larger batches
+        than there are sequences or batches that cannot be shared, starts from a run that is not
+        there or is of another network, or names a precision or an implementation that its device
+        has not, or a device that is not there and `memory` is not given.
     """
     changes = list(overrides or ())
     if memory is not None:

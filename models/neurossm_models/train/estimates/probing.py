@@ -1,4 +1,4 @@
-"""Small steps of training by a recipe, and what follows from them for its own batch.
+"""Small training steps by a recipe, extrapolated to its own batch size.
 
 Memory is linear in the sequences of a batch, in the layers, which are all alike, and in the words
 of a large vocabulary. So a step is tried at two points of each, and a straight line goes through

@@ -1,4 +1,4 @@
-"""A training that cannot fit says so before it starts."""
+"""Stops a training that does not fit the memory before it starts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ANSWERS = 8  # of an answer at a step: itself, its logarithm, gradients, and wh
 def check_room(recipe: Recipe, facts: Task, group: Group) -> bool:
     """Raise `InputError` if a training does not fit its device; tried only where it is close.
 
-    Modules of one's own are not tried, nor what fine-tunes on integers.
+    Modules of one's own are not tried, nor quantization-aware training.
 
     Returns
     -------

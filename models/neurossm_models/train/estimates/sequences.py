@@ -1,4 +1,4 @@
-"""How many sequences there are to train on, and whether batches of them can be shared."""
+"""Number of training sequences, and whether batches can be shared among processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches of random inputs and labels of the shapes that data have."""
+"""Random batches of inputs and labels in the shapes of the data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The memory of one training step: what it keeps for the backward pass, and the most at once.
+"""Memory of one training step: kept for the backward pass, and at its peak.
 
 What autograd saves is seen by its hooks, what kernels of ours keep is told by them
 (`neurossm_models.kept`), and what lives at a moment is followed allocation by allocation. Storages

@@ -287,6 +287,13 @@ def test_a_text_is_bytes_in_segments():
     facts = learn("a.txt", **WHOLE)
     assert facts.kind == "next-step" and facts.vocabulary == facts.classes == 256
     data = load("a.txt", facts=facts).take(slice(None))
+    names = [data.token_names[token] for token in data.inputs[0, :4, 0]]
+    assert names == [
+        "a",
+        "b",
+        "\\xc3",
+        "\\xa4",
+    ]
     assert data.shape == (2, 512, 1) and data.lengths.tolist() == [512, 288]
     assert data.inputs[0, :5, 0].tolist() == [97, 98, 0xC3, 0xA4, 97]
     assert data.labels[0, :4].tolist() == [98, 0xC3, 0xA4, 97]

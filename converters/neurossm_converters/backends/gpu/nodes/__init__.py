@@ -1,4 +1,4 @@
-"""Nodes on a device: a module a node, or a kind of nodes, found by itself."""
+"""Implementations of nodes on a device: one module per node or kind of node, found by itself."""
 
 import pkgutil
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""`Delay`: sequences moved in one piece."""
+"""`Delay`: whole sequences are moved in one copy."""
 
 from __future__ import annotations
 

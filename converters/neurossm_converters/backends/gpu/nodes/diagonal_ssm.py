@@ -1,4 +1,4 @@
-"""`DiagonalSSM`: all states of some channels in a program, a loop over time."""
+"""`DiagonalSSM`: a program per group of channels with all their states, a loop over time."""
 
 from __future__ import annotations
 

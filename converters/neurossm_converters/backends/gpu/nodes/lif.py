@@ -1,4 +1,4 @@
-"""`LIF`: membranes and traces, a lane a neuron."""
+"""`LIF`: membranes and refractory variables, one lane per neuron."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nodes that remember nothing, but for `Affine`: each row of messages by itself."""
+"""Nodes without state, except `Affine`: each row of activations by itself."""
 
 from __future__ import annotations
 

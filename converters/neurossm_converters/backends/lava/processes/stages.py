@@ -1,5 +1,5 @@
 # mypy: disallow-subclassing-any=False, disallow-untyped-decorators=False
-"""Several nodes in one Lava process: what a core of the chip computes between two messages.
+"""Processes that hold several nodes: what a core of the chip computes between two synapses.
 
 Lava's compiler executes every file in this directory, once for each process: nothing else lives
 here, and importing it has no effects.

@@ -1,4 +1,4 @@
-"""A module of another library where it stands: its parameters, its nodes, its refusals."""
+"""A module of another library in a graph: its parameters, its nodes, its errors."""
 
 from __future__ import annotations
 

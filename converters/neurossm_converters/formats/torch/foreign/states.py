@@ -1,4 +1,4 @@
-"""The states that modules of other libraries keep between calls, put back to where they begin.
+"""States that modules of other libraries keep between calls, reset to their initial values.
 
 And copies of modules whose own ``__deepcopy__`` does not work.
 

@@ -1,4 +1,4 @@
-"""Functions of each value by itself, and what networks end with that no graph needs."""
+"""Element-wise functions, and final functions such as softmax that a graph does not need."""
 
 from __future__ import annotations
 

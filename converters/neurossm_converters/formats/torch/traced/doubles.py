@@ -1,4 +1,4 @@
-"""A module in double precision on the CPU, with everything that it would round to less left out.
+"""A module in double precision on the CPU, without anything that would round to less.
 
 Only so can a graph, which computes in float64, be held against it to the last spike.
 """

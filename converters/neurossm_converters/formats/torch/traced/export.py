@@ -1,4 +1,4 @@
-"""From a module and its example to a graph that was proven to be it."""
+"""Exports a module with an example as a graph that was checked against it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where in the user's own files something happens."""
+"""Finds the line of the user's own files at which something happens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The example: which of its axes are batch, time and features, and the integers that stand for it.
+"""The example: which of its axes are batch, time and features, and its integers.
 
 Shape letters: ``B`` samples, ``T`` steps, ``C`` channels.
 """

@@ -1,4 +1,4 @@
-"""A loop over time whose step uses what its step before has computed: a graph with a cycle.
+"""Loops over time whose step uses results of the step before: a graph with a cycle.
 
 A recorded loop is the same calls once a step. One step of it is followed; what it takes
 of steps before comes from a `Delay`, whose own source is what that same step computes. The other

@@ -1,4 +1,4 @@
-"""The graph against the module: both run the example, and every recorded call is compared.
+"""Compares a graph with its module: both run the example, and every recorded call is compared.
 
 A call is given what the graph made of its inputs, so that the first one that differs is the one to
 be named, and no rounding in front of a threshold grows on the way. All in float64.

@@ -1,4 +1,4 @@
-"""What forward does to an example, written down as a `torch.fx` graph.
+"""Records the forward pass on an example as a `torch.fx` graph.
 
 Forward runs once, on real tensors: every shape is known, and control flow that depends on shapes
 just happens. Each call that takes a tensor which depends on the input becomes a node of the graph;

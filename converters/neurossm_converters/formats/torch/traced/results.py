@@ -1,4 +1,4 @@
-"""What forward returns as outputs of a graph: their names, and how they are read."""
+"""Results of the forward pass as outputs of a graph: their names, and how they are read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Axes in another order, pieces of tensors, and tensors put together."""
+"""Permuting, slicing and concatenating tensors."""
 
 from __future__ import annotations
 

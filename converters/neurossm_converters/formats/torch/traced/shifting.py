@@ -1,4 +1,4 @@
-"""Steps of a tensor moved along time: zeros in front, and as many steps cut off behind."""
+"""Shifts of a tensor along time: zeros are put in front, and as many steps are cut at the end."""
 
 from __future__ import annotations
 

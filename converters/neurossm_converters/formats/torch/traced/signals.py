@@ -1,4 +1,4 @@
-"""What a tensor of forward holds: channels of nodes, at every step or at one.
+"""The contents of a tensor in the forward pass: channels of nodes, at every step or at one.
 
 A tensor has axes of batch, time and features. Features are rows; each row is a sum of channels of
 nodes with factors, and a constant: so much of a network between its nodes (scaling, adding,

@@ -1,4 +1,4 @@
-"""The tables of operations and layers, and what tensors can be beside signals."""
+"""Tables of supported operations and layers, and kinds of tensors that are not signals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What operations are made of: constants, factors, sums, and values at one step."""
+"""Operands of operations: constants, factors, sums, and values at one step."""
 
 from __future__ import annotations
 

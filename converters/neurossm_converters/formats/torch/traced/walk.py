@@ -1,4 +1,4 @@
-"""The recorded graph from its inputs to its results: what every tensor holds.
+"""Walks the recorded graph from its inputs to its results and tracks what every tensor holds.
 
 What cannot be expressed is collected, so that all of it is named at once.
 """

@@ -1,4 +1,4 @@
-"""Nodes for the rows that somebody needs: as few as will do, each made once."""
+"""Makes the nodes of the rows that are used: as few as possible, each once."""
 
 from __future__ import annotations
 
