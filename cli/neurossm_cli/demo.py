@@ -27,8 +27,8 @@ def demo(
         str,
         typer.Option(
             metavar="RUN",
-            help=f"Trained network: {listed(checkpoints())}; or a run folder of your own"
-            " (default: binary-s4d-smnist).",
+            help=f"Trained network: {listed(checkpoints())}; or a run folder, trained on a"
+            " built-in data set (default: binary-s4d-smnist).",
             autocompletion=completing.checkpoint,
         ),
         READS_RUN,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.console import Console, DetailsOption, JsonOption
 from neurossm_cli.presentation.difference import print_difference
 from neurossm_cli.presentation.options import DataDirOption, OtherDataOption, data_option
 from neurossm_cli.presentation.paths import READS, READS_DATA
@@ -37,6 +37,7 @@ def diff(
     ] = None,
     data_dir: DataDirOption = "",
     other_data: OtherDataOption = False,
+    details: DetailsOption = False,
     json: JsonOption = False,
 ) -> int:
     """Compare two networks on data, or two traces, node by node.
@@ -66,5 +67,5 @@ def diff(
         data_dir=data_dir, other_data=other_data, listener=console.listener,
     )  # fmt: skip
     console.document(found.as_json())
-    print_difference(console, found)
+    print_difference(console, found, details)
     return 1 if found.over else 0

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from neurossm_cli.presentation import completing
-from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.console import Console, DetailsOption, JsonOption
 from neurossm_cli.presentation.options import (
     ChipsOption,
     DataDirOption,
@@ -18,11 +18,7 @@ from neurossm_cli.presentation.options import (
     data_option,
 )
 from neurossm_cli.presentation.paths import READS, READS_DATA, READS_RECIPE, WRITES
-
-if TYPE_CHECKING:
-    from neurossm.metrics.per_core import CoreActivity
-    from neurossm.metrics.step_time import StepTime
-    from neurossm.placement import Placement
+from neurossm_cli.presentation.placement import print_activity, print_placement, print_step
 
 
 def place(
@@ -59,6 +55,7 @@ def place(
     ] = None,
     data_dir: DataDirOption = "",
     other_data: OtherDataOption = False,
+    details: DetailsOption = False,
     json: JsonOption = False,
 ) -> None:
     """Plan which core holds what: memory, load, time per step.
@@ -82,66 +79,13 @@ def place(
         {"file": str(graph) if graph else None, "like": like or None, **plan.as_json(),
          "svg": str(svg) if svg else None}
     )  # fmt: skip
-    print_placement(console, plan.placement, plan.chip.title)
-    print_activity(console, plan.activity, plan.step_time)
-    for sentence in (*plan.not_in_the_plan, *plan.placement.assumptions):
+    print_placement(console, plan.placement, plan.chip.title, details)
+    if details:
+        print_activity(console, plan.activity, plan.step_time)
+    assumed = plan.placement.assumptions if details else ()
+    for sentence in (*plan.not_in_the_plan, *assumed):
         console.say(f"- {sentence}")
+    if not details:
+        print_step(console, plan.activity, plan.step_time, len(plan.placement.assumptions))
     if svg:
         console.say(f"drawing: {svg}")
-
-
-def print_placement(console: Console, placed: Placement, title: str) -> None:
-    """Print the populations and what they come to."""
-    from neurossm.placement.summary import summary
-
-    rows = []
-    for row in summary(placed):
-        low, high = row.words_per_neuron
-        each = str(high) if low == high else f"{low} to {high}"
-        rows.append(
-            (row.name, row.kind, row.neurons, each, row.words.neuron, row.words.axon_in,
-             row.words.synapse, row.words.axon_map, row.cores, f"{row.load:.1%}")
-        )  # fmt: skip
-    console.table(
-        ("population", "kind", "neurons", "words each", "neuron words", "axon-in", "synapse",
-         "axon-map", "cores", "fullest"),
-        rows,
-        title=f"On {title}, ssm-mapping {placed.ssm_mapping}",
-    )  # fmt: skip
-    total, budget = placed.total, placed.budget
-    mean = total.total / (len(placed.cores) * budget.total_words)
-    console.say(
-        f"cores {len(placed.cores):,}, chips {placed.chips:,} of {budget.cores} usable cores each,"
-        f" neurons {placed.neurons:,}; load {mean:.1%} mean, {placed.largest_load:.1%} fullest core"
-    )
-
-
-def print_activity(console: Console, activity: CoreActivity, time: StepTime) -> None:
-    """Print counters, totals and busiest core, and the terms of the step time."""
-    from neurossm.metrics.per_core import COUNTERS
-    from neurossm.metrics.step_time import NOT_MODELED
-    from neurossm.report.units import si
-
-    def shown(low: float, high: float) -> str:
-        return f"{high:,.1f}" if low == high else f"{low:,.1f} to {high:,.1f}"
-
-    rows = []
-    for name in COUNTERS:
-        values = getattr(activity, name)
-        rows.append((name, shown(*values.sum(axis=1)), shown(*values.max(axis=1))))
-    console.say(f"Activity: {activity.basis}")
-    console.table(("per step", "all cores", "busiest core"), rows)
-
-    def seconds(low: float, high: float) -> str:
-        return si(low, "s") if low == high else f"{si(low, 's')} to {si(high, 's')}"
-
-    console.say()
-    console.say("Predicted step time: the largest of these terms (modeled, not measured)")
-    for term in time.terms:
-        console.say(f"  {term.name}: {seconds(term.low, term.high)}, {term.where}; {term.source}")
-    console.say(
-        f"step: {seconds(time.low, time.high)}; the low end is {time.binds_low.name},"
-        f" the high end {time.binds_high.name}"
-    )
-    for sentence in NOT_MODELED:
-        console.say(f"- Not modeled: {sentence}.")

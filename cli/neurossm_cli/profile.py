@@ -9,7 +9,7 @@ import typer
 
 from neurossm_cli.presentation import completing
 from neurossm_cli.presentation.choices import SSM_MAPPINGS, choice
-from neurossm_cli.presentation.console import Console, JsonOption
+from neurossm_cli.presentation.console import Console, DetailsOption, JsonOption
 from neurossm_cli.presentation.energy import print_costs, print_profile
 from neurossm_cli.presentation.options import (
     DATA,
@@ -20,6 +20,7 @@ from neurossm_cli.presentation.options import (
     OtherDataOption,
 )
 from neurossm_cli.presentation.paths import READS, READS_DATA, READS_RUN, WRITES, writes_into
+from neurossm_cli.presentation.profile_summary import print_profile_summary
 
 if TYPE_CHECKING:
     from neurossm_workflows.profile import Profile
@@ -95,6 +96,7 @@ def profile(
     ] = None,
     data_dir: DataDirOption = "",
     other_data: OtherDataOption = False,
+    details: DetailsOption = False,
     json: JsonOption = False,
 ) -> None:
     """Count operations and estimate energy, with a report.
@@ -123,8 +125,11 @@ def profile(
          "report": str(html) if html else None, "figures": str(figures) if figures else None}
     )  # fmt: skip
     _say_scores(console, found)
-    print_profile(console, found)
-    print_costs(console, found)
+    if details:
+        print_profile(console, found)
+        print_costs(console, found)
+    else:
+        print_profile_summary(console, found)
     for name, file in (("NeuroBench metrics", neurobench), ("report", html),
                        ("figures", figures)):  # fmt: skip
         if file:

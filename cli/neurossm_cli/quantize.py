@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from neurossm_cli.presentation.choices import RANGE_RULES, choice
-from neurossm_cli.presentation.console import Console, JsonOption, write_json
+from neurossm_cli.presentation.console import Console, DetailsOption, JsonOption, write_json
 from neurossm_cli.presentation.counted import plural
 from neurossm_cli.presentation.options import (
     CALIBRATION,
@@ -20,6 +20,7 @@ from neurossm_cli.presentation.options import (
 )
 from neurossm_cli.presentation.paths import READS_DATA, WRITES, WRITES_OURS
 from neurossm_cli.presentation.quantization import pole_width, print_report, range_rules
+from neurossm_cli.presentation.quantization_summary import print_next, print_summary
 
 
 def quantize(
@@ -69,15 +70,16 @@ def quantize(
     ] = None,
     data_dir: DataDirOption = "",
     other_data: OtherDataOption = False,
+    details: DetailsOption = False,
     json: JsonOption = False,
 ) -> None:
     """Quantize a trained network to the integers of the chip.
 
     This is quantization after training; for quantization-aware training see 'neurossm train --qat'.
 
-    Prints for every node the number format and its reason, the rounding of the poles, which
-    registers are proven not to saturate (of others, how many values were clipped on the calibration
-    data), and what a format could not represent, with the bits that could.
+    Prints the widths, how many values were clipped on the calibration data, and what a format could
+    not represent, with the bits that could. With --details for every node the number format and its
+    reason, the rounding of the poles, and which registers are proven not to saturate.
 
     In the end a check: the first 32 samples of the calibration data run on the float and on the
     integer network as 'neurossm diff' compares them. A check that failed does not change the exit
@@ -102,8 +104,11 @@ def quantize(
     if report:
         write_json(report, document, "--report")
     console.document(document)
-    print_report(console, made)
-    console.say()
+    if details:
+        print_report(console, made)
+        console.say()
+    else:
+        print_summary(console, made)
     console.say(
         f"{output}: {plural(len(made.graph.nodes), 'integer node')},"
         f" {plural(len(made.golden), 'golden vector')}"
@@ -111,3 +116,5 @@ def quantize(
     if console.as_json and not made.check.passed:
         console.note(verdict(made.check))
     console.say(verdict(made.check))
+    if not details:
+        print_next(console, graph, output, calibrate, data_dir, made.check.passed)

@@ -42,8 +42,10 @@ def show(
          "edges": [list(edge) for edge in loaded.edges], "without_kernel": list(slow),
          "svg": str(svg) if svg else None}
     )  # fmt: skip
-    columns = [key for key in asdict(rows[0])]
-    console.table(columns, [tuple(asdict(row).values()) for row in rows])
+    columns = [key for key in asdict(rows[0]) if key != "note"]
+    console.table(columns, [[getattr(row, key) for key in columns] for row in rows])
+    for note in dict.fromkeys(row.note for row in rows if row.note):
+        console.say(f"{', '.join(row.name for row in rows if row.note == note)}: {note}")
     kind = "integer" if loaded.is_integer else "float"
     dt = "not known" if loaded.dt is None else f"{loaded.dt:g} s"
     console.say(f"{kind} graph: {parameters:,} parameters, {states:,} real states, dt {dt}")

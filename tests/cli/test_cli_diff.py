@@ -61,6 +61,8 @@ def test_what_the_check_says(neurossm, files, rounded):
     assert found["predictions"] == 10 and 0 <= found["predictions_equal"] <= 10
     assert found["verdict"].startswith("check: 10 samples: largest per-layer error ")
     spoken = neurossm("diff", files.floating, files.integer, *DATA).out
+    assert found["verdict"] in spoken and "Saturations: 0." in spoken
+    spoken = neurossm("diff", files.floating, files.integer, *DATA, "--details").out
     assert found["verdict"] in spoken
     spike = {node["node"]: node for node in rounded.document["nodes"]}["blocks.0.spike"]
     floating = run(load(files.floating), load_data("digits:test:10").inputs, "float")

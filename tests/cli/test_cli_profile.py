@@ -25,9 +25,9 @@ def test_a_profile_is_placed_by_both_mappings_or_by_the_one_asked_for(neurossm, 
         assert both["energy"]["by_mapping"][mapping] == energy["by_mapping"][mapping]
         assert both["energy"]["low_j"] <= energy["low_j"] < energy["high_j"]
         assert energy["high_j"] <= both["energy"]["high_j"]
-    said = neurossm("profile", files.integer, *DATA, "--chips", 1).out
+    said = neurossm("profile", files.integer, *DATA, "--chips", 1, "--details").out
     assert "Placed with the state mapping" in said and "Placed with the channel mapping" in said
-    one = neurossm("profile", files.integer, *DATA, "--ssm-mapping", "state").out
+    one = neurossm("profile", files.integer, *DATA, "--ssm-mapping", "state", "--details").out
     assert "Busiest core" in one and "channel mapping" not in one
 
 
@@ -55,7 +55,9 @@ def test_a_network_that_does_not_fit_still_has_its_counts(neurossm, files, tmp_p
     page = tmp_path / "report.html"
     given = ("profile", files.integer, *DATA, "--hardware", chip, "--html", page)
     done = neurossm(*given)
-    assert done.status == 0 and "No energy: node" in done.out and "syn_ops" in done.out
+    assert done.status == 0 and "not estimated: node" in done.out and "synaptic" in done.out
+    tables = neurossm(*given, "--details").out
+    assert "No energy: node" in tables and "syn_ops" in tables
     assert "Not placed: node" in page.read_text()
     found = neurossm(*given, "--json").document
     assert found["energy"] is None and "expected" in found["energy_problem"]
@@ -96,8 +98,9 @@ def test_real_time_is_the_given_rate_and_free_running_beside_it(neurossm, files)
     assert case["steps_per_second"] == 500
     assert case["seconds"] == pytest.approx(found["energy"]["steps"] / 500)
     assert case["static_j"] == pytest.approx([0.109 * case["seconds"], 0.342 * case["seconds"]])
-    said = neurossm(*given).out
+    said = neurossm(*given, "--details").out
     assert "free-running" in said and "500 steps/s" in said
+    assert "real time, 500 steps/s" in neurossm(*given).out
     refused = neurossm("profile", files.integer, *DATA, "--steps-per-second", 1e12)
     assert refused.status == 2 and "neurossm: --steps-per-second: expected 1e-09 to" in refused.err
 

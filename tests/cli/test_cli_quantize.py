@@ -57,7 +57,7 @@ def test_the_report_says_what_the_file_holds(neurossm, files, tmp_path, monkeypa
     rooms = {room["node"] for room in document["headroom"]}
     assert {"blocks.0.ssm", "blocks.0.mix.value", "readout"} <= rooms
     monkeypatch.setenv("COLUMNS", "400")  # no head of a column folds
-    spoken = neurossm("quantize", files.floating, "-o", target, *CALIBRATE).out
+    spoken = neurossm("quantize", files.floating, "-o", target, *CALIBRATE, "--details").out
     for said in (
         "Number formats and activation ranges",
         "moved inward",
@@ -129,7 +129,11 @@ def test_what_the_formats_cannot_hold_is_said_with_the_option_that_would(neuross
     assert made.document["settings"]["leak_bits"] == 12
     theta = next(row for row in made.document["choices"] if row["what"] == "theta")
     assert theta["error"] < 1e-3  # of those that inputs reach; 1e30 is not rounded but out of reach
-    spoken = neurossm(*command, "--leaks", 12).out
+    summary = neurossm(*command, "--leaks", 12).out
+    assert "What the formats could not represent, in 2 nodes (the worst of each)" in summary
+    row = next(line for line in summary.splitlines() if line.startswith("lif "))
+    assert "tau" in row and "20 (--leaks)" in summary  # the row that an option would keep is first
+    spoken = neurossm(*command, "--leaks", 12, "--details").out
     assert "What the formats could not represent" in spoken and "20 (--leaks)" in spoken
     # the remedy works, and leaks are said in time constants
     wide = neurossm(*command, "--leaks", lost["tau"]["bits"])

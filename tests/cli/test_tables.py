@@ -28,15 +28,18 @@ NETX = Path(__file__).parents[1] / "fixtures/netx/slayer.net"
 COMMANDS = (
     "check {integer}",
     "place {integer} --data digits:test:1",
+    "place {integer} --details",
     "diff {floating} {integer} --data digits:test:2",
+    "diff {floating} {integer} --data digits:test:2 --details",
     "doctor",
     "data list",
     "data show digits:test",
     "show {integer}",
     "import {netx} -o {tmp}/n.nssm",
     "quantize {floating} -o {tmp}/q.nssm --calibrate digits:train:4",
+    "quantize {floating} -o {tmp}/q.nssm --calibrate digits:train:4 --details",
     "sweep {floating} --data digits:test:2 --calibrate digits:train:2 --poles 8,16 --with-float",
-    "profile {integer} --data digits:test:1 --measure-cpu",
+    "profile {integer} --data digits:test:1 --measure-cpu --details",
     "train binary-s4d-digits --estimate",
 )
 

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from neurossm_workflows.listener import Listener
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one JSON document.")]
+DetailsOption = Annotated[
+    bool, typer.Option("--details", help="Print all tables instead of a summary.")
+]
 SECONDS_BETWEEN_LINES = 10.0
 IN_A_PIPE = 80  # columns
 _alone: list[TextIO] = []  # where documents go while everything else is kept off stdout

@@ -13,8 +13,20 @@ if TYPE_CHECKING:
     from neurossm_workflows.diff import Difference
 
 
-def print_difference(console: Console, found: Difference) -> None:
-    """Print a row for each node, and which is the first over the tolerance."""
+LESS = (0, 2, 3, 4, 5, 8)  # columns of the narrow table, float against integer
+PER_LAYER = (
+    "per-layer error: of the float node on the activations that the integer node received,"
+    " relative to the range or the spikes of the channel that uses most of its tolerance"
+    " (above 100%: over it); all other columns: end to end"
+)
+
+
+def print_difference(console: Console, found: Difference, details: bool) -> None:
+    """Print a row for each node, and which is the first over the tolerance.
+
+    Without `details`, a float and an integer network have fewer columns, which fit into 80
+    characters, and saturations are a sum.
+    """
     columns = ["node", "range", "mean error", "largest error"]
     columns += (
         ["equal values"]
@@ -22,17 +34,15 @@ def print_difference(console: Console, found: Difference) -> None:
         else ["per-layer error", "of tolerance", "channel", "spikes", "lost or gained"]
     )
     rows = [_row(found, row) for row in found.compared.rows]
-    console.table((*columns, "saturations"), rows)
+    kept = range(len(rows[0])) if details or found.check is None else LESS
+    columns.append("saturations")
+    console.table([columns[at] for at in kept], [[row[at] for at in kept] for row in rows])
     console.say()
     over = found.over
     first, limit = found.compared.first, found.tolerance
     names = ("left", "right") if found.check is None else ("float", "integer")
     if found.check is not None:
-        console.say(
-            "per-layer error: of the float node on the activations that the integer node received,"
-            " relative to the range or the spikes of the channel that uses most of its tolerance"
-            " (above 100%: over it); all other columns: end to end"
-        )
+        console.say(PER_LAYER if details else _in_short(found))
         for finding in found.check.findings:
             console.say(f"over the tolerance: {finding}")
         console.say(verdict(found.check))
@@ -50,6 +60,13 @@ def print_difference(console: Console, found: Difference) -> None:
     elif first:
         exact = found.check is None
         console.say(f"no node is over the tolerance ({limit:g})" if exact else _allowed(limit))
+
+
+def _in_short(found: Difference) -> str:
+    both = (*found.left_counts.values(), *found.right_counts.values())
+    clipped = sum(counts.saturations for counts in both)
+    return (f"per-layer error: float node on the integer node's input; other columns: end to end."
+            f" Saturations: {clipped:,}. All columns: --details")  # fmt: skip
 
 
 def _row(found: Difference, row: NodeDifference) -> tuple[object, ...]:

@@ -70,7 +70,7 @@ def print_costs(console: Console, profile: Profile) -> None:
     _print_speeds(console, profile.energy, profile.real_time)
     _print_rates(console, profile.rates)
     if profile.timings:
-        _print_timings(console, profile.timings)
+        print_timings(console, profile.timings)
 
 
 def _print_placement(
@@ -139,7 +139,7 @@ def _print_rates(console: Console, rows: tuple[RateRow, ...]) -> None:
     )  # fmt: skip
 
 
-def _print_timings(console: Console, found: CpuTimings) -> None:
+def print_timings(console: Console, found: CpuTimings) -> None:
     """Print what was timed on this machine."""
     from neurossm_workflows.timing import load_said
 

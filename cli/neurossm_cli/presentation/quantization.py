@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # q15 is Q1.15 and q12 the profile of 12 bits for RF-like hardware, both with their sign
 LISTED = 8  # channels of a loss
 POLE_PROFILES = {"q15": 16, "q12": 12}
+OPTIONS = {"weight_bits": "--weights", "state_bits": "--state", "leak_bits": "--leaks",
+           "pole_bits": "--poles"}  # fmt: skip
 
 
 def pole_width(text: str) -> int:
@@ -95,12 +97,15 @@ def _loss(loss: Loss) -> tuple[str, ...]:
     listed = ", ".join(map(str, loss.channels[:LISTED]))
     more = len(loss.channels) - LISTED
     channels = listed + (f" and {more:,} more" if more > 0 else "")
-    options = {"weight_bits": "--weights", "state_bits": "--state", "leak_bits": "--leaks",
-               "pole_bits": "--poles"}  # fmt: skip
-    wider = "" if loss.bits is None else f"{loss.bits}"
-    if wider:
-        wider += f" ({options[loss.setting]})" if loss.setting else " (more than any format has)"
+    wider = bits_needed(loss, "more than any format has")
     return (loss.node, loss.what, channels, f"{loss.count:,} of {loss.of:,}", loss.reason, wider)
+
+
+def bits_needed(loss: Loss, none: str) -> str:
+    """Return the bits that would have kept it with their option, or `none` where none has them."""
+    if loss.bits is None:
+        return ""
+    return f"{loss.bits} ({OPTIONS[loss.setting] if loss.setting else none})"
 
 
 def _room(room: Headroom, counts: Mapping[str, Counts], samples: int) -> tuple[object, ...]:
