@@ -135,6 +135,6 @@ def train(
 
 
 def _reached(result: TrainResult) -> str:
-    if result.held_out_accuracy is not None:
-        return f"accuracy {result.held_out_accuracy:.2%}"
+    if result.valid_accuracy is not None:
+        return f"accuracy {result.valid_accuracy:.2%}"
     return result.text()
