@@ -70,8 +70,8 @@ def export(
         "--step", help="Module: forward takes one time step, and the layers keep their states."
     )] = False,
     nir: Annotated[str, choice(
-        NIR, "Write the network as NIR too, {}: fail if NIR cannot express it; write it if NIR can;"
-        " do not.", metavar="WHEN")] = "auto",
+        NIR, "Write the network as NIR too, {}: fail if NIR cannot express it; write it if NIR can"
+        " and the package nir is installed; do not.", metavar="WHEN")] = "auto",
     dt: Annotated[float | None, typer.Option(
         metavar="SECONDS", help="Duration of a time step, where the data do not say it.")] = None,
     data_dir: DataDirOption = "",
@@ -82,9 +82,10 @@ def export(
     The file holds a float graph, which does not depend on hardware; batch norms are folded, nothing
     is approximated. The next step is 'neurossm quantize'.
 
-    A run folder knows its data. An nn.Module of your own is built by a function without arguments,
-    gets its --weights, and is traced on samples of --data; the graph must compute what the module
-    computes there, or nothing is written.
+    A run folder knows its data. An nn.Module of your own is built by a function; arguments called
+    in_features, classes, vocabulary and steps get what --data say, others need a default. The
+    module gets its --weights, and is traced on samples of --data; the graph must compute what the
+    module computes there, or nothing is written.
     """
     from neurossm_workflows.export import export as export_graph
     from neurossm_workflows.export import write_graph

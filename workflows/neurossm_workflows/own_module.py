@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,11 +95,16 @@ def export_module(spec: str, options: ModuleOptions) -> Graph:
     from neurossm_converters.formats.torch.modules import unwrapped
 
     _check(options)
-    module, converters = build_with(spec, options.weights, options.converters)
+    learned = cache(
+        lambda: facts_for(options)
+    )  # a pass over the data; errors of the file come first
+    module, converters = build_with(
+        spec, options.weights, options.converters, lambda: _for_function(learned())
+    )
     blocks = slayer_blocks(unwrapped(module))
     if blocks and not options.layout:
         options = replace(options, layout=LAYOUT)
-    facts = facts_for(options)
+    facts = learned()
     data = _training(options, facts)
     example, layout = _example(data, facts, options)
     found, standard = facts.scaling, options.normalize == "standard"
@@ -143,6 +149,12 @@ def facts_for(options: ModuleOptions) -> Task:
     found = facts.scaling  # forward takes the values themselves
     raw = Scaling(found.unit, found.offset, found.unit, found.bits)
     return replace(facts, scaling=raw, target=None)
+
+
+def _for_function(facts: Task) -> dict[str, int]:
+    """Return what the function may ask for, by the names that a recipe's function has, too."""
+    return {"in_features": facts.features, "classes": facts.classes,
+            "vocabulary": facts.vocabulary, "steps": facts.steps}  # fmt: skip
 
 
 def _check(options: ModuleOptions) -> None:

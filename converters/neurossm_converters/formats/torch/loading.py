@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,9 @@ from neurossm.errors import InputError
 from neurossm.foreign import run_file, running
 from neurossm_converters.formats.torch.builder import Converter
 from neurossm_converters.formats.torch.traced.frames import UNKNOWN, raised_at
+
+# arguments that the function may ask for by name: facts of the data, as in a recipe
+FACTS = ("in_features", "classes", "vocabulary", "steps")
 
 
 def build_module(spec: str, weights: str | Path | None = None) -> nn.Module:
@@ -42,7 +46,10 @@ def build_module(spec: str, weights: str | Path | None = None) -> nn.Module:
 
 
 def build_with(
-    spec: str, weights: str | Path | None = None, converters: str = ""
+    spec: str,
+    weights: str | Path | None = None,
+    converters: str = "",
+    facts: Callable[[], Mapping[str, int]] | None = None,
 ) -> tuple[nn.Module, dict[type[nn.Module], Converter]]:
     """Return the module as `build_module` does, and the converters that stand beside it.
 
@@ -53,6 +60,9 @@ def build_with(
     converters
         Name of a dictionary in the same file: module type to function, as `from_torch` takes it.
         Empty: none.
+    facts
+        Returns the facts of the data by the names of `FACTS`; called if the function has an
+        argument of such a name without a default. None: the function takes no arguments.
 
     Raises
     ------
@@ -70,11 +80,12 @@ def build_with(
         names = sorted(own)
         raise InputError(f"module {spec!r}", expected=f"a function {name!r} in {path}", got="none",
                          remedy=f"there are: {', '.join(names)}" if names else "")  # fmt: skip
+    given = _arguments(f"module {spec!r}", function, facts)
     try:
-        model = function()
+        model = function(**given)
     except (Exception, SystemExit) as error:
         with running(f"module {spec!r}{_place(error)}",
-                     "a function without arguments that builds the module"):  # fmt: skip
+                     "a function that builds the module"):  # fmt: skip
             raise
     if not isinstance(model, nn.Module):
         raise InputError(f"module {spec!r}", expected="an nn.Module", got=type(model).__name__,
@@ -82,6 +93,33 @@ def build_with(
     if weights is not None:
         load_weights(model, Path(weights))
     return model.eval(), _converters(loaded, converters, path)
+
+
+def _arguments(
+    where: str,
+    function: Callable[..., Any],
+    facts: Callable[[], Mapping[str, int]] | None,
+) -> dict[str, int]:
+    """Return the facts of the data for the arguments that have no default."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # a callable without a signature
+        return {}
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [one.name for one in parameters
+              if one.default is inspect.Parameter.empty and one.kind not in kinds]  # fmt: skip
+    known = FACTS if facts is not None else ()
+    unknown = [name for name in needed if name not in known]
+    if unknown:
+        taken = f"a function of no arguments, or of {', '.join(known)}" if known else (
+            "a function without arguments")  # fmt: skip
+        raise InputError(where, expected=f"{taken}, that builds the module",
+                         got=f"one that requires {', '.join(unknown)}",
+                         remedy="give them defaults")  # fmt: skip
+    if not needed or facts is None:
+        return {}
+    values = facts()
+    return {name: values[name] for name in needed}
 
 
 def _converters(loaded: ModuleType, name: str, path: str) -> dict[type[nn.Module], Converter]:
