@@ -70,8 +70,8 @@ def export(
         "--step", help="Module: forward takes one time step, and the layers keep their states."
     )] = False,
     nir: Annotated[str, choice(
-        NIR, "Write the network as NIR too, {}: fail if NIR cannot express it; write it if NIR can;"
-        " do not.", metavar="WHEN")] = "auto",
+        NIR, "Write the network as NIR too, {}: fail if NIR cannot express it; write it if NIR can"
+        " and the package nir is installed; do not.", metavar="WHEN")] = "auto",
     dt: Annotated[float | None, typer.Option(
         metavar="SECONDS", help="Duration of a time step, where the data do not say it.")] = None,
     data_dir: DataDirOption = "",

@@ -11,9 +11,8 @@ from pathlib import Path
 import h5py
 from h5py import h5g, h5l, h5o
 
-from neurossm.errors import FormatError, InputError, NeurossmError
+from neurossm.errors import FormatError, InputError, NeurossmError, one_line
 from neurossm.store.elsewhere import ARRAYS, FOREIGN, remedy_for
-from neurossm.store.tree import plain
 
 DAMAGED = "export it again, or fetch a whole copy"
 
@@ -66,7 +65,7 @@ def check_is_file(path: Path) -> None:
         if isinstance(error, NeurossmError):
             raise
         reason = getattr(error, "strerror", None) or "an impossible name"
-        raise InputError(plain(str(path), 400), expected="a file", got=reason) from None
+        raise InputError(one_line(str(path), 400), expected="a file", got=reason) from None
 
 
 def _root(file: h5g.GroupID, path: Path) -> h5g.GroupID:

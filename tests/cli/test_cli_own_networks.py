@@ -57,6 +57,13 @@ class Unknowing(Knowing):
     def forward(self, x):
         return super().forward(x)
 
+class Fitting(nn.Module):
+    def __init__(self, in_features, classes, width=5):
+        super().__init__()
+        self.first, self.head = nn.Linear(in_features, width), nn.Linear(width, classes)
+    def forward(self, x):
+        return self.head(torch.relu(self.first(x))).mean(1)
+
 class Remembering(nn.Module):
     def __init__(self):
         super().__init__()
@@ -253,3 +260,18 @@ def test_what_is_not_for_a_checkpoint_is_refused(neurossm, data, checkpoint, opt
     done = neurossm("import", checkpoint[1], "-o", data / "m.nssm", *given)
     assert done.status == 2 and re.search(message, done.err), done.err
     assert not (data / "m.nssm").exists()
+
+
+def test_what_the_data_say_is_given_to_a_function_that_asks_for_it(neurossm, source, data):
+    given = ("export", f"{source}:Fitting", "--data", data / "equal.npz", "-o", data / "m.nssm")
+    done = neurossm(*given, "--nir", "off")
+    assert done.status == 0, done.err
+    graph = load(data / "m.nssm")
+    assert graph.nodes["first"].weight.shape == (5, CHANNELS)
+    assert graph.nodes["head"].weight.shape == (2, 5)
+
+
+def test_a_file_without_its_function_is_named(neurossm, source, data):
+    done = neurossm("export", source, "--data", data / "equal.npz", "-o", data / "m.nssm")
+    assert done.status == 2
+    assert "others.py': expected FILE.py:FUNCTION, got no function; name what builds" in done.err

@@ -16,7 +16,8 @@ def test_one_line_trains_on_a_file_and_export_writes_what_it_says(neurossm, tmp_
     sets = [f"--set={item}" for item in (*small_sets.SMALL, "train.epochs=2", "data.bits=10")]
     run = neurossm("train", "spikingssm", "--data", data, "--out", tmp_path / "run", *sets)
     assert run.status == 0, run.err
-    assert "data: regression, 1 channel, 1 number an answer" in run.err
+    assert "data: regression, 1 channel, 1 number per prediction" in run.err
+    assert "deprecated" not in run.err
     assert re.search(r"best validation MSE \d\S* in epoch [12]\n", run.out)
     graph = tmp_path / "m.nssm"
     assert neurossm("export", tmp_path / "run", "-o", graph).status == 0

@@ -153,7 +153,7 @@ def test_a_class_with_a_name_from_the_file_to_the_bundle(here, neurossm):
 
 def test_numbers_are_answered_in_the_units_of_the_labels(here, neurossm):
     made = neurossm("export", "mine.py:one", "--data", "grams.npz", "-o", "m.nssm")
-    assert made.status == 0 and "answer: regression, readout last" in made.out
+    assert made.status == 0 and "task: regression, readout last" in made.out
     neurossm("quantize", "m.nssm", "-o", "q.nssm", "--calibrate", "grams.npz:train")
     ran = neurossm("run", "q.nssm", "--data", "grams.npz", "--predictions", "p.npz", "--json")
     kept = np.load("p.npz")

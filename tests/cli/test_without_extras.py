@@ -40,7 +40,7 @@ NEEDED = {
         ["from neurossm_models.data import load; load('digits:test')"],
     ),
     "nir": (
-        ["export {linear} -o {tmp}/m.nssm --nir auto"],
+        ["export {linear} -o {tmp}/m.nssm --nir strict"],
         [
             f"{LOAD}; from neurossm_converters.formats.nir import to_nir; to_nir(g)",
             f"{LOAD}; from neurossm_converters.formats.nir import write; write(g, '{{tmp}}/x.nir')",
@@ -106,6 +106,19 @@ def test_one_line_that_says_what_to_install(extra, files, tmp_path):
     assert rows[extra]["missing"] == list(next(e.packages for e in EXTRAS if e.name == extra))
     others = {"torch", "data", "nir", "plot", "dask", "lava"} - {extra}
     assert all(rows[name]["ok"] and not rows[name]["remedy"] for name in others)
+
+
+def test_export_without_nir_writes_the_graph_and_says_what_nir_needs(files, tmp_path):
+    asked = {"commands": [["export", str(files.linear_run), "-o", str(tmp_path / "m.nssm")]],
+             "python": []}  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, Path(__file__).with_name("without.py"), "nir"],
+        input=json.dumps(asked), capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    (((status, out, err),), _) = json.loads(done.stdout)
+    assert status == 0, err
+    assert "NIR: not written; no nir is installed; pip install 'neurossm[nir]'" in out
+    assert (tmp_path / "m.nssm").is_file()
 
 
 def test_extras_are_those_of_the_package():

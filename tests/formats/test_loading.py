@@ -22,6 +22,10 @@ class Net(nn.Module):
     def forward(self, x):
         return self.b(torch.relu(self.a(x)))
 
+class Wide(nn.Linear):
+    def __init__(self, width):
+        super().__init__(width, width)
+
 def build():
     return Net()
 
@@ -139,11 +143,12 @@ def test_files_that_hold_no_weights_are_named(source, tmp_path, content, message
     [
         ("{}", r"expected FILE\.py:FUNCTION"),
         ("{}:", r"expected FILE\.py:FUNCTION"),
-        ("{}:nothing", r"a function 'nothing' in .*there are: Net, broken, build, number"),
+        ("{}:nothing", r"a function 'nothing' in .*there are: Net, Wide, broken, build, number"),
         (
             "{}:broken",
-            r"at my_model\.py:17: expected a function that builds the module.*no such thing",
+            r"at my_model\.py:21: expected a function that builds the module.*no such thing",
         ),
+        ("{}:Wide", r"expected a function that builds the module, without arguments.*width"),
         ("{}:number", r"expected an nn\.Module, got int"),
         ("{}x:build", "there is no such Python file"),
     ],

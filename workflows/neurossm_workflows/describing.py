@@ -44,7 +44,7 @@ def interface_lines(graph: Graph) -> list[str]:
         said = [f"input: {tokens:,} tokens"]
     if about.scaling is not None:
         said[0] += f"; {scaling_text(about.scaling)}"
-    answer = f"answer: {about.task}" + (f", readout {about.readout}" if about.readout else "")
+    answer = f"task: {about.task}" + (f", readout {about.readout}" if about.readout else "")
     said.append(answer + names_text(about.class_names))
     if about.split:
         said += split_lines(about.split)

@@ -46,11 +46,19 @@ def export(source: str | Path, *, dt: float | None = None, **options: Any) -> Gr
     """
     source = str(source)
     chosen = options_of("export", ModuleOptions, {**options, "dt": dt})
+    if chosen.said() and not is_module(source) and _is_file(source):
+        raise InputError(f"module {source!r}", expected="FILE.py:FUNCTION", got="no function",
+                         remedy=f"name what builds the module: {source.rstrip(':')}:build"
+                         )  # fmt: skip
     if not is_module(source) and chosen.said():
         raise InputError(chosen.said()[0], expected="FILE.py:FUNCTION with it",
                          got=f"run {source!r}", remedy="a run says all that itself")  # fmt: skip
     graph = export_module(source, chosen) if is_module(source) else load_run(source)
     return graph if dt is None else replace(graph, dt=dt)
+
+
+def _is_file(source: str) -> bool:
+    return source.rstrip(":").endswith(".py")
 
 
 def load_run(run: str) -> Graph:
@@ -110,13 +118,15 @@ def write_graph(graph: Graph, output: str | Path, nir: str = "auto") -> Written:
     Parameters
     ----------
     nir
-        ``strict``: fail unless NIR can express the whole graph; ``auto``: where it can; ``off``.
+        ``strict``: fail unless NIR can express the whole graph; ``auto``: where it can and the
+        package nir is installed; ``off``.
 
     Raises
     ------
     CheckFailed
         If NIR cannot express the graph and was insisted on.
     """
+    from neurossm.extras import lacking
     from neurossm.store import save
 
     if nir not in NIR_MODES:
@@ -127,6 +137,8 @@ def write_graph(graph: Graph, output: str | Path, nir: str = "auto") -> Written:
     from neurossm_converters.formats import nir as converter
 
     reasons = tuple(converter.expressible(graph))
+    if nir == "auto" and not reasons and (absent := lacking("nir")):
+        reasons = (absent,)  # nobody asked for NIR: a package that is not there is no error
     if reasons and nir == "strict":
         raise CheckFailed(
             "export --nir strict",

@@ -65,8 +65,8 @@ class ShownData:
             said.append(f"scale: {scaling_text(facts.scaling)}")
         if facts.target is not None:
             numbers = len(facts.target.unit)
-            said.append(f"answers: {numbers} number{'s' * (numbers > 1)}, learned less the mean"
-                        " over the deviation")  # fmt: skip
+            said.append(f"targets: {numbers} number{'s' * (numbers > 1)}, standardized: less the"
+                        " mean, divided by the standard deviation")  # fmt: skip
         said.append(f"step: {'not known' if facts.dt is None else f'{facts.dt:g} s'}")
         if facts.split:
             said += split_lines(facts.split)

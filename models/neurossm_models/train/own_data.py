@@ -125,7 +125,7 @@ def _inputs(facts: Task) -> str:
 
 def _answers(facts: Task) -> str:
     if facts.target is not None or (facts.kind == "next-step" and not facts.vocabulary):
-        return f"{facts.classes} number{'s' if facts.classes > 1 else ''} an answer"
+        return f"{facts.classes} number{'s' if facts.classes > 1 else ''} per prediction"
     what = "labels" if facts.kind == "multilabel" else "classes"
     names = f" ({_named(facts.class_names)})" if facts.class_names else ""
     return f"{facts.classes} {what}{names}"
@@ -138,7 +138,7 @@ def _scaling(facts: Task) -> list[str]:
     if scaling.is_identity:
         return [f"whole numbers stay as they are, at most {scaling.largest}"]
     low, high = float(scaling.unit.min()), float(scaling.unit.max())
-    unit = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}, one a channel"
+    unit = f"{low:.4g}" if low == high else f"{low:.4g} to {high:.4g}, one per channel"
     return [
         f"one unit of the input is {unit}; {scaling.bits} bits, which {scaling.largest} units fill"
     ]

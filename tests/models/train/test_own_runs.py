@@ -57,7 +57,7 @@ def test_what_was_learned_of_the_data_is_said_in_a_few_lines(straight):
     first, second, third = said.splitlines()
     assert first == "data: classification, 2 channels, 3 classes (low, mid, top)"
     assert second.startswith("112 sequences to train, 24 to choose the best epoch, of at most 12")
-    assert re.match(r"one unit of the input is \S+ to \S+, one a channel; 12 bits", third)
+    assert re.match(r"one unit of the input is \S+ to \S+, one per channel; 12 bits", third)
 
 
 @pytest.mark.parametrize("changes", [[], ["train.workers=2"]])

@@ -67,6 +67,20 @@ def kind_of_labels(where: str, part: Part, task: str = "") -> str:
     return MULTILABEL
 
 
+def looks_like_classes(kind: str, labels: NDArray[Any] | None) -> bool:
+    """Tell whether targets of a regression look like class numbers that were stored as floats.
+
+    That is: one whole number from 0 on per sequence, with at least two sequences for each.
+    """
+    if kind != REGRESSION or labels is None or labels.ndim != 1 or labels.dtype.kind != "f":
+        return False
+    there = labels[~np.isnan(labels)]
+    different = np.unique(there)
+    return len(different) > 1 and 2 * len(different) <= len(there) and bool(
+        np.all((different >= 0) & (different == np.rint(different)))
+    )  # fmt: skip
+
+
 def _ambiguous(where: str, labels: NDArray[Any], tasks: tuple[str, ...]) -> InputError:
     return InputError(
         f"{where}: labels", expected="labels of one task",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.arguments import whole
-from neurossm.errors import FormatError, InputError
+from neurossm.errors import FormatError, InputError, NeurossmWarning
 from neurossm.fixed import Scaling, TargetScaling
 from neurossm.fixed.scaling import MOST_BITS
 from neurossm_models.arguments import check_choice
@@ -20,7 +21,13 @@ from neurossm_models.data.labels import (
     REGRESSION,
     STEP_REGRESSION,
 )
-from neurossm_models.data.own.answers import CLASSES, class_names_of, encoded, kind_of_labels
+from neurossm_models.data.own.answers import (
+    CLASSES,
+    class_names_of,
+    encoded,
+    kind_of_labels,
+    looks_like_classes,
+)
 from neurossm_models.data.own.opening import opened
 from neurossm_models.data.own.parts import resolved, samples_of
 from neurossm_models.data.own.scale import AUTO, NORMALIZE, PER_CHANNEL, STANDARD, scaling_of
@@ -90,6 +97,14 @@ def learn(
         raise InputError(f"data {asked.text!r}", expected="the training part to learn from",
                          got=asked.split)  # fmt: skip
     kind = kind_of_labels(source.where, source.training, task or source.task)
+    if not task and not source.task and looks_like_classes(kind, source.training.labels):
+        warnings.warn(
+            f"{source.where}: the labels are whole numbers, stored as real ones, and taken for"
+            " targets of a regression; if they are classes, set the task: --task classification,"
+            " in training --set data.task=classification",
+            NeurossmWarning,
+            stacklevel=2,
+        )
     rule = resolved(source, SplitRule(valid, test, seed, by), kind)
     part, positions = samples_of(source, TRAIN, rule, kind)
     if asked.count is not None and asked.count > len(positions):

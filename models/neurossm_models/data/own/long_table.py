@@ -76,7 +76,8 @@ def _numbers(table: Table, column: int) -> NDArray[np.float64]:
     if len(gaps):
         row = int(gaps[0])
         where = f"{table.where(row)}, column {column + 1}"
-        raise FormatError(where, expected="a finite number", got=repr(cells[row]))
+        raise FormatError(where, expected="a finite number", got=repr(cells[row]),
+                          remedy="fill gaps, as by interpolation")  # fmt: skip
     return found
 
 

@@ -49,7 +49,7 @@ def _remedy(split: str, rule: SplitRule) -> str:
         return "lower the fractions of valid and test"
     raised = f"raise the fraction of {split}, in a recipe data.{split}"
     if rule.by == BY_LABEL and getattr(rule, split):
-        return f"{raised}, or where classes have one sample cut by none, data.split_by=none"
+        return f"{raised}, or if classes have a single sample split at random: data.split_by=none"
     return raised
 
 

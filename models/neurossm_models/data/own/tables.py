@@ -63,7 +63,10 @@ def read(path: Path) -> OwnSource:
         gaps = np.flatnonzero(np.isnan(values))
         if len(gaps):
             where = f"{table.where(row)}, column {channels[int(gaps[0])] + 1}"
-            raise FormatError(where, expected="a number", got=repr(cells[channels[int(gaps[0])]]))
+            raise FormatError(
+                where, expected="a number", got=repr(cells[channels[int(gaps[0])]]),
+                remedy="fill gaps; only cells at the end of a row may be empty",
+            )  # fmt: skip
         sequences.append(values[:, None])
     inputs, lengths = padded(str(path), sequences)
     part = Part(inputs, table.texts(label), lengths, table.texts(group))
@@ -95,6 +98,11 @@ def _table(path: Path) -> Table:
     if len(rows) == 1 and not any(is_number(cell) for cell in rows[0]):
         raise FormatError(str(path), expected="a row of values", got="one line without a number")
     named = len(rows) > 1 and _is_header(rows[0], rows[1])
+    if named and not header[0]:
+        raise FormatError(
+            f"{path}: line 1", problem="the first column has no name: an index that pandas wrote?",
+            remedy="leave it out, in pandas by to_csv(..., index=False), or give it a name",
+        )  # fmt: skip
     rows, lines = rows[named:], [number for number, _ in numbered][named:]
     width = len(rows[0])
     for cells, number in zip(rows, lines, strict=True):

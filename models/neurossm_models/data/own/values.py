@@ -67,7 +67,7 @@ def check_finite(where: str, values: NDArray[Any], positions: NDArray[np.int64])
         raise FormatError(
             f"{where}: sample {positions[sample]}, step {step}, channel {channel} (from 0)",
             expected="a finite number", got=f"{values[sample, step, channel]}",
-            remedy="fill gaps, and cut what stands behind a sequence by its length",
+            remedy="fill gaps; padding is marked by lengths",
         )  # fmt: skip
 
 

@@ -1,11 +1,12 @@
 """Files as people have them the first time: taken as they are meant, or refused with what helps."""
 
 import re
+import warnings
 
 import numpy as np
 import pytest
 
-from neurossm.errors import NeurossmError
+from neurossm.errors import NeurossmError, NeurossmWarning
 from neurossm_models.data import from_arrays, is_own, learn, load
 
 X = np.random.default_rng(0).normal(size=(20, 4, 2))
@@ -81,7 +82,7 @@ def test_a_class_alone_is_refused_in_texts_as_in_numbers():
 def test_classes_of_one_sample_can_be_cut_as_the_refusal_says():
     source = from_arrays(X, np.arange(20))
     facts = learn(source)
-    with pytest.raises(NeurossmError, match=r"by=label; raise .* cut by none, data.split_by=none"):
+    with pytest.raises(NeurossmError, match=r"by=label; raise .* at random: data.split_by=none"):
         load(source, facts=facts, split="valid")
     assert len(load(source, facts=learn(source, by="none"), split="valid")) == 3  # 0.15 of 20
 
@@ -190,3 +191,40 @@ def test_a_recording_of_another_format_is_not_left_out_silently(tmp_path):
 def test_arrays_in_place_of_a_name_are_told_their_function():
     with pytest.raises(NeurossmError, match="got ndarray; arrays go through from_arrays"):
         learn(X)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ",t0,t1,label\n0,1.5,2.5,a\n1,3.5,4.5,b\n",  # pandas: to_csv without index=False
+        ",sample,step,x,label\n0,0,0,1.5,a\n1,0,1,2.5,a\n",
+    ],
+    ids=["wide", "long"],
+)
+def test_an_index_that_pandas_wrote_is_no_value(text):
+    with pytest.raises(NeurossmError, match=r"line 1: the first column has no name.*index=False"):
+        learn(table("pandas.csv", text))
+
+
+@pytest.mark.parametrize(("cell", "shown"), [("", "''"), ("NaN", "'NaN'")])
+def test_a_gap_within_a_row_says_where_cells_may_be_empty(cell, shown):
+    text = f"a,b,c,label\n1.5,{cell},2.5,x\n1.5,2.5,,y\n"
+    with pytest.raises(NeurossmError, match=rf"line 2, column 2: .*got {shown}; fill gaps; only"):
+        learn(table("gaps.csv", text))
+
+
+def test_whole_numbers_stored_as_floats_are_said_to_be_targets():
+    np.savez("floats.npz", inputs=X, labels=Y.astype(float))
+    with pytest.warns(NeurossmWarning, match=r"floats\.npz: .* --task classification"):
+        assert learn("floats.npz").kind == "regression"
+
+
+def test_other_targets_and_a_task_that_is_set_need_no_such_note():
+    many = np.arange(20.0)  # each once: counts, years, ages
+    for labels in (many, Y - 0.5, -1.0 * Y, np.zeros(20), Y):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            learn(from_arrays(X, labels), "" if len(set(labels)) > 1 else "regression")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert learn(from_arrays(X, 1.0 * Y), "classification").classes == 2
