@@ -117,4 +117,6 @@ def quantize(
         console.note(verdict(made.check))
     console.say(verdict(made.check))
     if not details:
-        print_next(console, graph, output, calibrate, data_dir, made.check.passed)
+        more = ["--data-dir", data_dir] if data_dir else []
+        more += ["--other-data"] if other_data else []
+        print_next(console, graph, output, calibrate, more, made.check.passed)

@@ -91,12 +91,22 @@ def test_five_nodes_are_shown_those_first_that_an_option_would_keep(capsys):
 @pytest.mark.parametrize(
     ("calibrate", "passed", "command"),
     [
-        ("mnist:train:64", True, "profile 'my q' --data mnist:test --float m"),
-        ("own.npz", True, "profile 'my q' --data own.npz --float m"),
+        ("mnist:train:64", True, "profile 'my q' --data mnist:test"),
+        ("own.npz", True, "profile 'my q' --data own.npz"),
         ("mnist:train:64", False, "diff m 'my q' --data mnist:train:64"),
     ],
 )
 def test_the_next_command_can_be_typed(capsys, calibrate, passed, command):
-    for folder, more in (("", ""), ("d", " --data-dir d")):
-        print_next(Console(as_json=False), "m", "my q", calibrate, folder, passed)
+    for given, more in (([], ""), (["--data-dir", "d"], " --data-dir d")):
+        print_next(Console(as_json=False), "m", "my q", calibrate, given, passed)
         assert capsys.readouterr().out.splitlines()[1] == f"  neurossm {command}{more}"
+
+
+def test_the_next_command_has_the_options_about_data(neurossm, files, tmp_path):
+    target = tmp_path / "q.nssm"
+    said = neurossm("quantize", files.floating, "-o", target, "--calibrate", "digits:train:4",
+                    "--other-data").out  # fmt: skip
+    assert said.splitlines()[-1] in (
+        f"  neurossm profile {target} --data digits:test --other-data",
+        f"  neurossm diff {files.floating} {target} --data digits:train:4 --other-data",
+    )

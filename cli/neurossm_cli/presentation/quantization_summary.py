@@ -85,19 +85,20 @@ def _order(loss: Loss) -> tuple[bool, bool, float]:
 
 
 def print_next(
-    console: Console, graph: Path, output: Path, calibrate: str, data_dir: str, passed: bool
+    console: Console, graph: Path, output: Path, calibrate: str, more: list[str], passed: bool
 ) -> None:
-    """Print the command that follows: what the integers cost, or which layer is off."""
+    """Print the command that follows: what the integers cost, or which layer is off.
+
+    `more` are the options about data that were given here and are needed there, too.
+    """
     if passed:
-        purpose = "operations, energy and accuracy"
-        command = ["profile", str(output), "--data", _tested(calibrate), "--float", str(graph)]
+        purpose = "operations and energy"
+        command = ["profile", str(output), "--data", _tested(calibrate)]
     else:
         purpose = "which layer is off"
         command = ["diff", str(graph), str(output), "--data", calibrate]
-    if data_dir:
-        command += ["--data-dir", data_dir]
     console.say(f"Next, {purpose} (all tables of this command: --details):")
-    console.say(f"  neurossm {shlex.join(command)}")
+    console.say(f"  neurossm {shlex.join([*command, *more])}")
 
 
 def _tested(calibrate: str) -> str:
