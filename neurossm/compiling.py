@@ -31,6 +31,11 @@ _kept = True
 def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Return Numba's decorator of that name; ``cache=True`` is a wish.
 
+    A function that closes over something (a kernel for so many segments) is compiled under a name
+    of its own for each content. Numba names machine code by the function's name and a number that
+    begins anew in each process: two of one name, compiled and cached by two processes, would be one
+    symbol in a third, and its code the first one's.
+
     Parameters
     ----------
     **options
@@ -42,6 +47,9 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
     def compiled(function: Callable[..., Any]) -> Any:
         global _kept
+        name = _name_of(function)
+        if function.__closure__:
+            function.__qualname__ = f"{function.__qualname__}_{name.rpartition(':')[2][:16]}"
         try:
             made = numba.njit(**options)(function)
         except RuntimeError as error:
@@ -49,7 +57,10 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
                 raise
             _kept = False
             made = numba.njit(**{**options, "cache": False})(function)
-        made._set_uuid(_name_of(function))
+        made._set_uuid(name)
+        file = getattr(made._cache, "_cache_file", None)
+        if file is not None:
+            made._cache._cache_file = _Checked(file)
         return made
 
     return compiled
@@ -66,6 +77,37 @@ def _name_of(function: Callable[..., Any]) -> str:
     cells = tuple(cell.cell_contents for cell in function.__closure__ or ())
     code = function.__code__.co_code + dumps(cells)  # type: ignore[no-untyped-call]
     return f"{function.__module__}.{function.__qualname__}:{sha256(code).hexdigest()}"
+
+
+class _Checked:
+    """Numba's file of cached code, in which what is found is what was asked for.
+
+    Numba numbers the files of a function and writes the list of them first: two processes that
+    write at once, or one that ends between the two, leave a list that leads to other code. Here
+    the code has its key beside it; what has another is forgotten and compiled again.
+    """
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def load(self, key: Any) -> Any:
+        """Return the code of a key, None if there is none."""
+        found = self._file.load(key)
+        if found is None:
+            return None
+        if isinstance(found, tuple) and len(found) == 2 and found[0] == key:
+            return found[1]
+        listed = self._file._load_index()
+        listed.pop(key, None)
+        self._file._save_index(listed)
+        return None
+
+    def save(self, key: Any, code: Any) -> None:
+        """Keep code with its key."""
+        self._file.save(key, (key, code))
 
 
 def seconds() -> float:

@@ -23,7 +23,7 @@ KINDS = tuple(sorted(NODE_TYPES, key=lambda kind: ROWS.find(f"`{kind}`")))
 
 # concern and type to what the refusal says
 REFUSED: dict[tuple[str, str], str] = {
-    ("integers", "BatchNorm"): "expected a node with an integer meaning.* fold batch norms first",
+    ("integers", "BatchNorm"): "it has no integer equation.* fold batch norms first",
     ("NIR", "BatchNorm"): "Scale has no bias; fold it first",
     ("NIR", "Product"): "NIR has no product of two signals",
     ("NIR", "PiecewiseLinear"): "NIR has no such function",

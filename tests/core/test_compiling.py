@@ -8,6 +8,7 @@ import sys
 import textwrap
 import time
 from contextlib import redirect_stderr
+from pathlib import Path
 
 import pytest
 from numba.core import event
@@ -120,3 +121,74 @@ def test_kernels_in_a_row_are_two_lines(monkeypatch):
     monkeypatch.setattr(compiling, "_kept", False)
     assert said(60, 1) == [EVERY_TIME, "compiled in 0.0 s"]
     assert "NUMBA_CACHE_DIR" in EVERY_TIME
+
+
+FIRST = """
+import sys, numpy as np
+from neurossm.engine.kernels import piecewise_linear
+segments, u = int(sys.argv[1]), np.zeros((1, 1, 4), np.int32)
+piecewise_linear(segments)(u, u.copy(), np.ones(segments - 1), np.zeros(segments),
+                           np.zeros(segments), 99.0, np.zeros(3, int))
+"""
+# a sigmoid of eight segments step by step, after a relu of two in one call
+BOTH = """
+import numpy as np
+from node_examples import examples
+from neurossm.engine import run
+from neurossm.engine.stepper import Stepper
+by_name = {example.label: example for example in examples("PiecewiseLinear")}
+relu, sigmoid = by_name["relu"], by_name["sigmoid"]
+run(relu.integers, relu.inputs, "fast")
+expected = run(sigmoid.integers, sigmoid.inputs, "reference").values["node"]
+stream = Stepper(sigmoid.integers, samples=len(expected), record="all")
+for t in range(expected.shape[1]):
+    stream.step({name: array[:, t] for name, array in sigmoid.inputs.items()})
+    assert np.array_equal(stream.values["node"], expected[:, t])
+"""
+
+
+def test_kernels_of_one_name_that_two_processes_compiled_stay_apart_in_a_third(tmp_path):
+    tests = Path(__file__).parents[1]
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path),
+                   "PYTHONPATH": os.pathsep.join((str(tests), str(tests / "support")))}  # fmt: skip
+    # the first kernel of each process had the same number, and so the same symbol: the step then
+    # called the kernel of two segments
+    for program, *words in ((FIRST, "8"), (FIRST, "2"), (BOTH,)):
+        done = subprocess.run([sys.executable, "-c", program, *words], capture_output=True,
+                              text=True, env=environment)  # fmt: skip
+        assert not done.returncode, done.stderr
+
+
+class File:
+    """Numba's file of cached code, in memory: a list of names, and what lies under each."""
+
+    def __init__(self) -> None:
+        self.listed, self.held = {}, {}
+
+    def _load_index(self):
+        return dict(self.listed)
+
+    def _save_index(self, listed):
+        self.listed = dict(listed)
+
+    def save(self, key, data):
+        name = self.listed.setdefault(key, len(self.listed) + 1)
+        self.held[name] = data
+
+    def load(self, key):
+        return self.held.get(self.listed.get(key))
+
+
+def test_a_list_that_leads_to_other_code_is_mended():
+    file = File()
+    checked = compiling._Checked(file)
+    checked.save("int32", "code of int32")
+    checked.save("float64", "code of float64")
+    assert checked.load("int32") == "code of int32" and checked.load("bool") is None
+    file.listed["float64"] = file.listed["int32"]  # as two processes leave it that write at once
+    assert checked.load("float64") is None and "float64" not in file.listed
+    assert checked.load("int32") == "code of int32"
+    checked.save("float64", "code again")
+    assert checked.load("float64") == "code again"
+    file.held[file.listed["int32"]] = "what a version before this one wrote"
+    assert checked.load("int32") is None

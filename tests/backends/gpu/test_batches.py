@@ -94,8 +94,9 @@ def refusal(graph, place=CUDA):
 
 
 def test_what_does_not_run_on_a_gpu_is_said_before_the_training_starts(gpu):
-    assert "integers on cuda:0: expected nodes that run there, got 'first', a" in refusal(
-        unknown.GRAPH
+    assert (
+        "quantization-aware training on cuda:0: expected nodes that run there, got 'first', a"
+        in refusal(unknown.GRAPH)
     )
     assert "expected an NVIDIA GPU with compute capability 8.0 or more, got mps" in refusal(
         float_graph(), torch.device("mps")

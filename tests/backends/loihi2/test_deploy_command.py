@@ -49,7 +49,7 @@ def test_without_lava_loihi_it_says_so_and_writes_the_bundle(golden, deploy, tmp
 def test_an_option_that_the_simulator_would_ignore_is_refused(golden, deploy, options):
     done = deploy(golden("ssm"), "--target", "lava", *options)
     assert done.status == 2 and done.err.count("\n") == 1
-    assert done.err.startswith(f"neurossm: {options[0]}: expected --target loihi2")
+    assert done.err.startswith(f"neurossm: {options[0]} requires --target loihi2")
 
 
 def test_a_dry_run_refuses_the_folder_that_a_run_would(golden, deploy, tmp_path):

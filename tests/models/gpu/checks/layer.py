@@ -194,5 +194,5 @@ def test_more_modes_than_a_program_holds_are_refused():
     with pytest.raises(InputError, match="at most 128 states per feature, got 130; use 'fft'"):
         layer.by_kernel(x)
     layer, expected = Layer(1, 66, norm=False), "'triton:tf32x3': expected at most 64 states"
-    with pytest.raises(InputError, match=f"{expected} a feature, got 66; use 'triton' or 'fft'"):
+    with pytest.raises(InputError, match=f"{expected} per feature, got 66; use 'triton' or 'fft'"):
         layer.by_kernel(x, products="tf32x3")
