@@ -39,6 +39,13 @@ class Net(nn.Module):
             out.append(self.head(s))
         return torch.stack(out, 1).mean(1), u
 
+class Larger(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(4, 5)
+    def forward(self, x):
+        return self.head(x).mean(1)
+
 class Knowing(nn.Module):
     def __init__(self):
         super().__init__()
@@ -275,3 +282,11 @@ def test_a_file_without_its_function_is_named(neurossm, source, data):
     done = neurossm("export", source, "--data", data / "equal.npz", "-o", data / "m.nssm")
     assert done.status == 2
     assert "others.py': expected FILE.py:FUNCTION, got no function; name what builds" in done.err
+
+
+def test_more_outputs_than_classes_are_said(neurossm, source, data):
+    done = neurossm("export", f"{source}:Larger", "--data", data / "equal.npz", "-o",
+                    data / "m.nssm", "--json")  # fmt: skip
+    assert done.status == 0, done.err
+    (note,) = done.document["notes"]
+    assert "has 5 outputs, its data 2 classes" in note and note in done.err

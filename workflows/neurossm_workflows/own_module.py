@@ -14,7 +14,7 @@ import numpy as np
 
 from neurossm.errors import GraphError, InputError, NeurossmWarning
 from neurossm.fixed import Scaling
-from neurossm.interface import EVERY_STEP, READOUTS, TASKS, Interface
+from neurossm.interface import CLASSIFICATION, EVERY_STEP, READOUTS, TASKS, Interface
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -215,6 +215,13 @@ def described(graph: Graph, facts: Task, data: str, spec: str) -> Graph:
     if channels < facts.classes:
         raise GraphError(f"module {spec!r}", expected=f"{facts.classes} numbers an answer, as its"
                          " data ask for", got=str(channels))  # fmt: skip
+    if channels > facts.classes and facts.kind == CLASSIFICATION:
+        warnings.warn(
+            f"module {spec!r} has {channels} outputs, its data {facts.classes} classes: a sample"
+            " for which one of the other outputs is the largest has no class",
+            NeurossmWarning,
+            stacklevel=2,
+        )
     known = replace(
         about,
         task=facts.kind,

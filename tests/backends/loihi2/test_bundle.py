@@ -211,3 +211,15 @@ def test_whatever_ends_the_script_nothing_is_left(golden, tmp_path):
         assert run.wait(timeout=15) == ended, number
         assert children and not psutil.wait_procs(children, timeout=20)[1], number
         assert len(list(place.iterdir())) == left, number
+
+
+def test_a_full_disk_is_said_in_plain_words():
+    from neurossm_converters.backends.loihi2.bundle import _unwritable
+
+    copied = shutil.Error(
+        [("a.py", "b.py", "[Errno 28] No space left on device: 'a.py' -> 'b.py'")]
+    )
+    assert str(_unwritable(Path("to"), copied)) == (
+        "--bundle to: expected a folder that can be written, got No space left on device;"
+        " free space in ."
+    )

@@ -135,6 +135,7 @@ def _unwritable(folder: Path, error: OSError) -> InputError:
     first = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror
     got = str(first or error)
     full = error.errno in FULL or any(os.strerror(number) in got for number in FULL)
+    got = got.partition("] ")[2].partition(": '")[0] if got.startswith("[Errno ") else got
     remedy = f"free space in {folder.parent}" if full else "name another one"
     return InputError(
         f"--bundle {folder}", expected="a folder that can be written", got=got, remedy=remedy
