@@ -158,7 +158,7 @@ def test_layers_that_do_not_follow(tmp_path):
 
 @pytest.mark.parametrize("choice", [dict(skip_layers=1), dict(num_layers=2), dict(skip_layers=-1)])
 def test_layers_that_are_not_there(tmp_path, choice):
-    with pytest.raises(InputError, match="expected some of the layers 0 to 0"):
+    with pytest.raises(InputError, match="the network has layers 0 to 0"):
         netx.read(one(tmp_path), **choice)
 
 

@@ -81,6 +81,6 @@ def test_verify_on_a_stand_in_says_how_much_could_be_read():
     assert done.returncode == 0, done.stderr
     # one output of 2 channels, 2 vectors of 24 steps; the last vector's states of 3 channels x 2
     assert done.stdout == (
-        f"loihi2:models=fake_models: {2 * 24 * 2 + 2 * 3 * 2} values of 1 nodes of 6, all that"
-        " can be read there, compared with 2 golden vectors, 0 mismatches\n"
+        f"loihi2:models=fake_models: {2 * 24 * 2 + 2 * 3 * 2} values of 1 node of 6"
+        " (others cannot be read there) compared with 2 golden vectors, 0 mismatches\n"
     )

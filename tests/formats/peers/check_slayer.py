@@ -205,7 +205,9 @@ def test_a_network_of_blocks_is_exported_as_the_integers_that_it_computes():
 def test_what_means_nothing_for_spikes_of_all_steps_is_refused(options):
     (name,) = options
     example = torch.tensor(spikes(6)).float().transpose(1, 2)
-    with pytest.raises(NeurossmError, match=f"from_torch {name}: expected none for a network of"):
+    with pytest.raises(
+        NeurossmError, match=f"from_torch {name}: a network of SLAYER's blocks has none"
+    ):
         from_torch(Network().eval(), example, **options)
 
 
