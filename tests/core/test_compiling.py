@@ -14,7 +14,7 @@ import pytest
 from numba.core import event
 
 from neurossm import compiling
-from neurossm_cli.presentation.compiling import EVERY_TIME, ONCE, compilations_told
+from neurossm_cli.presentation.compiling import EVERY_TIME, MORE, ONCE, compilations_told
 
 PROGRAM = """
     import json, sys, warnings
@@ -102,13 +102,13 @@ def test_what_is_compiled_within_something_is_part_of_it():
     assert kept is True and 0.02 <= seconds == pytest.approx(compiling.seconds() - before, abs=0.01)
 
 
-def said(pause, *kept, wait=0.0):
+def said(pause, *kept, wait=0.0, patience=0.0, takes=0.0):
     err = io.StringIO()
     compiling.njit(nogil=True)
-    with redirect_stderr(err), compilations_told(pause):
+    with redirect_stderr(err), compilations_told(pause, patience):
         for _ in kept:
             with event.trigger_event("numba:compile"):
-                pass
+                time.sleep(takes)
             time.sleep(wait)
     return err.getvalue().splitlines()
 
@@ -117,10 +117,18 @@ def test_kernels_in_a_row_are_two_lines(monkeypatch):
     assert said(60, 1, 2, 3) == [ONCE, "compiled in 0.0 s"]
     assert said(60) == []
     # whoever goes on has read that it is over
-    assert said(0.01, 1, 2, wait=0.3) == [ONCE, "compiled in 0.0 s"] * 2
+    whole = "compiled in 0.0 s"
+    assert said(0.01, 1, 2, wait=0.3) == [ONCE, whole, MORE, whole]
     monkeypatch.setattr(compiling, "_kept", False)
     assert said(60, 1) == [EVERY_TIME, "compiled in 0.0 s"]
     assert "NUMBA_CACHE_DIR" in EVERY_TIME
+
+
+def test_what_takes_no_time_is_no_line():
+    assert said(60, 1, 2, patience=5) == []
+    # one that takes longer is said while it works; many short ones once they add up
+    assert said(60, 1, patience=0.1, takes=0.3) == [ONCE, "compiled in 0.3 s"]
+    assert said(60, *range(5), patience=0.15, takes=0.1) == [ONCE, "compiled in 0.5 s"]
 
 
 FIRST = """
