@@ -14,7 +14,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 .PHONY: axe help setup peers data demo test quick coverage lint types imports check hw mutants matrix bench dist wheel-demo docs docs-serve reference clean
 
 help:  ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*##' '{ printf "%s\t%s\n", $$1, $$2 }'
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*##' '{ printf "%s\t%s\n", $$1, $$2 }'
 
 setup: $(STAMP)  ## create .venv with everything that is tested, Lava included
 
