@@ -230,7 +230,7 @@ def set_shape(file: h5py.File) -> None:
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (set_tau, "NIR node 'neuron': expected rest and reset at 0"),
+        (set_tau, "NIR node 'neuron': v_leak and v_reset must be 0"),
         (set_dt, "NIR metadata 'dt': expected one number, got ndarray of shape (1,)"),
         (set_modes, "NIR node 'ssm' metadata 'modes': expected one number, got ndarray"),
         (set_shape, "shape: expected one number, got shape (1, 1)"),
@@ -363,9 +363,7 @@ def test_wrong_golden_vectors_are_found_by_name(tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["verify", str(tmp_path / "wrong.nssm"), "--engine", "reference"])
     assert ended.value.code == 1
-    assert (
-        "first mismatch (expected against got): vector 0, 'fire', step 4" in capsys.readouterr().out
-    )
+    assert "first mismatch (expected, got): vector 0, 'fire', step 4" in capsys.readouterr().out
 
 
 # Whatever JSON says

@@ -243,7 +243,7 @@ EDITS: dict[str, tuple[Callable[[Tree], None], type[NeurossmError], str]] = {
     "edge twice": (
         put("graph", "edges", np.array([[0, 1], [0, 1]], I1)),
         GraphError,
-        r"graph.nssm: edge \('pixel', 'mix'\): expected each edge once",
+        r"graph.nssm: graph: edge pixel -> mix is listed twice",
     ),
     "cycle": (
         put("graph", "edges", np.array([[0, 1], [1, 2], [2, 3], [3, 4], [3, 2]], I1)),

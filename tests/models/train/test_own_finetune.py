@@ -111,7 +111,7 @@ def test_other_readouts_are_refused_by_name(tmp_path, readout):
 
 def test_what_the_integers_cannot_use_is_refused(tmp_path):
     sets = start(tmp_path, "classification", "mean")
-    with pytest.raises(InputError, match=r"accumulate: expected 1 for fine-tuning"):
+    with pytest.raises(InputError, match=r"accumulate: expected 1 for quantization-aware training"):
         tune(tmp_path, sets, "train.accumulate=2")
 
 
