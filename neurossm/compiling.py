@@ -43,7 +43,7 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """
     import numba
 
-    _listen()
+    listen()
 
     def compiled(function: Callable[..., Any]) -> Any:
         global _kept
@@ -161,7 +161,7 @@ def _end() -> None:
 
 
 @cache
-def _listen() -> None:
+def listen() -> None:
     """Hear of Numba's compilations, from now on."""
     from numba.core import event
 

@@ -106,11 +106,17 @@ class Cell:
 
     def send(self, state: State) -> Any:
         """Return the messages of a step before anything arrives; of a late cell only."""
-        raise NotImplementedError
+        raise self._incomplete("send")
 
     def take(self, state: State, operands: list[Any]) -> None:
         """Put what arrives at a step into `state`; of a late cell only."""
-        raise NotImplementedError
+        raise self._incomplete("take")
+
+    def _incomplete(self, name: str) -> Refusal:
+        return Refusal(
+            f"{type(self).__name__} has no {name!r}: a step kernel needs 'update', or, where it"
+            " sends before anything arrives, 'send' and 'take'"
+        )
 
     def outgoing(self, values: Any) -> Any:
         """Return what of the messages of a step leaves its process: all, but of cells together."""

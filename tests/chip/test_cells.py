@@ -144,3 +144,14 @@ def test_a_cell_whose_registers_are_not_its_variables_is_named(registers, variab
     Odd.registers = registers
     with pytest.raises(Refusal, match=rf"node mine \(Odd\): {said}"):
         Odd.program(SimpleNamespace(name="mine", type="Odd"), [])
+
+
+def test_a_kernel_without_its_arithmetic_is_named():
+    class Empty(Cell):
+        pass
+
+    empty = object.__new__(Empty)
+    with pytest.raises(Refusal, match="Empty has no 'send': a step kernel needs 'update'"):
+        empty.update({}, [])
+    with pytest.raises(Refusal, match="Empty has no 'take'"):
+        empty.take({}, [])

@@ -2,56 +2,37 @@
 
 from __future__ import annotations
 
-import threading
-from types import TracebackType
+from contextlib import ExitStack
 
-from numba.core import event
 from rich.progress import Task, TimeRemainingColumn
 from rich.text import Text
+
+from neurossm import compiling
 
 COMPILING = "compiling"
 
 
-class Compilations(event.Listener):
-    """Knows, while it is entered, whether some thread is compiling, and whether one was."""
+class Compilations(ExitStack):
+    """Knows, while it is entered, whether kernels are being compiled, and whether some were."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running = 0
-        self._fresh = False
+    now = False
+    _fresh = False
 
-    @property
-    def now(self) -> bool:
-        """Whether a kernel is being compiled."""
-        return self._running > 0
+    def __enter__(self) -> Compilations:
+        compiling.listen()
+        self.enter_context(compiling.followed(self._began, self._ended))
+        return self
 
     def any_since_asked(self) -> bool:
         """Return whether a kernel was compiled since this was called last."""
-        with self._lock:
-            found, self._fresh = self._fresh, False
+        found, self._fresh = self._fresh, False
         return found
 
-    def on_start(self, event: object) -> None:
-        """Count a compilation that begins."""
-        with self._lock:
-            self._running, self._fresh = self._running + 1, True
+    def _began(self, kept: bool) -> None:
+        self.now = self._fresh = True
 
-    def on_end(self, event: object) -> None:
-        """Count one that ends; those that began before this was entered do not count."""
-        with self._lock:
-            self._running = max(0, self._running - 1)
-
-    def __enter__(self) -> Compilations:
-        event.register("numba:compile", self)  # type: ignore[no-untyped-call]
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        event.unregister("numba:compile", self)  # type: ignore[no-untyped-call]
+    def _ended(self, seconds: float) -> None:
+        self.now = False
 
 
 class Forecast(TimeRemainingColumn):
