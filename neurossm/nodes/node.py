@@ -170,6 +170,11 @@ class Node(ABC):
         return 0
 
     @property
+    def complex_states(self) -> int:
+        """Complex states of all channels."""
+        return self.in_channels * self.modes
+
+    @property
     def states(self) -> int:
         """Real numbers of state that it carries from step to step."""
         return sum(int(np.prod(shape)) for shape in self.state_parts().values())
