@@ -61,6 +61,7 @@ class ComplexDiagonal(Node):
     state_bits: int = 0
     state_frac: NDArray[np.int64] = field(default_factory=lambda: np.zeros((), np.int64))
 
+    aligns: ClassVar[bool] = True
     gates: ClassVar[tuple[str, ...]] = ("none", "relu")
     nir: ClassVar[str] = "NIR has no complex state that sends both of its parts"
 

@@ -77,6 +77,9 @@ class Node(ABC):
     compares
         True where it compares each channel with numbers of its own and sends the outcome:
         activations may then arrive with an exponent a channel.
+    aligns
+        True where it shifts each channel that arrives to a unit of its own, and sends something
+        else: activations may arrive with an exponent a channel, too.
     reads_tokens
         True where its input are tokens, ``tokens`` of them: names and no quantities.
     late
@@ -107,6 +110,7 @@ class Node(ABC):
     meets: ClassVar[Meets] = Meets.ADD
     operands: ClassVar[int] = 0
     compares: ClassVar[bool] = False
+    aligns: ClassVar[bool] = False
     reads_tokens: ClassVar[bool] = False
     late: ClassVar[bool] = False
     nir: ClassVar[str] = ""

@@ -146,9 +146,8 @@ def worst_states(node: ComplexDiagonal, at: FanIn) -> Found:
     sums, unit, bits = series(node, at.steps), np.zeros(node.complex_states), 0
     if integer:
         unit, bits = np.exp2(-node.state_frac.astype(float)), node.state_bits
-    # each part loses less than a unit in each of two products, and where its input is shifted right
-    coarse = np.broadcast_to(at.unit_in < unit, unit.shape)
-    lost = np.sqrt(2) * (2 + coarse) * unit
+    # each part loses less than a unit in each of two products, and in the shift of its input
+    lost = np.hypot(3, 3) * unit
     magnitude = np.hypot(*u.magnitude.reshape(2, -1))
     entering = magnitude + lost
     size = np.where(entering > 0, entering * np.where(entering > 0, sums, 0.0), 0.0)

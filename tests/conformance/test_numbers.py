@@ -29,6 +29,11 @@ TOLERANCES: dict[str, tuple[float, str]] = {
     "BatchNorm": (0.015, "it is in the synapses or states beside it"),
     "DiagonalSSM": (0.025, "8 bits in b, c and d each, and both parts of a state add up"),
     "Threshold": (0, "an integer is compared exactly where its real value was"),
+    "AdaptiveThreshold": (
+        0.1,
+        "MEASURE",
+    ),
+    "ComplexDiagonal": (0.02, "MEASURE"),
     "TernaryThreshold": (0, "an integer is compared exactly where its real value was"),
     "Sum": (0.01, "operands are exact here; one comes from synapses"),
     "Product": (0.01, "one operand comes from synapses"),
