@@ -90,6 +90,11 @@ class AdaptiveThreshold(Node):
         """Return the last candidates, 0 or 1: row k is that of k + 1 steps ago."""
         return {"candidates": (self.reach, self.in_channels)}
 
+    @property
+    def state_words(self) -> int:
+        """One for each channel: candidates are bits."""
+        return self.in_channels
+
     def check(self, at: Arriving) -> Iterator[Finding]:
         """Yield where the taps do not have the unit of the threshold."""
         theta, taps = quantized(self.theta), quantized(self.taps)

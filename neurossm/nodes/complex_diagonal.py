@@ -108,6 +108,11 @@ class ComplexDiagonal(Node):
         return self.complex_states
 
     @property
+    def activates(self) -> bool:
+        """True with a gate."""
+        return self.gate != "none"
+
+    @property
     def is_integer(self) -> bool:
         """True where the width of the states is set too."""
         return super().is_integer and self.state_bits > 0
@@ -146,8 +151,8 @@ class ComplexDiagonal(Node):
 
     @property
     def extent(self) -> str:
-        """Complex states."""
-        return f"{self.complex_states} complex"
+        """Channels and complex states."""
+        return f"{self.out_channels} ({self.complex_states} complex)"
 
     @property
     def note(self) -> str:

@@ -184,6 +184,16 @@ class Node(ABC):
         return sum(int(np.prod(shape)) for shape in self.state_parts().values())
 
     @property
+    def state_words(self) -> int:
+        """Values of up to 24 bits that hold its state; fewer than `states` where those are bits."""
+        return self.states
+
+    @property
+    def activates(self) -> bool:
+        """True where it is an activation function: what it sends is 0 where something is not."""
+        return self.role is Role.SPIKING
+
+    @property
     def updates(self) -> int:
         """Neuron updates that a time step takes; none where there are only synapses."""
         return self.in_channels
