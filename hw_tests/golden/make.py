@@ -1,4 +1,4 @@
-"""Writes the golden files: five tiny integer graphs that hold every node type between them.
+"""Writes the golden files: six tiny integer graphs that hold every node type between them.
 
 Run it (``python hw_tests/golden/make.py``) only when the integer contract changes on purpose: what
 it writes is what every target must reproduce. Parameters are arithmetic patterns, not random
@@ -22,7 +22,9 @@ from neurossm.graph import Graph
 from neurossm.nodes import (
     LIF,
     Accumulate,
+    AdaptiveThreshold,
     Affine,
+    ComplexDiagonal,
     Delay,
     DiagonalSSM,
     Embedding,
@@ -214,8 +216,52 @@ def recurrent() -> Graph:
     )  # fmt: skip
 
 
+def states() -> Graph:
+    """Complex states that send both of their parts, and thresholds that candidates raise."""
+    rows, fine = np.array([3, 5, 4, 3, 9, 4]), Fixed(24, 12)
+    weight = pattern((6, 2), 127, 59)
+    # all inside the unit circle, see `ssm`
+    a_re, a_im = np.array([32767, 0, -23000]), np.array([100, 32767, 23000])
+
+    def node(gate: str, bits: int, frac: list[int], out: Fixed) -> ComplexDiagonal:
+        return ComplexDiagonal(
+            a_re=Quantized(a_re, 15, 16), a_im=Quantized(a_im, 15, 16), gate=gate,
+            state_bits=bits, state_frac=np.array(frac), out=out,
+        )  # fmt: skip
+
+    into = Affine(
+        weight=Quantized(weight, rows, 8),
+        bias=Quantized(pattern((6,), 40, 29), rows + 3, 24),
+        out=Fixed(16, 6),
+    )  # an exponent for each row
+    taps = pattern((6, 3), 1_500_000, 777_777)
+    taps = np.where(taps > 0, taps, 0)
+    raised = AdaptiveThreshold(
+        theta=Quantized(np.array([300_000, 9000, 40_000, 2_000_000, 700, 1]), fine.frac, 24),
+        taps=Quantized(taps, fine.frac, 24), out=Fixed.binary(),
+    )  # fmt: skip
+    return Graph(
+        {
+            "x": Input(channels=2, out=Fixed(6, 3)),
+            "into": into,
+            # 13 bits: saturates; the input of one state is shifted to the right
+            "gated": node("relu", 24, [14, 5, 16], Fixed(13, 4)),
+            "mix": affine(6, 6, 83, 4, fine),
+            "raised": raised,
+            "free": node("none", 11, [0, -2, 2], Fixed(10, -2)),  # 11 bits: saturates
+            "read": affine(3, 6, 47, -2, Fixed(16, 3)),
+            "fired": Output(channels=6, out=Fixed.binary()),
+            "out": Output(channels=3, out=Fixed(16, 3)),
+        },
+        (("x", "into"), ("into", "gated"), ("gated", "mix"), ("mix", "raised"), ("mix", "free"),
+         ("free", "read"), ("raised", "fired"), ("read", "out")),
+        dt=1e-3, meta={"name": "states"},
+    )  # fmt: skip
+
+
 GRAPHS = {
     "spikes": spikes, "ssm": ssm, "gated": gated, "neurons": neurons, "recurrent": recurrent,
+    "states": states,
 }  # fmt: skip
 
 
