@@ -45,10 +45,8 @@ def test_the_float_meaning_is_the_same_whole_and_in_parts():
     node = AdaptiveThreshold(theta=[10.0], taps=[[5.0, 2.0]])
     y, state = np.array([ARRIVING], dtype=float), {"candidates": np.zeros((1, 2, 1))}
     assert node.evaluate([y]).sent[0].tolist() == SENT
-    parts = [
-        node.evaluate([y[:, a:b]], state).sent[0].tolist() for a, b in ((0, 1), (1, 3), (3, 6))
-    ]
-    assert sum(parts, []) == SENT
+    parts = [node.evaluate([y[:, a:b]], state).sent[0] for a, b in ((0, 1), (1, 3), (3, 6))]
+    assert np.concatenate(parts).tolist() == SENT
     assert state["candidates"].tolist() == [[[1], [0]]]
 
 
