@@ -134,8 +134,8 @@ class AdaptiveLIF(Node):
         for reset in cls.resets:
             for side in cls.sides:
                 size = int(rng.integers(1, 5))
-                drawn = {name: cls.roles[name].example(rng, (size,)) for name in ("theta", "tau")}
-                yield cls(**drawn, rho=rng.uniform(0.3, 0.97, size), a=rng.uniform(0, 0.5, size),
+                yield cls(theta=rng.uniform(0.1, 2, size), tau=rng.uniform(0.3, 1, size),
+                          rho=rng.uniform(0.3, 0.97, size), a=rng.uniform(0, 0.5, size),
                           b=rng.uniform(0, 1, size), reset=reset, adapts_on=side)  # fmt: skip
 
     def notices(self, at: Change) -> Reals:
