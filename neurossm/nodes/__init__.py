@@ -18,9 +18,11 @@ from importlib import import_module
 
 from neurossm.nodes.accumulate import Accumulate
 from neurossm.nodes.adaptive_lif import AdaptiveLIF
+from neurossm.nodes.adaptive_threshold import AdaptiveThreshold
 from neurossm.nodes.affine import Affine
 from neurossm.nodes.arriving import NARROWER, Arriving, Finding, Frac, Quantizing, alike, same
 from neurossm.nodes.batch_norm import BatchNorm
+from neurossm.nodes.complex_diagonal import ComplexDiagonal
 from neurossm.nodes.delay import Delay
 from neurossm.nodes.diagonal_ssm import DiagonalSSM
 from neurossm.nodes.embedding import Embedding
@@ -61,12 +63,14 @@ __all__ = [
     "NODE_TYPES",
     "Accumulate",
     "AdaptiveLIF",
+    "AdaptiveThreshold",
     "Affine",
     "Array",
     "Arriving",
     "BatchNorm",
     "Carried",
     "Change",
+    "ComplexDiagonal",
     "Delay",
     "DiagonalSSM",
     "Embedding",
