@@ -470,4 +470,4 @@ def test_a_sparse_node_is_written_with_its_zeros_and_comes_back_sparse(tmp_path)
     found = nir.read(tmp_path / "graph.nir").nodes["w"]
     assert isinstance(found, nir.Affine)
     np.testing.assert_array_equal(found.weight, weight)
-    assert neurossm_nir.read(tmp_path / "graph.nir") == graph
+    assert neurossm_nir.read(tmp_path / "graph.nir").graph == graph
