@@ -8,6 +8,7 @@ Erdos-Renyi distribution of Mocanu et al., Nature Communications 9, 2018, as Evc
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -22,6 +23,27 @@ SCOPES = ("erk", "layer", "global")
 # smaller from half on, and a chip's memory from two thirds on
 MOST, LEAST_SIZE = 0.5, 64
 Masks = dict[str, NDArray[np.bool_]]
+
+
+@dataclass(frozen=True)
+class LayerDensity:
+    """How many weights a layer has, and how many of them are not 0."""
+
+    name: str
+    weights: int
+    kept: int
+
+    @property
+    def density(self) -> float:
+        """Share of the weights that are not 0."""
+        return self.kept / self.weights
+
+
+def densities_of(weights: Mapping[str, NDArray[Any]]) -> tuple[LayerDensity, ...]:
+    """Return how many weights of each layer are not 0."""
+    return tuple(
+        LayerDensity(name, w.size, int(np.count_nonzero(w))) for name, w in weights.items()
+    )
 
 
 def check_sparsity(where: str, sparsity: object, scope: object) -> None:

@@ -21,30 +21,34 @@ class Encoding:
         Weights that are not 0.
     words
         Words that are taken: on each core those of the smaller encoding.
-    one_by_one, all_to_all
-        Words if every core had the one encoding, or the other; the first is None where the file of
-        the chip does not say how sparse synapses are stored.
+    in_sparse, in_dense
+        Words if every core had the sparse encoding, or the dense one; the first is None where the
+        file of the chip has no sparse encoding.
     cores, sparse_cores
-        Slices of neurons that receive them, and those of them with synapses stored one by one.
+        Slices of neurons that receive them, and those of them in sparse encoding.
     """
 
     node: str
     synapses: int
     words: int
-    one_by_one: int | None
-    all_to_all: int
+    in_sparse: int | None
+    in_dense: int
     cores: int
     sparse_cores: int
 
     def __str__(self) -> str:
         """Return a sentence for people."""
-        dense, single = f"all to all: {self.all_to_all:,}", f"one by one: {self.one_by_one or 0:,}"
-        if self.one_by_one is None:
-            how = "all to all (the chip's file has no sparse encoding)"
+        dense, sparse = f"dense: {self.in_dense:,}", f"sparse: {self.in_sparse or 0:,}"
+        if self.in_sparse is None:
+            how = "dense encoding (the chip's file has no sparse one)"
         elif self.sparse_cores in (0, self.cores):
-            how = f"one by one ({dense})" if self.sparse_cores else f"all to all ({single})"
+            how = (
+                f"sparse encoding ({dense})" if self.sparse_cores else f"dense encoding ({sparse})"
+            )
         else:
-            how = f"one by one on {self.sparse_cores} of {self.cores} cores ({single}, {dense})"
+            how = (
+                f"sparse encoding on {self.sparse_cores} of {self.cores} cores ({sparse}, {dense})"
+            )
         return f"{self.node}: {self.synapses:,} synapses in {self.words:,} words, {how}"
 
 
@@ -63,18 +67,18 @@ def encodings(
     return tuple(_encoding(node, parts) for node, parts in found.items())
 
 
-_Part = tuple[int, int | None, int]  # synapses, words one by one, words all to all
+_Part = tuple[int, int | None, int]  # synapses, words in sparse and in dense encoding
 
 
 def _encoding(node: str, parts: Sequence[_Part]) -> Encoding:
     smaller = [sparse is not None and sparse < dense for _, sparse, dense in parts]
-    one_by_one = [sparse for _, sparse, _ in parts if sparse is not None]
+    in_sparse = [sparse for _, sparse, _ in parts if sparse is not None]
     return Encoding(
         node=node,
         synapses=sum(count for count, _, _ in parts),
         words=sum(dense if sparse is None else min(sparse, dense) for _, sparse, dense in parts),
-        one_by_one=sum(one_by_one) if len(one_by_one) == len(parts) else None,
-        all_to_all=sum(dense for _, _, dense in parts),
+        in_sparse=sum(in_sparse) if len(in_sparse) == len(parts) else None,
+        in_dense=sum(dense for _, _, dense in parts),
         cores=len(parts),
         sparse_cores=sum(smaller),
     )

@@ -90,8 +90,8 @@ def assumptions(populations: Sequence[Population]) -> tuple[str, ...]:
     sparse = dict.fromkeys(c.node for p in populations for c in p.inputs if c.pattern)
     if sparse:
         found.append(
-            f"Synapses of {', '.join(sparse)} are stored one by one on a core where that takes"
-            " fewer words than all to all; each is given a word of its own, as a lone synapse in"
+            f"Synapses of {', '.join(sparse)} have the sparse encoding on a core where it takes"
+            " fewer words than the dense one; each is given a word of its own, as a lone synapse in"
             " the tables [D]: an upper bound. Each axon has its word on every core of its targets,"
             " even where no synapse of it lies."
         )

@@ -49,8 +49,8 @@ def words(value: float) -> Quantity:
 def test_few_synapses_take_a_word_each():
     placed = place(graph_of(banded(3)), LOIHI2)
     (found,) = placed.encodings
-    # 50 axons of 3; all to all an axon takes 100 / 3.1 words, rounded up
-    assert (found.synapses, found.words, found.one_by_one, found.all_to_all) == (
+    # 50 axons of 3; in dense encoding an axon takes 100 / 3.1 words, rounded up
+    assert (found.synapses, found.words, found.in_sparse, found.in_dense) == (
         150,
         150,
         150,
@@ -58,21 +58,21 @@ def test_few_synapses_take_a_word_each():
     )
     # beside them the output's receivers, with one lone synapse each
     assert placed.total.synapse == 150 + 100 and placed.total.axon_in == 50 + 100
-    assert str(found) == "mix: 150 synapses in 150 words, one by one (all to all: 1,650)"
-    assert any("Synapses of mix are stored one by one" in line for line in placed.assumptions)
+    assert str(found) == "mix: 150 synapses in 150 words, sparse encoding (dense: 1,650)"
+    assert any("Synapses of mix have the sparse encoding" in line for line in placed.assumptions)
 
 
-def test_many_synapses_are_stored_all_to_all():
+def test_many_synapses_have_the_dense_encoding():
     (found,) = place(graph_of(banded(34)), LOIHI2).encodings
-    assert (found.words, found.one_by_one, found.sparse_cores) == (1650, 50 * 34, 0)
-    assert str(found).endswith("in 1,650 words, all to all (one by one: 1,700)")
+    assert (found.words, found.in_sparse, found.sparse_cores) == (1650, 50 * 34, 0)
+    assert str(found).endswith("in 1,650 words, dense encoding (sparse: 1,700)")
 
 
 def test_a_chip_whose_file_has_no_sparse_encoding_has_none():
     placed = place(graph_of(banded(3)), chip(sparse_synapses_per_word=None))
     (found,) = placed.encodings
-    assert (found.words, found.one_by_one) == (1650, None)
-    assert "no sparse encoding" in str(found)
+    assert (found.words, found.in_sparse) == (1650, None)
+    assert "has no sparse one" in str(found)
     assert place(graph_of(banded(3), sparse=False), LOIHI2).encodings == ()
 
 

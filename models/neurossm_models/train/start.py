@@ -104,7 +104,7 @@ def train(
     if resume:
         _check_resumed(folder, recipe, recipe_path(recipe_name_or_path))
     else:
-        _check_new(folder, recipe_path(recipe_name_or_path))
+        check_new(folder, recipe_path(recipe_name_or_path))
     if facts is None and SOURCES[recipe.data.name].find(None) is None:
         load(f"{recipe.data.title}:train")  # says what is missing, before a large step is tried
     torch.manual_seed(recipe.train.seed)
@@ -185,7 +185,7 @@ def _trainer(
     return Finetuner(recipe, folder, model, qat_model, group, facts)
 
 
-def _check_new(folder: Path, recipe: Path) -> None:
+def check_new(folder: Path, recipe: Path) -> None:
     """Refuse to start where a run, or what is left of one, would be lost or mixed with this one.
 
     A recipe that a run wrote and that no checkpoint followed is no loss.
