@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -259,9 +259,47 @@ def states() -> Graph:
     )  # fmt: skip
 
 
+def pruned(outs: int, ins: int, stride: int, in_frac: int, out: Fixed) -> Affine:
+    """Return sparse synapses, about one in ten, some channels without any."""
+    node = affine(outs, ins, stride, in_frac, out)
+    assert isinstance(node.weight, Quantized)
+    index = np.arange(outs * ins).reshape(outs, ins)
+    weight = np.where(index * index % 11 == 4, node.weight.values, 0)
+    return replace(node, weight=replace(node.weight, values=weight), sparse=True)
+
+
+def sparse() -> Graph:
+    """Sparse synapses of spikes, of graded messages and with an exponent a row."""
+    wide, rows = Fixed(16, 4), np.array([4, 6, 5, 4, 9, 4, 4, 7])
+    into = pruned(8, 9, 43, 0, wide)
+    assert isinstance(into.weight, Quantized) and isinstance(into.bias, Quantized)
+    by_row = replace(
+        into, weight=replace(into.weight, frac=rows), bias=replace(into.bias, frac=rows)
+    )
+    theta = Quantized(np.array([20, -3, 7, 900, 1, 0, 55, 12]), rows, 24)
+    return Graph(
+        {
+            "signs": Input(channels=9, out=Fixed.ternary()),
+            "levels": Input(channels=8, out=Fixed(9, 2)),
+            "into": by_row,
+            "fire": Threshold(theta=theta),
+            "graded": pruned(8, 8, 59, 2, Fixed(10, 4)),  # 10 bits: saturates
+            "second": pruned(8, 8, 89, 0, wide),
+            "read": pruned(3, 8, 37, 4, wide),
+            "spikes": Output(channels=8, out=Fixed.binary()),
+            "out": Output(channels=3, out=wide),
+            "rest": Output(channels=8, out=wide),
+        },
+        (("signs", "into"), ("into", "fire"), ("fire", "second"), ("levels", "graded"),
+         ("graded", "read"), ("fire", "spikes"), ("read", "out"), ("second", "rest")),
+        dt=1e-3, meta={"name": "sparse"},
+    )  # fmt: skip
+
+
 GRAPHS = {
     "spikes": spikes, "ssm": ssm, "gated": gated, "neurons": neurons, "recurrent": recurrent,
     "states": states,
+    "sparse": sparse,
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ Where the two part by construction:
   here the format of the activations decides, so graded spikes are MACs whatever their values.
 - It rounds ConnectionSparsity to four places, and sums operations in float32.
 - Footprint takes each parameter at its own width: 8-bit weights are a byte, 24-bit biases three.
+  Weights of 0 are in it, pruned ones too, as in NeuroBench: ConnectionSparsity says how many.
 """
 
 from __future__ import annotations

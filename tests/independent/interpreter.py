@@ -82,7 +82,7 @@ class Node:
     def parameter(self, name: str) -> Parameter:
         """Return an array with its format."""
         group = self.fields[name]
-        values = as_integers(group["values"])
+        values = as_integers(_unfolded(group) if "starts" in group else group["values"])
         frac = as_integers(group["frac"])
         by_channel = frac.ndim > 0
         return Parameter(values, group["bits"], np.broadcast_to(frac, values.shape[:1]), by_channel)
@@ -169,6 +169,16 @@ def _nodes(graph: dict[str, Any]) -> tuple[Node, ...]:
     for source, target in graph["edges"].tolist():
         sources[names[target]].append(names[source])
     return tuple(Node(name, fields, tuple(sources[name])) for name, fields in by_index)
+
+
+def _unfolded(group: dict[str, Any]) -> NDArray[Any]:
+    """Return a matrix of which the file holds, row by row, the numbers that are not 0."""
+    starts = [int(start) for start in group["starts"]]
+    whole = np.zeros((len(starts) - 1, group["width"]), dtype=object)
+    for row in range(len(whole)):
+        for place in range(starts[row], starts[row + 1]):
+            whole[row, int(group["columns"][place])] = int(group["values"][place])
+    return whole
 
 
 # --- arithmetic ------------------------------------------------------------------------------

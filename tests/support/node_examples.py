@@ -205,6 +205,23 @@ def _affine(rng: np.random.Generator) -> Iterator[Example]:
         "fire": Threshold(theta=np.exp2(-3.0 * np.arange(5))),
     }  # fmt: skip
     yield _example("exponents by row", rng, nodes, "a>node node>fire")
+    # few enough for single synapses, and so many that dense columns are faster
+    yield _around("sparse, spikes", rng, _pruned(rng, (8, 9), 4), Fixed.binary())
+    yield _around("sparse, signed spikes", rng, _pruned(rng, (8, 9), 40), Fixed.ternary())
+    yield _around("sparse", rng, _pruned(rng, (7, 5), 4), edges=2)
+    empty = Affine(weight=np.zeros((2, 3)), bias=np.array([0.0, 1.0]), sparse=True)
+    yield _around("sparse, no synapse", rng, empty)
+    nodes = {"a": Input(channels=9, out=GRADED), NODE: _pruned(rng, (5, 9), 5),
+             "fire": Threshold(theta=np.exp2(-3.0 * np.arange(5)))}  # fmt: skip
+    yield _example("sparse, exponents by row", rng, nodes, "a>node node>fire")
+
+
+def _pruned(rng: np.random.Generator, shape: tuple[int, int], synapses: int) -> Affine:
+    """Return sparse synapses with so many weights that are not 0, at random places."""
+    weight = np.zeros(shape)
+    places = rng.choice(weight.size, synapses, replace=False)
+    weight.flat[places] = rng.choice([-1, 1], synapses) * rng.uniform(0.2, 2, synapses)
+    return Affine(weight=weight, bias=rng.standard_normal(shape[0]), sparse=True)
 
 
 def _batch_norm(rng: np.random.Generator) -> Iterator[Example]:

@@ -219,11 +219,15 @@ def _affine(grow: Growing, outs: int = 0) -> None:
     if grow.rng.random() < 0.3 and largest:  # -1, 0 and 1 times a power of two
         powers = 2 ** np.arange(int(largest).bit_length())
         weight = np.sign(weight) * grow.rng.choice(powers)
+    sparse = bool(grow.rng.random() < 0.3)
+    if sparse:  # few synapses, often a single one, and now and then none
+        weight = np.where(grow.rng.random(weight.shape) < 0.2, weight, 0)
     grow.add(
         "affine",
         Affine(
             weight=integers(weight, out.frac - fmt.frac),
             bias=integers(grow.filled((outs,), bias_limit), out.frac, 24),
+            sparse=sparse,
             out=out,
         ),
         sources,
@@ -293,6 +297,7 @@ def _rows(grow: Growing) -> None:
     grow.rows[name] = Affine(
         weight=integers(node.weight.values, rows),
         bias=integers(node.bias.values, frac, 24),
+        sparse=node.sparse,
         out=Fixed(node.out.bits, int(frac.min())),
     )
     limit = grow.draw(st.sampled_from([30, 2**23 - 1]))

@@ -43,7 +43,8 @@ def _carrier(node: Affine, chosen: Literal["lava", "dense", "sparse"]) -> Carrie
         return chosen
     weight = quantized(node.weight).values
     share = np.count_nonzero(weight) / weight.size
-    return "sparse" if 0 < share <= SPARSE_SHARE else "dense"
+    most = 1.0 if node.sparse else SPARSE_SHARE
+    return "sparse" if 0 < share <= most else "dense"
 
 
 def _groups(graph: Graph, plan: Plan, fuse: str) -> tuple[tuple[str, ...], ...]:

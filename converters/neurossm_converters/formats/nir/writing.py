@@ -5,7 +5,7 @@ NIR lacks is an error. What each node becomes:
 
 =============  =========================================================================
 `Input`        `Input`; its messages are the real values ``m * 2**-frac``
-`Affine`       `Affine`
+`Affine`       `Affine`, also a sparse one: with its zeros
 `DiagonalSSM`  a sub-graph of official primitives, see `neurossm_converters.formats.nir.ssm`
 `Threshold`    `Threshold`; NIR compares with ``>``, so the next smaller float64 is written
 `Sum`          no node: its operands' edges go on to its receivers, where edges add
