@@ -20,6 +20,7 @@ from neurossm.nodes.accumulate import Accumulate
 from neurossm.nodes.affine import Affine
 from neurossm.nodes.arriving import NARROWER, Arriving, Finding, Frac, Quantizing, alike, same
 from neurossm.nodes.batch_norm import BatchNorm
+from neurossm.nodes.conv2d import Conv2d
 from neurossm.nodes.delay import Delay
 from neurossm.nodes.diagonal_ssm import DiagonalSSM
 from neurossm.nodes.embedding import Embedding
@@ -64,6 +65,7 @@ __all__ = [
     "BatchNorm",
     "Carried",
     "Change",
+    "Conv2d",
     "Delay",
     "DiagonalSSM",
     "Embedding",
