@@ -39,6 +39,8 @@ from neurossm.nodes.threshold import Threshold
 from neurossm.nodes.traits import Meets, Role
 from neurossm.nodes.values import Array, quantized, reals
 
+Weighted = Affine | Conv2d  # synapses that share no neuron: weights, and a bias a row or filter
+
 
 def _found() -> dict[str, type[Node]]:
     """Return the types of node that the modules of this package define, by name."""
@@ -92,6 +94,7 @@ __all__ = [
     "Sum",
     "TernaryThreshold",
     "Threshold",
+    "Weighted",
     "alike",
     "format_of",
     "message_frac",

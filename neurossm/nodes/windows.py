@@ -112,6 +112,9 @@ class Windows:
         for tap in self.taps():
             meeting = grouped[..., tap.inputs[0], tap.inputs[1]]
             each = np.ascontiguousarray(kernel[..., tap.at[0], tap.at[1]])
+            if rest[0] == 1:  # each channel by itself
+                sums[..., tap.outputs[0], tap.outputs[1]] += each[..., None] * meeting
+                continue
             added = each @ meeting.reshape(*meeting.shape[:3], -1)  # one product of matrices
             sums[..., tap.outputs[0], tap.outputs[1]] += added.reshape(
                 *added.shape[:3], *meeting.shape[3:]

@@ -209,7 +209,7 @@ class QuantizeContext:
         return most
 
     def _most_for_synapses(self) -> int:
-        """Return the fraction bits with which the sum of every Affine behind still fits."""
+        """Return the fraction bits with which the sums of all synapses behind still fit."""
         most = 64
         for target, node in synapses_behind(self.graph, self.name):
             room = fit_frac(self.range_of(target), self.widest(target))
@@ -218,14 +218,15 @@ class QuantizeContext:
         return most
 
     def _fits_accumulators(self, fmt: Fixed) -> bool:
-        """Tell whether no Affine behind could leave its accumulator, whatever arrives."""
+        """Tell whether no synapses behind could leave their accumulators, whatever arrives."""
         for target, node in synapses_behind(self.graph, self.name):
             bits = self.settings.weight_bits
             frac = weight_frac(node, bits, graded=True)
             mantissas = round_to(np.asarray(node.weight), frac, bits)
+            rows = mantissas.reshape(len(mantissas), -1)
             edges = len(self.graph.sources[target])
             bias = float(np.abs(np.asarray(node.bias)).max()) * 2.0 ** (frac + fmt.frac) + 1
-            bound = edges * accumulator_bound(mantissas, fmt.high) + bias
+            bound = edges * accumulator_bound(rows, fmt.high) + bias
             if 2 * bound > symmetric_limit(ACCUMULATOR_BITS):
                 return False
         return True

@@ -1,4 +1,4 @@
-"""Integers of an `Affine`: exponents of its weights, one for all or one a row."""
+"""Integers of an `Affine` or `Conv2d`: exponents of weights, one for all or one a row or filter."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from dataclasses import replace
 import numpy as np
 
 from neurossm.fixed import MESSAGE_BITS, Fixed, Quantized, round_to
-from neurossm.nodes import Affine, Frac, quantized
+from neurossm.nodes import Affine, Conv2d, Frac, Weighted, quantized
 from neurossm.quantization.choices import Around, Choice, explain
 from neurossm.quantization.context import QuantizeContext, quantize_node
 from neurossm.quantization.rows import graded_frac, may_differ, rounded, spike_frac
 
 
 @quantize_node.register(Affine)
-def _quantize(node: Affine, to: QuantizeContext) -> Affine:
+@quantize_node.register(Conv2d)
+def _quantize(node: Weighted, to: QuantizeContext) -> Weighted:
     bits, formats = to.settings.weight_bits, to.arriving.formats
     frac: Frac
     by_row = may_differ(to.graph, to.name)
@@ -34,10 +35,12 @@ def _quantize(node: Affine, to: QuantizeContext) -> Affine:
 
 
 @explain.register(Affine)
-def _explain(node: Affine, made: Affine, around: Around) -> Iterator[Choice]:
+@explain.register(Conv2d)
+def _explain(node: Weighted, made: Weighted, around: Around) -> Iterator[Choice]:
     reason = "ternary: messages are added" if made.only_adds else "the largest weight fits"
     if not isinstance(quantized(made.weight).frac, int):
-        reason = "the largest weight of each row fits"
+        each = "row" if isinstance(node, Affine) else "filter"
+        reason = f"the largest weight of each {each} fits"
     yield around.parameters("weights", made.weight, node.weight, reason)
     if np.any(np.asarray(node.bias)):
         reason = "in the unit of the messages: those of what arrives and of weights"
