@@ -17,7 +17,7 @@ from neurossm.nodes.span import FanIn, Found, Register, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step, added
 from neurossm.nodes.synaptic import findings, only_adds, synaptic_sum
 from neurossm.nodes.traits import Meets, Role
-from neurossm.nodes.values import Array, integers, quantized, reals
+from neurossm.nodes.values import Array, integers, mantissas, quantized, reals
 
 
 @node
@@ -56,6 +56,11 @@ class Affine(Node):
     def out_channels(self) -> int:
         """Rows of the weight."""
         return self.weight.shape[0]
+
+    @property
+    def fan_out(self) -> Integers:
+        """How many synapses each input has: the weights of its column that are not 0, ``(I,)``."""
+        return np.asarray(np.count_nonzero(mantissas(self.weight), axis=0), np.int64)
 
     @property
     def updates(self) -> int:

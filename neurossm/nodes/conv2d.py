@@ -121,6 +121,16 @@ class Conv2d(Node):
         """O H' W'."""
         return int(np.prod(self.windows.out_shape))
 
+    @cached_property
+    def fan_out(self) -> Integers:
+        """How many synapses each input has, fewer at borders: weights that are not 0, ``(C,)``."""
+        return self.windows.fan_out(mantissas(self.weight)).ravel()
+
+    @property
+    def synapses(self) -> int:
+        """Synapses that exist; each weight is shared by those of all its positions."""
+        return int(self.fan_out.sum())
+
     @property
     def updates(self) -> int:
         """None: its sums are those of the neurons that receive them."""
@@ -196,16 +206,16 @@ class Conv2d(Node):
 
     @property
     def extent(self) -> str:
-        """Shapes in and out."""
-        into, out = ("x".join(map(str, s)) for s in (self.windows.in_shape, self.windows.out_shape))
-        return f"{into} → {out}"
+        """Channels in and out."""
+        return f"{self.in_channels} → {self.out_channels}"
 
     @property
     def note(self) -> str:
-        """Its kernel, and whether it pools or only adds or subtracts."""
+        """Its kernel and shapes, and whether it pools or only adds or subtracts."""
         shape = self.windows
-        said = ["sum pooling" if self.pools else "convolution"]
-        said[0] += f" {shape.kernel[0]}x{shape.kernel[1]}"
+        into, out = ("x".join(map(str, sizes)) for sizes in (shape.in_shape, shape.out_shape))
+        what = "sum pooling" if self.pools else "convolution"
+        said = [f"{what} {shape.kernel[0]}x{shape.kernel[1]}, {into} → {out}"]
         if self.groups > 1 and not self.pools:
             said.append(f"{self.groups} groups")
         if self.only_adds and not self.pools:

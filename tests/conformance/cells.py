@@ -29,6 +29,7 @@ REFUSED: dict[tuple[str, str], str] = {
     ("NIR", "PiecewiseLinear"): "NIR has no such function",
     ("NIR", "TernaryThreshold"): "NIR has no signed spikes",
     ("NIR", "Embedding"): "NIR has no look-up of tokens",
+    ("fine-tuning", "Conv2d"): "no family has it",
     ("loihi1", "DiagonalSSM"): "no microcode, no complex state",
     ("loihi1", "TernaryThreshold"): "a spike has no sign",
     ("loihi1", "PiecewiseLinear"): "a compartment cannot compute segments",

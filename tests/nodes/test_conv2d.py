@@ -105,8 +105,8 @@ def test_fan_out_counts_weights_that_are_not_zero():
 def test_sum_pooling_only_adds():
     node = Conv2d.sum_pool((2, 4, 4), (2, 2), (2, 2))
     assert node.pools
-    assert node.note == "sum pooling 2x2"
-    assert node.extent == "2x4x4 → 2x2x2"
+    assert node.note == "sum pooling 2x2, 2x4x4 → 2x2x2"
+    assert node.extent == "32 → 8"
     u = np.arange(32.0).reshape(1, 1, 32)
     expected = [10, 18, 42, 50, 74, 82, 106, 114]  # 0 + 1 + 4 + 5, 2 + 3 + 6 + 7, ...
     assert node.evaluate([u]).sent.ravel().tolist() == expected

@@ -22,14 +22,11 @@ if TYPE_CHECKING:
 
 @instruction
 def add_edge(row: Numbers, u: Numbers, y: Numbers, at: Memory, counts: Numbers) -> None:
-    """Add an edge: kernel, shape, its length, fan-out, scratch, and what it does.
-
-    That is 0 for spikes, 1 for graded spikes that are added, 2 for those that are multiplied.
-    """
+    """Add an edge: kernel, shape, its length, fan-out, scratch, whether it multiplies."""
     shape = part(at.whole, row[P1], row[P2])
     weight = part(at.small, row[P0], shape[0] * shape[6] * shape[7] * shape[9])
     scratch = part(at.small, row[P4], shape[4] * shape[5] * (shape[8] * shape[9] + 1))
-    kind, fan_out = row[P5], part(at.whole, row[P3], row[N])
+    fan_out = part(at.whole, row[P3], row[N])
     add_windows(u, y, weight, shape, fan_out, scratch, row[P5] != 0, counts)
 
 
@@ -51,7 +48,6 @@ class Conv2dForm(Form[Conv2d]):
         self.fan_out = shape.fan_out(weight).ravel()
         self.bias = node.spread(integers(node.bias)).astype(np.int32)
         self.limit = limit_of(node)
-        self.spikes = [fmt.is_spike for fmt in edges.formats]
         self.multiplies = [not fmt.is_spike and not node.only_adds for fmt in edges.formats]
         self.scratch = shape.out_size[0] * shape.out_size[1] * (shape.groups * padded + 1)
 
@@ -59,7 +55,7 @@ class Conv2dForm(Form[Conv2d]):
         """Start with the bias, add each edge, saturate."""
         kernels.start(y, self.bias)
         scratch = np.zeros(self.scratch, np.int32)
-        for u, spikes, multiplies in zip(operands, self.spikes, self.multiplies, strict=True):
+        for u, multiplies in zip(operands, self.multiplies, strict=True):
             add_windows(u, y, self.weight, self.shape, self.fan_out, scratch, multiplies, tally)
         kernels.saturate(y, self.limit, tally)
 
@@ -68,9 +64,9 @@ class Conv2dForm(Form[Conv2d]):
         weight, scratch = to.small.put(self.weight), to.small.room(self.scratch)
         shape, fan_out = to.whole.put(self.shape), to.whole.put(self.fan_out)
         to.emit(start, name, 0, y, to.small.put(self.bias))
-        for u, spikes, multiplies in zip(operands, self.spikes, self.multiplies, strict=True):
-            kind = 0 if spikes else 1 + int(multiplies)
-            to.emit(add_edge, name, u, y, weight, shape, len(self.shape), fan_out, scratch, kind)
+        for u, multiplies in zip(operands, self.multiplies, strict=True):
+            to.emit(add_edge, name, u, y, weight, shape, len(self.shape), fan_out, scratch,
+                    int(multiplies))  # fmt: skip
         to.emit(saturate, name, 0, y, self.limit)
 
 
