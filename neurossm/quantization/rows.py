@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from neurossm.errors import RangeError
-from neurossm.fixed import MESSAGE_BITS, Quantized, fit_frac, round_to
+from neurossm.fixed import MESSAGE_BITS, Fixed, Quantized, accumulator_bound, fit_frac, round_to
 from neurossm.graph import Graph
 from neurossm.nodes import Frac, Weighted
 
@@ -81,6 +82,14 @@ def spike_frac(node: Weighted, bits: int, by_row: bool) -> Frac:
     shared = int(fits[used].min())
     fits = np.where(used, fits, shared)
     return fits if by_row and np.any(fits > shared) else shared
+
+
+def sum_bits(weight: Quantized, bias: Quantized, arriving: Sequence[Fixed]) -> int:
+    """Return the width that holds the largest sums of synapses, at least 2 and at most 24 bits."""
+    rows = weight.values.reshape(len(weight.values), -1)
+    largest = sum(accumulator_bound(rows, fmt.high) for fmt in arriving)
+    largest += int(np.abs(bias.values).max(initial=0))
+    return min(max(largest.bit_length() + 1, 2), MESSAGE_BITS)
 
 
 def may_differ(graph: Graph, name: str) -> bool:

@@ -53,8 +53,8 @@ MODES = (1, 3)  # few: the fast engine compiles a kernel for each
 SEGMENTS = (2, 5)
 EXACT_BITS = 51
 KINDS = (
-    "affine", "ssm", "threshold", "sum", "product", "piecewise", "accumulate", "ternary", "lif",
-    "embedding", "rows", "delay", "spiking_loop", "graded_loop", "conv",
+    "affine", "conv", "ssm", "threshold", "sum", "product", "piecewise", "accumulate", "ternary",
+    "lif", "embedding", "rows", "delay", "spiking_loop", "graded_loop",
 )  # fmt: skip
 
 
