@@ -77,10 +77,10 @@ class Group:
 class Interpreter:
     """Runs a file: `run` takes (T, C) for the one Input, and returns (T, C) of the one Output."""
 
-    def __init__(self, path: Path, dt: float) -> None:
+    def __init__(self, path: Path, dt: float, type_check: bool = True) -> None:
         self.nodes: dict[str, nir.NIRNode] = {}
         self.edges: list[tuple[str, str]] = []
-        self._flatten(nir.read(path), "")
+        self._flatten(nir.read(path, type_check=type_check), "")
         self.groups = self._groups(dt)
         grouped = {name: index for index, group in enumerate(self.groups) for name in group.names}
         # a group is one thing to sort, together with the Scale nodes that turn inside it
