@@ -12,6 +12,7 @@ import numpy as np
 from neurossm.errors import GraphError
 from neurossm.nodes import Affine, Conv2d, Node
 from neurossm_converters.formats.nir.document import Part
+from neurossm_converters.formats.windows import padded_alike
 
 if TYPE_CHECKING:
     from neurossm_converters.formats.nir.leaky import Chain, NodeContext
@@ -131,15 +132,8 @@ def _padded(
         got = repr(said[:80]) if said != "same" else f"'same' with stride {stride}"
         raise GraphError(f"{here.where}.padding", expected="numbers, 'valid', or 'same' with"
                          " stride 1", got=got)  # fmt: skip
-    padding = []
-    for axis, d in enumerate(dilation):
-        reach = d * (weight.shape[2 + axis] - 1)
-        if reach % 2 and d > 1:
-            raise GraphError(f"{here.where}.padding", expected="a kernel of odd size, where 'same'"
-                             " pads both sides alike", got=str(weight.shape[2:]))  # fmt: skip
-        if reach % 2:  # one more behind than in front: an element of 0 in front of the kernel
-            widths = [(0, 0)] * weight.ndim
-            widths[2 + axis] = (1, 0)
-            weight, reach = np.pad(weight, widths), reach + 1
-        padding.append(reach // 2)
-    return weight, tuple(padding)
+    found = padded_alike(weight, dilation)
+    if found is None:
+        raise GraphError(f"{here.where}.padding", expected="a kernel of odd size, where 'same' pads"
+                         " both sides alike", got=str(weight.shape[2:]))  # fmt: skip
+    return found
