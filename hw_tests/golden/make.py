@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from neurossm.nodes import (
     AdaptiveThreshold,
     Affine,
     ComplexDiagonal,
+    Conv2d,
     Delay,
     DiagonalSSM,
     Embedding,
@@ -296,10 +298,58 @@ def sparse() -> Graph:
     )  # fmt: skip
 
 
+def convolving() -> Graph:
+    """Events over space: filters of unlike exponents, sum pooling, groups; one saturates."""
+    frac = np.array([4, 6, 2])
+
+    def conv(shape: tuple[int, ...], jump: int, in_shape: list[int], **given: Any) -> Conv2d:
+        weight = pattern(shape, 127, jump)
+        weight[weight % 5 == 0] = 0
+        geometry = {"in_shape": in_shape, "stride": [1, 1], "padding": [1, 1], "dilation": [1, 1]}
+        whole = {name: np.array(given.pop(name, kept)) for name, kept in geometry.items()}
+        exponents = given.pop("frac")
+        return Conv2d(
+            weight=Quantized(weight, exponents, 8),
+            bias=Quantized(pattern(shape[:1], 40, 29), exponents, 24), **whole, **given,
+        )  # fmt: skip
+
+    lif = LIF(
+        theta=Quantized(np.repeat([90, 400, 20], 12), np.repeat(frac, 12), 24),
+        tau=Quantized(pattern((36,), 600, 331) + 3400, 12, 13),
+        rho=Quantized(np.zeros(36, np.int64), 12, 13),
+        kappa=Quantized(np.zeros(36, np.int64), np.repeat(frac, 12), 24),
+        reset="soft",
+    )
+    pool = Conv2d(
+        weight=Quantized(np.ones((3, 1, 2, 2), np.int64), 0, 8),
+        bias=Quantized(np.zeros(3, np.int64), 0, 24),
+        in_shape=np.array([3, 3, 4]), stride=np.array([1, 2]), padding=np.array([0, 0]),
+        dilation=np.array([1, 1]), groups=3, out=Fixed(4),
+    )  # fmt: skip
+    return Graph(
+        {
+            "events": Input(channels=40, out=Fixed.binary()),
+            "filters": conv((3, 2, 3, 3), 37, [2, 5, 4], stride=[2, 1], frac=frac,
+                            out=Fixed(24, 2)),
+            "lif": lif,
+            "pool": pool,
+            "groups": conv((6, 1, 2, 2), 59, [3, 2, 2], groups=3, dilation=[1, 2], padding=[0, 1],
+                           frac=0, out=Fixed(8)),  # 8 bits: saturates
+            "line": conv((2, 6, 1, 2), 83, [6, 1, 2], padding=[0, 0], frac=3, out=Fixed(16, 3)),
+            "out": Output(channels=2, out=Fixed(16, 3)),
+            "spikes": Output(channels=36, out=Fixed.binary()),
+        },
+        (("events", "filters"), ("filters", "lif"), ("lif", "pool"), ("pool", "groups"),
+         ("groups", "line"), ("line", "out"), ("lif", "spikes")),
+        dt=1e-3, meta={"name": "convolving"},
+    )  # fmt: skip
+
+
 GRAPHS = {
     "spikes": spikes, "ssm": ssm, "gated": gated, "neurons": neurons, "recurrent": recurrent,
     "states": states,
     "sparse": sparse,
+    "convolving": convolving,
 }  # fmt: skip
 
 

@@ -260,7 +260,7 @@ def edits(node: Tree, at: tuple[str, ...] = ()) -> Iterator[tuple[object, tuple[
             yield from edits(value, place)
         elif isinstance(value, np.ndarray):
             yield "text", place
-            yield value[None], place
+            yield value[None] if value.ndim < 4 else value[0], place  # a file has four axes
             yield value[:0], place
             yield value.astype(np.float64 if value.dtype.kind == "i" else np.int64), place
             if key == "values":  # beyond its width

@@ -23,6 +23,7 @@ from neurossm.nodes import (
     AdaptiveThreshold,
     Affine,
     ComplexDiagonal,
+    Conv2d,
     Delay,
     DiagonalSSM,
     Embedding,
@@ -54,9 +55,8 @@ MODES = (1, 3)  # few: the fast engine compiles a kernel for each
 SEGMENTS = (2, 5)
 EXACT_BITS = 51
 KINDS = (
-    "affine", "ssm", "threshold", "sum", "product", "piecewise", "accumulate", "ternary", "lif",
-    "embedding", "rows", "delay", "spiking_loop", "graded_loop",
-    "adaptive", "complex",
+    "affine", "conv", "ssm", "threshold", "sum", "product", "piecewise", "accumulate", "ternary",
+    "lif", "embedding", "rows", "delay", "spiking_loop", "graded_loop", "adaptive", "complex",
 )  # fmt: skip
 
 
@@ -228,6 +228,42 @@ def _affine(grow: Growing, outs: int = 0) -> None:
             weight=integers(weight, out.frac - fmt.frac),
             bias=integers(grow.filled((outs,), bias_limit), out.frac, 24),
             sparse=sparse,
+            out=out,
+        ),
+        sources,
+    )
+
+
+def _conv(grow: Growing) -> None:
+    """Add a convolution over what a few channels can be seen as, in groups where that is likely."""
+    sources, rng = grow.adding(), grow.rng
+    fmt, ins = grow.format(sources[0]), grow.nodes[sources[0]].out_channels
+    shape = [(ins, 1, 1), (1, ins, 1), (1, 1, ins)][rng.integers(3)]
+    groups = ins if shape[0] == ins and rng.random() < 0.5 else 1
+    kernel, dilation = rng.integers(1, 4, 2), rng.integers(1, 3, 2)
+    reach = dilation * (kernel - 1)
+    least = np.maximum(-(-(reach + 1 - shape[1:]) // 2), 0)
+    padding = np.minimum(least + rng.integers(0, 2, 2), reach)
+    stride = rng.integers(1, 4, 2)
+    each = 1 if groups > 1 else grow.draw(st.sampled_from(CHANNELS))
+    wanted = grow.graded()
+    frac = min(max(wanted.frac - fmt.frac, -40), 40)
+    out = Fixed(wanted.bits, min(max(frac + fmt.frac, -30), 30))
+    budget = (2**30 - 2**16) // (len(sources) * fmt.high * ins * int(np.prod(kernel)))
+    largest = min(127, budget)
+    weight = grow.filled((groups * each, shape[0] // groups, *kernel), largest)
+    if rng.random() < 0.3:  # as of sum pooling
+        weight = np.full_like(weight, min(largest, 1))
+    grow.add(
+        "conv",
+        Conv2d(
+            weight=integers(weight, out.frac - fmt.frac),
+            bias=integers(grow.filled((groups * each,), 2**15), out.frac, 24),
+            in_shape=np.array(shape),
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
             out=out,
         ),
         sources,
@@ -529,6 +565,7 @@ def _graded_loop(grow: Growing) -> None:
 
 GROW = {
     "affine": _affine,
+    "conv": _conv,
     "ssm": _ssm,
     "threshold": _threshold,
     "sum": _sum,
