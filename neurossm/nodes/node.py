@@ -85,6 +85,9 @@ class Node(ABC):
     late
         True where what it sends at a step does not depend on what arrives at that step. Its `step`
         is `send`, then `take`.
+    integrates
+        True where it adds up what arrives in states whose unit is its own, which quantizing
+        chooses (`neurossm.quantization.fit`): what arrives enters by a shift.
     nir
         Why NIR cannot hold it; empty where the converter can.
     sends
@@ -113,6 +116,7 @@ class Node(ABC):
     aligns: ClassVar[bool] = False
     reads_tokens: ClassVar[bool] = False
     late: ClassVar[bool] = False
+    integrates: ClassVar[bool] = False
     nir: ClassVar[str] = ""
     sends: ClassVar[Fixed | None] = None
     passes_on: ClassVar[bool] = False
@@ -177,6 +181,11 @@ class Node(ABC):
     def complex_states(self) -> int:
         """Complex states of all channels."""
         return self.in_channels * self.modes
+
+    @property
+    def sparse_fields(self) -> tuple[str, ...]:
+        """Names of the parameters of which files keep only the numbers that are not 0."""
+        return ()
 
     @property
     def states(self) -> int:
