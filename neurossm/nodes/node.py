@@ -38,7 +38,7 @@ from neurossm.errors import GraphError
 from neurossm.fixed import Fixed, Quantized
 from neurossm.nodes.arriving import Arriving, Finding, Quantizing
 from neurossm.nodes.dense import DenseOperations
-from neurossm.nodes.parameter import Parameter, check_fields, declared, parameter
+from neurossm.nodes.parameter import Parameter, check_fields, declared, drawn_fields, parameter
 from neurossm.nodes.span import FanIn, Found, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, State, Step
 from neurossm.nodes.traits import Meets, Role
@@ -78,8 +78,7 @@ class Node(ABC):
         True where it compares each channel with numbers of its own and sends the outcome:
         activations may then arrive with an exponent a channel.
     aligns
-        True where it shifts each channel that arrives to a unit of its own, and sends something
-        else: activations may arrive with an exponent a channel, too.
+        True where it shifts each channel to a unit of its own: exponents may differ there, too.
     reads_tokens
         True where its input are tokens, ``tokens`` of them: names and no quantities.
     late
@@ -199,7 +198,7 @@ class Node(ABC):
 
     @property
     def activates(self) -> bool:
-        """True where it is an activation function: what it sends is 0 where something is not."""
+        """True where it is an activation function, which sends 0 where something is not."""
         return self.role is Role.SPIKING
 
     @property
@@ -362,10 +361,7 @@ class Node(ABC):
     @classmethod
     def drawn(cls, rng: np.random.Generator, **given: Any) -> Self:
         """Return a float node with random parameters within their ranges, but for those given."""
-        sizes = {letter: int(rng.integers(1, 5)) for axes in cls.shapes.values() for letter in axes}
-        for name, role in cls.roles.items():
-            shape = tuple(sizes[letter] for letter in role.axes)
-            given.setdefault(name, role.example(rng, shape))
+        given = drawn_fields(cls.roles, rng) | given
         if any(item.name == "channels" for item in fields(cls)):
             given.setdefault("channels", int(rng.integers(1, 5)))
         return cls(**given)
