@@ -183,6 +183,11 @@ class Node(ABC):
         return self.in_channels * self.modes
 
     @property
+    def sparse_fields(self) -> tuple[str, ...]:
+        """Names of the parameters of which files keep only the numbers that are not 0."""
+        return ()
+
+    @property
     def states(self) -> int:
         """Real numbers of state that it carries from step to step."""
         return sum(int(np.prod(shape)) for shape in self.state_parts().values())
