@@ -23,7 +23,7 @@ import numpy as np
 from neurossm.fixed import Quantized
 from neurossm.graph import Graph
 from neurossm.metrics.dense import dense_operations
-from neurossm.nodes import Affine, Meets, PiecewiseLinear, Role
+from neurossm.nodes import Meets, Weighted
 from neurossm.trace import Counts
 
 VERSION = "2.3.0"
@@ -72,14 +72,14 @@ def recurrence(
 def _activation_sparsity(graph: Graph, counts: Mapping[str, Counts], runs: int) -> float:
     sent = possible = 0
     for name, node in graph.nodes.items():
-        if node.role is Role.SPIKING or isinstance(node, PiecewiseLinear):
+        if node.activates:
             sent += counts[name].spikes_out
             possible += node.out_channels * runs
     return 1 - sent / possible if possible else 0.0
 
 
 def _connection_sparsity(graph: Graph) -> float:
-    weights = [node.weight for node in graph.nodes.values() if isinstance(node, Affine)]
+    weights = [node.weight for node in graph.nodes.values() if isinstance(node, Weighted)]
     arrays = [weight.values for weight in weights if isinstance(weight, Quantized)]
     size = sum(array.size for array in arrays)
     nonzero = sum(int(np.count_nonzero(array)) for array in arrays)

@@ -17,10 +17,17 @@ class Pattern:
     Parameters
     ----------
     there
-        ``(targets, axons)``; True where a weight is not 0.
+        ``(targets, axons)``: how many synapses there are from an axon to a target, one where a
+        weight is not 0; more where a target keeps several sums.
     """
 
-    there: NDArray[np.bool_]
+    there: NDArray[np.int64]
+
+    def folded(self, rows: int) -> Pattern:
+        """Return the synapses of neurons that keep so many sums: target i has i, n + i, ..."""
+        if rows == 1:
+            return self
+        return Pattern(self.there.reshape(rows, -1, self.there.shape[1]).sum(axis=0))
 
     def of_axons(self, first: int, axons: int) -> Pattern:
         """Return the synapses of some axons, where a fan-in had to be cut."""
@@ -34,7 +41,7 @@ class Pattern:
 
     def words(self, first: int, stop: int, per_word: float) -> int:
         """Return the words of these synapses, axon by axon: each begins with a word of its own."""
-        each = np.count_nonzero(self.there[first:stop], axis=0)
+        each = self.there[first:stop].sum(axis=0)
         return sum(math.ceil(count / per_word) for count in each.tolist())
 
     def most_synapses(self, neurons: int) -> int:
@@ -44,4 +51,4 @@ class Pattern:
     @cached_property
     def _before(self) -> NDArray[np.int64]:
         """Synapses of the neurons in front of each, ``(targets + 1,)``."""
-        return np.concatenate([[0], np.cumsum(np.count_nonzero(self.there, axis=1))])
+        return np.concatenate([[0], np.cumsum(self.there.sum(axis=1))])

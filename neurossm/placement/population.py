@@ -42,6 +42,9 @@ class Connection:
         none.
     one_hot
         Whether exactly one axon has an activation each step: a token.
+    rows
+        Sums that a target neuron keeps apart of it: 2 where the real parts of a drive arrive, then
+        the imaginary ones, so that neuron i has the rows i and ``neurons + i`` of the weights.
     pattern
         Where the synapses of the node are, if it is sparse; of all its axons, wherever it was cut.
     """
@@ -55,6 +58,7 @@ class Connection:
     first: int = 0
     delay: str = ""
     one_hot: bool = False
+    rows: int = 1
     pattern: Pattern | None = field(default=None, repr=False, compare=False)
 
     def axons_into(self, first: int, stop: int) -> int:
@@ -63,7 +67,7 @@ class Connection:
             return self.axons
         if self.kind == FAN_OUT:
             return -(-stop // self.fan) - first // self.fan
-        return (stop - first) * self.fan
+        return (stop - first) * self.fan * self.rows
 
     def reached(self, firsts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return for each source neuron the first and the last slice of the target it reaches.
@@ -76,7 +80,8 @@ class Connection:
         axon = np.arange(self.axons)
         if self.kind == DENSE:
             return np.zeros_like(axon), np.full_like(axon, len(firsts) - 1)
-        low = {FAN_OUT: axon * self.fan, REDUCE: axon // self.fan}.get(self.kind, axon)
+        own = axon % (self.axons // self.rows)
+        low = {FAN_OUT: axon * self.fan, REDUCE: axon // self.fan}.get(self.kind, own)
         high = low + self.fan - 1 if self.kind == FAN_OUT else low
         first, last = (np.searchsorted(firsts, ends, side="right") - 1 for ends in (low, high))
         return first, last
@@ -96,16 +101,18 @@ class Connection:
             return (whole_stop - whole_first) * budget.fan_out_words(self.fan) + sum(
                 budget.fan_out_words(states) for states in edges
             )
-        return (stop - first) * self.fan * budget.lone_synapse
+        return (stop - first) * self.fan * self.rows * budget.lone_synapse
 
     @cached_property
     def own_pattern(self) -> Pattern | None:
         """Where the synapses of its own axons are."""
-        return self.pattern.of_axons(self.first, self.axons) if self.pattern else None
+        if self.pattern is None:
+            return None
+        return self.pattern.folded(self.rows).of_axons(self.first, self.axons)
 
     def dense_words(self, neurons: int, budget: Budget) -> int:
         """Return the words of synapses from every axon to so many neurons."""
-        return self.axons * budget.dense_words(neurons)
+        return self.axons * budget.dense_words(neurons * self.rows)
 
     def sparse_words(self, first: int, stop: int, budget: Budget) -> int | None:
         """Return the words of a pattern's synapses there; None: the chip has no such encoding."""
