@@ -24,6 +24,7 @@ from neurossm_converters.formats.nir.document import Part, from_library, one_num
 from neurossm_converters.formats.nir.file import read_document
 from neurossm_converters.formats.nir.foreign import translate
 from neurossm_converters.formats.nir.own import is_own, rebuild
+from neurossm_converters.formats.nir.sense import fitting
 from neurossm_converters.formats.nir.setting import Setting
 
 # what arithmetic on hostile numbers may raise
@@ -179,7 +180,9 @@ def translated(document: Part, reading: Reading) -> Imported:
     if reading.convention == "norse" and not taus.size and delays_in(document):
         raise InputError("--convention", expected="norse-dt | norse-s, as no time constant tells"
                          " which of them the delays of this file are in", got="norse")  # fmt: skip
-    steps = convention(reading.convention, reading.dt, reading.tau_unit, said, taus)
+    steps = convention(
+        reading.convention, reading.dt, reading.tau_unit, said, taus, fitting(document)
+    )
     setting = Setting(
         steps, reading.reset or steps.reset, reading.compare or steps.compare, reading.input,
         reading.steps, reading.resets, reading.compares,
