@@ -9,7 +9,8 @@ from neurossm.errors import FormatError, NeurossmError
 from neurossm.graph import Graph
 from neurossm.nodes import Node
 from neurossm_converters.formats.nir.document import Part, one_number
-from neurossm_converters.formats.nir.nodes import CONVERTERS
+from neurossm_converters.formats.nir.nodes import converter_of
+from neurossm_converters.formats.nir.proposal import VERSION_KEY, check_version
 from neurossm_converters.formats.nir.writing import KIND, STRUCTURE_VERSION, edges_without_sums
 
 
@@ -42,10 +43,12 @@ def rebuild(document: Part) -> Graph:
 
 def _rebuilt(document: Part, structure: dict[str, Any]) -> Graph:
     dt = one_number(document.metadata, "dt", "NIR")
+    check_version(document)
+    proposed = VERSION_KEY in document.metadata
     nodes: dict[str, Node] = {}
     for name, entry in structure["nodes"].items():
         where, kind = f"NIR node {name!r}", entry["type"]
-        converter = CONVERTERS.get(kind)
+        converter = converter_of(str(kind), proposed)
         found = Part(kind) if converter and converter.in_edges else document.nodes.get(name)
         if converter is None or found is None:
             raise FormatError(where, expected=f"a node for {kind}", got="none")

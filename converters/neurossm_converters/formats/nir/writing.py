@@ -39,15 +39,19 @@ from neurossm.fixed import Quantized
 from neurossm.graph import Edge, Graph
 from neurossm.nodes import Node, Role
 from neurossm_converters.formats.nir.nodes import Converter, converter_of
+from neurossm_converters.formats.nir.proposal import VERSION, VERSION_KEY
 
 KIND = "graph"
 STRUCTURE_VERSION = 1
 NOMINAL_DT = 1e-3
 
 
-def expressible(graph: Graph) -> tuple[str, ...]:
-    """Return the reasons why NIR cannot express a graph, one a node; empty if it can."""
-    reasons = {name: reason for name in graph.order if (reason := _reason(graph, name))}
+def expressible(graph: Graph, proposed: bool = False) -> tuple[str, ...]:
+    """Return the reasons why NIR cannot express a graph, one a node; empty if it can.
+
+    `proposed` asks for NIR with `StateSpace` and `Reset`, which no release of it has.
+    """
+    reasons = {name: reason for name in graph.order if (reason := _reason(graph, name, proposed))}
     reasons |= {name: reason for name, reason in _repeated(graph).items() if name not in reasons}
     return tuple(
         f"node {name!r} ({type(graph.nodes[name]).__name__}): {reasons[name]}"
@@ -56,8 +60,11 @@ def expressible(graph: Graph) -> tuple[str, ...]:
     )
 
 
-def to_nir(graph: Graph) -> Any:
+def to_nir(graph: Graph, proposed: bool = False) -> Any:
     """Return a float graph as a `nir.NIRGraph` of official primitives.
+
+    `proposed` uses `StateSpace` and `Reset` besides, see docs/explanation/nir-proposal.md. The
+    `nir` library writes such a graph, and cannot read it.
 
     Raises
     ------
@@ -67,7 +74,7 @@ def to_nir(graph: Graph) -> Any:
     with explained():
         import nir
 
-    reasons = expressible(graph)
+    reasons = expressible(graph, proposed)
     if reasons:
         raise GraphError(
             "NIR",
@@ -78,12 +85,13 @@ def to_nir(graph: Graph) -> Any:
     dt = NOMINAL_DT if graph.dt is None else graph.dt
     nodes = {
         name: converter.write(graph.nodes[name], dt)
-        for name, converter in _converters(graph).items()
+        for name, converter in _converters(graph, proposed).items()
         if not converter.in_edges
     }
     metadata = {
         "neurossm_kind": KIND,
         "neurossm_structure": json.dumps(_structure(graph)),
+        **({VERSION_KEY: VERSION} if proposed else {}),
         "dt": dt,
         "dt_unit": "s",
         **({"dt_known": "no"} if graph.dt is None else {}),
@@ -92,8 +100,10 @@ def to_nir(graph: Graph) -> Any:
     return nir.NIRGraph(nodes=nodes, edges=edges_without_sums(graph), metadata=metadata)
 
 
-def write(graph: Graph, path: str | Path) -> None:
+def write(graph: Graph, path: str | Path, proposed: bool = False) -> None:
     """Write a float graph as a NIR file; an existing one is replaced when the new one is complete.
+
+    `proposed` is that of `to_nir`.
 
     Raises
     ------
@@ -107,13 +117,13 @@ def write(graph: Graph, path: str | Path) -> None:
 
     # in memory first: on a full disk the HDF5 library leaves half a file, or crashes
     content = io.BytesIO()
-    nir.write(content, to_nir(graph))
+    nir.write(content, to_nir(graph, proposed))
     replace_file(path, content.getvalue())
 
 
-def _reason(graph: Graph, name: str) -> str:
+def _reason(graph: Graph, name: str, proposed: bool) -> str:
     node = graph.nodes[name]
-    converter = converter_of(node)
+    converter = converter_of(type(node).__name__, proposed)
     if converter is None:
         return node.nir or "NIR has no such node"
     if _has_formats(node):
@@ -125,14 +135,16 @@ def _reason(graph: Graph, name: str) -> str:
     return converter.problem(node)
 
 
-def _converters(graph: Graph) -> dict[str, Converter[Any]]:
+def _converters(graph: Graph, proposed: bool = False) -> dict[str, Converter[Any]]:
     """Return the converter of each node that has one, by name."""
-    found = {name: converter_of(node) for name, node in graph.nodes.items()}
+    found = {
+        name: converter_of(type(node).__name__, proposed) for name, node in graph.nodes.items()
+    }
     return {name: converter for name, converter in found.items() if converter is not None}
 
 
 def _in_edges(node: Node) -> bool:
-    converter = converter_of(node)
+    converter = converter_of(type(node).__name__)
     return converter is not None and converter.in_edges
 
 
