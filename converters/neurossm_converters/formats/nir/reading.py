@@ -210,7 +210,7 @@ def _check_proposed(document: Part, allowed: bool) -> None:
         raise GraphError(
             "NIR graph", expected="nodes that a release of NIR has",
             got=" and ".join(found) or f"one that says {VERSION_KEY}",
-            remedy="import it with --proposed (docs/explanation/nir-proposal.md says what they are)",
+            remedy="import it with --proposed; docs/explanation/nir-proposal.md explains them",
         )  # fmt: skip
     check_version(document)
 

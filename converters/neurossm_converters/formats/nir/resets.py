@@ -111,8 +111,11 @@ def neuron_with_resets(here: NodeContext) -> Chain:
     kind = "LIF" if "tau" in fields else "IF"
     zero = np.zeros(here.channels)
     plain = replace(here, part=Part(kind, {**fields, "v_reset": zero}))
-    shown: dict[str, Real] = {name: spread(Part(RESET, own).numbers(name, here.where), here.channels,
-                          f"{here.where}.{name}") for name in own}  # fmt: skip
+    part = Part(RESET, own)
+    shown: dict[str, Real] = {
+        name: spread(part.numbers(name, here.where), here.channels, f"{here.where}.{name}")
+        for name in own
+    }
     rule, taken = _rule(plain, str(jump), shown)
     make = neuron if kind == "LIF" else integrate_and_fire
     *lead, (suffix, node) = make(replace(plain, reset=rule))
