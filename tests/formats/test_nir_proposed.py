@@ -9,6 +9,7 @@ import h5py
 import nir
 import numpy as np
 import pytest
+from nir_interpreter import Interpreter
 
 from neurossm.engine import run
 from neurossm.errors import FormatError, GraphError
@@ -135,6 +136,17 @@ def test_membrane_without_reset_is_a_state_and_a_threshold(tmp_path):
     ours, theirs = (run(g, inputs, "float", "outputs").values[g.outputs[0]] for g in (graph, found))
     assert 50 < ours.sum() < ours.size / 2
     np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("name", NODES)
+def test_an_independent_interpreter_of_the_file_computes_the_graph(name, tmp_path):
+    graph = graph_of(NODES[name])
+    neurossm_nir.write(graph, tmp_path / "model.nir", proposed=True)
+    inputs = np.random.default_rng(2).integers(-40, 64, (80, C))
+    found = Interpreter(tmp_path / "model.nir", 2.0).run(inputs / 32)
+    expected = run(graph, inputs[None], "float", "outputs").values["out"][0]
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+    assert np.abs(expected).max() >= 1 and np.ptp(expected) > 0
 
 
 # -- who does not know them ------------------------------------------------------
