@@ -131,7 +131,7 @@ CASES = (
          "membranes.py: --reset"),
     Case("import low.nir -o x.nssm --compare ge --dt 1e-3", printed(r"--compare \S+=gt"),
          "membranes.py: --compare"),
-    Case("import proposed.nir -o x.nssm", option("--proposed"), "reading.py: --proposed"),
+    Case("import proposed.nir -o x.nssm", option("--proposed"), "proposal.py: --proposed"),
     Case("import proposed.nir -o x.nssm --proposed --dt 1",
          lambda err, words: words[:-2] if "leave --dt out" in err else [], "state_space.py: --dt"),
     Case("import sum.nir -o x.nssm --dt 1e-3", option("--steps", "20"), "leaky.py: --steps"),

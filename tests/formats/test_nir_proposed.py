@@ -15,7 +15,7 @@ from neurossm.engine import run
 from neurossm.errors import FormatError, GraphError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
-from neurossm.nodes import LIF, DiagonalSSM, Input, Node, Output
+from neurossm.nodes import LIF, Conv2d, DiagonalSSM, Input, Node, Output
 from neurossm_converters.formats import nir as neurossm_nir
 from neurossm_converters.formats.nir import Reading
 
@@ -80,6 +80,28 @@ def test_a_file_comes_back_exactly(tmp_path):
     assert neurossm_nir.read_back(path) == graph
     found = neurossm_nir.read(path, Reading(proposed=True))
     assert found.own and dict(found.graph.nodes) == dict(graph.nodes)
+
+
+def test_a_neuron_of_several_nodes_lies_between_convolutions(tmp_path):
+    rng = np.random.default_rng(8)
+    first, second = (
+        Conv2d(weight=rng.standard_normal((2, ins, 2, 2)), bias=np.zeros(2),
+               in_shape=np.array((ins, *shape)), stride=np.array([1, 1]),
+               padding=np.array([0, 0]), dilation=np.array([1, 1]), groups=1)
+        for ins, shape in ((1, (4, 4)), (2, (3, 3)))
+    )  # fmt: skip
+    ones = np.ones(18)
+    middle = LIF(theta=ones, tau=0.9 * ones, rho=0.5 * ones, kappa=ones / 4, reset="soft")
+    nodes = {"in": Input(channels=16, out=Fixed(8, 5)), "a": first, "n": middle, "b": second,
+             "out": Output(channels=8)}  # fmt: skip
+    graph = Graph(nodes, tuple(itertools.pairwise(nodes)), 2e-3)
+    neurossm_nir.write(graph, tmp_path / "model.nir", proposed=True)
+    assert neurossm_nir.read_back(tmp_path / "model.nir") == graph
+    inputs = rng.integers(-60, 64, (30, 16))
+    found = Interpreter(tmp_path / "model.nir", 2.0).run((inputs / 32).reshape(30, 1, 4, 4))
+    expected = run(graph, inputs[None], "float", "outputs").values["out"][0]
+    np.testing.assert_allclose(found.reshape(30, -1), expected, rtol=1e-9, atol=1e-9)
+    assert np.ptp(expected) > 1
 
 
 def stripped(graph: Graph, path: Path) -> Path:

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.errors import FormatError
+from neurossm.errors import FormatError, GraphError
 from neurossm_converters.formats.nir.document import Part, one_number
 
 Real = NDArray[np.float64]
@@ -146,6 +146,18 @@ def check_version(document: Part) -> None:
             f"NIR metadata {VERSION_KEY}", expected=f"version {VERSION} of the proposed nodes",
             got=f"{version:g}",
         )  # fmt: skip
+
+
+def check_allowed(document: Part, allowed: bool) -> None:
+    """Refuse proposed nodes that nobody asked for, and another version of them."""
+    found = proposed_in(document)
+    if not allowed and (found or VERSION_KEY in document.metadata):
+        raise GraphError(
+            "NIR graph", expected="nodes that a release of NIR has",
+            got=" and ".join(found) or f"one that says {VERSION_KEY}",
+            remedy="import it with --proposed; docs/explanation/nir-proposal.md explains them",
+        )  # fmt: skip
+    check_version(document)
 
 
 def word(found: Part, name: str, where: str, known: tuple[str, ...]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from neurossm.errors import FormatError, GraphError, InputError, NeurossmError
+from neurossm.errors import FormatError, InputError, NeurossmError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm_converters.formats.nir.convention import (
@@ -24,15 +24,10 @@ from neurossm_converters.formats.nir.document import Part, from_library, one_num
 from neurossm_converters.formats.nir.file import read_document
 from neurossm_converters.formats.nir.foreign import translate
 from neurossm_converters.formats.nir.own import is_own, rebuild
-from neurossm_converters.formats.nir.proposal import (
-    STATE_SPACE,
-    VERSION_KEY,
-    check_version,
-    proposed_in,
-)
+from neurossm_converters.formats.nir.proposal import check_allowed
 from neurossm_converters.formats.nir.sense import fitting
 from neurossm_converters.formats.nir.setting import Setting
-from neurossm_converters.formats.nir.state_space import step_of
+from neurossm_converters.formats.nir.state_space import steps_named
 
 # what arithmetic on hostile numbers may raise
 SLIPS = (ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
@@ -178,7 +173,7 @@ def read(path: str | Path, reading: Reading | None = None) -> Imported:
 
 def translated(document: Part, reading: Reading) -> Imported:
     """Return the graph of a document; see `read`."""
-    _check_proposed(document, reading.proposed)
+    check_allowed(document, reading.proposed)
     if is_own(document):
         return Imported(rebuild(document), True, None)
     said: dict[str, Any] = {}
@@ -201,28 +196,6 @@ def translated(document: Part, reading: Reading) -> Imported:
         reading.steps, reading.resets, reading.compares,
     )  # fmt: skip
     return Imported(translate(document, setting), False, steps)
-
-
-def _check_proposed(document: Part, allowed: bool) -> None:
-    """Refuse proposed nodes that nobody asked for, and another version of them."""
-    found = proposed_in(document)
-    if not allowed and (found or VERSION_KEY in document.metadata):
-        raise GraphError(
-            "NIR graph", expected="nodes that a release of NIR has",
-            got=" and ".join(found) or f"one that says {VERSION_KEY}",
-            remedy="import it with --proposed; docs/explanation/nir-proposal.md explains them",
-        )  # fmt: skip
-    check_version(document)
-
-
-def steps_named(document: Part) -> list[float]:
-    """Return the steps in seconds that the `StateSpace` nodes of a graph name."""
-    found: list[float] = []
-    for name, part in document.nodes.items():
-        if part.kind == STATE_SPACE:
-            found.append(step_of(part, f"NIR node {name!r}"))
-        found += steps_named(part)
-    return found
 
 
 def reset_of(reading: Reading, steps: Convention) -> str:

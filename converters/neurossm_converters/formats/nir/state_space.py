@@ -120,6 +120,16 @@ def step_of(found: Part, where: str) -> float:
     return float(dt.item()) / UNITS[word(found, "unit", where, tuple(UNITS))]
 
 
+def steps_named(document: Part) -> list[float]:
+    """Return the steps in seconds that the `StateSpace` nodes of a graph name."""
+    found: list[float] = []
+    for name, part in document.nodes.items():
+        if part.kind == STATE_SPACE:
+            found.append(step_of(part, f"NIR node {name!r}"))
+        found += steps_named(part)
+    return found
+
+
 def _pair(found: Part, name: str, where: str) -> Complex:
     parts = [found.numbers(f"{name}_{part}", where) for part in ("re", "im")]
     if parts[0].shape != parts[1].shape:
