@@ -137,6 +137,21 @@ def neuron(given: list[Fraction], leak: Fraction, theta: Fraction, jump: str, am
     return spikes
 
 
+def resonator(node: Node, given: list[float], amount: float) -> list[int]:
+    """Return spikes of a `StateSpace` of one mode whose real part is compared with 1, and reset."""
+    matrix = np.array([[node["A_re"][0, 0], -node["A_im"][0, 0]],
+                       [node["A_im"][0, 0], node["A_re"][0, 0]]])  # fmt: skip
+    pair, spikes = np.zeros(2), []
+    for u in given:
+        held = np.array([node["B_re"][0, 0] * u, 0.0])
+        pair = step(node["discretization"], matrix, node["dt"], pair, held)
+        distance = 2 * node["C_re"][0, 0] * pair[0] - 1
+        assert abs(distance) > 1e-3, distance
+        spikes.append(int(distance > 0))
+        pair = pair - np.array([amount * spikes[-1], 0.0])
+    return spikes
+
+
 def resets(jump: str, amount: float, tau: float | None = None, kappa: float = 0.0
            ) -> tuple[dict[str, Node], list[str]]:  # fmt: skip
     """Return a neuron of threshold 1 for steps of 1 ms: it keeps a half, or all of itself."""
@@ -216,6 +231,16 @@ def main() -> None:
         nodes, edges = resets(jump, amount, tau, kappa)
         publish(folder, name, ABOUT[name], 1.0, nodes, edges,
                 [[float(u)] for u in given], [[float(s)] for s in spikes], 0.0)  # fmt: skip
+    one, none = np.ones((1, 1)), np.zeros((1, 1))
+    node = bank(A_re=-0.1 * one, A_im=0.7 * one, B_re=one, B_im=none, C_re=0.25 * one, C_im=none,
+                drive_re=none, drive_im=none, D=np.zeros(1), bias=np.zeros(1), dt=1.0,
+                discretization="dirac")  # fmt: skip
+    given = [4 * u / 64 for u in ODD]
+    nodes, edges = resets("subtract", 2.0)
+    publish(folder, "reset-resonator",
+            "StateSpace of one mode, its real part against 2, which is subtracted from it", 1.0,
+            nodes | {"membrane": node}, edges, [[u] for u in given],
+            [[float(s)] for s in resonator(node, given, 2.0)], 0.0)  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from neurossm.engine import run
 from neurossm.errors import FormatError, GraphError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
-from neurossm.nodes import LIF, Conv2d, DiagonalSSM, Input, Node, Output
+from neurossm.nodes import LIF, Conv2d, DiagonalSSM, Input, Node, Output, ResonateAndFire
 from neurossm_converters.formats import nir as neurossm_nir
 from neurossm_converters.formats.nir import Reading
 
@@ -42,8 +42,20 @@ def neuron(**changes: object) -> LIF:
 
 def graph_of(*nodes: Node, dt: float | None = 2e-3) -> Graph:
     named = {f"n.{k}": node for k, node in enumerate(nodes)}
-    every = {"in": Input(channels=C, out=Fixed(8, 5)), **named, "out": Output(channels=C)}
+    every = {
+        "in": Input(channels=nodes[0].in_channels, out=Fixed(8, 5)),
+        **named,
+        "out": Output(channels=C),
+    }
     return Graph(every, tuple(itertools.pairwise(every)), dt)
+
+
+def resonator(**changes: object) -> ResonateAndFire:
+    rng = np.random.default_rng(7)
+    pole = rng.uniform(0.5, 0.99, C) * np.exp(1j * rng.uniform(-3, 3, C))
+    fields = {"a_re": pole.real, "a_im": pole.imag, "theta": rng.uniform(0.5, 2, C),
+              "reset": "soft", "drive": "real"}  # fmt: skip
+    return ResonateAndFire(**fields | changes)
 
 
 ZEROS, ONES = np.zeros(C), np.ones(C)
@@ -62,6 +74,9 @@ NODES: dict[str, Node] = {
     "none": neuron(kappa=ZEROS, rho=ZEROS, reset="none"),
     "hard": neuron(kappa=ZEROS, rho=ZEROS, reset="hard"),
     "no leak, soft": neuron(tau=ONES),
+    "resonator": resonator(),
+    "resonator of pole 0": resonator(a_re=ZEROS, a_im=ZEROS),
+    "resonator without reset": resonator(reset="none"),
     "no leak, hard": neuron(tau=ONES, kappa=ZEROS, rho=ZEROS, reset="hard"),
 }
 
@@ -119,7 +134,7 @@ def stripped(graph: Graph, path: Path) -> Path:
     return path
 
 
-FOREIGN = [name for name in NODES if name != "none"]
+FOREIGN = [name for name in NODES if name not in ("none", "resonator without reset")]
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +153,7 @@ def test_without_our_metadata_the_fields_say_the_same(name, foreign):
     node, key = NODES[name], f"n.{FOREIGN.index(name)}"
     other = foreign.nodes.get(key) or foreign.nodes[f"{key}.spike"]
     assert type(other) is type(node)
-    assert not isinstance(node, LIF) or other.reset == node.reset
+    assert isinstance(node, DiagonalSSM) or other.reset == node.reset
     for field in node.shapes:
         if field == "rho" and not node.has_trace:
             continue  # no variable, and nothing said of it
@@ -213,6 +228,8 @@ def test_another_version_of_the_proposal_is_refused():
     [
         (neuron(tau=ZEROS), "a tau is 0, which no membrane decays to in one step"),
         (neuron(tau=np.array([1, 1, 0.5])), "some membranes leak and some do not, which are two"),
+        (resonator(drive="complex"), "it has a complex drive, and StateSpace takes one input"),
+        (resonator(a_re=np.array([0, -1.0, 0.5]), a_im=ZEROS), "it has poles at 0 and at -1"),
         (ssm("zoh", a_re=np.tile([0.0, -1.0], (C, 1)), a_im=np.zeros((C, N))),
          "it has poles at 0 and at -1: no discretization of a continuous state has both"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import nir
@@ -11,7 +12,7 @@ from small_nir import network, outputs
 
 from neurossm.errors import FormatError, GraphError, InputError
 from neurossm.graph import Graph
-from neurossm.nodes import LIF, DiagonalSSM
+from neurossm.nodes import LIF, DiagonalSSM, ResonateAndFire
 from neurossm_converters.formats import nir as neurossm_nir
 from neurossm_converters.formats.nir import Reading
 from neurossm_converters.formats.nir.proposal import node_types
@@ -91,8 +92,8 @@ def test_a_gain_scales_what_a_spike_takes():
         (neuron("m > out"), r"'m' \(LI\): expected a membrane that feeds 's' only, got s, out"),
         (neuron("s > more", "more > m", more=Reset("value", amount=0 * ONE)),
          r"'more' \(Reset\): 's' has another Reset of this sort"),
-        (neuron("in > s"), r"'s' \(Threshold\): expected one LI or I into a Threshold that has a "),
-        (neuron(m=nir.Linear(ONE[:, None])), "expected one LI or I .* got Linear; neurossm has no"),
+        (neuron("in > s"), r"'s' \(Threshold\): expected one LI, I or StateSpace into a Threshold"),
+        (neuron(m=nir.Linear(ONE[:, None])), "one LI, I or StateSpace .* got Linear; neurossm has"),
         (neuron(edges=("in > m", "m > down", "down > s", "s > out"),
                 m=nir.Linear(ONE[:, None])), "into a Threshold that has a Reset, got Linear|none"),
         (network({"down": Reset("subtract", amount=ONE)}, "in > down", "down > out", inputs=1),
@@ -179,6 +180,47 @@ def test_a_discretization_is_that_of_its_equation(rule):
 def test_a_damaged_state_space_is_refused(changes, told):
     with pytest.raises((FormatError, GraphError), match=told):
         imported(bank(**changes))
+
+
+TURN = {"A_re": np.array([[-0.1]]), "A_im": np.array([[0.7]]), "B_im": np.zeros((1, 1)),
+        "B_re": np.full((1, 1), 3.0), "C_re": np.full((1, 1), 0.25), "C_im": np.zeros((1, 1)),
+        "drive_re": np.zeros((1, 1)), "drive_im": np.zeros((1, 1)), "D": 0 * ONE, "bias": 0 * ONE,
+        "discretization": "dirac"}  # fmt: skip
+
+
+def turning(reset: nir.NIRNode, edges: tuple[str, ...] = EDGES, **changes: Any) -> nir.NIRGraph:
+    return neuron(edges=edges, m=bank(**TURN | changes).nodes["x"], down=reset)
+
+
+def test_a_state_space_that_is_reset_is_a_resonator_in_units_of_its_input():
+    # 2 C Re x > 1 is Re x > 2, with x = 3 z: Re z > 2/3
+    found = imported(turning(Reset("subtract", amount=2 * ONE))).nodes["s"]
+    assert isinstance(found, ResonateAndFire) and (found.reset, found.drive) == ("soft", "real")
+    pole = np.exp(-0.1 + 0.7j)
+    np.testing.assert_allclose([found.a_re[0], found.a_im[0]], [pole.real, pole.imag], rtol=1e-15)
+    np.testing.assert_allclose(found.theta, 2 / 3, rtol=1e-15)
+    edge = found.theta[0]  # strictly above, and the least that is
+    assert Fraction(edge) * 3 / 2 > 1 >= Fraction(np.nextafter(edge, 0)) * 3 / 2
+
+
+@pytest.mark.parametrize(
+    ("graph", "told"),
+    [
+        (turning(Reset("subtract", amount=ONE)), r"amount: expected the threshold, .* got 1 of 2"),
+        (turning(Reset("value", amount=0 * ONE)), "kind: expected subtract, of the real part, got"),
+        (turning(FADE, edges=("in > m", "m > s", "s > down", "down > s", "s > out")),
+         "expected a Reset that subtracts behind a StateSpace, got an exponential one"),
+        *((turning(Reset("subtract", amount=2 * ONE), **{name: value}),
+           f"{told}: expected a StateSpace with a Reset that is a resonate-and-fire neuron")
+          for name, value, told in (
+              ("B_im", np.ones((1, 1)), "B"), ("B_re", -np.ones((1, 1)), "B"),
+              ("C_im", np.ones((1, 1)), "C"), ("drive_im", np.ones((1, 1)), "drive"),
+              ("D", ONE, "D"), ("bias", ONE, "bias"))),
+    ],
+)  # fmt: skip
+def test_a_state_space_that_is_reset_otherwise_is_refused(graph, told):
+    with pytest.raises(GraphError, match=told):
+        imported(graph)
 
 
 def test_two_steps_in_a_file_are_refused():

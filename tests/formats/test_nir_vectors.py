@@ -48,7 +48,8 @@ def test_an_independent_interpreter_agrees(name):
 
 def test_there_is_one_of_each_kind_and_all_are_small():
     assert NAMES == [
-        "reset-both", "reset-exponential", "reset-subtract", "reset-subtract-leak", "reset-value",
+        "reset-both", "reset-exponential", "reset-resonator", "reset-subtract",
+        "reset-subtract-leak", "reset-value",
         "state-space-bilinear", "state-space-dirac", "state-space-drive", "state-space-seconds",
         "state-space-zoh",
     ]  # fmt: skip

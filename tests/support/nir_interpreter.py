@@ -231,6 +231,11 @@ class Interpreter:
         if reset.fades:
             reset.value = reset.left * reset.value + reset.fields["amplitude"] * spikes
             return
+        if isinstance(states := self.nodes[target], StateSpace):  # the real part of one mode
+            taken = reset.fields["amount"] * spikes
+            assert reset.kind == "subtract" and states.state.shape[1] == 1
+            states.state[:, 0, 0] -= taken
+            return
         (group,) = [group for group in self.groups if target in group.names]
         state, amount = group.state[:, group.names.index(target)], reset.fields["amount"]
         jumped = state - amount if reset.kind == "subtract" else amount

@@ -89,7 +89,7 @@ def _read_nir(path: Path) -> object:
 
 def _proposed() -> tuple[bytes, ...]:
     folder = Path(__file__).parents[3] / "docs" / "nir-proposal"
-    names = ("reset-both", "reset-subtract-leak", "state-space-drive", "state-space-seconds")
+    names = ("reset-both", "reset-resonator", "state-space-drive", "state-space-seconds")
     return tuple((folder / f"{name}.nir").read_bytes() for name in names)
 
 

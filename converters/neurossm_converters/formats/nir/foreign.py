@@ -16,7 +16,7 @@ converging edges    `Sum` (``NAME.sum``), except of spikes
 `Flatten`           nothing: signals are flat here
 `Delay`             `Delay`; nothing where it is 0, several behind each other where it is long
 feedback            `Delay` of a step (``NAME.before``), see ``delays.py``
-proposed nodes      on request: `DiagonalSSM` and `LIF`, see ``state_space.py``, ``resets.py``
+proposed nodes      on request, see ``proposal.py``, ``state_space.py``, ``resets.py``
 sub-graph           its nodes, named ``GRAPH.NODE``
 ==================  ================================================================================
 """
@@ -56,6 +56,7 @@ from neurossm_converters.formats.nir.net import JUNCTION, Net, flatten
 from neurossm_converters.formats.nir.rates import least
 from neurossm_converters.formats.nir.recurrence import recognize
 from neurossm_converters.formats.nir.resets import NEURON, join_resets, neuron_with_resets
+from neurossm_converters.formats.nir.resonator import RESONATOR, resonator
 from neurossm_converters.formats.nir.setting import Setting, check_names
 from neurossm_converters.formats.nir.state_space import state_space
 
@@ -290,4 +291,5 @@ TRANSLATORS: dict[str, Callable[[NodeContext], Chain]] = {
     "CubaLIF": synaptic_neuron,
     proposal.STATE_SPACE: state_space,
     NEURON: neuron_with_resets,
+    RESONATOR: resonator,
 }

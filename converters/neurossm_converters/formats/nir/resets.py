@@ -1,7 +1,8 @@
-"""Neurons that a file builds around a `Threshold` with the proposed node `Reset`, as `LIF`.
+"""Neurons that a file builds around a `Threshold` with the proposed node `Reset`.
 
 What is recognized is a membrane (`LI` or `I`) that feeds a `Threshold` and nothing else, at most
-one `Reset` by a jump of the membrane, and at most one exponential `Reset` back to the `Threshold`.
+one `Reset` by a jump of the membrane, and at most one exponential `Reset` back to the `Threshold`;
+and a `StateSpace` of one mode in place of the membrane, with a `Reset` that subtracts.
 """
 
 from __future__ import annotations
@@ -16,10 +17,19 @@ from neurossm_converters.formats.nir.document import Field, Part
 from neurossm_converters.formats.nir.leaky import Chain, NodeContext, spread
 from neurossm_converters.formats.nir.membranes import gain_of, integrate_and_fire, neuron
 from neurossm_converters.formats.nir.net import Net
-from neurossm_converters.formats.nir.proposal import EXPONENTIAL, JUMPS, RESET, Real, word
+from neurossm_converters.formats.nir.proposal import (
+    EXPONENTIAL,
+    JUMPS,
+    RESET,
+    STATE_SPACE,
+    Real,
+    word,
+)
 from neurossm_converters.formats.nir.reset_neuron import fading
+from neurossm_converters.formats.nir.resonator import RESONATOR
 
 NEURON = "neuron with resets"  # the kind of a part that stands for a group
+GROUPS = (NEURON, RESONATOR)
 FIELDS = frozenset({"tau", "r", "v_leak", "v_threshold", "jump", "amount", "amplitude", "fade"})
 
 
@@ -46,9 +56,9 @@ def join_resets(net: Net) -> None:
 def _join(net: Net, spike: str, resets: list[str]) -> None:
     membranes = [name for name in net.sources(spike) if name not in resets]
     kinds = [net.kind(name) for name in membranes]
-    if kinds not in (["LI"], ["I"]):
+    if kinds not in (["LI"], ["I"], [STATE_SPACE]):
         raise GraphError(
-            net.where(spike), expected="one LI or I into a Threshold that has a Reset",
+            net.where(spike), expected="one LI, I or StateSpace into a Threshold that has a Reset",
             got=", ".join(kinds) or "none",
             remedy="neurossm has no counterpart of a Reset of anything else",
         )  # fmt: skip
@@ -61,9 +71,13 @@ def _join(net: Net, spike: str, resets: list[str]) -> None:
     fields["v_threshold"] = _fields(net, spike)["threshold"]
     for name in resets:
         fields |= _effect(net, name, spike, membrane, fields)
+    kind = RESONATOR if kinds == [STATE_SPACE] else NEURON
+    if kind == RESONATOR and ("fade" in fields or "jump" not in fields):
+        raise GraphError(net.where(spike), expected="a Reset that subtracts behind a StateSpace",
+                         got="an exponential one")  # fmt: skip
     before = [name for name in net.sources(membrane) if name not in resets]
     after = [name for name in net.targets(spike) if name not in resets]
-    net.replace([membrane, *resets, spike], spike, Part(NEURON, fields), before, after)
+    net.replace([membrane, *resets, spike], spike, Part(kind, fields), before, after)
 
 
 def _effect(

@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from neurossm.graph import Edge, Graph
-from neurossm.nodes import Affine, Conv2d, DiagonalSSM, Input
+from neurossm.nodes import Affine, Conv2d, DiagonalSSM, Input, ResonateAndFire
 from neurossm_converters.formats.nir import windows
 
 Shape = tuple[int, ...]
-FLAT = (Affine, DiagonalSSM)
+FLAT = (Affine, DiagonalSSM, ResonateAndFire)
 
 
 @dataclass(frozen=True)

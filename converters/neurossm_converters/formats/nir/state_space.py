@@ -138,15 +138,21 @@ def _pair(found: Part, name: str, where: str) -> Complex:
     return complex_of(*parts)
 
 
-def state_space(here: NodeContext) -> Chain:
-    """Return the node of a `StateSpace` of any tool."""
-    seconds, fields = recurrence(here.part, here.where)
+def recurrence_here(here: NodeContext, part: Part) -> tuple[float, dict[str, Any]]:
+    """Return what `recurrence` does, of a step that is the graph's."""
+    seconds, fields = recurrence(part, here.where)
     known = here.steps.dt
     if known is not None and not np.isclose(seconds, known, rtol=1e-9, atol=0):
         raise GraphError(
             f"{here.where}.dt", expected=f"the step that the others have, {known:g} s",
             got=f"{seconds:g} s", remedy="leave --dt out, and train all layers with one step",
         )  # fmt: skip
+    return seconds, fields
+
+
+def state_space(here: NodeContext) -> Chain:
+    """Return the node of a `StateSpace` of any tool."""
+    seconds, fields = recurrence_here(here, here.part)
     rule = word(here.part, "discretization", here.where, RULES)
     step_size = np.full(len(fields["d"]), seconds)
     method = "bilinear" if rule == "bilinear" else "zoh"  # information only

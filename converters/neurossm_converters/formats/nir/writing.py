@@ -101,7 +101,7 @@ def to_nir(graph: Graph, proposed: bool = False) -> Any:
         nodes[name] = nir.Flatten(input_type={"input": shape}, start_dim=0)
     metadata = {
         "neurossm_kind": KIND,
-        "neurossm_structure": json.dumps(_structure(graph)),
+        "neurossm_structure": json.dumps(_structure(graph, proposed)),
         **({VERSION_KEY: VERSION} if proposed else {}),
         "dt": dt,
         "dt_unit": "s",
@@ -152,7 +152,7 @@ def _reason(graph: Graph, name: str, proposed: bool) -> str:
     return converter.problem(node)
 
 
-def _converters(graph: Graph, proposed: bool = False) -> dict[str, Converter[Any]]:
+def _converters(graph: Graph, proposed: bool) -> dict[str, Converter[Any]]:
     """Return the converter of each node that has one, by name."""
     found = {
         name: converter_of(type(node).__name__, proposed) for name, node in graph.nodes.items()
@@ -206,12 +206,12 @@ def edges_without_sums(graph: Graph) -> list[Edge]:
     ]
 
 
-def _structure(graph: Graph) -> dict[str, Any]:
+def _structure(graph: Graph, proposed: bool) -> dict[str, Any]:
     return {
         "version": STRUCTURE_VERSION,
         "nodes": {
             name: {"type": type(graph.nodes[name]).__name__, **converter.beside(graph.nodes[name])}
-            for name, converter in _converters(graph).items()
+            for name, converter in _converters(graph, proposed).items()
         },
         "edges": [list(edge) for edge in graph.edges],
         "meta": dict(graph.meta),
