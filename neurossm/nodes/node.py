@@ -187,6 +187,16 @@ class Node(ABC):
         return ()
 
     @property
+    def synapses(self) -> int:
+        """Weights that are not 0, where it is synapses with weights; else 0."""
+        return 0
+
+    @property
+    def only_adds(self) -> bool:
+        """True where it multiplies no activation: its integer weights are one power of two."""
+        return False
+
+    @property
     def states(self) -> int:
         """Real numbers of state that it carries from step to step."""
         return sum(int(np.prod(shape)) for shape in self.state_parts().values())
