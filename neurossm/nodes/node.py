@@ -41,7 +41,7 @@ from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.parameter import Parameter, check_fields, declared, drawn_fields, parameter
 from neurossm.nodes.span import FanIn, Found, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, State, Step
-from neurossm.nodes.traits import Meets, Role
+from neurossm.nodes.traits import Described, Meets, Role
 from neurossm.nodes.typed import check_spikes, check_types
 from neurossm.nodes.values import Array, as_parameter, equal
 
@@ -60,7 +60,7 @@ def node(cls: type[T]) -> type[T]:
 
 
 @node
-class Node(ABC):
+class Node(Described, ABC):
     """Base of all nodes; abstract.
 
     Attributes
@@ -225,21 +225,6 @@ class Node(ABC):
         """Return the integer parameters whose width is a setting, such as ``weight_bits``."""
         fields = [getattr(self, name) for name, role in self.roles.items() if role.bits == setting]
         return [field for field in fields if isinstance(field, Quantized)]
-
-    @property
-    def title(self) -> str:
-        """What a drawing calls it; its type where it has no better name."""
-        return type(self).__name__
-
-    @property
-    def extent(self) -> str:
-        """Its shape, as people read it, such as ``64`` or ``1 → 64``."""
-        return str(self.out_channels)
-
-    @property
-    def note(self) -> str:
-        """What must be said of it beyond type and shape; mostly nothing."""
-        return ""
 
     @property
     def factors(self) -> tuple[Array, ...]:
