@@ -7,11 +7,8 @@ One module in this package holds one class, found by itself (`neurossm.nodes.NOD
     @node
     class Threshold(Node):
         # its docstring: equation, integer meaning, source, parameters
-
         theta: Array = parameter("C")               # a field of numbers and its axes
         role: ClassVar[Role] = Role.SPIKING
-        compares: ClassVar[bool] = True
-
         @property
         def in_channels(self) -> int: ...
         def step(self, at: Step) -> Integers: ...   # the integers, one time step: the specification
@@ -38,7 +35,7 @@ from neurossm.errors import GraphError
 from neurossm.fixed import Fixed, Quantized
 from neurossm.nodes.arriving import Arriving, Finding, Quantizing
 from neurossm.nodes.dense import DenseOperations
-from neurossm.nodes.parameter import Parameter, check_fields, declared, parameter
+from neurossm.nodes.parameter import Parameter, check_fields, declared, examples_of, parameter
 from neurossm.nodes.span import FanIn, Found, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, State, Step
 from neurossm.nodes.traits import Meets, Role
@@ -164,8 +161,9 @@ class Node(ABC):
         """Return what `evaluate` begins with: a copy of the state, or zeros."""
         if state:
             return {part: array.copy() for part, array in state.items()}
-        parts = self.state_parts().items()
-        return {part: np.zeros((samples, *shape)) for part, shape in parts}
+        return {
+            part: array.astype(np.float64) for part, array in self.initial_state(samples).items()
+        }
 
     @property
     def tokens(self) -> int:
@@ -350,10 +348,7 @@ class Node(ABC):
         yield from ()
 
     def bound(self, at: FanIn) -> Found:
-        """Return the worst case of what it sends and of its registers; by default what `out` holds.
-
-        In a float graph a node that says nothing has no bound.
-        """
+        """Return the worst case of what it sends (else what `out` holds), and of its registers."""
         ones = np.ones(self.out_channels)
         entry = at.entry() if self.meets is Meets.ADD else ()
         if self.passes_on:
@@ -372,13 +367,8 @@ class Node(ABC):
     @classmethod
     def drawn(cls, rng: np.random.Generator, **given: Any) -> Self:
         """Return a float node with random parameters within their ranges, but for those given."""
-        sizes = {letter: int(rng.integers(1, 5)) for axes in cls.shapes.values() for letter in axes}
-        for name, role in cls.roles.items():
-            shape = tuple(sizes[letter] for letter in role.axes)
-            given.setdefault(name, role.example(rng, shape))
-        if any(item.name == "channels" for item in fields(cls)):
-            given.setdefault("channels", int(rng.integers(1, 5)))
-        return cls(**given)
+        channels = any(item.name == "channels" for item in fields(cls))
+        return cls(**examples_of(cls.roles, rng, given, channels))
 
     def _refusal(self, method: str, expected: str) -> GraphError:
         kind = type(self).__name__
@@ -407,8 +397,5 @@ def format_of(node: Node) -> Fixed:
 
 
 def message_frac(node: Node) -> int | NDArray[np.int64]:
-    """Return the fraction bits of what an integer node sends: one number, or ``(C,)`` by channel.
-
-    By channel behind an `Affine` whose rows have exponents of their own; else ``out.frac``.
-    """
+    """Return the fraction bits of what an integer node sends: one number, or by channel."""
     return node.message_frac

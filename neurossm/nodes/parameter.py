@@ -133,6 +133,19 @@ def declared(cls: type) -> dict[str, Parameter]:
     }
 
 
+def examples_of(
+    roles: Mapping[str, Parameter], rng: np.random.Generator, given: dict[str, Any], channels: bool
+) -> dict[str, Any]:
+    """Return fields of a node with random numbers within their ranges, but for those given."""
+    sizes = {letter: int(rng.integers(1, 5)) for role in roles.values() for letter in role.axes}
+    for name, role in roles.items():
+        shape = tuple(sizes[letter] for letter in role.axes)
+        given.setdefault(name, role.example(rng, shape))
+    if channels:
+        given.setdefault("channels", int(rng.integers(1, 5)))
+    return given
+
+
 def check_fields(kind: str, roles: Mapping[str, Parameter], values: Mapping[str, Array]) -> None:
     """Raise `GraphError` for fields of a node of this kind that do not fit their roles."""
     sizes: dict[str, int] = {}
