@@ -62,11 +62,24 @@ class Node(NamedTuple):
         parameters = [f for f in self.fields.values() if isinstance(f, dict) and "values" in f]
         shapes = [np.shape(parameter["values"]) for parameter in parameters]
         one_each = [shape for shape in shapes if len(shape) == 1]
-        return int((one_each or shapes)[0][-1])  # a table alone has a row for each token
+        parts = 2 if self.type == "ComplexDiagonal" else 1  # of each state, real and imaginary
+        return parts * int((one_each or shapes)[0][-1])  # a table alone has a row for each token
 
     def values(self, name: str) -> Any:
-        """Return the integers of a parameter, int64."""
-        return np.asarray(self.fields[name]["values"], np.int64)
+        """Return the integers of a parameter, int64; of a sparse one with its zeros."""
+        group = self.fields[name]
+        stored = np.asarray(group["values"], np.int64)
+        if "starts" not in group:
+            return stored
+        fan_in = np.diff(np.asarray(group["starts"], np.int64))
+        whole = np.zeros((len(fan_in), group["width"]), np.int64)
+        whole[np.repeat(np.arange(len(fan_in)), fan_in), group["columns"]] = stored
+        return whole
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether synapses keep only the weights that are not 0."""
+        return bool(self.fields.get("sparse", 0))
 
     def bits(self, name: str) -> int:
         """Return the width of a parameter."""

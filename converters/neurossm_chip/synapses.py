@@ -43,6 +43,7 @@ def synapses(sender: Node, node: Node, weights: Any, sparse: bool = False, wait:
     elif isinstance(weights, np.ndarray):
         # mixed signs clear the lowest bit: 2m goes in, and the exponent takes the 2 back
         common.update(weights=2 * weights, weight_exp=-1, sign_mode=SignMode.MIXED)
+        sparse = sparse and bool(np.any(weights))  # Lava's Sparse fails without any
     else:
         sparse, ones = True, weights.tocsr().astype(np.int32)
         common.update(weights=ones, sign_mode=SignMode.EXCITATORY)

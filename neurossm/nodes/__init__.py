@@ -17,9 +17,12 @@ import pkgutil
 from importlib import import_module
 
 from neurossm.nodes.accumulate import Accumulate
+from neurossm.nodes.adaptive_lif import AdaptiveLIF
+from neurossm.nodes.adaptive_threshold import AdaptiveThreshold
 from neurossm.nodes.affine import Affine
 from neurossm.nodes.arriving import NARROWER, Arriving, Finding, Frac, Quantizing, alike, same
 from neurossm.nodes.batch_norm import BatchNorm
+from neurossm.nodes.complex_diagonal import ComplexDiagonal
 from neurossm.nodes.conv2d import Conv2d
 from neurossm.nodes.delay import Delay
 from neurossm.nodes.diagonal_ssm import DiagonalSSM
@@ -31,6 +34,7 @@ from neurossm.nodes.output import Output
 from neurossm.nodes.parameter import Parameter
 from neurossm.nodes.piecewise_linear import PiecewiseLinear
 from neurossm.nodes.product import Product
+from neurossm.nodes.resonate_and_fire import ResonateAndFire
 from neurossm.nodes.span import FanIn, Found, Register, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, State, Step
 from neurossm.nodes.sum import Sum
@@ -61,12 +65,15 @@ __all__ = [
     "NARROWER",
     "NODE_TYPES",
     "Accumulate",
+    "AdaptiveLIF",
+    "AdaptiveThreshold",
     "Affine",
     "Array",
     "Arriving",
     "BatchNorm",
     "Carried",
     "Change",
+    "ComplexDiagonal",
     "Conv2d",
     "Delay",
     "DiagonalSSM",
@@ -87,6 +94,7 @@ __all__ = [
     "Quantizing",
     "Reals",
     "Register",
+    "ResonateAndFire",
     "Role",
     "Span",
     "State",

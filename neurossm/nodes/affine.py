@@ -32,16 +32,23 @@ class Affine(Node):
     Where ``u`` is binary or ternary, weights are added and
     subtracted and nothing is multiplied; where all weights are ternary, activations are.
 
+    A weight of 0 is no synapse in any case: nothing is added or counted for it. `sparse` says that
+    most are, so that only the others are stored, executed and placed one by one; it changes no
+    number.
+
     Parameters
     ----------
     weight
         ``(out, in)``; one exponent for the tensor, or one a row.
     bias
         ``(out,)``; integers with the exponents of the output, one a row where the weight has so.
+    sparse
+        Whether files, executors, Lava and placement keep the weights that are not 0 only.
     """
 
     weight: Array = parameter("OI", bits="weight_bits", label="weights")
     bias: Array = parameter("O")
+    sparse: bool = False
 
     role: ClassVar[Role] = Role.SYNAPSES
     meets: ClassVar[Meets] = Meets.ACCUMULATE
@@ -58,9 +65,24 @@ class Affine(Node):
         return self.weight.shape[0]
 
     @property
+    def sparse_fields(self) -> tuple[str, ...]:
+        """Its weight, where it is sparse."""
+        return ("weight",) if self.sparse else ()
+
+    @property
     def fan_out(self) -> Integers:
         """How many synapses each input has: the weights of its column that are not 0, ``(I,)``."""
         return np.asarray(np.count_nonzero(mantissas(self.weight), axis=0), np.int64)
+
+    @property
+    def synapses(self) -> int:
+        """Weights that are not 0."""
+        return int(np.count_nonzero(mantissas(self.weight)))
+
+    @property
+    def density(self) -> float:
+        """Share of the weights that are not 0."""
+        return self.synapses / (self.in_channels * self.out_channels)
 
     @property
     def updates(self) -> int:
@@ -114,8 +136,11 @@ class Affine(Node):
 
     @property
     def note(self) -> str:
-        """Whether weights are only added or subtracted."""
-        return "ternary weights" if self.only_adds else ""
+        """Whether weights are only added or subtracted; how many there are where it is sparse."""
+        notes = ["ternary weights"] if self.only_adds else []
+        if self.sparse:
+            notes.append(f"sparse: {self.synapses:,} synapses, density {self.density:.1%}")
+        return ", ".join(notes)
 
     def step(self, at: Step) -> Integers:
         """Add up the synapses at which activations arrive, then the bias; saturate."""

@@ -41,7 +41,8 @@ def _carrier(node: Weighted, chosen: Literal["lava", "dense", "sparse"]) -> Carr
     if chosen != "lava":
         return chosen
     share = int(node.fan_out.sum()) / (node.in_channels * node.out_channels)
-    return "sparse" if 0 < share <= SPARSE_SHARE else "dense"
+    most = 1.0 if node.sparse_fields else SPARSE_SHARE
+    return "sparse" if 0 < share <= most else "dense"
 
 
 def _groups(graph: Graph, plan: Plan, fuse: str) -> tuple[tuple[str, ...], ...]:

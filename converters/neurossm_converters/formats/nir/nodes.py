@@ -118,7 +118,13 @@ class _Affine(Converter[Affine]):
 
     def read(self, found: Part, entry: Entry, dt: float, where: str) -> Affine:
         _expect(found, "Affine", where)
-        return Affine(weight=found.numbers("weight", where), bias=found.numbers("bias", where))
+        sparse = bool(entry.get("sparse", False))
+        weight, bias = found.numbers("weight", where), found.numbers("bias", where)
+        return Affine(weight=weight, bias=bias, sparse=sparse)
+
+    def beside(self, node: Affine) -> Entry:
+        # the zeros stand in NIR's weight, and mean the same
+        return {"sparse": 1} if node.sparse else {}
 
 
 @converts(Conv2d)

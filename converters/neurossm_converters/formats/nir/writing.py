@@ -5,7 +5,7 @@ NIR lacks is an error. What each node becomes:
 
 =============  =========================================================================
 `Input`        `Input`; its messages are the real values ``m * 2**-frac``
-`Affine`       `Affine`
+`Affine`       `Affine`, also a sparse one: with its zeros
 `Conv2d`       `Conv2d`, or `Conv1d` where all have height 1, `SumPool2d`, `AvgPool2d`; groups are
                written out with zeros. What lies between has shapes, see ``shapes.py``
 `DiagonalSSM`  a sub-graph of official primitives, see `neurossm_converters.formats.nir.ssm`

@@ -22,6 +22,7 @@ from neurossm.nodes import (
     Sum,
     Threshold,
 )
+from neurossm.sparsity import worth
 from neurossm_converters.formats.torch.builder import Builder
 from neurossm_converters.formats.torch.traced.signals import Reals, Rows, Term, Unfollowed
 
@@ -253,8 +254,11 @@ class Wiring:
         found = Rows((), bias)
         for place, part in enumerate(parts):
             whole = self._is_whole(part) and np.all(part[0].gain == 1)
-            node = Affine(weight=weight if whole else weight @ self._matrix(part),
-                          bias=bias if place == 0 else 0 * bias)  # fmt: skip
+            node = Affine(
+                weight=weight if whole else weight @ self._matrix(part),
+                bias=bias if place == 0 else 0 * bias,
+                sparse=worth(weight),
+            )
             name = self.free(hint if len(parts) == 1 else f"{hint}.{place}")
             self.builder.add(name, node, self._sent(part[0].source))
             found = (found if place else Rows((), 0 * bias)).plus(self.rows_of(name))
