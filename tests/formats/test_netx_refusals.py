@@ -75,7 +75,9 @@ def test_convolutions(tmp_path, changes, message):
 def test_a_convolution_behind_nothing_that_has_a_shape(tmp_path):
     with h5py.File(tmp_path / "a.net", "w") as file:
         write_conv(file, 0, [1, 2, 2], np.ones((1, 1, 2, 2)), CUBA)
-    with pytest.raises(GraphError, match="layer 0.*channels, height and width, got none; keep the"):
+    with pytest.raises(
+        GraphError, match=r"layer 0.*channels, height and width, got none; keep the"
+    ):
         netx.read(tmp_path / "a.net")
 
 
