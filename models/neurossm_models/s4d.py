@@ -100,6 +100,8 @@ class S4D(nn.Module):
         If an argument is out of its range.
     """
 
+    DYNAMICS = ("log_dt", "log_a_real", "a_imag", "b")  # trained at a rate of their own
+
     def __init__(
         self,
         width: int,
