@@ -118,7 +118,7 @@ _END_OF_STATE = {False: _R, True: _AU}
 
 
 @cache
-def _slope_of(surrogate):
+def slope_of(surrogate):
     """Return the derivative of the spike by its distance from the threshold."""
 
     @njit(cache=True, nogil=True, error_model="numpy")
@@ -136,7 +136,7 @@ def _slope_of(surrogate):
 
 @cache
 def _retreat(refractory, surrogate):
-    slope = _slope_of(surrogate)
+    slope = slope_of(surrogate)
 
     @njit(cache=True, nogil=True, error_model="numpy")
     def retreat(room, work, hard, soft):
