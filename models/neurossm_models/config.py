@@ -27,8 +27,8 @@ LISTED = BeforeValidator(lambda given: tuple(given) if isinstance(given, list) e
 Cutoffs = Annotated[tuple[Count, ...], LISTED]
 LONGEST_DELAY = 63  # steps; what synapses of Loihi 2 can wait, as `neurossm.nodes.Delay`
 Delays = Annotated[tuple[Annotated[int, Field(strict=True, ge=1, le=LONGEST_DELAY)], ...], LISTED]
-NEURON_FORMS = ("auto", "native", "triton", "loop", "boundary", "sdn")
-Surrogate = Literal["arctan", "triangle", "fast_sigmoid"]
+NEURON_FORMS = ("auto", "native", "triton", "loop", "fft", "boundary", "sdn")
+Surrogate = Literal["arctan", "triangle", "fast_sigmoid", "boxcar", "multi_gaussian"]
 INITS, DISCRETIZATIONS, SURROGATES = map(get_args, (Init, Discretization, Surrogate))
 MOST_STATES = 1024  # initial poles may need the eigenvalues of a matrix of that size
 MOST_PARAMETERS = 2**31

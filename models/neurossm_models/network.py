@@ -22,7 +22,7 @@ from neurossm_models.families import FAMILIES
 from neurossm_models.inputs import check_lengths, check_shape, check_tokens
 from neurossm_models.layers import check_precision, check_tensor, mix
 from neurossm_models.likelihoods import Likelihoods, likelihoods
-from neurossm_models.neurons import LIF
+from neurossm_models.neurons import LIF, SpikingNeuron
 from neurossm_models.readouts import answer, at_each_step, before_first, carry
 from neurossm_models.readouts import mean as _mean
 from neurossm_models.recording import Recording, State
@@ -87,7 +87,7 @@ class Network(nn.Module):
         for module in self.modules():
             if isinstance(module, S4D):
                 module.form = ssm
-            elif isinstance(module, LIF):
+            elif isinstance(module, SpikingNeuron):
                 module.form = neuron
         return self
 

@@ -36,10 +36,26 @@ def fast_sigmoid(v: Tensor) -> Tensor:
     return v.abs().mul_(FAST_SIGMOID_SLOPE).add_(1).square_().reciprocal_()
 
 
+def boxcar(v: Tensor) -> Tensor:
+    """Return 1 where ``-1/2 < v <= 1/2`` and 0 elsewhere (DECOLLE, arXiv 1811.10766; SiLIF)."""
+    return ((v > -0.5) & (v <= 0.5)).to(v.dtype)
+
+
+def multi_gaussian(v: Tensor) -> Tensor:
+    """Return ``1.15 g(v, 0, .5) - .15 (g(v, .5, 3) + g(v, -.5, 3))``, unnormalized Gaussians.
+
+    Yin, Corradi, Bohte 2021 (arXiv 2103.12593) with h = .15, sigma = .5 and s = 6 (S5-RF).
+    """
+    sides = (v + 0.5).square_().div_(-18).exp_() + (v - 0.5).square_().div_(-18).exp_()
+    return v.square().mul_(-2).exp_().mul_(1.15).sub_(sides, alpha=0.15)
+
+
 DERIVATIVES: dict[str, Callable[[Tensor], Tensor]] = {
     "arctan": arctan,
     "triangle": triangle,
     "fast_sigmoid": fast_sigmoid,
+    "boxcar": boxcar,
+    "multi_gaussian": multi_gaussian,
 }
 
 
@@ -75,6 +91,25 @@ def heaviside(v: Tensor, surrogate: str = "arctan") -> Tensor:
     check_choice("surrogate", surrogate, SURROGATES)
     spikes: Tensor = _Heaviside.apply(v, surrogate)  # type: ignore[no-untyped-call]
     return spikes
+
+
+class _Given(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, v: Tensor, spikes: Tensor, surrogate: str) -> Tensor:
+        ctx.save_for_backward(v)
+        ctx.derivative = DERIVATIVES[surrogate]
+        return spikes.detach()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.derivative(ctx.saved_tensors[0]).mul_(grad), None, None
+
+
+def given_spikes(v: Tensor, spikes: Tensor, surrogate: str) -> Tensor:
+    """Return spikes that are given, with the derivative of `heaviside` by v."""
+    given: Tensor = _Given.apply(v, spikes, surrogate)  # type: ignore[no-untyped-call]
+    return given
 
 
 class Spike(nn.Module):

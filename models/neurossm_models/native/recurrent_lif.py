@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 
 from neurossm.compiling import njit
-from neurossm_models.native.lif import slope_of
+from neurossm_models.native.slopes import slope_of
 
 LANES = 16  # two vectors of eight
 _COLUMNS = 8  # of the weights at once, so that a sum is loaded and stored once for all of them

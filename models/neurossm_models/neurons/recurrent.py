@@ -32,19 +32,20 @@ from torch import Tensor, nn
 from neurossm.arguments import whole as whole_number
 from neurossm_models.arguments import check_choice, check_leak, check_number
 from neurossm_models.config import LONGEST_DELAY, SURROGATES
-from neurossm_models.layers import check_features, check_step, not_native, runs_natively
+from neurossm_models.layers import check_features, check_step
 from neurossm_models.neurons.recurrent_forms import Rule, advance, recurrent_loop, recurrent_native
+from neurossm_models.neurons.spiking import SpikingNeuron, check_native, checked_form
 from neurossm_models.scheduled import Falling, Scheduled
 from neurossm_models.windows import spread, whole
 
 Start = Literal["half_normal", "uniform"]
-STARTS, FORMS = get_args(Start), ("auto", "native", "loop")
+STARTS = get_args(Start)
 SHORTEST = 1  # step: a neuron cannot hear of a spike in the step in which it is sent
 SIGMA = Falling(10.0, 10 * 0.95**100)  # of DelRec
 State = tuple[Tensor, Tensor]
 
 
-class RecurrentLIF(Scheduled, nn.Module):
+class RecurrentLIF(Scheduled, SpikingNeuron):
     """A layer of neurons with recurrent weights and an axonal delay each, all of them trained.
 
     Parameters
@@ -83,6 +84,7 @@ class RecurrentLIF(Scheduled, nn.Module):
         If an argument is out of its range.
     """
 
+    FORMS = ("auto", "native", "loop")
     DYNAMICS = ("delay", "spread")
 
     def __init__(
@@ -111,7 +113,7 @@ class RecurrentLIF(Scheduled, nn.Module):
         check_number("RecurrentLIF offset", offset, least=0)
         self.rule = Rule(reset, surrogate)
         self.longest, self.falling, self.sigma = longest, sigma, sigma.first
-        self.form = "auto"
+        self._form = "auto"
         self.weight = nn.Parameter(nn.init.orthogonal_(torch.empty(width, width), gain))
         drawn = offset + scale * torch.randn(width).abs()
         if start == "uniform":
@@ -122,6 +124,16 @@ class RecurrentLIF(Scheduled, nn.Module):
         self.register_buffer("tau", torch.full((width,), tau))
 
     tau: Tensor
+
+    @property
+    def form(self) -> str:
+        """How sequences are computed."""
+        return self._form
+
+    @form.setter
+    def form(self, form: str) -> None:
+        """Choose it; `InputError` where it does not apply to these neurons."""
+        self._form = checked_form(form, self)
 
     def at_epoch(self, epoch: int, epochs: int) -> None:
         """Take the width of the triangle of an epoch, counted from 0, of so many."""
@@ -175,11 +187,8 @@ class RecurrentLIF(Scheduled, nn.Module):
         InputError
             If the form is ``"native"``, and x or a parameter not float32 on the CPU.
         """
-        check_choice("form of the neurons", self.form, FORMS)
-        others = [t for t in (x, self.weight, self.tau) if not runs_natively(t)]
-        if self.form == "native" and others:
-            raise not_native(others[0], "use 'auto' or 'loop'")
-        return "loop" if others or self.form == "loop" else "native"
+        native = check_native(self._form, x, self.weight, self.tau)
+        return "native" if native and self._form != "loop" else "loop"
 
     def initial_state(self, batch: int) -> State:
         """Return membranes (B, H), and what waits (B, max n, H): zeros."""

@@ -22,7 +22,7 @@ from neurossm_models.config import SURROGATES
 from neurossm_models.native import recurrent_lif as native
 from neurossm_models.native.recurrent_lif import LANES
 from neurossm_models.neurons.exact import RESETS
-from neurossm_models.surrogate import heaviside
+from neurossm_models.surrogate import given_spikes, heaviside
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,10 @@ def advance(
     Given spikes have the derivative of those that are found.
     """
     v = tau * u + x
-    s = heaviside(v - 1, rule.surrogate)
-    if given is not None:
-        s = given + s - s.detach()
+    if given is None:
+        s = heaviside(v - 1, rule.surrogate)
+    else:
+        s = given_spikes(v - 1, given, rule.surrogate)
     if rule.reset == "hard":
         return s, v - s * v
     return s, v - s if rule.reset == "soft" else v

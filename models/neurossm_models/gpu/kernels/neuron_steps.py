@@ -110,6 +110,12 @@ def slope(distance, SURROGATE: tl.constexpr):
     elif SURROGATE == "triangle":
         x = 1.0 - tl.abs(distance)
         return tl.where(x < 0.0, 0.0, x)  # keeps what is no number
+    elif SURROGATE == "boxcar":
+        return tl.where((distance > -0.5) & (distance <= 0.5), 1.0, 0.0)
+    elif SURROGATE == "multi_gaussian":
+        left, right = distance + 0.5, distance - 0.5
+        sides = tl.exp(left * left / -18.0) + tl.exp(right * right / -18.0)
+        return 1.15 * tl.exp(-2.0 * (distance * distance)) - 0.15 * sides
     else:
         x = 1.0 + SLOPE * tl.abs(distance)
         return 1.0 / (x * x)
