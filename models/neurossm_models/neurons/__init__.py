@@ -6,6 +6,7 @@ with explained():  # needs PyTorch
     from neurossm_models.neurons.adaptive import AdaptiveLIF, AdaptiveRule
     from neurossm_models.neurons.exact import lif_loop, lif_native
     from neurossm_models.neurons.lif import LIF
+    from neurossm_models.neurons.recurrent import RecurrentLIF
     from neurossm_models.neurons.resonator import ResonateAndFire, ResonatorRule
     from neurossm_models.neurons.spiking import SpikingNeuron
 
@@ -13,6 +14,7 @@ __all__ = [
     "LIF",
     "AdaptiveLIF",
     "AdaptiveRule",
+    "RecurrentLIF",
     "ResonateAndFire",
     "ResonatorRule",
     "SpikingNeuron",
