@@ -137,6 +137,11 @@ class NetworkConfig:
         return self.width
 
     @property
+    def encoder_bias(self) -> bool:
+        """Whether the encoder has a bias."""
+        return True
+
+    @property
     def states(self) -> int:
         """Real numbers of state of a feature of a layer."""
         return 1

@@ -59,8 +59,10 @@ class Network(nn.Module):
         elif config.vocabulary:
             self.encoder = nn.Embedding(config.vocabulary, config.encoded)
         else:
-            self.encoder = nn.Linear(config.in_features, config.encoded)
-        self.blocks = nn.ModuleList(FAMILIES[config.family].block.stack(config))
+            self.encoder = nn.Linear(config.in_features, config.encoded, bias=config.encoder_bias)
+        block = FAMILIES[config.family].block
+        block.start(self.encoder)
+        self.blocks = nn.ModuleList(block.stack(config))
         self.compare: nn.Module | None = None
         if config.readout == PAIR:
             self.compare = nn.Sequential(nn.Linear(4 * config.width, config.width), nn.ReLU())

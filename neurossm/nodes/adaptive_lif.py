@@ -8,8 +8,16 @@ from typing import ClassVar, Self
 import numpy as np
 
 from neurossm.errors import GraphError
-from neurossm.fixed import LEAK_FRAC, POLE_BITS, STATE_BITS, WIDEST_LEAK_FRAC, Fixed, shift
-from neurossm.nodes.arriving import EXACT, NARROWER, Arriving, Finding, alike, same
+from neurossm.fixed import (
+    LEAK_FRAC,
+    POLE_BITS,
+    STATE_BITS,
+    WIDEST_LEAK_FRAC,
+    Fixed,
+    shift,
+    symmetric_limit,
+)
+from neurossm.nodes.arriving import EXACT, NARROWER, Arriving, Finding, same
 from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, node
 from neurossm.nodes.parameter import parameter
@@ -39,15 +47,19 @@ class AdaptiveLIF(Node):
     order of plain Euler, in which ``u_t`` is held back by the w of the step before (which does not
     hold ``u_{t-1}`` yet), cannot be expressed.
 
-    Integer: u and w have the format of theta, at most 24 bits, and saturate; its exponent is its
-    own, one for all channels or one each, as in `LIF`. Leaks are fractions of k bits, 12 to 20; a
-    has 16 bits and one exponent for all channels. Each product is shifted toward zero by itself::
+    Integer: u has the format of theta and w that of b, at most 24 bits each, and both saturate.
+    Their exponents are their own, one for all channels or one each, as in `LIF`: w enters a slow
+    membrane at every step, so that it is small and needs a finer unit. Leaks are fractions of k
+    bits, 12 to 20; a has 16 bits and one exponent for all channels. Each product is shifted toward
+    zero by itself, and so are what arrives and w, to the left exactly::
 
-        u' = sat(tz(tau u, k) + tz(y, y.frac - theta.frac) - w)
-        w  = sat(tz(rho w, k) + tz(a v, a.frac) + b s)
+        u' = sat(tz(tau u, k) + tz(y, y.frac - u.frac) - tz(w, w.frac - u.frac))
+        w  = sat(tz(rho w, k) + tz(a v, a.frac + u.frac - w.frac) + b s)
 
     theta is rounded up. ``u' - theta`` after a spike lies between 0 and u': a reset cannot
-    saturate.
+    saturate. Without input and spikes both states decay to exactly zero where tau and rho are below
+    1 and ``-(1 - tau)(1 - rho) < a < 1``: below, the real neuron has a pole beyond 1, and with an a
+    of 1 and more, whose product loses nothing, integers would keep oscillating.
 
     Source: SiLIF, arXiv 2506.06374 (models/snns.py of its code); Bittar and Garner 2022 (adLIF of
     sparch); SE-adLIF, arXiv 2408.07517.
@@ -60,7 +72,7 @@ class AdaptiveLIF(Node):
         What is left of membrane and adaptation after a step, ``(C,)``, at least 0; tau at most 1,
         rho below 1 (as an integer it may round to 1). Integer: mantissas of 12 to 20 fraction bits.
     a
-        How much of the membrane adds to the adaptation at a step, ``(C,)``, of either sign.
+        How much of the membrane adds to the adaptation at a step, ``(C,)``, above -1 and below 1.
     b
         What a spike adds to the adaptation, ``(C,)``, of either sign.
     reset
@@ -72,13 +84,14 @@ class AdaptiveLIF(Node):
     theta: Array = parameter("C", bits="state_bits", above=0, label="threshold")
     tau: Array = parameter("C", at_least=0, at_most=1)
     rho: Array = parameter("C", at_least=0, below=1)
-    a: Array = parameter("C")
-    b: Array = parameter("C")
+    a: Array = parameter("C", above=-1, below=1)
+    b: Array = parameter("C", bits="state_bits")
     reset: str
     adapts_on: str
 
     role: ClassVar[Role] = Role.SPIKING
     compares: ClassVar[bool] = True
+    integrates: ClassVar[bool] = True
     sends: ClassVar[Fixed | None] = Fixed.binary()
     nir: ClassVar[str] = "NIR has no neuron that adapts"
     resets: ClassVar[tuple[str, ...]] = ("hard", "soft", "none")
@@ -108,7 +121,6 @@ class AdaptiveLIF(Node):
     def check(self, at: Arriving) -> Iterator[Finding]:
         """Yield what breaks the rules of states, leaks and couplings."""
         theta, a, b, tau = (quantized(p) for p in (self.theta, self.a, self.b, self.tau))
-        yield from alike("exponent of b", theta.frac, b)
         if not isinstance(tau.frac, int) or not LEAK_FRAC <= tau.frac <= WIDEST_LEAK_FRAC:
             yield f"one leak exponent, {LEAK_FRAC} to {WIDEST_LEAK_FRAC}", str(tau.frac)
             return
@@ -117,16 +129,20 @@ class AdaptiveLIF(Node):
             expected = f"a of at most {POLE_BITS} bits, one exponent for all"
             yield expected, f"{a.bits} bits, {a.frac}"
             return
-        if theta.bits > STATE_BITS or b.bits > theta.bits:
-            expected = f"states of at most {STATE_BITS} bits, and b within them"
-            yield expected, f"{theta.bits}, and {b.bits}"
-        largest = float(np.ldexp(float(at.high), np.max(theta.frac_by_channel() - at.by_channel)))
-        if largest > EXACT:
-            expected = "an input that stays below 2**52 at the membrane's exponent"
-            yield expected, f"up to {largest:g}", NARROWER
-        held = float(np.ldexp(np.abs(a.values).max() * 2.0**STATE_BITS, -a.frac))
-        if held > EXACT:
-            yield "a product a u that stays below 2**52", f"up to {held:g}"
+        if np.abs(a.values).max() >= 2.0**a.frac:
+            yield "a above -1 and below 1", f"{np.abs(a.dequantize()).max():g}"
+        for what, states in (("a membrane", theta), ("an adaptation", b)):
+            if states.bits > STATE_BITS:
+                yield f"{what} of at most {STATE_BITS} bits", f"{states.bits}"
+        own, finer = theta.frac_by_channel(), b.frac_by_channel() - theta.frac_by_channel()
+        state, largest_a = float(symmetric_limit(STATE_BITS)), float(np.abs(a.values).max())
+        for label, bound in (
+            ("an input", np.ldexp(float(at.high), np.max(own - at.by_channel))),
+            ("an adaptation", np.ldexp(state, np.max(-finer))),
+            ("a product a u", np.ldexp(largest_a * state, np.max(finer) - a.frac)),
+        ):
+            if bound > EXACT:
+                yield f"{label} that stays below 2**52", f"up to {bound:g}", NARROWER
 
     @classmethod
     def examples(cls, rng: np.random.Generator) -> Iterator[Self]:
@@ -163,33 +179,33 @@ class AdaptiveLIF(Node):
 
     def step(self, at: Step) -> Integers:
         """Leak, integrate, hold back, compare, reset, and adapt."""
-        theta, bits, state = integers(self.theta), quantized(self.theta).bits, at.state
-        own, leak = quantized(self.theta).frac_by_channel(), int(quantized(self.tau).frac)
-        coupling = int(quantized(self.a).frac)
+        theta, b, state = quantized(self.theta), quantized(self.b), at.state
+        own, leak = theta.frac_by_channel(), int(quantized(self.tau).frac)
+        finer = b.frac_by_channel() - own  # of the adaptation's unit
         arriving = at.frac if at.frac_by_channel is None else at.frac_by_channel
         left = shift(integers(self.tau) * state["u"], leak) + shift(at.u, arriving - own)
-        before = at.saturate(left - state["w"], bits)
-        fires = before >= theta  # a spike selects: nothing is multiplied by it
+        before = at.saturate(left - shift(state["w"], finer), theta.bits)
+        fires = before >= theta.values  # a spike selects: nothing is multiplied by it
         after = before
         if self.reset != "none":
-            reset = before - theta if self.reset == "soft" else np.zeros_like(before)
+            reset = before - theta.values if self.reset == "soft" else np.zeros_like(before)
             after = np.where(fires, reset, before)
-        adapting = shift(integers(self.a) * (before if self.adapts_on == "before" else after),
-                         coupling)  # fmt: skip
+        seen, a = before if self.adapts_on == "before" else after, quantized(self.a)
+        adapting = shift(a.values * seen, a.frac_by_channel() - finer)
         held = shift(integers(self.rho) * state["w"], leak) + adapting
-        state["w"] = at.saturate(held + np.where(fires, integers(self.b), 0), bits)
+        state["w"] = at.saturate(held + np.where(fires, b.values, 0), b.bits)
         state["u"] = after
         return np.asarray(fires, dtype=np.int64)
 
     def evaluate(self, operands: list[Reals], state: Carried | None = None) -> Evaluated:
-        """Run both states; peaks ``(C,)`` of the ``input``, and of ``state``: the larger of both.
+        """Run both states; peaks ``(C,)`` of ``input``, ``state`` and ``adaptation``.
 
-        That of the membrane is taken before its reset. Both are kept in one format.
+        That of ``state`` is the membrane's, before its reset.
         """
         y = added(operands)
         theta, tau, rho, a, b = (reals(p) for p in (self.theta, self.tau, self.rho, self.a, self.b))
-        sent, peaks = np.empty_like(y), np.zeros(self.in_channels)
-        before = self.before(len(y), state)
+        sent, before = np.empty_like(y), self.before(len(y), state)
+        peaks, held = np.zeros((2, self.in_channels))
         u, w = before["u"], before["w"]
         for t in range(y.shape[1]):
             membrane = tau * u + y[:, t] - w
@@ -200,7 +216,9 @@ class AdaptiveLIF(Node):
             elif self.reset == "soft":
                 u = membrane - theta * fires
             w = rho * w + a * (membrane if self.adapts_on == "before" else u) + b * fires
-            peaks = np.maximum(peaks, np.maximum(np.abs(membrane), np.abs(w)).max(axis=0))
+            peaks = np.maximum(peaks, np.abs(membrane).max(axis=0))
+            held = np.maximum(held, np.abs(w).max(axis=0))
         if state is not None:
             state |= {"u": u, "w": w}
-        return Evaluated(sent, {"state": peaks, "input": np.abs(y).max(axis=(0, 1))})
+        largest = np.abs(y).max(axis=(0, 1))
+        return Evaluated(sent, {"state": peaks, "adaptation": held, "input": largest})

@@ -67,6 +67,7 @@ class ResonateAndFire(Node):
 
     role: ClassVar[Role] = Role.SPIKING
     compares: ClassVar[bool] = True
+    integrates: ClassVar[bool] = True
     sends: ClassVar[Fixed | None] = Fixed.binary()
     nir: ClassVar[str] = "NIR has no resonator that spikes"
     resets: ClassVar[tuple[str, ...]] = ("soft", "none")

@@ -4,7 +4,17 @@ What a node's fields say of their roles is enough for most nodes. Modules here t
 of a type (``quantize_ssm``, ``response``, ``reach``, ...) register it, and are imported below.
 """
 
-from neurossm.quantization import quantize_affine, quantize_lif, quantize_ssm, reach, response
+from neurossm.quantization import (
+    coupled,
+    lost_neurons,
+    quantize_adaptive,
+    quantize_affine,
+    quantize_lif,
+    quantize_resonator,
+    quantize_ssm,
+    reach,
+    response,
+)
 from neurossm.quantization.bounds import Bounds, bounds
 from neurossm.quantization.calibrate import Ranges, calibrate
 from neurossm.quantization.choices import Choice
@@ -27,11 +37,15 @@ __all__ = [
     "Settings",
     "bounds",
     "calibrate",
+    "coupled",
     "headroom",
     "losses",
+    "lost_neurons",
     "pole_changes",
+    "quantize_adaptive",
     "quantize_affine",
     "quantize_lif",
+    "quantize_resonator",
     "quantize_ssm",
     "reach",
     "response",

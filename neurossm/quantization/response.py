@@ -51,7 +51,11 @@ def series(node: DiagonalSSM, steps: int | None) -> Reals:
 
     Times a bound of what enters a state at each step, this bounds the state's magnitude.
     """
-    modulus = np.abs(poles(node))
+    return powers(np.abs(poles(node)), steps)
+
+
+def powers(modulus: Reals, steps: int | None) -> Reals:
+    """Return the sums of the powers of moduli, over the steps or over all; see `series`."""
     inside = modulus < 1
     lost = np.where(inside, 1 - modulus, 1.0)
     if steps is None:

@@ -174,6 +174,11 @@ class AdaptiveLIF(SpikingNeuron):
         self.b = nn.Parameter(most_b * torch.rand(width))
 
     @property
+    def operands(self) -> int:
+        """Values that drive a neuron at a step."""
+        return 1
+
+    @property
     def form(self) -> str:
         """How sequences are computed."""
         return self._form

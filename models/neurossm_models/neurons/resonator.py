@@ -211,6 +211,11 @@ class ResonateAndFire(SpikingNeuron):
         self.b = nn.Parameter(torch.rand(width)) if train_gain else None
 
     @property
+    def operands(self) -> int:
+        """Values that drive a neuron at a step: 2 of a complex drive."""
+        return self.rule.operands
+
+    @property
     def form(self) -> str:
         """How sequences are computed, one of the table of this module."""
         return self._form
