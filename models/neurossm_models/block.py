@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Self
+from typing import ClassVar, Self
 
 from torch import Tensor, nn
 
@@ -22,7 +22,14 @@ class Block(nn.Module, ABC):
     """One layer, causal or not: whole sequences, pieces of them, and single steps.
 
     A family defines the four methods below; all of them compute the same function.
+
+    Attributes
+    ----------
+    FOLDS_INTO_ENCODER
+        Whether the norm of the first layer becomes a part of the encoder when it is exported.
     """
+
+    FOLDS_INTO_ENCODER: ClassVar[bool] = False
 
     @classmethod
     def stack(cls, config: NetworkConfig) -> list[Self]:

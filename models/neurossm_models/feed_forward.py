@@ -63,6 +63,8 @@ class FeedForwardBlock(Block):
     What is sent is s, perhaps delayed, with dropout.
     """
 
+    FOLDS_INTO_ENCODER = True
+
     @classmethod
     def stack(cls, config: FeedForwardConfig) -> list[Self]:  # type: ignore[override]
         """Return the layers of a network."""

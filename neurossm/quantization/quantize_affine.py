@@ -11,7 +11,7 @@ from neurossm.fixed import MESSAGE_BITS, Fixed, Quantized, round_to
 from neurossm.nodes import Affine, Frac, quantized
 from neurossm.quantization.choices import Around, Choice, explain
 from neurossm.quantization.context import QuantizeContext, quantize_node
-from neurossm.quantization.rows import graded_frac, may_differ, rounded, spike_frac
+from neurossm.quantization.rows import graded_frac, may_differ, rounded, shared_sum, spike_frac
 
 
 @quantize_node.register(Affine)
@@ -24,6 +24,7 @@ def _quantize(node: Affine, to: QuantizeContext) -> Affine:
     else:
         high = sum(fmt.high for fmt in formats)
         frac = graded_frac(node, bits, (high, to.arriving.frac), by_row)
+    frac = shared_sum(to.graph, to.name, bits, frac, to.arriving.frac)
     added = frac + to.arriving.frac
     return replace(
         node,

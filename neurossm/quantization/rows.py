@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from neurossm.errors import RangeError
-from neurossm.fixed import MESSAGE_BITS, Quantized, fit_frac, round_to
+from neurossm.fixed import MESSAGE_BITS, Fixed, Quantized, fit_frac, round_to
 from neurossm.graph import Graph
-from neurossm.nodes import Affine, Frac
+from neurossm.nodes import Affine, Frac, Meets, Role
 
 FINEST = 64  # fraction bits, of any format
 
@@ -88,6 +88,53 @@ def may_differ(graph: Graph, name: str) -> bool:
     return bool(targets) and all(
         graph.nodes[target].compares and len(graph.sources[target]) == 1 for target in targets
     )
+
+
+def shared_sum(graph: Graph, name: str, bits: int, own: Frac, arriving: int) -> Frac:
+    """Return the fraction bits of synapses whose sums are added to those of others at a neuron.
+
+    What meets there has one unit: the finest in which the largest weight of each still fits. Where
+    it is not known before all of them are integers what is sent, they keep their own.
+
+    Parameters
+    ----------
+    graph, name
+        Float graph, and the `Affine` in it.
+    bits
+        Width of the weights.
+    own
+        Fraction bits that suit the weights by themselves.
+    arriving
+        Fraction bits of what they receive.
+    """
+    units = [int(np.min(own)) + arriving]
+    for other in sorted(_adding_up(graph, name)):
+        node, fmt = graph.nodes[other], _sent_to(graph, other)
+        if not isinstance(node, Affine) or fmt is None:
+            return own
+        if np.any(node.weight) or np.any(node.bias):
+            fits = spike_frac(node, bits, False) if fmt.is_spike else None
+            fits = weight_frac(node, bits, graded=True) if fits is None else fits
+            units.append(int(np.min(fits)) + fmt.frac)
+    return own if len(units) == 1 else min(units) - arriving
+
+
+def _adding_up(graph: Graph, name: str) -> set[str]:
+    """Return the other nodes whose activations are added to those of a node where they arrive."""
+    meeting = [t for t in graph.targets[name] if graph.nodes[t].meets is Meets.ADD]
+    return {source for target in meeting for source in graph.sources[target]} - {name}
+
+
+def _sent_to(graph: Graph, name: str) -> Fixed | None:
+    """Return the format of what arrives at a node, if that is known without quantizing."""
+    formats = set()
+    for source in graph.sources[name]:
+        seen: set[str] = set()
+        while graph.nodes[source].role is Role.DELAY and source not in seen:
+            seen.add(source)
+            (source,) = graph.sources[source]
+        formats.add(graph.nodes[source].out)
+    return formats.pop() if len(formats) == 1 else None
 
 
 def synapses_behind(graph: Graph, name: str) -> list[tuple[str, Affine]]:

@@ -117,7 +117,12 @@ class DelRecConfig(NetworkConfig):
         return Falling(self.feedforward_sigma, self.feedforward_sigma_end, part)
 
     @property
-    def biased(self) -> bool:
+    def encodes(self) -> bool:
+        """Whether there is an encoder: synapses without delays."""
+        return self.feedforward == "none" or self.vocabulary > 0
+
+    @property
+    def encoder_bias(self) -> bool:
         """Whether synapses have a bias: where no norm has an offset behind them."""
         return self.norm == "none"
 
@@ -137,6 +142,8 @@ class DelRecBlock(Block):
         s = LIF(u + V s[earlier])         V: recurrent weights, behind the delay of each neuron
     """
 
+    FOLDS_INTO_ENCODER = True
+
     @classmethod
     def stack(cls, config: NetworkConfig) -> list[Self]:
         """Return the layers of a network; the synapses of the first may be its encoder."""
@@ -145,24 +152,23 @@ class DelRecBlock(Block):
 
     def __init__(self, config: DelRecConfig, index: int = 1) -> None:
         super().__init__(config)
-        self.synapses = self._make_synapses(config, index)
+        self.linear = self._make_linear(config, index)
         self.norm = make_norm(config.norm, config.width)
         self.neuron = self._make_neuron(config)
         self.dropout = nn.Dropout1d(config.dropout)
 
     @staticmethod
-    def _make_synapses(config: DelRecConfig, index: int) -> nn.Module | None:
-        delayed = config.feedforward == "synaptic"
-        if not index and (config.vocabulary or not delayed):
-            return None  # the encoder
+    def _make_linear(config: DelRecConfig, index: int) -> nn.Module | None:
+        if not index and config.encodes:
+            return None  # it has them
         inputs = config.width if index else config.in_features
-        if not delayed:
-            return nn.Linear(inputs, config.width, bias=config.biased)
+        if config.feedforward == "none":
+            return nn.Linear(inputs, config.width, bias=config.encoder_bias)
         return DelayedLinear(
             inputs,
             config.width,
             longest=config.feedforward_longest,
-            bias=config.biased,
+            bias=config.encoder_bias,
             window=config.feedforward_window,
             sigma=config.feedforward_width,
         )
@@ -187,10 +193,10 @@ class DelRecBlock(Block):
 
     def forward(self, r: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is sent and the spikes in it, both (H, B, L)."""
-        if isinstance(self.synapses, nn.Linear):
-            r = mix(self.synapses, r)
-        elif self.synapses is not None:
-            r = self.synapses(r)
+        if isinstance(self.linear, nn.Linear):
+            r = mix(self.linear, r)
+        elif self.linear is not None:
+            r = self.linear(r)
         s = self.neuron(normalize(self.norm, r))
         sent: Tensor = self.dropout(s)
         return sent, s
@@ -198,27 +204,27 @@ class DelRecBlock(Block):
     def carry(self, r: Tensor, state: States) -> tuple[Tensor, Tensor, States]:
         """Return what `forward` does for the next piece of a sequence, and the state behind it."""
         before, after = self._split(state)
-        if isinstance(self.synapses, DelayedLinear):
-            r, *after = self.synapses.carry(r, *after)
-        elif isinstance(self.synapses, nn.Linear):
-            r = mix(self.synapses, r)
+        if isinstance(self.linear, DelayedLinear):
+            r, *after = self.linear.carry(r, *after)
+        elif isinstance(self.linear, nn.Linear):
+            r = mix(self.linear, r)
         s, then = self.neuron.carry(normalize(self.norm, r), before)  # type: ignore[arg-type]
         return s, s, (*then, *after)
 
     def initial_state(self, batch: int) -> States:
         """Return the states of the neurons, then what waits in delayed synapses."""
         states = self.neuron.initial_state(batch)
-        if isinstance(self.synapses, DelayedLinear):
-            return (*states, self.synapses.initial_state(batch))
+        if isinstance(self.linear, DelayedLinear):
+            return (*states, self.linear.initial_state(batch))
         return states
 
     def step(self, r: Tensor, state: States) -> tuple[Tensor, States]:
         """Return what is sent (B, H) and the state after one time step."""
         before, after = self._split(state)
-        if isinstance(self.synapses, DelayedLinear):
-            r, *after = self.synapses.step(r, *after)
-        elif self.synapses is not None:
-            r = self.synapses(r)
+        if isinstance(self.linear, DelayedLinear):
+            r, *after = self.linear.step(r, *after)
+        elif self.linear is not None:
+            r = self.linear(r)
         s, then = self.neuron.step(self.norm(r), before)  # type: ignore[arg-type]
         return s, (*then, *after)
 

@@ -19,8 +19,7 @@ from torch import Tensor
 from neurossm.engine import run
 from neurossm.errors import GraphError
 from neurossm.graph import Graph
-from neurossm.nodes import LIF as LIFNode
-from neurossm.nodes import Embedding, PiecewiseLinear, TernaryThreshold, Threshold
+from neurossm.nodes import Embedding, PiecewiseLinear, Role
 from neurossm_converters.formats.torch.readouts import Scale, answered
 from neurossm_models.families.gsu import GatedSpikingUnit
 from neurossm_models.network import Network
@@ -48,18 +47,19 @@ def check_example(graph: Graph, model: Network, *, steps: int, scale: Scale) -> 
     model = _in_double(model)
     x = torch.tensor(samples[..., 0] if model.config.vocabulary else samples * np.asarray(scale))
     r = stream = model._encoded(x)
-    _compare("encoder", r, values["encoder"])
-    source = "encoder"
+    if "encoder" in graph.nodes and not model.blocks[0].FOLDS_INTO_ENCODER:
+        _compare("encoder", r, values["encoder"])
+        r = _features_first(values["encoder"])
     for index, block in enumerate(model.blocks):
         name = f"blocks.{index}"
-        out, spikes = block(_features_first(values[source]))
+        out, spikes = block(r)
         before = _spikes(graph, name)
         if before is not None:
             _compare_spikes(f"{name} ({before})", spikes, values[f"{name}.{before}"])
-        source = f"{name}.add"
-        _compare(name, out, values[source], _allowed(graph, name, values))
+        sent = values[_sent(graph, name)]
+        _compare(name, out, sent, _allowed(graph, name, values))
+        r = _features_first(sent)
         stream, _ = block(stream)
-    r = _features_first(values[source])
     readout = answered(values["output"], model.config, steps)
     got = model._logits(r, None)
     _compare("decoder", got.permute(2, 0, 1) if got.ndim == 3 else got, readout)
@@ -79,7 +79,7 @@ def _example(graph: Graph, model: Network, steps: int) -> NDArray[np.int64]:
     fmt = graph.nodes[name].out
     assert fmt is not None
     most = config.vocabulary or 2 ** (fmt.bits - 1)
-    channels = 1 if isinstance(graph.nodes["encoder"], Embedding) else config.in_features
+    channels = 1 if isinstance(graph.nodes.get("encoder"), Embedding) else config.in_features
     return generator.integers(0, most, (SAMPLES, steps, channels))
 
 
@@ -103,9 +103,21 @@ def _spikes(graph: Graph, block: str) -> str | None:
     for name in names:
         if isinstance(graph.nodes[name], PiecewiseLinear):
             return None
-        if isinstance(graph.nodes[name], Threshold | TernaryThreshold | LIFNode):
+        if graph.nodes[name].role is Role.SPIKING:
             return name.removeprefix(f"{block}.")
     return None
+
+
+def _sent(graph: Graph, block: str) -> str:
+    """Return the node of a block that feeds what is behind the block."""
+    inside = f"{block}."
+    (found,) = (
+        name
+        for name in graph.nodes
+        if name.startswith(inside)
+        and any(not target.startswith(inside) for target in graph.targets[name])
+    )
+    return found
 
 
 def _allowed(graph: Graph, block: str, values: dict[str, Reals]) -> Reals | float:
