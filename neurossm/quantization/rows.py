@@ -112,7 +112,7 @@ def shared_sum(graph: Graph, name: str, bits: int, own: Frac, arriving: int) -> 
         node, fmt = graph.nodes[other], _sent_to(graph, other)
         if not isinstance(node, Affine) or fmt is None:
             return own
-        if np.any(node.weight) or np.any(node.bias):
+        if np.any(np.asarray(node.weight)) or np.any(np.asarray(node.bias)):
             fits = spike_frac(node, bits, False) if fmt.is_spike else None
             fits = weight_frac(node, bits, graded=True) if fits is None else fits
             units.append(int(np.min(fits)) + fmt.frac)

@@ -58,7 +58,8 @@ def _delayed(
     gain, offset = norm_of(f"{path}.norm", block.norm, len(linear.weight))
     weight = gain[:, None] * array(linear.weight) * builder.factors.get(stream, 1.0)
     bias = offset if linear.bias is None else gain * array(linear.bias) + offset
-    steps, found = linear.steps.cpu().numpy(), []
+    steps = linear.steps.cpu().numpy()
+    found: list[str] = []
     for n in np.unique(steps):
         source = stream
         if n:
