@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Self
+from typing import Self
 
 from torch import Tensor, nn
 
@@ -22,14 +22,7 @@ class Block(nn.Module, ABC):
     """One layer, causal or not: whole sequences, pieces of them, and single steps.
 
     A family defines the four methods below; all of them compute the same function.
-
-    Attributes
-    ----------
-    FOLDS_INTO_ENCODER
-        Whether the norm of the first layer becomes a part of the encoder when it is exported.
     """
-
-    FOLDS_INTO_ENCODER: ClassVar[bool] = False
 
     @classmethod
     def stack(cls, config: NetworkConfig) -> list[Self]:
@@ -56,6 +49,13 @@ class Block(nn.Module, ABC):
 
         In evaluation mode, of a causal block; the state is that of `step`.
         """
+
+    def behind_encoder(self, r: Tensor) -> Tensor:
+        """Return what an exporter makes of the encoder's values (H, B, L) by folding into it.
+
+        Of the first block; by default r itself: nothing is folded.
+        """
+        return r
 
     @abstractmethod
     def initial_state(self, batch: int) -> States:

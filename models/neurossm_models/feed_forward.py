@@ -63,8 +63,6 @@ class FeedForwardBlock(Block):
     What is sent is s, perhaps delayed, with dropout.
     """
 
-    FOLDS_INTO_ENCODER = True
-
     @classmethod
     def stack(cls, config: FeedForwardConfig) -> list[Self]:  # type: ignore[override]
         """Return the layers of a network."""
@@ -94,6 +92,11 @@ class FeedForwardBlock(Block):
     def driven(self, r: Tensor) -> Tensor:
         """Return what arrives at the norm, (D, B, L), of what the layer before sent."""
         return r if self.linear is None else mix(self.linear, r)
+
+    def behind_encoder(self, r: Tensor) -> Tensor:
+        """Return the norm of r times the gain of the neurons: both fold into the encoder."""
+        gain = self.neuron.dynamics()[0].repeat(self.neuron.operands)
+        return gain[:, None, None] * normalize(self.norm, r)
 
     def sent(self, s: Tensor, r: Tensor) -> Tensor:
         """Return what is sent of spikes (H, B, L)."""

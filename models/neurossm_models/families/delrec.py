@@ -142,8 +142,6 @@ class DelRecBlock(Block):
         s = LIF(u + V s[earlier])         V: recurrent weights, behind the delay of each neuron
     """
 
-    FOLDS_INTO_ENCODER = True
-
     @classmethod
     def stack(cls, config: NetworkConfig) -> list[Self]:
         """Return the layers of a network; the synapses of the first may be its encoder."""
@@ -200,6 +198,10 @@ class DelRecBlock(Block):
         s = self.neuron(normalize(self.norm, r))
         sent: Tensor = self.dropout(s)
         return sent, s
+
+    def behind_encoder(self, r: Tensor) -> Tensor:
+        """Return the norm of r, which folds into the encoder, where there is one."""
+        return r if self.linear is not None else normalize(self.norm, r)
 
     def carry(self, r: Tensor, state: States) -> tuple[Tensor, Tensor, States]:
         """Return what `forward` does for the next piece of a sequence, and the state behind it."""

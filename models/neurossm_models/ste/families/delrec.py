@@ -71,5 +71,6 @@ def _recurrent(path: str, layer: RecurrentLIF, u: Tensor, run: IntegerRun) -> Te
 
 def _feed_forward(path: str, layer: LIF, u: Tensor, run: IntegerRun) -> Tensor:
     """Return the spikes of the integers, differentiable by u."""
-    leaks = (run.parameters[f"{path}.{name}"] for name in ("tau", "rho", "kappa"))
-    return GivenSpikes(run.values[path], *leaks, Rule(layer.reset, layer.surrogate, False))(u)
+    tau, rho, kappa = (run.parameters[f"{path}.{name}"] for name in ("tau", "rho", "kappa"))
+    rule = Rule(layer.reset, layer.surrogate, False)
+    return GivenSpikes(run.values[path], tau, rho, kappa, rule)(u)
