@@ -85,14 +85,18 @@ def messages_by_hand(graph: Graph, placed: Placement, source: str, trace: Trace)
     return (trace.values[source] != 0).sum(axis=(0, 1))
 
 
-def synapses(connection: Connection, neurons: int) -> list[tuple[int, int]]:
-    """Pairs of source and target neuron, one for each synapse."""
-    fan = connection.fan
+def synapses(connection: Connection, neurons: int) -> list[tuple[int, int, int]]:
+    """Source neuron, target neuron and row of the weights, for each synapse.
+
+    A neuron of a complex state has two rows: the real parts of all neurons are in front.
+    """
+    fan, rows = connection.fan, [(j + k * neurons, j) for j in range(neurons)
+                                 for k in range(connection.rows)]  # fmt: skip
     return {
-        "dense": [(i, j) for i in range(connection.axons) for j in range(neurons)],
-        "fan-out": [(j // fan, j) for j in range(neurons)],
-        "reduce": [(j * fan + i, j) for j in range(neurons) for i in range(fan)],
-        "one-to-one": [(j, j) for j in range(neurons)],
+        "dense": [(i, j, row) for i in range(connection.axons) for row, j in rows],
+        "fan-out": [(j // fan, j, j) for j in range(neurons)],
+        "reduce": [(j * fan + i, j, j) for j in range(neurons) for i in range(fan)],
+        "one-to-one": [(row, j, row) for row, j in rows],
     }[connection.kind]
 
 
@@ -110,11 +114,11 @@ def count_by_hand(graph: Graph, placed: Placement, trace: Trace) -> dict[str, np
             sent = messages_by_hand(graph, placed, connection.delay or connection.source, trace)
             node = graph.nodes.get(connection.node)
             deliveries = set()
-            for i, j in synapses(connection, population.neurons):
+            for i, j, row in synapses(connection, population.neurons):
                 core = home[name, j]
                 deliveries.add((i, core))
                 is_zero = isinstance(node, Affine) and connection.kind == "dense" and (
-                    node.weight.values[j, i] == 0
+                    node.weight.values[row, i] == 0
                 )  # fmt: skip
                 found["syn_ops"][core] += 0 if is_zero else sent[i]
             for i, core in deliveries:

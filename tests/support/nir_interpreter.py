@@ -7,7 +7,7 @@ other are solved together and exactly, by the exponential of the matrix of their
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -16,6 +16,53 @@ import nir
 import numpy as np
 from scipy.linalg import expm
 from scipy.sparse import csr_array
+
+
+def flat(node: nir.NIRNode) -> nir.NIRNode:
+    """Return a node whose neurons or factors are in one row, in C order, as all signals are."""
+    if isinstance(
+        node, nir.LI | nir.LIF | nir.I | nir.IF | nir.CubaLIF | nir.Scale | nir.Threshold
+    ):
+        return replace(node, **{
+            item.name: np.ravel(getattr(node, item.name)) for item in fields(node)
+            if item.init and isinstance(getattr(node, item.name), np.ndarray)
+        })  # fmt: skip
+    return node
+
+
+def windows(node: nir.NIRNode, image: np.ndarray) -> np.ndarray:
+    """Return what a convolution or pooling makes of an image ``(C, H, W)``, or ``(C, N)``."""
+    if isinstance(node, nir.Conv1d | nir.Conv2d):
+        weight, groups = np.asarray(node.weight, np.float64), int(node.groups)
+        bias = np.asarray(node.bias, np.float64)
+        dilation = np.broadcast_to(node.dilation, weight.ndim - 2)
+    else:
+        size, groups = np.ravel(node.kernel_size), len(image)
+        share = 1 / np.prod(size) if isinstance(node, nir.AvgPool2d) else 1.0
+        weight, bias = np.full((groups, 1, *size), share), np.zeros(groups)
+        dilation = np.ones(2, int)
+    space = weight.ndim - 2
+    stride = np.broadcast_to(node.stride, space)
+    if isinstance(node.padding, str) and node.padding == "same":
+        total = [d * (k - 1) for d, k in zip(dilation, weight.shape[2:], strict=True)]
+        pads = [(n // 2, n - n // 2) for n in total]
+    else:
+        given = 0 if isinstance(node.padding, str) else node.padding
+        pads = [(n, n) for n in np.broadcast_to(given, space)]
+    wide = np.pad(image, [(0, 0), *pads])
+    reach = [d * (k - 1) + 1 for d, k in zip(dilation, weight.shape[2:], strict=True)]
+    axes = tuple(range(1, 1 + space))
+    view = np.lib.stride_tricks.sliding_window_view(wide, reach, axes)
+    steps = tuple(slice(None, None, s) for s in stride)
+    inner = tuple(slice(None, None, d) for d in dilation)
+    view = view[(slice(None), *steps, *inner)]  # (C, positions, kernel)
+    own, each = len(image) // groups, len(weight) // groups
+    parts = [
+        np.tensordot(weight[g * each : (g + 1) * each], view[g * own : (g + 1) * own],
+                     ([1, *range(2, 2 + space)], [0, *range(1 + space, 1 + 2 * space)]))
+        for g in range(groups)
+    ]  # fmt: skip
+    return np.concatenate(parts) + bias.reshape(-1, *[1] * space)
 
 
 @dataclass
@@ -30,10 +77,10 @@ class Group:
 class Interpreter:
     """Runs a file: `run` takes (T, C) for the one Input, and returns (T, C) of the one Output."""
 
-    def __init__(self, path: Path, dt: float) -> None:
+    def __init__(self, path: Path, dt: float, type_check: bool = True) -> None:
         self.nodes: dict[str, nir.NIRNode] = {}
         self.edges: list[tuple[str, str]] = []
-        self._flatten(nir.read(path), "")
+        self._flatten(nir.read(path, type_check=type_check), "")
         self.groups = self._groups(dt)
         grouped = {name: index for index, group in enumerate(self.groups) for name in group.names}
         # a group is one thing to sort, together with the Scale nodes that turn inside it
@@ -52,6 +99,7 @@ class Interpreter:
         for a, b in self.edges:
             if b not in self.place or self.place.get(a) != self.place[b]:
                 self.sources[b].append(a)
+        self.shape = self._shapes()
         self.sparse = {
             name: csr_array(np.asarray(node.weight, np.float64))
             for name, node in self.nodes.items()
@@ -85,6 +133,8 @@ class Interpreter:
                 return self.sparse[name] @ u
             case nir.Affine():
                 return self.sparse[name] @ u + node.bias
+            case nir.Conv1d() | nir.Conv2d() | nir.SumPool2d() | nir.AvgPool2d():
+                return windows(node, u.reshape(self.shape[name])).ravel()
             case nir.Scale():
                 return node.scale * u
             case nir.Threshold():
@@ -123,8 +173,25 @@ class Interpreter:
             if isinstance(node, nir.NIRGraph):
                 self._flatten(node, f"{prefix}{name}.")
             else:
-                self.nodes[prefix + name] = node
+                self.nodes[prefix + name] = flat(node)
         self.edges += [(port(a, nir.Output), port(b, nir.Input)) for a, b in graph.edges]
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of what arrives at each node that looks at space."""
+        found: dict[str, tuple[int, ...]] = {}
+        sent: dict[str, tuple[int, ...]] = {}
+        edges = [(self.place.get(a, a), self.place.get(b, b)) for a, b in self.edges]
+        for item in self.order:
+            before = [sent[a] for a, b in edges if b == item and a in sent]
+            node = self.nodes.get(item) if isinstance(item, str) else None
+            if isinstance(node, nir.Input):
+                sent[item] = tuple(int(n) for n in np.asarray(node.input_type["input"]).ravel())
+            elif isinstance(node, nir.Conv1d | nir.Conv2d | nir.SumPool2d | nir.AvgPool2d):
+                found[item] = before[0]
+                sent[item] = windows(node, np.zeros(before[0])).shape
+            elif before and not isinstance(node, nir.Linear | nir.Affine | nir.Flatten):
+                sent[item] = before[0]
+        return found
 
     def _groups(self, dt: float) -> list[Group]:
         found = nx.strongly_connected_components(nx.DiGraph(self.edges))

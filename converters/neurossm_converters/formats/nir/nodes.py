@@ -17,6 +17,7 @@ from neurossm.nodes import (
     LIF,
     Accumulate,
     Affine,
+    Conv2d,
     DiagonalSSM,
     Input,
     Node,
@@ -24,6 +25,7 @@ from neurossm.nodes import (
     Sum,
     Threshold,
 )
+from neurossm_converters.formats.nir import windows
 from neurossm_converters.formats.nir.document import Part
 from neurossm_converters.formats.nir.ssm import ssm_from_nir, ssm_problem, ssm_to_nir
 
@@ -116,7 +118,25 @@ class _Affine(Converter[Affine]):
 
     def read(self, found: Part, entry: Entry, dt: float, where: str) -> Affine:
         _expect(found, "Affine", where)
-        return Affine(weight=found.numbers("weight", where), bias=found.numbers("bias", where))
+        sparse = bool(entry.get("sparse", False))
+        weight, bias = found.numbers("weight", where), found.numbers("bias", where)
+        return Affine(weight=weight, bias=bias, sparse=sparse)
+
+    def beside(self, node: Affine) -> Entry:
+        # the zeros stand in NIR's weight, and mean the same
+        return {"sparse": 1} if node.sparse else {}
+
+
+@converts(Conv2d)
+class _Conv2d(Converter[Conv2d]):
+    def write(self, node: Conv2d, dt: float) -> Any:
+        return windows.write(node, is_line=False)
+
+    def read(self, found: Part, entry: Entry, dt: float, where: str) -> Conv2d:
+        return windows.read(found, entry["groups"], entry["in_shape"], where)
+
+    def beside(self, node: Conv2d) -> Entry:
+        return {"groups": node.groups, "in_shape": list(node.windows.in_shape)}
 
 
 @converts(DiagonalSSM)
@@ -233,9 +253,10 @@ class _Accumulate(Converter[Accumulate]):
 
 def _channels(found: Part, where: str) -> int:
     shape = found.numbers("shape", where)
-    if shape.shape != (1,):
-        raise FormatError(f"{where}.shape", expected="one number", got=f"shape {shape.shape}")
-    return int(shape[0])
+    if shape.ndim != 1 or not 1 <= shape.size <= 3:
+        raise FormatError(f"{where}.shape", expected="one to three numbers",
+                          got=f"shape {shape.shape}")  # fmt: skip
+    return int(np.prod(shape))
 
 
 def _expect(found: Part, name: str, where: str) -> None:

@@ -5,7 +5,9 @@ NIR lacks is an error. What each node becomes:
 
 =============  =========================================================================
 `Input`        `Input`; its messages are the real values ``m * 2**-frac``
-`Affine`       `Affine`
+`Affine`       `Affine`, also a sparse one: with its zeros
+`Conv2d`       `Conv2d`, or `Conv1d` where all have height 1, `SumPool2d`, `AvgPool2d`; groups are
+               written out with zeros. What lies between has shapes, see ``shapes.py``
 `DiagonalSSM`  a sub-graph of official primitives, see `neurossm_converters.formats.nir.ssm`
 `Threshold`    `Threshold`; NIR compares with ``>``, so the next smaller float64 is written
 `Sum`          no node: its operands' edges go on to its receivers, where edges add
@@ -32,13 +34,17 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from neurossm.errors import GraphError
 from neurossm.extras import explained
 from neurossm.files import replace_file
 from neurossm.fixed import Quantized
 from neurossm.graph import Edge, Graph
-from neurossm.nodes import Node, Role
+from neurossm.nodes import Conv2d, Node, Role
+from neurossm_converters.formats.nir import windows
 from neurossm_converters.formats.nir.nodes import Converter, converter_of
+from neurossm_converters.formats.nir.shapes import Space, shaped, space_of
 
 KIND = "graph"
 STRUCTURE_VERSION = 1
@@ -48,7 +54,8 @@ NOMINAL_DT = 1e-3
 def expressible(graph: Graph) -> tuple[str, ...]:
     """Return the reasons why NIR cannot express a graph, one a node; empty if it can."""
     reasons = {name: reason for name in graph.order if (reason := _reason(graph, name))}
-    reasons |= {name: reason for name, reason in _repeated(graph).items() if name not in reasons}
+    for more in (_repeated(graph), space_of(graph).reasons):
+        reasons |= {name: reason for name, reason in more.items() if name not in reasons}
     return tuple(
         f"node {name!r} ({type(graph.nodes[name]).__name__}): {reasons[name]}"
         for name in graph.order
@@ -76,11 +83,15 @@ def to_nir(graph: Graph) -> Any:
             remedy="write the file without NIR",
         )
     dt = NOMINAL_DT if graph.dt is None else graph.dt
+    space, edges = space_of(graph), edges_without_sums(graph)
     nodes = {
-        name: converter.write(graph.nodes[name], dt)
+        name: shaped(_written(graph.nodes[name], converter, dt, space), space.sent.get(name))
         for name, converter in _converters(graph).items()
         if not converter.in_edges
     }
+    for (source, _), name in space.flattened(graph, edges).items():
+        shape = np.array(space.sent[source])
+        nodes[name] = nir.Flatten(input_type={"input": shape}, start_dim=0)
     metadata = {
         "neurossm_kind": KIND,
         "neurossm_structure": json.dumps(_structure(graph)),
@@ -89,7 +100,7 @@ def to_nir(graph: Graph) -> Any:
         **({"dt_known": "no"} if graph.dt is None else {}),
         "tau_unit": "ms",
     }
-    return nir.NIRGraph(nodes=nodes, edges=edges_without_sums(graph), metadata=metadata)
+    return nir.NIRGraph(nodes=nodes, edges=space.divided(graph, edges), metadata=metadata)
 
 
 def write(graph: Graph, path: str | Path) -> None:
@@ -109,6 +120,12 @@ def write(graph: Graph, path: str | Path) -> None:
     content = io.BytesIO()
     nir.write(content, to_nir(graph))
     replace_file(path, content.getvalue())
+
+
+def _written(node: Node, converter: Converter[Any], dt: float, space: Space) -> Any:
+    if isinstance(node, Conv2d):
+        return windows.write(node, space.is_line)
+    return converter.write(node, dt)
 
 
 def _reason(graph: Graph, name: str) -> str:

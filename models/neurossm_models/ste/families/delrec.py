@@ -48,7 +48,7 @@ def _delayed(path: str, linear: DelayedLinear, behind: Gain, r: Tensor, run: Int
     # those of the graph's inputs are in its unit, which is not the network's
     of_inputs = "encoder" not in run.values and path.startswith("blocks.0.")
     total: Tensor | None = None
-    for n in linear.steps.unique().tolist():
+    for n in sorted(set(linear.steps.flatten().tolist())):
         one = f"{path}.{n}"
         here = torch.where(linear.steps == n, weight, 0.0)
         if not of_inputs:

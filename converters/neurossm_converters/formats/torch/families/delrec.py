@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from neurossm import nodes
-from neurossm.nodes import Affine, Delay, Sum
-from neurossm_converters.formats.torch.builder import Builder, array
+from neurossm.nodes import Delay, Sum
+from neurossm_converters.formats.torch.builder import Builder, array, synapses
 from neurossm_converters.formats.torch.norms import norm_of
 from neurossm_models.delayed_linear import DelayedLinear
 from neurossm_models.families.delrec import DelRecBlock
@@ -40,8 +40,8 @@ def _neurons(builder: Builder, path: str, neuron: Neurons, sources: list[str]) -
     if isinstance(neuron, RecurrentLIF):
         delay = Delay(channels=width, steps=neuron.steps.cpu().numpy())
         waiting = builder.add(f"{path}.delay", delay)
-        synapses = Affine(weight=array(neuron.weight), bias=zeros)
-        arriving = builder.add(f"{path}.recurrent", synapses, waiting)
+        recurrent = synapses(array(neuron.weight), zeros)
+        arriving = builder.add(f"{path}.recurrent", recurrent, waiting)
         drive = Sum(channels=width)
         sources = [builder.add(f"{path}.drive", drive, *sources, arriving)]
         back = waiting
@@ -67,5 +67,5 @@ def _delayed(
             source = builder.add(f"{path}.delay.{n}", delay, stream)
         here = np.where(steps == n, weight, 0.0)
         own = bias if not found else np.zeros_like(bias)
-        found.append(builder.add(f"{path}.linear.{n}", Affine(weight=here, bias=own), source))
+        found.append(builder.add(f"{path}.linear.{n}", synapses(here, own), source))
     return found
