@@ -5,7 +5,8 @@ From feature i to feature o::
     y_t[o] = sum_i w[o, i] x_{t-n}[i] + b[o]        n = n[o, i] whole steps, 0 to D - 1
 
 While training n is a real number, and what arrives is spread over neighboring steps by a window of
-`neurossm_models.windows`, which narrows from epoch to epoch; in evaluation mode n is rounded.
+`neurossm_models.windows`, which narrows from epoch to epoch; in evaluation mode n is rounded, and
+in a last part of the epochs it may be so in training, too.
 
 Shape letters: ``I``, ``O`` features in and out, ``B`` batch, ``L`` time steps, ``D`` lags.
 
@@ -68,7 +69,7 @@ class DelayedLinear(Scheduled, nn.Module):
         check_choice("DelayedLinear window", window, WINDOWS)
         self.longest, self.window = longest, window
         self.falling = sigma or Falling(max((longest + 1) // 2, 0.23), 0.23, 0.25)
-        self.sigma = self.falling.first
+        self.sigma, self.rounds = self.falling.first, False
         linear = nn.Linear(inputs, outputs, bias)
         self.weight, self.bias = linear.weight, linear.bias
         self.delay = nn.Parameter(torch.rand(outputs, inputs) * longest)
@@ -76,6 +77,7 @@ class DelayedLinear(Scheduled, nn.Module):
     def at_epoch(self, epoch: int, epochs: int) -> None:
         """Take the width of the window of an epoch, counted from 0, of so many."""
         self.sigma = self.falling.at(epoch, epochs)
+        self.rounds = self.falling.rounds(epoch, epochs)
 
     @property
     def steps(self) -> Tensor:
@@ -85,9 +87,12 @@ class DelayedLinear(Scheduled, nn.Module):
     def kernel(self) -> Tensor:
         """Return the weight of each synapse at each lag, 0 first, (O, I, D)."""
         lags = torch.arange(self.longest + 1, device=self.delay.device)
-        if not self.training:
+        if not self.training or self.rounds:
             lags = lags[: int(self.steps.max()) + 1]
-            return self.weight[..., None] * whole(self.steps.to(self.weight.dtype), lags)
+            taps = whole(self.steps.to(self.weight.dtype), lags)
+            # a gradient of 0: processes that train together ask each parameter for one
+            taps = taps + 0 * self.delay[..., None] if self.training else taps
+            return self.weight[..., None] * taps
         with torch.no_grad():  # a step of training may lead out of the range
             self.delay.clamp_(0, self.longest)
         return self.weight[..., None] * spread(self.window, lags, self.delay, self.sigma)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from neurossm_models.arguments import check_fraction, check_number
+from neurossm_models.arguments import check_fraction, check_leak, check_number
 
 
 class Scheduled(ABC):
@@ -41,6 +41,8 @@ class Falling:
         Its value in the first epoch, and at the end; at least 0. Where the first is 0, all are.
     part
         In which part of all epochs it falls, above 0 to 1.
+    whole
+        In which last part of them, 0 to below 1, what it is the width of is rounded.
 
     Raises
     ------
@@ -51,12 +53,14 @@ class Falling:
     first: float
     last: float
     part: float = 1.0
+    whole: float = 0.0
 
     def __post_init__(self) -> None:
         check_number("schedule first", self.first, least=0)
         check_number("schedule last", self.last, least=0)
         if self.part != 1:
             check_fraction("schedule part", self.part)
+        check_leak("schedule whole", self.whole)
 
     def at(self, epoch: int, epochs: int) -> float:
         """Return its value in an epoch, counted from 0, of so many."""
@@ -64,3 +68,7 @@ class Falling:
             return 0.0
         fallen = min(1.0, epoch / max(self.part * epochs, 1.0))
         return float(self.first * (self.last / self.first) ** fallen)
+
+    def rounds(self, epoch: int, epochs: int) -> bool:
+        """Tell whether an epoch, counted from 0, of so many is one of the last part."""
+        return epoch >= (1 - self.whole) * epochs

@@ -36,6 +36,7 @@ from neurossm_models.neurons.recurrent import Start
 from neurossm_models.scheduled import Falling
 from neurossm_models.windows import Window
 
+Part = Annotated[float, Field(ge=0, lt=1)]
 Steps = Annotated[int, Field(strict=True, ge=1, le=LONGEST_DELAY)]
 
 
@@ -48,6 +49,9 @@ class DelRecConfig(NetworkConfig):
 
     Parameters
     ----------
+    rounded
+        In which last part of the epochs delays are rounded while training, too, and weights alone
+        are trained.
     recurrent
         ``"axonal"``: the neurons of a layer feed each other, and a delay belongs to each of them;
         ``"none"``.
@@ -81,6 +85,7 @@ class DelRecConfig(NetworkConfig):
         Its width (of the Gaussian 0.27 less); 0 for the triangle is linear interpolation.
     """
 
+    rounded: Part = 0.0
     recurrent: Literal["axonal", "none"] = "axonal"
     feedforward: Literal["none", "synaptic"] = "none"
     tau: Factor = 0.5
@@ -108,13 +113,13 @@ class DelRecConfig(NetworkConfig):
     def recurrent_width(self) -> Falling:
         """Width of the triangle around a recurrent delay, over the epochs."""
         part = self.recurrent_sigma_part
-        return Falling(self.recurrent_sigma, self.recurrent_sigma_end, part)
+        return Falling(self.recurrent_sigma, self.recurrent_sigma_end, part, self.rounded)
 
     @property
     def feedforward_width(self) -> Falling:
         """Width of the window around a feed-forward delay, over the epochs."""
         part = self.feedforward_sigma_part
-        return Falling(self.feedforward_sigma, self.feedforward_sigma_end, part)
+        return Falling(self.feedforward_sigma, self.feedforward_sigma_end, part, self.rounded)
 
     @property
     def encodes(self) -> bool:

@@ -14,7 +14,8 @@ and a spike arrives at several steps, weighted by a triangle around it::
     z_t  = sum_{l >= 1} w_l s_{t-l}     w_l = max(0, 1 + sigma - |l - n|) / (1 + sigma)^2
 
 whose width sigma falls from epoch to epoch. In evaluation mode n is rounded: what is measured is
-what is deployed.
+what is deployed. In a last part of the epochs it may be so in training, too: delays stay, and
+weights adapt to them.
 
 Shape letters: ``H`` neurons, ``B`` batch, ``L`` time steps, ``K`` lags.
 
@@ -113,6 +114,7 @@ class RecurrentLIF(Scheduled, SpikingNeuron):
         check_number("RecurrentLIF offset", offset, least=0)
         self.rule = Rule(reset, surrogate)
         self.longest, self.falling, self.sigma = longest, sigma, sigma.first
+        self.rounds = False
         self._form = "auto"
         self.weight = nn.Parameter(nn.init.orthogonal_(torch.empty(width, width), gain))
         drawn = offset + scale * torch.randn(width).abs()
@@ -138,6 +140,7 @@ class RecurrentLIF(Scheduled, SpikingNeuron):
     def at_epoch(self, epoch: int, epochs: int) -> None:
         """Take the width of the triangle of an epoch, counted from 0, of so many."""
         self.sigma = self.falling.at(epoch, epochs)
+        self.rounds = self.falling.rounds(epoch, epochs)
 
     @property
     def steps(self) -> Tensor:
@@ -149,9 +152,10 @@ class RecurrentLIF(Scheduled, SpikingNeuron):
 
         A triangle while training, else the step of the rounded delay alone.
         """
-        if not self.training:
+        if not self.training or self.rounds:
             lags = torch.arange(1, int(self.steps.max()) + 1, device=self.delay.device)
-            return whole(self.steps.to(self.delay.dtype), lags)
+            taps = whole(self.steps.to(self.delay.dtype), lags)
+            return taps + self._untrained() if self.training else taps
         with torch.no_grad():  # a step of training may lead out of the range
             self.delay.clamp_(SHORTEST, self.longest)
         width: Tensor | float = self.sigma
@@ -161,6 +165,11 @@ class RecurrentLIF(Scheduled, SpikingNeuron):
         last = math.ceil(float(self.delay.detach().max()) + reach) - 1
         lags = torch.arange(1, max(last, 1) + 1, device=self.delay.device)
         return spread("triangle", lags, self.delay, width)
+
+    def _untrained(self) -> Tensor:
+        """Return zeros (H, 1) of no gradient: processes that train together ask each for one."""
+        spread = 0.0 if self.spread is None else self.spread
+        return (0 * (self.delay + spread))[:, None]
 
     def kept(self, x: Tensor) -> Tensor:
         """Return dropout's factor of what each neuron receives from the others, (H, B)."""
