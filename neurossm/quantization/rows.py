@@ -106,7 +106,7 @@ def shared_sum(graph: Graph, name: str, bits: int, own: Frac, arriving: int) -> 
     """Return the fraction bits of synapses whose sums are added to those of others at a neuron.
 
     What meets there has one unit: the finest in which the largest weight of each still fits. Where
-    it is not known before all of them are integers what is sent, they keep their own.
+    the unit of what arrives is known only when all of them are integers, they keep their own.
 
     Parameters
     ----------
@@ -119,16 +119,21 @@ def shared_sum(graph: Graph, name: str, bits: int, own: Frac, arriving: int) -> 
     arriving
         Fraction bits of what they receive.
     """
-    units = [int(np.min(own)) + arriving]
-    for other in sorted(_adding_up(graph, name)):
-        node, fmt = graph.nodes[other], _sent_to(graph, other)
+    others, units, alone = _adding_up(graph, name), list[int](), set[int]()
+    for one in sorted({name} | others):
+        node, fmt = graph.nodes[one], _sent_to(graph, one)
         if not isinstance(node, Weighted) or fmt is None:
             return own
-        if np.any(np.asarray(node.weight)) or np.any(np.asarray(node.bias)):
-            fits = spike_frac(node, bits, False) if fmt.is_spike else None
-            fits = weight_frac(node, bits, graded=True) if fits is None else fits
-            units.append(int(np.min(fits)) + fmt.frac)
-    return own if len(units) == 1 else min(units) - arriving
+        graded = weight_frac(node, bits, graded=True)
+        alone.add(
+            (int(np.min(spike_frac(node, bits, False))) if fmt.is_spike else graded) + fmt.frac
+        )
+        largest, bias = (float(np.abs(np.asarray(p)).max()) for p in (node.weight, node.bias))
+        if largest:
+            units.append(weight_frac(node, bits, graded=False) + fmt.frac)
+        if bias:
+            units.append(fit_frac(bias, MESSAGE_BITS))
+    return min(units) - arriving if len(alone) > 1 and units else own
 
 
 def _adding_up(graph: Graph, name: str) -> set[str]:
