@@ -6,9 +6,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from neurossm.fixed import MESSAGE_BITS, POLE_BITS, WEIGHT_BITS, WIDEST_LEAK_FRAC, Quantized
+from neurossm.fixed import (
+    MESSAGE_BITS,
+    POLE_BITS,
+    STATE_BITS,
+    WEIGHT_BITS,
+    WIDEST_LEAK_FRAC,
+    Quantized,
+)
 from neurossm.graph import Graph
-from neurossm.nodes import LIF, Node
+from neurossm.nodes import LIF, AdaptiveLIF, ComplexDiagonal, Node
 from neurossm.quantization.membranes import LEAK_ERROR
 
 SYNAPSES = 16  # what goes to synapses has fewer than 24 bits, so that their sums fit; about so many
@@ -50,11 +57,19 @@ def _narrow(node: Node, before: Node | None) -> Iterator[str]:
     for width, setting, most in WIDTHS:
         if any(field.bits < most for field in node.fields_of(setting)):
             yield width
-    if node.modes and node.out is not None and node.out.bits < SYNAPSES:
+    if isinstance(node, ComplexDiagonal) and node.state_bits < STATE_BITS:
+        yield "state"
+    recurs = node.complex_states and not node.integrates
+    if recurs and node.out is not None and node.out.bits < SYNAPSES:
         yield "messages"
-    if isinstance(node, LIF) and isinstance(before, LIF) and isinstance(node.tau, Quantized):
-        real = np.asarray(before.tau, dtype=np.float64)
-        error = np.abs(node.tau.dequantize() - real)
-        coarse = np.any(error > LEAK_ERROR * (1 - real))
-        if np.max(node.tau.frac) < WIDEST_LEAK_FRAC and coarse:
-            yield "leaks"
+    names = {LIF: ("tau",), AdaptiveLIF: ("tau", "rho")}.get(type(node), ())
+    if before is not None and any(_is_coarse(node, before, name) for name in names):
+        yield "leaks"
+
+
+def _is_coarse(node: Node, before: Node, name: str) -> bool:
+    """Tell whether a leak could be closer to the real one with more bits."""
+    made, real = getattr(node, name), np.asarray(getattr(before, name), dtype=np.float64)
+    if not isinstance(made, Quantized) or np.max(made.frac) >= WIDEST_LEAK_FRAC:
+        return False
+    return bool(np.any(np.abs(made.dequantize() - real) > LEAK_ERROR * (1 - real)))

@@ -42,8 +42,8 @@ from neurossm.nodes.parameter import Parameter, check_fields, declared, paramete
 from neurossm.nodes.span import FanIn, Found, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, State, Step
 from neurossm.nodes.traits import Meets, Role
-from neurossm.nodes.typed import check_types
-from neurossm.nodes.values import Array, as_parameter
+from neurossm.nodes.typed import check_spikes, check_types
+from neurossm.nodes.values import Array, as_parameter, equal
 
 T = TypeVar("T")
 
@@ -77,6 +77,9 @@ class Node(ABC):
     compares
         True where it compares each channel with numbers of its own and sends the outcome:
         activations may then arrive with an exponent a channel.
+    aligns
+        True where it shifts each channel that arrives to a unit of its own, and sends something
+        else: activations may arrive with an exponent a channel, too.
     reads_tokens
         True where its input are tokens, ``tokens`` of them: names and no quantities.
     late
@@ -110,6 +113,7 @@ class Node(ABC):
     meets: ClassVar[Meets] = Meets.ADD
     operands: ClassVar[int] = 0
     compares: ClassVar[bool] = False
+    aligns: ClassVar[bool] = False
     reads_tokens: ClassVar[bool] = False
     late: ClassVar[bool] = False
     integrates: ClassVar[bool] = False
@@ -174,9 +178,39 @@ class Node(ABC):
         return 0
 
     @property
+    def complex_states(self) -> int:
+        """Complex states of all channels."""
+        return self.in_channels * self.modes
+
+    @property
+    def sparse_fields(self) -> tuple[str, ...]:
+        """Names of the parameters of which files keep only the numbers that are not 0."""
+        return ()
+
+    @property
+    def synapses(self) -> int:
+        """Weights that are not 0, where it is synapses with weights; else 0."""
+        return 0
+
+    @property
+    def only_adds(self) -> bool:
+        """True where it multiplies no activation: its integer weights are one power of two."""
+        return False
+
+    @property
     def states(self) -> int:
         """Real numbers of state that it carries from step to step."""
         return sum(int(np.prod(shape)) for shape in self.state_parts().values())
+
+    @property
+    def state_words(self) -> int:
+        """Values of up to 24 bits that hold its state; fewer than `states` where those are bits."""
+        return self.states
+
+    @property
+    def activates(self) -> bool:
+        """True where it is an activation function: what it sends is 0 where something is not."""
+        return self.role is Role.SPIKING
 
     @property
     def updates(self) -> int:
@@ -360,7 +394,7 @@ class Node(ABC):
         if type(other) is not type(self):
             return NotImplemented
         return all(
-            _equal(getattr(self, item.name), getattr(other, item.name)) for item in fields(self)
+            equal(getattr(self, item.name), getattr(other, item.name)) for item in fields(self)
         )
 
     __hash__ = None  # type: ignore[assignment]  # holds arrays
@@ -378,17 +412,3 @@ def message_frac(node: Node) -> int | NDArray[np.int64]:
     By channel behind an `Affine` whose rows have exponents of their own; else ``out.frac``.
     """
     return node.message_frac
-
-
-def check_spikes(node: Node, fmt: Fixed) -> None:
-    """Give a node that spikes its one activation format; raise `GraphError` for another."""
-    if node.out is None:
-        object.__setattr__(node, "out", fmt)
-    if node.out != fmt:
-        raise GraphError(f"{type(node).__name__}.out", expected=str(fmt), got=str(node.out))
-
-
-def _equal(left: object, right: object) -> bool:
-    if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
-        return np.array_equal(np.asarray(left), np.asarray(right))
-    return bool(left == right)

@@ -8,11 +8,12 @@ from typing import ClassVar, Self
 import numpy as np
 
 from neurossm.errors import GraphError
-from neurossm.fixed import POLE_BITS, STATE_BITS, Fixed, shift
-from neurossm.nodes.arriving import EXACT, NARROWER, Arriving, Finding, same
+from neurossm.fixed import STATE_BITS, Fixed, shift
+from neurossm.nodes.arriving import EXACT, NARROWER, Arriving, Finding
 from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, node
 from neurossm.nodes.parameter import parameter
+from neurossm.nodes.poles import pole_findings
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step, added
 from neurossm.nodes.traits import Role
 from neurossm.nodes.values import Array, integers, quantized, reals
@@ -90,6 +91,11 @@ class ResonateAndFire(Node):
         """C."""
         return self.theta.shape[0]
 
+    @property
+    def complex_states(self) -> int:
+        """C."""
+        return self.out_channels
+
     def state_parts(self) -> dict[str, tuple[int, ...]]:
         """Return the parts of the complex states."""
         return dict.fromkeys(("re", "im"), (self.out_channels,))
@@ -102,12 +108,7 @@ class ResonateAndFire(Node):
     def check(self, at: Arriving) -> Iterator[Finding]:
         """Yield what breaks the rules of poles and states."""
         theta, a_re, a_im = (quantized(p) for p in (self.theta, self.a_re, self.a_im))
-        for pole in (a_re, a_im):
-            if pole.bits > POLE_BITS or pole.bits != a_re.bits:
-                yield f"poles of at most {POLE_BITS} bits", f"{pole.bits} bits"
-            yield from same("pole exponent", a_re.bits - 1, pole.frac)
-        if np.any(a_re.values**2 + a_im.values**2 >= 2 ** (2 * (a_re.bits - 1))):
-            yield "poles inside the unit circle", "one on or outside it"
+        yield from pole_findings(a_re, a_im)
         if theta.bits > STATE_BITS:
             yield f"a state of at most {STATE_BITS} bits", f"{theta.bits}"
         # once for each operand of a complex drive: its parts arrive one behind the other

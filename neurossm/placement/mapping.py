@@ -7,6 +7,7 @@ neuron is laid out, nor what a neuron may do beside what Lava's own processes do
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from neurossm.errors import GraphError, InputError
@@ -41,6 +42,7 @@ def populations_of(shape: Shape, ssm_mapping: str = DEFAULT_MAPPING) -> tuple[Po
     - ``channel``: a neuron holds the states of its channel, and what acts on its output;
     - a `Delay` has no neurons: the synapses of what it feeds are delayed, and what feeds it keeps
       its sum in a neuron;
+    - of a complex state that sends both of its parts each part is a neuron (`ComplexDiagonal`);
     - an `Output` is a receiver, one neuron a channel, as in Intel's network.
 
     Raises
@@ -63,7 +65,8 @@ def assumptions(populations: Sequence[Population]) -> tuple[str, ...]:
     """Return what the plan takes for granted, with grades."""
     found = [
         "Neuron words, dense synapses, fan-out and reduction: from compiler tables [D]; zero"
-        " weights are given no credit, and dense synapses the fewest a word that the tables show.",
+        " weights of dense synapses are given no credit, and these the fewest a word that the"
+        " tables show.",
         "An axon map of one word a neuron, however many cores receive: three in the tables [D],"
         " more is an assumption [U].",
     ]
@@ -71,6 +74,12 @@ def assumptions(populations: Sequence[Population]) -> tuple[str, ...]:
         found.append(
             "A neuron with N complex states has between 1 + 2 N and 3 N words [U]: one has 3, a"
             " plain neuron 1 [D]; nobody has published more. The plan takes 3 N."
+        )
+    if any(kind == "ComplexDiagonal" for p in populations for kind, _ in p.work):
+        found.append(
+            "A complex state that sends both of its parts takes two neurons, one for each part,"
+            " with the words of a real state each, that read each other's part [U]; one neuron that"
+            " sends two messages would take fewer words and passes."
         )
     if any(len(p.nodes) > 1 or p.sums > 1 for p in populations):
         found.append(
@@ -85,6 +94,14 @@ def assumptions(populations: Sequence[Population]) -> tuple[str, ...]:
             "A fan-in too large for a core is cut: relays sum its parts and send them on [U]. Of"
             " tokens only one part speaks at a time; other parts could each saturate by themselves,"
             " and a cut takes a step more: such a plan's arithmetic is to be proven."
+        )
+    sparse = dict.fromkeys(c.node for p in populations for c in p.inputs if c.pattern)
+    if sparse:
+        found.append(
+            f"Synapses of {', '.join(sparse)} have the sparse encoding on a core where it takes"
+            " fewer words than the dense one; each is given a word of its own, as a lone synapse in"
+            " the tables [D]: an upper bound. Each axon has its word on every core of its targets,"
+            " even where no synapse of it lies."
         )
     return tuple(found)
 
@@ -141,7 +158,10 @@ class _Mapping:
     def _add_neurons(self, name: str, node: NodeShape) -> None:
         inputs = self._arriving(name)
         operands = len(self.shape.sources[name]) if node.operands else 1
-        sums = max(operands, _sums(inputs))
+        rows = node.inputs // node.outputs if node.whole else 1
+        if rows > 1:
+            inputs = tuple(replace(c, rows=rows) for c in inputs)
+        sums = max(operands, rows, _sums(inputs))
         outside, modes = node.role is Role.OUTPUT, node.modes
         updates = max(1, node.updates) * max(1, modes)  # a receiver has one too
         own = Population(
@@ -150,13 +170,14 @@ class _Mapping:
             (name,),
             node.outputs,
             inputs,
-            plain=int(node.memory) if modes else 1,
-            real_states=modes if node.real else 0,
-            complex_states=0 if node.real else modes,
+            plain=int(node.memory) if modes else int(not (node.parts or node.whole)),
+            real_states=1 if node.parts else modes if node.real else 0,
+            complex_states=1 if node.whole else 0 if node.real else modes,
             sums=sums,
             work=(("relay" if outside else node.type, updates),),
         )
-        front = None if modes or outside else self._private_neuron(name, sums)
+        alone = modes or node.parts or rows > 1 or outside
+        front = None if alone else self._private_neuron(name, sums)
         if front is None:
             self._put(own)
             return
@@ -171,9 +192,9 @@ class _Mapping:
                 (*front.nodes, name),
                 node.outputs,
                 front.inputs + inputs,
-                plain=max(int(not has_states), keeps + int(node.memory)),
+                plain=max(int(not has_states and not node.whole), keeps + int(node.memory)),
                 real_states=front.real_states,
-                complex_states=front.complex_states,
+                complex_states=front.complex_states + own.complex_states,
                 sums=front.sums + sums - 1,
                 work=front.work + own.work,
             )
@@ -233,6 +254,7 @@ class _Mapping:
                     node=name,
                     **self._sent(s),
                     one_hot=node.one_hot,
+                    pattern=node.pattern,
                 )
                 for s in self.shape.sources[name]
             )

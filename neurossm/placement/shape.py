@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 
+import numpy as np
+
 from neurossm.errors import GraphError, nearest
 from neurossm.graph import Edge, Graph
 from neurossm.nodes import NODE_TYPES, Meets, Node, Role
+from neurossm.nodes.values import mantissas
+from neurossm.placement.pattern import Pattern
 
 NodeType = type[Node]
 
@@ -28,6 +32,11 @@ class NodeShape:
         States a channel, of a `DiagonalSSM`: each may be a neuron of its own.
     real
         Whether those states are real numbers, as in Intel's S4D networks.
+    parts
+        Whether each neuron keeps one part of a complex state, and sends it.
+    whole
+        Whether each neuron keeps a complex state of its own. Its inputs may be twice as many: the
+        real parts of a drive, then the imaginary ones.
     fed_through
         Whether some input reaches the output beside the states (D is not zero).
     memory
@@ -39,6 +48,8 @@ class NodeShape:
     delay
         Most steps that it delays activations by: a property of the synapses behind it, it has no
         neurons. 0: it is no delay.
+    pattern
+        Where the synapses are, of a sparse `Affine`; None: each input reaches each output.
     traits
         The node type itself, which says what it is in a network; found by its name.
 
@@ -53,11 +64,14 @@ class NodeShape:
     outputs: int
     modes: int = 0
     real: bool = False
+    parts: bool = False
+    whole: bool = False
     fed_through: bool = False
     memory: bool = False
     operands: bool = False
     updates: int = 1
     delay: int = 0
+    pattern: Pattern | None = field(default=None, repr=False, compare=False)
     traits: NodeType | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -146,16 +160,28 @@ def _node_shape(name: str, node: Node) -> NodeShape:
             got=f"a {kind}",
             remedy=node.float_only or f"write {kind}.step",
         )
+    whole = not node.modes and node.complex_states == node.out_channels > 0
     return NodeShape(
         type=kind,
         inputs=node.tokens if node.reads_tokens else node.in_channels,
         outputs=node.out_channels,
         modes=node.modes,
+        parts=not node.modes and not whole and node.complex_states > 0,
+        whole=whole,
         fed_through=node.fed_through,
-        memory=not node.modes and node.states > 0,
+        memory=not node.modes and not whole and node.states > 0,
         operands=node.meets is Meets.OPERANDS,
         updates=1 if node.modes else node.updates // max(1, node.out_channels),
         # a row of what waits for each step
         delay=node.states // node.out_channels if node.role is Role.DELAY else 0,
+        pattern=_pattern(node),
         traits=type(node),
     )
+
+
+def _pattern(node: Node) -> Pattern | None:
+    """Return where the weights of sparse synapses are not 0."""
+    if node.role is not Role.SYNAPSES or not node.sparse_fields:
+        return None
+    (name,) = node.sparse_fields
+    return Pattern((mantissas(getattr(node, name)) != 0).astype(np.int64))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from neurossm.fixed import (
     POLE_BITS,
     Quantized,
-    fit_frac,
+    round_inside,
     round_to,
 )
 from neurossm.nodes import AdaptiveLIF, quantized, reals
@@ -110,18 +110,9 @@ def _quantize(node: AdaptiveLIF, to: QuantizeContext) -> AdaptiveLIF:
         theta=thresholds(reals(node.theta), fit.reached, frac, bits, "the threshold"),
         tau=leaks_as_integers(node.tau, fit.leak),
         rho=leaks_as_integers(node.rho, fit.leak),
-        a=coupling(reals(node.a)),
+        a=Quantized(*round_inside(reals(node.a), POLE_BITS), POLE_BITS),
         b=Quantized(round_to(reals(node.b), finer, bits), finer, bits),
     )
-
-
-def coupling(a: Reals) -> Quantized:
-    """Return what couples membrane and adaptation as integers, below 1 and above -1 as it is."""
-    frac = max(fit_frac(float(np.abs(a).max()), POLE_BITS), 1)
-    if np.any(np.abs(round_to(a, frac, POLE_BITS + 1)) >= 2**frac):
-        frac = POLE_BITS - 1
-    limit = 2**frac - 1
-    return Quantized(np.clip(round_to(a, frac, POLE_BITS + 1), -limit, limit), frac, POLE_BITS)
 
 
 def _adaptation(node: AdaptiveLIF, to: QuantizeContext, fit: Fit, own: Ints) -> int | Ints:
@@ -139,8 +130,8 @@ def _adaptation(node: AdaptiveLIF, to: QuantizeContext, fit: Fit, own: Ints) -> 
     wanted = np.where(fit.reached, needed(_lost(node, at.steps)[1], theta), -64)
     best = np.minimum(most, np.maximum(wanted, safest))
     # neither so fine nor so coarse that a shift between both units would not be exact
-    best = np.clip(best, own - COARSER, own + FINER)
-    best = np.clip(np.where((a == 0) & (b == 0), own, best), -64, 64)
+    best = np.minimum(np.maximum(best, own - COARSER), own + FINER)
+    best = np.minimum(np.maximum(np.where((a == 0) & (b == 0), own, best), -64), 64)
     shared = int(best.min())
     shares = np.all(((shared >= wanted) | (shared == best)) & (shared >= own - COARSER))
     return shared if shares else best

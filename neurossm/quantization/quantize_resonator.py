@@ -15,7 +15,7 @@ from neurossm.quantization.choices import Around, Choice, explain
 from neurossm.quantization.comparisons import FAR, MARGIN, thresholds
 from neurossm.quantization.context import QuantizeContext, quantize_node
 from neurossm.quantization.fit import Fit, Fitting, fit_of, held, needed
-from neurossm.quantization.response import LONGEST, powers
+from neurossm.quantization.response import LONGEST, power_sums
 
 Reals = NDArray[np.float64]
 DROPPED = 3.0  # units that shifts drop of either part of a state at a step, less than these
@@ -28,7 +28,7 @@ def moduli(node: ResonateAndFire) -> Reals:
 
 @fit_of.register(ResonateAndFire)
 def _fit(node: ResonateAndFire, to: Fitting) -> Fit:
-    bits, theta, kept = to.bits, reals(node.theta), powers(moduli(node), to.steps)
+    bits, theta, kept = to.bits, reals(node.theta), power_sums(moduli(node), to.steps)
     entering = to.rules.entering(to.name)
     safe = to.rules.membrane(to.name, _times(entering, kept), "state")
     far, upward = theta > FAR * safe, np.full(theta.shape, np.inf)
@@ -51,7 +51,7 @@ def _fit(node: ResonateAndFire, to: Fitting) -> Fit:
 
 def lost_units(node: ResonateAndFire, steps: int | None) -> Reals:
     """Return how many units what shifts drop adds up to in a state, ``(C,)``."""
-    return DROPPED * powers(np.minimum(moduli(node), 1.0), steps or LONGEST)
+    return DROPPED * power_sums(np.minimum(moduli(node), 1.0), steps or LONGEST)
 
 
 def _drive(node: ResonateAndFire, largest: Reals) -> Reals:
@@ -68,7 +68,7 @@ def worst_states(node: ResonateAndFire, at: FanIn) -> Found:
         unit, bits = np.exp2(-node.theta.frac_by_channel().astype(float)), node.theta.bits
     entering = _drive(node, at.u.magnitude) + np.hypot(DROPPED, DROPPED) * unit
     sent, registers = node.bound(at)
-    size = _times(entering, powers(moduli(node), at.steps))
+    size = _times(entering, power_sums(moduli(node), at.steps))
     return sent, (*registers, Register("state", size, unit, bits))
 
 

@@ -22,8 +22,12 @@ from neurossm.nodes import (
     LIF,
     NODE_TYPES,
     Accumulate,
+    AdaptiveLIF,
+    AdaptiveThreshold,
     Affine,
     BatchNorm,
+    ComplexDiagonal,
+    Conv2d,
     Delay,
     DiagonalSSM,
     Embedding,
@@ -32,6 +36,7 @@ from neurossm.nodes import (
     Output,
     PiecewiseLinear,
     Product,
+    ResonateAndFire,
     Sum,
     TernaryThreshold,
     Threshold,
@@ -201,6 +206,64 @@ def _affine(rng: np.random.Generator) -> Iterator[Example]:
         "fire": Threshold(theta=np.exp2(-3.0 * np.arange(5))),
     }  # fmt: skip
     yield _example("exponents by row", rng, nodes, "a>node node>fire")
+    # few enough for single synapses, and so many that dense columns are faster
+    yield _around("sparse, spikes", rng, _pruned(rng, (8, 9), 4), Fixed.binary())
+    yield _around("sparse, signed spikes", rng, _pruned(rng, (8, 9), 40), Fixed.ternary())
+    yield _around("sparse", rng, _pruned(rng, (7, 5), 4), edges=2)
+    empty = Affine(weight=np.zeros((2, 3)), bias=np.array([0.0, 1.0]), sparse=True)
+    yield _around("sparse, no synapse", rng, empty)
+    nodes = {"a": Input(channels=9, out=GRADED), NODE: _pruned(rng, (5, 9), 5),
+             "fire": Threshold(theta=np.exp2(-3.0 * np.arange(5)))}  # fmt: skip
+    yield _example("sparse, exponents by row", rng, nodes, "a>node node>fire")
+
+
+def _pruned(rng: np.random.Generator, shape: tuple[int, int], synapses: int) -> Affine:
+    """Return sparse synapses with so many weights that are not 0, at random places."""
+    weight = np.zeros(shape)
+    places = rng.choice(weight.size, synapses, replace=False)
+    weight.flat[places] = rng.choice([-1, 1], synapses) * rng.uniform(0.2, 2, synapses)
+    return Affine(weight=weight, bias=rng.standard_normal(shape[0]), sparse=True)
+
+
+def _conv2d(rng: np.random.Generator) -> Iterator[Example]:
+    single = {"weight": np.ones((1, 1, 1, 1)), "bias": np.zeros(1), "groups": 1,
+              "in_shape": np.ones(3, np.int64), "padding": np.zeros(2, np.int64)}  # fmt: skip
+    yield _around("one channel", rng, Conv2d.drawn(rng, **single))
+    filters = conv2d(rng, 10, padding=1)  # more than a block of the compiled kernel
+    yield _around("graded", rng, filters)
+    yield _around("spikes", rng, filters, Fixed.binary())
+    yield _around("signed spikes in groups", rng, conv2d(rng, 10, groups=2), Fixed.ternary())
+    yield _around("several edges", rng, conv2d(rng, 3), edges=2)
+    pooled = Conv2d.sum_pool((2, 4, 3), (2, 2), (2, 1), padding=(0, 1))
+    yield _around("sum pooling", rng, pooled)
+    yield _around("average pooling of spikes", rng, Conv2d.sum_pool((1, 3, 3), (3, 3), (1, 1),
+                  weight=1 / 9), Fixed.binary())  # fmt: skip
+    loud = Conv2d.drawn(rng, **{**single, "weight": rng.standard_normal((3, 1, 1, 1)),
+                        "bias": np.zeros(3), "in_shape": np.array([1, 2, 2])})  # fmt: skip
+    yield _around("saturating", rng, loud, Fixed(23, 11))
+    scale = np.exp2(-3.0 * np.arange(3))
+    nodes: dict[str, Node] = {
+        "a": Input(channels=filters.in_channels, out=GRADED), NODE: conv2d(rng, 3, scale=scale),
+        "fire": Threshold(theta=np.repeat(scale, 4)),
+    }  # fmt: skip
+    yield _example("exponents by filter", rng, nodes, "a>node node>fire")
+
+
+def conv2d(
+    rng: np.random.Generator, filters: int, *, padding: int = 0, groups: int = 1,
+    scale: Reals | float = 1.0,
+) -> Conv2d:  # fmt: skip
+    """Return a random convolution 3x2 over an input 2x4x3, of filters with these scales."""
+    scale = np.broadcast_to(scale, filters)
+    return Conv2d(
+        weight=rng.standard_normal((filters, 2 // groups, 3, 2)) * scale[:, None, None, None],
+        bias=rng.standard_normal(filters) * scale,
+        in_shape=np.array([2, 4, 3]),
+        stride=np.ones(2, np.int64),
+        padding=np.array([padding, padding]),
+        dilation=np.ones(2, np.int64),
+        groups=groups,
+    )
 
 
 def _batch_norm(rng: np.random.Generator) -> Iterator[Example]:
@@ -269,6 +332,48 @@ def _threshold(rng: np.random.Generator) -> Iterator[Example]:
     yield _around("zero and below", rng, Threshold(theta=np.array([0.0, -0.7, -1e-9])))
 
 
+def _adaptive_threshold(rng: np.random.Generator) -> Iterator[Example]:
+    def make(theta: Reals) -> AdaptiveThreshold:
+        return AdaptiveThreshold(theta=theta, taps=rng.uniform(0, 1, (len(theta), 3)))
+
+    yield from _compared(rng, make)
+    theta = np.array([0.5, 1.0, 1.5])
+    for label, taps in (("one tap", [[0.7], [0.0], [1e6]]), ("no taps", np.zeros((3, 2)))):
+        yield _around(label, rng, AdaptiveThreshold(theta=theta, taps=taps))
+    yield _around("most taps", rng, AdaptiveThreshold(
+        theta=theta[:2], taps=rng.uniform(0, 0.4, (2, AdaptiveThreshold.most_taps))))  # fmt: skip
+    nodes: dict[str, Node] = {"a": Input(channels=3, out=GRADED), "filter": ssm(rng, 3, 2)}
+    nodes[NODE] = make(theta)
+    yield _example("behind states", rng, nodes, "a>filter filter>node")
+
+
+def complex_diagonal(
+    rng: np.random.Generator, states: int, gate: str, slow: float = 0.5
+) -> ComplexDiagonal:
+    """Return random stable states; `slow` is the largest distance of a pole to the circle."""
+    pole = (1 - rng.uniform(slow / 2, slow, states)) * np.exp(1j * rng.uniform(-3, 3, states))
+    return ComplexDiagonal(a_re=pole.real, a_im=pole.imag, gate=gate)
+
+
+def _complex_diagonal(rng: np.random.Generator) -> Iterator[Example]:
+    for gate in ComplexDiagonal.gates:
+        yield _around(f"gate {gate}", rng, complex_diagonal(rng, 3, gate))
+        yield _around(f"one state, {gate}", rng, complex_diagonal(rng, 1, gate))
+        yield _around(f"several edges, {gate}", rng, complex_diagonal(rng, 2, gate), edges=2)
+        yield _around(f"saturating, {gate}", rng, complex_diagonal(rng, 2, gate, 0.1), quiet=64)
+    yield _around("slow", rng, complex_diagonal(rng, 2, "relu", 1e-3))
+    yield _around("spikes", rng, complex_diagonal(rng, 2, "relu"), Fixed.binary())
+    yield _around("widest", rng, complex_diagonal(rng, 2, "none"), WIDE)
+    for label, rows in (("between synapses", 0.0), ("exponents by row", 4.0)):
+        nodes: dict[str, Node] = {"a": Input(channels=2, out=GRADED)}
+        nodes |= {"b": affine(rng, 6, 2, rows), NODE: complex_diagonal(rng, 3, "relu")}
+        nodes |= {"c": affine(rng, 3, 6)}
+        yield _example(label, rng, nodes, "a>b b>node node>c")
+    nodes = {"a": Input(channels=2, out=GRADED), NODE: complex_diagonal(rng, 1, "none")}
+    nodes["fire"] = AdaptiveThreshold(theta=np.ones(2), taps=np.ones((2, 2)))
+    yield _example("in front of spikes", rng, nodes, "a>node node>fire")
+
+
 def _ternary_threshold(rng: np.random.Generator) -> Iterator[Example]:
     yield from _compared(rng, lambda delta: TernaryThreshold(delta=delta))
 
@@ -313,6 +418,51 @@ def _lif(rng: np.random.Generator) -> Iterator[Example]:
     yield _around("no leak", rng, _neurons(np.array([9.0, 2.0]), "soft", 1.0))
     yield _around("slow leak", rng, _neurons(np.array([2.0, 9.0]), "hard", 0.9999))
     yield _around("membranes that saturate", rng, _neurons(theta, "none", 1.0, 0.9, 0.9), quiet=64)
+
+
+def _adaptive(
+    theta: Reals, reset: str, side: str, tau: float, rho: float, a: float, b: float
+) -> AdaptiveLIF:
+    ones = np.ones(len(theta))
+    return AdaptiveLIF(theta=theta, tau=tau * ones, rho=rho * ones, a=a * ones, b=b * theta,
+                       reset=reset, adapts_on=side)  # fmt: skip
+
+
+def _adaptive_lif(rng: np.random.Generator) -> Iterator[Example]:
+    yield from _compared(rng, lambda theta: _adaptive(theta, "soft", "before", 0.7, 0.9, 0.1, 0.3))
+    theta = np.array([0.5, 1.0, 30.0])
+    yield _around("hard", rng, _adaptive(theta, "hard", "after", 0.8, 0.9, 0.2, 0.4))
+    yield _around("no reset", rng, _adaptive(theta, "none", "before", 0.9, 0.8, 0.3, 0.2))
+    yield _around("never adapts", rng, _adaptive(theta, "soft", "before", 0.8, 0.9, 0.0, 0.0))
+    yield _around("drives itself", rng, _adaptive(theta, "soft", "after", 0.6, 0.5, -0.1, -0.1))
+    yield _around("no leak", rng, _adaptive(np.array([9.0, 2.0]), "soft", "before", 1, 0, 0.3, 0))
+    yield _around("slow", rng, _adaptive(np.array([9.0, 20.0]), "hard", "before", 0.999, 0.99,
+                                         0.001, 0.01))  # fmt: skip
+    yield _around("large adaptation", rng, _adaptive(theta, "soft", "before", 0.5, 0.99, 0.1, 9))
+    loud = _adaptive(theta, "none", "before", 1.0, 0.9, -0.9, 0.9)
+    yield _around("states that saturate", rng, loud, quiet=64)
+
+
+def _resonators(theta: Reals, reset: str, drive: str, slow: float = 0.3) -> ResonateAndFire:
+    pole = np.exp(-slow + 1j * np.linspace(0.2, 2.0, len(theta)))
+    return ResonateAndFire(a_re=pole.real, a_im=pole.imag, theta=theta, reset=reset, drive=drive)
+
+
+def _resonate_and_fire(rng: np.random.Generator) -> Iterator[Example]:
+    yield from _compared(rng, lambda theta: _resonators(theta, "soft", "real"))
+    theta = np.array([0.5, 1.0, 30.0])
+    yield _around("no reset", rng, _resonators(theta, "none", "real"))
+    yield _around("complex", rng, _resonators(theta, "soft", "complex"))
+    yield _around("complex, one channel", rng, _resonators(theta[:1], "none", "complex"))
+    yield _around("complex, several edges", rng, _resonators(theta, "none", "complex"), edges=2)
+    yield _around("slow", rng, _resonators(theta, "soft", "complex", 1e-3))
+    yield _around("saturating states", rng, _resonators(theta, "none", "complex", 0.05), quiet=64)
+    real = ResonateAndFire(a_re=np.array([0.9, -0.9]), a_im=np.zeros(2), theta=np.ones(2),
+                           reset="soft", drive="real")  # fmt: skip
+    yield _around("real poles", rng, real)
+    nodes: dict[str, Node] = {"a": Input(channels=2, out=GRADED), "mix": affine(rng, 6, 2, rows=-2)}
+    nodes[NODE] = _resonators(0.5 * np.exp2(-2.0 * np.arange(3)), "soft", "complex")
+    yield _example("complex, exponents by row", rng, nodes, "a>mix mix>node")
 
 
 def _embedding(rng: np.random.Generator) -> Iterator[Example]:
@@ -385,8 +535,11 @@ def _accumulate(rng: np.random.Generator) -> Iterator[Example]:
 
 BUILDERS: dict[str, Callable[[np.random.Generator], Iterator[Example]]] = {
     "Input": _input, "Output": _output, "Affine": _affine, "BatchNorm": _batch_norm,
+    "Conv2d": _conv2d,
     "DiagonalSSM": _ssm, "Threshold": _threshold, "Sum": _sum, "Product": _product,
     "PiecewiseLinear": _piecewise, "Accumulate": _accumulate,
-    "TernaryThreshold": _ternary_threshold, "LIF": _lif, "Embedding": _embedding,
-    "Delay": _delay,
+    "TernaryThreshold": _ternary_threshold, "LIF": _lif, "AdaptiveLIF": _adaptive_lif,
+    "ResonateAndFire": _resonate_and_fire, "Embedding": _embedding,
+    "Delay": _delay, "AdaptiveThreshold": _adaptive_threshold,
+    "ComplexDiagonal": _complex_diagonal,
 }  # fmt: skip
