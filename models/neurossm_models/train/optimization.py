@@ -10,16 +10,14 @@ from typing import Any
 
 from torch import nn
 
-from neurossm_models.s4d import S4D
+from neurossm_models.diagonal import DiagonalLayer
 from neurossm_models.train.sections import TrainConfig
-
-_SSM_PARAMETERS = ("log_dt", "log_a_real", "a_imag", "b")
 
 
 def parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
     """Return two groups for AdamW: A, B and dt without weight decay, and everything else."""
-    layers = [module for module in model.modules() if isinstance(module, S4D)]
-    slow = {id(getattr(layer, name)) for layer in layers for name in _SSM_PARAMETERS}
+    layers = [module for module in model.modules() if isinstance(module, DiagonalLayer)]
+    slow = {id(getattr(layer, name)) for layer in layers for name in layer.slow}
     ssm: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     for parameter in model.parameters():
