@@ -72,7 +72,7 @@ class Network(nn.Module):
             self.decoder = nn.Linear(config.width, config.classes)
 
     def use(self, *, ssm: str = "auto", neuron: str = "auto") -> Network:
-        """Choose how sequences are computed, see `DiagonalLayer.form` and `LIF.form`; return itself.
+        """Choose how sequences are computed, see `DiagonalLayer.form`, `LIF.form`; return itself.
 
         Raises
         ------
