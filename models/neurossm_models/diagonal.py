@@ -71,11 +71,11 @@ class DiagonalLayer(nn.Module, ABC):
         Output weights (H, M, 2) of a second kernel that runs backward in time; None: causal.
     backward_lag
         Of a bidirectional layer: the first lag of the second kernel.
-    slow
-        Names of the parameters that train with the learning rate of A, B and dt.
+    DYNAMICS
+        Names of the parameters that train at a rate of their own: those of A, B and dt.
     """
 
-    slow: ClassVar[tuple[str, ...]] = ()
+    DYNAMICS: ClassVar[tuple[str, ...]] = ()
     log_dt: nn.Parameter
     c_backward: nn.Parameter | None
 

@@ -57,11 +57,10 @@ class Network(nn.Module):
         if config.cutoffs:
             self.encoder: nn.Module = AdaptiveEmbedding(config)
         elif config.vocabulary:
-            self.encoder = nn.Embedding(config.vocabulary, config.width)
+            self.encoder = nn.Embedding(config.vocabulary, config.encoded)
         else:
-            self.encoder = nn.Linear(config.in_features, config.width)
-        block = FAMILIES[config.family].block
-        self.blocks = nn.ModuleList(block(config) for _ in range(config.layers))
+            self.encoder = nn.Linear(config.in_features, config.encoded)
+        self.blocks = nn.ModuleList(FAMILIES[config.family].block.stack(config))
         self.compare: nn.Module | None = None
         if config.readout == PAIR:
             self.compare = nn.Sequential(nn.Linear(4 * config.width, config.width), nn.ReLU())
@@ -304,7 +303,7 @@ class Network(nn.Module):
         """Raise `InputError` where nothing can go on from a state."""
         if self.training:
             raise InputError(where, got="training mode", remedy="call eval() first")
-        if self.config.bidirectional:
+        if not self.config.causal:
             raise InputError(where, expected="a causal network", got="a bidirectional one")
 
     def _check_single(self, where: str) -> None:

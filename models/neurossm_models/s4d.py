@@ -74,7 +74,7 @@ class S4D(DiagonalLayer):
         If an argument is out of its range.
     """
 
-    slow: ClassVar[tuple[str, ...]] = ("log_dt", "log_a_real", "a_imag", "b")
+    DYNAMICS: ClassVar[tuple[str, ...]] = ("log_dt", "log_a_real", "a_imag", "b")
 
     def __init__(
         self,

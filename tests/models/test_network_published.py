@@ -57,7 +57,9 @@ def test_the_commands_that_repeat_the_checkpoint_with_a_start_say_what_was_done(
     """README gives two commands; the logs and the recipe beside the weights are what was done."""
     folder = CHECKPOINTS / "spikingssm-psmnist"
     readme = (CHECKPOINTS / "README.md").read_text()
-    first, second = re.findall(r"^neurossm train spikingssm-psmnist ((?:.*\\\n)*.*)", readme, re.MULTILINE)
+    first, second = re.findall(
+        r"^neurossm train spikingssm-psmnist ((?:.*\\\n)*.*)", readme, re.MULTILINE
+    )
     assert first == "--out spikingssm-psmnist-8"
     changes = re.findall(r"--set (\S+)", second)
     assert load_recipe("spikingssm-psmnist", changes) == load_recipe(folder / "recipe.toml")

@@ -20,9 +20,9 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from neurossm.validation import Factor, Positive
-from neurossm_models.block import Block, States
+from neurossm_models.block import States
 from neurossm_models.chain import Stage
-from neurossm_models.config import Delays, Mixing, NetworkConfig, Surrogate
+from neurossm_models.config import Delays, Mixing, StateSpaceConfig, Surrogate
 from neurossm_models.delay import Delay
 from neurossm_models.families.family import Family
 from neurossm_models.gpu.neuron import Neurons
@@ -30,10 +30,11 @@ from neurossm_models.gpu.setting import TRITON
 from neurossm_models.layers import glu, mix
 from neurossm_models.mixing import add_mixed
 from neurossm_models.neurons import LIF
+from neurossm_models.state_space import StateSpaceBlock
 
 
 @dataclass(frozen=True)
-class SpikingSSMConfig(NetworkConfig):
+class SpikingSSMConfig(StateSpaceConfig):
     """A SpikingSSM network.
 
     Parameters
@@ -60,7 +61,7 @@ class SpikingSSMConfig(NetworkConfig):
     NAME: ClassVar[str] = "spikingssm"
 
 
-class SpikingSSMBlock(Block):
+class SpikingSSMBlock(StateSpaceBlock):
     """One layer of a SpikingSSM.
 
     ::

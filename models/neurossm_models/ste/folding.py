@@ -12,13 +12,13 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from neurossm_models.block import Block
 from neurossm_models.chain import Stage, run_chain
 from neurossm_models.convolution import convolve
 from neurossm_models.gpu import setting
 from neurossm_models.gpu.layer import run_layer
 from neurossm_models.recurrence import tables
 from neurossm_models.stages import Recurrence
+from neurossm_models.state_space import StateSpaceBlock
 from neurossm_models.ste.operations import Given, straight
 
 Gain = tuple[Tensor, Tensor]
@@ -57,7 +57,7 @@ class FoldedSSM:
     bias: Tensor
 
     @classmethod
-    def of(cls, block: Block, behind: Gain) -> FoldedSSM:
+    def of(cls, block: StateSpaceBlock, behind: Gain) -> FoldedSSM:
         """Return the layer of a block with the norm in front, and a gain and offset behind it."""
         gain, offset = gain_of(block.norm) if block.prenorm else gain_of(nn.Identity())
         ssm, (scale, shift) = block.ssm, behind

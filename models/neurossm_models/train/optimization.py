@@ -10,14 +10,19 @@ from typing import Any
 
 from torch import nn
 
-from neurossm_models.diagonal import DiagonalLayer
 from neurossm_models.train.sections import TrainConfig
 
 
 def parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
-    """Return two groups for AdamW: A, B and dt without weight decay, and everything else."""
-    layers = [module for module in model.modules() if isinstance(module, DiagonalLayer)]
-    slow = {id(getattr(layer, name)) for layer in layers for name in layer.slow}
+    """Return two groups for AdamW: the dynamics without weight decay, and everything else.
+
+    The dynamics of a state space layer are A, B and dt; modules name theirs as `DYNAMICS`.
+    """
+    slow = {
+        id(getattr(module, name))
+        for module in model.modules()
+        for name in getattr(type(module), "DYNAMICS", ())
+    }
     ssm: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     for parameter in model.parameters():

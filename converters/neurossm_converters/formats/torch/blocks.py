@@ -8,10 +8,10 @@ from neurossm.errors import GraphError
 from neurossm.nodes import Affine, Product, Sum
 from neurossm.piecewise import piecewise
 from neurossm_converters.formats.torch.builder import Builder, array, bias_of, require_type
-from neurossm_models.block import Block
+from neurossm_models.state_space import StateSpaceBlock
 
 
-def chain(builder: Builder, path: str, block: Block, source: str, *names: str) -> str:
+def chain(builder: Builder, path: str, block: StateSpaceBlock, source: str, *names: str) -> str:
     """Add the named parts of a block, one behind the other."""
     if not block.prenorm and not isinstance(block.norm, nn.Identity):
         raise GraphError(
