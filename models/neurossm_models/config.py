@@ -28,7 +28,9 @@ Cutoffs = Annotated[tuple[Count, ...], LISTED]
 LONGEST_DELAY = 63  # steps; what synapses of Loihi 2 can wait, as `neurossm.nodes.Delay`
 Delays = Annotated[tuple[Annotated[int, Field(strict=True, ge=1, le=LONGEST_DELAY)], ...], LISTED]
 NEURON_FORMS = ("auto", "native", "triton", "loop", "boundary", "sdn")
-Surrogate = Literal["arctan", "triangle", "fast_sigmoid"]
+Surrogate = Literal["arctan", "triangle", "fast_sigmoid", "double_gaussian", "multi_gaussian"]
+FAST_SIGMOID_SLOPE = 25.0
+GAUSSIAN_SIGMA, GAUSSIAN_SCALE, GAUSSIAN_WEIGHT = 0.5, 6.0, 0.15  # sigma, s, h of the Gaussians
 INITS, DISCRETIZATIONS, SURROGATES = map(get_args, (Init, Discretization, Surrogate))
 MOST_STATES = 1024  # initial poles may need the eigenvalues of a matrix of that size
 MOST_PARAMETERS = 2**31

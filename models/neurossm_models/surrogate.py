@@ -12,10 +12,14 @@ from torch.autograd.function import once_differentiable
 
 from neurossm.arguments import whole
 from neurossm_models.arguments import check_choice, check_number
-from neurossm_models.config import SURROGATES
+from neurossm_models.config import (
+    FAST_SIGMOID_SLOPE,
+    GAUSSIAN_SCALE,
+    GAUSSIAN_SIGMA,
+    GAUSSIAN_WEIGHT,
+    SURROGATES,
+)
 from neurossm_models.layers import check_features, check_step
-
-FAST_SIGMOID_SLOPE = 25.0
 
 
 def arctan(v: Tensor) -> Tensor:
@@ -36,10 +40,39 @@ def fast_sigmoid(v: Tensor) -> Tensor:
     return v.abs().mul_(FAST_SIGMOID_SLOPE).add_(1).square_().reciprocal_()
 
 
+def double_gaussian(v: Tensor) -> Tensor:
+    """Return ``((1 + h) N(v; sigma) - 2 h N(v; s sigma)) / 2``, below zero far from the threshold.
+
+    N is the normal density around 0; h = 0.15, sigma = 0.5, s = 6. Source: the balanced
+    resonate-and-fire neuron (Higuchi et al., arXiv 2402.14603) and its code.
+    """
+    narrow, wide = _normal(v, GAUSSIAN_SIGMA), _normal(v, GAUSSIAN_SCALE * GAUSSIAN_SIGMA)
+    return narrow.mul_(1 + GAUSSIAN_WEIGHT).sub_(wide, alpha=2 * GAUSSIAN_WEIGHT).mul_(0.5)
+
+
+def multi_gaussian(v: Tensor) -> Tensor:
+    """Return ``((1 + h) N(v; sigma) - h N(v - sigma; s sigma) - h N(v + sigma; s sigma)) / 2``.
+
+    N, h, sigma and s as of `double_gaussian`. Source: Yin, Corradi, Bohte, "Accurate and efficient
+    time-domain classification with adaptive spiking recurrent neural networks", 2021.
+    """
+    narrow = _normal(v, GAUSSIAN_SIGMA).mul_(1 + GAUSSIAN_WEIGHT)
+    for side in (v - GAUSSIAN_SIGMA, v + GAUSSIAN_SIGMA):
+        narrow.sub_(_normal(side, GAUSSIAN_SCALE * GAUSSIAN_SIGMA), alpha=GAUSSIAN_WEIGHT)
+    return narrow.mul_(0.5)
+
+
+def _normal(v: Tensor, sigma: float) -> Tensor:
+    peak = 1 / (sigma * math.sqrt(2 * math.pi))
+    return (v / sigma).square_().mul_(-0.5).exp_().mul_(peak)
+
+
 DERIVATIVES: dict[str, Callable[[Tensor], Tensor]] = {
     "arctan": arctan,
     "triangle": triangle,
     "fast_sigmoid": fast_sigmoid,
+    "double_gaussian": double_gaussian,
+    "multi_gaussian": multi_gaussian,
 }
 
 

@@ -7,6 +7,8 @@ import torch
 
 from neurossm_models import Spike, heaviside
 
+NORMAL = 1 / math.sqrt(2 * math.pi)  # the density of the normal distribution at 0
+
 
 def test_a_spike_is_where_v_is_at_least_zero():
     v = torch.tensor([-1.0, -1e-30, -0.0, 0.0, 1e-30, 2.0])
@@ -32,6 +34,16 @@ def test_the_surrogate_slope_is_that_of_the_arctan(v, slope):
         ("fast_sigmoid", 0.0, 1.0),
         ("fast_sigmoid", 0.04, 0.25),
         ("fast_sigmoid", -0.16, 0.04),
+        ("double_gaussian", 0.0, (1.15 * 2 - 0.3 / 3) * NORMAL / 2),
+        ("double_gaussian", -1.0, (1.15 * 2 * math.exp(-2) - 0.1 * math.exp(-1 / 18)) * NORMAL / 2),
+        ("multi_gaussian", 0.0, (1.15 * 2 - 0.1 * math.exp(-1 / 72)) * NORMAL / 2),
+        (
+            "multi_gaussian",
+            2.5,
+            (1.15 * 2 * math.exp(-12.5) - 0.05 * math.exp(-2 / 9) - 0.05 * math.exp(-1 / 2))
+            * NORMAL
+            / 2,
+        ),
     ],
 )
 def test_the_other_surrogates_have_their_published_slopes(surrogate, v, slope):
