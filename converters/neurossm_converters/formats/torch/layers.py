@@ -21,7 +21,9 @@ from neurossm_converters.formats.torch.adaptive import add_table
 from neurossm_converters.formats.torch.builder import Builder, Converter, array, bias_of
 from neurossm_models import delay, neurons
 from neurossm_models.adaptive import AdaptiveEmbedding
+from neurossm_models.diagonal import DiagonalLayer
 from neurossm_models.families import gsu
+from neurossm_models.resonators import Resonators
 from neurossm_models.s4d import S4D
 from neurossm_models.surrogate import Spike
 
@@ -51,9 +53,9 @@ def _batch_norm(builder: Builder, path: str, module: nn.BatchNorm1d, source: str
     return builder.add(path, BatchNorm(gain=gain, offset=offset), source)
 
 
-def _s4d(builder: Builder, path: str, module: S4D, source: str) -> str:
+def _diagonal(builder: Builder, path: str, module: DiagonalLayer, source: str) -> str:
     if module.c_backward is not None:
-        raise GraphError(f"module {path!r} (S4D)", expected="a causal layer",
+        raise GraphError(f"module {path!r} ({type(module).__name__})", expected="a causal layer",
                          got="a bidirectional one", remedy=BIDIRECTIONAL)  # fmt: skip
     abar, bbar, c, d = module.discretized()
     zeros, none = np.zeros(abar.shape), np.zeros(d.shape)
@@ -132,7 +134,8 @@ LAYERS: dict[type[nn.Module], Converter] = {
     nn.Embedding: _embedding,
     AdaptiveEmbedding: add_table,
     nn.BatchNorm1d: _batch_norm,
-    S4D: _s4d,
+    S4D: _diagonal,
+    Resonators: _diagonal,
     Spike: _spike,
     neurons.LIF: _lif,
     gsu.TernaryThreshold: _ternary,
