@@ -122,6 +122,6 @@ def _receivers(graph: Graph, name: str) -> Iterator[Finding]:
         return
     for target in graph.targets[name]:
         node, sources = graph.nodes[target], len(graph.sources[target])
-        if not node.compares or sources > 1:
+        if not (node.compares or node.aligns) or sources > 1:
             expected = "one exponent, or a LIF or threshold with no other source behind each row's"
             yield expected, f"{target!r} ({type(node).__name__}) with {sources} sources"

@@ -54,7 +54,8 @@ class Node(NamedTuple):
         parameters = [f for f in self.fields.values() if isinstance(f, dict) and "values" in f]
         shapes = [np.shape(parameter["values"]) for parameter in parameters]
         one_each = [shape for shape in shapes if len(shape) == 1]
-        return int((one_each or shapes)[0][-1])  # a table alone has a row for each token
+        parts = 2 if self.type == "ComplexDiagonal" else 1  # of each state, real and imaginary
+        return parts * int((one_each or shapes)[0][-1])  # a table alone has a row for each token
 
     def values(self, name: str) -> Any:
         """Return the integers of a parameter, int64."""

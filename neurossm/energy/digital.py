@@ -229,4 +229,4 @@ def _bytes_of(parameter: object) -> int:
 
 
 def _state_bytes(node: Node) -> int:
-    return 2 * _STATE_BYTES * node.states  # read and written back
+    return 2 * _STATE_BYTES * node.state_words  # read and written back

@@ -142,6 +142,26 @@ def ternary_threshold(u, y, delta):
                 y[s, t, h] = (value >= delta[h]) - (value <= -delta[h])
 
 
+@njit(nogil=True, cache=True)
+def adaptive_threshold(u, y, candidates, theta, taps):
+    """Run `AdaptiveThreshold`; the last candidates ``(S, K, C)`` in place, ``taps`` ``(K, C)``."""
+    samples, steps, channels = u.shape
+    reach = taps.shape[0]
+    for s in range(samples):
+        earlier = candidates[s]
+        for t in range(steps):
+            for h in range(channels):
+                raised = theta[h]
+                for k in range(reach):
+                    raised += taps[k, h] if earlier[k, h] != 0 else 0
+                y[s, t, h] = 1 if u[s, t, h] >= raised else 0
+            for k in range(reach - 1, 0, -1):
+                for h in range(channels):
+                    earlier[k, h] = earlier[k - 1, h]
+            for h in range(channels):
+                earlier[0, h] = 1 if u[s, t, h] >= theta[h] else 0
+
+
 @cache
 def lif(reset, has_trace, shifted):
     """Return the kernel of `LIF` for a reset, with or without the refractory variable.

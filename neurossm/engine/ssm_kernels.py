@@ -122,6 +122,56 @@ def step_ssm(real_b):
     return run
 
 
+@njit(nogil=True, cache=True, fastmath={"reassoc", "contract"})
+def complex_diagonal(u, y, state, p, gated, state_limit, out_limit, counts):
+    """Run `ComplexDiagonal`; activations ``(S, T, 2C)``, state ``(S, 2, C)`` in place.
+
+    Parameters ``(5, C)``: a_re and a_im, each multiplied by 2**-shift, what brings the real and the
+    imaginary input to the state's exponent, and what brings the state to that of the output.
+    """
+    samples, steps, both = u.shape
+    half = both // 2
+    saturated = 0.0
+    for s in range(samples):
+        re, im = state[s, 0], state[s, 1]
+        for t in range(steps):
+            for h in range(half):
+                new_re = multiply_shift(p[0, h], re[h]) - multiply_shift(p[1, h], im[h])
+                new_im = multiply_shift(p[0, h], im[h]) + multiply_shift(p[1, h], re[h])
+                new_re += multiply_shift(p[2, h], float(u[s, t, h]))
+                new_im += multiply_shift(p[3, h], float(u[s, t, half + h]))
+                saturated += clipped(new_re, state_limit) + clipped(new_im, state_limit)
+                re[h], im[h] = clip(new_re, state_limit), clip(new_im, state_limit)
+                passes = 0.0 if gated and re[h] <= 0.0 else 1.0
+                out_re = multiply_shift(p[4, h], passes * re[h])
+                out_im = multiply_shift(p[4, h], passes * im[h])
+                saturated += clipped(out_re, out_limit) + clipped(out_im, out_limit)
+                y[s, t, h] = int(clip(out_re, out_limit))
+                y[s, t, half + h] = int(clip(out_im, out_limit))
+    counts[SATURATIONS] += int(saturated)
+
+
+@njit(nogil=True, cache=True)
+def float_complex(u, y, state, a_re, a_im, gated, peaks):
+    """Run `ComplexDiagonal` on real numbers; state ``(S, 2, C)`` in place.
+
+    Writes the largest squared magnitude of each state to ``peaks`` ``(C,)``.
+    """
+    samples, steps, both = u.shape
+    half = both // 2
+    for s in range(samples):
+        re, im = state[s, 0], state[s, 1]
+        for t in range(steps):
+            for h in range(half):
+                new_re = a_re[h] * re[h] - a_im[h] * im[h] + u[s, t, h]
+                new_im = a_re[h] * im[h] + a_im[h] * re[h] + u[s, t, half + h]
+                re[h], im[h] = new_re, new_im
+                peaks[h] = max(peaks[h], new_re * new_re + new_im * new_im)
+                passes = not gated or new_re > 0.0
+                y[s, t, h] = new_re if passes else 0.0
+                y[s, t, half + h] = new_im if passes else 0.0
+
+
 @cache
 def float_ssm(modes):
     """Return the kernel of `DiagonalSSM` on real numbers.

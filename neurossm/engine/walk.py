@@ -114,6 +114,12 @@ def rows(memory, at, count, columns):
 
 
 @njit(inline="always")
+def matrices(memory, at, count, rows, columns):
+    """Return so many matrices that stand in a memory, one behind the other."""
+    return carray(_behind(memory, at), (count, rows, columns))
+
+
+@njit(inline="always")
 def part(memory, at, size):
     """Return a vector that stands in a memory."""
     return carray(_behind(memory, at), (size,))

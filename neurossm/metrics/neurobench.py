@@ -22,7 +22,7 @@ import numpy as np
 from neurossm.fixed import Quantized
 from neurossm.graph import Graph
 from neurossm.metrics.dense import dense_operations
-from neurossm.nodes import Affine, Meets, PiecewiseLinear, Role
+from neurossm.nodes import Affine, Meets
 from neurossm.trace import Counts
 
 VERSION = "2.3.0"
@@ -71,7 +71,7 @@ def recurrence(
 def _activation_sparsity(graph: Graph, counts: Mapping[str, Counts], runs: int) -> float:
     sent = possible = 0
     for name, node in graph.nodes.items():
-        if node.role is Role.SPIKING or isinstance(node, PiecewiseLinear):
+        if node.activates:
             sent += counts[name].spikes_out
             possible += node.out_channels * runs
     return 1 - sent / possible if possible else 0.0

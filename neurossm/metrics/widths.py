@@ -6,9 +6,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from neurossm.fixed import MESSAGE_BITS, POLE_BITS, WEIGHT_BITS, WIDEST_LEAK_FRAC, Quantized
+from neurossm.fixed import (
+    MESSAGE_BITS,
+    POLE_BITS,
+    STATE_BITS,
+    WEIGHT_BITS,
+    WIDEST_LEAK_FRAC,
+    Quantized,
+)
 from neurossm.graph import Graph
-from neurossm.nodes import LIF, Node
+from neurossm.nodes import LIF, ComplexDiagonal, Node
 from neurossm.quantization.membranes import LEAK_ERROR
 
 SYNAPSES = 16  # what goes to synapses has fewer than 24 bits, so that their sums fit; about so many
@@ -50,7 +57,9 @@ def _narrow(node: Node, before: Node | None) -> Iterator[str]:
     for width, setting, most in WIDTHS:
         if any(field.bits < most for field in node.fields_of(setting)):
             yield width
-    if node.modes and node.out is not None and node.out.bits < SYNAPSES:
+    if isinstance(node, ComplexDiagonal) and node.state_bits < STATE_BITS:
+        yield "state"
+    if node.complex_states and node.out is not None and node.out.bits < SYNAPSES:
         yield "messages"
     if isinstance(node, LIF) and isinstance(before, LIF) and isinstance(node.tau, Quantized):
         real = np.asarray(before.tau, dtype=np.float64)

@@ -17,9 +17,11 @@ import pkgutil
 from importlib import import_module
 
 from neurossm.nodes.accumulate import Accumulate
+from neurossm.nodes.adaptive_threshold import AdaptiveThreshold
 from neurossm.nodes.affine import Affine
 from neurossm.nodes.arriving import NARROWER, Arriving, Finding, Frac, Quantizing, alike, same
 from neurossm.nodes.batch_norm import BatchNorm
+from neurossm.nodes.complex_diagonal import ComplexDiagonal
 from neurossm.nodes.delay import Delay
 from neurossm.nodes.diagonal_ssm import DiagonalSSM
 from neurossm.nodes.embedding import Embedding
@@ -58,12 +60,14 @@ __all__ = [
     "NARROWER",
     "NODE_TYPES",
     "Accumulate",
+    "AdaptiveThreshold",
     "Affine",
     "Array",
     "Arriving",
     "BatchNorm",
     "Carried",
     "Change",
+    "ComplexDiagonal",
     "Delay",
     "DiagonalSSM",
     "Embedding",

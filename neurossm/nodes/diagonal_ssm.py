@@ -11,17 +11,17 @@ from numpy.typing import NDArray
 from neurossm.errors import GraphError
 from neurossm.fixed import (
     MESSAGE_BITS,
-    POLE_BITS,
     STATE_BITS,
     WEIGHT_BITS,
     Quantized,
     shift,
     symmetric_limit,
 )
-from neurossm.nodes.arriving import EXACT, NARROWER, Arriving, Finding, same
+from neurossm.nodes.arriving import EXACT, NARROWER, Arriving, Finding
 from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, format_of, node
 from neurossm.nodes.parameter import parameter
+from neurossm.nodes.poles import pole_findings
 from neurossm.nodes.step import Carried, Evaluated, Integers, Reals, Step, added
 from neurossm.nodes.values import Array, as_parameter, integers, mantissas, quantized, reals
 
@@ -143,12 +143,7 @@ class DiagonalSSM(Node):
             quantized(p) for p in (self.a_re, self.a_im, self.b_re, self.b_im)
         )
         c_re, c_im, d, drive = (quantized(p) for p in (self.c_re, self.c_im, self.d, self.drive_re))
-        for pole in (a_re, a_im):
-            if pole.bits > POLE_BITS or pole.bits != a_re.bits:
-                yield f"poles of at most {POLE_BITS} bits", f"{pole.bits} bits"
-            yield from same("pole exponent", a_re.bits - 1, pole.frac)
-        if np.any(a_re.values**2 + a_im.values**2 >= 2 ** (2 * (a_re.bits - 1))):
-            yield "poles inside the unit circle", "one on or outside it"
+        yield from pole_findings(a_re, a_im)
         for gain in (b_re, b_im, c_re, c_im, d):
             if gain.bits > WEIGHT_BITS:
                 yield f"gains of {WEIGHT_BITS} bits", f"{gain.bits} bits"

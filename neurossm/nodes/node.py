@@ -77,6 +77,9 @@ class Node(ABC):
     compares
         True where it compares each channel with numbers of its own and sends the outcome:
         activations may then arrive with an exponent a channel.
+    aligns
+        True where it shifts each channel that arrives to a unit of its own, and sends something
+        else: activations may arrive with an exponent a channel, too.
     reads_tokens
         True where its input are tokens, ``tokens`` of them: names and no quantities.
     late
@@ -107,6 +110,7 @@ class Node(ABC):
     meets: ClassVar[Meets] = Meets.ADD
     operands: ClassVar[int] = 0
     compares: ClassVar[bool] = False
+    aligns: ClassVar[bool] = False
     reads_tokens: ClassVar[bool] = False
     late: ClassVar[bool] = False
     nir: ClassVar[str] = ""
@@ -170,9 +174,24 @@ class Node(ABC):
         return 0
 
     @property
+    def complex_states(self) -> int:
+        """Complex states of all channels."""
+        return self.in_channels * self.modes
+
+    @property
     def states(self) -> int:
         """Real numbers of state that it carries from step to step."""
         return sum(int(np.prod(shape)) for shape in self.state_parts().values())
+
+    @property
+    def state_words(self) -> int:
+        """Values of up to 24 bits that hold its state; fewer than `states` where those are bits."""
+        return self.states
+
+    @property
+    def activates(self) -> bool:
+        """True where it is an activation function: what it sends is 0 where something is not."""
+        return self.role is Role.SPIKING
 
     @property
     def updates(self) -> int:

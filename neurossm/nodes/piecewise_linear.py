@@ -65,6 +65,11 @@ class PiecewiseLinear(ByChannel, Node):
         if np.any(np.diff(knots) < 0):
             raise GraphError("PiecewiseLinear.knots", expected="rising knots", got="falling ones")
 
+    @property
+    def activates(self) -> bool:
+        """True."""
+        return True
+
     def check(self, at: Arriving) -> Iterator[Finding]:
         """Yield where a segment gets too large."""
         slopes = quantized(self.slopes)

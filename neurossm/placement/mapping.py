@@ -41,6 +41,7 @@ def populations_of(shape: Shape, ssm_mapping: str = DEFAULT_MAPPING) -> tuple[Po
     - ``channel``: a neuron holds the states of its channel, and what acts on its output;
     - a `Delay` has no neurons: the synapses of what it feeds are delayed, and what feeds it keeps
       its sum in a neuron;
+    - of a complex state that sends both of its parts each part is a neuron (`ComplexDiagonal`);
     - an `Output` is a receiver, one neuron a channel, as in Intel's network.
 
     Raises
@@ -71,6 +72,12 @@ def assumptions(populations: Sequence[Population]) -> tuple[str, ...]:
         found.append(
             "A neuron with N complex states has between 1 + 2 N and 3 N words [U]: one has 3, a"
             " plain neuron 1 [D]; nobody has published more. The plan takes 3 N."
+        )
+    if any(kind == "ComplexDiagonal" for p in populations for kind, _ in p.work):
+        found.append(
+            "A complex state that sends both of its parts takes two neurons, one for each part,"
+            " with the words of a real state each, that read each other's part [U]; one neuron that"
+            " sends two messages would take fewer words and passes."
         )
     if any(len(p.nodes) > 1 or p.sums > 1 for p in populations):
         found.append(
@@ -150,13 +157,13 @@ class _Mapping:
             (name,),
             node.outputs,
             inputs,
-            plain=int(node.memory) if modes else 1,
-            real_states=modes if node.real else 0,
+            plain=int(node.memory) if modes else int(not node.parts),
+            real_states=1 if node.parts else modes if node.real else 0,
             complex_states=0 if node.real else modes,
             sums=sums,
             work=(("relay" if outside else node.type, updates),),
         )
-        front = None if modes or outside else self._private_neuron(name, sums)
+        front = None if modes or node.parts or outside else self._private_neuron(name, sums)
         if front is None:
             self._put(own)
             return

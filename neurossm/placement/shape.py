@@ -28,6 +28,8 @@ class NodeShape:
         States a channel, of a `DiagonalSSM`: each may be a neuron of its own.
     real
         Whether those states are real numbers, as in Intel's S4D networks.
+    parts
+        Whether each neuron keeps one part of a complex state, and sends it.
     fed_through
         Whether some input reaches the output beside the states (D is not zero).
     memory
@@ -53,6 +55,7 @@ class NodeShape:
     outputs: int
     modes: int = 0
     real: bool = False
+    parts: bool = False
     fed_through: bool = False
     memory: bool = False
     operands: bool = False
@@ -151,6 +154,7 @@ def _node_shape(name: str, node: Node) -> NodeShape:
         inputs=node.tokens if node.reads_tokens else node.in_channels,
         outputs=node.out_channels,
         modes=node.modes,
+        parts=not node.modes and node.complex_states > 0,
         fed_through=node.fed_through,
         memory=not node.modes and node.states > 0,
         operands=node.meets is Meets.OPERANDS,

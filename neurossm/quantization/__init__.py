@@ -4,7 +4,14 @@ What a node's fields say of their roles is enough for most nodes. Modules here t
 of a type (``quantize_ssm``, ``response``, ``reach``, ...) register it, and are imported below.
 """
 
-from neurossm.quantization import quantize_affine, quantize_lif, quantize_ssm, reach, response
+from neurossm.quantization import (
+    quantize_affine,
+    quantize_complex,
+    quantize_lif,
+    quantize_ssm,
+    reach,
+    response,
+)
 from neurossm.quantization.bounds import Bounds, bounds
 from neurossm.quantization.calibrate import Ranges, calibrate
 from neurossm.quantization.choices import Choice
@@ -31,6 +38,7 @@ __all__ = [
     "losses",
     "pole_changes",
     "quantize_affine",
+    "quantize_complex",
     "quantize_lif",
     "quantize_ssm",
     "reach",

@@ -24,7 +24,8 @@ class Ranges:
     messages
         Node name to the largest magnitude of its output, over channels, samples and steps.
     states
-        `DiagonalSSM` name to the largest magnitudes of its states, ``(C, N)``.
+        `DiagonalSSM` name to the largest magnitudes of its states, ``(C, N)``; `ComplexDiagonal`
+        name to those of its states, ``(C,)``.
     samples
         How many samples were seen.
     inputs
@@ -35,7 +36,8 @@ class Ranges:
     percentiles
         Node name to that percentile of its magnitudes that was asked for; empty where none was.
     state_percentiles
-        `DiagonalSSM` name to that percentile of the magnitudes of each state, ``(C, N)``.
+        Name of a node with complex states to that percentile of the magnitudes of each, shaped as
+        `states`.
     """
 
     messages: Mapping[str, float]
@@ -85,7 +87,10 @@ def calibrate(
                 got=f"a trace of {trace.engine!r} without its range",
             )
         messages[name] = float(trace.peaks[name].max())
-        for part, kept in (("state", states if node.modes else membranes), ("input", inputs)):
+        for part, kept in (
+            ("state", states if node.complex_states else membranes),
+            ("input", inputs),
+        ):
             if node.states and f"{name}.{part}" in trace.peaks:
                 kept[name] = trace.peaks[f"{name}.{part}"]
         if not np.isfinite(messages[name]):

@@ -11,7 +11,7 @@ from neurossm.arguments import real, whole
 from neurossm.errors import InputError
 from neurossm.graph import Graph
 from neurossm.lengths import without_padding
-from neurossm.nodes import DiagonalSSM
+from neurossm.nodes import ComplexDiagonal, DiagonalSSM
 from neurossm.trace import Trace
 
 Reals = NDArray[np.float64]
@@ -20,7 +20,7 @@ Reals = NDArray[np.float64]
 class Percentiles:
     """Keeps the few largest magnitudes of each node: what is above the percentile, and itself.
 
-    Of a `DiagonalSSM` also those of each state by itself: quantizing scales each by itself.
+    Of complex states also those of each by itself: quantizing scales each by itself.
 
     The percentile is the smallest magnitude that at most ``1 - percent / 100`` of all values
     exceed; at 100 it is the largest.
@@ -52,9 +52,9 @@ class Percentiles:
         self._kept: dict[str, Reals] = {name: np.zeros(0) for name in names}
         nodes = {name: graph.nodes[name] for name in names}
         self._states = {
-            name: np.zeros((node.in_channels, node.modes, 0))
+            name: np.zeros((*node.state_parts()["re"], 0))
             for name, node in nodes.items()
-            if isinstance(node, DiagonalSSM)
+            if isinstance(node, DiagonalSSM | ComplexDiagonal)
         }
         share = (100 - percent) / 100
         # rounding of the share must not make 3 of 3.0 values 2
@@ -66,7 +66,7 @@ class Percentiles:
     def add(self, trace: Trace) -> None:
         """Take the values of a part.
 
-        Whole sequences, of all nodes that are wanted and of those in front of a `DiagonalSSM`.
+        Whole sequences, of all nodes that are wanted and of those in front of complex states.
         """
         for name, kept in self._kept.items():
             real = without_padding(trace.values[name], trace.lengths)
@@ -75,7 +75,7 @@ class Percentiles:
         inside = trace.inside.ravel()
         for name, kept in self._states.items():
             node = self._graph.nodes[name]
-            assert isinstance(node, DiagonalSSM)
+            assert isinstance(node, DiagonalSSM | ComplexDiagonal)
             arriving = [np.asarray(trace.values[source]) for source in self._graph.sources[name]]
             moduli = _state_moduli(node, sum(arriving[1:], start=arriving[0]))[..., inside]
             self._states[name] = _largest(kept, moduli, self._states_above + 1)
@@ -85,7 +85,7 @@ class Percentiles:
         return {name: float(kept.min()) for name, kept in self._kept.items()}
 
     def states(self) -> dict[str, Reals]:
-        """Return the percentile of each state of each `DiagonalSSM`, ``(C, N)``."""
+        """Return the percentile of each complex state, ``(C, N)`` or ``(C,)``."""
         return {name: kept.min(axis=-1) for name, kept in self._states.items()}
 
 
@@ -97,17 +97,23 @@ def _largest(kept: Reals, more: Reals, count: int) -> Reals:
     return np.partition(both, size - count)[..., -count:].copy() if size > count else both
 
 
-def _state_moduli(node: DiagonalSSM, u: Reals) -> Reals:
-    """Return ``|x|`` of the states for inputs ``(S, T, C)`` from silence, ``(C, N, S T)``."""
-    a, b, drive = (
-        np.asarray(re) + 1j * np.asarray(im)
-        for re, im in ((node.a_re, node.a_im), (node.b_re, node.b_im),
-                       (node.drive_re, node.drive_im))
-    )  # fmt: skip
+def _state_moduli(node: DiagonalSSM | ComplexDiagonal, u: Reals) -> Reals:
+    """Return ``|x|`` of the states for inputs ``(S, T, ...)`` from silence, ``(..., S T)``."""
+    a = np.asarray(node.a_re) + 1j * np.asarray(node.a_im)
     samples, steps, _ = u.shape
     x = np.zeros((samples, *a.shape), dtype=complex)
     moduli = np.empty((*a.shape, samples, steps))
     for t in range(steps):
-        x = a * x + b * u[:, t, :, None] + drive
-        moduli[..., t] = np.abs(x).transpose(1, 2, 0)
+        x = a * x + _entering(node, u[:, t])
+        moduli[..., t] = np.moveaxis(np.abs(x), 0, -1)
     return moduli.reshape(*a.shape, samples * steps)
+
+
+def _entering(node: DiagonalSSM | ComplexDiagonal, u: Reals) -> NDArray[np.complex128]:
+    """Return what is added to the states at a step, for what arrives then, ``(S, ...)``."""
+    if isinstance(node, ComplexDiagonal):
+        half = node.complex_states
+        return np.asarray(u[:, :half] + 1j * u[:, half:])
+    b = np.asarray(node.b_re) + 1j * np.asarray(node.b_im)
+    drive = np.asarray(node.drive_re) + 1j * np.asarray(node.drive_im)
+    return np.asarray(b * u[:, :, None] + drive)

@@ -1,6 +1,6 @@
-"""The impulse response of a `DiagonalSSM`, step by step, from float or integer nodes.
+"""The impulse responses of complex states, step by step, from float or integer nodes.
 
-And so how far it can get: while nothing saturates, by the l1 norm of that response.
+And so how far they can get: while nothing saturates, by the l1 norm of that response.
 """
 
 from __future__ import annotations
@@ -9,15 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.fixed import Quantized
-from neurossm.nodes import DiagonalSSM, FanIn, Found, Register, Span, reals
+from neurossm.nodes import ComplexDiagonal, DiagonalSSM, FanIn, Found, Register, Span, reals
 from neurossm.quantization.bounds import worst_case
 
 Reals = NDArray[np.float64]
 LONGEST = 4096  # steps that are followed one by one; beyond, a geometric series bounds the rest
 
 
-def poles(node: DiagonalSSM) -> NDArray[np.complex128]:
-    """Return the poles, ``(C, N)``."""
+Recurrence = DiagonalSSM | ComplexDiagonal
+
+
+def poles(node: Recurrence) -> NDArray[np.complex128]:
+    """Return the poles, ``(C, N)``, or ``(C,)`` of a `ComplexDiagonal`."""
     return np.asarray(reals(node.a_re) + 1j * reals(node.a_im))
 
 
@@ -46,7 +49,7 @@ def constant_response(node: DiagonalSSM, steps: int) -> Reals:
     return np.cumsum(_answers(node, gains(node)[1], steps), axis=0)
 
 
-def series(node: DiagonalSSM, steps: int | None) -> Reals:
+def series(node: Recurrence, steps: int | None) -> Reals:
     """Return ``sum |a|^k`` over the steps, or over all; infinite for poles not inside the circle.
 
     Times a bound of what enters a state at each step, this bounds the state's magnitude.
@@ -123,3 +126,63 @@ def _clipped_states(node: DiagonalSSM, at: FanIn, limit: Reals) -> Span:
     reach = (2 * parts * limit).sum(axis=1) + np.abs(reals(node.d)) * at.u.magnitude
     bias = reals(node.bias)
     return Span(bias - reach, bias + reach)
+
+
+def powers(node: ComplexDiagonal, steps: int) -> NDArray[np.complex128]:
+    """Return ``a^k``, what a real impulse makes of each state, ``(steps, C)``."""
+    a = poles(node)
+    found = np.empty((steps, len(a)), np.complex128)
+    x = np.ones_like(a)
+    for step in range(steps):
+        found[step] = x
+        x = x * a
+    return found
+
+
+@worst_case.register(ComplexDiagonal)
+def worst_states(node: ComplexDiagonal, at: FanIn) -> Found:
+    """Return the worst case of complex states that are sent."""
+    u, integer = at.u.with_zero(), node.is_integer
+    sums, unit, bits = series(node, at.steps), np.zeros(node.complex_states), 0
+    if integer:
+        unit, bits = np.exp2(-node.state_frac.astype(float)), node.state_bits
+    # each part loses less than a unit in each of two products, and in the shift of its input
+    lost = np.hypot(3, 3) * unit
+    magnitude = np.hypot(*u.magnitude.reshape(2, -1))
+    entering = magnitude + lost
+    size = np.where(entering > 0, entering * np.where(entering > 0, sums, 0.0), 0.0)
+    state = Register("state", size, unit, bits)
+    span = _sent_parts(node, at.steps, u, magnitude)
+    if integer:
+        span = span.wider(np.tile(lost * sums, 2))
+        if not state.holds:  # not linear then: but no part leaves its width
+            ends = np.tile(state.limit * unit, 2)
+            span = Span(-ends, ends)
+    if node.gate == "relu":
+        half, zeros = node.complex_states, np.zeros(node.complex_states)
+        real = np.maximum(span.high[:half], 0.0)
+        span = Span(np.concatenate([zeros, span.low[half:]]),
+                    np.concatenate([real, span.high[half:]])).with_zero()  # fmt: skip
+    sent, registers = at.message(span)
+    return sent, (state, *at.entry(), *registers)
+
+
+def _sent_parts(node: ComplexDiagonal, steps: int | None, u: Span, magnitude: Reals) -> Span:
+    """Return the span of both parts while nothing saturates, ``(2C,)``."""
+    followed, half = min(steps or LONGEST, LONGEST), node.complex_states
+    h = powers(node, followed)
+    real, imaginary = (Span(u.low[part], u.high[part]) for part in (slice(half), slice(half, None)))
+    # re' = sum of Re(a^k) re - Im(a^k) im,  im' = sum of Im(a^k) re + Re(a^k) im
+    re = _summed(h.real, real) + _summed(-h.imag, imaginary)
+    im = _summed(h.imag, real) + _summed(h.real, imaginary)
+    span = Span(np.concatenate([re.low, im.low]), np.concatenate([re.high, im.high]))
+    if steps is None or steps > followed:
+        rest = series(node, None) * np.abs(poles(node)) ** followed
+        span = span.wider(np.tile(np.where(magnitude > 0, magnitude * rest, 0.0), 2))
+    return span
+
+
+def _summed(h: Reals, u: Span) -> Span:
+    """Return the span of sums of a response, ``(steps, C)``, times what arrives."""
+    up, down = np.maximum(h, 0).sum(axis=0), np.minimum(h, 0).sum(axis=0)
+    return Span(up * u.low + down * u.high, up * u.high + down * u.low)

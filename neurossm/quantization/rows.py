@@ -83,10 +83,12 @@ def spike_frac(node: Affine, bits: int, by_row: bool) -> Frac:
 
 
 def may_differ(graph: Graph, name: str) -> bool:
-    """Tell whether all that receives a node compares each channel with nothing but itself."""
+    """Tell whether all that receives a node takes each channel by itself, from nothing else."""
     targets = graph.targets[name]
     return bool(targets) and all(
-        graph.nodes[target].compares and len(graph.sources[target]) == 1 for target in targets
+        (graph.nodes[target].compares or graph.nodes[target].aligns)
+        and len(graph.sources[target]) == 1
+        for target in targets
     )
 
 

@@ -43,7 +43,8 @@ def test_examples_are_valid(kind):
             traced = run(example.graph, example.inputs, "float")
             assert all(np.isfinite(value).all() for value in traced.values.values())
         widths = {example.node.out_channels for example in found}
-        assert 1 in widths and len(widths) > 1
+        # both parts of one complex state are two channels
+        assert min(widths) == (2 if kind == "ComplexDiagonal" else 1) and len(widths) > 1
         edges = {len(example.graph.sources[NODE]) for example in found}
         assert len(edges) > 1 or kind in ONE_EDGE or (kind == "Product" and edges == {2})
 
@@ -139,11 +140,13 @@ def test_counters_are_those_counted_alone(kind, tmp_path):
 
 
 # multiplications of one channel and step, from the equations of FORMAT.md by hand: each of the
-# four products of a complex pole and a state, two into it, two out of it, one past it
+# four products of a complex pole and a state, two into it, two out of it, one past it; of a state
+# that sends both parts, two for each
 FIXED = {
     "Product": lambda node: 1,
     "PiecewiseLinear": lambda node: 1,
     "DiagonalSSM": lambda node: 8 * node.modes + 1,
+    "ComplexDiagonal": lambda node: 2,
     "LIF": lambda node: 2 if node.has_trace else 1,
 }
 

@@ -35,6 +35,7 @@ from neurossm_converters.qat import QATModel
 from neurossm_models.ste import ste_outputs
 from neurossm_workflows.quantize import calibrate as ranges_on_data
 
+ACTIVATIONS = ("Threshold", "AdaptiveThreshold", "TernaryThreshold", "LIF", "PiecewiseLinear")
 CHIPS = [(chip, mapping) for chip in known_hardware() for mapping in SSM_MAPPINGS]
 
 
@@ -140,7 +141,7 @@ def test_its_counters_are_in_the_report(kind):
             for name, counts in trace.counts.items():
                 assert rows[name].syn_ops == pytest.approx(counts.syn_ops / trace.samples)
                 assert rows[name].saturations == counts.saturations
-                spikes = kind in ("Threshold", "TernaryThreshold", "LIF") and name == NODE
+                spikes = kind in ACTIVATIONS[:-1] and name == NODE
                 assert not spikes or rows[name].spike_rate == pytest.approx(
                     np.mean(trace.values[name] != 0)
                 )
@@ -193,7 +194,8 @@ def test_neurobench_numbers_are_those_counted_alone(kind, tmp_path):
                         active = (trace.values[source] != 0).sum(axis=(0, 1))
                         spikes = nodes[source].out["kind"] in counting.SPIKES
                         operations[spikes] += int((weight != 0).sum(axis=0) @ active)
-                if node.type in ("Threshold", "TernaryThreshold", "LIF", "PiecewiseLinear"):
+                gated = fields.get("gate", "none") != "none"
+                if node.type in ACTIVATIONS or gated:
                     sent += np.count_nonzero(trace.values[name])
                     possible += trace.values[name].size
             assert found == pytest.approx({

@@ -81,7 +81,7 @@ def multiplies(node: interpreter.Node, source: interpreter.Node) -> bool:
 
 def updates(node: interpreter.Node, values: interpreter.Integers) -> int:
     """Return the neuron updates of one step."""
-    if node.type == "DiagonalSSM":
+    if node.type in ("DiagonalSSM", "ComplexDiagonal"):
         return int(node.parameter("a_re").values.size)
     if node.type == "LIF":
         has_trace = any(node.parameter("kappa").values.tolist())

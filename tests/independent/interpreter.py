@@ -259,6 +259,42 @@ def _threshold(node: Node, messages: list[Message], state: State) -> Integers:
     return as_integers((u.values >= theta.values).astype(int))
 
 
+def _adaptive(node: Node, messages: list[Message], state: State) -> Integers:
+    u, theta, taps = joined(messages), node.parameter("theta"), node.parameter("taps")
+    _by_channel(node, theta.frac, u.frac)
+    _by_channel(node, taps.frac, u.frac)
+    channels, k = taps.values.shape
+    earlier = state.setdefault("candidates", as_integers(np.zeros((k, channels), int)))
+    y = as_integers(np.zeros(channels, int))
+    now = as_integers(np.zeros(channels, int))
+    for c in range(channels):
+        threshold = theta.values[c] + sum(taps.values[c, j] * earlier[j, c] for j in range(k))
+        y[c] = int(u.values[c] >= threshold)
+        now[c] = int(u.values[c] >= theta.values[c])
+    state["candidates"] = np.concatenate([now[None], earlier[:-1]])
+    return y
+
+
+def _complex(node: Node, messages: list[Message], state: State) -> Integers:
+    a_re, a_im, u = node.parameter("a_re"), node.parameter("a_im"), joined(messages)
+    own, width, out = as_integers(node.fields["state_frac"]), node.fields["state_bits"], node.out
+    count, pole = len(own), a_re.frac_of()
+    re = state.setdefault("re", 0 * a_re.values)
+    im = state.setdefault("im", 0 * a_re.values)
+    arriving = np.broadcast_to(as_integers(u.frac), (2 * count,))
+    real, imaginary = u.values[:count], u.values[count:]
+    new_re = tz(a_re.values * re, pole) - tz(a_im.values * im, pole)
+    new_re = new_re + tz(real, arriving[:count] - own)
+    new_im = tz(a_re.values * im, pole) + tz(a_im.values * re, pole)
+    new_im = new_im + tz(imaginary, arriving[count:] - own)
+    state["re"], state["im"] = re, im = sat(new_re, width), sat(new_im, width)
+    if node.fields["gate"] == "relu":
+        open_ = as_integers((re > 0).astype(int))
+        re, im = re * open_, im * open_
+    sent = as_integers(np.concatenate([re, im]))
+    return sat(tz(sent, np.concatenate([own, own]) - out["frac"]), out["bits"])
+
+
 def _ternary(node: Node, messages: list[Message], state: State) -> Integers:
     u, delta = joined(messages), node.parameter("delta")
     _by_channel(node, delta.frac, u.frac)
@@ -354,6 +390,8 @@ STEPS: dict[str, Step] = {
     "Affine": _affine,
     "DiagonalSSM": _ssm,
     "Threshold": _threshold,
+    "AdaptiveThreshold": _adaptive,
+    "ComplexDiagonal": _complex,
     "TernaryThreshold": _ternary,
     "LIF": _lif,
     "Embedding": _embedding,

@@ -113,6 +113,7 @@ def test_what_a_field_is_compared_with_is_rounded_up_in_the_input_s_format():
         if role.is_compared
     }
     assert compared == {
-        ("Threshold", "theta"), ("TernaryThreshold", "delta"), ("PiecewiseLinear", "knots"),
+        ("Threshold", "theta"), ("AdaptiveThreshold", "theta"), ("TernaryThreshold", "delta"),
+        ("PiecewiseLinear", "knots"),
     }  # fmt: skip
     assert not Parameter("C", exponent="input").is_compared  # to nearest: it is added, say

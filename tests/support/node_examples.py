@@ -22,8 +22,10 @@ from neurossm.nodes import (
     LIF,
     NODE_TYPES,
     Accumulate,
+    AdaptiveThreshold,
     Affine,
     BatchNorm,
+    ComplexDiagonal,
     Delay,
     DiagonalSSM,
     Embedding,
@@ -269,6 +271,48 @@ def _threshold(rng: np.random.Generator) -> Iterator[Example]:
     yield _around("zero and below", rng, Threshold(theta=np.array([0.0, -0.7, -1e-9])))
 
 
+def _adaptive_threshold(rng: np.random.Generator) -> Iterator[Example]:
+    def make(theta: Reals) -> AdaptiveThreshold:
+        return AdaptiveThreshold(theta=theta, taps=rng.uniform(0, 1, (len(theta), 3)))
+
+    yield from _compared(rng, make)
+    theta = np.array([0.5, 1.0, 1.5])
+    for label, taps in (("one tap", [[0.7], [0.0], [1e6]]), ("no taps", np.zeros((3, 2)))):
+        yield _around(label, rng, AdaptiveThreshold(theta=theta, taps=taps))
+    yield _around("most taps", rng, AdaptiveThreshold(
+        theta=theta[:2], taps=rng.uniform(0, 0.4, (2, AdaptiveThreshold.most_taps))))  # fmt: skip
+    nodes: dict[str, Node] = {"a": Input(channels=3, out=GRADED), "filter": ssm(rng, 3, 2)}
+    nodes[NODE] = make(theta)
+    yield _example("behind states", rng, nodes, "a>filter filter>node")
+
+
+def complex_diagonal(
+    rng: np.random.Generator, states: int, gate: str, slow: float = 0.5
+) -> ComplexDiagonal:
+    """Return random stable states; `slow` is the largest distance of a pole to the circle."""
+    pole = (1 - rng.uniform(slow / 2, slow, states)) * np.exp(1j * rng.uniform(-3, 3, states))
+    return ComplexDiagonal(a_re=pole.real, a_im=pole.imag, gate=gate)
+
+
+def _complex_diagonal(rng: np.random.Generator) -> Iterator[Example]:
+    for gate in ComplexDiagonal.gates:
+        yield _around(f"gate {gate}", rng, complex_diagonal(rng, 3, gate))
+        yield _around(f"one state, {gate}", rng, complex_diagonal(rng, 1, gate))
+        yield _around(f"several edges, {gate}", rng, complex_diagonal(rng, 2, gate), edges=2)
+        yield _around(f"saturating, {gate}", rng, complex_diagonal(rng, 2, gate, 0.1), quiet=64)
+    yield _around("slow", rng, complex_diagonal(rng, 2, "relu", 1e-3))
+    yield _around("spikes", rng, complex_diagonal(rng, 2, "relu"), Fixed.binary())
+    yield _around("widest", rng, complex_diagonal(rng, 2, "none"), WIDE)
+    for label, rows in (("between synapses", 0.0), ("exponents by row", 4.0)):
+        nodes: dict[str, Node] = {"a": Input(channels=2, out=GRADED)}
+        nodes |= {"b": affine(rng, 6, 2, rows), NODE: complex_diagonal(rng, 3, "relu")}
+        nodes |= {"c": affine(rng, 3, 6)}
+        yield _example(label, rng, nodes, "a>b b>node node>c")
+    nodes = {"a": Input(channels=2, out=GRADED), NODE: complex_diagonal(rng, 1, "none")}
+    nodes["fire"] = AdaptiveThreshold(theta=np.ones(2), taps=np.ones((2, 2)))
+    yield _example("in front of spikes", rng, nodes, "a>node node>fire")
+
+
 def _ternary_threshold(rng: np.random.Generator) -> Iterator[Example]:
     yield from _compared(rng, lambda delta: TernaryThreshold(delta=delta))
 
@@ -388,5 +432,6 @@ BUILDERS: dict[str, Callable[[np.random.Generator], Iterator[Example]]] = {
     "DiagonalSSM": _ssm, "Threshold": _threshold, "Sum": _sum, "Product": _product,
     "PiecewiseLinear": _piecewise, "Accumulate": _accumulate,
     "TernaryThreshold": _ternary_threshold, "LIF": _lif, "Embedding": _embedding,
-    "Delay": _delay,
+    "Delay": _delay, "AdaptiveThreshold": _adaptive_threshold,
+    "ComplexDiagonal": _complex_diagonal,
 }  # fmt: skip
