@@ -19,11 +19,18 @@ from neurossm_models.neurons import LIF
 WIDTH, STATE, STEPS, SAMPLES, FEATURES, CLASSES = 8, 4, 20, 6, 2, 3
 SCALE = 1 / 255
 PIXELS = np.random.default_rng(0).integers(0, 256, (SAMPLES, STEPS, FEATURES))
-SPIKES = {"binary-s4d": "spike", "gsu": "ternary", "spikingssm": "neuron", "spike-ssm": "neuron",
-          "prf": "spike"}
+SPIKES = {
+    "binary-s4d": "spike",
+    "gsu": "ternary",
+    "spikingssm": "neuron",
+    "spike-ssm": "neuron",
+    "prf": "spike",
+    "d-rf": "spike",
+}
 STARTS = {
     "binary-s4d": {"threshold": 0.3}, "gsu": {"delta": 0.4},
     "spikingssm": {"threshold": 0.4}, "spike-ssm": {"threshold": 0.3}, "prf": {"threshold": 0.3},
+    "d-rf": {"threshold": 0.3, "dendrites": 3, "taps": 3},
 }  # fmt: skip
 
 

@@ -19,8 +19,7 @@ from torch import Tensor
 from neurossm.engine import run
 from neurossm.errors import GraphError
 from neurossm.graph import Graph
-from neurossm.nodes import LIF as LIFNode
-from neurossm.nodes import Embedding, PiecewiseLinear, TernaryThreshold, Threshold
+from neurossm.nodes import Embedding, PiecewiseLinear, Role
 from neurossm_converters.formats.torch.readouts import Scale, answered
 from neurossm_models.families.gsu import GatedSpikingUnit
 from neurossm_models.network import Network
@@ -103,7 +102,7 @@ def _spikes(graph: Graph, block: str) -> str | None:
     for name in names:
         if isinstance(graph.nodes[name], PiecewiseLinear):
             return None
-        if isinstance(graph.nodes[name], Threshold | TernaryThreshold | LIFNode):
+        if graph.nodes[name].role is Role.SPIKING:
             return name.removeprefix(f"{block}.")
     return None
 

@@ -8,6 +8,7 @@ from torch import nn
 from neurossm.errors import GraphError
 from neurossm.nodes import (
     LIF,
+    AdaptiveThreshold,
     Affine,
     BatchNorm,
     Delay,
@@ -69,6 +70,11 @@ def _diagonal(builder: Builder, path: str, module: DiagonalLayer, source: str) -
 
 def _spike(builder: Builder, path: str, module: Spike, source: str) -> str:
     return builder.add(path, Threshold(theta=array(module.theta)), source)
+
+
+def _adaptive(builder: Builder, path: str, module: neurons.AdaptiveSpike, source: str) -> str:
+    node = AdaptiveThreshold(theta=array(module.theta), taps=array(module.taps))
+    return builder.add(path, node, source)
 
 
 def _lif(builder: Builder, path: str, module: neurons.LIF, source: str) -> str:
@@ -137,6 +143,7 @@ LAYERS: dict[type[nn.Module], Converter] = {
     S4D: _diagonal,
     Resonators: _diagonal,
     Spike: _spike,
+    neurons.AdaptiveSpike: _adaptive,
     neurons.LIF: _lif,
     gsu.TernaryThreshold: _ternary,
     delay.Delay: _delay,
