@@ -111,7 +111,7 @@ def heaviside(v: Tensor, surrogate: str = "arctan") -> Tensor:
 
 
 class Spike(nn.Module):
-    """Spikes of each feature against its own trainable threshold: ``s = 1[v >= theta]``.
+    """Spikes of each feature against its own threshold: ``s = 1[v >= theta]``.
 
     Parameters
     ----------
@@ -121,14 +121,22 @@ class Spike(nn.Module):
         Initial value of every threshold, in units of `v`.
     surrogate
         Derivative used backward, a key of `DERIVATIVES`.
+    train
+        Whether thresholds are trained.
     """
 
-    def __init__(self, width: int, threshold: float = 1.0, surrogate: str = "arctan") -> None:
+    def __init__(
+        self, width: int, threshold: float = 1.0, surrogate: str = "arctan", train: bool = True
+    ) -> None:
         super().__init__()
         whole("Spike width", width, 1)
         check_number("Spike threshold", threshold, least=-math.inf)
         check_choice("Spike surrogate", surrogate, SURROGATES)
-        self.theta = nn.Parameter(torch.full((width,), float(threshold)))
+        theta = torch.full((width,), float(threshold))
+        if train:
+            self.theta: Tensor = nn.Parameter(theta)
+        else:
+            self.register_buffer("theta", theta)
         self.surrogate = surrogate
 
     def forward(self, v: Tensor) -> Tensor:

@@ -29,8 +29,8 @@ SPIKES = {
 }
 STARTS = {
     "binary-s4d": {"threshold": 0.3}, "gsu": {"delta": 0.4},
-    "spikingssm": {"threshold": 0.4}, "spike-ssm": {"threshold": 0.3}, "prf": {"threshold": 0.3},
-    "d-rf": {"threshold": 0.3, "dendrites": 3, "taps": 3},
+    "spikingssm": {"threshold": 0.4}, "spike-ssm": {"threshold": 0.3}, "prf": {"threshold": 0.15},
+    "d-rf": {"threshold": 0.1, "dendrites": 3, "taps": 3, "alpha": 0.2},
 }  # fmt: skip
 
 

@@ -95,8 +95,7 @@ class PRFBlock(StateSpaceBlock):
         super().__init__(config)
         self.spike = self.make_spike(config)
         self.mix = nn.Linear(config.width, config.width)
-        self.spatial = Spike(config.width, SPATIAL_THRESHOLD, config.surrogate)
-        self.spatial.theta.requires_grad_(False)
+        self.spatial = Spike(config.width, SPATIAL_THRESHOLD, config.surrogate, train=False)
         self.amplitude = nn.Parameter(torch.tensor(config.amplitude))
         self.spatial_mix = nn.Linear(config.width, config.width)
 
@@ -113,9 +112,7 @@ class PRFBlock(StateSpaceBlock):
 
     def make_spike(self, config: Any) -> Any:
         """Return the threshold behind the resonators."""
-        spike = Spike(config.width, config.threshold, config.surrogate)
-        spike.theta.requires_grad_(config.train_threshold)
-        return spike
+        return Spike(config.width, config.threshold, config.surrogate, config.train_threshold)
 
     def respond(self, y: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is added to the stream, and the spikes in time, for y (H, B, L)."""

@@ -41,7 +41,7 @@ class AdaptiveSpike(nn.Module):
     taps
         K, 1 to 16.
     threshold
-        Every theta. Trained if `train_threshold`.
+        Initial value of every theta; trained as its logarithm, so it stays positive.
     alpha
         Initial value of every alpha, in units of the threshold, between 0 and 1, where training
         keeps it.
@@ -68,14 +68,22 @@ class AdaptiveSpike(nn.Module):
         check_fraction("AdaptiveSpike alpha", alpha)
         check_choice("AdaptiveSpike surrogate", surrogate, SURROGATES)
         self.surrogate = surrogate
-        start = torch.full((width,), float(threshold))
-        self.theta = nn.Parameter(start, requires_grad=train_threshold)
+        log_theta = torch.full((width,), math.log(threshold))
+        if train_threshold:
+            self.log_theta: Tensor = nn.Parameter(log_theta)
+        else:
+            self.register_buffer("log_theta", log_theta)
         self.logit = nn.Parameter(torch.full((width, taps), math.log(alpha / (1 - alpha))))
+
+    @property
+    def theta(self) -> Tensor:
+        """Thresholds without candidates, shape (H,)."""
+        return self.log_theta.exp()
 
     @property
     def taps(self) -> Tensor:
         """What a candidate k + 1 steps ago adds to the threshold, ``alpha_k theta``, (H, K)."""
-        return self.logit.sigmoid() * self.theta.abs()[:, None]
+        return self.logit.sigmoid() * self.theta[:, None]
 
     def stage(self) -> AdaptiveThreshold:
         """Return the layer as a stage of a chain of native kernels."""
@@ -83,7 +91,7 @@ class AdaptiveSpike(nn.Module):
 
     def forward(self, y: Tensor) -> Tensor:
         """Return 0 or 1 for every value of y, shape (H, B, L)."""
-        check_features("AdaptiveSpike input", y, len(self.theta))
+        check_features("AdaptiveSpike input", y, len(self.log_theta))
         return adaptive_spikes(y, self.theta, self.taps, surrogate=self.surrogate)
 
     def carry(self, y: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
@@ -99,11 +107,11 @@ class AdaptiveSpike(nn.Module):
     def initial_state(self, batch: int) -> Tensor:
         """Return the candidates before the first step: zeros, shape (B, K, H)."""
         whole("AdaptiveSpike.initial_state batch", batch, 1)
-        return self.theta.new_zeros(batch, self.logit.shape[1], len(self.theta))
+        return self.logit.new_zeros(batch, self.logit.shape[1], len(self.logit))
 
     def step(self, y: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
         """Return spikes (B, H) and the next candidates after one time step with input (B, H)."""
-        check_step("AdaptiveSpike input", y, len(self.theta))
+        check_step("AdaptiveSpike input", y, len(self.log_theta))
         raised = self.theta + (self.taps.T * candidates).sum(1)
         newest = heaviside(y - self.theta, self.surrogate)
         after = torch.cat([newest[:, None], candidates[:, :-1]], 1)
