@@ -225,6 +225,27 @@ def round_leaks(values: ArrayLike, frac: int) -> NDArray[np.int64]:
     return np.asarray(np.rint(_ldexp(leaks, frac)), dtype=np.int64)
 
 
+def round_inside(values: ArrayLike, bits: int) -> tuple[NDArray[np.int64], int]:
+    """Return numbers above -1 and below 1 as integers that are so too, and their fraction bits.
+
+    To nearest (ties to even), with as many fraction bits as the largest allows; what would round to
+    1 or -1 becomes the nearest number inside, since a product by 1 loses nothing.
+
+    Raises
+    ------
+    RangeError
+        If a number is -1, 1, beyond, or not finite.
+    """
+    real = np.asarray(values, dtype=np.float64)
+    if not np.all(np.abs(real) < 1):
+        raise RangeError("coupling", expected="above -1 and below 1", got=str(np.abs(real).max()))
+    frac = max(fit_frac(float(np.abs(real).max(initial=0.0)), bits), bits - 1)
+    one, limit = 2**frac, symmetric_limit(bits)
+    made = np.rint(_ldexp(real, frac)).astype(np.int64)
+    inside = min(one - 1, limit)
+    return np.clip(made, -inside, inside), frac
+
+
 def accumulator_bound(weight: NDArray[np.int64], largest_message: int) -> int:
     """Return the largest magnitude that ``weight @ activation`` can reach, over all outputs.
 

@@ -208,7 +208,7 @@ def _part(part: Population, outside: Mapping[str, int]) -> tuple[Floats, Floats]
 
 def _dense_full(connection: Connection, messages: Floats) -> Floats:
     """Return the synaptic operations of every target neuron: one number for all."""
-    return np.asarray([messages.sum()])
+    return np.asarray([messages.sum() * connection.rows])
 
 
 def _dense_of(graph: Graph, connection: Connection, messages: Floats) -> Floats:
@@ -218,7 +218,8 @@ def _dense_of(graph: Graph, connection: Connection, messages: Floats) -> Floats:
         return _dense_full(connection, messages)
     weight = node.weight.values if isinstance(node.weight, Quantized) else node.weight
     columns = slice(connection.first, connection.first + connection.axons)
-    return np.asarray((weight[:, columns] != 0) @ messages)
+    each = np.asarray((weight[:, columns] != 0) @ messages)
+    return np.asarray(each.reshape(connection.rows, -1).sum(axis=0))
 
 
 def _activity(
@@ -284,7 +285,8 @@ class _Layout:
             first, stop = self.firsts // c.fan, -(-(self.firsts + self.sizes) // c.fan)
             np.add.at(spikes, self.cores, before[stop] - before[first])
             return
-        arriving = self.sums(messages.reshape(-1, c.fan).sum(axis=1))
+        parts = messages.reshape(c.rows, -1).sum(axis=0)
+        arriving = self.sums(parts.reshape(-1, c.fan).sum(axis=1))
         np.add.at(syn_ops, self.cores, arriving)
         np.add.at(spikes, self.cores, arriving)
 

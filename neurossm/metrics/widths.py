@@ -15,7 +15,7 @@ from neurossm.fixed import (
     Quantized,
 )
 from neurossm.graph import Graph
-from neurossm.nodes import LIF, ComplexDiagonal, Node
+from neurossm.nodes import LIF, AdaptiveLIF, ComplexDiagonal, Node
 from neurossm.quantization.membranes import LEAK_ERROR
 
 SYNAPSES = 16  # what goes to synapses has fewer than 24 bits, so that their sums fit; about so many
@@ -59,11 +59,17 @@ def _narrow(node: Node, before: Node | None) -> Iterator[str]:
             yield width
     if isinstance(node, ComplexDiagonal) and node.state_bits < STATE_BITS:
         yield "state"
-    if node.complex_states and node.out is not None and node.out.bits < SYNAPSES:
+    recurs = node.complex_states and not node.integrates
+    if recurs and node.out is not None and node.out.bits < SYNAPSES:
         yield "messages"
-    if isinstance(node, LIF) and isinstance(before, LIF) and isinstance(node.tau, Quantized):
-        real = np.asarray(before.tau, dtype=np.float64)
-        error = np.abs(node.tau.dequantize() - real)
-        coarse = np.any(error > LEAK_ERROR * (1 - real))
-        if np.max(node.tau.frac) < WIDEST_LEAK_FRAC and coarse:
-            yield "leaks"
+    names = {LIF: ("tau",), AdaptiveLIF: ("tau", "rho")}.get(type(node), ())
+    if before is not None and any(_is_coarse(node, before, name) for name in names):
+        yield "leaks"
+
+
+def _is_coarse(node: Node, before: Node, name: str) -> bool:
+    """Tell whether a leak could be closer to the real one with more bits."""
+    made, real = getattr(node, name), np.asarray(getattr(before, name), dtype=np.float64)
+    if not isinstance(made, Quantized) or np.max(made.frac) >= WIDEST_LEAK_FRAC:
+        return False
+    return bool(np.any(np.abs(made.dequantize() - real) > LEAK_ERROR * (1 - real)))

@@ -17,6 +17,7 @@ import pkgutil
 from importlib import import_module
 
 from neurossm.nodes.accumulate import Accumulate
+from neurossm.nodes.adaptive_lif import AdaptiveLIF
 from neurossm.nodes.adaptive_threshold import AdaptiveThreshold
 from neurossm.nodes.affine import Affine
 from neurossm.nodes.arriving import NARROWER, Arriving, Finding, Frac, Quantizing, alike, same
@@ -32,6 +33,7 @@ from neurossm.nodes.output import Output
 from neurossm.nodes.parameter import Parameter
 from neurossm.nodes.piecewise_linear import PiecewiseLinear
 from neurossm.nodes.product import Product
+from neurossm.nodes.resonate_and_fire import ResonateAndFire
 from neurossm.nodes.span import FanIn, Found, Register, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, State, Step
 from neurossm.nodes.sum import Sum
@@ -60,6 +62,7 @@ __all__ = [
     "NARROWER",
     "NODE_TYPES",
     "Accumulate",
+    "AdaptiveLIF",
     "AdaptiveThreshold",
     "Affine",
     "Array",
@@ -87,6 +90,7 @@ __all__ = [
     "Quantizing",
     "Reals",
     "Register",
+    "ResonateAndFire",
     "Role",
     "Span",
     "State",

@@ -70,6 +70,7 @@ class LIF(Node):
 
     role: ClassVar[Role] = Role.SPIKING
     compares: ClassVar[bool] = True
+    integrates: ClassVar[bool] = True
     sends: ClassVar[Fixed | None] = Fixed.binary()
     resets: ClassVar[tuple[str, ...]] = ("hard", "soft", "none")
 

@@ -85,6 +85,9 @@ class Node(ABC):
     late
         True where what it sends at a step does not depend on what arrives at that step. Its `step`
         is `send`, then `take`.
+    integrates
+        True where it adds up what arrives in states whose unit is its own, which quantizing
+        chooses (`neurossm.quantization.fit`): what arrives enters by a shift.
     nir
         Why NIR cannot hold it; empty where the converter can.
     sends
@@ -113,6 +116,7 @@ class Node(ABC):
     aligns: ClassVar[bool] = False
     reads_tokens: ClassVar[bool] = False
     late: ClassVar[bool] = False
+    integrates: ClassVar[bool] = False
     nir: ClassVar[str] = ""
     sends: ClassVar[Fixed | None] = None
     passes_on: ClassVar[bool] = False

@@ -122,11 +122,13 @@ def _ways(population: Population, connection: Connection, budget: Budget) -> lis
 
 
 def _relay(population: Population, connection: Connection) -> Population:
-    return Population(population.name, "part", (), population.neurons, (connection,))
+    sums = population.neurons * connection.rows  # a relay keeps one
+    return Population(population.name, "part", (), sums, (replace(connection, rows=1),))
 
 
 def _behind(population: Population, connection: Connection, names: Sequence[str]) -> Population:
-    summed = tuple(Connection(name, ONE_TO_ONE, population.neurons) for name in names)
+    rows, sums = connection.rows, population.neurons * connection.rows
+    summed = tuple(Connection(name, ONE_TO_ONE, sums, rows=rows) for name in names)
     others = tuple(c for c in population.inputs if c is not connection)
     return replace(population, inputs=others + summed)
 
@@ -136,7 +138,8 @@ def _cores(
 ) -> tuple[float, int]:
     """Return how many cores a cut needs, and its parts; infinite where it does not fit."""
     # so many one-to-one connections take the words of one reduction
-    summed = Connection("", REDUCE, parts * population.neurons, parts)
+    parts_of_all = parts * connection.rows
+    summed = Connection("", REDUCE, parts_of_all * population.neurons, parts_of_all)
     others = tuple(c for c in population.inputs if c is not connection)
     behind = replace(population, inputs=(*others, summed))
     largest = replace(connection, axons=-(-connection.axons // parts))
@@ -145,5 +148,5 @@ def _cores(
     more_to_cut = any(c.kind == DENSE for c in behind.inputs)
     if not most_relays or not (most_behind or more_to_cut):
         return float("inf"), parts
-    needed = parts * -(-population.neurons // most_relays)
+    needed = parts * -(-population.neurons * connection.rows // most_relays)
     return needed + (-(-behind.neurons // most_behind) if most_behind else 0), parts

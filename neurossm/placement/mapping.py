@@ -7,6 +7,7 @@ neuron is laid out, nor what a neuron may do beside what Lava's own processes do
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from neurossm.errors import GraphError, InputError
@@ -148,7 +149,10 @@ class _Mapping:
     def _add_neurons(self, name: str, node: NodeShape) -> None:
         inputs = self._arriving(name)
         operands = len(self.shape.sources[name]) if node.operands else 1
-        sums = max(operands, _sums(inputs))
+        rows = node.inputs // node.outputs if node.whole else 1
+        if rows > 1:
+            inputs = tuple(replace(c, rows=rows) for c in inputs)
+        sums = max(operands, rows, _sums(inputs))
         outside, modes = node.role is Role.OUTPUT, node.modes
         updates = max(1, node.updates) * max(1, modes)  # a receiver has one too
         own = Population(
@@ -157,13 +161,14 @@ class _Mapping:
             (name,),
             node.outputs,
             inputs,
-            plain=int(node.memory) if modes else int(not node.parts),
+            plain=int(node.memory) if modes else int(not (node.parts or node.whole)),
             real_states=1 if node.parts else modes if node.real else 0,
-            complex_states=0 if node.real else modes,
+            complex_states=1 if node.whole else 0 if node.real else modes,
             sums=sums,
             work=(("relay" if outside else node.type, updates),),
         )
-        front = None if modes or node.parts or outside else self._private_neuron(name, sums)
+        alone = modes or node.parts or rows > 1 or outside
+        front = None if alone else self._private_neuron(name, sums)
         if front is None:
             self._put(own)
             return
@@ -178,9 +183,9 @@ class _Mapping:
                 (*front.nodes, name),
                 node.outputs,
                 front.inputs + inputs,
-                plain=max(int(not has_states), keeps + int(node.memory)),
+                plain=max(int(not has_states and not node.whole), keeps + int(node.memory)),
                 real_states=front.real_states,
-                complex_states=front.complex_states,
+                complex_states=front.complex_states + own.complex_states,
                 sums=front.sums + sums - 1,
                 work=front.work + own.work,
             )

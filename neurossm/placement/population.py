@@ -39,6 +39,9 @@ class Connection:
         none.
     one_hot
         Whether exactly one axon has an activation each step: a token.
+    rows
+        Sums that a target neuron keeps apart of it: 2 where the real parts of a drive arrive, then
+        the imaginary ones, so that neuron i has the rows i and ``neurons + i`` of the weights.
     """
 
     source: str
@@ -50,6 +53,7 @@ class Connection:
     first: int = 0
     delay: str = ""
     one_hot: bool = False
+    rows: int = 1
 
     def axons_into(self, first: int, stop: int) -> int:
         """Return how many axons arrive at a core with the neurons from `first` up to `stop`."""
@@ -57,7 +61,7 @@ class Connection:
             return self.axons
         if self.kind == FAN_OUT:
             return -(-stop // self.fan) - first // self.fan
-        return (stop - first) * self.fan
+        return (stop - first) * self.fan * self.rows
 
     def reached(self, firsts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return for each source neuron the first and the last slice of the target it reaches.
@@ -70,7 +74,8 @@ class Connection:
         axon = np.arange(self.axons)
         if self.kind == DENSE:
             return np.zeros_like(axon), np.full_like(axon, len(firsts) - 1)
-        low = {FAN_OUT: axon * self.fan, REDUCE: axon // self.fan}.get(self.kind, axon)
+        own = axon % (self.axons // self.rows)
+        low = {FAN_OUT: axon * self.fan, REDUCE: axon // self.fan}.get(self.kind, own)
         high = low + self.fan - 1 if self.kind == FAN_OUT else low
         first, last = (np.searchsorted(firsts, ends, side="right") - 1 for ends in (low, high))
         return first, last
@@ -78,7 +83,7 @@ class Connection:
     def synapse_words(self, first: int, stop: int, budget: Budget) -> int:
         """Return the words of the synapses on that core."""
         if self.kind == DENSE:
-            return self.axons * budget.dense_words(stop - first)
+            return self.axons * budget.dense_words((stop - first) * self.rows)
         if self.kind == FAN_OUT:
             whole_first, whole_stop = -(-first // self.fan), stop // self.fan
             if whole_first > whole_stop:  # inside one channel
@@ -87,7 +92,7 @@ class Connection:
             return (whole_stop - whole_first) * budget.fan_out_words(self.fan) + sum(
                 budget.fan_out_words(states) for states in edges
             )
-        return (stop - first) * self.fan * budget.lone_synapse
+        return (stop - first) * self.fan * self.rows * budget.lone_synapse
 
     def worst_words(self, neurons: int, budget: Budget) -> int:
         """Return axon and synapse words of so many neurons wherever they begin; never too few."""

@@ -30,6 +30,9 @@ class NodeShape:
         Whether those states are real numbers, as in Intel's S4D networks.
     parts
         Whether each neuron keeps one part of a complex state, and sends it.
+    whole
+        Whether each neuron keeps a complex state of its own. Its inputs may be twice as many: the
+        real parts of a drive, then the imaginary ones.
     fed_through
         Whether some input reaches the output beside the states (D is not zero).
     memory
@@ -56,6 +59,7 @@ class NodeShape:
     modes: int = 0
     real: bool = False
     parts: bool = False
+    whole: bool = False
     fed_through: bool = False
     memory: bool = False
     operands: bool = False
@@ -149,14 +153,16 @@ def _node_shape(name: str, node: Node) -> NodeShape:
             got=f"a {kind}",
             remedy=node.float_only or f"write {kind}.step",
         )
+    whole = not node.modes and node.complex_states == node.out_channels > 0
     return NodeShape(
         type=kind,
         inputs=node.tokens if node.reads_tokens else node.in_channels,
         outputs=node.out_channels,
         modes=node.modes,
-        parts=not node.modes and node.complex_states > 0,
+        parts=not node.modes and not whole and node.complex_states > 0,
+        whole=whole,
         fed_through=node.fed_through,
-        memory=not node.modes and node.states > 0,
+        memory=not node.modes and not whole and node.states > 0,
         operands=node.meets is Meets.OPERANDS,
         updates=1 if node.modes else node.updates // max(1, node.out_channels),
         # a row of what waits for each step

@@ -29,15 +29,17 @@ class Ranges:
     samples
         How many samples were seen.
     inputs
-        `LIF` name to the largest magnitudes of what arrived, ``(C,)``: they bound its membrane by
-        ``|y| / (1 - tau)``.
+        Name of a neuron that spikes and has a state to the largest magnitudes of what arrived,
+        ``(C,)``: they bound the membrane of a `LIF` by ``|y| / (1 - tau)``.
     membranes
-        `LIF` name to the largest magnitudes of its membrane before a reset, ``(C,)``.
+        Its name to the largest magnitudes of that state before a reset, ``(C,)``.
     percentiles
         Node name to that percentile of its magnitudes that was asked for; empty where none was.
     state_percentiles
         Name of a node with complex states to that percentile of the magnitudes of each, shaped as
         `states`.
+    adaptations
+        `AdaptiveLIF` name to the largest magnitudes of its adaptation, ``(C,)``.
     """
 
     messages: Mapping[str, float]
@@ -47,6 +49,7 @@ class Ranges:
     membranes: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     percentiles: Mapping[str, float] = field(default_factory=dict)
     state_percentiles: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    adaptations: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 def calibrate(
@@ -79,6 +82,7 @@ def calibrate(
     states: dict[str, NDArray[np.float64]] = {}
     inputs: dict[str, NDArray[np.float64]] = {}
     membranes: dict[str, NDArray[np.float64]] = {}
+    adaptations: dict[str, NDArray[np.float64]] = {}
     for name, node in graph.nodes.items():
         if name not in trace.peaks:
             raise InputError(
@@ -87,9 +91,11 @@ def calibrate(
                 got=f"a trace of {trace.engine!r} without its range",
             )
         messages[name] = float(trace.peaks[name].max())
+        recurs = node.complex_states and not node.integrates
         for part, kept in (
-            ("state", states if node.complex_states else membranes),
+            ("state", states if recurs else membranes),
             ("input", inputs),
+            ("adaptation", adaptations),
         ):
             if node.states and f"{name}.{part}" in trace.peaks:
                 kept[name] = trace.peaks[f"{name}.{part}"]
@@ -103,4 +109,5 @@ def calibrate(
         MappingProxyType(membranes),
         MappingProxyType(dict(percentiles or {})),
         MappingProxyType(dict(state_percentiles or {})),
+        MappingProxyType(adaptations),
     )

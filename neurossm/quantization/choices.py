@@ -14,7 +14,7 @@ from neurossm.graph import Graph
 from neurossm.nodes import Node, Role, format_of, quantized, reals
 from neurossm.quantization.bounds import steps_of
 from neurossm.quantization.context import QuantizeContext
-from neurossm.quantization.membranes import HORIZON
+from neurossm.quantization.fit import HORIZON
 from neurossm.quantization.ranges import RangeRules
 
 _REASONS = {Role.INPUT: "given by the data", Role.SPIKING: "spikes"}

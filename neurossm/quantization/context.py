@@ -26,7 +26,7 @@ from neurossm.fixed import (
 from neurossm.graph import Graph
 from neurossm.nodes import Arriving, Node, Parameter, Reals, Role
 from neurossm.quantization.comparisons import compared, reached, thresholds
-from neurossm.quantization.membranes import Fit, membrane_fit, membranes_behind
+from neurossm.quantization.fit import Fit, Fitting, fit_of, membranes_behind
 from neurossm.quantization.ranges import Range, RangeRules
 from neurossm.quantization.rows import rounded, synapses_behind, weight_frac
 from neurossm.quantization.settings import Settings
@@ -175,9 +175,10 @@ class QuantizeContext:
         return min(fits, self.arriving.frac, self.most_for_membranes())
 
     def membranes(self, name: str = "") -> Fit:
-        """Return what suits the membranes of a `LIF`; the default is this node."""
+        """Return what suits the states of a neuron that spikes; the default is this node."""
+        name = name or self.name
         bits, leaks = self.settings.state_bits, self.settings.leak_bits
-        return membrane_fit(name or self.name, self.graph, self.rules, bits, leaks)
+        return fit_of(self.graph.nodes[name], Fitting(name, self.graph, self.rules, bits, leaks))
 
     def most_for_membranes(self, name: str = "") -> int:
         """Return the fraction bits with which membranes behind a node need no shift.

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 from neurossm.graph import Graph
 from neurossm.quantization.bounds import steps_of
+from neurossm.quantization.fit import HORIZON
 from neurossm.quantization.lost import At, Loss, lost_of_type
 from neurossm.quantization.lost_states import thresholds
 from neurossm.quantization.lost_weights import weights
-from neurossm.quantization.membranes import HORIZON
 
 __all__ = ["Loss", "losses"]
 

@@ -21,25 +21,27 @@ Reals = NDArray[np.float64]
 
 @lost_of_type.register(LIF)
 def _leaky(node: LIF, made: LIF, at: At) -> Iterator[Loss]:
-    yield from _leaks(node, made, at)
+    yield from leaks(at, ("tau", "rho") if node.has_trace else ("tau",))
     yield from _membranes(node, made, at)
 
 
-def _leaks(node: LIF, made: LIF, at: At) -> Iterator[Loss]:
-    """Yield leaks whose response moved."""
-    for what, before, after in (("tau", node.tau, made.tau), ("rho", node.rho, made.rho)):
-        if what == "rho" and not node.has_trace:
-            continue
-        leaks, frac = np.asarray(before), int(np.max(quantized(after).frac))
-        errors = response_errors(leaks, frac, at.steps)
+def leaks(at: At, names: tuple[str, ...]) -> Iterator[Loss]:
+    """Yield leaks of a neuron, by the names of its fields, whose response moved."""
+    for what in names:
+        before, frac = reals(getattr(at.real, what)), _frac(getattr(at.made, what))
+        errors = response_errors(before, frac, at.steps)
         bad = errors > SHARE
         if not bad.any():
             continue
         wider = range(frac + 1, WIDEST)
         fits = (bits for bits in wider
-                if np.all(response_errors(leaks, bits, at.steps) <= LEAK_ERROR))  # fmt: skip
-        reason = leak_change(leaks, frac, at.steps)
+                if np.all(response_errors(before, bits, at.steps) <= LEAK_ERROR))  # fmt: skip
+        reason = leak_change(before, frac, at.steps)
         yield at.loss(what, bad, reason, bits=next(fits, None), setting="leak_bits")
+
+
+def _frac(parameter: object) -> int:
+    return int(np.max(quantized(parameter).frac))
 
 
 def leak_change(leaks: Reals, frac: int, steps: int) -> str:
@@ -64,25 +66,14 @@ def _time(leak: float) -> str:
 
 def _membranes(node: LIF, made: LIF, at: At) -> Iterator[Loss]:
     """Yield membranes whose unit is too coarse for their leak, beside their threshold."""
-    theta = quantized(made.theta)
-    unit, silent = np.exp2(-np.ravel(theta.frac_by_channel()).astype(float)), _silenced(at)
-    for what, leaks in (("membrane", made.tau), ("trace", made.rho)):
+    theta, silent = quantized(made.theta), silenced(at)
+    unit = np.exp2(-np.ravel(theta.frac_by_channel()).astype(float))
+    for what, kept in (("membrane", made.tau), ("trace", made.rho)):
         if what == "trace" and not node.has_trace:
             continue
-        leak = reals(leaks)
+        leak = reals(kept)
         lost = np.where((leak > 0) & (leak < 1), 1 - leak, 1.0)
-        # a threshold below any unit ("above 0") is one unit, and no share of it says anything
-        fine = silent | (reals(node.theta) < unit)
-        drift = np.where(fine, 0.0, unit / lost / np.maximum(reals(node.theta), unit))
-        bad = drift > DRIFT
-        if bad.any():
-            worst = int(np.argmax(drift))
-            reason = (
-                f"what its shift drops adds up to {drift[worst]:.1%} of the threshold in channel"
-                f" {worst}; {unit_of(theta, worst)}"
-            )
-            bits = theta.bits + math.ceil(math.log2(drift[worst] / DRIFT))
-            yield at.loss(what, bad, reason, bits=bits, setting="state_bits")
+        yield from drifts(at, what, unit / lost, theta)
     gone = (reals(node.kappa) > 0) & (quantized(made.kappa).values == 0) & ~silent
     if gone.any():
         worst = int(np.argmax(np.where(gone, reals(node.kappa), 0.0)))
@@ -90,7 +81,25 @@ def _membranes(node: LIF, made: LIF, at: At) -> Iterator[Loss]:
         yield at.loss("kappa", gone, reason)
 
 
-def _silenced(at: At) -> NDArray[np.bool_]:
+def drifts(at: At, what: str, lost: Reals, state: Quantized) -> Iterator[Loss]:
+    """Yield what the shifts of a state add up to, `lost` in real units, beside the threshold."""
+    theta, made = _thresholds(at)
+    unit = np.exp2(-np.ravel(made.frac_by_channel()).astype(float))
+    # a threshold below any unit ("above 0") is one unit, and no share of it says anything
+    fine = silenced(at) | (theta < unit)
+    drift = np.where(fine, 0.0, lost / np.maximum(theta, unit))
+    bad = drift > DRIFT
+    if bad.any():
+        worst = int(np.argmax(drift))
+        reason = (
+            f"what its shift drops adds up to {drift[worst]:.1%} of the threshold in channel"
+            f" {worst}; {unit_of(state, worst)}"
+        )
+        bits = state.bits + math.ceil(math.log2(drift[worst] / DRIFT))
+        yield at.loss(what, bad, reason, bits=bits, setting="state_bits")
+
+
+def silenced(at: At) -> NDArray[np.bool_]:
     """Tell which thresholds are out of reach: another number stands for them, not just rounded."""
     before, after = _thresholds(at)
     unit = np.exp2(-after.frac_by_channel().astype(float))
@@ -117,7 +126,7 @@ def thresholds(at: At) -> Iterator[Loss]:
 
 def _out_of_reach(at: At) -> Iterator[Loss]:
     """Yield thresholds that no input reaches."""
-    silent = _silenced(at)
+    silent = silenced(at)
     if silent.any():
         before, after = _thresholds(at)
         first = int(np.flatnonzero(silent)[0])
@@ -133,7 +142,7 @@ def _comparisons(at: At) -> Iterator[Loss]:
     before, after = _thresholds(at)
     unit = np.exp2(-np.ravel(after.frac_by_channel()).astype(float))
     share = np.divide(unit * at.terms, np.abs(before), out=np.zeros_like(unit), where=before != 0)
-    share = np.where(_silenced(at), 0.0, share)
+    share = np.where(silenced(at), 0.0, share)
     coarse = share > DRIFT
     if coarse.any():
         worst = int(np.argmax(share))

@@ -13,8 +13,8 @@ from neurossm.nodes import LIF, quantized, reals
 from neurossm.quantization.choices import Around, Choice, explain, shown
 from neurossm.quantization.comparisons import thresholds
 from neurossm.quantization.context import QuantizeContext, quantize_node
+from neurossm.quantization.fit import Fit
 from neurossm.quantization.lost_states import leak_change
-from neurossm.quantization.membranes import Fit
 
 Ints = NDArray[np.int64]
 
@@ -48,8 +48,8 @@ def quantize_lif(node: LIF, fit: Fit, arriving: int | Ints, high: int, bits: int
         # out of reach: the register of such a channel holds more than all that can be reached
         theta=thresholds(np.asarray(node.theta), fit.reached, frac, bits, "the threshold"),
         kappa=Quantized(round_to(kappa, frac, bits), frac, bits),
-        tau=_leak(node.tau, fit.leak),
-        rho=_leak(node.rho, fit.leak),
+        tau=leaks_as_integers(node.tau, fit.leak),
+        rho=leaks_as_integers(node.rho, fit.leak),
     )
 
 
@@ -63,21 +63,22 @@ def _quantize(node: LIF, to: QuantizeContext) -> LIF:
 def _explain(node: LIF, made: LIF, around: Around) -> Iterator[Choice]:
     reason = "the membrane's exponent"
     yield around.thresholds("theta", made.theta, node.theta, f"{reason}, rounded up")
-    yield _leaks("tau", made.tau, node.tau, around)
+    yield shown_leaks("tau", made.tau, node.tau, around)
     if made.has_trace:
         yield around.parameters("kappa", made.kappa, node.kappa, reason)
-        yield _leaks("rho", made.rho, node.rho, around)
+        yield shown_leaks("rho", made.rho, node.rho, around)
     yield around.messages(made)
 
 
-def _leaks(what: str, made: object, before: object, around: Around) -> Choice:
+def shown_leaks(what: str, made: object, before: object, around: Around) -> Choice:
     """Return the choice of leaks, with what rounding makes of the worst of them."""
     found = quantized(made)
     change = leak_change(reals(before), int(np.max(found.frac)), around.steps)
     return around.choice(what, shown(found), "parameters", f"to nearest: {change}")
 
 
-def _leak(leaks: object, frac: int) -> Quantized:
+def leaks_as_integers(leaks: object, frac: int) -> Quantized:
+    """Return leaks as integers of so many fraction bits."""
     mantissas = round_leaks(np.asarray(leaks, dtype=np.float64), frac)
     # a sign bit, as every parameter has one, and one more for a leak of exactly 1
     return Quantized(mantissas, frac, frac + (2 if np.any(mantissas == 2**frac) else 1))

@@ -89,21 +89,26 @@ class RangeRules:
         wanted = np.where(seen > 0, seen * 2.0**self.headroom, possible)
         return self._or_bound(name, "state", wanted, rule)
 
-    def membrane(self, name: str, lost: Reals) -> Reals:
-        """Return what inputs within the headroom make of membranes that lose this much a step."""
-        return self._or_bound(name, "membrane", self.entering(name) / lost, self.rule(name))
+    def membrane(self, name: str, possible: Reals, register: str = "membrane") -> Reals:
+        """Return the ranges of membranes, `possible` being what inputs within the headroom do.
 
-    def seen_membrane(self, name: str, least: Reals) -> Reals:
-        """Return the ranges of the membranes of a `LIF` that calibration saw, at least `least`.
+        The worst case of that register, whatever arrives, where the rule asks for it.
+        """
+        return self._or_bound(name, register, possible, self.rule(name))
 
-        Infinite where the rule asks for the worst case.
+    def seen_membrane(self, name: str, least: Reals, part: str = "state") -> Reals:
+        """Return the ranges of the membranes of a neuron that calibration saw, at least `least`.
+
+        Infinite where the rule asks for the worst case. Another `part` is one that its `evaluate`
+        tells beside the membrane.
         """
         if self.rule(name) == "bound":
             return np.full_like(least, np.inf)
-        return np.maximum(_seen(self.ranges.membranes, name, "state") * 2.0**self.headroom, least)
+        ranges = self.ranges.membranes if part == "state" else self.ranges.adaptations
+        return np.maximum(_seen(ranges, name, part) * 2.0**self.headroom, least)
 
     def entering(self, name: str) -> Reals:
-        """Return the range of what arrives at the membranes of a `LIF`, ``(C,)``."""
+        """Return the range of what arrives at a neuron's states, ``(C,)``."""
         return np.asarray(_seen(self.ranges.inputs, name, "input") * 2.0**self.headroom)
 
     def _or_bound(self, name: str, what: str, wanted: Reals, rule: str) -> Reals:

@@ -54,7 +54,11 @@ def series(node: Recurrence, steps: int | None) -> Reals:
 
     Times a bound of what enters a state at each step, this bounds the state's magnitude.
     """
-    modulus = np.abs(poles(node))
+    return power_sums(np.abs(poles(node)), steps)
+
+
+def power_sums(modulus: Reals, steps: int | None) -> Reals:
+    """Return the sums of the powers of moduli, over the steps or over all; see `series`."""
     inside = modulus < 1
     lost = np.where(inside, 1 - modulus, 1.0)
     if steps is None:

@@ -121,6 +121,7 @@ ALLOWED = {
 ARITHMETIC = (
     "neurossm/fixed/",
     "neurossm/engine/kernels.py",
+    "neurossm/engine/neuron_kernels.py",
     # tensors of PyTorch, and Triton
     "converters/neurossm_converters/backends/gpu/arithmetic.py",
     "converters/neurossm_converters/backends/gpu/kernels.py",

@@ -30,17 +30,21 @@ REFUSED: dict[tuple[str, str], str] = {
     ("NIR", "TernaryThreshold"): "NIR has no signed spikes",
     ("NIR", "AdaptiveThreshold"): "NIR has no threshold that earlier spikes raise",
     ("NIR", "ComplexDiagonal"): "NIR has no complex state that sends both of its parts",
+    ("NIR", "AdaptiveLIF"): "NIR has no neuron that adapts",
+    ("NIR", "ResonateAndFire"): "NIR has no resonator that spikes",
     ("NIR", "Embedding"): "NIR has no look-up of tokens",
     ("loihi1", "DiagonalSSM"): "no microcode, no complex state",
     ("loihi1", "AdaptiveThreshold"): "no microcode, no threshold that earlier spikes raise",
     ("loihi1", "ComplexDiagonal"): "no microcode, no complex state",
+    ("loihi1", "AdaptiveLIF"): "no microcode, no second state",
+    ("loihi1", "ResonateAndFire"): "no microcode, no complex state",
     ("loihi1", "TernaryThreshold"): "a spike has no sign",
     ("loihi1", "PiecewiseLinear"): "a compartment cannot compute segments",
     ("loihi1", "Product"): "a compartment cannot multiply two inputs",
 }
 
 # no family trains them yet
-NOT_TRAINED = ("AdaptiveThreshold", "ComplexDiagonal")
+NOT_TRAINED = ("AdaptiveThreshold", "ComplexDiagonal", "AdaptiveLIF", "ResonateAndFire")
 REFUSED |= {("fine-tuning", kind): "no family has it" for kind in NOT_TRAINED}
 
 SEEN: dict[tuple[str, str], str] = {}  # concern and type to what the matrix shows

@@ -148,6 +148,8 @@ FIXED = {
     "DiagonalSSM": lambda node: 8 * node.modes + 1,
     "ComplexDiagonal": lambda node: 2,
     "LIF": lambda node: 2 if node.has_trace else 1,
+    "AdaptiveLIF": lambda node: 3,
+    "ResonateAndFire": lambda node: 4,
 }
 
 

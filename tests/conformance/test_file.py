@@ -75,7 +75,8 @@ def test_the_format_names_every_field(kind, tmp_path):
         row = next((line for line in lines if re.match(rf"\| .*`{kind}`.* \| ", line)), "")
         assert row, f"FORMAT.md has no row of `{kind}`"
         named = set(re.findall(r"`(\w+)`", row.split("|")[2])) - {
-            "zoh", "bilinear", "f8", "hard", "soft", "none", "relu"
+            "zoh", "bilinear", "f8", "hard", "soft", "none", "relu", "before", "after", "real",
+            "complex",
         }  # fmt: skip
         for graph in (examples(kind)[0].graph, examples(kind)[0].integers):
             if NODE in graph.nodes:

@@ -15,7 +15,14 @@ from neurossm.quantization import Bounds, bounds
 from neurossm.trace import Trace, units
 
 # the register that bounds a part of a state
-REGISTERS = {"re": "state", "im": "state", "u": "membrane", "r": "trace", "sum": "message"}
+REGISTERS = {
+    "re": "state",
+    "im": "state",
+    "u": "membrane",
+    "r": "trace",
+    "w": "adaptation",
+    "sum": "message",
+}
 
 # largest error of a message, of the largest message; of nodes that spike, of all their steps the
 # part at which they differ
@@ -37,6 +44,8 @@ TOLERANCES: dict[str, tuple[float, str]] = {
     "PiecewiseLinear": (0.005, "12 bits of slope and of message, of segments that may cancel"),
     "Accumulate": (0, "every term is exact here"),
     "LIF": (0.03, "leaks are rounded, and so are the synapses of one example"),
+    "AdaptiveLIF": (0.03, "leaks and couplings are rounded, and so are synapses of one example"),
+    "ResonateAndFire": (0.03, "16 bits of pole; synapses of two examples are rounded"),
     "Embedding": (0.01, "8 bits of the table"),
     "Delay": (0.06, "it is exact; in loops neurons and synapses round, which goes round"),
 }

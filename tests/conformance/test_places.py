@@ -35,7 +35,8 @@ from neurossm_converters.qat import QATModel
 from neurossm_models.ste import ste_outputs
 from neurossm_workflows.quantize import calibrate as ranges_on_data
 
-ACTIVATIONS = ("Threshold", "AdaptiveThreshold", "TernaryThreshold", "LIF", "PiecewiseLinear")
+ACTIVATIONS = ("Threshold", "AdaptiveThreshold", "TernaryThreshold", "LIF", "AdaptiveLIF",
+               "ResonateAndFire", "PiecewiseLinear")  # fmt: skip
 CHIPS = [(chip, mapping) for chip in known_hardware() for mapping in SSM_MAPPINGS]
 
 

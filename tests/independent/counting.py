@@ -86,4 +86,6 @@ def updates(node: interpreter.Node, values: interpreter.Integers) -> int:
     if node.type == "LIF":
         has_trace = any(node.parameter("kappa").values.tolist())
         return len(values) * (2 if has_trace else 1)
+    if node.type == "AdaptiveLIF":
+        return 2 * len(values)
     return 0 if node.type in NO_NEURONS else len(values)

@@ -321,6 +321,44 @@ def _lif(node: Node, messages: list[Message], state: State) -> Integers:
     return y
 
 
+def _adaptive_lif(node: Node, messages: list[Message], state: State) -> Integers:
+    theta, tau, rho, a, b = (node.parameter(name) for name in ("theta", "tau", "rho", "a", "b"))
+    y, k = joined(messages), tau.frac_of()
+    _equal(node, (k, rho.frac_of()))
+    if k not in LEAK_FRACS or max(abs(value) for value in a.values) >= 2.0 ** a.frac_of():
+        raise FormatError(f"node {node.name!r}: leaks of {k} bits, a = {a.values}")
+    u = state.setdefault("u", 0 * theta.values)
+    w = state.setdefault("w", 0 * theta.values)
+    between = b.frac - theta.frac
+    v = tz(tau.values * u, k) + tz(y.values, y.frac - theta.frac) - tz(w, between)
+    v = sat(as_integers(v), theta.bits)
+    s = as_integers((v >= theta.values).astype(int))
+    reset = {"hard": v * (1 - s), "soft": v - theta.values * s, "none": v}
+    state["u"] = reset[node.fields["reset"]]
+    x = {"before": v, "after": state["u"]}[node.fields["adapts_on"]]
+    left = tz(rho.values * w, k) + tz(a.values * x, a.frac - between) + b.values * s
+    state["w"] = sat(as_integers(left), b.bits)
+    return s
+
+
+def _resonate(node: Node, messages: list[Message], state: State) -> Integers:
+    theta, a_re, a_im = (node.parameter(name) for name in ("theta", "a_re", "a_im"))
+    u, pole, count = joined(messages), a_re.frac_of(), len(theta.values)
+    _equal(node, (pole, a_im.frac_of()))
+    re = state.setdefault("re", 0 * theta.values)
+    im = state.setdefault("im", 0 * theta.values)
+    arriving = np.broadcast_to(as_integers(u.frac), u.values.shape)
+    d_re, d_im = tz(u.values[:count], arriving[:count] - theta.frac), 0 * theta.values
+    if node.fields["drive"] == "complex":
+        d_im = tz(u.values[count:], arriving[count:] - theta.frac)
+    next_re = tz(a_re.values * re, pole) - tz(a_im.values * im, pole) + d_re
+    next_im = tz(a_re.values * im, pole) + tz(a_im.values * re, pole) + d_im
+    re, state["im"] = sat(as_integers(next_re), theta.bits), sat(as_integers(next_im), theta.bits)
+    y = as_integers((re >= theta.values).astype(int))
+    state["re"] = re - theta.values * y if node.fields["reset"] == "soft" else re
+    return y
+
+
 def _embedding(node: Node, messages: list[Message], state: State) -> Integers:
     table = node.parameter("table")
     _equal(node, (node.out["frac"], table.frac_of()))
@@ -394,6 +432,8 @@ STEPS: dict[str, Step] = {
     "ComplexDiagonal": _complex,
     "TernaryThreshold": _ternary,
     "LIF": _lif,
+    "AdaptiveLIF": _adaptive_lif,
+    "ResonateAndFire": _resonate,
     "Embedding": _embedding,
     "Sum": _sum,
     "Product": _product,

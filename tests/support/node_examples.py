@@ -22,6 +22,7 @@ from neurossm.nodes import (
     LIF,
     NODE_TYPES,
     Accumulate,
+    AdaptiveLIF,
     AdaptiveThreshold,
     Affine,
     BatchNorm,
@@ -34,6 +35,7 @@ from neurossm.nodes import (
     Output,
     PiecewiseLinear,
     Product,
+    ResonateAndFire,
     Sum,
     TernaryThreshold,
     Threshold,
@@ -359,6 +361,51 @@ def _lif(rng: np.random.Generator) -> Iterator[Example]:
     yield _around("membranes that saturate", rng, _neurons(theta, "none", 1.0, 0.9, 0.9), quiet=64)
 
 
+def _adaptive(
+    theta: Reals, reset: str, side: str, tau: float, rho: float, a: float, b: float
+) -> AdaptiveLIF:
+    ones = np.ones(len(theta))
+    return AdaptiveLIF(theta=theta, tau=tau * ones, rho=rho * ones, a=a * ones, b=b * theta,
+                       reset=reset, adapts_on=side)  # fmt: skip
+
+
+def _adaptive_lif(rng: np.random.Generator) -> Iterator[Example]:
+    yield from _compared(rng, lambda theta: _adaptive(theta, "soft", "before", 0.7, 0.9, 0.1, 0.3))
+    theta = np.array([0.5, 1.0, 30.0])
+    yield _around("hard", rng, _adaptive(theta, "hard", "after", 0.8, 0.9, 0.2, 0.4))
+    yield _around("no reset", rng, _adaptive(theta, "none", "before", 0.9, 0.8, 0.3, 0.2))
+    yield _around("never adapts", rng, _adaptive(theta, "soft", "before", 0.8, 0.9, 0.0, 0.0))
+    yield _around("drives itself", rng, _adaptive(theta, "soft", "after", 0.6, 0.5, -0.1, -0.1))
+    yield _around("no leak", rng, _adaptive(np.array([9.0, 2.0]), "soft", "before", 1, 0, 0.3, 0))
+    yield _around("slow", rng, _adaptive(np.array([9.0, 20.0]), "hard", "before", 0.999, 0.99,
+                                         0.001, 0.01))  # fmt: skip
+    yield _around("large adaptation", rng, _adaptive(theta, "soft", "before", 0.5, 0.99, 0.1, 9))
+    loud = _adaptive(theta, "none", "before", 1.0, 0.9, -0.9, 0.9)
+    yield _around("states that saturate", rng, loud, quiet=64)
+
+
+def _resonators(theta: Reals, reset: str, drive: str, slow: float = 0.3) -> ResonateAndFire:
+    pole = np.exp(-slow + 1j * np.linspace(0.2, 2.0, len(theta)))
+    return ResonateAndFire(a_re=pole.real, a_im=pole.imag, theta=theta, reset=reset, drive=drive)
+
+
+def _resonate_and_fire(rng: np.random.Generator) -> Iterator[Example]:
+    yield from _compared(rng, lambda theta: _resonators(theta, "soft", "real"))
+    theta = np.array([0.5, 1.0, 30.0])
+    yield _around("no reset", rng, _resonators(theta, "none", "real"))
+    yield _around("complex", rng, _resonators(theta, "soft", "complex"))
+    yield _around("complex, one channel", rng, _resonators(theta[:1], "none", "complex"))
+    yield _around("complex, several edges", rng, _resonators(theta, "none", "complex"), edges=2)
+    yield _around("slow", rng, _resonators(theta, "soft", "complex", 1e-3))
+    yield _around("saturating states", rng, _resonators(theta, "none", "complex", 0.05), quiet=64)
+    real = ResonateAndFire(a_re=np.array([0.9, -0.9]), a_im=np.zeros(2), theta=np.ones(2),
+                           reset="soft", drive="real")  # fmt: skip
+    yield _around("real poles", rng, real)
+    nodes: dict[str, Node] = {"a": Input(channels=2, out=GRADED), "mix": affine(rng, 6, 2, rows=-2)}
+    nodes[NODE] = _resonators(0.5 * np.exp2(-2.0 * np.arange(3)), "soft", "complex")
+    yield _example("complex, exponents by row", rng, nodes, "a>mix mix>node")
+
+
 def _embedding(rng: np.random.Generator) -> Iterator[Example]:
     for label, tokens, channels in (("rows", 7, 3), ("one channel", 5, 1), ("one token", 1, 2)):
         yield _around(label, rng, Embedding(table=rng.standard_normal((tokens, channels))))
@@ -431,7 +478,8 @@ BUILDERS: dict[str, Callable[[np.random.Generator], Iterator[Example]]] = {
     "Input": _input, "Output": _output, "Affine": _affine, "BatchNorm": _batch_norm,
     "DiagonalSSM": _ssm, "Threshold": _threshold, "Sum": _sum, "Product": _product,
     "PiecewiseLinear": _piecewise, "Accumulate": _accumulate,
-    "TernaryThreshold": _ternary_threshold, "LIF": _lif, "Embedding": _embedding,
+    "TernaryThreshold": _ternary_threshold, "LIF": _lif, "AdaptiveLIF": _adaptive_lif,
+    "ResonateAndFire": _resonate_and_fire, "Embedding": _embedding,
     "Delay": _delay, "AdaptiveThreshold": _adaptive_threshold,
     "ComplexDiagonal": _complex_diagonal,
 }  # fmt: skip
