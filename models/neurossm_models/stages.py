@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from neurossm_models.chain import Stage
-from neurossm_models.native import adaptive, lif, norm, scan
+from neurossm_models.native import adaptive_threshold, lif, norm, scan
 
 
 class Norm(Stage):
@@ -174,20 +174,20 @@ class Threshold(Spikes):
 
 
 class AdaptiveThreshold(Spikes):
-    """Spikes above a threshold that candidates raise; see `neurossm_models.neurons.adaptive`."""
+    """Spikes above a threshold that candidates raise; see `neurossm_models.neurons.adaptive_threshold`."""
 
     def __init__(self, theta: Tensor, taps: Tensor, surrogate: str) -> None:
         self.parameters, self.surrogate = (theta, taps), surrogate
 
     def forward(self, part: slice, x: Tensor, y: Tensor) -> Any:
         """Write the spikes."""
-        adaptive.forward(_each(x), *(_array(p)[part] for p in self.parameters), _each(y))
+        adaptive_threshold.forward(_each(x), *(_array(p)[part] for p in self.parameters), _each(y))
 
     def backward(
         self, part: slice, x: Tensor, kept: Any, grad: Tensor, grads: Sequence[Tensor], out: Tensor
     ) -> None:
         """Write the gradient of x."""
-        run = adaptive.backward_kernel(self.surrogate)
+        run = adaptive_threshold.backward_kernel(self.surrogate)
         theta, taps = (_array(p)[part] for p in self.parameters)
         run(_each(grad), _each(x), theta, taps, *_arrays(grads, part), _each(out))
 

@@ -28,7 +28,7 @@ from neurossm_models.config import Surrogate
 from neurossm_models.families.family import Family
 from neurossm_models.families.prf import PRFBlock, PRFConfig
 from neurossm_models.layers import mix
-from neurossm_models.neurons.adaptive import MOST_TAPS, AdaptiveSpike
+from neurossm_models.neurons.adaptive_threshold import MOST_TAPS, AdaptiveSpike
 from neurossm_models.resonators import Resonators
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from neurossm_models.chain import Stage
 from neurossm_models.families.d_rf import DRFBlock
-from neurossm_models.neurons.adaptive import adaptive_spikes
+from neurossm_models.neurons.adaptive_threshold import adaptive_spikes
 from neurossm_models.qat_model import IntegerRun
 from neurossm_models.stages import AdaptiveThreshold
 from neurossm_models.ste.families.prf import outputs_behind

@@ -1,7 +1,7 @@
 """The adaptive threshold and its gradient, row by row; float32, contiguous.
 
 Shape letters: ``H`` features, ``B`` batch, ``R = H B`` rows, ``L`` time steps, ``K`` taps. Row i
-belongs to feature ``i // B``. The equations stand in `neurossm_models.neurons.adaptive`.
+belongs to feature ``i // B``. The equations stand in `neurossm_models.neurons.adaptive_threshold`.
 """
 
 from __future__ import annotations
