@@ -32,6 +32,13 @@ class Block(nn.Module, ABC):
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
 
+    @staticmethod
+    def start(synapses: nn.Module) -> None:
+        """Draw the initial weights of the encoder, where a family has its own; it may be a table.
+
+        By default they are what PyTorch draws.
+        """
+
     @abstractmethod
     def forward(self, r: Tensor) -> tuple[Tensor, Tensor]:
         """Return the stream after the block and the spikes in it, both (H, B, L)."""

@@ -27,10 +27,10 @@ LISTED = BeforeValidator(lambda given: tuple(given) if isinstance(given, list) e
 Cutoffs = Annotated[tuple[Count, ...], LISTED]
 LONGEST_DELAY = 63  # steps; what synapses of Loihi 2 can wait, as `neurossm.nodes.Delay`
 Delays = Annotated[tuple[Annotated[int, Field(strict=True, ge=1, le=LONGEST_DELAY)], ...], LISTED]
-NEURON_FORMS = ("auto", "native", "triton", "loop", "boundary", "sdn")
-Surrogate = Literal["arctan", "triangle", "fast_sigmoid", "double_gaussian", "multi_gaussian"]
-FAST_SIGMOID_SLOPE = 25.0
-GAUSSIAN_SIGMA, GAUSSIAN_SCALE, GAUSSIAN_WEIGHT = 0.5, 6.0, 0.15  # sigma, s, h of the Gaussians
+NEURON_FORMS = ("auto", "native", "triton", "loop", "fft", "boundary", "sdn")
+Surrogate = Literal[
+    "arctan", "triangle", "fast_sigmoid", "boxcar", "double_gaussian", "multi_gaussian"
+]
 INITS, DISCRETIZATIONS, SURROGATES = map(get_args, (Init, Discretization, Surrogate))
 MOST_STATES = 1024  # initial poles may need the eigenvalues of a matrix of that size
 MOST_PARAMETERS = 2**31
@@ -137,6 +137,11 @@ class NetworkConfig:
     def encoded(self) -> int:
         """Values that the encoder makes of a time step."""
         return self.width
+
+    @property
+    def encoder_bias(self) -> bool:
+        """Whether the encoder has a bias."""
+        return True
 
     @property
     def states(self) -> int:

@@ -23,7 +23,7 @@ from neurossm_models.families import FAMILIES
 from neurossm_models.inputs import check_lengths, check_shape, check_tokens
 from neurossm_models.layers import check_precision, check_tensor, mix
 from neurossm_models.likelihoods import Likelihoods, likelihoods
-from neurossm_models.neurons import LIF
+from neurossm_models.neurons import LIF, SpikingNeuron
 from neurossm_models.readouts import answer, at_each_step, before_first, carry
 from neurossm_models.readouts import mean as _mean
 from neurossm_models.recording import Recording, State
@@ -59,8 +59,10 @@ class Network(nn.Module):
         elif config.vocabulary:
             self.encoder = nn.Embedding(config.vocabulary, config.encoded)
         else:
-            self.encoder = nn.Linear(config.in_features, config.encoded)
-        self.blocks = nn.ModuleList(FAMILIES[config.family].block.stack(config))
+            self.encoder = nn.Linear(config.in_features, config.encoded, bias=config.encoder_bias)
+        block = FAMILIES[config.family].block
+        block.start(self.encoder)
+        self.blocks = nn.ModuleList(block.stack(config))
         self.compare: nn.Module | None = None
         if config.readout == PAIR:
             self.compare = nn.Sequential(nn.Linear(4 * config.width, config.width), nn.ReLU())
@@ -87,7 +89,7 @@ class Network(nn.Module):
         for module in self.modules():
             if isinstance(module, DiagonalLayer):
                 module.form = ssm
-            elif isinstance(module, LIF):
+            elif isinstance(module, SpikingNeuron):
                 module.form = neuron
         return self
 

@@ -174,7 +174,10 @@ class Threshold(Spikes):
 
 
 class AdaptiveThreshold(Spikes):
-    """Spikes above a threshold that candidates raise; see `neurossm_models.neurons.adaptive_threshold`."""
+    """Spikes above a threshold that earlier candidates raise.
+
+    See `neurossm_models.neurons.adaptive_threshold`.
+    """
 
     def __init__(self, theta: Tensor, taps: Tensor, surrogate: str) -> None:
         self.parameters, self.surrogate = (theta, taps), surrogate

@@ -12,14 +12,10 @@ from torch.autograd.function import once_differentiable
 
 from neurossm.arguments import whole
 from neurossm_models.arguments import check_choice, check_number
-from neurossm_models.config import (
-    FAST_SIGMOID_SLOPE,
-    GAUSSIAN_SCALE,
-    GAUSSIAN_SIGMA,
-    GAUSSIAN_WEIGHT,
-    SURROGATES,
-)
+from neurossm_models.config import SURROGATES
 from neurossm_models.layers import check_features, check_step
+
+FAST_SIGMOID_SLOPE = 25.0
 
 
 def arctan(v: Tensor) -> Tensor:
@@ -40,37 +36,36 @@ def fast_sigmoid(v: Tensor) -> Tensor:
     return v.abs().mul_(FAST_SIGMOID_SLOPE).add_(1).square_().reciprocal_()
 
 
-def double_gaussian(v: Tensor) -> Tensor:
-    """Return ``((1 + h) N(v; sigma) - 2 h N(v; s sigma)) / 2``, below zero far from the threshold.
+def boxcar(v: Tensor) -> Tensor:
+    """Return 1 where ``-1/2 < v <= 1/2`` and 0 elsewhere (DECOLLE, arXiv 1811.10766; SiLIF)."""
+    return ((v > -0.5) & (v <= 0.5)).to(v.dtype)
 
-    N is the normal density around 0; h = 0.15, sigma = 0.5, s = 6. Source: the balanced
-    resonate-and-fire neuron (Higuchi et al., arXiv 2402.14603) and its code.
+
+def double_gaussian(v: Tensor) -> Tensor:
+    """Return half of ``1.15 N(v; .5) - .3 N(v; 3)``, below zero far from the threshold.
+
+    N is the normal density around 0 of that width. Source: the balanced resonate-and-fire neuron
+    (Higuchi et al. 2024, arXiv 2402.14603) and its code.
     """
-    narrow, wide = _normal(v, GAUSSIAN_SIGMA), _normal(v, GAUSSIAN_SCALE * GAUSSIAN_SIGMA)
-    return narrow.mul_(1 + GAUSSIAN_WEIGHT).sub_(wide, alpha=2 * GAUSSIAN_WEIGHT).mul_(0.5)
+    square, unit = v.square(), 1 / math.sqrt(2 * math.pi)
+    wide = (square / -18).exp_()
+    return square.mul_(-2).exp_().mul_(1.15 * unit).sub_(wide, alpha=0.05 * unit)
 
 
 def multi_gaussian(v: Tensor) -> Tensor:
-    """Return ``((1 + h) N(v; sigma) - h N(v - sigma; s sigma) - h N(v + sigma; s sigma)) / 2``.
+    """Return ``1.15 g(v, 0, .5) - .15 (g(v, .5, 3) + g(v, -.5, 3))``, unnormalized Gaussians.
 
-    N, h, sigma and s as of `double_gaussian`. Source: Yin, Corradi, Bohte, "Accurate and efficient
-    time-domain classification with adaptive spiking recurrent neural networks", 2021.
+    Yin, Corradi, Bohte 2021 (arXiv 2103.12593) with h = .15, sigma = .5 and s = 6 (S5-RF).
     """
-    narrow = _normal(v, GAUSSIAN_SIGMA).mul_(1 + GAUSSIAN_WEIGHT)
-    for side in (v - GAUSSIAN_SIGMA, v + GAUSSIAN_SIGMA):
-        narrow.sub_(_normal(side, GAUSSIAN_SCALE * GAUSSIAN_SIGMA), alpha=GAUSSIAN_WEIGHT)
-    return narrow.mul_(0.5)
-
-
-def _normal(v: Tensor, sigma: float) -> Tensor:
-    peak = 1 / (sigma * math.sqrt(2 * math.pi))
-    return (v / sigma).square_().mul_(-0.5).exp_().mul_(peak)
+    sides = (v + 0.5).square_().div_(-18).exp_() + (v - 0.5).square_().div_(-18).exp_()
+    return v.square().mul_(-2).exp_().mul_(1.15).sub_(sides, alpha=0.15)
 
 
 DERIVATIVES: dict[str, Callable[[Tensor], Tensor]] = {
     "arctan": arctan,
     "triangle": triangle,
     "fast_sigmoid": fast_sigmoid,
+    "boxcar": boxcar,
     "double_gaussian": double_gaussian,
     "multi_gaussian": multi_gaussian,
 }
@@ -108,6 +103,25 @@ def heaviside(v: Tensor, surrogate: str = "arctan") -> Tensor:
     check_choice("surrogate", surrogate, SURROGATES)
     spikes: Tensor = _Heaviside.apply(v, surrogate)  # type: ignore[no-untyped-call]
     return spikes
+
+
+class _Given(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, v: Tensor, spikes: Tensor, surrogate: str) -> Tensor:
+        ctx.save_for_backward(v)
+        ctx.derivative = DERIVATIVES[surrogate]
+        return spikes.detach()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return ctx.derivative(ctx.saved_tensors[0]).mul_(grad), None, None
+
+
+def given_spikes(v: Tensor, spikes: Tensor, surrogate: str) -> Tensor:
+    """Return spikes that are given, with the derivative of `heaviside` by v."""
+    given: Tensor = _Given.apply(v, spikes, surrogate)  # type: ignore[no-untyped-call]
+    return given
 
 
 class Spike(nn.Module):

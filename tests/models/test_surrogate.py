@@ -25,6 +25,10 @@ def test_the_surrogate_slope_is_that_of_the_arctan(v, slope):
     assert grad.item() == pytest.approx(3 * slope)
 
 
+# of the multi-Gaussian at a distance of 1: 0.15 times the Gaussians of width 3 around -1/2 and 1/2
+SIDES = 0.15 * (math.exp(-(1.5**2) / 18) + math.exp(-(0.5**2) / 18))
+
+
 @pytest.mark.parametrize(
     ("surrogate", "v", "slope"),
     [
@@ -34,15 +38,21 @@ def test_the_surrogate_slope_is_that_of_the_arctan(v, slope):
         ("fast_sigmoid", 0.0, 1.0),
         ("fast_sigmoid", 0.04, 0.25),
         ("fast_sigmoid", -0.16, 0.04),
+        ("boxcar", -0.5, 0.0),
+        ("boxcar", 0.5, 1.0),
+        ("boxcar", 0.51, 0.0),
         ("double_gaussian", 0.0, (1.15 * 2 - 0.3 / 3) * NORMAL / 2),
         ("double_gaussian", -1.0, (1.15 * 2 * math.exp(-2) - 0.1 * math.exp(-1 / 18)) * NORMAL / 2),
-        ("multi_gaussian", 0.0, (1.15 * 2 - 0.1 * math.exp(-1 / 72)) * NORMAL / 2),
+        ("multi_gaussian", 0.0, 1.15 - 0.3 * math.exp(-1 / 72)),
         (
             "multi_gaussian",
-            2.5,
-            (1.15 * 2 * math.exp(-12.5) - 0.05 * math.exp(-2 / 9) - 0.05 * math.exp(-1 / 2))
-            * NORMAL
-            / 2,
+            1.0,
+            1.15 * math.exp(-2) - 0.15 * (math.exp(-0.125) + math.exp(-1 / 72)),
+        ),
+        (
+            "multi_gaussian",
+            -1.0,
+            1.15 * math.exp(-2) - 0.15 * (math.exp(-0.125) + math.exp(-1 / 72)),
         ),
     ],
 )

@@ -41,7 +41,7 @@ class BinaryS4DConfig(StateSpaceConfig):
     threshold
         Initial value of every spike threshold, in standard deviations of the normalized v.
     surrogate
-        Derivative of the spike backward: ``"arctan"``, ``"triangle"`` or ``"fast_sigmoid"``.
+        Derivative of the spike backward, a key of `neurossm_models.surrogate.DERIVATIVES`.
     delays
         Steps that spikes wait in front of the mixing, 1 to 63: a number for all features, or
         several that features take in turn. Not trained; none by default.

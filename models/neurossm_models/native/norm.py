@@ -100,7 +100,6 @@ def threshold_backward(surrogate):
     """Return ``run(grad, x, theta, grad_theta, out)``; `out` receives the gradient of x."""
     slope = slope_of(surrogate)
 
-    # without Python's check for a division by zero, which would prevent vector instructions
     @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
     def scale(g, x, limit, out):
         for i in range(len(g)):

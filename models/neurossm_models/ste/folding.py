@@ -128,5 +128,12 @@ def gain_of(norm: nn.Module) -> Gain:
     return gain, norm.bias - norm.running_mean * gain
 
 
+def scaled(linear: nn.Linear, behind: Gain) -> Gain:
+    """Return weight and bias of a Linear with a gain and offset folded in."""
+    gain, offset = behind
+    bias = offset if linear.bias is None else gain * linear.bias + offset
+    return gain[:, None] * linear.weight, bias
+
+
 def _column(x: Tensor, like: Tensor) -> Tensor:
     return x.to(like.device).expand_as(like)[:, None]  # those of no norm are on no device

@@ -20,6 +20,7 @@ from neurossm.nodes import (
 from neurossm.piecewise import piecewise
 from neurossm_converters.formats.torch.adaptive import add_table
 from neurossm_converters.formats.torch.builder import Builder, Converter, array, bias_of
+from neurossm_converters.formats.torch.feed_forward import adaptive, resonator
 from neurossm_models import delay, neurons
 from neurossm_models.adaptive import AdaptiveEmbedding
 from neurossm_models.diagonal import DiagonalLayer
@@ -145,6 +146,8 @@ LAYERS: dict[type[nn.Module], Converter] = {
     Spike: _spike,
     neurons.AdaptiveSpike: _adaptive,
     neurons.LIF: _lif,
+    neurons.AdaptiveLIF: adaptive,
+    neurons.ResonateAndFire: resonator,
     gsu.TernaryThreshold: _ternary,
     delay.Delay: _delay,
     nn.Dropout: _unchanged,
