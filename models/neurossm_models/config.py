@@ -149,6 +149,15 @@ class NetworkConfig:
         return 1
 
     @property
+    def inside(self) -> tuple[int, ...]:
+        """Sizes of a layer besides its width, as they are found in its graph."""
+        return ()
+
+    def with_modes(self, modes: int) -> Self:
+        """Return a configuration with so many complex modes, where their number can be chosen."""
+        return self
+
+    @property
     def shape(self) -> str:
         """Layers and their sizes, in words for a model card."""
         return f"{self.layers} layers, width {self.width}"
@@ -232,6 +241,15 @@ class StateSpaceConfig(ResidualConfig):
     def states(self) -> int:
         """Real states of a feature."""
         return self.state
+
+    @property
+    def inside(self) -> tuple[int, ...]:
+        """Complex modes of a feature."""
+        return (self.states // 2,)
+
+    def with_modes(self, modes: int) -> Self:
+        """Return a configuration with so many complex modes (of a set)."""
+        return replace(self, state=2 * modes)
 
     @property
     def shape(self) -> str:

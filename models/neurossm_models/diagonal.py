@@ -124,7 +124,10 @@ class DiagonalLayer(nn.Module, ABC):
 
     def start_backward(self) -> None:
         """Add a second kernel with output weights of its own, which begins at the next step."""
-        self.c_backward = nn.Parameter(torch.randn(self.width, self.modes, 2) / math.sqrt(2))
+        self._add_backward(self.modes)
+
+    def _add_backward(self, modes: int) -> None:
+        self.c_backward = nn.Parameter(torch.randn(self.width, modes, 2) / math.sqrt(2))
         self.register_buffer("backward_lag", torch.tensor(1))
 
     backward_lag: Tensor

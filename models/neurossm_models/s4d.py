@@ -110,11 +110,15 @@ class S4D(DiagonalLayer):
         dtype = dtype or self.c.dtype
         return torch.view_as_complex(self.c.to(dtype)), self.d.to(dtype)
 
+    def continuous(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Return A and B, complex, shape (H, M)."""
+        a = torch.complex(-self.log_a_real.to(dtype).exp(), self.a_imag.to(dtype))
+        return a, torch.view_as_complex(self.b.to(dtype))
+
     def _discretize(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Return log(abar) and bbar, complex, shape (H, M)."""
         dt = self.log_dt.to(dtype).exp()[:, None]
-        a = torch.complex(-self.log_a_real.to(dtype).exp(), self.a_imag.to(dtype))
-        b = torch.view_as_complex(self.b.to(dtype))
+        a, b = self.continuous(dtype)
         z = dt * a
         if self.discretization == "zoh":
             return z, torch.expm1(z) / a * b

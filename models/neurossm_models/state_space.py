@@ -39,9 +39,9 @@ class StateSpaceBlock(Block):
         self.ssm = self.make_ssm(config)
         self.dropout = nn.Dropout1d(config.dropout)
 
-    def make_ssm(self, config: Any) -> DiagonalLayer:
-        """Return the state space layer: S4D by default."""
-        return S4D(
+    def make_ssm(self, config: Any, kind: type[S4D] = S4D) -> DiagonalLayer:
+        """Return the state space layer: S4D, or a kind of it."""
+        return kind(
             config.width,
             config.state,
             init=config.init,

@@ -15,8 +15,8 @@ those of the family PRF; the residual sums, too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field
 from torch import Tensor
@@ -59,6 +59,15 @@ class DRFConfig(PRFConfig):
         return 2 * self.dendrites
 
     @property
+    def inside(self) -> tuple[int, ...]:
+        """Dendrites of a neuron."""
+        return (self.dendrites,)
+
+    def with_modes(self, modes: int) -> Self:
+        """Return a configuration with so many dendrites."""
+        return replace(self, dendrites=modes)
+
+    @property
     def shape(self) -> str:
         """Layers and their sizes, in words for a model card."""
         layers = f"{self.layers} layers, width {self.width}"
@@ -74,7 +83,7 @@ class DRFBlock(PRFBlock):
         c = 1[y >= theta],  s_t = 1[y_t >= theta + sum_k alpha_k theta c_{t-1-k}]
     """
 
-    def make_ssm(self, config: Any) -> Resonators:
+    def make_ssm(self, config: Any, kind: Any = None) -> Resonators:
         """Return the dendrites."""
         return Resonators(
             config.width,

@@ -99,7 +99,7 @@ class PRFBlock(StateSpaceBlock):
         self.amplitude = nn.Parameter(torch.tensor(config.amplitude))
         self.spatial_mix = nn.Linear(config.width, config.width)
 
-    def make_ssm(self, config: Any) -> Resonators:
+    def make_ssm(self, config: Any, kind: Any = None) -> Resonators:
         """Return the resonators."""
         return Resonators(
             config.width,

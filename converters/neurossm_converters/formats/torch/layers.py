@@ -25,6 +25,7 @@ from neurossm_models import delay, neurons
 from neurossm_models.adaptive import AdaptiveEmbedding
 from neurossm_models.diagonal import DiagonalLayer
 from neurossm_models.families import gsu
+from neurossm_models.fractional import FractionalS4D
 from neurossm_models.resonators import Resonators
 from neurossm_models.s4d import S4D
 from neurossm_models.surrogate import Spike
@@ -142,6 +143,7 @@ LAYERS: dict[type[nn.Module], Converter] = {
     AdaptiveEmbedding: add_table,
     nn.BatchNorm1d: _batch_norm,
     S4D: _diagonal,
+    FractionalS4D: _diagonal,
     Resonators: _diagonal,
     Spike: _spike,
     neurons.AdaptiveSpike: _adaptive,
