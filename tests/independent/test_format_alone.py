@@ -26,7 +26,7 @@ NAMES = [path.relative_to(ROOT).as_posix() for path in STORED]
 # the types that may stand in an integer graph, from the table in FORMAT.md
 TYPES = {
     "Input", "Output", "Affine", "DiagonalSSM", "Threshold", "Sum", "Product", "PiecewiseLinear",
-    "Accumulate", "TernaryThreshold", "LIF", "Embedding", "Delay",
+    "Accumulate", "TernaryThreshold", "LIF", "AdaptiveLIF", "ResonateAndFire", "Embedding", "Delay",
 }  # fmt: skip
 
 

@@ -61,7 +61,7 @@ def test_every_random_graph_on_integers():
         seen["saturations"] += any(count.saturations for count in whole.counts.values())
 
     check()
-    assert len(seen) == 16 and min(seen.values()) >= 5, seen  # 13 integer nodes and the three
+    assert len(seen) == 18 and min(seen.values()) >= 5, seen  # 15 integer nodes and the three
 
 
 @given(cases())

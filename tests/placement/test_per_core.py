@@ -86,13 +86,13 @@ def messages_by_hand(graph: Graph, placed: Placement, source: str, trace: Trace)
 
 
 def synapses(connection: Connection, neurons: int) -> list[tuple[int, int]]:
-    """Pairs of source and target neuron, one for each synapse."""
-    fan = connection.fan
+    """Pairs of source axon and target sum, one for each synapse: sum j is of neuron j % neurons."""
+    fan, sums = connection.fan, neurons * connection.rows
     return {
-        "dense": [(i, j) for i in range(connection.axons) for j in range(neurons)],
+        "dense": [(i, j) for i in range(connection.axons) for j in range(sums)],
         "fan-out": [(j // fan, j) for j in range(neurons)],
         "reduce": [(j * fan + i, j) for j in range(neurons) for i in range(fan)],
-        "one-to-one": [(j, j) for j in range(neurons)],
+        "one-to-one": [(j, j) for j in range(sums)],
     }[connection.kind]
 
 
@@ -111,7 +111,7 @@ def count_by_hand(graph: Graph, placed: Placement, trace: Trace) -> dict[str, np
             node = graph.nodes.get(connection.node)
             deliveries = set()
             for i, j in synapses(connection, population.neurons):
-                core = home[name, j]
+                core = home[name, j % population.neurons]
                 deliveries.add((i, core))
                 is_zero = isinstance(node, Affine) and connection.kind == "dense" and (
                     node.weight.values[j, i] == 0
