@@ -50,6 +50,13 @@ class Block(nn.Module, ABC):
         In evaluation mode, of a causal block; the state is that of `step`.
         """
 
+    def behind_encoder(self, r: Tensor) -> Tensor:
+        """Return what an exporter makes of the encoder's values (H, B, L) by folding into it.
+
+        Of the first block; by default r itself: nothing is folded.
+        """
+        return r
+
     @abstractmethod
     def initial_state(self, batch: int) -> States:
         """Return the state before the first step, tensors whose first dimension is the batch."""

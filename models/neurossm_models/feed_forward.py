@@ -93,6 +93,11 @@ class FeedForwardBlock(Block):
         """Return what arrives at the norm, (D, B, L), of what the layer before sent."""
         return r if self.linear is None else mix(self.linear, r)
 
+    def behind_encoder(self, r: Tensor) -> Tensor:
+        """Return the norm of r times the gain of the neurons: both fold into the encoder."""
+        gain = self.neuron.dynamics()[0].repeat(self.neuron.operands)
+        return gain[:, None, None] * normalize(self.norm, r)
+
     def sent(self, s: Tensor, r: Tensor) -> Tensor:
         """Return what is sent of spikes (H, B, L)."""
         sent: Tensor = self.dropout(s)
