@@ -17,6 +17,7 @@ from neurossm.errors import InputError
 from neurossm_models.adaptive import AdaptiveEmbedding, AdaptiveSoftmax
 from neurossm_models.arguments import check_choice
 from neurossm_models.block import Block, Restraint, States
+from neurossm_models.complex_states import ComplexStates
 from neurossm_models.config import EVERY_STEP, PAIR, NetworkConfig, check_neuron_form
 from neurossm_models.diagonal import FORMS, DiagonalLayer
 from neurossm_models.families import FAMILIES
@@ -87,7 +88,7 @@ class Network(nn.Module):
             expected = "a family whose neurons have a membrane"
             raise InputError(f"form {name!r}", expected=expected, got=got, remedy="use 'auto'")
         for module in self.modules():
-            if isinstance(module, DiagonalLayer):
+            if isinstance(module, ComplexStates | DiagonalLayer):
                 module.form = ssm
             elif isinstance(module, SpikingNeuron):
                 module.form = neuron
