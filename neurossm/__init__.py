@@ -11,8 +11,9 @@ that one types for them on the command line:
 >>> found = neurossm.profile("m.int.nssm", "mnist:test:256", floating=graph)
 >>> found.to_html("report.html")                             # accuracy, operations, energy
 
-The other steps are `train`, `import_network`, `calibrate`, `golden`, `evaluate`, `diff`, `sweep`,
-`place`, `deploy` and `make_report`. They return frozen values, most of which have `as_json`.
+The other steps are `train`, `prune`, `import_network`, `calibrate`, `golden`, `evaluate`, `diff`,
+`sweep`, `place`, `deploy` and `make_report`. They return frozen values, most of which have
+`as_json`.
 `run`, `Stepper`, `Quantize` and `compare` work on graphs and arrays.
 
 What is public is listed in docs/reference/public-api.md. Names are imported when they are first
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from neurossm_workflows.import_ import import_network
     from neurossm_workflows.place import place
     from neurossm_workflows.profile import profile
+    from neurossm_workflows.prune import prune
     from neurossm_workflows.quantize import calibrate, quantize
     from neurossm_workflows.report import make_report
     from neurossm_workflows.sweep import sweep
@@ -69,6 +71,7 @@ _HOMES = {
     "make_report": "neurossm_workflows.report",  # neurossm.report is a package
     "place": "neurossm_workflows.place",
     "profile": "neurossm_workflows.profile",
+    "prune": "neurossm_workflows.prune",
     "quantize": "neurossm_workflows.quantize",
     "run": "neurossm.engine",
     "save": "neurossm.store",
@@ -98,6 +101,7 @@ __all__ = [
     "make_report",
     "place",
     "profile",
+    "prune",
     "quantize",
     "run",
     "save",

@@ -26,6 +26,7 @@ Count = Annotated[int, Field(strict=True, ge=1, lt=2**63)]
 Whole = Annotated[int, Field(strict=True, ge=0, lt=2**63)]
 NotNegative = Annotated[float, Field(strict=True, ge=0, le=_MOST, allow_inf_nan=False)]
 Positive = Annotated[float, Field(strict=True, gt=0, le=_MOST, allow_inf_nan=False)]
+Portion = Annotated[float, Field(strict=True, gt=0, le=1, allow_inf_nan=False)]
 Factor = Annotated[float, Field(strict=True, ge=0, lt=1, allow_inf_nan=False)]
 _WHOLE = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 _PLAIN = {  # what a field that says no more takes

@@ -245,7 +245,7 @@ class Network:
             dense = isinstance(weights, np.ndarray)
             weights = np.hstack(parts) if dense else hstack([csr_matrix(p) for p in parts])
             wait = np.tile(wait, len(leaving)) if np.ndim(wait) else wait
-        synapse = synapses(sender, node, weights, wait=wait)
+        synapse = synapses(sender, node, weights, node.is_sparse, wait)
         out.connect(synapse.s_in)
         synapse.a_out.connect(into)
         self.inner.append(synapse)

@@ -37,9 +37,12 @@ class Node(NamedTuple):
 
     @property
     def message(self) -> Fixed:
-        """Format of its messages; bits of fraction by channel where rows of an `Affine` differ."""
-        frac = self.fields["bias"]["frac"] if self.type == "Affine" else 0
-        return self.out._replace(frac=np.asarray(frac)) if np.ndim(frac) else self.out
+        """Format of its messages; bits of fraction by channel where rows or filters differ."""
+        frac = self.fields["bias"]["frac"] if self.type in ("Affine", "Conv2d") else 0
+        if not np.ndim(frac):
+            return self.out
+        each = self.channels // len(np.asarray(frac))  # of a filter, all its positions
+        return self.out._replace(frac=np.repeat(np.asarray(frac), each))
 
     @property
     def is_late(self) -> bool:
@@ -51,6 +54,11 @@ class Node(NamedTuple):
         """How many messages it sends at a step."""
         if "channels" in self.fields:
             return int(self.fields["channels"])
+        if self.type == "Conv2d":
+            from neurossm_chip.windows import out_size
+
+            rows, columns = out_size(self)
+            return len(self.values("bias")) * rows * columns
         parameters = [f for f in self.fields.values() if isinstance(f, dict) and "values" in f]
         shapes = [np.shape(parameter["values"]) for parameter in parameters]
         one_each = [shape for shape in shapes if len(shape) == 1]
@@ -58,8 +66,20 @@ class Node(NamedTuple):
         return parts * int((one_each or shapes)[0][-1])  # a table alone has a row for each token
 
     def values(self, name: str) -> Any:
-        """Return the integers of a parameter, int64."""
-        return np.asarray(self.fields[name]["values"], np.int64)
+        """Return the integers of a parameter, int64; of a sparse one with its zeros."""
+        group = self.fields[name]
+        stored = np.asarray(group["values"], np.int64)
+        if "starts" not in group:
+            return stored
+        fan_in = np.diff(np.asarray(group["starts"], np.int64))
+        whole = np.zeros((len(fan_in), group["width"]), np.int64)
+        whole[np.repeat(np.arange(len(fan_in)), fan_in), group["columns"]] = stored
+        return whole
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether synapses keep only the weights that are not 0."""
+        return bool(self.fields.get("sparse", 0))
 
     def bits(self, name: str) -> int:
         """Return the width of a parameter."""

@@ -17,7 +17,8 @@ def synapses(sender: Node, node: Node, weights: Any, sparse: bool = False, wait:
     sender, node
         Whose messages arrive, and where.
     weights
-        Mantissas ``(out, in)`` of any sign; or a sparse matrix of ones: messages as sent.
+        Mantissas ``(out, in)`` of any sign, of a convolution as a sparse matrix of integers; or a
+        sparse matrix of ones, real numbers: messages as sent.
     sparse
         Whether Lava keeps only the weights that are not 0.
     wait
@@ -35,9 +36,14 @@ def synapses(sender: Node, node: Node, weights: Any, sparse: bool = False, wait:
         "num_weight_bits": 8,
         "num_message_bits": bits,
     }
-    if isinstance(weights, np.ndarray):
+    if not isinstance(weights, np.ndarray) and weights.dtype.kind == "i":
+        sparse = weights.nnz > 0  # Lava's Sparse fails without any
+        weights = weights if sparse else weights.toarray()
+        common.update(weights=2 * weights, weight_exp=-1, sign_mode=SignMode.MIXED)
+    elif isinstance(weights, np.ndarray):
         # mixed signs clear the lowest bit: 2m goes in, and the exponent takes the 2 back
         common.update(weights=2 * weights, weight_exp=-1, sign_mode=SignMode.MIXED)
+        sparse = sparse and bool(np.any(weights))  # Lava's Sparse fails without any
     else:
         sparse, ones = True, weights.tocsr().astype(np.int32)
         common.update(weights=ones, sign_mode=SignMode.EXCITATORY)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,10 @@ from neurossm.nodes import (
     LIF,
     Accumulate,
     AdaptiveLIF,
+    AdaptiveThreshold,
     Affine,
+    ComplexDiagonal,
+    Conv2d,
     Delay,
     DiagonalSSM,
     Embedding,
@@ -216,6 +220,133 @@ def recurrent() -> Graph:
     )  # fmt: skip
 
 
+def states() -> Graph:
+    """Complex states that send both of their parts, and thresholds that candidates raise."""
+    rows, fine = np.array([3, 5, 4, 3, 9, 4]), Fixed(24, 12)
+    weight = pattern((6, 2), 127, 59)
+    # all inside the unit circle, see `ssm`
+    a_re, a_im = np.array([32767, 0, -23000]), np.array([100, 32767, 23000])
+
+    def node(gate: str, bits: int, frac: list[int], out: Fixed) -> ComplexDiagonal:
+        return ComplexDiagonal(
+            a_re=Quantized(a_re, 15, 16), a_im=Quantized(a_im, 15, 16), gate=gate,
+            state_bits=bits, state_frac=np.array(frac), out=out,
+        )  # fmt: skip
+
+    into = Affine(
+        weight=Quantized(weight, rows, 8),
+        bias=Quantized(pattern((6,), 40, 29), rows + 3, 24),
+        out=Fixed(16, 6),
+    )  # an exponent for each row
+    taps = pattern((6, 3), 1_500_000, 777_777)
+    taps = np.where(taps > 0, taps, 0)
+    raised = AdaptiveThreshold(
+        theta=Quantized(np.array([300_000, 9000, 40_000, 2_000_000, 700, 1]), fine.frac, 24),
+        taps=Quantized(taps, fine.frac, 24), out=Fixed.binary(),
+    )  # fmt: skip
+    return Graph(
+        {
+            "x": Input(channels=2, out=Fixed(6, 3)),
+            "into": into,
+            # 13 bits: saturates; the input of one state is shifted to the right
+            "gated": node("relu", 24, [14, 5, 16], Fixed(13, 4)),
+            "mix": affine(6, 6, 83, 4, fine),
+            "raised": raised,
+            "free": node("none", 11, [0, -2, 2], Fixed(10, -2)),  # 11 bits: saturates
+            "read": affine(3, 6, 47, -2, Fixed(16, 3)),
+            "fired": Output(channels=6, out=Fixed.binary()),
+            "out": Output(channels=3, out=Fixed(16, 3)),
+        },
+        (("x", "into"), ("into", "gated"), ("gated", "mix"), ("mix", "raised"), ("mix", "free"),
+         ("free", "read"), ("raised", "fired"), ("read", "out")),
+        dt=1e-3, meta={"name": "states"},
+    )  # fmt: skip
+
+
+def pruned(outs: int, ins: int, stride: int, in_frac: int, out: Fixed) -> Affine:
+    """Return sparse synapses, about one in ten, some channels without any."""
+    node = affine(outs, ins, stride, in_frac, out)
+    assert isinstance(node.weight, Quantized)
+    index = np.arange(outs * ins).reshape(outs, ins)
+    weight = np.where(index * index % 11 == 4, node.weight.values, 0)
+    return replace(node, weight=replace(node.weight, values=weight), sparse=True)
+
+
+def sparse() -> Graph:
+    """Sparse synapses of spikes, of graded messages and with an exponent a row."""
+    wide, rows = Fixed(16, 4), np.array([4, 6, 5, 4, 9, 4, 4, 7])
+    into = pruned(8, 9, 43, 0, wide)
+    assert isinstance(into.weight, Quantized) and isinstance(into.bias, Quantized)
+    by_row = replace(
+        into, weight=replace(into.weight, frac=rows), bias=replace(into.bias, frac=rows)
+    )
+    theta = Quantized(np.array([20, -3, 7, 900, 1, 0, 55, 12]), rows, 24)
+    return Graph(
+        {
+            "signs": Input(channels=9, out=Fixed.ternary()),
+            "levels": Input(channels=8, out=Fixed(9, 2)),
+            "into": by_row,
+            "fire": Threshold(theta=theta),
+            "graded": pruned(8, 8, 59, 2, Fixed(10, 4)),  # 10 bits: saturates
+            "second": pruned(8, 8, 89, 0, wide),
+            "read": pruned(3, 8, 37, 4, wide),
+            "spikes": Output(channels=8, out=Fixed.binary()),
+            "out": Output(channels=3, out=wide),
+            "rest": Output(channels=8, out=wide),
+        },
+        (("signs", "into"), ("into", "fire"), ("fire", "second"), ("levels", "graded"),
+         ("graded", "read"), ("fire", "spikes"), ("read", "out"), ("second", "rest")),
+        dt=1e-3, meta={"name": "sparse"},
+    )  # fmt: skip
+
+
+def convolving() -> Graph:
+    """Events over space: filters of unlike exponents, sum pooling, groups; one saturates."""
+    frac = np.array([4, 6, 2])
+
+    def conv(shape: tuple[int, ...], jump: int, in_shape: list[int], **given: Any) -> Conv2d:
+        weight = pattern(shape, 127, jump)
+        weight[weight % 5 == 0] = 0
+        geometry = {"in_shape": in_shape, "stride": [1, 1], "padding": [1, 1], "dilation": [1, 1]}
+        whole = {name: np.array(given.pop(name, kept)) for name, kept in geometry.items()}
+        exponents = given.pop("frac")
+        return Conv2d(
+            weight=Quantized(weight, exponents, 8),
+            bias=Quantized(pattern(shape[:1], 40, 29), exponents, 24), **whole, **given,
+        )  # fmt: skip
+
+    lif = LIF(
+        theta=Quantized(np.repeat([90, 400, 20], 12), np.repeat(frac, 12), 24),
+        tau=Quantized(pattern((36,), 600, 331) + 3400, 12, 13),
+        rho=Quantized(np.zeros(36, np.int64), 12, 13),
+        kappa=Quantized(np.zeros(36, np.int64), np.repeat(frac, 12), 24),
+        reset="soft",
+    )
+    pool = Conv2d(
+        weight=Quantized(np.ones((3, 1, 2, 2), np.int64), 0, 8),
+        bias=Quantized(np.zeros(3, np.int64), 0, 24),
+        in_shape=np.array([3, 3, 4]), stride=np.array([1, 2]), padding=np.array([0, 0]),
+        dilation=np.array([1, 1]), groups=3, out=Fixed(4),
+    )  # fmt: skip
+    return Graph(
+        {
+            "events": Input(channels=40, out=Fixed.binary()),
+            "filters": conv((3, 2, 3, 3), 37, [2, 5, 4], stride=[2, 1], frac=frac,
+                            out=Fixed(24, 2)),
+            "lif": lif,
+            "pool": pool,
+            "groups": conv((6, 1, 2, 2), 59, [3, 2, 2], groups=3, dilation=[1, 2], padding=[0, 1],
+                           frac=0, out=Fixed(8)),  # 8 bits: saturates
+            "line": conv((2, 6, 1, 2), 83, [6, 1, 2], padding=[0, 0], frac=3, out=Fixed(16, 3)),
+            "out": Output(channels=2, out=Fixed(16, 3)),
+            "spikes": Output(channels=36, out=Fixed.binary()),
+        },
+        (("events", "filters"), ("filters", "lif"), ("lif", "pool"), ("pool", "groups"),
+         ("groups", "line"), ("line", "out"), ("lif", "spikes")),
+        dt=1e-3, meta={"name": "convolving"},
+    )  # fmt: skip
+
+
 def adaptive() -> Graph:
     """Neurons that adapt and neurons that resonate, of every reset, side and drive; one loop."""
     wide = Fixed(16, 5)
@@ -268,6 +399,9 @@ def adaptive() -> Graph:
 
 GRAPHS = {
     "spikes": spikes, "ssm": ssm, "gated": gated, "neurons": neurons, "recurrent": recurrent,
+    "states": states,
+    "sparse": sparse,
+    "convolving": convolving,
     "adaptive": adaptive,
 }  # fmt: skip
 

@@ -18,7 +18,7 @@ from neurossm.graph import Graph
 from neurossm.hardware import Hardware
 from neurossm.metrics import DenseOperations, Metrics, dense_operations
 from neurossm.metrics.multiplications import trivial_per_step
-from neurossm.nodes import Affine, Node, Role
+from neurossm.nodes import Node, Role, Weighted
 
 SAME_SHAPE = (
     "The ANN rows are this graph without the nodes that spike (thresholds, membranes): the same"
@@ -134,7 +134,7 @@ def _own_operations(graph: Graph, metrics: Metrics, digital: Hardware) -> Baseli
     arithmetic = fetched = 0.0
     for name, node in graph.nodes.items():
         counts = metrics.nodes[name]
-        if isinstance(node, Affine):
+        if isinstance(node, Weighted):
             message = graph.nodes[graph.sources[name][0]].out
             narrow = message is not None and message.bits <= WEIGHT_BITS
             multiplied = counts.synaptic_multiplies / metrics.samples

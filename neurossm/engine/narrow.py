@@ -1,6 +1,7 @@
 """The float meaning of a graph with narrow recurrences: what a baseline of few bits would reach.
 
-Poles and states of each `DiagonalSSM` are rounded to so many bits, everything else stays real. A
+Poles and states of each `DiagonalSSM` and `ComplexDiagonal` are rounded to so many bits, everything
+else stays real. A
 simulation that is kind to the narrow network: poles to nearest inside the unit circle, each part of
 each state to nearest in a unit of its own (the largest magnitude that it has at full precision on
 the same data, over the largest number), no rounding of activations. Not deployed, no executor of
@@ -8,6 +9,8 @@ ours.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +20,7 @@ from neurossm.errors import RangeError
 from neurossm.fixed import project_poles, round_to, saturate, symmetric_limit
 from neurossm.graph import Graph
 from neurossm.lengths import Lengths
-from neurossm.nodes import DiagonalSSM, Reals, Role
+from neurossm.nodes import ComplexDiagonal, DiagonalSSM, Reals, Role
 from neurossm.nodes.step import added
 from neurossm.nodes.values import reals
 
@@ -61,6 +64,8 @@ def run_narrow(
         operands = [sent[source] for source in graph.sources[name]]
         if isinstance(node, DiagonalSSM):
             sent[name] = _ssm(node, added(operands), peaks[f"{name}.state"], bits)
+        elif isinstance(node, ComplexDiagonal):
+            sent[name] = _complex(node, added(operands), peaks[f"{name}.state"], bits)
         else:
             sent[name] = floating.evaluate(node, operands).sent
     return {name: sent[name] for name in graph.outputs}
@@ -68,16 +73,11 @@ def run_narrow(
 
 def _ssm(node: DiagonalSSM, u: Reals, peaks: Reals, bits: int) -> Reals:
     """Return the output ``(B, T, C)``; `peaks` are the largest magnitudes of states ``(C, N)``."""
-    poles = project_poles(reals(node.a_re), reals(node.a_im), bits)
-    a_re, a_im = (np.ldexp(part.astype(np.float64), 1 - bits) for part in poles)
+    a_re, a_im = _poles(node, bits)
     b_re, b_im, c_re, c_im, drive_re, drive_im = (
         reals(p) for p in (node.b_re, node.b_im, node.c_re, node.c_im, node.drive_re, node.drive_im)
     )
-    unit = np.where(peaks > 0, peaks, 1.0) / symmetric_limit(bits)
-
-    def rounded(part: Reals) -> Reals:
-        return saturate(round_to(part / unit, 0, WIDE), bits)[0] * unit
-
+    rounded = _rounding(peaks, bits)
     re = im = np.zeros((len(u), *a_re.shape))
     y = np.empty_like(u)
     for t in range(u.shape[1]):
@@ -88,3 +88,33 @@ def _ssm(node: DiagonalSSM, u: Reals, peaks: Reals, bits: int) -> Reals:
         )
         y[:, t] = 2 * (c_re * re - c_im * im).sum(axis=2)
     return y + reals(node.d) * u + reals(node.bias)
+
+
+def _complex(node: ComplexDiagonal, u: Reals, peaks: Reals, bits: int) -> Reals:
+    """Return the output ``(B, T, 2C)``; `peaks` are the largest magnitudes of states ``(C,)``."""
+    (a_re, a_im), rounded = _poles(node, bits), _rounding(peaks, bits)
+    half, y = node.complex_states, np.empty_like(u)
+    re = im = np.zeros((len(u), half))
+    for t in range(u.shape[1]):
+        re, im = (
+            rounded(a_re * re - a_im * im + u[:, t, :half]),
+            rounded(a_re * im + a_im * re + u[:, t, half:]),
+        )
+        passes = re > 0 if node.gate == "relu" else np.ones_like(re, dtype=bool)
+        y[:, t] = np.concatenate([np.where(passes, re, 0), np.where(passes, im, 0)], axis=1)
+    return y
+
+
+def _poles(node: DiagonalSSM | ComplexDiagonal, bits: int) -> tuple[Reals, Reals]:
+    re, im = project_poles(reals(node.a_re), reals(node.a_im), bits)
+    return np.ldexp(re.astype(np.float64), 1 - bits), np.ldexp(im.astype(np.float64), 1 - bits)
+
+
+def _rounding(peaks: Reals, bits: int) -> Callable[[Reals], Reals]:
+    """Return what rounds parts of states to nearest, in units of their own."""
+    unit = np.where(peaks > 0, peaks, 1.0) / symmetric_limit(bits)
+
+    def rounded(part: Reals) -> Reals:
+        return np.asarray(saturate(round_to(part / unit, 0, WIDE), bits)[0] * unit)
+
+    return rounded

@@ -25,7 +25,7 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from neurossm.compiling import njit
-from neurossm.engine import kernels, ssm_kernels
+from neurossm.engine import conv_kernels, kernels, sparse_kernels, ssm_kernels
 from neurossm.fixed import compiled
 from neurossm.fixed.compiled import clip, is_whole, to_units
 
@@ -235,7 +235,8 @@ def _version() -> int:
     Numba's cache looks at the file of a function only; the code of all that it calls is inside of
     what it keeps for `walk`.
     """
-    files = [module.__file__ for module in (kernels, ssm_kernels, compiled)]
+    modules = (kernels, conv_kernels, ssm_kernels, sparse_kernels, compiled)
+    files = [module.__file__ for module in modules]
     files += [made.py_func.__code__.co_filename for made in _INSTRUCTIONS]
     return crc32(b"".join(Path(file).read_bytes() for file in dict.fromkeys(files) if file))
 

@@ -42,6 +42,7 @@ class Limits:
     axon_in_words: Annotated[Maybe, in_unit("word")] = None
     axon_map_words: Annotated[Maybe, in_unit("word")] = None
     synapses_per_word: Annotated[Maybe, in_unit("synapse")] = None
+    sparse_synapses_per_word: Annotated[Maybe, in_unit("synapse")] = None
     fan_out_synapses_per_word: Annotated[Maybe, in_unit("synapse")] = None
     lone_synapse_words: Annotated[Maybe, in_unit("word")] = None
     synapses_per_core: Annotated[Maybe, in_unit("synapse")] = None

@@ -11,6 +11,7 @@ Where the two part by construction:
   here the format of the activations decides, so graded spikes are MACs whatever their values.
 - It rounds ConnectionSparsity to four places, and sums operations in float32.
 - Footprint takes each parameter at its own width: 8-bit weights are a byte, 24-bit biases three.
+  Weights of 0 are in it, pruned ones too, as in NeuroBench: ConnectionSparsity says how many.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 from neurossm.fixed import Quantized
 from neurossm.graph import Graph
 from neurossm.metrics.dense import dense_operations
-from neurossm.nodes import Affine, Meets
+from neurossm.nodes import Meets, Weighted
 from neurossm.trace import Counts
 
 VERSION = "2.3.0"
@@ -78,7 +79,7 @@ def _activation_sparsity(graph: Graph, counts: Mapping[str, Counts], runs: int) 
 
 
 def _connection_sparsity(graph: Graph) -> float:
-    weights = [node.weight for node in graph.nodes.values() if isinstance(node, Affine)]
+    weights = [node.weight for node in graph.nodes.values() if isinstance(node, Weighted)]
     arrays = [weight.values for weight in weights if isinstance(weight, Quantized)]
     size = sum(array.size for array in arrays)
     nonzero = sum(int(np.count_nonzero(array)) for array in arrays)

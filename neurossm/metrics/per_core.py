@@ -170,7 +170,8 @@ class CoreCounter:
 def per_core_at_most(placement: Placement) -> CoreActivity:
     """Return the work of each core between silence and an activation of every neuron at every step.
 
-    No weight counts as zero. Tokens are as likely as each other, one a step.
+    No weight counts as zero, but for those that a sparse node leaves out. Tokens are as likely as
+    each other, one a step.
     """
     outside = _axons_from_outside(placement)
     tokens = {c.source for p in placement.populations.values() for c in p.inputs if c.one_hot}
@@ -207,7 +208,9 @@ def _part(part: Population, outside: Mapping[str, int]) -> tuple[Floats, Floats]
 
 
 def _dense_full(connection: Connection, messages: Floats) -> Floats:
-    """Return the synaptic operations of every target neuron: one number for all."""
+    """Return the synaptic operations of every target neuron: one number for all, or one each."""
+    if connection.own_pattern is not None:
+        return np.asarray(connection.own_pattern.there @ messages)
     return np.asarray([messages.sum() * connection.rows])
 
 

@@ -16,7 +16,7 @@ from neurossm.engine import run
 from neurossm.fixed import WEIGHT_BITS, round_to
 from neurossm.graph import Graph
 from neurossm.metrics.end_to_end import EndToEnd
-from neurossm.nodes import Affine, Input, Node, Output, Role
+from neurossm.nodes import Input, Node, Output, Role, Weighted
 from neurossm.quantization import Loss
 from neurossm.quantization.rows import spike_frac
 
@@ -80,7 +80,7 @@ def _widths(
     """Yield widths of the weights in front with which the neurons keep their counts."""
     (source, *others) = graph.sources[name]
     affine = graph.nodes[source]
-    if others or not isinstance(affine, Affine) or len(graph.sources[source]) > 1:
+    if others or not isinstance(affine, Weighted) or len(graph.sources[source]) > 1:
         return
     (before,) = graph.sources[source]
     out = graph.nodes[before].out
@@ -101,6 +101,7 @@ def _widths(
     real = np.asarray(affine.weight)
     right = counts(real)
     for bits in range(WEIGHT_BITS + 1, WIDEST + 1):
-        frac = np.broadcast_to(spike_frac(affine, bits, by_row=True), len(real))[:, None]
+        frac = np.broadcast_to(spike_frac(affine, bits, by_row=True), len(real))
+        frac = frac.reshape(-1, *(1,) * (real.ndim - 1))
         if not np.any(_off(counts(np.ldexp(round_to(real, frac, bits), -frac)), right) & off):
             yield bits

@@ -23,6 +23,7 @@ from neurossm.nodes.affine import Affine
 from neurossm.nodes.arriving import NARROWER, Arriving, Finding, Frac, Quantizing, alike, same
 from neurossm.nodes.batch_norm import BatchNorm
 from neurossm.nodes.complex_diagonal import ComplexDiagonal
+from neurossm.nodes.conv2d import Conv2d
 from neurossm.nodes.delay import Delay
 from neurossm.nodes.diagonal_ssm import DiagonalSSM
 from neurossm.nodes.embedding import Embedding
@@ -41,6 +42,8 @@ from neurossm.nodes.ternary_threshold import TernaryThreshold
 from neurossm.nodes.threshold import Threshold
 from neurossm.nodes.traits import Meets, Role
 from neurossm.nodes.values import Array, quantized, reals
+
+Weighted = Affine | Conv2d  # synapses that share no neuron: weights, and a bias a row or filter
 
 
 def _found() -> dict[str, type[Node]]:
@@ -71,6 +74,7 @@ __all__ = [
     "Carried",
     "Change",
     "ComplexDiagonal",
+    "Conv2d",
     "Delay",
     "DiagonalSSM",
     "Embedding",
@@ -98,6 +102,7 @@ __all__ = [
     "Sum",
     "TernaryThreshold",
     "Threshold",
+    "Weighted",
     "alike",
     "format_of",
     "message_frac",

@@ -8,22 +8,16 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.fixed import (
-    ACCUMULATOR_BITS,
-    WEIGHT_BITS,
-    Quantized,
-    accumulator_bound,
-    shift,
-    symmetric_limit,
-)
-from neurossm.nodes.arriving import Arriving, Finding, same
+from neurossm.fixed import ACCUMULATOR_BITS, Quantized
+from neurossm.nodes.arriving import Arriving, Finding
 from neurossm.nodes.dense import DenseOperations
 from neurossm.nodes.node import Node, format_of, node
 from neurossm.nodes.parameter import parameter
 from neurossm.nodes.span import FanIn, Found, Register, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, Step, added
+from neurossm.nodes.synaptic import findings, only_adds, synaptic_sum
 from neurossm.nodes.traits import Meets, Role
-from neurossm.nodes.values import Array, integers, quantized, reals
+from neurossm.nodes.values import Array, integers, mantissas, quantized, reals
 
 
 @node
@@ -38,16 +32,23 @@ class Affine(Node):
     Where ``u`` is binary or ternary, weights are added and
     subtracted and nothing is multiplied; where all weights are ternary, activations are.
 
+    A weight of 0 is no synapse in any case: nothing is added or counted for it. `sparse` says that
+    most are, so that only the others are stored, executed and placed one by one; it changes no
+    number.
+
     Parameters
     ----------
     weight
         ``(out, in)``; one exponent for the tensor, or one a row.
     bias
         ``(out,)``; integers with the exponents of the output, one a row where the weight has so.
+    sparse
+        Whether files, executors, Lava and placement keep the weights that are not 0 only.
     """
 
     weight: Array = parameter("OI", bits="weight_bits", label="weights")
     bias: Array = parameter("O")
+    sparse: bool = False
 
     role: ClassVar[Role] = Role.SYNAPSES
     meets: ClassVar[Meets] = Meets.ACCUMULATE
@@ -64,6 +65,26 @@ class Affine(Node):
         return self.weight.shape[0]
 
     @property
+    def sparse_fields(self) -> tuple[str, ...]:
+        """Its weight, where it is sparse."""
+        return ("weight",) if self.sparse else ()
+
+    @property
+    def fan_out(self) -> Integers:
+        """How many synapses each input has: the weights of its column that are not 0, ``(I,)``."""
+        return np.asarray(np.count_nonzero(mantissas(self.weight), axis=0), np.int64)
+
+    @property
+    def synapses(self) -> int:
+        """Weights that are not 0."""
+        return int(np.count_nonzero(mantissas(self.weight)))
+
+    @property
+    def density(self) -> float:
+        """Share of the weights that are not 0."""
+        return self.synapses / (self.in_channels * self.out_channels)
+
+    @property
     def updates(self) -> int:
         """None: its sums are those of the neurons that receive them."""
         return 0
@@ -74,12 +95,7 @@ class Affine(Node):
 
         Graded spikes are then added or subtracted, and nothing is multiplied.
         """
-        if not isinstance(self.weight, Quantized):
-            return False
-        magnitudes = np.abs(self.weight.values)
-        largest = int(magnitudes.max())
-        alike = np.all((magnitudes == 0) | (magnitudes == largest))
-        return bool(alike) and largest.bit_count() <= 1
+        return only_adds(self.weight)
 
     @property
     def message_frac(self) -> int | NDArray[np.int64]:
@@ -89,22 +105,8 @@ class Affine(Node):
 
     def check(self, at: Arriving) -> Iterator[Finding]:
         """Yield what breaks the rules of weights, their exponents and their sums."""
-        weight, bias, out = quantized(self.weight), quantized(self.bias), format_of(self)
-        if weight.bits > WEIGHT_BITS:
-            yield f"{WEIGHT_BITS}-bit weights", f"{weight.bits} bits"
-            return
-        added = weight.frac + at.frac
-        yield from same("output exponent", int(np.min(added)), out.frac)
-        if isinstance(added, int):
-            yield from same("bias exponent", out.frac, bias.frac)
-        elif not np.array_equal(added, np.asarray(bias.frac)):
-            yield "the exponent of weights and input for each bias", f"{bias.frac}"
-        bound = sum(accumulator_bound(weight.values, fmt.high) for fmt in at.formats)
-        bound += int(np.abs(bias.values).max(initial=0))
-        # Lava carries mixed-sign weights as even numbers, so its accumulator sees twice the sum
-        if 2 * bound > symmetric_limit(ACCUMULATOR_BITS):
-            expected = f"twice the largest sum below 2**{ACCUMULATOR_BITS - 1}"
-            yield expected, f"2 * {bound}", _narrower(2 * bound, weight.bits, at)
+        weight, bias = quantized(self.weight), quantized(self.bias)
+        yield from findings(weight, bias, format_of(self).frac, at)
 
     def bound(self, at: FanIn) -> Found:
         """Sum the larger end of each term; twice, in any order, in the accumulator."""
@@ -134,31 +136,21 @@ class Affine(Node):
 
     @property
     def note(self) -> str:
-        """Whether weights are only added or subtracted."""
-        return "ternary weights" if self.only_adds else ""
+        """Whether weights are only added or subtracted; how many there are where it is sparse."""
+        notes = ["ternary weights"] if self.only_adds else []
+        if self.sparse:
+            notes.append(f"sparse: {self.synapses:,} synapses, density {self.density:.1%}")
+        return ", ".join(notes)
 
     def step(self, at: Step) -> Integers:
         """Add up the synapses at which activations arrive, then the bias; saturate."""
         weight = integers(self.weight)
-        acc = np.zeros_like(at.operands[0], shape=(len(at.operands[0]), self.out_channels))
-        for message, fmt in zip(at.operands, at.formats, strict=True):
-            for channel in range(self.in_channels):
-                # a synapse is there where its weight is not 0, and works where an activation
-                # arrives
-                synapses = np.flatnonzero(weight[:, channel])
-                here = np.flatnonzero(message[:, channel])
-                column, arriving = weight[synapses, channel], message[here, channel]
-                at.count(syn_ops=len(here) * len(synapses))
-                if fmt.kind == "binary":
-                    acc[here[:, None], synapses] += column
-                elif fmt.kind == "ternary":
-                    acc[here[arriving > 0][:, None], synapses] += column
-                    acc[here[arriving < 0][:, None], synapses] -= column
-                elif self.only_adds:
-                    _add_messages(acc, synapses, column, here, arriving)
-                else:
-                    acc[here[:, None], synapses] += arriving[:, None] * column
-                    at.count(synaptic_multiplies=len(here) * len(synapses))
+
+        def column(channel: int) -> tuple[Integers, Integers]:
+            synapses = np.flatnonzero(weight[:, channel])
+            return synapses, weight[synapses, channel]
+
+        acc = synaptic_sum(at, column, self.in_channels, self.out_channels, self.only_adds)
         return at.saturate(acc + integers(self.bias), format_of(self).bits)
 
     def evaluate(self, operands: list[Reals], state: Carried | None = None) -> Evaluated:
@@ -166,22 +158,3 @@ class Affine(Node):
         u = added(operands)
         flat = u.reshape(-1, u.shape[-1]) @ reals(self.weight).T + reals(self.bias)
         return Evaluated(flat.reshape(*u.shape[:-1], -1), {})
-
-
-def _narrower(sums: int, weight_bits: int, at: Arriving) -> str:
-    """Return what brings sums that are too large for the accumulator into it."""
-    over = sums.bit_length() - (ACCUMULATOR_BITS - 1)
-    messages = max(fmt.bits for fmt in at.formats) - over
-    ways = ((weight_bits - over, "quantize with --weights {}"),
-            (messages, "take messages of at most {} bits in front of it"))  # fmt: skip
-    return ", or ".join(way.format(bits) for bits, way in ways if bits > 1)
-
-
-def _add_messages(
-    acc: Integers, synapses: Integers, column: Integers, here: Integers, messages: Integers
-) -> None:
-    """Add or subtract shifted activations: the weights are -1 and 1 times one power of two."""
-    if len(synapses):
-        moved = shift(messages, 1 - int(np.abs(column[0])).bit_length())[:, None]
-        acc[here[:, None], synapses[column > 0]] += moved
-        acc[here[:, None], synapses[column < 0]] -= moved

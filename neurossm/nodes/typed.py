@@ -18,6 +18,7 @@ _TYPES: dict[str, tuple[tuple[type, ...], str]] = {
     "int": ((Integral,), "a whole number"),
     "float": ((Real,), "a number"),
     "str": ((str,), "a text"),
+    "bool": ((bool,), "True or False"),
     "Fixed | None": ((Fixed, type(None)), "Fixed"),
 }
 
@@ -28,13 +29,24 @@ def check_types(node: Any) -> None:
     As for one without channels, whose class says how many there are by a field.
     """
     for item in fields(node):
-        types, expected = _TYPES.get(_annotation(item), ((object,), ""))
+        kind = _annotation(item)
+        types, expected = _TYPES.get(kind, ((object,), ""))
         value = getattr(node, item.name)
         where = f"{type(node).__name__}.{item.name}"
-        if not isinstance(value, types) or (expected and isinstance(value, bool)):
+        # to Python, True is a whole number as well
+        fits = isinstance(value, types) and isinstance(value, bool) == (kind == "bool")
+        if expected and not fits:
             raise GraphError(where, expected=expected, got=shown(value))
         if item.name == "channels" and node.channels < 1:
             raise GraphError(where, expected="at least 1", got=str(value))
+
+
+def check_spikes(node: Any, fmt: Fixed) -> None:
+    """Give a node that spikes its one activation format; raise `GraphError` for another."""
+    if node.out is None:
+        object.__setattr__(node, "out", fmt)
+    if node.out != fmt:
+        raise GraphError(f"{type(node).__name__}.out", expected=str(fmt), got=str(node.out))
 
 
 def real_numbers(value: object, where: str) -> NDArray[np.float64]:

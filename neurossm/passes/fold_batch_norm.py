@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from neurossm.arguments import instance
 from neurossm.errors import GraphError
 from neurossm.graph import Graph
-from neurossm.nodes import Affine, BatchNorm, DiagonalSSM, Embedding, Node
+from neurossm.nodes import Affine, BatchNorm, Conv2d, DiagonalSSM, Embedding, Node
 
 Reals = NDArray[np.float64]
 
@@ -100,6 +100,12 @@ def _scale_outputs(node: Node, gain: Reals, offset: Reals) -> Node | None:
             d=gain * np.asarray(node.d),
             bias=gain * np.asarray(node.bias) + offset,
         )
+    if isinstance(node, Conv2d):
+        each, offsets = (part.reshape(len(np.asarray(node.bias)), -1) for part in (gain, offset))
+        if np.any(each != each[:, :1]) or np.any(offsets != offsets[:, :1]):
+            return None  # a filter has one factor wherever its window lies
+        weight = np.asarray(node.weight) * each[:, 0, None, None, None]
+        return replace(node, weight=weight, bias=each[:, 0] * np.asarray(node.bias) + offsets[:, 0])
     if isinstance(node, Embedding):
         return replace(node, table=np.asarray(node.table) * gain + offset)
     return None
@@ -109,6 +115,8 @@ def _scale_inputs(node: Node, gain: Reals, offset: Reals) -> Node | None:
     if isinstance(node, Affine):
         weight = np.asarray(node.weight)
         return replace(node, weight=weight * gain, bias=np.asarray(node.bias) + weight @ offset)
+    if isinstance(node, Conv2d):
+        return _scale_windows(node, gain, offset)
     if isinstance(node, DiagonalSSM):
         b_re, b_im, d = np.asarray(node.b_re), np.asarray(node.b_im), np.asarray(node.d)
         return replace(
@@ -121,3 +129,18 @@ def _scale_inputs(node: Node, gain: Reals, offset: Reals) -> Node | None:
             bias=np.asarray(node.bias) + d * offset,
         )
     return None
+
+
+def _scale_windows(node: Conv2d, gain: Reals, offset: Reals) -> Conv2d | None:
+    """Scale what arrives, a channel of space by one factor; padding has no offset."""
+    each, offsets = (part.reshape(int(node.in_shape[0]), -1) for part in (gain, offset))
+    padded = np.any(node.padding) and np.any(offset)
+    if padded or np.any(each != each[:, :1]) or np.any(offsets != offsets[:, :1]):
+        return None
+    weight, filters = np.asarray(node.weight), len(np.asarray(node.bias))
+    # the input channels of each filter (O, I / groups)
+    own = np.arange(filters)[:, None] // (filters // node.groups) * weight.shape[1]
+    channels = own + np.arange(weight.shape[1])
+    bias = (weight.sum(axis=(2, 3)) * offsets[channels, 0]).sum(axis=1)
+    scaled = weight * each[channels, 0][..., None, None]
+    return replace(node, weight=scaled, bias=np.asarray(node.bias) + bias)

@@ -2,6 +2,7 @@
 
 from neurossm.placement.checking import Check, Finding, NodeCheck, check
 from neurossm.placement.each import Placements, place_each
+from neurossm.placement.encoding import Encoding
 from neurossm.placement.mapping import DEFAULT_MAPPING, SSM_MAPPINGS, populations_of
 from neurossm.placement.placing import place, place_populations
 from neurossm.placement.population import Connection, Population, Words
@@ -14,6 +15,7 @@ __all__ = [
     "Check",
     "Connection",
     "Core",
+    "Encoding",
     "Finding",
     "NodeCheck",
     "NodeShape",

@@ -30,6 +30,8 @@ class Budget:
         Words of an incoming axon, and of a neuron that sends.
     dense_per_word
         8-bit synapses of one axon that a word holds.
+    sparse_per_word
+        The same with the place of each beside it; None where the file does not say.
     fan_out_per_word
         Synapses of one axon to states that a word holds.
     lone_synapse
@@ -49,6 +51,7 @@ class Budget:
     axon_in: int
     axon_map: int
     dense_per_word: float
+    sparse_per_word: float | None
     fan_out_per_word: int
     lone_synapse: int
 
@@ -76,7 +79,7 @@ def budget_of(hardware: Hardware) -> Budget:
     def most(key: str) -> int:
         return int(hardware.require("limits", key).high)
 
-    largest = hardware.limits.system_chips
+    largest, sparse = hardware.limits.system_chips, hardware.limits.sparse_synapses_per_word
     return Budget(
         cores=least("cores"),
         chips=int(largest.high) if largest else None,
@@ -91,6 +94,7 @@ def budget_of(hardware: Hardware) -> Budget:
         axon_in=most("axon_in_words"),
         axon_map=most("axon_map_words"),
         dense_per_word=hardware.require("limits", "synapses_per_word").low,
+        sparse_per_word=max(sparse.low, 1.0) if sparse else None,
         fan_out_per_word=least("fan_out_synapses_per_word"),
         lone_synapse=most("lone_synapse_words"),
     )

@@ -65,7 +65,8 @@ def assumptions(populations: Sequence[Population]) -> tuple[str, ...]:
     """Return what the plan takes for granted, with grades."""
     found = [
         "Neuron words, dense synapses, fan-out and reduction: from compiler tables [D]; zero"
-        " weights are given no credit, and dense synapses the fewest a word that the tables show.",
+        " weights of dense synapses are given no credit, and these the fewest a word that the"
+        " tables show.",
         "An axon map of one word a neuron, however many cores receive: three in the tables [D],"
         " more is an assumption [U].",
     ]
@@ -93,6 +94,14 @@ def assumptions(populations: Sequence[Population]) -> tuple[str, ...]:
             "A fan-in too large for a core is cut: relays sum its parts and send them on [U]. Of"
             " tokens only one part speaks at a time; other parts could each saturate by themselves,"
             " and a cut takes a step more: such a plan's arithmetic is to be proven."
+        )
+    sparse = dict.fromkeys(c.node for p in populations for c in p.inputs if c.pattern)
+    if sparse:
+        found.append(
+            f"Synapses of {', '.join(sparse)} have the sparse encoding on a core where it takes"
+            " fewer words than the dense one; each is given a word of its own, as a lone synapse in"
+            " the tables [D]: an upper bound. Each axon has its word on every core of its targets,"
+            " even where no synapse of it lies."
         )
     return tuple(found)
 
@@ -245,6 +254,7 @@ class _Mapping:
                     node=name,
                     **self._sent(s),
                     one_hot=node.one_hot,
+                    pattern=node.pattern,
                 )
                 for s in self.shape.sources[name]
             )

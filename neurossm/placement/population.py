@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.hardware import Hardware
 from neurossm.placement.budget import Budget
+from neurossm.placement.pattern import Pattern
 
 DENSE, FAN_OUT, REDUCE, ONE_TO_ONE = "dense", "fan-out", "reduce", "one-to-one"
 
@@ -22,8 +24,9 @@ class Connection:
     source
         Name of the population that sends, or of the `Input`.
     kind
-        ``dense``: all to all, 8-bit weights. ``fan-out``: each source neuron to the `fan` states of
-        its channel. ``reduce``: the `fan` states of a channel to its neuron. ``one-to-one``.
+        ``dense``: all to all, 8-bit weights, or those of a `pattern`. ``fan-out``: each source
+        neuron to the `fan` states of its channel. ``reduce``: the `fan` states of a channel to its
+        neuron. ``one-to-one``.
     axons
         Source neurons that are connected.
     fan
@@ -42,6 +45,8 @@ class Connection:
     rows
         Sums that a target neuron keeps apart of it: 2 where the real parts of a drive arrive, then
         the imaginary ones, so that neuron i has the rows i and ``neurons + i`` of the weights.
+    pattern
+        Where the synapses of the node are, if it is sparse; of all its axons, wherever it was cut.
     """
 
     source: str
@@ -54,6 +59,7 @@ class Connection:
     delay: str = ""
     one_hot: bool = False
     rows: int = 1
+    pattern: Pattern | None = field(default=None, repr=False, compare=False)
 
     def axons_into(self, first: int, stop: int) -> int:
         """Return how many axons arrive at a core with the neurons from `first` up to `stop`."""
@@ -83,7 +89,10 @@ class Connection:
     def synapse_words(self, first: int, stop: int, budget: Budget) -> int:
         """Return the words of the synapses on that core."""
         if self.kind == DENSE:
-            return self.axons * budget.dense_words((stop - first) * self.rows)
+            dense, sparse = self.dense_words(stop - first, budget), None
+            if self.own_pattern is not None:
+                sparse = self.sparse_words(first, stop, budget)
+            return dense if sparse is None else min(dense, sparse)
         if self.kind == FAN_OUT:
             whole_first, whole_stop = -(-first // self.fan), stop // self.fan
             if whole_first > whole_stop:  # inside one channel
@@ -94,8 +103,31 @@ class Connection:
             )
         return (stop - first) * self.fan * self.rows * budget.lone_synapse
 
+    @cached_property
+    def own_pattern(self) -> Pattern | None:
+        """Where the synapses of its own axons are."""
+        if self.pattern is None:
+            return None
+        return self.pattern.folded(self.rows).of_axons(self.first, self.axons)
+
+    def dense_words(self, neurons: int, budget: Budget) -> int:
+        """Return the words of synapses from every axon to so many neurons."""
+        return self.axons * budget.dense_words(neurons * self.rows)
+
+    def sparse_words(self, first: int, stop: int, budget: Budget) -> int | None:
+        """Return the words of a pattern's synapses there; None: the chip has no such encoding."""
+        if self.own_pattern is None or budget.sparse_per_word is None:
+            return None
+        return self.own_pattern.words(first, stop, budget.sparse_per_word)
+
     def worst_words(self, neurons: int, budget: Budget) -> int:
         """Return axon and synapse words of so many neurons wherever they begin; never too few."""
+        if self.kind == DENSE:
+            most = self.dense_words(neurons, budget)
+            if self.own_pattern is not None and budget.sparse_per_word is not None:
+                # a word holds at least one
+                most = min(most, self.own_pattern.most_synapses(neurons))
+            return self.axons * budget.axon_in + most
         if self.kind != FAN_OUT:
             axons = self.axons_into(0, neurons) * budget.axon_in
             return axons + self.synapse_words(0, neurons, budget)

@@ -8,6 +8,7 @@ from functools import cached_property
 from types import MappingProxyType
 
 from neurossm.placement.budget import Budget
+from neurossm.placement.encoding import Encoding, encodings
 from neurossm.placement.population import Population, Words
 
 
@@ -99,6 +100,12 @@ class Placement:
         return sum(population.neurons for population in self.populations.values())
 
     @cached_property
+    def encodings(self) -> tuple[Encoding, ...]:
+        """How the synapses of each sparse node are stored."""
+        slices = {n: [(p.first, p.stop) for p, _ in parts] for n, parts in self.slices_of.items()}
+        return encodings([(p, slices[n]) for n, p in self.populations.items()], self.budget)
+
+    @cached_property
     def total(self) -> Words:
         """Words of all cores."""
         return sum((core.words for core in self.cores), Words())
@@ -135,6 +142,7 @@ class Placement:
             "maxima": {**asdict(self.largest), "load": self.largest_load},
             "populations": [self._population_json(p) for p in self.populations.values()],
             "cores": [self._core_json(core) for core in self.cores],
+            "sparse_synapses": [asdict(found) for found in self.encodings],
             "assumptions": list(self.assumptions),
         }
 

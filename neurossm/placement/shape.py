@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 
+import numpy as np
+
 from neurossm.errors import GraphError, nearest
 from neurossm.graph import Edge, Graph
 from neurossm.nodes import NODE_TYPES, Meets, Node, Role
+from neurossm.nodes.values import mantissas
+from neurossm.placement.pattern import Pattern
 
 NodeType = type[Node]
 
@@ -44,6 +48,8 @@ class NodeShape:
     delay
         Most steps that it delays activations by: a property of the synapses behind it, it has no
         neurons. 0: it is no delay.
+    pattern
+        Where the synapses are, of a sparse `Affine`; None: each input reaches each output.
     traits
         The node type itself, which says what it is in a network; found by its name.
 
@@ -65,6 +71,7 @@ class NodeShape:
     operands: bool = False
     updates: int = 1
     delay: int = 0
+    pattern: Pattern | None = field(default=None, repr=False, compare=False)
     traits: NodeType | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -167,5 +174,14 @@ def _node_shape(name: str, node: Node) -> NodeShape:
         updates=1 if node.modes else node.updates // max(1, node.out_channels),
         # a row of what waits for each step
         delay=node.states // node.out_channels if node.role is Role.DELAY else 0,
+        pattern=_pattern(node),
         traits=type(node),
     )
+
+
+def _pattern(node: Node) -> Pattern | None:
+    """Return where the weights of sparse synapses are not 0."""
+    if node.role is not Role.SYNAPSES or not node.sparse_fields:
+        return None
+    (name,) = node.sparse_fields
+    return Pattern((mantissas(getattr(node, name)) != 0).astype(np.int64))

@@ -24,11 +24,11 @@ from neurossm.fixed import (
     symmetric_limit,
 )
 from neurossm.graph import Graph
-from neurossm.nodes import Arriving, Node, Parameter, Reals, Role
+from neurossm.nodes import Arriving, Conv2d, Node, Parameter, Reals, Role
 from neurossm.quantization.comparisons import compared, reached, thresholds
 from neurossm.quantization.fit import Fit, Fitting, fit_of, membranes_behind
 from neurossm.quantization.ranges import Range, RangeRules
-from neurossm.quantization.rows import rounded, synapses_behind, weight_frac
+from neurossm.quantization.rows import FINEST, rounded, synapses_behind, weight_frac
 from neurossm.quantization.settings import Settings
 
 OWN_BITS = 18  # of an activation: coarser, what each product of a neuron drops would add up
@@ -210,7 +210,7 @@ class QuantizeContext:
         return most
 
     def _most_for_synapses(self) -> int:
-        """Return the fraction bits with which the sum of every Affine behind still fits."""
+        """Return the fraction bits with which the sums of all synapses behind still fit."""
         most = 64
         for target, node in synapses_behind(self.graph, self.name):
             room = fit_frac(self.range_of(target), self.widest(target))
@@ -218,17 +218,26 @@ class QuantizeContext:
             most = min(most, room - weight_frac(node, self.settings.weight_bits, graded=True))
         return most
 
-    def _fits_accumulators(self, fmt: Fixed) -> bool:
-        """Tell whether no Affine behind could leave its accumulator, whatever arrives."""
-        for target, node in synapses_behind(self.graph, self.name):
+    def _fits_accumulators(self, fmt: Fixed, name: str = "") -> bool:
+        """Tell whether no synapses behind could leave their accumulators, whatever arrives.
+
+        Behind a convolution that feeds synapses, as pooling does, those count too.
+        """
+        for target, node in synapses_behind(self.graph, name or self.name):
             bits = self.settings.weight_bits
             frac = weight_frac(node, bits, graded=True)
             mantissas = round_to(np.asarray(node.weight), frac, bits)
+            rows = mantissas.reshape(len(mantissas), -1)
             edges = len(self.graph.sources[target])
             bias = float(np.abs(np.asarray(node.bias)).max()) * 2.0 ** (frac + fmt.frac) + 1
-            bound = edges * accumulator_bound(mantissas, fmt.high) + bias
+            bound = edges * accumulator_bound(rows, fmt.high) + bias
             if 2 * bound > symmetric_limit(ACCUMULATOR_BITS):
                 return False
+            if isinstance(node, Conv2d):
+                bits_sent = min(max(int(bound).bit_length() + 1, 2), self.widest(target))
+                sent = min(max(frac + fmt.frac, -FINEST), FINEST)
+                if not self._fits_accumulators(Fixed(bits_sent, sent), target):
+                    return False
         return True
 
 

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from neurossm.fixed import round_to
 from neurossm.graph import Graph
-from neurossm.nodes import DiagonalSSM, quantized, reals
+from neurossm.nodes import ComplexDiagonal, quantized, reals
 from neurossm.quantization.bounds import bounds
-from neurossm.quantization.response import LONGEST, impulse_response, poles
+from neurossm.quantization.response import LONGEST, Recurrence, impulse_response, poles, powers
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Headroom:
 
 @dataclass(frozen=True)
 class PoleChange:
-    """What rounding and projection made of the poles of a `DiagonalSSM`.
+    """What rounding and projection made of the poles of a `DiagonalSSM` or `ComplexDiagonal`.
 
     Attributes
     ----------
@@ -57,7 +57,8 @@ class PoleChange:
         Least distance of a real pole to the unit circle, ``1 - |a|``: what the error compares to.
     response_error
         Largest difference of an impulse response, poles and gains rounded, as a share of the
-        largest value of that channel's response; the worst channel.
+        largest value of that channel's response; the worst channel. Of a `ComplexDiagonal` the
+        response is that of a state, ``a^k``.
     response_error_median
         The same of the median channel.
     steps
@@ -94,25 +95,31 @@ def headroom(graph: Graph) -> tuple[Headroom, ...]:
 
 
 def pole_changes(graph: Graph, integer: Graph) -> tuple[PoleChange, ...]:
-    """Return what became of the poles of each `DiagonalSSM` of a float graph."""
+    """Return what became of the poles of each node of a float graph that has some."""
     given = graph.meta.get("steps")
     steps = min(given, LONGEST) if isinstance(given, int) and given > 0 else LONGEST
     changes = []
     for name in graph.order:
         node, made = graph.nodes[name], integer.nodes[name]
-        if isinstance(node, DiagonalSSM) and isinstance(made, DiagonalSSM):
+        if isinstance(node, Recurrence) and isinstance(made, Recurrence):
             changes.append(_change(name, node, made, steps))
     return tuple(changes)
 
 
-def moved_responses(node: DiagonalSSM, made: DiagonalSSM, steps: int) -> NDArray[np.float64]:
+def moved_responses(node: Recurrence, made: Recurrence, steps: int) -> NDArray[np.float64]:
     """Return the largest difference of each impulse response, ``(C,)``, share of its largest."""
-    before, after = impulse_response(node, steps), impulse_response(made, steps)
+    before, after = _responses(node, steps), _responses(made, steps)
     size = np.abs(before).max(axis=0)
     return np.asarray(np.abs(after - before).max(axis=0) / np.where(size > 0, size, 1.0))
 
 
-def _change(name: str, node: DiagonalSSM, made: DiagonalSSM, steps: int) -> PoleChange:
+def _responses(node: Recurrence, steps: int) -> NDArray[np.complex128]:
+    if isinstance(node, ComplexDiagonal):
+        return powers(node, steps)
+    return impulse_response(node, steps).astype(np.complex128)
+
+
+def _change(name: str, node: Recurrence, made: Recurrence, steps: int) -> PoleChange:
     a_re, a_im = quantized(made.a_re), quantized(made.a_im)
     frac = a_re.bits - 1
     # one bit more, as a pole near 1 may round to 1

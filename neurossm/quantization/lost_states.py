@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.fixed import MESSAGE_BITS, Quantized, round_leaks
-from neurossm.nodes import LIF, DiagonalSSM, quantized, reals
+from neurossm.nodes import LIF, ComplexDiagonal, DiagonalSSM, quantized, reals
 from neurossm.quantization.headroom import moved_responses
 from neurossm.quantization.lost import DRIFT, SHARE, WIDEST, At, Loss, lost_of_type, unit_of
 from neurossm.quantization.membranes import LEAK_ERROR, response_errors
 from neurossm.quantization.reach import summed
-from neurossm.quantization.response import LONGEST
+from neurossm.quantization.response import LONGEST, Recurrence
 
 Reals = NDArray[np.float64]
 
@@ -155,8 +155,9 @@ def _comparisons(at: At) -> Iterator[Loss]:
 
 
 @lost_of_type.register(DiagonalSSM)
-def _responses(node: DiagonalSSM, made: DiagonalSSM, at: At) -> Iterator[Loss]:
-    """Yield channels of a `DiagonalSSM` whose impulse response moved."""
+@lost_of_type.register(ComplexDiagonal)
+def _responses(node: Recurrence, made: Recurrence, at: At) -> Iterator[Loss]:
+    """Yield channels of complex states whose impulse response moved."""
     away = moved_responses(node, made, min(at.steps, LONGEST))
     bad = away > SHARE
     if bad.any():

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.fixed import symmetric_limit
-from neurossm.nodes import Affine, Role, quantized, reals
+from neurossm.nodes import Affine, Conv2d, Role, Weighted, quantized, reals
 from neurossm.quantization.lost import SHARE, WIDEST, At, Loss, lost_of_type, unit_of
 
 
 def _weights(at: At, what: str, before: object, after: object, setting: str) -> Iterator[Loss]:
     """Yield weights that became 0, rows of them, and rows that are far off."""
-    made, was = quantized(after), reals(before)
-    now = made.dequantize()
+    made = quantized(after)
+    was, now = (array.reshape(len(array), -1) for array in (reals(before), made.dequantize()))
     gone = (was != 0) & (now == 0)
     size = np.abs(was).sum(axis=1)
     share = np.divide(np.abs(now - was).sum(axis=1), size, out=np.zeros(len(size)), where=size > 0)
@@ -59,7 +59,8 @@ def weights(at: At) -> Iterator[Loss]:
 
 
 @lost_of_type.register(Affine)
-def _biases(node: Affine, made: Affine, at: At) -> Iterator[Loss]:
+@lost_of_type.register(Conv2d)
+def _biases(node: Weighted, made: Weighted, at: At) -> Iterator[Loss]:
     """Yield biases that became 0."""
     was, bias = reals(node.bias), quantized(made.bias)
     gone = (was != 0) & (bias.values == 0)

@@ -1,4 +1,4 @@
-"""Integers of an `Affine`: exponents of its weights, one for all or one a row."""
+"""Integers of an `Affine` or `Conv2d`: exponents of weights, one for all or one a row or filter."""
 
 from __future__ import annotations
 
@@ -8,31 +8,42 @@ from dataclasses import replace
 import numpy as np
 
 from neurossm.fixed import MESSAGE_BITS, Fixed, Quantized, round_to
-from neurossm.nodes import Affine, Frac, Reals, quantized
+from neurossm.nodes import Affine, Conv2d, Frac, Reals, Weighted, quantized
 from neurossm.quantization.choices import Around, Choice, explain
 from neurossm.quantization.context import QuantizeContext, quantize_node
-from neurossm.quantization.rows import graded_frac, may_differ, rounded, spike_frac
+from neurossm.quantization.rows import (
+    graded_frac,
+    may_differ,
+    rounded,
+    spike_frac,
+    sum_bits,
+    weight_frac,
+)
 
 
 @quantize_node.register(Affine)
-def _quantize(node: Affine, to: QuantizeContext) -> Affine:
+@quantize_node.register(Conv2d)
+def _quantize(node: Weighted, to: QuantizeContext) -> Weighted:
     bits, formats = to.settings.weight_bits, to.arriving.formats
     frac: Frac
     by_row = may_differ(to.graph, to.name)
-    if all(fmt.is_spike for fmt in formats):
+    if isinstance(node, Conv2d) and node.pools:
+        frac = weight_frac(node, bits, graded=True)  # a power of two becomes 1
+    elif all(fmt.is_spike for fmt in formats):
         frac = spike_frac(node, bits, by_row)
     else:
         high = sum(fmt.high for fmt in formats)
         frac = graded_frac(node, bits, (high, to.arriving.frac), by_row)
     added = frac + to.arriving.frac
     weight = rounded(node.weight, frac, bits, "weights")
-    bias = np.asarray(node.bias) + _mean_error(node, weight, to)
-    return replace(
-        node,
-        weight=weight,
-        bias=Quantized(round_to(bias, added, MESSAGE_BITS), added, MESSAGE_BITS),
-        out=Fixed(to.widest(), int(np.min(added))),
-    )
+    real = np.asarray(node.bias)
+    if isinstance(node, Affine):
+        real = real + _mean_error(node, weight, to)
+    bias = Quantized(round_to(real, added, MESSAGE_BITS), added, MESSAGE_BITS)
+    width = to.widest()
+    if isinstance(node, Conv2d):  # no wider than its sums: what follows may be synapses again
+        width = min(width, sum_bits(weight, bias, formats))
+    return replace(node, weight=weight, bias=bias, out=Fixed(width, int(np.min(added))))
 
 
 def _mean_error(node: Affine, weight: Quantized, to: QuantizeContext) -> Reals | float:
@@ -51,10 +62,12 @@ def _mean_error(node: Affine, weight: Quantized, to: QuantizeContext) -> Reals |
 
 
 @explain.register(Affine)
-def _explain(node: Affine, made: Affine, around: Around) -> Iterator[Choice]:
+@explain.register(Conv2d)
+def _explain(node: Weighted, made: Weighted, around: Around) -> Iterator[Choice]:
     reason = "ternary: messages are added" if made.only_adds else "the largest weight fits"
     if not isinstance(quantized(made.weight).frac, int):
-        reason = "the largest weight of each row fits"
+        each = "row" if isinstance(node, Affine) else "filter"
+        reason = f"the largest weight of each {each} fits"
     yield around.parameters("weights", made.weight, node.weight, reason)
     if np.any(np.asarray(node.bias)):
         reason = "in the unit of the messages: those of what arrives and of weights"

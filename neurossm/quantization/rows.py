@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from neurossm.errors import RangeError
-from neurossm.fixed import MESSAGE_BITS, Quantized, fit_frac, round_to
+from neurossm.fixed import MESSAGE_BITS, Fixed, Quantized, accumulator_bound, fit_frac, round_to
 from neurossm.graph import Graph
-from neurossm.nodes import Affine, Frac
+from neurossm.nodes import Frac, Weighted
 
 FINEST = 64  # fraction bits, of any format
 
 
-def weight_frac(node: Affine, bits: int, *, graded: bool) -> int:
+def weight_frac(node: Weighted, bits: int, *, graded: bool) -> int:
     """Return the fraction bits of synapses that share one exponent: their largest weight just fits.
 
     Ternary weights that receive graded spikes, all -s, 0 or s with a power of two s, become -1,
@@ -29,7 +30,7 @@ def weight_frac(node: Affine, bits: int, *, graded: bool) -> int:
     return fit_frac(largest, bits)
 
 
-def graded_frac(node: Affine, bits: int, arriving: tuple[int, int], by_row: bool) -> Frac:
+def graded_frac(node: Weighted, bits: int, arriving: tuple[int, int], by_row: bool) -> Frac:
     """Return the fraction bits of synapses that receive graded spikes.
 
     One number, as `weight_frac`, or ``(C,)`` where rows may differ and a small row would be rounded
@@ -61,14 +62,15 @@ def graded_frac(node: Affine, bits: int, arriving: tuple[int, int], by_row: bool
     return fits if np.any(fits > shared) else shared
 
 
-def spike_frac(node: Affine, bits: int, by_row: bool) -> Frac:
+def spike_frac(node: Weighted, bits: int, by_row: bool) -> Frac:
     """Return the fraction bits of synapses that receive spikes.
 
     One number, or ``(C,)`` where rows may differ and one that holds the largest weight of all would
     leave some row less than it could have. Biases have the same exponents, in 24 bits: they fit,
     and where a row has no weights they alone decide.
     """
-    weights, biases = np.abs(np.asarray(node.weight)).max(axis=1), np.abs(np.asarray(node.bias))
+    biases = np.abs(np.asarray(node.bias))
+    weights = np.abs(np.asarray(node.weight)).reshape(len(biases), -1).max(axis=1)
     fits = np.array([
         min(fit_frac(float(weight), bits) if weight else FINEST,
             fit_frac(float(bias), MESSAGE_BITS) if bias else FINEST)
@@ -82,6 +84,14 @@ def spike_frac(node: Affine, bits: int, by_row: bool) -> Frac:
     return fits if by_row and np.any(fits > shared) else shared
 
 
+def sum_bits(weight: Quantized, bias: Quantized, arriving: Sequence[Fixed]) -> int:
+    """Return the width that holds the largest sums of synapses, at least 2 and at most 24 bits."""
+    rows = weight.values.reshape(len(weight.values), -1)
+    largest = sum(accumulator_bound(rows, fmt.high) for fmt in arriving)
+    largest += int(np.abs(bias.values).max(initial=0))
+    return min(max(largest.bit_length() + 1, 2), MESSAGE_BITS)
+
+
 def may_differ(graph: Graph, name: str) -> bool:
     """Tell whether all that receives a node takes each channel by itself, from nothing else."""
     targets = graph.targets[name]
@@ -92,10 +102,10 @@ def may_differ(graph: Graph, name: str) -> bool:
     )
 
 
-def synapses_behind(graph: Graph, name: str) -> list[tuple[str, Affine]]:
-    """Return the `Affine` that receive what a node sends."""
+def synapses_behind(graph: Graph, name: str) -> list[tuple[str, Weighted]]:
+    """Return the `Affine` and `Conv2d` that receive what a node sends."""
     targets = ((target, graph.nodes[target]) for target in graph.targets[name])
-    return [(target, node) for target, node in targets if isinstance(node, Affine)]
+    return [(target, node) for target, node in targets if isinstance(node, Weighted)]
 
 
 def rounded(values: object, frac: Frac, bits: int, what: str) -> Quantized:
@@ -111,7 +121,9 @@ def rounded(values: object, frac: Frac, bits: int, what: str) -> Quantized:
     real = np.asarray(values, dtype=np.float64)
     shaped = np.asarray(frac).reshape(np.shape(frac) + (1,) * (real.ndim - 1) * np.ndim(frac))
     made = Quantized(round_to(real, shaped, bits), frac, bits)
-    before, after = np.any(real != 0, axis=1), np.any(made.values != 0, axis=1)
+    before, after = (
+        np.any(array.reshape(len(real), -1) != 0, axis=1) for array in (real, made.values)
+    )
     gone = before & ~after if np.ndim(frac) else before & ~after.any()
     gone &= np.asarray(frac) == FINEST
     if gone.any():

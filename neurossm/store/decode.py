@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from neurossm.errors import FormatError, GraphError, InputError, RangeError, nearest
 from neurossm.fixed import Fixed, Quantized
 from neurossm.graph import Edge, Graph
-from neurossm.nodes import NODE_TYPES, Node
+from neurossm.nodes import NODE_TYPES, Array, Node
 from neurossm.store.entries import Entries, kind_of, of_kind
 from neurossm.store.golden import Golden
+from neurossm.store.sparse import STARTS, Room
 from neurossm.store.tree import MAX_EDGES, MAX_GOLDEN, MAX_NODES, Value, shown
 from neurossm.trace import Counts, Trace
 
@@ -44,7 +45,8 @@ def decode_graph(value: Value, file: str) -> Graph:
     dt = entries.take("dt", float) if "dt" in entries else None
     meta = _meta(entries.group("meta"))
     named = _in_order(entries.group("nodes"), MAX_NODES)
-    nodes = {name: _node(item, f"{file}: node {shown(name)}") for name, item in named.items()}
+    room = Room()
+    nodes = {n: _node(item, f"{file}: node {shown(n)}", room) for n, item in named.items()}
     edges = _edges(entries.take("edges", np.ndarray), list(nodes), f"{file}: graph edges")
     entries.end()
     return _built(lambda: Graph(nodes, edges, dt, meta), file)
@@ -95,7 +97,7 @@ def decode_trace(entries: Entries) -> Trace:
     )
 
 
-def _node(entries: Entries, where: str) -> Node:
+def _node(entries: Entries, where: str, room: Room) -> Node:
     name = entries.take("type", str)
     if name not in NODE_TYPES:
         raise FormatError(
@@ -108,19 +110,26 @@ def _node(entries: Entries, where: str) -> Node:
     where = f"{where} ({name})"
     entries.where = where
     hints = typing.get_type_hints(cls)
-    values = {item.name: _field(entries, item.name, hints[item.name]) for item in fields(cls)}
+    sparse = [name for name in cls.roles if entries.is_group(name, STARTS)]
+    values = {i.name: _field(entries, i.name, hints[i.name], room) for i in fields(cls)}
     entries.end()
-    return _built(lambda: cls(**values), where)
+    node = _built(lambda: cls(**values), where)
+    if sorted(node.sparse_fields) != sorted(sparse):
+        expected = "by their numbers that are not 0" if node.sparse_fields else "as whole arrays"
+        raise FormatError(where, expected=f"its parameters {expected}", got="other groups")
+    return node
 
 
-def _field(entries: Entries, name: str, hint: object) -> Any:
+def _field(entries: Entries, name: str, hint: object, room: Room) -> Any:
     options = {_kind(option) for option in _options(hint)}
     if name not in entries and NoneType in options:
         return None
+    if bool in options:
+        return name in entries and _true(entries, name)
     if Fixed in options:
         return _fixed(entries.group(name))
     if Quantized in options and entries.is_group(name):
-        return _quantized(entries.group(name))
+        return _quantized(entries.group(name), room)
     kind = (options - {NoneType, Quantized}).pop()
     value: object = entries.take(name, typing.cast("type[object]", kind))
     if isinstance(value, np.ndarray):
@@ -149,11 +158,23 @@ def _fixed(entries: Entries) -> Fixed:
     return _built(lambda: Fixed(bits, frac, kind), entries.where)
 
 
-def _quantized(entries: Entries) -> Quantized:
-    values, bits = (
-        _integers(entries.take("values", np.ndarray), entries.where),
-        entries.take("bits", int),
-    )
+def _true(entries: Entries, name: str) -> bool:
+    value = entries.take(name, int)
+    if value != 1:
+        raise FormatError(f"{entries.where} {name}", expected="1, or no entry", got=str(value))
+    return True
+
+
+def _quantized(entries: Entries, room: Room) -> Array:
+    """Return an integer parameter; a sparse one of real numbers is a group too."""
+    sparse = STARTS in entries
+    stored = room.decode(entries) if sparse else entries.take("values", np.ndarray)
+    if sparse and "bits" not in entries:
+        entries.end()
+        if stored.dtype.kind != "f":
+            raise FormatError(f"{entries.where} values", expected="floats", got=str(stored.dtype))
+        return stored
+    values, bits = _integers(stored, entries.where), entries.take("bits", int)
     frac: int | NDArray[np.int64]
     if entries.is_array("frac"):
         frac = _integers(entries.take("frac", np.ndarray), entries.where)

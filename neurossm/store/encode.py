@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from neurossm.errors import GraphError, InputError
 from neurossm.fixed import Fixed, Quantized
 from neurossm.graph import Graph
-from neurossm.nodes import Node
+from neurossm.nodes import Array, Node
 from neurossm.store.golden import Golden
+from neurossm.store.sparse import encode_sparse
 from neurossm.store.tree import MAX_EDGES, MAX_GOLDEN, MAX_NODES, Tree, Value, smallest_integers
 from neurossm.trace import Trace
 
@@ -45,10 +46,23 @@ def encode_graph(graph: Graph) -> Tree:
 
 
 def encode_node(node: Node) -> dict[str, Value]:
-    """Return a node as its type and its fields; a field that is None is left out."""
+    """Return a node as its type and its fields; a field that is None or False is left out."""
     values = {item.name: getattr(node, item.name) for item in fields(node)}
-    encoded = {name: _field(value) for name, value in values.items() if value is not None}
+    encoded = {
+        name: _sparse(value) if name in node.sparse_fields else _field(value)
+        for name, value in values.items()
+        if value is not None and value is not False
+    }
     return {"type": type(node).__name__, **encoded}
+
+
+def _sparse(value: Array) -> Value:
+    parts = encode_sparse(value)
+    arrays = {
+        name: _array(part, "parameter") if isinstance(part, np.ndarray) else part
+        for name, part in parts.items()
+    }
+    return {**_format(value), **arrays} if isinstance(value, Quantized) else arrays
 
 
 def encode_golden(golden: tuple[Golden, ...]) -> Tree:
@@ -93,8 +107,7 @@ def _check_count(where: str, what: str, count: int, limit: int) -> None:
 
 def _field(value: object) -> Value:
     if isinstance(value, Quantized):
-        frac = value.frac if isinstance(value.frac, int) else smallest_integers(value.frac)
-        return {"values": smallest_integers(value.values), "frac": frac, "bits": int(value.bits)}
+        return {"values": smallest_integers(value.values), **_format(value)}
     if isinstance(value, Fixed):
         return {"bits": int(value.bits), "frac": int(value.frac), "kind": value.kind}
     if isinstance(value, np.ndarray):
@@ -106,6 +119,11 @@ def _field(value: object) -> Value:
     if isinstance(value, (float, np.floating)):
         return float(value)
     raise TypeError(f"a node holds a {type(value).__name__}, which FORMAT.md does not know")
+
+
+def _format(value: Quantized) -> dict[str, Value]:
+    frac = value.frac if isinstance(value.frac, int) else smallest_integers(value.frac)
+    return {"frac": frac, "bits": int(value.bits)}
 
 
 def _meta(key: str, value: object) -> Value:

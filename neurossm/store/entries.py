@@ -45,9 +45,10 @@ class Entries:
             raise FormatError(f"{self.where} {name}", expected=KINDS[kind], got=kind_of(value))
         return value
 
-    def is_group(self, name: str) -> bool:
-        """Return whether there is a group of this name."""
-        return isinstance(self._left.get(name), dict)
+    def is_group(self, name: str, member: str = "") -> bool:
+        """Return whether there is a group of this name, and in it a member of that name."""
+        value = self._left.get(name)
+        return isinstance(value, dict) and (not member or member in value)
 
     def is_array(self, name: str) -> bool:
         """Return whether there is an array of this name."""

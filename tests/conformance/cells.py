@@ -33,6 +33,7 @@ REFUSED: dict[tuple[str, str], str] = {
     ("NIR", "AdaptiveLIF"): "NIR has no neuron that adapts",
     ("NIR", "ResonateAndFire"): "NIR has no resonator that spikes",
     ("NIR", "Embedding"): "NIR has no look-up of tokens",
+    ("fine-tuning", "Conv2d"): "no family has it",
     ("loihi1", "DiagonalSSM"): "no microcode, no complex state",
     ("loihi1", "AdaptiveThreshold"): "no microcode, no threshold that earlier spikes raise",
     ("loihi1", "ComplexDiagonal"): "no microcode, no complex state",

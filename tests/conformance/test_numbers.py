@@ -33,6 +33,7 @@ TOLERANCES: dict[str, tuple[float, str]] = {
         0.02,
         "8 bits of weight: each is wrong by 1/254 of the largest, and a sum may be small",
     ),
+    "Conv2d": (0.02, "as in Affine"),
     "BatchNorm": (0.015, "it is in the synapses or states beside it"),
     "DiagonalSSM": (0.025, "8 bits in b, c and d each, and both parts of a state add up"),
     "Threshold": (0, "an integer is compared exactly where its real value was"),

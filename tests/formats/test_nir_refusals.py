@@ -64,14 +64,6 @@ class LayerNorm(nir.NIRNode):
         self.output_type = {"output": np.array(self.weight.shape)}
 
 
-def conv() -> nir.NIRGraph:
-    node = nir.Conv2d((2, 2), np.ones((1, 1, 2, 2)), 1, 0, 1, 1, np.zeros(1))
-    pool = nir.SumPool2d(np.array([1, 1]), np.array([1, 1]), np.array([0, 0]))
-    nodes = {"in": nir.Input(np.array([1, 2, 2])), "c": node, "p": pool,
-             "out": nir.Output(np.array([1, 1, 1]))}  # fmt: skip
-    return nir.NIRGraph(nodes, [("in", "c"), ("c", "p"), ("p", "out")], type_check=False)
-
-
 def with_edges(graph: nir.NIRGraph, *edges: tuple[str, str]) -> nir.NIRGraph:
     graph.edges.extend(edges)
     return graph
@@ -107,10 +99,6 @@ REFUSED: dict[str, tuple[nir.NIRGraph, str]] = {
     "a class that NIR does not have": (
         chain(LayerNorm(ONES)),
         r"got NIR node 'a' \(LayerNorm\); it is no NIR class; take it out of the model, or fold it",
-    ),
-    "convolution and pooling": (
-        conv(),
-        r"NIR node 'c' \(Conv2d\); NIR node 'p' \(SumPool2d\); neurossm has no convolution",
     ),
     "feedback that takes no time": (
         with_edges(chain(nir.Scale(ONES), nir.Linear(np.eye(3))), ("b", "a")),

@@ -455,3 +455,19 @@ def test_delays_and_the_cycles_through_them_come_back(tmp_path):
     assert ("lif", "later") in found.edges and ("later", "back") in found.edges
     back = neurossm_nir.read_back(tmp_path / "x.nir")
     assert back.edges == graph.edges and back.nodes["later"] == graph.nodes["later"]
+
+
+def test_a_sparse_node_is_written_with_its_zeros_and_comes_back_sparse(tmp_path):
+    weight = np.zeros((3, 4))
+    weight[0, 1], weight[2, 3] = 0.5, -2.0
+    nodes: dict[str, Node] = {
+        "x": Input(channels=4, out=Fixed(8, 0)),
+        "w": Affine(weight=weight, bias=np.ones(3), sparse=True),
+        "y": Output(channels=3),
+    }
+    graph = Graph(nodes, (("x", "w"), ("w", "y")), 1e-3)
+    neurossm_nir.write(graph, tmp_path / "graph.nir")
+    found = nir.read(tmp_path / "graph.nir").nodes["w"]
+    assert isinstance(found, nir.Affine)
+    np.testing.assert_array_equal(found.weight, weight)
+    assert neurossm_nir.read(tmp_path / "graph.nir").graph == graph

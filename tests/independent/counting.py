@@ -21,7 +21,8 @@ COUNTERS = (
     "syn_ops", "synaptic_multiplies", "dendrite_updates", "spikes_in", "axon_out", "spikes_out",
     "saturations",
 )  # fmt: skip
-NO_NEURONS = ("Input", "Output", "Affine", "Embedding", "Delay")
+NO_NEURONS = ("Input", "Output", "Affine", "Conv2d", "Embedding", "Delay")
+WEIGHTS = ("Affine", "Conv2d")
 SPIKES = ("binary", "ternary")
 
 
@@ -47,7 +48,7 @@ def count(file: interpreter.File, inputs: Mapping[str, NDArray[Any]]) -> dict[st
             counts["spikes_in"] += messages(message.values, source in tokens)
             operations = synapses(node, message)
             counts["syn_ops"] += operations
-            if node.type == "Affine" and multiplies(node, nodes[source]):
+            if node.type in WEIGHTS and multiplies(node, nodes[source]):
                 counts["synaptic_multiplies"] += operations
         counts["dendrite_updates"] += updates(node, values)
         counts["saturations"] += interpreter.CLIPPED[0]
@@ -66,6 +67,12 @@ def synapses(node: interpreter.Node, message: interpreter.Message) -> int:
     """Return the synaptic operations of what arrives on one edge."""
     if node.type == "Embedding":
         return int(node.parameter("table").values.shape[1])
+    if node.type == "Conv2d":
+        values = node.parameter("weight").values
+        return sum(
+            bool(values[o, i, k, m]) and bool(message.values[source])
+            for o, i, k, m, _, _, source in interpreter.conv_synapses(node)
+        )
     if node.type != "Affine":
         return 0
     there = np.count_nonzero(node.parameter("weight").values, axis=0)
@@ -73,7 +80,7 @@ def synapses(node: interpreter.Node, message: interpreter.Message) -> int:
 
 
 def multiplies(node: interpreter.Node, source: interpreter.Node) -> bool:
-    """Tell whether an `Affine` multiplies what this node sends."""
+    """Tell whether an `Affine` or a `Conv2d` multiplies what this node sends."""
     magnitudes = {abs(w) for w in node.parameter("weight").values.ravel().tolist()} - {0}
     one_power = len(magnitudes) <= 1 and all(m & (m - 1) == 0 for m in magnitudes)
     return source.out["kind"] not in SPIKES and not one_power

@@ -7,7 +7,7 @@ arithmetic is that of Python's unbounded integers (arrays of objects), so nothin
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ class FormatError(Exception):
 class Message:
     """What comes in through one edge: integers (C,) and how many of their bits are fraction.
 
-    `frac` is one number, or one for each channel behind an `Affine` with an exponent a row.
+    `frac` is one number, or one for each channel behind exponents of rows or filters.
     """
 
     values: Integers
@@ -82,7 +82,7 @@ class Node:
     def parameter(self, name: str) -> Parameter:
         """Return an array with its format."""
         group = self.fields[name]
-        values = as_integers(group["values"])
+        values = as_integers(_unfolded(group) if "starts" in group else group["values"])
         frac = as_integers(group["frac"])
         by_channel = frac.ndim > 0
         return Parameter(values, group["bits"], np.broadcast_to(frac, values.shape[:1]), by_channel)
@@ -91,6 +91,9 @@ class Node:
         """Return what it sends, with the exponent of its `out` or those of its channels."""
         if self.type == "Affine" and self.parameter("weight").by_channel:
             return Message(values, self.parameter("bias").frac)
+        if self.type == "Conv2d" and self.parameter("weight").by_channel:
+            _, rows, columns = conv_size(self)
+            return Message(values, np.repeat(self.parameter("bias").frac, rows * columns))
         return Message(values, self.out["frac"], self.out)
 
 
@@ -171,6 +174,16 @@ def _nodes(graph: dict[str, Any]) -> tuple[Node, ...]:
     return tuple(Node(name, fields, tuple(sources[name])) for name, fields in by_index)
 
 
+def _unfolded(group: dict[str, Any]) -> NDArray[Any]:
+    """Return a matrix of which the file holds, row by row, the numbers that are not 0."""
+    starts = [int(start) for start in group["starts"]]
+    whole = np.zeros((len(starts) - 1, group["width"]), dtype=object)
+    for row in range(len(whole)):
+        for place in range(starts[row], starts[row + 1]):
+            whole[row, int(group["columns"][place])] = int(group["values"][place])
+    return whole
+
+
 # --- arithmetic ------------------------------------------------------------------------------
 
 
@@ -227,6 +240,47 @@ def _affine(node: Node, messages: list[Message], state: State) -> Integers:
     for message in messages:
         total = total + (weight.values * message.values[None, :]).sum(axis=1)
     return sat(total, node.out["bits"])
+
+
+def _conv2d(node: Node, messages: list[Message], state: State) -> Integers:
+    weight, bias = node.parameter("weight"), node.parameter("bias")
+    _equal(node, *zip(bias.frac, weight.frac + messages[0].frac, strict=True))
+    _equal(node, (node.out["frac"], min(bias.frac)))
+    total = as_integers(np.zeros(conv_size(node), int)) + bias.values[:, None, None]
+    for o, i, k, m, r, c, source in conv_synapses(node):
+        for message in messages:
+            total[o, r, c] += weight.values[o, i, k, m] * message.values[source]
+    return sat(total.ravel(), node.out["bits"])
+
+
+def conv_size(node: Node) -> tuple[int, int, int]:
+    """Return O, H', W' of a convolution."""
+    weight, found = node.parameter("weight").values, []
+    for axis in (0, 1):
+        stride, padding, dilation = (
+            int(node.fields[name][axis]) for name in ("stride", "padding", "dilation")
+        )
+        reach = dilation * (weight.shape[2 + axis] - 1)
+        size = int(node.fields["in_shape"][1 + axis])
+        found.append((size + 2 * padding - reach - 1) // stride + 1)
+    return len(weight), found[0], found[1]
+
+
+def conv_synapses(node: Node) -> Iterator[tuple[int, ...]]:
+    """Yield o, i, k, l, r, c of each synapse, and the number of the channel that it reads."""
+    weight, groups = node.parameter("weight").values, node.fields["groups"]
+    channels, height, width = (int(size) for size in node.fields["in_shape"])
+    outs, rows, columns = conv_size(node)
+    for o, i, k, m, r, c in np.ndindex(*weight.shape, rows, columns):
+        above, left = (
+            place * int(node.fields["stride"][axis])
+            - int(node.fields["padding"][axis])
+            + element * int(node.fields["dilation"][axis])
+            for axis, (place, element) in enumerate(((r, k), (c, m)))
+        )
+        if 0 <= above < height and 0 <= left < width:
+            source = o * groups // outs * (channels // groups) + i
+            yield o, i, k, m, r, c, (source * height + above) * width + left
 
 
 def _ssm(node: Node, messages: list[Message], state: State) -> Integers:
@@ -325,7 +379,7 @@ def _adaptive_lif(node: Node, messages: list[Message], state: State) -> Integers
     theta, tau, rho, a, b = (node.parameter(name) for name in ("theta", "tau", "rho", "a", "b"))
     y, k = joined(messages), tau.frac_of()
     _equal(node, (k, rho.frac_of()))
-    if k not in LEAK_FRACS or max(abs(value) for value in a.values) >= 2.0 ** a.frac_of():
+    if k not in LEAK_FRACS or any(abs(m) >= 2.0**f for m, f in zip(a.values, a.frac, strict=True)):
         raise FormatError(f"node {node.name!r}: leaks of {k} bits, a = {a.values}")
     u = state.setdefault("u", 0 * theta.values)
     w = state.setdefault("w", 0 * theta.values)
@@ -426,6 +480,7 @@ def _by_channel(node: Node, own: Integers, other: Any) -> None:
 STEPS: dict[str, Step] = {
     "Output": _output,
     "Affine": _affine,
+    "Conv2d": _conv2d,
     "DiagonalSSM": _ssm,
     "Threshold": _threshold,
     "AdaptiveThreshold": _adaptive,

@@ -25,8 +25,10 @@ NAMES = [path.relative_to(ROOT).as_posix() for path in STORED]
 
 # the types that may stand in an integer graph, from the table in FORMAT.md
 TYPES = {
+    "AdaptiveThreshold", "ComplexDiagonal",
     "Input", "Output", "Affine", "DiagonalSSM", "Threshold", "Sum", "Product", "PiecewiseLinear",
     "Accumulate", "TernaryThreshold", "LIF", "AdaptiveLIF", "ResonateAndFire", "Embedding", "Delay",
+    "Conv2d",
 }  # fmt: skip
 
 

@@ -150,7 +150,9 @@ def test_no_run_of_random_integer_graphs_exceeds_its_bounds_or_clips_what_is_pro
             seen[f"state {part}"] += int(np.any(state))
 
     check()
-    for kind in ("Affine", "DiagonalSSM", "Sum", "Product", "PiecewiseLinear", "Accumulate", "LIF"):
+    kinds = ("Affine", "Conv2d", "DiagonalSSM", "Sum", "Product", "PiecewiseLinear", "Accumulate",
+             "LIF")  # fmt: skip
+    for kind in kinds:
         assert seen[f"proven {kind}"] >= 3, (kind, seen)
         assert seen[f"clipped {kind}"] >= 3, (kind, seen)
     assert seen["state re"] and seen["state u"] and seen["state sum"]

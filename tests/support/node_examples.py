@@ -27,6 +27,7 @@ from neurossm.nodes import (
     Affine,
     BatchNorm,
     ComplexDiagonal,
+    Conv2d,
     Delay,
     DiagonalSSM,
     Embedding,
@@ -205,6 +206,64 @@ def _affine(rng: np.random.Generator) -> Iterator[Example]:
         "fire": Threshold(theta=np.exp2(-3.0 * np.arange(5))),
     }  # fmt: skip
     yield _example("exponents by row", rng, nodes, "a>node node>fire")
+    # few enough for single synapses, and so many that dense columns are faster
+    yield _around("sparse, spikes", rng, _pruned(rng, (8, 9), 4), Fixed.binary())
+    yield _around("sparse, signed spikes", rng, _pruned(rng, (8, 9), 40), Fixed.ternary())
+    yield _around("sparse", rng, _pruned(rng, (7, 5), 4), edges=2)
+    empty = Affine(weight=np.zeros((2, 3)), bias=np.array([0.0, 1.0]), sparse=True)
+    yield _around("sparse, no synapse", rng, empty)
+    nodes = {"a": Input(channels=9, out=GRADED), NODE: _pruned(rng, (5, 9), 5),
+             "fire": Threshold(theta=np.exp2(-3.0 * np.arange(5)))}  # fmt: skip
+    yield _example("sparse, exponents by row", rng, nodes, "a>node node>fire")
+
+
+def _pruned(rng: np.random.Generator, shape: tuple[int, int], synapses: int) -> Affine:
+    """Return sparse synapses with so many weights that are not 0, at random places."""
+    weight = np.zeros(shape)
+    places = rng.choice(weight.size, synapses, replace=False)
+    weight.flat[places] = rng.choice([-1, 1], synapses) * rng.uniform(0.2, 2, synapses)
+    return Affine(weight=weight, bias=rng.standard_normal(shape[0]), sparse=True)
+
+
+def _conv2d(rng: np.random.Generator) -> Iterator[Example]:
+    single = {"weight": np.ones((1, 1, 1, 1)), "bias": np.zeros(1), "groups": 1,
+              "in_shape": np.ones(3, np.int64), "padding": np.zeros(2, np.int64)}  # fmt: skip
+    yield _around("one channel", rng, Conv2d.drawn(rng, **single))
+    filters = conv2d(rng, 10, padding=1)  # more than a block of the compiled kernel
+    yield _around("graded", rng, filters)
+    yield _around("spikes", rng, filters, Fixed.binary())
+    yield _around("signed spikes in groups", rng, conv2d(rng, 10, groups=2), Fixed.ternary())
+    yield _around("several edges", rng, conv2d(rng, 3), edges=2)
+    pooled = Conv2d.sum_pool((2, 4, 3), (2, 2), (2, 1), padding=(0, 1))
+    yield _around("sum pooling", rng, pooled)
+    yield _around("average pooling of spikes", rng, Conv2d.sum_pool((1, 3, 3), (3, 3), (1, 1),
+                  weight=1 / 9), Fixed.binary())  # fmt: skip
+    loud = Conv2d.drawn(rng, **{**single, "weight": rng.standard_normal((3, 1, 1, 1)),
+                        "bias": np.zeros(3), "in_shape": np.array([1, 2, 2])})  # fmt: skip
+    yield _around("saturating", rng, loud, Fixed(23, 11))
+    scale = np.exp2(-3.0 * np.arange(3))
+    nodes: dict[str, Node] = {
+        "a": Input(channels=filters.in_channels, out=GRADED), NODE: conv2d(rng, 3, scale=scale),
+        "fire": Threshold(theta=np.repeat(scale, 4)),
+    }  # fmt: skip
+    yield _example("exponents by filter", rng, nodes, "a>node node>fire")
+
+
+def conv2d(
+    rng: np.random.Generator, filters: int, *, padding: int = 0, groups: int = 1,
+    scale: Reals | float = 1.0,
+) -> Conv2d:  # fmt: skip
+    """Return a random convolution 3x2 over an input 2x4x3, of filters with these scales."""
+    scale = np.broadcast_to(scale, filters)
+    return Conv2d(
+        weight=rng.standard_normal((filters, 2 // groups, 3, 2)) * scale[:, None, None, None],
+        bias=rng.standard_normal(filters) * scale,
+        in_shape=np.array([2, 4, 3]),
+        stride=np.ones(2, np.int64),
+        padding=np.array([padding, padding]),
+        dilation=np.ones(2, np.int64),
+        groups=groups,
+    )
 
 
 def _batch_norm(rng: np.random.Generator) -> Iterator[Example]:
@@ -476,6 +535,7 @@ def _accumulate(rng: np.random.Generator) -> Iterator[Example]:
 
 BUILDERS: dict[str, Callable[[np.random.Generator], Iterator[Example]]] = {
     "Input": _input, "Output": _output, "Affine": _affine, "BatchNorm": _batch_norm,
+    "Conv2d": _conv2d,
     "DiagonalSSM": _ssm, "Threshold": _threshold, "Sum": _sum, "Product": _product,
     "PiecewiseLinear": _piecewise, "Accumulate": _accumulate,
     "TernaryThreshold": _ternary_threshold, "LIF": _lif, "AdaptiveLIF": _adaptive_lif,

@@ -21,7 +21,10 @@ from neurossm.nodes import (
     LIF,
     Accumulate,
     AdaptiveLIF,
+    AdaptiveThreshold,
     Affine,
+    ComplexDiagonal,
+    Conv2d,
     Delay,
     DiagonalSSM,
     Embedding,
@@ -54,8 +57,9 @@ MODES = (1, 3)  # few: the fast engine compiles a kernel for each
 SEGMENTS = (2, 5)
 EXACT_BITS = 51
 KINDS = (
-    "affine", "ssm", "threshold", "sum", "product", "piecewise", "accumulate", "ternary", "lif",
-    "embedding", "rows", "delay", "spiking_loop", "graded_loop", "adaptive_lif", "resonator",
+    "affine", "conv", "ssm", "threshold", "sum", "product", "piecewise", "accumulate", "ternary",
+    "lif", "embedding", "rows", "delay", "spiking_loop", "graded_loop", "adaptive", "complex",
+    "adaptive_lif", "resonator",
 )  # fmt: skip
 
 
@@ -203,10 +207,10 @@ def _embedding(grow: Growing) -> None:
     return _embed(grow, grow.draw(st.sampled_from(list(grow.tokens))))
 
 
-def _affine(grow: Growing) -> None:
+def _affine(grow: Growing, outs: int = 0) -> None:
     sources = grow.adding()
     fmt, ins = grow.format(sources[0]), grow.nodes[sources[0]].out_channels
-    outs = grow.draw(st.sampled_from(CHANNELS))
+    outs = outs or grow.draw(st.sampled_from(CHANNELS))
     wanted = grow.graded()
     frac = min(max(wanted.frac - fmt.frac, -40), 40)
     out = Fixed(wanted.bits, min(max(frac + fmt.frac, -30), 30))
@@ -218,11 +222,51 @@ def _affine(grow: Growing) -> None:
     if grow.rng.random() < 0.3 and largest:  # -1, 0 and 1 times a power of two
         powers = 2 ** np.arange(int(largest).bit_length())
         weight = np.sign(weight) * grow.rng.choice(powers)
+    sparse = bool(grow.rng.random() < 0.3)
+    if sparse:  # few synapses, often a single one, and now and then none
+        weight = np.where(grow.rng.random(weight.shape) < 0.2, weight, 0)
     grow.add(
         "affine",
         Affine(
             weight=integers(weight, out.frac - fmt.frac),
             bias=integers(grow.filled((outs,), bias_limit), out.frac, 24),
+            sparse=sparse,
+            out=out,
+        ),
+        sources,
+    )
+
+
+def _conv(grow: Growing) -> None:
+    """Add a convolution over what a few channels can be seen as, in groups where that is likely."""
+    sources, rng = grow.adding(), grow.rng
+    fmt, ins = grow.format(sources[0]), grow.nodes[sources[0]].out_channels
+    shape = [(ins, 1, 1), (1, ins, 1), (1, 1, ins)][rng.integers(3)]
+    groups = ins if shape[0] == ins and rng.random() < 0.5 else 1
+    kernel, dilation = rng.integers(1, 4, 2), rng.integers(1, 3, 2)
+    reach = dilation * (kernel - 1)
+    least = np.maximum(-(-(reach + 1 - shape[1:]) // 2), 0)
+    padding = np.minimum(least + rng.integers(0, 2, 2), reach)
+    stride = rng.integers(1, 4, 2)
+    each = 1 if groups > 1 else grow.draw(st.sampled_from(CHANNELS))
+    wanted = grow.graded()
+    frac = min(max(wanted.frac - fmt.frac, -40), 40)
+    out = Fixed(wanted.bits, min(max(frac + fmt.frac, -30), 30))
+    budget = (2**30 - 2**16) // (len(sources) * fmt.high * ins * int(np.prod(kernel)))
+    largest = min(127, budget)
+    weight = grow.filled((groups * each, shape[0] // groups, *kernel), largest)
+    if rng.random() < 0.3:  # as of sum pooling
+        weight = np.full_like(weight, min(largest, 1))
+    grow.add(
+        "conv",
+        Conv2d(
+            weight=integers(weight, out.frac - fmt.frac),
+            bias=integers(grow.filled((groups * each,), 2**15), out.frac, 24),
+            in_shape=np.array(shape),
+            stride=stride,
+            padding=padding,
+            dilation=dilation,
+            groups=groups,
             out=out,
         ),
         sources,
@@ -278,7 +322,10 @@ def _ssm(grow: Growing) -> None:
 
 def _rows(grow: Growing) -> None:
     """Add synapses with an exponent a row, and the neurons that alone receive them."""
-    _affine(grow)
+    kinds = ("threshold", "lif", "lif", "ternary", "lif", "adaptive", "complex", "adaptive_lif",
+             "resonator")  # fmt: skip
+    kind = grow.draw(st.sampled_from(kinds))
+    _affine(grow, 2 if kind == "complex" else 0)
     name, node = grow.nodes.popitem()
     assert isinstance(node, Affine)
     channels = node.out_channels
@@ -289,16 +336,19 @@ def _rows(grow: Growing) -> None:
     grow.rows[name] = Affine(
         weight=integers(node.weight.values, rows),
         bias=integers(node.bias.values, frac, 24),
+        sparse=node.sparse,
         out=Fixed(node.out.bits, int(frac.min())),
     )
-    kind = grow.draw(st.sampled_from(["threshold", "lif", "lif", "ternary", "lif", "adaptive_lif",
-                                      "resonator"]))  # fmt: skip
     limit = grow.draw(st.sampled_from([30, 2**23 - 1]))
     theta = np.maximum(np.abs(grow.filled((channels,), limit)), 1)
     if kind == "threshold":
         grow.add(kind, Threshold(theta=integers(theta, frac, 24)), [name])
     elif kind == "ternary":
         grow.add(kind, TernaryThreshold(delta=integers(theta, frac, 24)), [name])
+    elif kind == "adaptive":
+        grow.add(kind, _raised(grow, theta, frac), [name])
+    elif kind == "complex":
+        grow.add(kind, _states(grow, channels // 2, frac), [name])
     else:
         grow.add(kind, NEURONS[kind](grow, channels, frac, node.out.bits), [name])
 
@@ -309,6 +359,63 @@ def _threshold(grow: Growing) -> None:
     limit = grow.draw(st.sampled_from([1, 100, 2**23 - 1]))
     theta = grow.filled((grow.nodes[sources[0]].out_channels,), limit)
     grow.add("threshold", Threshold(theta=integers(theta, fmt.frac, 24)), sources)
+
+
+def _raised(grow: Growing, theta: np.ndarray, frac: int | np.ndarray) -> AdaptiveThreshold:
+    """Return thresholds that candidates raise, by much, by little or not at all."""
+    limit = grow.draw(st.sampled_from([3, 1000, 2**23 - 1]))
+    taps = np.abs(grow.filled((len(theta), grow.draw(st.sampled_from([1, 3]))), limit))
+    return AdaptiveThreshold(theta=integers(theta, frac, 24), taps=integers(taps, frac, 24))
+
+
+def _adaptive(grow: Growing) -> None:
+    sources = grow.adding()
+    fmt, channels = grow.format(sources[0]), grow.nodes[sources[0]].out_channels
+    limit = grow.draw(st.sampled_from([1, 100, 2**23 - 1]))
+    theta = np.maximum(np.abs(grow.filled((channels,), limit)), 1)
+    grow.add("adaptive", _raised(grow, theta, fmt.frac), sources)
+
+
+def _states(grow: Growing, states: int, frac: np.ndarray) -> ComplexDiagonal:
+    """Return complex states for messages of these exponents, ``(2C,)``; units of their own."""
+    rng, bits = grow.rng, grow.draw(st.sampled_from([24, 24, 12, 5]))
+    radius = rng.choice([1.0, 0.999, rng.random()], states)
+    angle = rng.choice([0, np.pi, np.pi / 4, -np.pi / 2, *rng.uniform(-np.pi, np.pi, 3)], states)
+    pole_bits = grow.draw(st.sampled_from([16, 16, 9]))
+    a_re, a_im = project_poles(radius * np.cos(angle), radius * np.sin(angle), pole_bits)
+    out = grow.graded()
+    finer = rng.choice([-8, 0, 5, 20, *rng.integers(-12, 20, 2)], states)
+    own = np.clip(frac.reshape(2, -1).min(axis=0) + finer, -64, 64)
+    return ComplexDiagonal(
+        a_re=integers(a_re, pole_bits - 1, pole_bits),
+        a_im=integers(a_im, pole_bits - 1, pole_bits),
+        gate=grow.draw(st.sampled_from(ComplexDiagonal.gates)),
+        state_bits=bits,
+        state_frac=own,
+        out=Fixed(out.bits, int(min(out.frac, own.min() + 28))),
+    )
+
+
+def _complex(grow: Growing) -> None:
+    """Add complex states; where the channels are odd in number, synapses come in front."""
+    sources = grow.adding()
+    channels = grow.nodes[sources[0]].out_channels
+    if channels % 2:
+        sources = [_paired(grow, sources[0])]
+        channels = grow.nodes[sources[0]].out_channels
+    frac = np.full(channels, grow.format(sources[0]).frac)
+    grow.add("complex", _states(grow, channels // 2, frac), sources)
+
+
+def _paired(grow: Growing, source: str) -> str:
+    """Add synapses to an even number of channels."""
+    fmt, frac = grow.format(source), grow.integer(-2, 6)
+    out = Fixed(grow.draw(st.sampled_from([24, 9])), min(max(fmt.frac + frac, -30), 30))
+    shape = (grow.draw(st.sampled_from([2, 4])), grow.nodes[source].out_channels)
+    largest = min(127, (2**30 - 100) // (fmt.high * shape[1]))
+    weight = integers(grow.filled(shape, largest), out.frac - fmt.frac)
+    bias = integers(grow.filled(shape[:1], 99), out.frac, 24)
+    return grow.add("pairs", Affine(weight=weight, bias=bias, out=out), [source])
 
 
 def _ternary(grow: Growing) -> None:
@@ -539,6 +646,7 @@ def _graded_loop(grow: Growing) -> None:
 
 GROW = {
     "affine": _affine,
+    "conv": _conv,
     "ssm": _ssm,
     "threshold": _threshold,
     "sum": _sum,
@@ -552,6 +660,8 @@ GROW = {
     "delay": _delay,
     "spiking_loop": _spiking_loop,
     "graded_loop": _graded_loop,
+    "adaptive": _adaptive,
+    "complex": _complex,
     "adaptive_lif": _adaptive_lif,
     "resonator": _resonator,
 }

@@ -143,6 +143,7 @@ def finetune_changes(
     own = load_recipe(recipe, list(learned))
     calibrate = calibrate or _calibration(own, run)
     changes = [] if own.finetune else shorter_schedule(own.train.lr, own.train.ssm_lr)
+    changes += ['train.start=""'] if own.train.start else []  # of the run, which starts anew
     changes += [f"finetune.{key}={value}" for key, value in widths.items()]
     # a JSON string is a TOML one
     return [

@@ -21,7 +21,7 @@ TASKS = ("classification", "multilabel", "regression", "step-classification",
 READOUTS_OF_MODULES = ("mean", "last", "max", "sum", "every-step")
 READOUTS_OF_FILES = ("last", "max", "sum", "leaky", "every-step")
 NORMALIZE = ("none", "standard")
-NIR = ("strict", "auto", "off")
+NIR = ("strict", "auto", "off", "proposed")
 FORMATS = ("nir", "netx", "s4")
 CONVENTIONS = ("exact", "euler", "snntorch", "norse", "norse-dt", "norse-s", "sinabs",
                "spikingjelly", "rockpool")  # fmt: skip
@@ -30,6 +30,7 @@ RESETS = ("nir", "subtract", "subtract-late", "none")
 COMPARISONS = ("gt", "ge")
 METHODS = ("zoh", "bilinear")
 SSM_MAPPINGS = ("state", "channel")
+PRUNING_SCOPES = ("erk", "layer", "global")
 TARGETS = ("loihi2", "lava")
 GENERATIONS = ("N3B2", "N3B3", "N3C1", "N3D1")
 ENGINES = ("fast", "reference", "float", "lava", "dask", "gpu", "bundle", "loihi2")

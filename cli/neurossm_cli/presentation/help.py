@@ -19,7 +19,7 @@ from neurossm_cli.presentation.tables import folded
 HEADINGS = (
     ("Start here", ("demo", "doctor", "install", "data")),
     ("From a network to the chip",
-     ("train", "export", "import", "quantize", "run", "profile", "deploy")),
+     ("train", "prune", "export", "import", "quantize", "run", "profile", "deploy")),
     ("Look closer", ("show", "verify", "diff", "golden", "sweep", "check", "place")),
 )  # fmt: skip
 LAST = ("For maintainers of neurossm", ("results", "sdn"))

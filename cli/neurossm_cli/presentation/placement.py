@@ -41,6 +41,8 @@ def print_placement(console: Console, placed: Placement, title: str, details: bo
         f"cores {len(placed.cores):,}, chips {placed.chips:,} of {budget.cores} usable cores each,"
         f" neurons {placed.neurons:,}; load {mean:.1%} mean, {placed.largest_load:.1%} fullest core"
     )
+    for encoding in placed.encodings:
+        console.say(str(encoding))
 
 
 def print_activity(console: Console, activity: CoreActivity, time: StepTime) -> None:

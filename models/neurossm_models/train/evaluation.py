@@ -29,6 +29,7 @@ from neurossm_models.train.checkpoint import load_tensors, load_weights
 from neurossm_models.train.measuring import Evaluation, Tally, device_at, records, tallied
 from neurossm_models.train.modules import ModuleConfig, built
 from neurossm_models.train.moving import pinned, threads_for
+from neurossm_models.train.pruning import kept_layers
 from neurossm_models.train.recipe import Recipe, load_recipe
 from neurossm_models.train.records import FACTS, read_text
 
@@ -332,6 +333,12 @@ def network_of(recipe: Recipe, facts: Task) -> nn.Module:
         _check_start(start)
         model.load_state_dict(load_same(start, recipe.model).state_dict())
     return model.use(ssm=config.ssm, neuron=config.neuron)
+
+
+def kept_in_start(recipe: Recipe) -> tuple[str, ...]:
+    """Return the layers whose zeros stay, of the run that a recipe starts from."""
+    start = recipe.finetune.run if recipe.finetune else recipe.train.start
+    return kept_layers(run_folder(start)) if start else ()
 
 
 def _check_start(start: str) -> None:

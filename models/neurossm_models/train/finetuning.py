@@ -80,6 +80,8 @@ class Finetuner(RecipeTrainer):
         on_host = dataclasses.replace(recipe.train, data_on=HOST)
         super().__init__(dataclasses.replace(recipe, train=on_host), folder, group, facts)
         self.model.load_state_dict(model.state_dict())
+        if self.pruner is not None:
+            self.pruner.hold_zeros()
         self.model.eval()
         check_forms(self.model)
         self.qat_model = qat_model

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -224,7 +223,7 @@ class Trainer:
             "model": f"{module.__module__}.{module.__qualname__}",
             "task": self._kind,
             "steps_per_epoch": self._steps,
-            **{key: value for key, value in asdict(self.config).items() if key != "carry"},
+            **{key: value for key, value in self.config.applying().items() if key != "carry"},
             "class_weights": weights,
         }
 

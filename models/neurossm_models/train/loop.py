@@ -26,6 +26,7 @@ from neurossm.errors import InputError
 from neurossm_models.likelihoods import Likelihoods
 from neurossm_models.tasks.losses import Loss
 from neurossm_models.tasks.scores import ACCURACY, better, shown
+from neurossm_models.train import checkpoint as ck
 from neurossm_models.train.batches import Batch
 from neurossm_models.train.devices import check_precision_of, narrow, products
 from neurossm_models.train.interrupt import interrupts
@@ -35,6 +36,7 @@ from neurossm_models.train.memory import returning_freed_memory
 from neurossm_models.train.optimization import lr_factor, parameter_groups
 from neurossm_models.train.parallel import Group, spread_over
 from neurossm_models.train.progress import Progress
+from neurossm_models.train.pruning import Pruner
 from neurossm_models.train.resuming import Resumable
 from neurossm_models.train.sections import TrainConfig
 
@@ -113,6 +115,8 @@ class Loop(Resumable):
         The processes that train together, and where this one computes.
     ties
         Whether the validation loss chooses among epochs of the same value; else the first stays.
+    kept
+        Layers whose zeros stay, of a network that was pruned.
     """
 
     def __init__(
@@ -125,6 +129,7 @@ class Loop(Resumable):
         folder: Path,
         group: Group,
         ties: bool = True,
+        kept: tuple[str, ...] = (),
     ) -> None:
         check_precision_of(group.device, config.precision)
         self.config, self.loss = config, loss
@@ -136,6 +141,7 @@ class Loop(Resumable):
         self.steps_per_epoch = steps_per_epoch
         self.epochs = config.whole_epochs(steps_per_epoch)
         self.total_steps = self.epochs * steps_per_epoch
+        self.pruner = Pruner.of(model, config, config.steps or self.total_steps, kept)
 
     @abstractmethod
     def _rest_of_epoch(self) -> Iterator[Batch]:
@@ -162,8 +168,9 @@ class Loop(Resumable):
     def ended(self) -> bool:
         """Whether all steps are done, or no epoch was better for as long as patience lasts."""
         done = self.step // self.steps_per_epoch
-        patience = self.config.patience
-        waited = bool(patience) and done - self.best["epoch"] >= patience
+        patience, since = self.config.patience, self.best["epoch"]
+        growing = self.pruner is not None and self._was_growing(self.best["epoch"])
+        waited = bool(patience) and not growing and done - since >= patience
         at_end = self.step % self.steps_per_epoch == 0
         return self.step >= self.total_steps or (at_end and waited)
 
@@ -216,10 +223,14 @@ class Loop(Resumable):
                 remedy="look for nan in inputs and labels, else start anew with a smaller learning"
                 " rate; what the best epoch reached is kept",
             )  # fmt: skip
+        if self.pruner is not None:
+            self.pruner.before_step()
         if config.clip:
             nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
         self.optimizer.step()
         self.step += 1
+        if self.pruner is not None:
+            self.pruner.after_step(self.step)
         mean = loss / weight if weight else 0.0
         self.added[STEPS].append(json.dumps({"step": self.step, "loss": mean}))
         self.sums["loss"] += loss * (asked / weight) if weight else 0.0
@@ -289,6 +300,7 @@ class Loop(Resumable):
             f"  train loss {line['train_loss']:.4f}{accuracy}"
             f"  valid loss {valid.loss:.4f}  {reached}"
             + (f"  spike rate {rates}" if rates else "")
+            + ("" if self.pruner is None else f"  zeros {self.pruner.zeros:.1%}")
             + f"  lr {lr:.1e}  {line['seconds'] + measuring:.0f} s"
         )
 
@@ -296,7 +308,10 @@ class Loop(Resumable):
         before, value = self.best[self.main], valid.value
         value = self.worst if value is None or not math.isfinite(value) else value
         tie = value == before and valid.loss < self.best.get("loss", -math.inf)
-        if before != self.worst and not better(self.main, value, before) and not tie:
+        # a network that has not lost all the weights that it shall lose is no rival of one that has
+        first = self._was_growing(self.best["epoch"]) and not self._was_growing(epoch)
+        rival = before != self.worst and not first
+        if rival and not better(self.main, value, before) and not tie:
             return
         rates = list(valid.spike_rates)
         best = {self.main: value, "epoch": epoch, "spike_rates": rates}
@@ -304,6 +319,22 @@ class Loop(Resumable):
             best["loss"] = valid.loss if math.isfinite(valid.loss) else sys.float_info.max
         self.best = best
         self.better = True
+
+    def _was_growing(self, epoch: int) -> bool:
+        """Tell whether zeros still became more at the end of an epoch."""
+        return self.pruner is not None and self.pruner.is_growing(epoch * self.steps_per_epoch)
+
+    def _state(self) -> ck.Tensors:
+        held = {} if self.pruner is None else self.pruner.state()
+        return {**super()._state(), **ck.with_prefix("masks", held)}
+
+    def read_checkpoint(self) -> tuple[ck.Tensors, dict[str, bytes]]:
+        """Take up the last checkpoint, and which weights are held at 0; see `Resumable`."""
+        found = super().read_checkpoint()
+        if self.pruner is not None:
+            state, _ = ck.load_tensors(self.checkpoint)
+            self.pruner.restore(ck.under_prefix("masks", state), str(self.checkpoint))
+        return found
 
     def _log_line(self, epoch: int, valid: Evaluation) -> dict[str, Any]:
         means = self._means()
@@ -319,6 +350,7 @@ class Loop(Resumable):
             "spike_rates": list(valid.spike_rates),
             "lr": self.optimizer.param_groups[-1]["lr"],
             "seconds": self.sums["seconds"],
+            **({} if self.pruner is None else {"zeros": self.pruner.zeros}),
             **({} if scores is None else {"scores": scores["values"]}),
         }
 

@@ -213,7 +213,8 @@ def to_toml(recipe: Recipe) -> str:
     for section, table in dataclasses.asdict(recipe).items():
         if table is None:
             continue
-        table = recipe.data.applying() if section == "data" else table
+        applying = {"data": recipe.data.applying, "train": recipe.train.applying}.get(section)
+        table = table if applying is None else applying()
         lines.append(f"[{section}]")
         nested = {key: value for key, value in table.items() if isinstance(value, dict)}
         for key, value in table.items():

@@ -15,7 +15,7 @@ from neurossm_models.data.copies import bounded_content
 CHECKPOINT = "last/state.safetensors"
 FACTS = "facts.json"  # of data of one's own
 RUN_FILES = ("recipe.toml", FACTS, "weights.safetensors", CHECKPOINT, "log.jsonl", "steps.jsonl",
-             "start.jsonl", "before.json", "test.json", "MODEL_CARD.md")  # fmt: skip
+             "start.jsonl", "before.json", "pruned.json", "test.json", "MODEL_CARD.md")  # fmt: skip
 MOST_BYTES = 100_000_000
 Kinds = Mapping[str, Any]
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 from neurossm.errors import InputError
-from neurossm.validation import Count, NotNegative, Whole, settle
+from neurossm.validation import Count, Factor, NotNegative, Portion, Whole, settle
 from neurossm_models.arguments import check_choice
-from neurossm_models.config import check_neuron_form
+from neurossm_models.config import LISTED, check_neuron_form
 from neurossm_models.data.registry import names, splits
 from neurossm_models.tasks.losses import Weights
 from neurossm_models.train.devices import DataOn, Precision, check_device
 
+Scope = Literal["erk", "layer", "global"]  # `neurossm.sparsity.SCOPES`
+Names = Annotated[tuple[str, ...], LISTED]
 _UNSAID = -(2.0**31)  # of valid: what these data suggest
 _OWN_VALID = 0.15
 _REGISTERED = ("name", "valid", "split_seed", "limit")
@@ -172,6 +175,18 @@ class TrainConfig:
     carry
         Measure pieces of one stream (a text) with the states of each carried on to the next; else
         each begins anew, as it does in training.
+    sparsity
+        Share of the weights that is 0 in the end, chosen by magnitude while training; 0: nothing is
+        pruned. The best epoch is one of those that have all zeros.
+    sparsity_scope
+        Where magnitudes are compared; see `neurossm.sparsity.masks`.
+    sparsity_layers
+        Layers that are pruned, by name or by patterns such as ``"blocks.*"``; empty: every `Linear`
+        and what a module declares.
+    sparsity_from, sparsity_until
+        Fractions of all steps between which the zeros become more, by a cubic.
+    sparsity_every
+        Steps from one choice of zeros to the next.
     """
 
     epochs: Count
@@ -197,6 +212,12 @@ class TrainConfig:
     class_weights: Weights = "none"
     patience: Whole = 0
     carry: bool = False
+    sparsity: Factor = 0.0
+    sparsity_scope: Scope = "erk"
+    sparsity_layers: Names = ()
+    sparsity_from: Factor = 0.0
+    sparsity_until: Portion = 0.75
+    sparsity_every: Count = 10
 
     def __post_init__(self) -> None:
         settle("train", self)
@@ -208,6 +229,16 @@ class TrainConfig:
         if self.accumulate > self.batch:
             expected = f"at most {self.batch}, the batch"
             raise InputError("train accumulate", expected=expected, got=str(self.accumulate))
+        if self.sparsity_from >= self.sparsity_until:
+            expected = f"below sparsity_until, {self.sparsity_until:g}"
+            raise InputError(
+                "train sparsity_from", expected=expected, got=f"{self.sparsity_from:g}"
+            )
+
+    def applying(self) -> dict[str, object]:
+        """Return the keys that mean something, with their values: how to prune only if that is."""
+        pruned = bool(self.sparsity)
+        return {k: v for k, v in vars(self).items() if pruned or not k.startswith("sparsity")}
 
     def whole_epochs(self, steps_per_epoch: int) -> int:
         """Return how many epochs are trained, at most."""

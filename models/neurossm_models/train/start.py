@@ -32,6 +32,7 @@ from neurossm_models.train.memory import keep_freed_memory, return_freed_memory
 from neurossm_models.train.modules import ModuleConfig
 from neurossm_models.train.own_data import check_same_facts, described, facts_for
 from neurossm_models.train.parallel import Group, processes
+from neurossm_models.train.pruning import record
 from neurossm_models.train.recipe import Recipe, load_recipe, recipe_path, to_toml
 from neurossm_models.train.records import CHECKPOINT, FACTS
 from neurossm_models.train.resuming import BEGIN
@@ -103,7 +104,7 @@ def train(
     if resume:
         _check_resumed(folder, recipe, recipe_path(recipe_name_or_path))
     else:
-        _check_new(folder, recipe_path(recipe_name_or_path))
+        check_new(folder, recipe_path(recipe_name_or_path))
     if facts is None and SOURCES[recipe.data.name].find(None) is None:
         load(f"{recipe.data.title}:train")  # says what is missing, before a large step is tried
     torch.manual_seed(recipe.train.seed)
@@ -128,7 +129,7 @@ def train(
             replace_file(folder / "recipe.toml", to_toml(recipe).encode(), BEGIN)
             if facts is not None:
                 replace_file(folder / FACTS, task_to_json(facts).encode(), BEGIN)
-            _keep_history(recipe, folder)
+            _keep_history(trainer, folder)
             trainer.prepare()
         return trainer.run(stop_after)
 
@@ -149,8 +150,14 @@ def _say(trainer: RecipeTrainer, facts: Task | None, tell: Callable[[str], None]
         tell(f"the data lie on {trainer.group.device}, where batches are cut")
 
 
-def _keep_history(recipe: Recipe, folder: Path) -> None:
-    """Copy the logs of what a run starts from: its epochs are part of what the weights cost."""
+def _keep_history(trainer: RecipeTrainer, folder: Path) -> None:
+    """Copy the logs of what a run starts from: its epochs are part of what the weights cost.
+
+    And say whose zeros stay, if any do.
+    """
+    recipe = trainer.recipe
+    if trainer.pruner is not None:
+        record(folder, trainer.pruner.layers)
     start = recipe.finetune.run if recipe.finetune else recipe.train.start
     if start:
         logs = [run_folder(start) / name for name in ("start.jsonl", "log.jsonl")]
@@ -178,7 +185,7 @@ def _trainer(
     return Finetuner(recipe, folder, model, qat_model, group, facts)
 
 
-def _check_new(folder: Path, recipe: Path) -> None:
+def check_new(folder: Path, recipe: Path) -> None:
     """Refuse to start where a run, or what is left of one, would be lost or mixed with this one.
 
     A recipe that a run wrote and that no checkpoint followed is no loss.

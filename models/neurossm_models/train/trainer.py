@@ -19,7 +19,7 @@ from neurossm_models.tasks.losses import Loss, balanced_weights
 from neurossm_models.tasks.scores import main_of
 from neurossm_models.train.batches import Batch, ahead, batch_of, longest_of, takes_lengths
 from neurossm_models.train.estimates.sequences import check_batch
-from neurossm_models.train.evaluation import network_of, tally_of
+from neurossm_models.train.evaluation import kept_in_start, network_of, tally_of
 from neurossm_models.train.loop import Loop
 from neurossm_models.train.measuring import Evaluation, Tally, answers_of_first
 from neurossm_models.train.modules import ModuleConfig
@@ -68,7 +68,8 @@ class RecipeTrainer(Loop):
         main = main_of(data.kind, real, self.facts.classes)
         steps = len(data) // config.batch
         ties = bool(recipe.data.path)  # the published runs kept the first of equal epochs
-        super().__init__(model, config, loss, main, steps, folder, group or Group(), ties)
+        kept = kept_in_start(recipe)
+        super().__init__(model, config, loss, main, steps, folder, group or Group(), ties, kept)
         self.own_part: Dataset | None = self.valid
         if not config.carry:  # no part of a stream by itself: all measure it, so that none waits
             self.own_part = share_of(self.valid, self.group)

@@ -2,7 +2,7 @@
 
 A module registers the form of its node (`compiled`) and the instructions that this writes for the
 compiled step (`neurossm.engine.walk.instruction`). Longer kernels stand in
-`neurossm.engine.kernels` and `neurossm.engine.ssm_kernels`.
+`neurossm.engine.kernels`, `conv_kernels` and `ssm_kernels`.
 """
 
 import pkgutil

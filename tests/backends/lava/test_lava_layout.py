@@ -1,5 +1,6 @@
 """Which nodes share a process and what carries the synapses; nothing of Lava is started."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -106,6 +107,14 @@ def test_sparse_carries_at_most_a_quarter(nonzero, carrier):
     found = layout(residual(nonzero), synapses="lava").synapses
     assert found["spike", "second"] == carrier
     assert found["x", "first"] == "dense"
+
+
+@pytest.mark.parametrize(("nonzero", "carrier"), [(0, "dense"), (5, "sparse"), (16, "sparse")])
+def test_sparse_carries_what_the_graph_calls_sparse(nonzero, carrier):
+    graph = residual(nonzero)
+    graph = graph.with_nodes({"second": replace(graph.nodes["second"], sparse=True)})
+    assert layout(graph, synapses="lava").synapses["spike", "second"] == carrier
+    assert layout(graph, synapses="dense").synapses["spike", "second"] == "dense"
 
 
 @pytest.mark.parametrize(

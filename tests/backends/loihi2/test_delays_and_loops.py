@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -45,6 +46,12 @@ def mix(in_frac: int, out: Fixed = STEADY) -> Affine:
     weight = np.array([[9, -5, 0], [-7, 11, 3], [2, 0, -12]])
     return Affine(weight=Quantized(weight, out.frac - in_frac, 8),
                   bias=Quantized(np.array([3, -2, 1]), out.frac, 24), out=out)  # fmt: skip
+
+
+def few(in_frac: int) -> Affine:
+    """Two of nine synapses, and one neuron without any."""
+    weight = np.array([[0, -5, 0], [0, 0, 0], [7, 0, 0]])
+    return replace(mix(in_frac), weight=Quantized(weight, 2 - in_frac, 8), sparse=True)
 
 
 def lif(reset: str = "soft") -> LIF:
@@ -94,6 +101,20 @@ GRAPHS = {
         "x add",
         "s mix",
         "fire back",
+    ),
+    "sparse synapses with delays": of(
+        {
+            "s": add(),
+            "few": few(2),
+            "n": lif(),
+            "d": later([2, 4, 3], SPIKES),
+            "back": few(0),
+            "y": out(SPIKES),
+            "z": out(),
+        },
+        "x s few n d back s",
+        "n y",
+        "s z",
     ),
     "neurons reach themselves without weights": of(
         {"n": lif(), "d": later([1, 2, 5], SPIKES), "sum": add(), "y": out(SPIKES)},

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from typing import Literal
 
 import networkx as nx
-import numpy as np
 
 from neurossm.graph import Edge, Graph
-from neurossm.nodes import Affine, quantized
+from neurossm.nodes import Weighted
 from neurossm_converters.backends.lava.options import LavaOptions
 from neurossm_converters.backends.lava.orders import Carrier, Layout, Plan
 
@@ -32,18 +31,18 @@ def lay_out(graph: Graph, plan: Plan, options: LavaOptions) -> Layout:
     looped = {name for loop in graph.loops for name in loop}
     for source, target in graph.edges:
         node = graph.nodes[target]
-        if isinstance(node, Affine) and target not in looped and options.synapses_used != "own":
+        if isinstance(node, Weighted) and target not in looped and options.synapses_used != "own":
             synapses[source, target] = _carrier(node, options.synapses_used)
     groups = _groups(graph, plan, options.fuse_used)
     return Layout(groups, synapses, _bundles(graph, groups, synapses))
 
 
-def _carrier(node: Affine, chosen: Literal["lava", "dense", "sparse"]) -> Carrier:
+def _carrier(node: Weighted, chosen: Literal["lava", "dense", "sparse"]) -> Carrier:
     if chosen != "lava":
         return chosen
-    weight = quantized(node.weight).values
-    share = np.count_nonzero(weight) / weight.size
-    return "sparse" if 0 < share <= SPARSE_SHARE else "dense"
+    share = int(node.fan_out.sum()) / (node.in_channels * node.out_channels)
+    most = 1.0 if node.sparse_fields else SPARSE_SHARE
+    return "sparse" if 0 < share <= most else "dense"
 
 
 def _groups(graph: Graph, plan: Plan, fuse: str) -> tuple[tuple[str, ...], ...]:

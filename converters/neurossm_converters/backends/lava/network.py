@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from neurossm_chip.cells import cell_of, program
 from neurossm_chip.nssm import File, Node
 from neurossm_chip.synapses import synapses
@@ -47,6 +49,8 @@ class Network:
         for edge, carrier in orders.layout.synapses.items():
             source, target = (self.nodes[name] for name in edge)
             weights = cell_of(target.name, target.type).weights(target)
+            if carrier == "dense" and not isinstance(weights, np.ndarray):
+                weights = weights.toarray()
             between = synapses(source, target, weights, sparse=carrier == "sparse")
             self._out[edge[0]].connect(between.s_in)
             between.a_out.connect(self._into[edge])

@@ -45,7 +45,8 @@ class Program:
     values
         Its parameters.
     weights
-        Of synapses that it has inside, ``(out, in)``: messages arrive, not their weighted sums.
+        Of synapses that it has inside, ``(out, in)``, of a convolution as a sparse matrix: messages
+        arrive, not their weighted sums.
     plays
         Whether it plays the integers of an `Input`, which lie in a file beside its records.
     kept
@@ -54,7 +55,7 @@ class Program:
 
     cell: type[Cell]
     values: Mapping[str, Any]
-    weights: Integers | None
+    weights: Any
     plays: bool
     kept: tuple[str, ...]
 
@@ -94,7 +95,9 @@ class NodeAtWork:
         if program.weights is not None:
             # NumPy multiplies integer matrices slowly; float64 is exact below 2**53, and the
             # contract bounds every sum below 2**31
-            self._columns = np.ascontiguousarray(program.weights.T, dtype=np.float64)
+            columns = program.weights.T.astype(np.float64)
+            dense = isinstance(columns, np.ndarray)
+            self._columns = np.ascontiguousarray(columns) if dense else columns.tocsr()
         self._state: State = {}
         self._place: tuple[slice, int] | None = None
         self._running = np.zeros(0, np.int64)  # samples whose rows the state has

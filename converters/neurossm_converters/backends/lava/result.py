@@ -10,7 +10,7 @@ import numpy as np
 
 from neurossm.errors import TargetError
 from neurossm.graph import Graph
-from neurossm.nodes import Affine, Embedding, quantized
+from neurossm.nodes import Embedding, Weighted
 from neurossm.trace import Counts, Trace
 from neurossm_converters.backends.lava.job import Job
 from neurossm_converters.backends.lava.orders import RESULT
@@ -78,10 +78,9 @@ def _counts(
     node, sources = graph.nodes[name], graph.sources[name]
     spikes_in = sum(int(fired[source].sum()) for source in sources)
     syn_ops = multiplies = 0
-    if isinstance(node, Affine):
-        fan_out = np.count_nonzero(quantized(node.weight).values, axis=0)
+    if isinstance(node, Weighted):
         for source in sources:
-            made, fmt = int(fired[source] @ fan_out), graph.nodes[source].out
+            made, fmt = int(fired[source] @ node.fan_out), graph.nodes[source].out
             syn_ops += made
             if fmt is not None and not fmt.is_spike and not node.only_adds:
                 multiplies += made

@@ -2,6 +2,8 @@
 
 ==================  ================================================================================
 `Linear`, `Affine`  `Affine`
+`Conv1d`, `Conv2d`  `Conv2d`, see ``spatial.py``
+`SumPool2d`         `Conv2d` of ones, each channel by itself; `AvgPool2d` of ``1 / (kh kw)``
 `Scale`             `Affine` with a diagonal matrix, or part of an S4D
 `Threshold`         `Threshold`; NIR compares with ``>``, so the next larger float64 is ours
 `LIF`, `IF`         `LIF`, which starts where it is reset to; an `IF` has leak 1. A v_leak other
@@ -14,6 +16,7 @@ converging edges    `Sum` (``NAME.sum``), except of spikes
 `Flatten`           nothing: signals are flat here
 `Delay`             `Delay`; nothing where it is 0, several behind each other where it is long
 feedback            `Delay` of a step (``NAME.before``), see ``delays.py``
+proposed nodes      on request, see ``proposal.py``, ``state_space.py``, ``resets.py``
 sub-graph           its nodes, named ``GRAPH.NODE``
 ==================  ================================================================================
 """
@@ -30,6 +33,7 @@ from neurossm.errors import GraphError, NeurossmError
 from neurossm.fixed import Fixed
 from neurossm.graph import Edge, Graph
 from neurossm.nodes import Affine, DiagonalSSM, Input, Node, Output, Role, Sum, Threshold
+from neurossm_converters.formats.nir import proposal, spatial
 from neurossm_converters.formats.nir.convention import Real
 from neurossm_converters.formats.nir.delays import (
     BEFORE,
@@ -51,7 +55,10 @@ from neurossm_converters.formats.nir.membranes import integrate_and_fire, neuron
 from neurossm_converters.formats.nir.net import JUNCTION, Net, flatten
 from neurossm_converters.formats.nir.rates import least
 from neurossm_converters.formats.nir.recurrence import recognize
+from neurossm_converters.formats.nir.resets import NEURON, join_resets, neuron_with_resets
+from neurossm_converters.formats.nir.resonator import RESONATOR, resonator
 from neurossm_converters.formats.nir.setting import Setting, check_names
+from neurossm_converters.formats.nir.state_space import state_space
 
 FIELDS: dict[str, frozenset[str]] = {
     "Input": frozenset({"shape"}),
@@ -68,12 +75,10 @@ FIELDS: dict[str, frozenset[str]] = {
     "CubaLIF": frozenset({"tau_syn", "tau_mem", "r", "v_leak", "v_threshold", "v_reset", "w_in"}),
     "Flatten": frozenset({"input_type", "start_dim", "end_dim"}),
     "Delay": frozenset({"delay"}),
+    **spatial.FIELDS,
     JUNCTION: frozenset({"shape"}),
     BEFORE: frozenset(),
-}
-NO_CONVOLUTION = "neurossm has no convolution or pooling; write it as the Linear that it is"
-REMEDIES = {
-    **dict.fromkeys(("Conv1d", "Conv2d", "SumPool2d", "AvgPool2d"), NO_CONVOLUTION),
+    **proposal.FIELDS,
 }
 MAX_CHANNELS = 2**20  # of all nodes together
 MAX_DIAGONALS = 2**26
@@ -92,13 +97,16 @@ def translate(document: Part, setting: Setting) -> Graph:
     """
     net = flatten(document)
     _check_classes(net)
+    join_resets(net)
     check_names(net, setting)
     delay_feedback(net)
     recognize(net, setting.steps)
     chains: dict[str, Chain] = {}
+    shapes: dict[str, spatial.Shape | None] = {}
     channels = diagonals = 0
     for name in visiting_order(net):
-        chains[name] = _chain(net, name, setting, chains)
+        chains[name] = _chain(net, name, setting, chains, _arriving_shape(net, name, shapes))
+        shapes[name] = _sent_shape(net, name, chains[name], shapes)
         width = chains[name][0][1].out_channels
         channels += width
         diagonals += width**2 * (net.kind(name) in ("Scale", "I"))
@@ -121,14 +129,12 @@ def translate(document: Part, setting: Setting) -> Graph:
 def _check_classes(net: Net) -> None:
     unknown = [name for name in net.parts if net.kind(name) not in FIELDS]
     if unknown:
-        kinds = sorted({net.kind(name) for name in unknown})
-        remedies = dict.fromkeys(REMEDIES.get(kind, NOT_NIR) for kind in kinds)
         raise GraphError(
             "NIR graph",
             expected="nodes that neurossm has a counterpart for",
             got="; ".join(net.where(name) for name in unknown[:20])
             + (f" and {len(unknown) - 20} more" if unknown[20:] else ""),
-            remedy="; ".join(remedies),
+            remedy=NOT_NIR,
         )
     for name, part in net.parts.items():
         assert isinstance(part, Part)
@@ -139,7 +145,25 @@ def _check_classes(net: Net) -> None:
             raise GraphError(net.where(name), expected=f"only the fields {known}", got=got)
 
 
-def _chain(net: Net, name: str, setting: Setting, chains: dict[str, Chain]) -> Chain:
+def _arriving_shape(
+    net: Net, name: str, shapes: dict[str, spatial.Shape | None]
+) -> spatial.Shape | None:
+    """Return the shape of what feeds a part, where it is known and one."""
+    found = {shapes[source] for source in net.sources(name) if source in shapes}
+    return found.pop() if len(found) == 1 else None
+
+
+def _sent_shape(
+    net: Net, name: str, chain: Chain, shapes: dict[str, spatial.Shape | None]
+) -> spatial.Shape | None:
+    part, arriving = net.parts[name], _arriving_shape(net, name, shapes)
+    node = chain[-1][1]
+    return spatial.sent_shape(part, node, arriving) if isinstance(part, Part) else arriving
+
+
+def _chain(
+    net: Net, name: str, setting: Setting, chains: dict[str, Chain], shape: spatial.Shape | None
+) -> Chain:
     part, sources = net.parts[name], net.sources(name)
     if not isinstance(part, Part):
         return [("", part)]
@@ -159,7 +183,7 @@ def _chain(net: Net, name: str, setting: Setting, chains: dict[str, Chain]) -> C
         part, name, where, channels, setting.steps, setting.resets.get(name, setting.reset),
         setting.compares.get(name, setting.compare), setting.length,
         lambda lead: _lead(net, name, lead, chains),
-        all(chains[s][-1][1].role is Role.SPIKING for s in widths),
+        all(chains[s][-1][1].role is Role.SPIKING for s in widths), shape,
     )  # fmt: skip
     try:
         chain = TRANSLATORS[part.kind](here)
@@ -255,6 +279,8 @@ TRANSLATORS: dict[str, Callable[[NodeContext], Chain]] = {
     BEFORE: before,
     "Linear": _synapses,
     "Affine": _synapses,
+    **dict.fromkeys(("Conv1d", "Conv2d"), spatial.convolution),
+    **dict.fromkeys(spatial.POOLING, spatial.pooling),
     "Scale": _scale,
     "Threshold": _threshold,
     "I": integrator,
@@ -263,4 +289,7 @@ TRANSLATORS: dict[str, Callable[[NodeContext], Chain]] = {
     "LIF": neuron,
     "CubaLI": synaptic_integrator,
     "CubaLIF": synaptic_neuron,
+    proposal.STATE_SPACE: state_space,
+    NEURON: neuron_with_resets,
+    RESONATOR: resonator,
 }

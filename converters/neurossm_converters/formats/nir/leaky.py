@@ -53,6 +53,8 @@ class NodeContext:
         Adds a constant to what arrives, in the node in front; False where there is none to take it.
     spikes
         Whether spikes arrive.
+    shape
+        Channels and space of what arrives; None where nothing in front says so.
     """
 
     part: Part
@@ -65,6 +67,7 @@ class NodeContext:
     length: int | None
     lead: Callable[[Real], bool]
     spikes: bool = False
+    shape: tuple[int, ...] | None = None
 
     def values(self, name: str, infinite: bool = False) -> Real:
         """Return a parameter, one value a channel."""

@@ -17,6 +17,7 @@ from neurossm.nodes import (
     LIF,
     Accumulate,
     Affine,
+    Conv2d,
     DiagonalSSM,
     Input,
     Node,
@@ -24,6 +25,7 @@ from neurossm.nodes import (
     Sum,
     Threshold,
 )
+from neurossm_converters.formats.nir import windows
 from neurossm_converters.formats.nir.document import Part
 from neurossm_converters.formats.nir.ssm import ssm_from_nir, ssm_problem, ssm_to_nir
 
@@ -61,21 +63,25 @@ class Converter(ABC, Generic[N]):
 
 
 CONVERTERS: dict[str, Converter[Any]] = {}
+PROPOSED: dict[str, Converter[Any]] = {}  # in place of these, where proposed nodes are allowed
 
 
-def converts(cls: type[Node]) -> Callable[[C], C]:
+def converts(cls: type[Node], table: dict[str, Converter[Any]] = CONVERTERS) -> Callable[[C], C]:
     """Make a class the converter of a type of node."""
 
     def enter(converter: C) -> C:
-        CONVERTERS[cls.__name__] = converter()
+        table[cls.__name__] = converter()
         return converter
 
     return enter
 
 
-def converter_of(node: Node) -> Converter[Any] | None:
-    """Return the converter of a node; None where NIR has no such node."""
-    return CONVERTERS.get(type(node).__name__)
+def converter_of(kind: str, proposed: bool = False) -> Converter[Any] | None:
+    """Return the converter of a type of node; None where NIR has no such node.
+
+    `proposed` allows the nodes that docs/explanation/nir-proposal.md proposes.
+    """
+    return (PROPOSED.get(kind) if proposed else None) or CONVERTERS.get(kind)
 
 
 @converts(Input)
@@ -116,7 +122,25 @@ class _Affine(Converter[Affine]):
 
     def read(self, found: Part, entry: Entry, dt: float, where: str) -> Affine:
         _expect(found, "Affine", where)
-        return Affine(weight=found.numbers("weight", where), bias=found.numbers("bias", where))
+        sparse = bool(entry.get("sparse", False))
+        weight, bias = found.numbers("weight", where), found.numbers("bias", where)
+        return Affine(weight=weight, bias=bias, sparse=sparse)
+
+    def beside(self, node: Affine) -> Entry:
+        # the zeros stand in NIR's weight, and mean the same
+        return {"sparse": 1} if node.sparse else {}
+
+
+@converts(Conv2d)
+class _Conv2d(Converter[Conv2d]):
+    def write(self, node: Conv2d, dt: float) -> Any:
+        return windows.write(node, is_line=False)
+
+    def read(self, found: Part, entry: Entry, dt: float, where: str) -> Conv2d:
+        return windows.read(found, entry["groups"], entry["in_shape"], where)
+
+    def beside(self, node: Conv2d) -> Entry:
+        return {"groups": node.groups, "in_shape": list(node.windows.in_shape)}
 
 
 @converts(DiagonalSSM)
@@ -233,9 +257,10 @@ class _Accumulate(Converter[Accumulate]):
 
 def _channels(found: Part, where: str) -> int:
     shape = found.numbers("shape", where)
-    if shape.shape != (1,):
-        raise FormatError(f"{where}.shape", expected="one number", got=f"shape {shape.shape}")
-    return int(shape[0])
+    if shape.ndim != 1 or not 1 <= shape.size <= 3:
+        raise FormatError(f"{where}.shape", expected="one to three numbers",
+                          got=f"shape {shape.shape}")  # fmt: skip
+    return int(np.prod(shape))
 
 
 def _expect(found: Part, name: str, where: str) -> None:

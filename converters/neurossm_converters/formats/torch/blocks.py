@@ -5,9 +5,15 @@ from __future__ import annotations
 from torch import nn
 
 from neurossm.errors import GraphError
-from neurossm.nodes import Affine, Product, Sum
+from neurossm.nodes import Product, Sum
 from neurossm.piecewise import piecewise
-from neurossm_converters.formats.torch.builder import Builder, array, bias_of, require_type
+from neurossm_converters.formats.torch.builder import (
+    Builder,
+    array,
+    bias_of,
+    require_type,
+    synapses,
+)
 from neurossm_models.state_space import StateSpaceBlock
 
 
@@ -42,8 +48,8 @@ def mixed(builder: Builder, path: str, mix: nn.Linear, gated: bool, spikes: str)
 def _gated(builder: Builder, path: str, mix: nn.Linear, source: str) -> str:
     """Add a gated linear unit: the first half of the rows are values, the second half gates."""
     weight, bias, half = array(mix.weight), bias_of(mix), mix.out_features // 2
-    value = Affine(weight=weight[:half], bias=bias[:half])
-    gate = Affine(weight=weight[half:], bias=bias[half:])
+    value = synapses(weight[:half], bias[:half])
+    gate = synapses(weight[half:], bias[half:])
     value_name = builder.add(f"{path}.value", value, source)
     gate_name = builder.add(f"{path}.gate", gate, source)
     opened = builder.add(f"{path}.sigmoid", piecewise("sigmoid", half), gate_name)

@@ -12,8 +12,9 @@ from torch import nn
 
 from neurossm.errors import GraphError
 from neurossm.graph import Graph
-from neurossm.nodes import Node
+from neurossm.nodes import Affine, Node
 from neurossm.passes import fold_batch_norm
+from neurossm.sparsity import worth
 from neurossm_converters.formats.torch.modules import kind_of, remedy_for
 
 # how a module is added: to which builder, its path, itself, what feeds it; the name of its output.
@@ -21,6 +22,17 @@ from neurossm_converters.formats.torch.modules import kind_of, remedy_for
 # None for a state
 Converter = Callable[["Builder", str, Any, str], str]
 Reals = NDArray[np.float64]
+
+
+def synapses(weight: Reals, bias: Reals) -> Affine:
+    """Return an `Affine`, sparse where most of the weights are 0, as in a network that was pruned.
+
+    Parameters
+    ----------
+    weight, bias
+        ``(out, in)`` and ``(out,)``.
+    """
+    return Affine(weight=weight, bias=bias, sparse=worth(weight))
 
 
 class Builder:

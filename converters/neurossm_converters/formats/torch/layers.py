@@ -9,7 +9,6 @@ from neurossm.errors import GraphError
 from neurossm.nodes import (
     LIF,
     AdaptiveThreshold,
-    Affine,
     BatchNorm,
     Delay,
     DiagonalSSM,
@@ -19,7 +18,7 @@ from neurossm.nodes import (
 )
 from neurossm.piecewise import piecewise
 from neurossm_converters.formats.torch.adaptive import add_table
-from neurossm_converters.formats.torch.builder import Builder, Converter, array, bias_of
+from neurossm_converters.formats.torch.builder import Builder, Converter, array, bias_of, synapses
 from neurossm_converters.formats.torch.feed_forward import adaptive, resonator
 from neurossm_models import delay, neurons
 from neurossm_models.adaptive import AdaptiveEmbedding
@@ -32,7 +31,7 @@ from neurossm_models.surrogate import Spike
 
 
 def _linear(builder: Builder, path: str, module: nn.Linear, source: str) -> str:
-    return builder.add(path, Affine(weight=array(module.weight), bias=bias_of(module)), source)
+    return builder.add(path, synapses(array(module.weight), bias_of(module)), source)
 
 
 def _embedding(builder: Builder, path: str, module: nn.Embedding, source: str) -> str:

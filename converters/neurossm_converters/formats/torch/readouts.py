@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from numbers import Real
 
 import numpy as np
@@ -49,7 +50,8 @@ def add_readout(builder: Builder, decoder: str, config: NetworkConfig, steps: in
         return builder.add("readout", leaky(channels, config.readout_leak), decoder)
     if kind == MEAN:
         weight, bias = np.asarray(node.weight), np.asarray(node.bias)
-        builder.nodes[decoder] = Affine(weight=weight * (1 / steps), bias=bias * (1 / steps))
+        scaled = replace(node, weight=weight * (1 / steps), bias=bias * (1 / steps))
+        builder.nodes[decoder] = scaled
     return builder.add("readout", Accumulate(channels=channels, steps=steps), decoder)
 
 

@@ -8,7 +8,7 @@ import torch
 from neurossm.nodes import Affine, Product
 from neurossm.piecewise import piecewise
 from neurossm_converters.formats.torch.blocks import chain, residual
-from neurossm_converters.formats.torch.builder import Builder, array, require_type
+from neurossm_converters.formats.torch.builder import Builder, array, require_type, synapses
 from neurossm_models.families.gsu import GatedSpikingUnit, GSUBlock
 
 
@@ -36,7 +36,7 @@ def _unit(builder: Builder, path: str, unit: GatedSpikingUnit, values: str, spik
     bias_n_over_scale = np.where(none, 1.0, bias_n / np.where(none, 1.0, scale))
     factor = np.where(none, bias_n, scale)
     half_n = Affine(weight=weight_n, bias=bias_n_over_scale)
-    half_m = Affine(weight=factor[:, None] * array(unit.weight), bias=factor * bias_m)
+    half_m = synapses(factor[:, None] * array(unit.weight), factor * bias_m)
     n = builder.add(f"{path}.n", half_n, values)
     m = builder.add(f"{path}.m", half_m, spikes)
     width = len(scale)

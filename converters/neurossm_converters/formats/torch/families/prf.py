@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from torch import nn
 
-from neurossm.nodes import Affine
 from neurossm_converters.formats.torch.blocks import chain, mixed, residual
-from neurossm_converters.formats.torch.builder import Builder, array, bias_of, require_type
+from neurossm_converters.formats.torch.builder import (
+    Builder,
+    array,
+    bias_of,
+    require_type,
+    synapses,
+)
 from neurossm_models.families.prf import PRFBlock
 
 
@@ -21,5 +26,5 @@ def convert(builder: Builder, path: str, block: PRFBlock, stream: str) -> str:
     spatial = builder.convert(f"{path}.spatial", block.spatial, middle)
     name = f"{path}.spatial_mix"
     require_type(name, block.spatial_mix, nn.Linear)
-    matrix = Affine(weight=array(block.spatial_weight()), bias=bias_of(block.spatial_mix))
+    matrix = synapses(array(block.spatial_weight()), bias_of(block.spatial_mix))
     return residual(builder, path, middle, builder.add(name, matrix, spatial))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from torch import nn
 
-from neurossm.nodes import Affine, ComplexDiagonal, Product, Sum
+from neurossm.nodes import ComplexDiagonal, Product, Sum
 from neurossm.piecewise import piecewise
-from neurossm_converters.formats.torch.builder import Builder, array, require_type
+from neurossm_converters.formats.torch.builder import Builder, array, require_type, synapses
 from neurossm_models.complex_states import ComplexStates
 from neurossm_models.families.s5 import S5Block
 
@@ -26,12 +26,12 @@ def convert(builder: Builder, path: str, block: S5Block, stream: str) -> str:
     normed = builder.convert(f"{path}.norm", block.norm, stream)
     pole, gain = block.states.discretized()
     weight = np.concatenate([gain, gain])[:, None] * array(block.into.weight)
-    into = Affine(weight=weight, bias=np.zeros(len(weight)))
+    into = synapses(weight, np.zeros(len(weight)))
     driven = builder.add(f"{path}.into", into, normed)
     states = ComplexDiagonal(a_re=pole.real, a_im=pole.imag, gate="relu")
     sent = builder.add(f"{path}.states", states, driven)
     out = builder.convert(f"{path}.out", block.out, sent)
-    past = Affine(weight=np.diag(array(block.d)), bias=np.zeros(width))
+    past = synapses(np.diag(array(block.d)), np.zeros(width))
     past_name = builder.add(f"{path}.past", past, normed)
     both = builder.add(f"{path}.both", Sum(channels=width), out, past_name)
     value = builder.add(f"{path}.mix.value", piecewise("relu", width), both)

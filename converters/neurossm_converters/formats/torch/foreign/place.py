@@ -64,10 +64,7 @@ class Place:
     def each(self, value: Any, name: str) -> Real:
         """Return a number or tensor, one value a channel."""
         found = array(value) if isinstance(value, torch.Tensor) else np.asarray(value, np.float64)
-        fits = found.size == 1 or (
-            found.shape[-1:] == (self.channels,) and found.size == self.channels
-        )
-        if not fits:
+        if found.size not in (1, self.channels):  # over space, in the order of the channels
             self.refuse(name, f"1 or {self.channels} values", f"shape {found.shape}",
                         "give one value for all channels, or one a channel")  # fmt: skip
         return np.array(np.broadcast_to(found.reshape(-1), (self.channels,)))

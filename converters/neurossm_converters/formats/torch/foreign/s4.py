@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from neurossm.errors import GraphError
-from neurossm.nodes import Affine, DiagonalSSM, Product
+from neurossm.nodes import DiagonalSSM, Product
 from neurossm.piecewise import piecewise
-from neurossm_converters.formats.torch.builder import Builder, Converter, array
+from neurossm_converters.formats.torch.builder import Builder, Converter, array, synapses
 from neurossm_converters.formats.torch.foreign.place import Place, Real
 
 Complex = NDArray[np.complex128]
@@ -76,8 +76,8 @@ def add_layer(
     half = len(weight) // 2
     source = builder.add(f"{path}.ssm", node, source)
     source = builder.add(f"{path}.activation", piecewise("gelu", node.in_channels), source)
-    value = Affine(weight=weight[:half], bias=bias[:half])
-    gate = Affine(weight=weight[half:], bias=bias[half:])
+    value = synapses(weight[:half], bias[:half])
+    gate = synapses(weight[half:], bias[half:])
     values = builder.add(f"{path}.value", value, source)
     gates = builder.add(f"{path}.gate", gate, source)
     opened = builder.add(f"{path}.sigmoid", piecewise("sigmoid", half), gates)

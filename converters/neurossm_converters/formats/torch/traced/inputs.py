@@ -176,7 +176,8 @@ def _one(
 
 
 def _layout(where: str, layout: str | None, tensor: torch.Tensor) -> str:
-    letters = layout if layout is not None else {2: "bt"}.get(tensor.ndim, "btf")
+    # by default samples, steps, and whatever one step has: features, or channels and space
+    letters = layout if layout is not None else "bt" + "f" * max(tensor.ndim - 2, 0)
     if (
         not isinstance(letters, str)
         or len(letters) != tensor.ndim

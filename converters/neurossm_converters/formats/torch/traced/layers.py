@@ -25,6 +25,7 @@ from neurossm_converters.formats.torch.traced.signals import (
     reshaped,
     shown,
 )
+from neurossm_converters.formats.torch.traced.spatial import convolved, is_spatial
 from neurossm_converters.formats.torch.traced.tables import Window, layer, operation, refusing
 from neurossm_converters.formats.torch.traced.values import added, constant, forced, scaled
 from neurossm_converters.formats.torch.traced.walk import Walk
@@ -83,8 +84,12 @@ def _padded(walk: Walk, node: fx.Node, signal: Any, sizes: Any, value: Any, name
 @layer(nn.Conv1d)
 def _conv1d(walk: Walk, node: fx.Node, module: nn.Conv1d, signal: Any) -> Signal:
     bias = None if module.bias is None else array(module.bias)
+    weight = array(module.weight)
+    if is_spatial(signal, 1) and module.padding_mode == "zeros":
+        return convolved(walk, node, signal, weight, bias, module.stride, module.padding,
+                         module.dilation, module.groups)  # fmt: skip
     settings = (module.stride, module.padding, module.groups)
-    return _pointwise_conv(walk, node, signal, array(module.weight), bias, *settings)
+    return _pointwise_conv(walk, node, signal, weight, bias, *settings)
 
 
 @operation("conv1d")
@@ -92,8 +97,11 @@ def conv1d(
     walk: Walk, node: fx.Node, signal: Any, weight: Any, bias: Any = None, stride: Any = 1,
     padding: Any = 0, dilation: Any = 1, groups: int = 1,
 ) -> Signal:  # fmt: skip
-    """Apply a convolution of kernel size 1."""
+    """Apply a convolution of kernel size 1, or one over an axis that is not time."""
     found = None if bias is None else constant(bias)
+    if is_spatial(signal, 1):
+        return convolved(walk, node, signal, constant(weight), found, stride, padding, dilation,
+                         groups)  # fmt: skip
     return _pointwise_conv(walk, node, signal, constant(weight), found, stride, padding, groups)
 
 
@@ -114,8 +122,8 @@ def _pointwise_conv(
     return affine(walk, node, signal, -2, full, bias)
 
 
-@layer(nn.BatchNorm1d)
-def _batch_norm(walk: Walk, node: fx.Node, module: nn.BatchNorm1d, signal: Signal) -> Signal:
+@layer(nn.BatchNorm1d, nn.BatchNorm2d)
+def _batch_norm(walk: Walk, node: fx.Node, module: Any, signal: Signal) -> Signal:
     if module.running_mean is None or module.running_var is None:
         raise Unfollowed("running statistics", "none", "train with track_running_stats=True")
     mean, var = array(module.running_mean), array(module.running_var)
@@ -146,7 +154,8 @@ def _normalized(
     place = 1 if len(signal.dims) > 1 else 0
     if not is_feature(signal.dims[place]):
         raise Unfollowed(f"features along axis {place}", shown(signal.dims[place]),
-                         "transpose to (batch, features, time) first, as BatchNorm1d wants it"
+                         "transpose to (batch, features, time) first, as BatchNorm1d wants it,"
+                         " or merge batch and time into one axis"
                          )  # fmt: skip
     shape = (-1,) + (1,) * (len(signal.dims) - place - 1)
     found = added(walk, node, scaled(walk, signal, gain.reshape(shape)), offset.reshape(shape))

@@ -14,6 +14,7 @@ from neurossm.nodes import (
     Accumulate,
     Affine,
     BatchNorm,
+    Conv2d,
     DiagonalSSM,
     Embedding,
     Node,
@@ -21,6 +22,7 @@ from neurossm.nodes import (
     Sum,
     Threshold,
 )
+from neurossm.sparsity import worth
 from neurossm_converters.formats.torch.builder import Builder
 from neurossm_converters.formats.torch.traced.signals import Reals, Rows, Term, Unfollowed
 
@@ -89,6 +91,10 @@ class Wiring:
             If they depend on no input.
         """
         return str(self.once(("node", rows.key), lambda: self._node(rows, hint)))
+
+    def sender(self, rows: Rows, hint: str) -> str:
+        """Return the name of a node that sends just these rows in a format for synapses."""
+        return self._sent(self.node(rows, hint))
 
     def linear(self, rows: Rows, weight: Reals, bias: Reals, hint: str) -> Rows:
         """Return ``weight rows + bias``, as synapses from every node that has a part in it."""
@@ -213,12 +219,14 @@ class Wiring:
         node = self.builder.nodes[source]
         if isinstance(node, BatchNorm):
             return any(self._adds_up(s) for s, target in self.builder.edges if target == source)
+        if isinstance(node, Conv2d):  # pooling has few bits more than what it adds up
+            return not node.pools
         return isinstance(node, Affine | Accumulate)
 
     def space(self, first: int) -> None:
         """Put neurons between synapses of which one follows the other, from the node `first` on."""
         for name in list(self.builder.nodes)[first:]:
-            if isinstance(self.builder.nodes[name], Affine):
+            if isinstance(self.builder.nodes[name], Affine | Conv2d):
                 for place, (source, target) in enumerate(list(self.builder.edges)):
                     if target == name:
                         self.builder.edges[place] = (self._sent(source), name)
@@ -246,8 +254,11 @@ class Wiring:
         found = Rows((), bias)
         for place, part in enumerate(parts):
             whole = self._is_whole(part) and np.all(part[0].gain == 1)
-            node = Affine(weight=weight if whole else weight @ self._matrix(part),
-                          bias=bias if place == 0 else 0 * bias)  # fmt: skip
+            node = Affine(
+                weight=weight if whole else weight @ self._matrix(part),
+                bias=bias if place == 0 else 0 * bias,
+                sparse=worth(weight),
+            )
             name = self.free(hint if len(parts) == 1 else f"{hint}.{place}")
             self.builder.add(name, node, self._sent(part[0].source))
             found = (found if place else Rows((), 0 * bias)).plus(self.rows_of(name))
