@@ -1,4 +1,4 @@
-"""Writes the golden files: six tiny integer graphs that hold every node type between them.
+"""Writes the golden files: tiny integer graphs that hold every node type between them.
 
 Run it (``python hw_tests/golden/make.py``) only when the integer contract changes on purpose: what
 it writes is what every target must reproduce. Parameters are arithmetic patterns, not random
@@ -23,6 +23,7 @@ from neurossm.graph import Graph
 from neurossm.nodes import (
     LIF,
     Accumulate,
+    AdaptiveLIF,
     AdaptiveThreshold,
     Affine,
     ComplexDiagonal,
@@ -34,6 +35,7 @@ from neurossm.nodes import (
     Output,
     PiecewiseLinear,
     Product,
+    ResonateAndFire,
     Sum,
     TernaryThreshold,
     Threshold,
@@ -345,11 +347,62 @@ def convolving() -> Graph:
     )  # fmt: skip
 
 
+def adaptive() -> Graph:
+    """Neurons that adapt and neurons that resonate, of every reset, side and drive; one loop."""
+    wide = Fixed(16, 5)
+
+    def neurons(reset: str, side: str, bits: int, finer: int) -> AdaptiveLIF:
+        return AdaptiveLIF(
+            theta=Quantized(np.array([90, 400, 1]), wide.frac, bits),
+            tau=Quantized(np.array([4095, 2048, 3500]), 12, 13),
+            rho=Quantized(np.array([4000, 0, 4095]), 12, 13),
+            a=Quantized(np.array([700, 16000, -90]), 14, 16),
+            b=Quantized(np.array([300, 50, -7]), wide.frac + finer, 24),
+            reset=reset, adapts_on=side,
+        )  # fmt: skip
+
+    def resonators(reset: str, drive: str, bits: int, frac: list[int]) -> ResonateAndFire:
+        # inside the unit circle: 32000**2 + 6000**2 and 23000**2 * 2 are below 2**30
+        return ResonateAndFire(
+            a_re=Quantized(np.array([32000, -23000, 0]), 15, 16),
+            a_im=Quantized(np.array([6000, 23000, -32767]), 15, 16),
+            theta=Quantized(np.array([500, 40, 900]), np.array(frac), bits),
+            reset=reset, drive=drive,
+        )  # fmt: skip
+
+    binary = Fixed.binary()
+    return Graph(
+        {
+            "x": Input(channels=2, out=Fixed(9, 3)),
+            "into": affine(3, 2, 43, 3, wide),
+            "soft": neurons("soft", "before", 24, 6),
+            "hard": neurons("hard", "after", 16, 0),
+            "none": neurons("none", "before", 10, -4),  # 10 bits: saturates
+            "real": resonators("soft", "real", 24, [9, 5, 7]),
+            "turn": affine(6, 3, 61, 0, wide),
+            "complex": resonators("none", "complex", 24, [6, 5, 3]),
+            "reset": resonators("soft", "complex", 12, [6, 5, 8]),  # 12 bits: saturates
+            "later": Delay(channels=3, steps=np.array([1, 4, 2]), out=binary),
+            "back": affine(3, 3, 89, 0, wide),
+            "read": affine(2, 3, 53, 0, Fixed(16, 3)),
+            "out": Output(channels=2, out=Fixed(16, 3)),
+            "fired": Output(channels=3, out=binary),
+            "turned": Output(channels=3, out=binary),
+        },
+        (("x", "into"), ("into", "soft"), ("back", "soft"), ("soft", "later"), ("later", "back"),
+         ("into", "hard"), ("into", "none"), ("into", "real"), ("soft", "turn"), ("hard", "turn"),
+         ("turn", "complex"), ("turn", "reset"), ("real", "read"), ("complex", "read"),
+         ("read", "out"), ("none", "fired"), ("reset", "turned")),
+        dt=1e-3, meta={"name": "adaptive"},
+    )  # fmt: skip
+
+
 GRAPHS = {
     "spikes": spikes, "ssm": ssm, "gated": gated, "neurons": neurons, "recurrent": recurrent,
     "states": states,
     "sparse": sparse,
     "convolving": convolving,
+    "adaptive": adaptive,
 }  # fmt: skip
 
 

@@ -28,7 +28,9 @@ Cutoffs = Annotated[tuple[Count, ...], LISTED]
 LONGEST_DELAY = 63  # steps; what synapses of Loihi 2 can wait, as `neurossm.nodes.Delay`
 Delays = Annotated[tuple[Annotated[int, Field(strict=True, ge=1, le=LONGEST_DELAY)], ...], LISTED]
 NEURON_FORMS = ("auto", "native", "triton", "loop", "fft", "boundary", "sdn")
-Surrogate = Literal["arctan", "triangle", "fast_sigmoid", "boxcar", "multi_gaussian"]
+Surrogate = Literal[
+    "arctan", "triangle", "fast_sigmoid", "boxcar", "double_gaussian", "multi_gaussian"
+]
 INITS, DISCRETIZATIONS, SURROGATES = map(get_args, (Init, Discretization, Surrogate))
 MOST_STATES = 1024  # initial poles may need the eigenvalues of a matrix of that size
 MOST_PARAMETERS = 2**31
@@ -152,6 +154,15 @@ class NetworkConfig:
         return 1
 
     @property
+    def inside(self) -> tuple[int, ...]:
+        """Sizes of a layer besides its width, as they are found in its graph."""
+        return ()
+
+    def with_modes(self, modes: int) -> Self:
+        """Return a configuration with so many complex modes, where their number can be chosen."""
+        return self
+
+    @property
     def shape(self) -> str:
         """Layers and their sizes, in words for a model card."""
         return f"{self.layers} layers, width {self.width}"
@@ -171,33 +182,21 @@ class NetworkConfig:
 
 
 @dataclass(frozen=True)
-class StateSpaceConfig(NetworkConfig):
-    """A network of state space layers on a residual stream: what those families have in common.
+class ResidualConfig(NetworkConfig):
+    """A network of diagonal recurrences on a residual stream: what those families have in common.
 
     Parameters
     ----------
-    state
-        Real states N of a feature; ``N // 2`` complex modes are kept. Even.
-    init
-        Initial poles: ``"lin"``, ``"inv"`` or ``"legs"``.
-    discretization
-        ``"zoh"`` or ``"bilinear"``.
     dt_min, dt_max
         Range of the initial time steps, log-uniform, where one input step lasts 1.
-    train_b
-        Whether the input weights B of the state space layers are trained.
     bidirectional
         A second kernel runs backward in time. Not causal: it can be trained, not deployed.
     prenorm
         Normalize the input of a block; otherwise the residual stream after it.
     """
 
-    state: Annotated[int, Field(ge=2, le=MOST_STATES, multiple_of=2)] = 32
-    init: Init = "lin"
-    discretization: Discretization = "zoh"
     dt_min: Positive = 1e-3
     dt_max: Positive = 1e-1
-    train_b: bool = True
     bidirectional: bool = False
     prenorm: bool = True
 
@@ -221,10 +220,41 @@ class StateSpaceConfig(NetworkConfig):
         """Whether no kernel runs backward in time."""
         return not self.bidirectional
 
+
+@dataclass(frozen=True)
+class StateSpaceConfig(ResidualConfig):
+    """A network of S4D layers on a residual stream: what those families have in common.
+
+    Parameters
+    ----------
+    state
+        Real states N of a feature; ``N // 2`` complex modes are kept. Even.
+    init
+        Initial poles: ``"lin"``, ``"inv"`` or ``"legs"``.
+    discretization
+        ``"zoh"`` or ``"bilinear"``.
+    train_b
+        Whether the input weights B of the state space layers are trained.
+    """
+
+    state: Annotated[int, Field(ge=2, le=MOST_STATES, multiple_of=2)] = 32
+    init: Init = "lin"
+    discretization: Discretization = "zoh"
+    train_b: bool = True
+
     @property
     def states(self) -> int:
         """Real states of a feature."""
         return self.state
+
+    @property
+    def inside(self) -> tuple[int, ...]:
+        """Complex modes of a feature."""
+        return (self.states // 2,)
+
+    def with_modes(self, modes: int) -> Self:
+        """Return a configuration with so many complex modes (of a set)."""
+        return replace(self, state=2 * modes)
 
     @property
     def shape(self) -> str:

@@ -17,7 +17,9 @@ from neurossm.errors import InputError
 from neurossm_models.adaptive import AdaptiveEmbedding, AdaptiveSoftmax
 from neurossm_models.arguments import check_choice
 from neurossm_models.block import Block, Restraint, States
+from neurossm_models.complex_states import ComplexStates
 from neurossm_models.config import EVERY_STEP, PAIR, NetworkConfig, check_neuron_form
+from neurossm_models.diagonal import FORMS, DiagonalLayer
 from neurossm_models.families import FAMILIES
 from neurossm_models.inputs import check_lengths, check_shape, check_tokens
 from neurossm_models.layers import check_precision, check_tensor, mix
@@ -26,7 +28,6 @@ from neurossm_models.neurons import LIF, SpikingNeuron
 from neurossm_models.readouts import answer, at_each_step, before_first, carry
 from neurossm_models.readouts import mean as _mean
 from neurossm_models.recording import Recording, State
-from neurossm_models.s4d import FORMS, S4D
 
 TOKENS = (nn.Embedding, AdaptiveEmbedding)
 
@@ -75,7 +76,7 @@ class Network(nn.Module):
             self.decoder = nn.Linear(config.width, config.classes)
 
     def use(self, *, ssm: str = "auto", neuron: str = "auto") -> Network:
-        """Choose how sequences are computed; see `S4D.form` and `LIF.form`. Returns itself.
+        """Choose how sequences are computed, see `DiagonalLayer.form`, `LIF.form`; return itself.
 
         Raises
         ------
@@ -89,7 +90,7 @@ class Network(nn.Module):
             expected = "a family whose neurons have a membrane"
             raise InputError(f"form {name!r}", expected=expected, got=got, remedy="use 'auto'")
         for module in self.modules():
-            if isinstance(module, S4D):
+            if isinstance(module, ComplexStates | DiagonalLayer):
                 module.form = ssm
             elif isinstance(module, SpikingNeuron):
                 module.form = neuron

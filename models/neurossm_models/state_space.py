@@ -8,12 +8,14 @@ spikes.
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import Any
 
 from torch import Tensor, nn
 
 from neurossm_models.block import Block, States
 from neurossm_models.chain import Stage, run_chain
-from neurossm_models.config import StateSpaceConfig
+from neurossm_models.config import ResidualConfig
+from neurossm_models.diagonal import DiagonalLayer
 from neurossm_models.gpu.layer import Normed
 from neurossm_models.gpu.neuron import Neurons
 from neurossm_models.gpu.norm import measure
@@ -30,11 +32,16 @@ class StateSpaceBlock(Block):
     the residual stream. Dropout silences whole features for a whole sequence (as S4 does).
     """
 
-    def __init__(self, config: StateSpaceConfig) -> None:
+    def __init__(self, config: ResidualConfig) -> None:
         super().__init__(config)
         self.prenorm = config.prenorm
         self.norm = make_norm(config.norm, config.width)
-        self.ssm = S4D(
+        self.ssm = self.make_ssm(config)
+        self.dropout = nn.Dropout1d(config.dropout)
+
+    def make_ssm(self, config: Any, kind: type[S4D] = S4D) -> DiagonalLayer:
+        """Return the state space layer: S4D, or a kind of it."""
+        return kind(
             config.width,
             config.state,
             init=config.init,
@@ -44,7 +51,6 @@ class StateSpaceBlock(Block):
             train_b=config.train_b,
             bidirectional=config.bidirectional,
         )
-        self.dropout = nn.Dropout1d(config.dropout)
 
     def forward(self, r: Tensor) -> tuple[Tensor, Tensor]:
         """Return the residual stream after the block and the spikes in it, both (H, B, L)."""
@@ -54,8 +60,7 @@ class StateSpaceBlock(Block):
             return self.forward_fused(r)
         u = normalize(self.norm, r) if self.prenorm else r
         added, s = self.respond(self.ssm(u))
-        r = r + added
-        return r if self.prenorm else normalize(self.norm, r), s
+        return self.leave(r + added), s
 
     def carry(self, r: Tensor, state: States) -> tuple[Tensor, Tensor, States]:
         """Return what `forward` does for the next piece of a sequence, and the state behind it.
@@ -66,8 +71,15 @@ class StateSpaceBlock(Block):
         u = normalize(self.norm, r) if self.prenorm else r
         y, modes = self.ssm.carry(u, modes)
         added, s, after = self.respond_on(y, tuple(membrane))
-        r = r + added
-        return r if self.prenorm else normalize(self.norm, r), s, (modes, *after)
+        return self.leave(r + added), s, (modes, *after)
+
+    def leave(self, r: Tensor) -> Tensor:
+        """Return the stream after the block for the sum at its end, (H, B, L): a post-norm."""
+        return r if self.prenorm else normalize(self.norm, r)
+
+    def leave_step(self, r: Tensor) -> Tensor:
+        """As `leave`, for one time step (B, H)."""
+        return r if self.prenorm else self.norm(r)
 
     def native(self, r: Tensor) -> bool:
         """Say whether the chain of native kernels computes this block."""
@@ -92,7 +104,7 @@ class StateSpaceBlock(Block):
         neurons = self.fused_neurons(r)
         out = self.ssm.with_neighbors(r, norm, neurons)
         added, s = self.respond(out) if neurons is None else self.respond_to_spikes(out)
-        return r + added, s
+        return self.leave(r + added), s
 
     def fused_neurons(self, r: Tensor) -> Neurons | None:
         """Return the neurons that join the kernel for sequences like r; none by default."""
@@ -142,8 +154,7 @@ class StateSpaceBlock(Block):
         modes, *membrane = state
         y, modes = self.ssm.step(self.norm(r) if self.prenorm else r, modes)
         added, after = self.respond_step(y, tuple(membrane))
-        r = r + added
-        return r if self.prenorm else self.norm(r), (modes, *after)
+        return self.leave_step(r + added), (modes, *after)
 
     @abstractmethod
     def respond(self, y: Tensor) -> tuple[Tensor, Tensor]:

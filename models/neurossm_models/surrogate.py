@@ -41,6 +41,17 @@ def boxcar(v: Tensor) -> Tensor:
     return ((v > -0.5) & (v <= 0.5)).to(v.dtype)
 
 
+def double_gaussian(v: Tensor) -> Tensor:
+    """Return half of ``1.15 N(v; .5) - .3 N(v; 3)``, below zero far from the threshold.
+
+    N is the normal density around 0 of that width. Source: the balanced resonate-and-fire neuron
+    (Higuchi et al. 2024, arXiv 2402.14603) and its code.
+    """
+    square, unit = v.square(), 1 / math.sqrt(2 * math.pi)
+    wide = (square / -18).exp_()
+    return square.mul_(-2).exp_().mul_(1.15 * unit).sub_(wide, alpha=0.05 * unit)
+
+
 def multi_gaussian(v: Tensor) -> Tensor:
     """Return ``1.15 g(v, 0, .5) - .15 (g(v, .5, 3) + g(v, -.5, 3))``, unnormalized Gaussians.
 
@@ -55,6 +66,7 @@ DERIVATIVES: dict[str, Callable[[Tensor], Tensor]] = {
     "triangle": triangle,
     "fast_sigmoid": fast_sigmoid,
     "boxcar": boxcar,
+    "double_gaussian": double_gaussian,
     "multi_gaussian": multi_gaussian,
 }
 
@@ -113,7 +125,7 @@ def given_spikes(v: Tensor, spikes: Tensor, surrogate: str) -> Tensor:
 
 
 class Spike(nn.Module):
-    """Spikes of each feature against its own trainable threshold: ``s = 1[v >= theta]``.
+    """Spikes of each feature against its own threshold: ``s = 1[v >= theta]``.
 
     Parameters
     ----------
@@ -123,14 +135,22 @@ class Spike(nn.Module):
         Initial value of every threshold, in units of `v`.
     surrogate
         Derivative used backward, a key of `DERIVATIVES`.
+    train
+        Whether thresholds are trained.
     """
 
-    def __init__(self, width: int, threshold: float = 1.0, surrogate: str = "arctan") -> None:
+    def __init__(
+        self, width: int, threshold: float = 1.0, surrogate: str = "arctan", train: bool = True
+    ) -> None:
         super().__init__()
         whole("Spike width", width, 1)
         check_number("Spike threshold", threshold, least=-math.inf)
         check_choice("Spike surrogate", surrogate, SURROGATES)
-        self.theta = nn.Parameter(torch.full((width,), float(threshold)))
+        theta = torch.full((width,), float(threshold))
+        if train:
+            self.theta: Tensor = nn.Parameter(theta)
+        else:
+            self.register_buffer("theta", theta)
         self.surrogate = surrogate
 
     def forward(self, v: Tensor) -> Tensor:

@@ -225,11 +225,11 @@ def round_leaks(values: ArrayLike, frac: int) -> NDArray[np.int64]:
     return np.asarray(np.rint(_ldexp(leaks, frac)), dtype=np.int64)
 
 
-def round_inside(values: ArrayLike, bits: int) -> tuple[NDArray[np.int64], int]:
-    """Return numbers above -1 and below 1 as integers that are so too, and their fraction bits.
+def round_inside(values: ArrayLike, bits: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return numbers above -1 and below 1 as integers that are so too, and the fraction bits each.
 
-    To nearest (ties to even), with as many fraction bits as the largest allows; what would round to
-    1 or -1 becomes the nearest number inside, since a product by 1 loses nothing.
+    To nearest (ties to even), each with as many fraction bits as it allows; what would round to 1
+    or -1 becomes the nearest number inside, since a product by 1 loses nothing.
 
     Raises
     ------
@@ -239,11 +239,10 @@ def round_inside(values: ArrayLike, bits: int) -> tuple[NDArray[np.int64], int]:
     real = np.asarray(values, dtype=np.float64)
     if not np.all(np.abs(real) < 1):
         raise RangeError("coupling", expected="above -1 and below 1", got=str(np.abs(real).max()))
-    frac = max(fit_frac(float(np.abs(real).max(initial=0.0)), bits), bits - 1)
-    one, limit = 2**frac, symmetric_limit(bits)
-    made = np.rint(_ldexp(real, frac)).astype(np.int64)
-    inside = min(one - 1, limit)
-    return np.clip(made, -inside, inside), frac
+    most, limit = 64 - bits, symmetric_limit(bits)
+    fits = [max(min(fit_frac(abs(float(value)), bits), most), bits - 1) for value in real]
+    frac = np.array(fits, dtype=np.int64)
+    return np.clip(np.rint(_ldexp(real, frac)).astype(np.int64), -limit, limit), frac
 
 
 def accumulator_bound(weight: NDArray[np.int64], largest_message: int) -> int:

@@ -50,7 +50,7 @@ class AdaptiveLIF(Node):
     Integer: u has the format of theta and w that of b, at most 24 bits each, and both saturate.
     Their exponents are their own, one for all channels or one each, as in `LIF`: w enters a slow
     membrane at every step, so that it is small and needs a finer unit. Leaks are fractions of k
-    bits, 12 to 20; a has 16 bits and one exponent for all channels. Each product is shifted toward
+    bits, 12 to 20; a has 16 bits and an exponent for each channel. Each product is shifted toward
     zero by itself, and so are what arrives and w, to the left exactly::
 
         u' = sat(tz(tau u, k) + tz(y, y.frac - u.frac) - tz(w, w.frac - u.frac))
@@ -125,21 +125,19 @@ class AdaptiveLIF(Node):
             yield f"one leak exponent, {LEAK_FRAC} to {WIDEST_LEAK_FRAC}", str(tau.frac)
             return
         yield from same("leak exponent", tau.frac, quantized(self.rho).frac)
-        if not isinstance(a.frac, int) or a.bits > POLE_BITS:
-            expected = f"a of at most {POLE_BITS} bits, one exponent for all"
-            yield expected, f"{a.bits} bits, {a.frac}"
-            return
-        if np.abs(a.values).max() >= 2.0**a.frac:
+        if a.bits > POLE_BITS:
+            yield f"a of at most {POLE_BITS} bits", f"{a.bits}"
+        if np.abs(a.dequantize()).max() >= 1:
             yield "a above -1 and below 1", f"{np.abs(a.dequantize()).max():g}"
         for what, states in (("a membrane", theta), ("an adaptation", b)):
             if states.bits > STATE_BITS:
                 yield f"{what} of at most {STATE_BITS} bits", f"{states.bits}"
         own, finer = theta.frac_by_channel(), b.frac_by_channel() - theta.frac_by_channel()
-        state, largest_a = float(symmetric_limit(STATE_BITS)), float(np.abs(a.values).max())
+        state, shifts = float(symmetric_limit(STATE_BITS)), finer - a.frac_by_channel()
         for label, bound in (
             ("an input", np.ldexp(float(at.high), np.max(own - at.by_channel))),
             ("an adaptation", np.ldexp(state, np.max(-finer))),
-            ("a product a u", np.ldexp(largest_a * state, np.max(finer) - a.frac)),
+            ("a product a u", np.ldexp(np.abs(a.values) * state, shifts).max()),
         ):
             if bound > EXACT:
                 yield f"{label} that stays below 2**52", f"up to {bound:g}", NARROWER

@@ -42,8 +42,8 @@ from neurossm.nodes.parameter import Parameter, check_fields, declared, paramete
 from neurossm.nodes.span import FanIn, Found, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, State, Step
 from neurossm.nodes.traits import Meets, Role
-from neurossm.nodes.typed import check_types
-from neurossm.nodes.values import Array, as_parameter
+from neurossm.nodes.typed import check_spikes, check_types
+from neurossm.nodes.values import Array, as_parameter, equal
 
 T = TypeVar("T")
 
@@ -186,6 +186,16 @@ class Node(ABC):
     def sparse_fields(self) -> tuple[str, ...]:
         """Names of the parameters of which files keep only the numbers that are not 0."""
         return ()
+
+    @property
+    def synapses(self) -> int:
+        """Weights that are not 0, where it is synapses with weights; else 0."""
+        return 0
+
+    @property
+    def only_adds(self) -> bool:
+        """True where it multiplies no activation: its integer weights are one power of two."""
+        return False
 
     @property
     def states(self) -> int:
@@ -384,7 +394,7 @@ class Node(ABC):
         if type(other) is not type(self):
             return NotImplemented
         return all(
-            _equal(getattr(self, item.name), getattr(other, item.name)) for item in fields(self)
+            equal(getattr(self, item.name), getattr(other, item.name)) for item in fields(self)
         )
 
     __hash__ = None  # type: ignore[assignment]  # holds arrays
@@ -402,17 +412,3 @@ def message_frac(node: Node) -> int | NDArray[np.int64]:
     By channel behind an `Affine` whose rows have exponents of their own; else ``out.frac``.
     """
     return node.message_frac
-
-
-def check_spikes(node: Node, fmt: Fixed) -> None:
-    """Give a node that spikes its one activation format; raise `GraphError` for another."""
-    if node.out is None:
-        object.__setattr__(node, "out", fmt)
-    if node.out != fmt:
-        raise GraphError(f"{type(node).__name__}.out", expected=str(fmt), got=str(node.out))
-
-
-def _equal(left: object, right: object) -> bool:
-    if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
-        return np.array_equal(np.asarray(left), np.asarray(right))
-    return bool(left == right)

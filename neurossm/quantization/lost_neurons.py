@@ -16,6 +16,7 @@ from neurossm.quantization.quantize_resonator import lost_units as lost_of_reson
 from neurossm.quantization.response import LONGEST
 
 Reals = NDArray[np.float64]
+CONSTANT = 0.005  # of a response to a constant drive: near a threshold, 10 times as much of a rate
 
 
 @lost_of_type.register(AdaptiveLIF)
@@ -35,16 +36,26 @@ def _adaptive(node: AdaptiveLIF, made: AdaptiveLIF, at: At) -> Iterator[Loss]:
 
 @lost_of_type.register(ResonateAndFire)
 def _resonating(node: ResonateAndFire, made: ResonateAndFire, at: At) -> Iterator[Loss]:
-    away = moved_poles(node, made, min(at.steps, LONGEST))
-    bad = away > SHARE
-    if bad.any():
-        worst, bits = int(np.argmax(away)), quantized(made.a_re).bits
-        reason = f"the impulse response of channel {worst} is off by {away[worst]:.1%}"
-        wider = bits + math.ceil(math.log2(away[worst] / SHARE))
-        yield at.loss("poles", bad, reason, bits=wider, setting="pole_bits")
+    for what, away, most in (
+        ("impulse response", moved_poles(node, made, min(at.steps, LONGEST)), SHARE),
+        ("response to a constant", moved_constants(node, made), CONSTANT),
+    ):
+        bad = away > most
+        if bad.any():
+            worst, bits = int(np.argmax(away)), quantized(made.a_re).bits
+            reason = f"the {what} of channel {worst} is off by {away[worst]:.1%}"
+            wider = bits + math.ceil(math.log2(away[worst] / most))
+            yield at.loss("poles", bad, reason, bits=wider, setting="pole_bits")
+            break
     theta = quantized(made.theta)
     unit = np.exp2(-theta.frac_by_channel().astype(float))
     yield from drifts(at, "state", lost_of_resonator(made, at.steps) * unit, theta)
+
+
+def moved_constants(node: ResonateAndFire, made: ResonateAndFire) -> Reals:
+    """Return how far what a constant drive makes of a state, ``1 / (1 - a)``, is off, ``(C,)``."""
+    before, after = (1 - reals(one.a_re) - 1j * reals(one.a_im) for one in (node, made))
+    return np.abs(before / after - 1)
 
 
 def moved_poles(node: ResonateAndFire, made: ResonateAndFire, steps: int) -> Reals:

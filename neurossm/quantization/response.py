@@ -58,7 +58,7 @@ def series(node: Recurrence, steps: int | None) -> Reals:
 
 
 def power_sums(modulus: Reals, steps: int | None) -> Reals:
-    """Return the sums of the powers of moduli, over the steps or over all; see `series`."""
+    """Return the sums of the powers of magnitudes, over the steps or over all; see `series`."""
     inside = modulus < 1
     lost = np.where(inside, 1 - modulus, 1.0)
     if steps is None:

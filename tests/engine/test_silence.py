@@ -1,5 +1,7 @@
 """Silence decays to exactly zero: the reason why every product is shifted toward zero."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,10 +9,12 @@ from hypothesis import strategies as st
 from random_graphs import QUICK
 from spiking_block import integers
 
+from neurossm import contract
 from neurossm.engine import run
+from neurossm.engine.compiled import form_of
 from neurossm.fixed import Fixed, project_poles
 from neurossm.graph import Graph
-from neurossm.nodes import LIF, DiagonalSSM, Input, Output
+from neurossm.nodes import LIF, AdaptiveLIF, DiagonalSSM, Input, Output, ResonateAndFire, reals
 
 C, N = 4, 3
 DRIVEN, FULL = 20, 2**23 - 1
@@ -79,3 +83,100 @@ def test_membranes_and_traces_decay_to_exactly_zero(reset):
     before, after = decay(Graph(nodes, (("in", "lif"), ("lif", "out"))), FULL, 40_000, rng)
     assert before > 2**20
     assert after == 0
+
+
+def alone(node: AdaptiveLIF | ResonateAndFire) -> Graph:
+    """Return a graph of one layer of neurons."""
+    nodes = {"in": Input(channels=node.in_channels, out=Fixed(24)), "node": node}
+    nodes["out"] = Output(channels=node.out_channels, out=Fixed.binary())
+    return Graph(nodes, (("in", "node"), ("node", "out")))
+
+
+def driven(graph: Graph, drive: int, silent: int) -> np.ndarray:
+    """Return random drive, then silence, ``(S, T, C)``."""
+    rng, channels = np.random.default_rng(5), graph.nodes["in"].out_channels
+    inputs = np.zeros((2, DRIVEN + silent, channels), np.int32)
+    inputs[:, :DRIVEN] = rng.integers(-drive, drive + 1, (2, DRIVEN, channels))
+    return inputs
+
+
+def left_after(graph: Graph, drive: int, silent: int) -> np.ndarray:
+    """Return which neurons have a state left after random drive and silence, ``(S, C)``."""
+    states = run(graph, driven(graph, drive, silent), "fast", record=()).states.values()
+    return np.any([state != 0 for state in states], axis=0)
+
+
+LEAKS = np.array([0, 400, 2048, 3700, 4000, 4091, 4095])  # of 4096
+SHARES = np.array([1e-4, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.999, 0.99997])  # of the largest a
+
+
+def grid(fires: bool, finer: int, reset: str, side: str) -> AdaptiveLIF:
+    """Return a neuron for each pair of leaks and each coupling within its range.
+
+    The least is ``-(1 - tau)(1 - rho)``, below which the real neuron does not decay either.
+    """
+    tau, rho, share = (x.ravel() for x in np.meshgrid(LEAKS, LEAKS, [*SHARES, -0.9]))
+    most = np.where(share > 0, 1.0, (1 - tau / 4096) * (1 - rho / 4096))
+    if fires:  # as in SiLIF
+        most = most * (1 - tau / 4096)
+    a = np.trunc(np.minimum(share * most, 1) * 2**15)
+    ones = np.ones(len(a))
+    return AdaptiveLIF(
+        theta=integers(ones * (50 if fires else FULL), 0, 24), tau=integers(tau, 12, 14),
+        rho=integers(rho, 12, 14), a=integers(a, 15, 16),
+        b=integers(ones * (5 << max(finer, 0)) * fires, finer, 24), reset=reset, adapts_on=side,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("finer", [-3, 0, 8])
+@pytest.mark.parametrize("drive", [3, 2000])
+def test_membranes_and_adaptations_decay_to_exactly_zero(finer, drive):
+    graph = alone(grid(False, finer, "none", "before"))
+    assert contract.problems(graph) == ()
+    assert left_after(graph, drive, 0).any(axis=0).mean() > 0.6
+    assert not left_after(graph, drive, 60_000).any()
+
+
+@pytest.mark.parametrize("reset", ["hard", "soft"])
+@pytest.mark.parametrize("side", AdaptiveLIF.sides)
+def test_neurons_that_adapted_decay_to_exactly_zero_where_real_ones_fall_silent(reset, side):
+    """What was held back for long may spike again and again by itself, real neurons too."""
+    made, drive, silent = grid(True, 8, reset, side), 200, 20_000
+    graph, numbers = alone(made), {name: reals(getattr(made, name)) for name in made.roles}
+    y = driven(graph, drive, silent).astype(float)
+    state = {part: np.zeros((len(y), made.in_channels)) for part in made.state_parts()}
+    real = AdaptiveLIF(**numbers, reset=reset, adapts_on=side)
+    sent = form_of(AdaptiveLIF).evaluate(real, [y], state).sent
+    spikes_on = sent[:, -1000:].any(axis=1)
+    assert sent[:, :DRIVEN].any(axis=1).mean() > 0.9 and spikes_on.mean() < 0.1
+    assert not left_after(graph, drive, silent)[~spikes_on].any()
+
+
+def test_a_coupling_of_one_would_oscillate_and_is_refused():
+    # u' = -w, w' = tz(0.3 w) + u': from w = 1 on it is -1, 1, -1 for ever
+    u, w, seen = 0, 1, []
+    for _ in range(6):
+        u = -w
+        w = int(0.3 * w) + u
+        seen.append((u, w))
+    assert seen == [(-1, -1), (1, 1)] * 3
+    node = grid(False, 0, "none", "before")
+    one = replace(node, a=integers(np.full(node.in_channels, 2**14), 14, 16))
+    (problem,) = contract.problems(alone(one))
+    assert "expected a above -1 and below 1, got 1" in str(problem.error())
+
+
+@pytest.mark.parametrize("drive", [3, 1000])
+@pytest.mark.parametrize("reset", ResonateAndFire.resets)
+def test_resonators_decay_to_exactly_zero(reset, drive):
+    # 1 - 2**-15 and faster, at every eighth of a turn and between
+    radius, angle = (x.ravel() for x in np.meshgrid(
+        [1, 1 - 1e-4, 0.999, 0.99, 0.9, 0.5, 0.1],
+        [*np.arange(-3, 5) * np.pi / 4, *np.linspace(-3, 3, 23)]))  # fmt: skip
+    a_re, a_im = project_poles(radius * np.cos(angle), radius * np.sin(angle), 16)
+    theta = np.where(np.arange(len(a_re)) % 2, FULL, 50)
+    node = ResonateAndFire(a_re=integers(a_re, 15, 16), a_im=integers(a_im, 15, 16),
+                           theta=integers(theta, 0, 24), reset=reset, drive="complex")  # fmt: skip
+    graph = alone(node)
+    assert left_after(graph, drive, 0).any(axis=0).mean() > 0.6
+    assert not left_after(graph, drive, 100_000 if drive > 3 else 5000).any()

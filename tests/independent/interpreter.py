@@ -379,7 +379,7 @@ def _adaptive_lif(node: Node, messages: list[Message], state: State) -> Integers
     theta, tau, rho, a, b = (node.parameter(name) for name in ("theta", "tau", "rho", "a", "b"))
     y, k = joined(messages), tau.frac_of()
     _equal(node, (k, rho.frac_of()))
-    if k not in LEAK_FRACS or max(abs(value) for value in a.values) >= 2.0 ** a.frac_of():
+    if k not in LEAK_FRACS or any(abs(m) >= 2.0**f for m, f in zip(a.values, a.frac, strict=True)):
         raise FormatError(f"node {node.name!r}: leaks of {k} bits, a = {a.values}")
     u = state.setdefault("u", 0 * theta.values)
     w = state.setdefault("w", 0 * theta.values)

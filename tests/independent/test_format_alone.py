@@ -27,7 +27,8 @@ NAMES = [path.relative_to(ROOT).as_posix() for path in STORED]
 TYPES = {
     "AdaptiveThreshold", "ComplexDiagonal",
     "Input", "Output", "Affine", "DiagonalSSM", "Threshold", "Sum", "Product", "PiecewiseLinear",
-    "Accumulate", "TernaryThreshold", "LIF", "Embedding", "Delay", "Conv2d",
+    "Accumulate", "TernaryThreshold", "LIF", "AdaptiveLIF", "ResonateAndFire", "Embedding", "Delay",
+    "Conv2d",
 }  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from neurossm.nodes import (
     LIF,
     NODE_TYPES,
     Accumulate,
+    AdaptiveLIF,
     Affine,
     BatchNorm,
     Delay,
@@ -32,6 +33,7 @@ from neurossm.nodes import (
     Output,
     PiecewiseLinear,
     Product,
+    ResonateAndFire,
     Sum,
     TernaryThreshold,
     Threshold,
@@ -196,6 +198,23 @@ def spiking_chain() -> Graph:
     return Graph(nodes, tuple(pairwise(nodes)), meta={"steps": T})
 
 
+def adaptive_chain() -> Graph:
+    """Return adaptive neurons, and resonators behind synapses of a complex drive."""
+    rng, ones = np.random.default_rng(4), np.ones(C)
+    nodes: dict[str, Node] = {
+        "in": Input(channels=2, out=Fixed(9, 6)),
+        "into": Affine(weight=rng.normal(size=(C, 2)), bias=np.zeros(C)),
+        "adaptive": AdaptiveLIF(theta=ones, tau=0.8 * ones, rho=0.9 * ones, a=0.1 * ones,
+                                b=0.2 * ones, reset="soft", adapts_on="before"),
+        "mix": Affine(weight=rng.normal(size=(2 * C, C)), bias=np.zeros(2 * C)),
+        "resonator": ResonateAndFire(a_re=0.6 * ones, a_im=0.7 * ones, theta=ones, reset="soft",
+                                     drive="complex"),
+        "read": Affine(weight=rng.normal(size=(3, C)), bias=np.zeros(3)),
+        "out": Output(channels=3),
+    }  # fmt: skip
+    return Graph(nodes, tuple(pairwise(nodes)), meta={"steps": T})
+
+
 @dataclass(frozen=True)
 class Pair:
     """A float graph, its integer graph, and inputs."""
@@ -209,6 +228,8 @@ class Pair:
 def pair(name: str) -> Pair:
     if name == "gated":
         floating, inputs = gated_block(), pixels()
+    elif name == "adaptive":
+        floating, inputs = adaptive_chain(), np.random.default_rng(5).integers(-99, 99, (4, T, 2))
     else:
         floating = spiking_chain()
         inputs = np.random.default_rng(5).integers(0, 9, (4, T, 1))
@@ -248,6 +269,8 @@ SPOILERS: dict[type[Node], tuple[str, str, Callable[..., Node]]] = {
     Accumulate: ("gated", "mean", lambda n: replace(n, term_bits=n.term_bits - 5)),
     Embedding: ("spiking", "embed", lambda n: replace(n, table=more(n.table, 0.5))),
     LIF: ("spiking", "lif", lambda n: replace(n, tau=more(n.tau, 0.5))),
+    AdaptiveLIF: ("adaptive", "adaptive", lambda n: replace(n, b=negative(n.b))),
+    ResonateAndFire: ("adaptive", "resonator", lambda n: replace(n, a_re=negative(n.a_re))),
     TernaryThreshold: ("spiking", "ternary", lambda n: replace(n, delta=later(n.delta))),
 }
 
@@ -256,7 +279,7 @@ def of(found: Pair, integer: Graph) -> Check:
     return check(found.floating, integer, found.inputs)
 
 
-@pytest.mark.parametrize("name", ["gated", "spiking"])
+@pytest.mark.parametrize("name", ["gated", "spiking", "adaptive"])
 def test_a_graph_that_nobody_spoiled_is_within_the_tolerance(name):
     found = pair(name)
     result = of(found, found.integer)

@@ -12,7 +12,7 @@ from random_graphs import QUICK, Case, cases
 from neurossm.engine import fast, reference, run
 from neurossm.engine.compiled import FORMS
 from neurossm.engine.stepper import Stepper
-from neurossm.nodes import LIF, NODE_TYPES, Affine, message_frac
+from neurossm.nodes import LIF, NODE_TYPES, AdaptiveLIF, Affine, ResonateAndFire, message_frac
 from neurossm.trace import Counts, Trace
 
 
@@ -42,16 +42,21 @@ def test_fast_equals_reference_and_values_keep_their_formats():
 
     check()
     # the graphs reach what they claim: all nodes, converging edges, all messages, saturations
-    for name in set(NODE_TYPES) - {"BatchNorm"}:
+    for name in set(NODE_TYPES) - {"BatchNorm", "AdaptiveThreshold", "ComplexDiagonal"}:
         assert seen[name] >= 10, (name, seen)
     adding = ("Affine", "DiagonalSSM", "Threshold", "PiecewiseLinear", "Accumulate",
-              "TernaryThreshold", "LIF")  # fmt: skip
+              "TernaryThreshold", "LIF", "AdaptiveLIF", "ResonateAndFire")  # fmt: skip
     for what in adding:
         assert seen[f"edges that add into {what}"] >= 3, (what, seen)
-    for what in ("Affine", "DiagonalSSM", "Sum", "Product", "PiecewiseLinear", "Accumulate", "LIF"):
+    for what in ("Affine", "DiagonalSSM", "Sum", "Product", "PiecewiseLinear", "Accumulate", "LIF",
+                 "AdaptiveLIF", "ResonateAndFire"):  # fmt: skip
         assert seen[f"saturations in {what}"] >= 3, (what, seen)
-    for reset in ("hard", "soft", "none"):
-        assert seen[f"spikes with reset {reset}"] >= 3, (reset, seen)
+    for kind, choices in (("LIF", LIF.resets), ("AdaptiveLIF", AdaptiveLIF.resets),
+                          ("AdaptiveLIF", AdaptiveLIF.sides),
+                          ("ResonateAndFire", ResonateAndFire.resets),
+                          ("ResonateAndFire", ResonateAndFire.drives)):  # fmt: skip
+        for choice in choices:
+            assert seen[f"spikes of {kind}, {choice}"] >= 3, (kind, choice, seen)
     for what in ("one exponent", "exponents by channel", "wide leaks", "exponents by row"):
         assert seen[what] >= 3, (what, seen)
     assert seen["refractory variables"] >= 3 and seen["ternary weights of graded messages"] >= 3, (
@@ -80,8 +85,11 @@ def reached(case: Case, trace: Trace) -> Counter[str]:
         seen["unread"] += kind != "Output" and not case.graph.targets[name]
         seen[f"edges that add into {kind}"] += len(case.graph.sources[name]) > 1
         seen[f"saturations in {kind}"] += trace.counts[name].saturations > 0
+        for choice in ("reset", "adapts_on", "drive"):
+            if hasattr(node, choice):
+                chosen = f"spikes of {kind}, {getattr(node, choice)}"
+                seen[chosen] += trace.counts[name].spikes_out > 0
         if isinstance(node, LIF):
-            seen[f"spikes with reset {node.reset}"] += trace.counts[name].spikes_out > 0
             arriving = message_frac(case.graph.nodes[case.graph.sources[name][0]])
             finer = node.theta.frac_by_channel() - arriving
             fired = trace.counts[name].spikes_out > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
+from itertools import product
 
 import pytest
 from hypothesis import given
@@ -15,16 +16,17 @@ from random_graphs import QUICK, Case, cases
 from neurossm.errors import TargetError
 from neurossm.graph import Graph
 from neurossm.hardware import Hardware, Quantity, load_hardware
-from neurossm.nodes import Affine, Delay, DiagonalSSM, Embedding, Input, Output
+from neurossm.nodes import Affine, Delay, DiagonalSSM, Embedding, Input, Output, ResonateAndFire
 from neurossm.placement import Connection, Placement, Slice, place
 
 LOIHI2 = load_hardware("loihi2")
 
 
 def synapses_by_hand(connection: Connection, part: Slice) -> Counter[int]:
-    """Source neuron to its synapses on the core, one target neuron after the other."""
+    """Source neuron to its synapses on the core, one sum of a target neuron after the other."""
     found: Counter[int] = Counter()
-    for neuron in range(part.first, part.stop):
+    apart = connection.axons // connection.rows  # where each source has one target
+    for neuron, row in product(range(part.first, part.stop), range(connection.rows)):
         if connection.kind == "dense":
             found.update(range(connection.axons))
         elif connection.kind == "fan-out":
@@ -32,7 +34,7 @@ def synapses_by_hand(connection: Connection, part: Slice) -> Counter[int]:
         elif connection.kind == "reduce":
             found.update(neuron * connection.fan + i for i in range(connection.fan))
         else:
-            found[neuron] += 1
+            found[neuron + row * apart] += 1
     return found
 
 
@@ -141,7 +143,8 @@ def check_connections(graph: Graph, placed: Placement) -> None:
             assert held[name] == 1
         elif graph.targets[name] or held[name]:
             assert name in carried
-    states = sum(n.updates for n in graph.nodes.values() if isinstance(n, DiagonalSSM))
+    whole = (DiagonalSSM, ResonateAndFire)
+    states = sum(n.updates for n in graph.nodes.values() if isinstance(n, whole))
     words = sum(p.complex_states * p.neurons for p in placed.populations.values())
     assert words == states
     for population in placed.populations.values():

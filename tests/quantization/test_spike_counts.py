@@ -6,6 +6,7 @@ steps. The float counts are checked against a simulation that is written out her
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise, product
 
 import numpy as np
@@ -18,11 +19,14 @@ from neurossm.metrics.check import check
 from neurossm.metrics.spike_losses import spike_losses
 from neurossm.nodes import (
     LIF,
+    AdaptiveLIF,
+    AdaptiveThreshold,
     Affine,
     DiagonalSSM,
     Input,
     Node,
     Output,
+    ResonateAndFire,
     TernaryThreshold,
     Threshold,
 )
@@ -53,8 +57,48 @@ def synapses(rng: np.random.Generator, exact: bool) -> Reals:
     return np.rint(weight / unit) * unit if exact else weight
 
 
-def spikes(rng: np.random.Generator, rates: Reals) -> np.ndarray:
-    return (rng.random((1, STEPS, len(rates))) < rates).astype(int)
+def spikes(rng: np.random.Generator, rates: Reals, samples: int = 1) -> np.ndarray:
+    return (rng.random((samples, STEPS, len(rates))) < rates).astype(int)
+
+
+def adapt(u: Reals, node: AdaptiveLIF, theta: Reals, jumps: Reals) -> Reals:
+    """Return the spikes of neurons that adapt, with these thresholds and jumps ``(..., C)``."""
+    v, w, n = np.zeros((3, *theta.shape))
+    for y in u:
+        v = node.tau * v + y - w
+        spiked = v >= theta
+        n += spiked
+        after = np.where(spiked, {"hard": 0 * v, "soft": v - theta, "none": v}[node.reset], v)
+        w = node.rho * w + node.a * (v if node.adapts_on == "before" else after) + jumps * spiked
+        v = after
+    return n
+
+
+def resonate(d: np.ndarray, pole: np.ndarray, theta: Reals, reset: str) -> Reals:
+    """Return the spikes of resonators that receive complex ``(T, C)``."""
+    z, n = np.zeros(theta.shape, complex), np.zeros(theta.shape)
+    for drive in d:
+        z = pole * z + drive
+        spiked = z.real >= theta
+        n += spiked
+        z = z - theta * spiked if reset == "soft" else z
+    return n
+
+
+def chosen(found: Reals, tried: Reals, wanted: Reals) -> Reals:
+    """Return for each neuron the threshold, of those tried, whose rate is next to that wanted."""
+    nearest = np.argmin(np.abs(np.log((found + 1e-4) / wanted)), axis=0)
+    return tried[nearest, np.arange(C)]
+
+
+def behind_synapses(weight: Reals, node: Node) -> Graph:
+    """Return a graph of spikes, synapses, and the neurons."""
+    nodes: dict[str, Node] = {
+        "in": Input(channels=INS, out=Fixed.binary()),
+        "fc": Affine(weight=weight, bias=np.zeros(len(weight))), "node": node,
+        "out": Output(channels=C),
+    }  # fmt: skip
+    return Graph(nodes, tuple(pairwise(nodes)))
 
 
 def network(seed: int, reset: str, trace: bool, exact: bool) -> tuple[Graph, Reals]:
@@ -68,16 +112,59 @@ def network(seed: int, reset: str, trace: bool, exact: bool) -> tuple[Graph, Rea
     tried = tried * (1 - tau) ** -0.3
     rho = np.where(rng.random(C) < 0.5, 0.999 * tau, 0.9) * trace
     found = simulate(u, tried, tau, rho, 0.3 * trace * tried, reset) / SHORT
-    nearest = np.argmin(np.abs(np.log((found + 1e-4) / wanted)), axis=0)
-    theta = tried[nearest, np.arange(C)]
+    theta = chosen(found, tried, wanted)
     node = LIF(theta=theta, tau=tau, rho=rho, kappa=0.3 * trace * theta, reset=reset)
-    nodes: dict[str, Node] = {
-        "in": Input(channels=INS, out=Fixed.binary()),
-        "fc": Affine(weight=weight, bias=np.zeros(C)), "node": node, "out": Output(channels=C),
-    }  # fmt: skip
-    graph = Graph(nodes, tuple(pairwise(nodes)))
+    graph = behind_synapses(weight, node)
     inputs = spikes(rng, rates)[:, :300]
     expected = simulate(inputs[0] @ weight.T, theta, tau, rho, node.kappa, reset)
+    np.testing.assert_allclose(counts(graph, inputs), expected, atol=1)
+    return graph, rates
+
+
+def adaptive(seed: int, reset: str, side: str) -> tuple[Graph, Reals]:
+    """Return neurons that adapt as those of SiLIF do: membranes of 3 to 1,000 steps, rho too."""
+    rng = np.random.default_rng(seed)
+    tau, rho = 1 - 10 ** -rng.uniform(0.155, 3, C), 1 - 10 ** -rng.uniform(0.3, 3, C)
+    weight, rates = synapses(rng, exact=True), 10 ** rng.uniform(-2, -0.3, INS)
+    u = spikes(rng, rates)[0, :SHORT] @ weight.T
+    wanted = 10 ** rng.uniform(-3, np.log10(0.5), C)
+    tried = np.abs(weight).max(axis=1) * 10 ** np.linspace(-1, 2.5, 40)[:, None]
+    tried = tried * (1 - tau) ** -0.3
+    a, b = (1 - tau) * rng.uniform(0, 1, C), (1 - tau) * rng.uniform(0, 2, C)
+    node = AdaptiveLIF(theta=np.ones(C), tau=tau, rho=rho, a=a, b=b, reset=reset, adapts_on=side)
+    theta = chosen(adapt(u, node, tried, b * tried) / SHORT, tried, wanted)
+    graph = behind_synapses(weight, replace(node, theta=theta, b=b * theta))
+    inputs = spikes(rng, rates)[:, :300]
+    expected = adapt(inputs[0] @ weight.T, node, theta, b * theta)
+    np.testing.assert_allclose(counts(graph, inputs), expected, atol=1)
+    return graph, rates
+
+
+def resonators(seed: int, reset: str, drive: str) -> tuple[Graph, Reals]:
+    """Return resonators of any angle, half of them slow, whose magnitudes are 0.5 to 0.999."""
+    rng, both = np.random.default_rng(seed), drive == "complex"
+    angle = rng.uniform(-np.pi, np.pi, C) * rng.choice([1, 0.1], C)
+    pole = (1 - 10 ** -rng.uniform(0.3, 3, C)) * np.exp(1j * angle)
+    weight = synapses(rng, exact=True)
+    if both:  # imaginary parts as large as the real ones
+        imag = synapses(rng, exact=True)
+        size = [np.abs(part).max(axis=1) for part in (weight, imag)]
+        imag *= np.exp2(np.round(np.log2(size[0] / size[1])))[:, None]
+        weight = np.concatenate([weight, imag])
+    rates = 10 ** rng.uniform(-2, -0.3, INS)
+
+    def drives(u: Reals) -> np.ndarray:
+        parts = u @ weight.T
+        return parts[:, :C] + 1j * parts[:, C:] if both else parts
+
+    wanted = 10 ** rng.uniform(-3, np.log10(0.5), C)
+    tried = np.abs(weight[:C]).max(axis=1) * 10 ** np.linspace(-1, 2.5, 40)[:, None]
+    tried = tried * (1 - np.abs(pole)) ** -0.3
+    found = resonate(drives(spikes(rng, rates)[0, :SHORT]), pole, tried, reset) / SHORT
+    theta = chosen(found, tried, wanted)
+    node = ResonateAndFire(a_re=pole.real, a_im=pole.imag, theta=theta, reset=reset, drive=drive)
+    graph, inputs = behind_synapses(weight, node), spikes(rng, rates)[:, :300]
+    expected = resonate(drives(inputs[0]), pole, theta, reset)
     np.testing.assert_allclose(counts(graph, inputs), expected, atol=1)
     return graph, rates
 
@@ -98,6 +185,8 @@ def named(losses: tuple[Loss, ...]) -> set[int]:
 
 
 LAYERS = list(product(LIF.resets, (False, True)))
+ADAPTIVE = list(product(AdaptiveLIF.resets, AdaptiveLIF.sides))
+RESONATORS = list(product(ResonateAndFire.resets, ResonateAndFire.drives))
 
 
 @pytest.mark.parametrize(("reset", "trace"), LAYERS)
@@ -115,6 +204,27 @@ def test_what_weights_of_8_bits_can_say_is_computed_or_named(reset, trace):
     assert seen <= 0.15 * 3 * C  # it is not by naming everything
 
 
+@pytest.mark.parametrize(("reset", "side"), ADAPTIVE)
+def test_neurons_that_adapt_spike_as_often_and_nothing_is_named(reset, side):
+    for seed in range(2):
+        graph, rates = adaptive(seed, reset, side)
+        inputs, others = (spikes(np.random.default_rng(s), rates) for s in (100 + seed, 200 + seed))
+        made = Quantize().explained(graph, calibrate(graph, run(graph, inputs, "float")))
+        assert named(made.losses) == set()
+        assert wrong(graph, made.graph, inputs) == wrong(graph, made.graph, others) == set()
+
+
+@pytest.mark.parametrize(("reset", "drive"), RESONATORS)
+def test_resonators_spike_as_often_or_are_named(reset, drive):
+    """Over ten sequences: a slow resonator spikes in few bursts, each moved by whatever rounds."""
+    graph, rates = resonators(0, reset, drive)
+    first, others = (spikes(np.random.default_rng(s), rates, n) for s, n in ((100, 1), (200, 10)))
+    made = Quantize().explained(graph, calibrate(graph, run(graph, first, "float")))
+    assert {loss.what for loss in made.losses} <= {"state", "poles"}
+    assert wrong(graph, made.graph, others) <= named(made.losses)
+    assert len(named(made.losses)) <= 0.15 * C
+
+
 @pytest.mark.parametrize(("reset", "trace"), LAYERS)
 def test_weights_that_8_bits_round_too_far_are_named_with_the_width_that_would_do(reset, trace):
     graph, rates = network(5, reset, trace, exact=False)
@@ -129,7 +239,17 @@ def test_weights_that_8_bits_round_too_far_are_named_with_the_width_that_would_d
         assert loss.node == "node" and 8 < loss.bits <= 16 and loss.setting == ""
 
 
-@pytest.mark.parametrize("kind", [Threshold, TernaryThreshold])
+def comparing(kind: type[Node], theta: Reals, rng: np.random.Generator) -> Node:
+    """Return nodes with these thresholds; candidates raise them by up to half, for five steps."""
+    if kind is TernaryThreshold:
+        return TernaryThreshold(delta=theta)
+    if kind is Threshold:
+        return Threshold(theta=theta)
+    theta = np.abs(theta)
+    return AdaptiveThreshold(theta=theta, taps=theta[:, None] * rng.uniform(0, 0.5, (C, 5)))
+
+
+@pytest.mark.parametrize("kind", [Threshold, AdaptiveThreshold, TernaryThreshold])
 @pytest.mark.parametrize(("slowest", "decades"), [(1.5, 1), (4, 6)])
 def test_thresholds_behind_state_space_models(kind, slowest, decades):
     """Messages of a node share an exponent, and poles have 16 bits: six decades are too many."""
@@ -151,8 +271,7 @@ def test_thresholds_behind_state_space_models(kind, slowest, decades):
     rates = 1 - 10 ** rng.uniform(-3, np.log10(0.5), C)
     theta = np.array([np.quantile(np.abs(y[:, h]) if kind is TernaryThreshold else y[:, h], rate)
                       for h, rate in enumerate(rates)])  # fmt: skip
-    name = "theta" if kind is Threshold else "delta"
-    nodes |= {"node": kind(**{name: theta}), "out": Output(channels=C)}
+    nodes |= {"node": comparing(kind, theta, rng), "out": Output(channels=C)}
     graph = Graph(nodes, tuple(pairwise(nodes)))
     made = Quantize().explained(graph, calibrate(graph, run(graph, inputs[0], "float")))
     measured = spike_losses(graph, check(graph, made.graph, inputs[0]).end_to_end, inputs[0])

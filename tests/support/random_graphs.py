@@ -20,6 +20,7 @@ from neurossm.graph import Graph
 from neurossm.nodes import (
     LIF,
     Accumulate,
+    AdaptiveLIF,
     AdaptiveThreshold,
     Affine,
     ComplexDiagonal,
@@ -32,6 +33,7 @@ from neurossm.nodes import (
     Output,
     PiecewiseLinear,
     Product,
+    ResonateAndFire,
     Sum,
     TernaryThreshold,
     Threshold,
@@ -57,6 +59,7 @@ EXACT_BITS = 51
 KINDS = (
     "affine", "conv", "ssm", "threshold", "sum", "product", "piecewise", "accumulate", "ternary",
     "lif", "embedding", "rows", "delay", "spiking_loop", "graded_loop", "adaptive", "complex",
+    "adaptive_lif", "resonator",
 )  # fmt: skip
 
 
@@ -319,9 +322,9 @@ def _ssm(grow: Growing) -> None:
 
 def _rows(grow: Growing) -> None:
     """Add synapses with an exponent a row, and the neurons that alone receive them."""
-    kind = grow.draw(
-        st.sampled_from(["threshold", "lif", "lif", "ternary", "lif", "adaptive", "complex"])
-    )
+    kinds = ("threshold", "lif", "lif", "ternary", "lif", "adaptive", "complex", "adaptive_lif",
+             "resonator")  # fmt: skip
+    kind = grow.draw(st.sampled_from(kinds))
     _affine(grow, 2 if kind == "complex" else 0)
     name, node = grow.nodes.popitem()
     assert isinstance(node, Affine)
@@ -347,7 +350,7 @@ def _rows(grow: Growing) -> None:
     elif kind == "complex":
         grow.add(kind, _states(grow, channels // 2, frac), [name])
     else:
-        grow.add(kind, _neuron(grow, channels, frac, node.out.bits), [name])
+        grow.add(kind, NEURONS[kind](grow, channels, frac, node.out.bits), [name])
 
 
 def _threshold(grow: Growing) -> None:
@@ -423,19 +426,55 @@ def _ternary(grow: Growing) -> None:
     grow.add("ternary", TernaryThreshold(delta=integers(delta, fmt.frac, 24)), sources)
 
 
-def _lif(grow: Growing) -> None:
+def _lif(grow: Growing, kind: str = "lif") -> None:
     sources = grow.adding()
     fmt, channels = grow.format(sources[0]), grow.nodes[sources[0]].out_channels
-    grow.add("lif", _neuron(grow, channels, np.full(channels, fmt.frac), fmt.bits), sources)
+    made = NEURONS[kind](grow, channels, np.full(channels, fmt.frac), fmt.bits)
+    grow.add(kind, made, sources)
+
+
+def _adaptive_lif(grow: Growing) -> None:
+    _lif(grow, "adaptive_lif")
+
+
+def _resonator(grow: Growing) -> None:
+    """Add resonators, every other time behind synapses of a complex drive."""
+    if grow.draw(st.booleans()):
+        return _lif(grow, "resonator")
+    source, channels = grow.one(), 2 * grow.draw(st.sampled_from(CHANNELS))
+    arriving, frac = grow.format(source), grow.integer(-2, 9)
+    out = Fixed(24, arriving.frac + frac)
+    into = _weights(grow, (channels, grow.nodes[source].out_channels), frac, out)
+    start = grow.add("into", into, [source])
+    made = _resonating(grow, channels, np.full(channels, out.frac), 24, both=True)
+    grow.add("resonator", made, [start])
+    return None
 
 
 def _neuron(grow: Growing, channels: int, frac: np.ndarray, message_bits: int) -> LIF:
     """Return neurons whose membranes have the exponent of the input, or exponents of their own."""
-    rng = grow.rng
+    bits, limit, leak = _widths(grow)
+    own = _own_unit(grow, frac, message_bits)
+    kappa = np.abs(grow.filled((channels,), limit)) * grow.draw(st.sampled_from([0, 1]))
+    return LIF(
+        theta=integers(np.maximum(np.abs(grow.filled((channels,), limit)), 1), own, bits),
+        tau=integers(_leaks(grow, leak, channels), leak, leak + 2),
+        rho=integers(_leaks(grow, leak, channels), leak, leak + 2),
+        kappa=integers(kappa, own, bits),
+        reset=grow.draw(st.sampled_from(LIF.resets)),
+    )
+
+
+def _widths(grow: Growing) -> tuple[int, int, int]:
+    """Return the bits of a membrane, the largest threshold, and the fraction bits of leaks."""
     bits = grow.draw(st.sampled_from([24, 24, 16, 6]))
     limit = min(grow.draw(st.sampled_from([1, 30, 2**23 - 1])), symmetric_limit(bits))
-    leak = grow.draw(st.sampled_from([12, 12, 15, 20]))
-    one = 2**leak
+    return bits, limit, grow.draw(st.sampled_from([12, 12, 15, 20]))
+
+
+def _own_unit(grow: Growing, frac: np.ndarray, message_bits: int) -> int | np.ndarray:
+    """Return the exponent of the input, or another, one for all channels or one each."""
+    rng, channels = grow.rng, len(frac)
     finer = grow.draw(st.sampled_from(["none", "one", "each"]))
     most = 29 if message_bits > 8 else 40  # several edges add up to 24 bits
     if finer == "one" and np.ptp(frac) == 0:
@@ -443,19 +482,59 @@ def _neuron(grow: Growing, channels: int, frac: np.ndarray, message_bits: int) -
     elif finer == "each":
         frac = frac + rng.choice([-70, -3, 0, 5, most - 3, *rng.integers(-12, 9, 3)], channels)
     frac = np.clip(frac, -64, 64)
-    own = int(frac[0]) if finer != "each" and np.ptp(frac) == 0 else frac
+    return int(frac[0]) if finer != "each" and np.ptp(frac) == 0 else frac
 
-    def leaks() -> np.ndarray:
-        return rng.choice([0, 1, one // 2, one - 1, one, *rng.integers(0, one, 3)], channels)
 
-    kappa = np.abs(grow.filled((channels,), limit)) * grow.draw(st.sampled_from([0, 1]))
-    return LIF(
+def _leaks(grow: Growing, leak: int, channels: int) -> np.ndarray:
+    one, rng = 2**leak, grow.rng
+    return rng.choice([0, 1, one // 2, one - 1, one, *rng.integers(0, one, 3)], channels)
+
+
+def _adapting(grow: Growing, channels: int, frac: np.ndarray, message_bits: int) -> AdaptiveLIF:
+    """Return neurons that adapt, the adaptation in the unit of the membrane or in another."""
+    bits, limit, leak = _widths(grow)
+    own = _own_unit(grow, frac, message_bits)
+    finer = grow.draw(st.sampled_from([0, 0, 5, 20, -20]))
+    a_frac = grow.integer(max(1, finer - 12), 30)
+    largest = min(2**a_frac - 1, 2**15 - 1)
+    jumps = grow.filled((channels,), grow.draw(st.sampled_from([1, 30, symmetric_limit(bits)])))
+    return AdaptiveLIF(
         theta=integers(np.maximum(np.abs(grow.filled((channels,), limit)), 1), own, bits),
-        tau=integers(leaks(), leak, leak + 2),
-        rho=integers(leaks(), leak, leak + 2),
-        kappa=integers(kappa, own, bits),
-        reset=grow.draw(st.sampled_from(LIF.resets)),
+        tau=integers(_leaks(grow, leak, channels), leak, leak + 2),
+        rho=integers(_leaks(grow, leak, channels), leak, leak + 2),
+        a=integers(grow.filled((channels,), largest), a_frac, 16),
+        b=integers(jumps, np.clip(own + np.int64(finer), -64, 64), bits),
+        reset=grow.draw(st.sampled_from(AdaptiveLIF.resets)),
+        adapts_on=grow.draw(st.sampled_from(AdaptiveLIF.sides)),
     )
+
+
+def _resonating(
+    grow: Growing, channels: int, frac: np.ndarray, message_bits: int, both: bool | None = None
+) -> ResonateAndFire:
+    """Return resonators with a real drive, or with `both` parts of one."""
+    bits, limit, _ = _widths(grow)
+    if both is None:
+        both = channels % 2 == 0 and grow.draw(st.booleans())
+    size = channels // 2 if both else channels
+    halves = frac.reshape(-1, size)
+    own = _own_unit(grow, halves[0], message_bits)
+    if both:  # of the finer of both parts, so that neither shifts too far
+        own = np.minimum(own, halves.min(axis=0))
+    width, rng = grow.draw(st.sampled_from([16, 16, 12, 8])), grow.rng
+    radius = rng.choice([1.0, 0.999, rng.random()], size)
+    angle = rng.choice([0, np.pi, np.pi / 4, -np.pi / 2, *rng.uniform(-np.pi, np.pi, 3)], size)
+    a_re, a_im = project_poles(radius * np.cos(angle), radius * np.sin(angle), width)
+    return ResonateAndFire(
+        a_re=integers(a_re, width - 1, width),
+        a_im=integers(a_im, width - 1, width),
+        theta=integers(np.maximum(np.abs(grow.filled((size,), limit)), 1), own, bits),
+        reset=grow.draw(st.sampled_from(ResonateAndFire.resets)),
+        drive="complex" if both else "real",
+    )
+
+
+NEURONS = {"lif": _neuron, "adaptive_lif": _adapting, "resonator": _resonating}
 
 
 def _room(fmt: Fixed, bits: int = 0) -> int:
@@ -539,13 +618,15 @@ def _weights(grow: Growing, shape: tuple[int, int], frac: int, out: Fixed) -> Af
 def _spiking_loop(grow: Growing) -> None:
     """Neurons that get their own spikes back through synapses."""
     source, channels = grow.one(), grow.integer(1, 4)
+    kind = grow.draw(st.sampled_from(["lif", "lif", "adaptive_lif", "resonator"]))
     arriving, frac = grow.format(source), grow.integer(-2, 9)
     out = Fixed(24, arriving.frac + frac)
     into = _weights(grow, (channels, grow.nodes[source].out_channels), frac, out)
     start = grow.add("into", into, [source])
-    neuron = grow.add("lif", _neuron(grow, channels, np.full(channels, out.frac), 24), [start])
-    later = grow.add("later", _waiting(grow, channels, Fixed.binary()), [neuron])
-    back = grow.add("back", _weights(grow, (channels, channels), out.frac, out), [later])
+    made = NEURONS[kind](grow, channels, np.full(channels, out.frac), 24)
+    neuron, spikes = grow.add(kind, made, [start]), made.out_channels
+    later = grow.add("later", _waiting(grow, spikes, Fixed.binary()), [neuron])
+    back = grow.add("back", _weights(grow, (channels, spikes), out.frac, out), [later])
     grow.edges.append((back, neuron))
 
 
@@ -581,4 +662,6 @@ GROW = {
     "graded_loop": _graded_loop,
     "adaptive": _adaptive,
     "complex": _complex,
+    "adaptive_lif": _adaptive_lif,
+    "resonator": _resonator,
 }

@@ -39,10 +39,8 @@ def shape_like(recipe: str, overrides: list[str]) -> tuple[Shape, tuple[str, ...
     features, delays = SMALL["in_features"], getattr(config, "delays", ())
     # a node has room for its longest delay; a small network has none for one a feature
     own: dict[str, Any] = {"delays": (max(delays),)} if delays else {}
-    if hasattr(config, "state"):
-        own["state"] = 2 * SMALL["modes"]
     small = replace(
-        deployable,
+        deployable.with_modes(SMALL["modes"]),
         width=SMALL["width"],
         classes=SMALL["classes"],
         in_features=features,
@@ -53,11 +51,11 @@ def shape_like(recipe: str, overrides: list[str]) -> tuple[Shape, tuple[str, ...
     sizes = {
         1: 1,
         SMALL["width"]: config.width,
-        SMALL["modes"]: config.states // 2,
         SMALL["classes"]: config.classes,
         SMALL["vocabulary"]: config.vocabulary,
         features: config.in_features,
         0: 0,
+        **dict(zip(small.inside, config.inside, strict=True)),
     }
     nodes = {name: _resized(node, sizes) for name, node in exported.nodes.items()}
     return Shape(nodes, exported.edges), said

@@ -4,6 +4,7 @@ from neurossm.extras import explained
 
 with explained():  # needs PyTorch
     from neurossm_models.neurons.adaptive import AdaptiveLIF, AdaptiveRule
+    from neurossm_models.neurons.adaptive_threshold import AdaptiveSpike
     from neurossm_models.neurons.exact import lif_loop, lif_native
     from neurossm_models.neurons.lif import LIF
     from neurossm_models.neurons.recurrent import RecurrentLIF
@@ -14,6 +15,7 @@ __all__ = [
     "LIF",
     "AdaptiveLIF",
     "AdaptiveRule",
+    "AdaptiveSpike",
     "RecurrentLIF",
     "ResonateAndFire",
     "ResonatorRule",

@@ -63,13 +63,14 @@ class FoldedSSM:
         gain, offset = gain_of(block.norm) if block.prenorm else gain_of(nn.Identity())
         ssm, (scale, shift) = block.ssm, behind
         log_pole, b = ssm._discretize(ssm.log_dt.dtype)
-        product = b * torch.view_as_complex(ssm.c)
+        c, d = ssm.readout()
+        product = b * c
         return cls(
             log_pole.exp(),
             product * _column(scale * gain, ssm.log_dt),
             product * _column(scale * offset, ssm.log_dt),
-            scale * gain * ssm.d,
-            scale * offset * ssm.d + shift,
+            scale * gain * d,
+            scale * offset * d + shift,
         )
 
     def rounded(self, name: str, parameters: Mapping[str, Tensor]) -> FoldedSSM:

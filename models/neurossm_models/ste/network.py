@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from neurossm.errors import InputError
+from neurossm_models.complex_states import ComplexStates
 from neurossm_models.config import LAST, MEAN, SUM
+from neurossm_models.diagonal import DiagonalLayer
 from neurossm_models.network import Network
 from neurossm_models.neurons import SpikingNeuron
 from neurossm_models.qat_model import IntegerRun
-from neurossm_models.s4d import S4D
 from neurossm_models.ste.folding import Gain, scaled
 from neurossm_models.ste.operations import affine, straight
 
@@ -57,7 +58,7 @@ def check_forms(model: Network) -> None:
     """Raise `InputError` if a form of the network cannot run where its parameters are."""
     like = next(model.parameters()).new_zeros(model.config.width, 1, 1)
     for module in model.modules():
-        if isinstance(module, S4D | SpikingNeuron):
+        if isinstance(module, ComplexStates | DiagonalLayer | SpikingNeuron):
             module.form_for(like)
 
 

@@ -31,10 +31,10 @@ def chain(builder: Builder, path: str, block: StateSpaceBlock, source: str, *nam
     return source
 
 
-def residual(builder: Builder, path: str, stream: str, added: str) -> str:
-    """Add the sum of the residual stream and what a block adds to it."""
+def residual(builder: Builder, path: str, stream: str, added: str, name: str = "add") -> str:
+    """Add the sum of the residual stream and what a block adds to it, as a node of this name."""
     channels = builder.nodes[stream].out_channels
-    return builder.add(f"{path}.add", Sum(channels=channels), stream, added)
+    return builder.add(f"{path}.{name}", Sum(channels=channels), stream, added)
 
 
 def mixed(builder: Builder, path: str, mix: nn.Linear, gated: bool, spikes: str) -> str:

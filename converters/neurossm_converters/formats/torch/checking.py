@@ -106,16 +106,28 @@ def _spikes(graph: Graph, block: str) -> str | None:
     """Return the part of a block that spikes; None behind a function that is only approximated."""
     names = [name for name in graph.nodes if name.startswith(f"{block}.")]
     for name in names:
-        if isinstance(graph.nodes[name], PiecewiseLinear):
+        node = graph.nodes[name]
+        if isinstance(node, PiecewiseLinear) and node.max_error > 0:
             return None
-        if graph.nodes[name].role is Role.SPIKING:
+        if node.role is Role.SPIKING:
             return name.removeprefix(f"{block}.")
     return None
 
 
+def _is_free(graph: Graph, block: str) -> bool:
+    """Say whether an approximated function that is no gate is in front of the first spikes."""
+    for name in (name for name in graph.nodes if name.startswith(f"{block}.")):
+        node = graph.nodes[name]
+        if node.role is Role.SPIKING or name == f"{block}.mix.sigmoid":
+            return False
+        if isinstance(node, PiecewiseLinear) and node.max_error > 0:
+            return True
+    return False
+
+
 def _allowed(graph: Graph, block: str, values: dict[str, Reals]) -> Reals | float:
     """Return by how much the segments of sigmoid and gelu may change the output of a block."""
-    if _spikes(graph, block) is None:
+    if _is_free(graph, block):
         return np.inf
     gate, unit = graph.nodes.get(f"{block}.mix.sigmoid"), graph.nodes.get(f"{block}.unit.gelu")
     if isinstance(gate, PiecewiseLinear):

@@ -8,6 +8,7 @@ from torch import nn
 from neurossm.errors import GraphError
 from neurossm.nodes import (
     LIF,
+    AdaptiveThreshold,
     BatchNorm,
     Delay,
     DiagonalSSM,
@@ -22,7 +23,10 @@ from neurossm_converters.formats.torch.feed_forward import adaptive, resonator
 from neurossm_converters.formats.torch.norms import norm_of
 from neurossm_models import delay, neurons
 from neurossm_models.adaptive import AdaptiveEmbedding
+from neurossm_models.diagonal import DiagonalLayer
 from neurossm_models.families import gsu
+from neurossm_models.fractional import FractionalS4D
+from neurossm_models.resonators import Resonators
 from neurossm_models.s4d import S4D
 from neurossm_models.surrogate import Spike
 
@@ -44,9 +48,9 @@ def _batch_norm(builder: Builder, path: str, module: nn.BatchNorm1d, source: str
     return builder.add(path, BatchNorm(gain=gain, offset=offset), source)
 
 
-def _s4d(builder: Builder, path: str, module: S4D, source: str) -> str:
+def _diagonal(builder: Builder, path: str, module: DiagonalLayer, source: str) -> str:
     if module.c_backward is not None:
-        raise GraphError(f"module {path!r} (S4D)", expected="a causal layer",
+        raise GraphError(f"module {path!r} ({type(module).__name__})", expected="a causal layer",
                          got="a bidirectional one", remedy=BIDIRECTIONAL)  # fmt: skip
     abar, bbar, c, d = module.discretized()
     zeros, none = np.zeros(abar.shape), np.zeros(d.shape)
@@ -60,6 +64,11 @@ def _s4d(builder: Builder, path: str, module: S4D, source: str) -> str:
 
 def _spike(builder: Builder, path: str, module: Spike, source: str) -> str:
     return builder.add(path, Threshold(theta=array(module.theta)), source)
+
+
+def _adaptive(builder: Builder, path: str, module: neurons.AdaptiveSpike, source: str) -> str:
+    node = AdaptiveThreshold(theta=array(module.theta), taps=array(module.taps))
+    return builder.add(path, node, source)
 
 
 def _lif(builder: Builder, path: str, module: neurons.LIF, source: str) -> str:
@@ -125,8 +134,11 @@ LAYERS: dict[type[nn.Module], Converter] = {
     nn.Embedding: _embedding,
     AdaptiveEmbedding: add_table,
     nn.BatchNorm1d: _batch_norm,
-    S4D: _s4d,
+    S4D: _diagonal,
+    FractionalS4D: _diagonal,
+    Resonators: _diagonal,
     Spike: _spike,
+    neurons.AdaptiveSpike: _adaptive,
     neurons.LIF: _lif,
     neurons.AdaptiveLIF: adaptive,
     neurons.ResonateAndFire: resonator,
