@@ -7,11 +7,8 @@ One module in this package holds one class, found by itself (`neurossm.nodes.NOD
     @node
     class Threshold(Node):
         # its docstring: equation, integer meaning, source, parameters
-
         theta: Array = parameter("C")               # a field of numbers and its axes
         role: ClassVar[Role] = Role.SPIKING
-        compares: ClassVar[bool] = True
-
         @property
         def in_channels(self) -> int: ...
         def step(self, at: Step) -> Integers: ...   # the integers, one time step: the specification
@@ -163,8 +160,9 @@ class Node(Described, ABC):
         """Return what `evaluate` begins with: a copy of the state, or zeros."""
         if state:
             return {part: array.copy() for part, array in state.items()}
-        parts = self.state_parts().items()
-        return {part: np.zeros((samples, *shape)) for part, shape in parts}
+        return {
+            part: array.astype(np.float64) for part, array in self.initial_state(samples).items()
+        }
 
     @property
     def tokens(self) -> int:
@@ -334,10 +332,7 @@ class Node(Described, ABC):
         yield from ()
 
     def bound(self, at: FanIn) -> Found:
-        """Return the worst case of what it sends and of its registers; by default what `out` holds.
-
-        In a float graph a node that says nothing has no bound.
-        """
+        """Return the worst case of what it sends (else what `out` holds), and of its registers."""
         ones = np.ones(self.out_channels)
         entry = at.entry() if self.meets is Meets.ADD else ()
         if self.passes_on:
@@ -388,8 +383,5 @@ def format_of(node: Node) -> Fixed:
 
 
 def message_frac(node: Node) -> int | NDArray[np.int64]:
-    """Return the fraction bits of what an integer node sends: one number, or ``(C,)`` by channel.
-
-    By channel behind an `Affine` whose rows have exponents of their own; else ``out.frac``.
-    """
+    """Return the fraction bits of what an integer node sends: one number, or by channel."""
     return node.message_frac
