@@ -71,7 +71,8 @@ def export(
     )] = False,
     nir: Annotated[str, choice(
         NIR, "Write the network as NIR too, {}: fail if NIR cannot express it; write it if NIR can"
-        " and the package nir is installed; do not.", metavar="WHEN")] = "auto",
+        " and the package nir is installed; do not; with nodes that are only proposed for NIR,"
+        " which its library cannot read.", metavar="WHEN")] = "auto",
     dt: Annotated[float | None, typer.Option(
         metavar="SECONDS", help="Duration of a time step, where the data do not say it.")] = None,
     data_dir: DataDirOption = "",
@@ -108,7 +109,9 @@ def export(
         console.say(line)
     if graph.is_integer:
         console.say("an integer network, as SLAYER computes it: ready to run, nothing to quantize")
-    if wrote.nir:
+    if wrote.proposed:
+        console.say("NIR: written to /node with proposed nodes, which the nir library cannot read")
+    elif wrote.nir:
         console.say("NIR: written to /node" + _fastest_turn(graph))
     elif nir != "off":
         others = len(wrote.reasons) - 1

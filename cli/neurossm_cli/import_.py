@@ -65,6 +65,10 @@ def import_(
         typer.Option(metavar="FORMAT", help="NIR: number format of the input: binary (default), or"
                      " BITS:FRAC, such as 8:0 for bytes."),
     ] = None,
+    proposed: Annotated[bool, typer.Option(
+        "--proposed", help="NIR: read StateSpace and Reset, nodes that are only proposed for it"
+        " (docs/explanation/nir-proposal.md)."
+    )] = False,
     steps: Annotated[
         int | None,
         typer.Option(metavar="N", help="Longest sequence in time steps: for the headroom of running"
@@ -115,8 +119,8 @@ def import_(
     console = Console(json)
     found = import_network(
         source, format, dt=dt, convention=convention, tau_unit=tau_unit, reset=reset,
-        compare=compare, input=input, steps=steps, layers=layers, scale=scale, prenorm=prenorm,
-        method=method, data=data, data_dir=data_dir, task=task, readout=readout,
+        compare=compare, input=input, proposed=proposed, steps=steps, layers=layers, scale=scale,
+        prenorm=prenorm, method=method, data=data, data_dir=data_dir, task=task, readout=readout,
     )  # fmt: skip
     graph = found.graph
     save(output, graph)

@@ -10,11 +10,16 @@ import typer
 from neurossm_cli.presentation import completing
 from neurossm_cli.presentation.choices import PRUNING_SCOPES, choice
 from neurossm_cli.presentation.console import Console, JsonOption
-from neurossm_cli.presentation.paths import READS_RUN, Writes
-from neurossm_cli.presentation.reading import Arguments
+from neurossm_cli.presentation.paths import Reads, Writes
+from neurossm_cli.presentation.reading import Arguments, itself, run
 
 if TYPE_CHECKING:
     from neurossm_workflows.prune import Pruned
+
+
+def _read(given: str, output: Path, arguments: Arguments) -> Path | None:
+    """Return the graph, or the file of the run, that is the output."""
+    return itself(given, output, arguments) or run(given, output, arguments)
 
 
 def _written(output: Path, arguments: Arguments) -> list[Path]:
@@ -34,7 +39,7 @@ def prune(
             help="The run folder of a training, a checkpoint, or a float network, .nssm.",
             autocompletion=completing.checkpoint,
         ),
-        READS_RUN,
+        Reads(_read),
     ],
     output: Annotated[
         Path,

@@ -15,7 +15,8 @@ class DenseOperations:
         Of the synapses: inputs times outputs.
     state_macs
         Of recurrences: 8 for each complex state (4 for the pole, 2 for the input gain, 2 for the
-        real part of the readout) and one for each channel's feed-through; one for each membrane
+        real part of the readout) and one for each channel's feed-through, 4 for each that sends
+        both of its parts instead (`ComplexDiagonal`); one for each membrane
         that leaks and for each refractory variable.
     elementwise_macs
         Of batch norms and piecewise-linear functions: one a channel.

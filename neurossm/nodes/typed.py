@@ -41,6 +41,14 @@ def check_types(node: Any) -> None:
             raise GraphError(where, expected="at least 1", got=str(value))
 
 
+def check_spikes(node: Any, fmt: Fixed) -> None:
+    """Give a node that spikes its one activation format; raise `GraphError` for another."""
+    if node.out is None:
+        object.__setattr__(node, "out", fmt)
+    if node.out != fmt:
+        raise GraphError(f"{type(node).__name__}.out", expected=str(fmt), got=str(node.out))
+
+
 def real_numbers(value: object, where: str) -> NDArray[np.float64]:
     """Return an array of real numbers as a float64 copy; raise `GraphError` for anything else."""
     try:

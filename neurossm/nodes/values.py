@@ -45,3 +45,10 @@ def as_parameter(value: object, where: str) -> Array:
 def mantissas(parameter: Array) -> NDArray[np.float64] | NDArray[np.int64]:
     """Return the numbers of a parameter as they stand: real, or integers without exponent."""
     return parameter.values if isinstance(parameter, Quantized) else parameter
+
+
+def equal(left: object, right: object) -> bool:
+    """Tell whether two fields of nodes are the same, array by array."""
+    if isinstance(left, np.ndarray) or isinstance(right, np.ndarray):
+        return np.array_equal(np.asarray(left), np.asarray(right))
+    return bool(left == right)

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from neurossm.energy import Energy, RateRow
+from neurossm.energy import BreakEven, Energy, RateRow
 from neurossm.errors import InputError
 from neurossm.graph import Graph
 from neurossm.metrics import Metrics, Recorded
@@ -192,6 +192,8 @@ class Report:
         Estimated from those metrics.
     rates
         The same at multiples of the measured spike rates.
+    break_even
+        Of each layer of synapses, the rate at which it costs as much as int8 MACs of its shape.
     steps_per_second
         Real time; None: the graph's own step length.
     timings
@@ -224,6 +226,7 @@ class Report:
     recorded: Recorded | None = None
     energy: Energy | None = None
     rates: tuple[RateRow, ...] = ()
+    break_even: tuple[BreakEven, ...] = ()
     steps_per_second: float | None = None
     timings: Timings | None = None
     accuracy: Accuracy | None = None

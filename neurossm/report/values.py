@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from neurossm.energy import Energy, Interval, RateRow, RealTime
+from neurossm.energy import CAVEAT, BreakEven, Energy, Interval, RateRow, RealTime
 from neurossm.errors import InputError, TargetError
 from neurossm.graph import Graph
 from neurossm.hardware import GRADES, Hardware
@@ -163,6 +163,32 @@ def digital_rows(found: Energy) -> Rows:
          row.assumes)
         for row in found.baselines
     ]  # fmt: skip
+
+
+def caveat() -> str:
+    """Return how the break-even rates are to be read."""
+    return CAVEAT
+
+
+def break_even_head(found: Iterable[BreakEven]) -> list[str]:
+    """Return the head of the table of break-even rates; the sets are columns."""
+    sets = next((list(row.by_set) for row in found), [])
+    return ["Layer", "Dense MACs per step", "Synapses", "Measured rate", *sets]
+
+
+def break_even_rows(found: Iterable[BreakEven]) -> Rows:
+    """Return a row for each layer of synapses."""
+    return [
+        (row.node, f"{row.macs:,}", f"{row.synapses:,}", percent(row.rate),
+         *(f"{rate_range(ends)}, {row.verdict(name)}" for name, ends in row.by_set.items()))
+        for row in found
+    ]  # fmt: skip
+
+
+def rate_range(ends: Interval) -> str:
+    """Return a range of rates as percentages; above 100% even every step is cheaper."""
+    low, high = f"{100 * ends.low:.3g}%", f"{100 * ends.high:.3g}%"
+    return low if low == high else f"{low} to {high}"
 
 
 def event_rows(found: Energy) -> Rows:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import fields
 
+import h5py
 import numpy as np
 import pytest
 
@@ -71,6 +73,36 @@ def test_export_strict_writes_nir_that_the_nir_package_reads(neurossm, files, tm
     assert np.array_equal(graph.nodes["encoder"].weight, weight)
     without = neurossm("export", files.linear_run, "-o", target, "--nir", "off", "--json")
     assert without.document["nir"] is False and without.document["nir_reasons"] == []
+
+
+def test_export_with_proposed_nodes_writes_what_only_import_proposed_reads(
+    neurossm, files, tmp_path
+):
+    import nir
+
+    target, alone = tmp_path / "linear.nssm", tmp_path / "alone.nir"
+    exported = neurossm("export", files.linear_run, "-o", target, "--nir", "proposed")
+    assert exported.status == 0
+    assert "NIR: written to /node with proposed nodes, which the nir library" in exported.out
+    with pytest.raises(AssertionError):
+        nir.read(target)
+    graph = load(target)
+    shutil.copy(target, alone)
+    with h5py.File(alone, "r+") as file:
+        del file["neurossm"]
+    refused = neurossm("import", alone, "-o", tmp_path / "back.nssm")
+    assert refused.status == 2 and "got StateSpace; import it with --proposed" in refused.err
+    back = neurossm("import", alone, "-o", tmp_path / "back.nssm", "--proposed")
+    assert back.status == 0 and dict(load(tmp_path / "back.nssm").nodes) == dict(graph.nodes)
+
+
+def test_export_with_proposed_nodes_refuses_a_product_by_name(neurossm, files, tmp_path):
+    refused = neurossm("export", files.run, "-o", tmp_path / "m.nssm", "--nir", "proposed")
+    assert refused.status == 1 and not (tmp_path / "m.nssm").exists()
+    assert "export --nir proposed: expected a graph that NIR can express, proposed nodes" in (
+        refused.err
+    )
+    assert all(repr(name) in refused.err for name in NOT_IN_NIR)
 
 
 def test_quantize_makes_every_node_an_integer_node(neurossm, files, tmp_path):

@@ -31,6 +31,7 @@ from neurossm.store import save
 from neurossm_workflows import evaluate
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
+PROPOSED = Path(__file__).parents[2] / "docs" / "nir-proposal"
 TINY = "--set model.width=4 --set model.state=2 --set model.layers=1 --set train.epochs=1"
 SMALL = f"{TINY} --set train.batch=4 --out o"
 NET = """
@@ -115,7 +116,9 @@ CASES = (
     Case("import slayer.net --from nir -o x.nssm", instead("nir", "netx", "--from netx"),
          "file.py: --from"),
     Case("import endless.net -o x.nssm", option("--steps", "20"), "layers.py: --steps"),
-    Case("import lif.nir -o x.nssm", option("--dt", "1e-3"), "convention.py: --dt --convention"),
+    Case("import if.nir -o x.nssm", option("--dt", "1e-3"), "convention.py: --dt --convention"),
+    Case("import lif.nir -o x.nssm", printed(r"give (--convention sinabs) \("),
+         "convention.py: --dt"),
     Case("import lif.nir -o x.nssm --convention norse --dt 1",
          instead("norse", "norse-dt", "say --convention norse-dt"),
          "convention.py: --convention"),
@@ -128,6 +131,9 @@ CASES = (
          "membranes.py: --reset"),
     Case("import low.nir -o x.nssm --compare ge --dt 1e-3", printed(r"--compare \S+=gt"),
          "membranes.py: --compare"),
+    Case("import proposed.nir -o x.nssm", option("--proposed"), "proposal.py: --proposed"),
+    Case("import proposed.nir -o x.nssm --proposed --dt 1",
+         lambda err, words: words[:-2] if "leave --dt out" in err else [], "state_space.py: --dt"),
     Case("import sum.nir -o x.nssm --dt 1e-3", option("--steps", "20"), "leaky.py: --steps"),
     # training
     Case(f"train t.npz {SMALL}",
@@ -213,6 +219,7 @@ def here(tmp_path, monkeypatch, files, neurossm):
     for name in ("full", "w"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "weights.safetensors").write_text("x")
+    shutil.copy(PROPOSED / "state-space-zoh.nir", "proposed.nir")
     networks()
     for_ever = float_ssm(a_re=np.ones((C, 3)), a_im=np.zeros((C, 3)))  # no worst case
     save("float.nssm", only(for_ever, Fixed(9, 8)))

@@ -23,7 +23,7 @@ from neurossm.engine import run
 from neurossm.errors import GraphError
 from neurossm.hardware import known_hardware, load_hardware
 from neurossm.metrics import measure
-from neurossm.nodes import NODE_TYPES
+from neurossm.nodes import LIF, NODE_TYPES, DiagonalSSM, ResonateAndFire
 from neurossm.placement import SSM_MAPPINGS, place
 from neurossm.quantization import Quantize
 from neurossm.report import counts_table, graph_svg, node_table
@@ -88,6 +88,21 @@ def test_nir_returns_it_or_says_why_not(kind, tmp_path):
             left, right = (run(graph, example.inputs, "float") for graph in (example.graph, back))
             for name, values in left.values.items():
                 np.testing.assert_allclose(right.values[name], values, rtol=1e-9, atol=1e-9)
+
+
+@each_type
+def test_nir_with_proposed_nodes_returns_it_exactly(kind):
+    for example in examples(kind):
+        if nir.expressible(example.graph, proposed=True):
+            assert nir.expressible(example.graph), example.label  # it holds all that NIR holds
+            continue
+        back = nir.from_nir(nir.to_nir(example.graph, proposed=True))
+        assert back.edges == example.graph.edges
+        for name, node in example.graph.nodes.items():
+            if isinstance(node, LIF | DiagonalSSM | ResonateAndFire):
+                assert back.nodes[name] == node, example.label
+            else:
+                alike(back.nodes[name], node)
 
 
 def alike(found, node) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import nir
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from small_nir import as_snntorch_writes, chain, imported, one_neuron, outputs, single
 
 from neurossm.errors import GraphError, InputError
+from neurossm_converters.formats import nir as neurossm_nir
 
 LEAKY = {"tau": 10.0, "r": 1.0, "v_leak": 0.0, "v_threshold": 1.0, "v_reset": 0.0}
 
@@ -135,3 +137,50 @@ def test_neurons_that_a_tool_never_writes_are_refused(tool):
     with pytest.raises(GraphError, match=r"IF, which it never writes; .* --convention sinabs"):
         imported(graph, tool)
     imported(graph, "sinabs")
+
+
+# -- no step at all --------------------------------------------------------------
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "nir"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("published/braille_noDelay_bias_zero", "--convention snntorch (fits "),
+        ("published/braille_noDelay_noBias_subtract", "--convention snntorch (fits "),
+        ("snntorch-recurrent", "--convention snntorch (fits "),
+        ("snntorch-leaky-zero", "--convention snntorch or --convention spikingjelly (both fit "),
+        ("norse-lif", "--convention norse-dt (fits "),
+        ("sinabs-lif-scalar", "--convention sinabs (fits "),
+        ("norse-iaf", "--dt, or the --convention of the tool that wrote the file"),
+    ],
+)
+def test_who_says_nothing_is_told_the_convention_that_fits(name, told):
+    with pytest.raises(InputError) as caught:
+        neurossm_nir.read(FIXTURES / f"{name}.nir")
+    assert f"got none; give {told}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("graph", "told"),
+    [
+        # one neuron each; gains and time constants by the formulas of the exporters
+        (one_neuron("LI", tau=5e-3, r=5.0 * np.exp(-0.2), v_leak=0), "--convention rockpool (fits"),
+        (one_neuron("LI", tau=5e-3, r=5.001 * np.exp(-0.2), v_leak=0), "--dt, or the"),
+        (one_neuron("LI", tau=1e-2, r=1.0, v_leak=0),
+         "--convention norse-s or --convention spikingjelly (both fit"),
+        (one_neuron("LI", tau=5e-4, r=1.0, v_leak=0),
+         "--convention norse-dt or --convention spikingjelly (both fit"),
+        (one_neuron("LI", tau=0.3, r=1.0, v_leak=0),
+         "--convention norse-s or --convention sinabs (both fit"),
+        (one_neuron("LI", tau=2e-4, r=2.0, v_leak=0),
+         "--convention snntorch or --convention spikingjelly (both"),
+        (one_neuron("LI", tau=2e-4, r=2.1, v_leak=0), "--dt, or the"),
+        (one_neuron("LI", tau=1e6, r=1.0, v_leak=0), "--dt, or the"),
+    ],
+)  # fmt: skip
+def test_a_convention_is_named_by_gains_and_time_constants(graph, told):
+    with pytest.raises(InputError) as caught:
+        imported(graph)
+    assert f"got none; give {told}" in str(caught.value)

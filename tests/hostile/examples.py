@@ -28,12 +28,16 @@ CHANNELS = 3  # what the tests of wrong contents put in their place
 
 
 def example(name: str, integer: bool) -> Node:
-    """Return a node of this type with random parameters, of three channels in and out."""
+    """Return a node of this type with random parameters, of three channels in and out.
+
+    Of complex states that send both of their parts there are three.
+    """
+    width = 2 * CHANNELS if name == "ComplexDiagonal" else CHANNELS
     nodes = (
         node
         for seed in count()
         for node in NODE_TYPES[name].examples(np.random.default_rng(seed))
-        if node.out_channels == CHANNELS and node.in_channels in (0, 1, CHANNELS)
+        if node.out_channels == width and node.in_channels in (0, 1, width)
     )
     node = next(nodes)
     if not integer:
@@ -42,7 +46,7 @@ def example(name: str, integer: bool) -> Node:
         name: _quantized(getattr(node, name), role, by_channel=index % 3 == 0)
         for index, (name, role) in enumerate(node.roles.items())
     }
-    terms = {"term_bits": 20} if hasattr(node, "term_bits") else {}
+    terms = {width: 20 for width in ("term_bits", "state_bits") if hasattr(node, width)}
     return replace(node, out=node.out or Fixed(20, 5), **fields, **terms)
 
 

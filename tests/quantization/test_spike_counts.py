@@ -20,6 +20,7 @@ from neurossm.metrics.spike_losses import spike_losses
 from neurossm.nodes import (
     LIF,
     AdaptiveLIF,
+    AdaptiveThreshold,
     Affine,
     DiagonalSSM,
     Input,
@@ -238,7 +239,17 @@ def test_weights_that_8_bits_round_too_far_are_named_with_the_width_that_would_d
         assert loss.node == "node" and 8 < loss.bits <= 16 and loss.setting == ""
 
 
-@pytest.mark.parametrize("kind", [Threshold, TernaryThreshold])
+def comparing(kind: type[Node], theta: Reals, rng: np.random.Generator) -> Node:
+    """Return nodes with these thresholds; candidates raise them by up to half, for five steps."""
+    if kind is TernaryThreshold:
+        return TernaryThreshold(delta=theta)
+    if kind is Threshold:
+        return Threshold(theta=theta)
+    theta = np.abs(theta)
+    return AdaptiveThreshold(theta=theta, taps=theta[:, None] * rng.uniform(0, 0.5, (C, 5)))
+
+
+@pytest.mark.parametrize("kind", [Threshold, AdaptiveThreshold, TernaryThreshold])
 @pytest.mark.parametrize(("slowest", "decades"), [(1.5, 1), (4, 6)])
 def test_thresholds_behind_state_space_models(kind, slowest, decades):
     """Messages of a node share an exponent, and poles have 16 bits: six decades are too many."""
@@ -260,8 +271,7 @@ def test_thresholds_behind_state_space_models(kind, slowest, decades):
     rates = 1 - 10 ** rng.uniform(-3, np.log10(0.5), C)
     theta = np.array([np.quantile(np.abs(y[:, h]) if kind is TernaryThreshold else y[:, h], rate)
                       for h, rate in enumerate(rates)])  # fmt: skip
-    name = "theta" if kind is Threshold else "delta"
-    nodes |= {"node": kind(**{name: theta}), "out": Output(channels=C)}
+    nodes |= {"node": comparing(kind, theta, rng), "out": Output(channels=C)}
     graph = Graph(nodes, tuple(pairwise(nodes)))
     made = Quantize().explained(graph, calibrate(graph, run(graph, inputs[0], "float")))
     measured = spike_losses(graph, check(graph, made.graph, inputs[0]).end_to_end, inputs[0])

@@ -1,6 +1,7 @@
 """A small interpreter of NIR files, from NIR's documented equations alone; nothing of neurossm.
 
-It knows the file through the `nir` library. A step lasts `dt` in the unit of the file's time
+It knows the file through the `nir` library, and the nodes that docs/explanation/nir-proposal.md
+proposes from that page, through h5py. A step lasts `dt` in the unit of the file's time
 constants, inputs are held during it, everything is evaluated at its end. Integrators that feed each
 other are solved together and exactly, by the exponential of the matrix of their equations.
 """
@@ -11,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import h5py
 import networkx as nx
 import nir
 import numpy as np
@@ -66,6 +68,95 @@ def windows(node: nir.NIRNode, image: np.ndarray) -> np.ndarray:
 
 
 @dataclass
+class StateSpace:
+    """A proposed node: its fields, and the step of each mode as a pair of real numbers."""
+
+    fields: dict[str, np.ndarray]
+    step: np.ndarray  # (channels, modes, 2, 2 + 2): on a pair and what is held beside it
+    state: np.ndarray  # (channels, modes, 2)
+
+    def advance(self, u: np.ndarray) -> np.ndarray:
+        f = self.fields
+        held = np.stack([f["B_re"] * u[:, None] + f["drive_re"],
+                         f["B_im"] * u[:, None] + f["drive_im"]], 2)  # fmt: skip
+        both = np.concatenate([self.state, held], 2)
+        self.state = (self.step @ both[..., None])[..., 0]
+        sent = f["C_re"] * self.state[..., 0] - f["C_im"] * self.state[..., 1]
+        return 2 * sent.sum(1) + f["D"] * u + f["bias"]
+
+
+@dataclass
+class Reset:
+    """A proposed node: what a spike does."""
+
+    kind: str
+    fields: dict[str, np.ndarray]
+    left: np.ndarray  # what a step leaves of an exponential one
+    value: np.ndarray  # what it takes off the comparison now
+
+    @property
+    def fades(self) -> bool:
+        return self.kind == "exponential"
+
+
+def proposed(group: h5py.Group, dt: float) -> StateSpace | Reset:
+    """Return a proposed node; `dt` is in the unit of the file's time constants."""
+    stored = {name: value[()] for name, value in group.items() if name != "metadata"}
+    words = {name: value.decode() for name, value in stored.items() if isinstance(value, bytes)}
+    fields = {name: np.asarray(stored[name]) for name in stored.keys() - words}
+    if words["type"] == "Reset":
+        fields = {name: np.ravel(value) for name, value in fields.items()}
+        size = fields["amplitude" if "amplitude" in fields else "amount"]
+        with np.errstate(divide="ignore"):
+            left = np.exp(-dt / fields["tau"]) if "tau" in fields else np.zeros_like(size)
+        return Reset(words["kind"], fields, left, np.zeros_like(size))
+    a, w, step = fields["A_re"], fields["A_im"], float(fields["dt"])
+    turn = np.stack([np.stack([a, -w], 2), np.stack([w, a], 2)], 2)
+    one = np.broadcast_to(np.eye(2), turn.shape)
+    if words["discretization"] == "bilinear":
+        rest = np.linalg.solve(one - step / 2 * turn, np.concatenate(
+            [one + step / 2 * turn, step * one], 3))  # fmt: skip
+    elif words["discretization"] == "dirac":
+        rest = np.concatenate([expm(step * turn), step * one], 3)
+    else:
+        assert words["discretization"] == "zoh"
+        whole = np.zeros((*a.shape, 4, 4))
+        whole[..., :2, :2], whole[..., :2, 2:] = turn, one
+        rest = expm(step * whole)[..., :2, :]
+    return StateSpace(fields, rest, np.zeros((*a.shape, 2)))
+
+
+def graph_in_file(path: Path, dt: float, type_check: bool) -> nir.NIRGraph:
+    """Return the graph of a file; `nir` reads it where it has no proposed node."""
+    kinds: set[bytes] = set()
+
+    def note(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if name.endswith("/type"):
+            kinds.add(item[()])
+
+    with h5py.File(path) as file:
+        file.visititems(note)
+        if kinds & {b"StateSpace", b"Reset"}:
+            return graph_in(file["node"], dt)
+    return nir.read(path, type_check=type_check)
+
+
+def graph_in(group: h5py.Group, dt: float) -> nir.NIRGraph:
+    """Return a graph that may hold proposed nodes."""
+    nodes = {}
+    for name, part in group["nodes"].items():
+        kind = part["type"][()].decode()
+        if kind == "NIRGraph":
+            nodes[name] = graph_in(part, dt)
+        elif kind in ("StateSpace", "Reset"):
+            nodes[name] = proposed(part, dt)
+        else:
+            nodes[name] = nir.dict2NIRNode(nir.serialization.hdf2dict(part))
+    edges = [(a.decode(), b.decode()) for a, b in group["edges"][()]]
+    return nir.NIRGraph(nodes, edges, type_check=False)
+
+
+@dataclass
 class Group:
     """Integrators of one cycle, or one alone: dx/dt = A x + G I + K, element by element."""
 
@@ -80,7 +171,11 @@ class Interpreter:
     def __init__(self, path: Path, dt: float, type_check: bool = True) -> None:
         self.nodes: dict[str, nir.NIRNode] = {}
         self.edges: list[tuple[str, str]] = []
-        self._flatten(nir.read(path, type_check=type_check), "")
+        self._flatten(graph_in_file(path, dt, type_check), "")
+        # resets act after the comparison of a step: no part of the order within it
+        self.resets = {n: node for n, node in self.nodes.items() if isinstance(node, Reset)}
+        self.acts = {a: b for a, b in self.edges if a in self.resets}
+        self.edges = [edge for edge in self.edges if edge[0] not in self.resets]
         self.groups = self._groups(dt)
         grouped = {name: index for index, group in enumerate(self.groups) for name in group.names}
         # a group is one thing to sort, together with the Scale nodes that turn inside it
@@ -109,6 +204,11 @@ class Interpreter:
     def run(self, given: np.ndarray) -> np.ndarray:
         for group in self.groups:
             group.state = np.zeros_like(group.state)
+        for node in self.nodes.values():
+            if isinstance(node, StateSpace):
+                node.state = np.zeros_like(node.state)
+            elif isinstance(node, Reset):
+                node.value = np.zeros_like(node.value)
         return np.array([self._step(now) for now in given])
 
     def _step(self, now: np.ndarray) -> np.ndarray:
@@ -123,7 +223,23 @@ class Interpreter:
                 sent[item] = self._algebra(item, node, u)
                 if isinstance(node, nir.Output) and "." not in item:
                     out = sent[item]
+        for name, reset in self.resets.items():
+            self._reset(reset, self.acts[name], sent[name])
         return out
+
+    def _reset(self, reset: Reset, target: str, spikes: np.ndarray) -> None:
+        if reset.fades:
+            reset.value = reset.left * reset.value + reset.fields["amplitude"] * spikes
+            return
+        if isinstance(states := self.nodes[target], StateSpace):  # the real part of one mode
+            taken = reset.fields["amount"] * spikes
+            assert reset.kind == "subtract" and states.state.shape[1] == 1
+            states.state[:, 0, 0] -= taken
+            return
+        (group,) = [group for group in self.groups if target in group.names]
+        state, amount = group.state[:, group.names.index(target)], reset.fields["amount"]
+        jumped = state - amount if reset.kind == "subtract" else amount
+        group.state[:, group.names.index(target)] = np.where(spikes > 0, jumped, state)
 
     def _algebra(self, name: str, node: nir.NIRNode, u: np.ndarray) -> np.ndarray:
         match node:
@@ -138,7 +254,14 @@ class Interpreter:
             case nir.Scale():
                 return node.scale * u
             case nir.Threshold():
-                return (u > node.threshold).astype(float)
+                taken = [
+                    r.value for n, r in self.resets.items() if r.fades and self.acts[n] == name
+                ]
+                return (u - sum(taken) > node.threshold).astype(float)
+            case StateSpace():
+                return node.advance(u)
+            case Reset():
+                return u
         raise AssertionError(f"no equation for {type(node).__name__}")
 
     def _arriving(self, name: str, sent: dict[str, np.ndarray]) -> np.ndarray:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from neurossm.graph import Graph
     from neurossm_models.train import Recipe
 
-NIR_MODES = ("strict", "auto", "off")
+NIR_MODES = ("strict", "auto", "off", "proposed")
 
 
 def export(source: str | Path, *, dt: float | None = None, **options: Any) -> Graph:
@@ -106,10 +106,19 @@ def causal_counterpart(recipe: Recipe) -> str:
 
 @dataclass(frozen=True)
 class Written:
-    """Whether NIR was written beside a graph, and if not, why: a reason a node."""
+    """Whether NIR was written beside a graph, and if not, why: a reason a node.
+
+    Attributes
+    ----------
+    nir, reasons
+        That.
+    proposed
+        Whether with nodes that no release of NIR has.
+    """
 
     nir: bool
     reasons: tuple[str, ...] = ()
+    proposed: bool = False
 
 
 def write_graph(graph: Graph, output: str | Path, nir: str = "auto") -> Written:
@@ -119,12 +128,13 @@ def write_graph(graph: Graph, output: str | Path, nir: str = "auto") -> Written:
     ----------
     nir
         ``strict``: fail unless NIR can express the whole graph; ``auto``: where it can and the
-        package nir is installed; ``off``.
+        package nir is installed; ``off``; ``proposed``: with `StateSpace` and `Reset`, which no
+        release of NIR has and the library cannot read, or fail.
 
     Raises
     ------
     CheckFailed
-        If NIR cannot express the graph and was insisted on.
+        If NIR, or the proposal, cannot express the graph and was insisted on.
     """
     from neurossm.extras import lacking
     from neurossm.store import save
@@ -136,21 +146,22 @@ def write_graph(graph: Graph, output: str | Path, nir: str = "auto") -> Written:
         return Written(False)
     from neurossm_converters.formats import nir as converter
 
-    reasons = tuple(converter.expressible(graph))
+    proposed = nir == "proposed"
+    reasons = tuple(converter.expressible(graph, proposed))
     if nir == "auto" and not reasons and (absent := lacking("nir")):
         reasons = (absent,)  # nobody asked for NIR: a package that is not there is no error
-    if reasons and nir == "strict":
+    if reasons and nir in ("strict", "proposed"):
         raise CheckFailed(
-            "export --nir strict",
-            expected="a graph that NIR can express",
+            f"export --nir {nir}",
+            expected=f"a graph that NIR can express{', proposed nodes included' * proposed}",
             got="; ".join(reasons),
             remedy="use --nir auto; linear mixing of a Binary S4D or SpikingSSM can be expressed",
         )
     if reasons:
         save(Path(output), graph)
         return Written(False, reasons)
-    save(Path(output), graph, before=lambda path: converter.write(graph, path))
-    return Written(True)
+    save(Path(output), graph, before=lambda path: converter.write(graph, path, proposed))
+    return Written(True, proposed=proposed)
 
 
 def fastest_turn(graph: Graph) -> float | None:

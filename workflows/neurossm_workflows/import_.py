@@ -53,6 +53,8 @@ class ImportOptions:
         Of NIR: rules after a spike and at the threshold, for all nodes, or ``NODE=RULE`` for one.
     input
         Of NIR: ``binary`` or ``BITS:FRAC``.
+    proposed
+        Of NIR: True to read nodes that are only proposed (docs/explanation/nir-proposal.md).
     steps
         Longest sequence.
     layers
@@ -70,6 +72,7 @@ class ImportOptions:
     reset: list[str] | None = None
     compare: list[str] | None = None
     input: str | None = None
+    proposed: bool = False
     steps: int | None = None
     layers: str | None = None
     scale: float | None = None
@@ -157,7 +160,8 @@ def _answering(graph: Graph, task: str, readout: str) -> Graph:
 def _from_nir(source: Path, options: ImportOptions) -> tuple[Graph, str]:
     from neurossm_converters.formats.nir import Reading, compare_of, read, reset_of
 
-    options.allow("nir", "dt", "convention", "tau_unit", "reset", "compare", "input", "steps")
+    options.allow("nir", "dt", "convention", "tau_unit", "reset", "compare", "input", "steps",
+                  "proposed")  # fmt: skip
     reset, resets = _rules("--reset", options.reset)
     compare, compares = _rules("--compare", options.compare)
     reading = Reading(
@@ -170,10 +174,15 @@ def _from_nir(source: Path, options: ImportOptions) -> tuple[Graph, str]:
         compare,
         resets,
         compares,
+        options.proposed,
     )
     found = read(source, reading)
     if found.steps is None:
-        given = [name for name, value in vars(options).items() if value and name != "readout"]
+        given = [
+            name
+            for name, value in vars(options).items()
+            if value and name not in ("readout", "proposed")
+        ]
         if given:
             raise InputError(
                 f"--{given[0].replace('_', '-')}",

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neurossm.energy import FORMULA
+from neurossm.energy import CAVEAT, FORMULA
+from neurossm.energy.break_even import FORMULA as BREAK_EVEN
 from neurossm.metrics import multiplications
 from neurossm.metrics.neurobench import VERSION
 from neurossm.report import Accuracy
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from neurossm.energy import Energy, RateRow, RealTime
+    from neurossm.energy import BreakEven, Energy, RateRow, RealTime
     from neurossm.graph import Graph
     from neurossm.metrics import Metrics, Recorded
     from neurossm.placement import Placement
@@ -55,6 +56,9 @@ class Measured:
         Energy at a fixed rate of steps, and the rate that was asked for.
     rates
         Energy at multiples of the measured spike rates.
+    break_even
+        Of each layer of synapses, the rate of activations at which it costs as much as int8 MACs of
+        its shape.
     placement, cores
         Of the one mapping that was asked for.
     timings
@@ -76,6 +80,7 @@ class Measured:
     real_time: RealTime | None
     steps_per_second: float | None
     rates: tuple[RateRow, ...]
+    break_even: tuple[BreakEven, ...]
     placement: Placement | None
     cores: CoreWork | None
     timings: CpuTimings | None
@@ -161,6 +166,8 @@ class Measured:
             "real_time": self.real_time.as_json() if self.real_time else None,
             "sensitivity": {"formula": FORMULA,
                             "rows": [row.as_json() for row in self.rates]},
+            "break_even": {"formula": BREAK_EVEN, "caveat": CAVEAT,
+                           "layers": [row.as_json() for row in self.break_even]},
             "placement": _placement_document(self.placement),
             "per_core": self.cores.as_json() if self.cores else None,
             "cpu": self.timings.as_json() if self.timings else None,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neurossm.energy import break_even
 from neurossm.errors import InputError
 from neurossm.hardware import Hardware, load_hardware
 from neurossm.metrics import measure
@@ -141,6 +142,7 @@ def profile(
         energy_problem=why, placement_problem=placements.why_not,
         real_time=real_time(energy, loaded, steps_per_second), steps_per_second=steps_per_second,
         rates=sensitivity(metrics, loaded, chip, placements) if energy else (),
+        break_even=break_even(loaded, metrics, chip, load_hardware("cmos45")),
         placement=one, cores=core_work(loaded, given, chip, one) if one else None,
         timings=time_here(loaded, given, model, listener) if measure_cpu else None,
     )  # fmt: skip

@@ -81,6 +81,11 @@ def prune(
         If there is no such run or layer; for another sparsity or scope; if the folder holds a run.
     GraphError
         If the graph is an integer one.
+
+    Examples
+    --------
+    >>> found = neurossm.prune("runs/mine", "runs/small", 0.9)
+    >>> found.before, found.after, found.layers[0].density
     """
     patterns = several("layers", layers, "names of layers")
     if not Path(source).is_file():
@@ -90,7 +95,7 @@ def prune(
     from neurossm.store import load, save
     from neurossm.store.ours import check_replaceable
 
-    check_replaceable("output", Path(output))
+    check_replaceable("--output", Path(output))
     before = load(Path(source))
     after = pruned(before, sparsity, scope, patterns)
     changed = {n: node for n, node in after.nodes.items() if node is not before.nodes[n]}
@@ -104,8 +109,9 @@ def _of_run(
 ) -> Pruned:  # fmt: skip
     from neurossm_models.train.pruned import prune_run
 
-    if Path(output).is_file():
-        raise InputError(str(output), expected="a folder for the pruned run", got="a file")
+    if Path(output).is_file() or Path(output).suffix == ".nssm":
+        raise InputError(f"--output {output}", expected="a folder for the pruned run",
+                         got="the name of a file")  # fmt: skip
     found = prune_run(run, output, sparsity, scope, layers)
     before, after = found.before.value, found.after.value
     return Pruned(found.folder, True, found.layers, found.after.main, before, after)

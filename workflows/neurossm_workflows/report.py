@@ -55,6 +55,7 @@ def make_report(
         recorded=found.recorded,
         energy=found.energy,
         rates=found.rates,
+        break_even=found.break_even,
         steps_per_second=found.steps_per_second,
         timings=timings_of(found.timings) if found.timings else None,
         accuracy=found.measured_accuracy,

@@ -21,7 +21,7 @@ TASKS = ("classification", "multilabel", "regression", "step-classification",
 READOUTS_OF_MODULES = ("mean", "last", "max", "sum", "every-step")
 READOUTS_OF_FILES = ("last", "max", "sum", "leaky", "every-step")
 NORMALIZE = ("none", "standard")
-NIR = ("strict", "auto", "off")
+NIR = ("strict", "auto", "off", "proposed")
 FORMATS = ("nir", "netx", "s4")
 CONVENTIONS = ("exact", "euler", "snntorch", "norse", "norse-dt", "norse-s", "sinabs",
                "spikingjelly", "rockpool")  # fmt: skip

@@ -8,7 +8,7 @@ from neurossm_cli.presentation.console import Console
 from neurossm_cli.presentation.counted import plural
 
 if TYPE_CHECKING:
-    from neurossm.energy import Energy, Interval, RateRow, RealTime
+    from neurossm.energy import BreakEven, Energy, Interval, RateRow, RealTime
     from neurossm_workflows.costs import CoreWork
     from neurossm_workflows.profile import Profile
     from neurossm_workflows.timing import CpuTimings, Timing
@@ -59,8 +59,24 @@ def print_profile(console: Console, profile: Profile) -> None:
     )
     for sentence in energy.statements():
         console.say(sentence)
+    _print_break_even(console, profile.break_even)
     console.say(f"{energy.hardware.title}: {shown(energy.total)} per inference over all sets of"
                 f" constants, {shown(energy.dynamic)} of it dynamic ({energy.label})")  # fmt: skip
+
+
+def _print_break_even(console: Console, found: tuple[BreakEven, ...]) -> None:
+    """Print of each layer the rate at which it costs as much as dense int8 MACs."""
+    from neurossm.energy import CAVEAT
+    from neurossm.report.values import break_even_head, break_even_rows
+
+    if not found:
+        return
+    console.table(
+        [name.lower() for name in break_even_head(found)], break_even_rows(found),
+        title="Break-even rate: activations per input and step at which a layer costs as much as"
+        " dense int8 MACs of its shape",
+    )  # fmt: skip
+    console.say(CAVEAT)
 
 
 def print_costs(console: Console, profile: Profile) -> None:

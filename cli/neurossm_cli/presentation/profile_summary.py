@@ -9,7 +9,7 @@ from neurossm_cli.presentation.counted import plural
 from neurossm_cli.presentation.energy import print_timings
 
 if TYPE_CHECKING:
-    from neurossm.energy import Energy, Interval, RealTime
+    from neurossm.energy import BreakEven, Energy, Interval, RealTime
     from neurossm_workflows.profile import Profile
 
 Facts = list[tuple[str, str]]
@@ -61,6 +61,7 @@ def _energy(profile: Profile) -> Facts:
         ("", parts),
         *_real_time(profile.real_time),
         *_digital(energy),
+        *_break_even(profile.break_even),
         *_placed(energy),
     ]
 
@@ -92,6 +93,25 @@ def _digital(energy: Energy) -> Facts:
         ("45 nm arithmetic", f"{_shown(shown[own.title].total)} as this spiking network"),
         ("", f"{_shown(dense.total)} as the cheapest dense one ({title}; accuracy"
              f" {dense.accuracy})"),
+    ]  # fmt: skip
+
+
+def _break_even(found: tuple[BreakEven, ...]) -> Facts:
+    """Return how many layers are cheaper than int8 MACs at their rates, by the chip's constants."""
+    ends = [(row, row.chip) for row in found]
+    known = [(row, chip) for row, chip in ends if chip is not None]
+    if not known:
+        return []
+    from neurossm.energy import Interval
+    from neurossm.report.values import rate_range
+
+    low, high = min(chip.low for _, chip in known), max(chip.high for _, chip in known)
+    below = sum(row.rate < chip.low for row, chip in known)
+    above = sum(row.rate > chip.high for row, chip in known)
+    return [
+        ("break-even rate", f"{rate_range(Interval(low, high))} of the inputs per step, by layer"
+                            " and constants, against dense int8 MACs of 45 nm"),
+        ("", f"of {plural(len(known), 'layer')} {below} below it by every set, {above} above it"),
     ]  # fmt: skip
 
 

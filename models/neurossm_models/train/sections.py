@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from neurossm.errors import InputError
 from neurossm.validation import Count, Factor, NotNegative, Portion, Whole, settle
 from neurossm_models.arguments import check_choice
-from neurossm_models.config import check_neuron_form
+from neurossm_models.config import LISTED, check_neuron_form
 from neurossm_models.data.registry import names, splits
 from neurossm_models.tasks.losses import Weights
 from neurossm_models.train.devices import DataOn, Precision, check_device
 
 Scope = Literal["erk", "layer", "global"]  # `neurossm.sparsity.SCOPES`
+Names = Annotated[tuple[str, ...], LISTED]
 _UNSAID = -(2.0**31)  # of valid: what these data suggest
 _OWN_VALID = 0.15
 _REGISTERED = ("name", "valid", "split_seed", "limit")
@@ -213,7 +214,7 @@ class TrainConfig:
     carry: bool = False
     sparsity: Factor = 0.0
     sparsity_scope: Scope = "erk"
-    sparsity_layers: tuple[str, ...] = ()
+    sparsity_layers: Names = ()
     sparsity_from: Factor = 0.0
     sparsity_until: Portion = 0.75
     sparsity_every: Count = 10

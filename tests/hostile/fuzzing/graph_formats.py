@@ -87,6 +87,18 @@ def _read_nir(path: Path) -> object:
     return read(path, Reading("euler", 1e-3, "s", steps=16))
 
 
+def _proposed() -> tuple[bytes, ...]:
+    folder = Path(__file__).parents[3] / "docs" / "nir-proposal"
+    names = ("reset-both", "reset-resonator", "state-space-drive", "state-space-seconds")
+    return tuple((folder / f"{name}.nir").read_bytes() for name in names)
+
+
+def _read_proposed(path: Path) -> object:
+    from neurossm_converters.formats.nir import Reading, read
+
+    return read(path, Reading(dt=5e-4, proposed=True))
+
+
 def _netx() -> tuple[bytes, ...]:
     return tuple((FIXTURES / "netx" / name).read_bytes() for name in ("slayer.net", "layout.net"))
 
@@ -120,5 +132,6 @@ FORMATS = (
     ),
     Format("trace", "trace.nssm", _traces, _read_trace, (hdf5, structures, tree, tree), damage=0.3),
     _foreign("nir", "net.nir", _nir, _read_nir),
+    _foreign("nir-proposed", "net.nir", _proposed, _read_proposed),
     _foreign("netx", "net.net", _netx, _read_netx),
 )

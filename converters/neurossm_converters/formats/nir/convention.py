@@ -22,6 +22,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.errors import FormatError, InputError
+from neurossm_converters.formats.nir.sense import DEFAULT_DT, SNNTORCH_DT, makes_sense, others
 
 Real = NDArray[np.float64]
 
@@ -39,17 +41,9 @@ NAMES = (
 RESETS = ("nir", "subtract", "subtract-late", "none")
 COMPARISONS = ("gt", "ge")
 UNITS = {"ms": 1e3, "s": 1.0}
-SNNTORCH_DT = 1e-4
-# what each tool takes where its user says nothing: it makes the leaks and tells nothing of the
-# data; sinabs counts in steps
-DEFAULT_DT = {
-    "snntorch": SNNTORCH_DT, "spikingjelly": 1e-4, "rockpool": 1e-3, "sinabs": 1.0, "norse": 1e-3,
-    "norse-dt": 1e-3, "norse-s": 1e-3,
-}  # fmt: skip
 OWN = {
     "spikingjelly": "SpikingJelly", "rockpool": "Rockpool", "norse-dt": "Norse", "norse-s": "Norse",
 }  # fmt: skip
-USUAL_LEAK = 2.0**-10  # of a step; time constants up to a thousand steps
 
 
 @dataclass(frozen=True)
@@ -131,8 +125,9 @@ class Convention:
 
 
 def convention(
-    name: str, dt: float | None, tau_unit: str | None, said: dict[str, Any], taus: Real
-) -> Convention:
+    name: str, dt: float | None, tau_unit: str | None, said: dict[str, Any], taus: Real,
+    fits: Sequence[str] = (),
+) -> Convention:  # fmt: skip
     """Return the convention that was asked for.
 
     Parameters
@@ -145,6 +140,8 @@ def convention(
         ``dt`` in seconds and ``tau_unit`` as neurossm leaves them in a file, where they are there.
     taus
         All finite time constants above 0 of the file.
+    fits
+        Conventions to name where nobody says dt, the likeliest first.
 
     Raises
     ------
@@ -163,7 +160,7 @@ def convention(
             "--tau-unit", expected=f"none, as {name} has a unit of its own", got=repr(tau_unit)
         )
     known = dt if dt is not None else said.get("dt")
-    seconds = _seconds(known if known is not None else DEFAULT_DT.get(name))
+    seconds = _seconds(known if known is not None else DEFAULT_DT.get(name), fits)
     duration = None if known is None else seconds
     if name == "norse":
         name = _way_of_norse(seconds, taus)
@@ -191,55 +188,23 @@ def _made(
     return Convention(name, duration, step, unit, others(name, duration, step, taus), is_said)
 
 
-def _seconds(found: Any) -> float:
+def _seconds(found: Any, fits: Sequence[str] = ()) -> float:
     if found is None:
+        remedy = "give --dt, or the --convention of the tool that wrote the file"
+        if fits:
+            options = " or ".join(f"--convention {name}" for name in fits)
+            verb = "fits" if len(fits) == 1 else "both fit" if len(fits) == 2 else "all fit"
+            remedy = f"give {options} ({verb} its time constants), or --dt"
         raise InputError(
             "--dt",
             expected="the duration of a step in seconds, which a NIR file does not hold",
             got="none",
-            remedy="give --dt, or the --convention of the tool that wrote the file",
+            remedy=remedy,
         )
     seconds = float(found)
     if not 0 < seconds < float("inf"):
         raise InputError("--dt", expected="a positive time in seconds", got=f"{seconds:g}")
     return seconds
-
-
-def makes_sense(step: float, taus: Real) -> bool:
-    """Return whether each time constant is from one step to a thousand of them."""
-    leaks = step / taus
-    return bool(np.all((leaks >= USUAL_LEAK) & (leaks <= 1 + 1e-6)))
-
-
-def others(name: str, dt: float | None, step: float, taus: Real) -> tuple[str, ...]:
-    """Return options of another unit under which all time constants make sense, at most two.
-
-    `dt` is what the user or the file said, None where neither did.
-    """
-    if not taus.size:
-        return ()
-    plain = name if name in ("exact", "euler") else "exact"
-    norse = DEFAULT_DT["norse"] if dt is None else dt
-    steps = {
-        "--convention snntorch": SNNTORCH_DT,
-        "--convention norse-dt": norse * norse,
-        "--convention norse-s": norse,
-        "--convention sinabs": 1.0,
-    }
-    if dt is None:
-        own = DEFAULT_DT["snntorch"] if name == "sinabs" else DEFAULT_DT.get(name, norse)
-        said = {f"--convention {plain} --tau-unit ms --dt {own:g}": 1e3 * own,
-                f"--convention {plain} --tau-unit s --dt {own:g}": own}  # fmt: skip
-    else:
-        said = {f"--convention {plain} --tau-unit ms": 1e3 * dt,
-                f"--convention {plain} --tau-unit s": dt}  # fmt: skip
-    steps = said | steps
-    order = sorted(steps, key=lambda option: not option.startswith(f"--convention {name[:5]}"))
-    found: dict[float, str] = {}
-    for option in order:
-        if not np.isclose(steps[option], step, rtol=1e-9) and makes_sense(steps[option], taus):
-            found.setdefault(steps[option], option)
-    return tuple(found.values())[:2]
 
 
 def _way_of_norse(dt: float, taus: Real) -> str:

@@ -22,8 +22,9 @@ from neurossm_converters.formats.nir.document import Part
 from neurossm_converters.formats.nir.leaky import Chain, NodeContext
 from neurossm_converters.formats.nir.net import DELAYS, Net
 from neurossm_converters.formats.nir.nodes import Converter, Entry, converts
+from neurossm_converters.formats.nir.resets import GROUPS
 
-SPIKING = ("LIF", "CubaLIF", "IF", "Threshold")
+SPIKING = ("LIF", "CubaLIF", "IF", "Threshold", *GROUPS)
 BEFORE = "before"  # the kind of a part that holds spikes for a step
 LONG = 2.0**20  # steps
 WHOLE = 1e-4  # delays are float32, and steps not always a power of two

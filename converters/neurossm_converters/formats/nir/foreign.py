@@ -16,6 +16,7 @@ converging edges    `Sum` (``NAME.sum``), except of spikes
 `Flatten`           nothing: signals are flat here
 `Delay`             `Delay`; nothing where it is 0, several behind each other where it is long
 feedback            `Delay` of a step (``NAME.before``), see ``delays.py``
+proposed nodes      on request, see ``proposal.py``, ``state_space.py``, ``resets.py``
 sub-graph           its nodes, named ``GRAPH.NODE``
 ==================  ================================================================================
 """
@@ -32,7 +33,8 @@ from neurossm.errors import GraphError, NeurossmError
 from neurossm.fixed import Fixed
 from neurossm.graph import Edge, Graph
 from neurossm.nodes import Affine, DiagonalSSM, Input, Node, Output, Role, Sum, Threshold
-from neurossm_converters.formats.nir import spatial
+from neurossm.passes import fold_average_pooling
+from neurossm_converters.formats.nir import proposal, spatial
 from neurossm_converters.formats.nir.convention import Real
 from neurossm_converters.formats.nir.delays import (
     BEFORE,
@@ -54,7 +56,10 @@ from neurossm_converters.formats.nir.membranes import integrate_and_fire, neuron
 from neurossm_converters.formats.nir.net import JUNCTION, Net, flatten
 from neurossm_converters.formats.nir.rates import least
 from neurossm_converters.formats.nir.recurrence import recognize
+from neurossm_converters.formats.nir.resets import NEURON, join_resets, neuron_with_resets
+from neurossm_converters.formats.nir.resonator import RESONATOR, resonator
 from neurossm_converters.formats.nir.setting import Setting, check_names
+from neurossm_converters.formats.nir.state_space import state_space
 
 FIELDS: dict[str, frozenset[str]] = {
     "Input": frozenset({"shape"}),
@@ -74,6 +79,7 @@ FIELDS: dict[str, frozenset[str]] = {
     **spatial.FIELDS,
     JUNCTION: frozenset({"shape"}),
     BEFORE: frozenset(),
+    **proposal.FIELDS,
 }
 MAX_CHANNELS = 2**20  # of all nodes together
 MAX_DIAGONALS = 2**26
@@ -92,6 +98,7 @@ def translate(document: Part, setting: Setting) -> Graph:
     """
     net = flatten(document)
     _check_classes(net)
+    join_resets(net)
     check_names(net, setting)
     delay_feedback(net)
     recognize(net, setting.steps)
@@ -117,7 +124,7 @@ def translate(document: Part, setting: Setting) -> Graph:
             nodes[key] = node
         edges += _edges_into(net, name, names, chains, nodes)
         edges += itertools.pairwise(names)
-    return Graph(nodes, tuple(edges), setting.steps.dt)
+    return fold_average_pooling(Graph(nodes, tuple(edges), setting.steps.dt))
 
 
 def _check_classes(net: Net) -> None:
@@ -283,4 +290,7 @@ TRANSLATORS: dict[str, Callable[[NodeContext], Chain]] = {
     "LIF": neuron,
     "CubaLI": synaptic_integrator,
     "CubaLIF": synaptic_neuron,
+    proposal.STATE_SPACE: state_space,
+    NEURON: neuron_with_resets,
+    RESONATOR: resonator,
 }

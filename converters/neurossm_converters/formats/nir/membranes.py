@@ -34,10 +34,7 @@ SLOW = 2.0**-12  # of a membrane that keeps nearly all
 def neuron(here: NodeContext) -> Chain:
     """LIF: membrane, threshold, reset."""
     keep, share = here.leak("tau", still=True)
-    r = here.positive("r", infinite=steps_are_torch(here))
-    if here.steps.name == "spikingjelly":
-        _check_step_of_spikingjelly(here, np.where(r == 1, 1.0, r * share))
-    gain = here.gain("r", "tau", share, r)
+    gain = gain_of(here)
     lead = here.drive(share, _start(here)) / gain
     chain: Chain = []
     if np.any(lead) and not here.lead(lead):
@@ -48,12 +45,23 @@ def neuron(here: NodeContext) -> Chain:
 def integrate_and_fire(here: NodeContext) -> Chain:
     """IF: a membrane that does not leak."""
     _check_tool_has_if(here)
-    gain = here.positive("r") * here.steps.integral
-    gain = simplest(gain, gain * here.rough("r"))
-    if here.steps.name == "spikingjelly":
-        _check_step_of_spikingjelly(here, gain)
     ones = np.ones(here.channels)
-    return [("", _membrane(here, ones, gain, ones))]
+    return [("", _membrane(here, ones, gain_of(here), ones))]
+
+
+def gain_of(here: NodeContext) -> Real:
+    """Return what an input of 1 adds in a step to the membrane of a LIF or IF."""
+    if "tau" not in here.part.fields:
+        gain = here.positive("r") * here.steps.integral
+        gain = simplest(gain, gain * here.rough("r"))
+        if here.steps.name == "spikingjelly":
+            _check_step_of_spikingjelly(here, gain)
+        return gain
+    _, share = here.leak("tau", still=True)
+    r = here.positive("r", infinite=steps_are_torch(here))
+    if here.steps.name == "spikingjelly":
+        _check_step_of_spikingjelly(here, np.where(r == 1, 1.0, r * share))
+    return here.gain("r", "tau", share, r)
 
 
 def synaptic_neuron(here: NodeContext) -> Chain:

@@ -85,10 +85,10 @@ class Net:
         return f"NIR node {name!r} ({self.kind(name)[:80]})"
 
     def replace(
-        self, group: Iterable[str], name: str, node: Node, before: Iterable[str],
+        self, group: Iterable[str], name: str, node: Node | Part, before: Iterable[str],
         after: Iterable[str],
     ) -> None:  # fmt: skip
-        """Put one node where a group of parts was."""
+        """Put one node, or one part, where a group of parts was."""
         for part in group:
             self.remove(part)
         if name in self.parts:

@@ -63,21 +63,25 @@ class Converter(ABC, Generic[N]):
 
 
 CONVERTERS: dict[str, Converter[Any]] = {}
+PROPOSED: dict[str, Converter[Any]] = {}  # in place of these, where proposed nodes are allowed
 
 
-def converts(cls: type[Node]) -> Callable[[C], C]:
+def converts(cls: type[Node], table: dict[str, Converter[Any]] = CONVERTERS) -> Callable[[C], C]:
     """Make a class the converter of a type of node."""
 
     def enter(converter: C) -> C:
-        CONVERTERS[cls.__name__] = converter()
+        table[cls.__name__] = converter()
         return converter
 
     return enter
 
 
-def converter_of(node: Node) -> Converter[Any] | None:
-    """Return the converter of a node; None where NIR has no such node."""
-    return CONVERTERS.get(type(node).__name__)
+def converter_of(kind: str, proposed: bool = False) -> Converter[Any] | None:
+    """Return the converter of a type of node; None where NIR has no such node.
+
+    `proposed` allows the nodes that docs/explanation/nir-proposal.md proposes.
+    """
+    return (PROPOSED.get(kind) if proposed else None) or CONVERTERS.get(kind)
 
 
 @converts(Input)

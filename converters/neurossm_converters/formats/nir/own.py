@@ -10,7 +10,9 @@ from neurossm.errors import FormatError, NeurossmError
 from neurossm.graph import Graph
 from neurossm.nodes import Node
 from neurossm_converters.formats.nir.document import Part, one_number
-from neurossm_converters.formats.nir.nodes import CONVERTERS
+from neurossm_converters.formats.nir.nodes import converter_of
+from neurossm_converters.formats.nir.proposal import VERSION_KEY, check_version
+from neurossm_converters.formats.nir.reset_neuron import KIND as NEURON
 from neurossm_converters.formats.nir.shapes import space_of
 from neurossm_converters.formats.nir.writing import KIND, STRUCTURE_VERSION, edges_without_sums
 
@@ -46,12 +48,14 @@ def rebuild(document: Part) -> Graph:
 
 def _rebuilt(document: Part, structure: dict[str, Any]) -> Graph:
     dt = one_number(document.metadata, "dt", "NIR")
+    check_version(document)
+    proposed = VERSION_KEY in document.metadata
     nodes: dict[str, Node] = {}
     for name, entry in structure["nodes"].items():
         where, kind = f"NIR node {name!r}", entry["type"]
-        converter = CONVERTERS.get(kind)
+        converter = converter_of(str(kind), proposed)
         found = Part(kind) if converter and converter.in_edges else document.nodes.get(name)
-        found = _flat(found) if found and found.kind in IN_SPACE else found
+        found = _flat(found) if found and _lies_in_space(found) else found
         if converter is None or found is None:
             raise FormatError(where, expected=f"a node for {kind}", got="none")
         nodes[name] = converter.read(found, entry, dt, where)
@@ -71,13 +75,17 @@ def _rebuilt(document: Part, structure: dict[str, Any]) -> Graph:
     return graph
 
 
+def _lies_in_space(part: Part) -> bool:
+    return part.kind in IN_SPACE or part.metadata.get("neurossm_kind") == NEURON
+
+
 def _flat(part: Part) -> Part:
     """Return neurons that have channels, height and width in one row."""
     arrays = {
         name: value if isinstance(value, str) else value.ravel()
         for name, value in part.fields.items()
     }
-    return replace(part, fields=arrays)
+    return replace(part, fields=arrays, nodes={n: _flat(p) for n, p in part.nodes.items()})
 
 
 def _read_structure(document: Part) -> dict[str, Any]:

@@ -24,7 +24,10 @@ from neurossm_converters.formats.nir.document import Part, from_library, one_num
 from neurossm_converters.formats.nir.file import read_document
 from neurossm_converters.formats.nir.foreign import translate
 from neurossm_converters.formats.nir.own import is_own, rebuild
+from neurossm_converters.formats.nir.proposal import check_allowed
+from neurossm_converters.formats.nir.sense import fitting
 from neurossm_converters.formats.nir.setting import Setting
+from neurossm_converters.formats.nir.state_space import steps_named
 
 # what arithmetic on hostile numbers may raise
 SLIPS = (ArithmeticError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
@@ -55,6 +58,8 @@ class Reading:
         ``gt``: a membrane spikes above its threshold, ``ge``: at it too. None for the convention's.
     resets, compares
         The same for single nodes, by their names in the file.
+    proposed
+        True to read `StateSpace` and `Reset`, which docs/explanation/nir-proposal.md proposes.
     """
 
     convention: str = "exact"
@@ -66,6 +71,7 @@ class Reading:
     compare: str | None = None
     resets: Mapping[str, str] = field(default_factory=dict)
     compares: Mapping[str, str] = field(default_factory=dict)
+    proposed: bool = False
 
     def __post_init__(self) -> None:
         for option, known, one, each in (
@@ -167,6 +173,7 @@ def read(path: str | Path, reading: Reading | None = None) -> Imported:
 
 def translated(document: Part, reading: Reading) -> Imported:
     """Return the graph of a document; see `read`."""
+    check_allowed(document, reading.proposed)
     if is_own(document):
         return Imported(rebuild(document), True, None)
     said: dict[str, Any] = {}
@@ -175,11 +182,15 @@ def translated(document: Part, reading: Reading) -> Imported:
         said = {"tau_unit": known["tau_unit"]} if "tau_unit" in known else {}
         if "dt" in known and known.get("dt_known") != "no":
             said["dt"] = one_number(known, "dt", "NIR")
+    if reading.dt is None and (named := steps_named(document)):
+        said["dt"] = named[0]  # of several, the others are refused where they stand
     taus = time_constants(document)
     if reading.convention == "norse" and not taus.size and delays_in(document):
         raise InputError("--convention", expected="norse-dt | norse-s, as no time constant tells"
                          " which of them the delays of this file are in", got="norse")  # fmt: skip
-    steps = convention(reading.convention, reading.dt, reading.tau_unit, said, taus)
+    steps = convention(
+        reading.convention, reading.dt, reading.tau_unit, said, taus, fitting(document)
+    )
     setting = Setting(
         steps, reading.reset or steps.reset, reading.compare or steps.compare, reading.input,
         reading.steps, reading.resets, reading.compares,

@@ -9,6 +9,7 @@ from neurossm.errors import InputError
 from neurossm.fixed import Fixed
 from neurossm_converters.formats.nir.convention import Convention
 from neurossm_converters.formats.nir.net import Net
+from neurossm_converters.formats.nir.resets import GROUPS
 
 SPIKING = ("LIF", "IF", "CubaLIF")
 
@@ -46,7 +47,7 @@ def check_names(net: Net, setting: Setting) -> None:
     """Refuse a rule for a node that is not there, or that has no use for it."""
     for option, rules, kinds in (
         ("--reset", setting.resets, SPIKING),
-        ("--compare", setting.compares, (*SPIKING, "Threshold")),
+        ("--compare", setting.compares, (*SPIKING, "Threshold", *GROUPS)),
     ):
         known = [name for name in net.parts if net.kind(name) in kinds]
         for name in rules:

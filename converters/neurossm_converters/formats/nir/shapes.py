@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from neurossm.graph import Edge, Graph
-from neurossm.nodes import Affine, Conv2d, DiagonalSSM, Input
+from neurossm.nodes import Affine, Conv2d, DiagonalSSM, Input, ResonateAndFire
 from neurossm_converters.formats.nir import windows
 
 Shape = tuple[int, ...]
-FLAT = (Affine, DiagonalSSM)
+FLAT = (Affine, DiagonalSSM, ResonateAndFire)
 
 
 @dataclass(frozen=True)
@@ -117,8 +117,11 @@ def shaped(converted: Any, shape: Shape | None) -> Any:
     """Return a NIR node with its neurons in this shape."""
     import nir
 
-    if shape is None or isinstance(converted, nir.NIRGraph | nir.Conv1d | nir.Conv2d):
+    if shape is None or isinstance(converted, nir.Conv1d | nir.Conv2d):
         return converted
+    if isinstance(converted, nir.NIRGraph):  # a neuron of several nodes
+        nodes = {name: shaped(part, shape) for name, part in converted.nodes.items()}
+        return nir.NIRGraph(nodes, converted.edges, converted.metadata)
     if isinstance(converted, nir.Input):
         return nir.Input(input_type={"input": np.array(shape)})
     if isinstance(converted, nir.Output):

@@ -44,6 +44,7 @@ from neurossm.graph import Edge, Graph
 from neurossm.nodes import Conv2d, Node, Role
 from neurossm_converters.formats.nir import windows
 from neurossm_converters.formats.nir.nodes import Converter, converter_of
+from neurossm_converters.formats.nir.proposal import VERSION, VERSION_KEY
 from neurossm_converters.formats.nir.shapes import Space, shaped, space_of
 
 KIND = "graph"
@@ -51,9 +52,12 @@ STRUCTURE_VERSION = 1
 NOMINAL_DT = 1e-3
 
 
-def expressible(graph: Graph) -> tuple[str, ...]:
-    """Return the reasons why NIR cannot express a graph, one a node; empty if it can."""
-    reasons = {name: reason for name in graph.order if (reason := _reason(graph, name))}
+def expressible(graph: Graph, proposed: bool = False) -> tuple[str, ...]:
+    """Return the reasons why NIR cannot express a graph, one a node; empty if it can.
+
+    `proposed` asks for NIR with `StateSpace` and `Reset`, which no release of it has.
+    """
+    reasons = {name: reason for name in graph.order if (reason := _reason(graph, name, proposed))}
     for more in (_repeated(graph), space_of(graph).reasons):
         reasons |= {name: reason for name, reason in more.items() if name not in reasons}
     return tuple(
@@ -63,8 +67,11 @@ def expressible(graph: Graph) -> tuple[str, ...]:
     )
 
 
-def to_nir(graph: Graph) -> Any:
+def to_nir(graph: Graph, proposed: bool = False) -> Any:
     """Return a float graph as a `nir.NIRGraph` of official primitives.
+
+    `proposed` uses `StateSpace` and `Reset` besides, see docs/explanation/nir-proposal.md. The
+    `nir` library writes such a graph, and cannot read it.
 
     Raises
     ------
@@ -74,7 +81,7 @@ def to_nir(graph: Graph) -> Any:
     with explained():
         import nir
 
-    reasons = expressible(graph)
+    reasons = expressible(graph, proposed)
     if reasons:
         raise GraphError(
             "NIR",
@@ -86,7 +93,7 @@ def to_nir(graph: Graph) -> Any:
     space, edges = space_of(graph), edges_without_sums(graph)
     nodes = {
         name: shaped(_written(graph.nodes[name], converter, dt, space), space.sent.get(name))
-        for name, converter in _converters(graph).items()
+        for name, converter in _converters(graph, proposed).items()
         if not converter.in_edges
     }
     for (source, _), name in space.flattened(graph, edges).items():
@@ -94,7 +101,8 @@ def to_nir(graph: Graph) -> Any:
         nodes[name] = nir.Flatten(input_type={"input": shape}, start_dim=0)
     metadata = {
         "neurossm_kind": KIND,
-        "neurossm_structure": json.dumps(_structure(graph)),
+        "neurossm_structure": json.dumps(_structure(graph, proposed)),
+        **({VERSION_KEY: VERSION} if proposed else {}),
         "dt": dt,
         "dt_unit": "s",
         **({"dt_known": "no"} if graph.dt is None else {}),
@@ -103,8 +111,10 @@ def to_nir(graph: Graph) -> Any:
     return nir.NIRGraph(nodes=nodes, edges=space.divided(graph, edges), metadata=metadata)
 
 
-def write(graph: Graph, path: str | Path) -> None:
+def write(graph: Graph, path: str | Path, proposed: bool = False) -> None:
     """Write a float graph as a NIR file; an existing one is replaced when the new one is complete.
+
+    `proposed` is that of `to_nir`.
 
     Raises
     ------
@@ -118,7 +128,7 @@ def write(graph: Graph, path: str | Path) -> None:
 
     # in memory first: on a full disk the HDF5 library leaves half a file, or crashes
     content = io.BytesIO()
-    nir.write(content, to_nir(graph))
+    nir.write(content, to_nir(graph, proposed))
     replace_file(path, content.getvalue())
 
 
@@ -128,9 +138,9 @@ def _written(node: Node, converter: Converter[Any], dt: float, space: Space) -> 
     return converter.write(node, dt)
 
 
-def _reason(graph: Graph, name: str) -> str:
+def _reason(graph: Graph, name: str, proposed: bool) -> str:
     node = graph.nodes[name]
-    converter = converter_of(node)
+    converter = converter_of(type(node).__name__, proposed)
     if converter is None:
         return node.nir or "NIR has no such node"
     if _has_formats(node):
@@ -142,14 +152,16 @@ def _reason(graph: Graph, name: str) -> str:
     return converter.problem(node)
 
 
-def _converters(graph: Graph) -> dict[str, Converter[Any]]:
+def _converters(graph: Graph, proposed: bool) -> dict[str, Converter[Any]]:
     """Return the converter of each node that has one, by name."""
-    found = {name: converter_of(node) for name, node in graph.nodes.items()}
+    found = {
+        name: converter_of(type(node).__name__, proposed) for name, node in graph.nodes.items()
+    }
     return {name: converter for name, converter in found.items() if converter is not None}
 
 
 def _in_edges(node: Node) -> bool:
-    converter = converter_of(node)
+    converter = converter_of(type(node).__name__)
     return converter is not None and converter.in_edges
 
 
@@ -194,12 +206,12 @@ def edges_without_sums(graph: Graph) -> list[Edge]:
     ]
 
 
-def _structure(graph: Graph) -> dict[str, Any]:
+def _structure(graph: Graph, proposed: bool) -> dict[str, Any]:
     return {
         "version": STRUCTURE_VERSION,
         "nodes": {
             name: {"type": type(graph.nodes[name]).__name__, **converter.beside(graph.nodes[name])}
-            for name, converter in _converters(graph).items()
+            for name, converter in _converters(graph, proposed).items()
         },
         "edges": [list(edge) for edge in graph.edges],
         "meta": dict(graph.meta),
