@@ -31,7 +31,7 @@ def test_fast_equals_reference_and_values_keep_their_formats():
     seen: Counter[str] = Counter()
 
     @given(cases())
-    @settings(QUICK, max_examples=250)
+    @settings(QUICK, max_examples=320)
     def check(case: Case) -> None:
         expected = run(case.graph, case.inputs, "reference")
         assert_equal(run(case.graph, case.inputs, "fast"), expected)
