@@ -34,10 +34,10 @@ from neurossm.errors import GraphError
 from neurossm.fixed import Fixed, Quantized
 from neurossm.nodes.arriving import Arriving, Finding, Quantizing
 from neurossm.nodes.dense import DenseOperations
-from neurossm.nodes.parameter import Parameter, check_fields, declared, examples_of, parameter
+from neurossm.nodes.parameter import Parameter, check_fields, declared, drawn_fields, parameter
 from neurossm.nodes.span import FanIn, Found, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, State, Step
-from neurossm.nodes.traits import Meets, Role
+from neurossm.nodes.traits import Described, Meets, Role
 from neurossm.nodes.typed import check_spikes, check_types
 from neurossm.nodes.values import Array, as_parameter, equal
 
@@ -56,7 +56,7 @@ def node(cls: type[T]) -> type[T]:
 
 
 @node
-class Node(ABC):
+class Node(Described, ABC):
     """Base of all nodes; abstract.
 
     Attributes
@@ -74,8 +74,7 @@ class Node(ABC):
         True where it compares each channel with numbers of its own and sends the outcome:
         activations may then arrive with an exponent a channel.
     aligns
-        True where it shifts each channel that arrives to a unit of its own, and sends something
-        else: activations may arrive with an exponent a channel, too.
+        True where it shifts each channel to a unit of its own: exponents may differ there, too.
     reads_tokens
         True where its input are tokens, ``tokens`` of them: names and no quantities.
     late
@@ -206,7 +205,7 @@ class Node(ABC):
 
     @property
     def activates(self) -> bool:
-        """True where it is an activation function: what it sends is 0 where something is not."""
+        """True where it is an activation function, which sends 0 where something is not."""
         return self.role is Role.SPIKING
 
     @property
@@ -223,21 +222,6 @@ class Node(ABC):
         """Return the integer parameters whose width is a setting, such as ``weight_bits``."""
         fields = [getattr(self, name) for name, role in self.roles.items() if role.bits == setting]
         return [field for field in fields if isinstance(field, Quantized)]
-
-    @property
-    def title(self) -> str:
-        """What a drawing calls it; its type where it has no better name."""
-        return type(self).__name__
-
-    @property
-    def extent(self) -> str:
-        """Its shape, as people read it, such as ``64`` or ``1 → 64``."""
-        return str(self.out_channels)
-
-    @property
-    def note(self) -> str:
-        """What must be said of it beyond type and shape; mostly nothing."""
-        return ""
 
     @property
     def factors(self) -> tuple[Array, ...]:
@@ -366,8 +350,10 @@ class Node(ABC):
     @classmethod
     def drawn(cls, rng: np.random.Generator, **given: Any) -> Self:
         """Return a float node with random parameters within their ranges, but for those given."""
-        channels = any(item.name == "channels" for item in fields(cls))
-        return cls(**examples_of(cls.roles, rng, given, channels))
+        given = drawn_fields(cls.roles, rng) | given
+        if any(item.name == "channels" for item in fields(cls)):
+            given.setdefault("channels", int(rng.integers(1, 5)))
+        return cls(**given)
 
     def _refusal(self, method: str, expected: str) -> GraphError:
         kind = type(self).__name__

@@ -133,19 +133,6 @@ def declared(cls: type) -> dict[str, Parameter]:
     }
 
 
-def examples_of(
-    roles: Mapping[str, Parameter], rng: np.random.Generator, given: dict[str, Any], channels: bool
-) -> dict[str, Any]:
-    """Return fields of a node with random numbers within their ranges, but for those given."""
-    sizes = {letter: int(rng.integers(1, 5)) for role in roles.values() for letter in role.axes}
-    for name, role in roles.items():
-        shape = tuple(sizes[letter] for letter in role.axes)
-        given.setdefault(name, role.example(rng, shape))
-    if channels:
-        given.setdefault("channels", int(rng.integers(1, 5)))
-    return given
-
-
 def check_fields(kind: str, roles: Mapping[str, Parameter], values: Mapping[str, Array]) -> None:
     """Raise `GraphError` for fields of a node of this kind that do not fit their roles."""
     sizes: dict[str, int] = {}
@@ -163,3 +150,14 @@ def check_fields(kind: str, roles: Mapping[str, Parameter], values: Mapping[str,
         raise GraphError(kind, expected=expected, got="a mixture")
     for name, role in roles.items():
         role.check_range(values[name], f"{kind}.{name}")
+
+
+def drawn_fields(
+    roles: Mapping[str, Parameter], rng: np.random.Generator
+) -> dict[str, NDArray[np.float64]]:
+    """Return random real numbers within their ranges for each field, of sizes from 1 to 4."""
+    sizes = {letter: int(rng.integers(1, 5)) for role in roles.values() for letter in role.axes}
+    return {
+        name: role.example(rng, tuple(sizes[letter] for letter in role.axes))
+        for name, role in roles.items()
+    }

@@ -62,6 +62,8 @@ CHANGES = {
     "gsu": [{}, {"discretization": "bilinear", "init": "legs"}],
     "spikingssm": [{}, {"mixing": "linear"}, {"train_threshold": False}, {"delays": (3,)}],
     "spike-ssm": [{}, {"mixing": "linear", "init": "inv"}],
+    "prf": [{}, {"train_threshold": True, "amplitude": 2.0}],
+    "d-rf": [{}, {"taps": 1, "dendrites": 1}, {"taps": 16}],
 }
 
 
@@ -189,12 +191,15 @@ def test_the_graph_has_no_norms_and_keeps_names(family):
     graph = from_torch(network(family), steps=STEPS, scale=SCALE)
     assert not any(isinstance(node, BatchNorm) for node in graph.nodes.values())
     assert graph.meta["family"] == family
-    assert graph.nodes["blocks.1.ssm"].modes == STATE // 2
+    modes = {"prf": 1, "d-rf": 3}.get(family, STATE // 2)
+    assert graph.nodes["blocks.1.ssm"].modes == modes
     expected = {
         "binary-s4d": "ssm spike mix.value mix.gate mix.sigmoid mix.product add",
         "gsu": "ssm ternary unit.n unit.m unit.product unit.gelu add",
         "spikingssm": "ssm neuron mix.value mix.gate mix.sigmoid mix.product add",
         "spike-ssm": "ssm neuron mix.value mix.gate mix.sigmoid mix.product add",
+        "prf": "ssm spike mix middle spatial spatial_mix add",
+        "d-rf": "ssm spike mix middle spatial spatial_mix add",
     }[family]
     assert list(graph.nodes) == [
         "input", "encoder", *(f"blocks.{i}.{name}" for i in (0, 1) for name in expected.split()),

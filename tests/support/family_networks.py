@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from functools import cache
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -18,10 +19,18 @@ from neurossm_models.neurons import LIF
 WIDTH, STATE, STEPS, SAMPLES, FEATURES, CLASSES = 8, 4, 20, 6, 2, 3
 SCALE = 1 / 255
 PIXELS = np.random.default_rng(0).integers(0, 256, (SAMPLES, STEPS, FEATURES))
-SPIKES = {"binary-s4d": "spike", "gsu": "ternary", "spikingssm": "neuron", "spike-ssm": "neuron"}
+SPIKES = {
+    "binary-s4d": "spike",
+    "gsu": "ternary",
+    "spikingssm": "neuron",
+    "spike-ssm": "neuron",
+    "prf": "spike",
+    "d-rf": "spike",
+}
 STARTS = {
     "binary-s4d": {"threshold": 0.3}, "gsu": {"delta": 0.4},
-    "spikingssm": {"threshold": 0.4}, "spike-ssm": {"threshold": 0.3},
+    "spikingssm": {"threshold": 0.4}, "spike-ssm": {"threshold": 0.3}, "prf": {"threshold": 0.15},
+    "d-rf": {"threshold": 0.1, "dendrites": 3, "taps": 3, "alpha": 0.2},
 }  # fmt: skip
 
 
@@ -38,7 +47,10 @@ def _network(family: str, **changes: object) -> Network:
     torch.manual_seed(5)
     settings = {"in_features": FEATURES, "classes": CLASSES, "width": WIDTH, "state": STATE,
                 "dropout": 0.1, "dt_min": 0.02, "dt_max": 0.5, **STARTS[family]}  # fmt: skip
-    model = Network(FAMILIES[family].config(**(settings | changes))).double()
+    config = FAMILIES[family].config
+    if "state" not in signature(config).parameters:
+        del settings["state"]
+    model = Network(config(**(settings | changes))).double()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if not name.endswith(("a_imag", "log_dt")):
