@@ -12,7 +12,10 @@ from neurossm_models.train import load_recipe
 
 
 def test_the_families_are_found():
-    assert set(FAMILIES) == {"binary-s4d", "gsu", "spikingssm", "spike-ssm", "prf", "d-rf"}
+    assert set(FAMILIES) == {
+        "binary-s4d", "gsu", "spikingssm", "spike-ssm", "prf", "d-rf", "silif", "c-silif", "s5-rf",
+        "delrec",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -26,11 +26,13 @@ SPIKES = {
     "spike-ssm": "neuron",
     "prf": "spike",
     "d-rf": "spike",
+    "delrec": "neuron",
 }
 STARTS = {
     "binary-s4d": {"threshold": 0.3}, "gsu": {"delta": 0.4},
     "spikingssm": {"threshold": 0.4}, "spike-ssm": {"threshold": 0.3}, "prf": {"threshold": 0.15},
     "d-rf": {"threshold": 0.1, "dendrites": 3, "taps": 3, "alpha": 0.2},
+    "delrec": {"recurrent_scale": 4.0, "tau": 0.9},
 }  # fmt: skip
 
 
@@ -48,8 +50,8 @@ def _network(family: str, **changes: object) -> Network:
     settings = {"in_features": FEATURES, "classes": CLASSES, "width": WIDTH, "state": STATE,
                 "dropout": 0.1, "dt_min": 0.02, "dt_max": 0.5, **STARTS[family]}  # fmt: skip
     config = FAMILIES[family].config
-    if "state" not in signature(config).parameters:
-        del settings["state"]
+    known = signature(config).parameters
+    settings = {key: value for key, value in settings.items() if key in known}
     model = Network(config(**(settings | changes))).double()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
