@@ -38,6 +38,8 @@ from neurossm_models.neurons.two_states import TwoStates
 from neurossm_models.surrogate import given_spikes, heaviside
 
 State = tuple[Tensor, Tensor]
+# per step: rates that training may reach; beyond, leaks would be 0 or 1 in single precision
+LEAST_RATE, LARGEST_RATE = 1e-6, 10.0
 RESETS, SIDES = ("hard", "soft", "none"), ("before", "after")
 
 
@@ -190,8 +192,10 @@ class AdaptiveLIF(SpikingNeuron):
 
     def dynamics(self) -> tuple[Tensor, ...]:
         """Return gain, tau, rho, a and b of the equations, each (H,)."""
-        tau = (-(self.log_leak + self.log_dt).exp()).exp()
-        rho = (-(self.log_decay + self.log_dt).exp()).exp()
+        tau, rho = (
+            (-(log_rate + self.log_dt).exp().clamp(LEAST_RATE, LARGEST_RATE)).exp()
+            for log_rate in (self.log_leak, self.log_decay)
+        )
         gain = 1 - tau
         a, b = self.a.clamp(0, self.most_a), self.b.clamp(0, self.most_b)
         return gain, tau, rho, gain * a, gain * b
