@@ -66,10 +66,16 @@ CHANGES = {
     "d-rf": [{}, {"taps": 1, "dendrites": 1}, {"taps": 16}],
     "delrec": [{}, {"reset": "hard"}],
 }
+FEED_FORWARD = {
+    "silif": [{}, {"delays": (2, 1)}], "c-silif": [{}, {"layers": 3}],
+    "s5-rf": [{}, {"layers": 4}, {"layers": 4, "skip": False, "delays": (1,)}],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("family", "changes"), [(f, c) for f in CHANGES for c in (*CHANGES[f], {"norm": "none"})]
+    ("family", "changes"),
+    [(f, c) for f in CHANGES for c in (*CHANGES[f], {"norm": "none"})]
+    + [(f, c) for f in FEED_FORWARD for c in FEED_FORWARD[f]],
 )
 def test_the_graph_is_the_network_step_by_step(monkeypatch, family, changes):
     use_segments(monkeypatch)
@@ -192,6 +198,10 @@ def test_the_graph_has_no_norms_and_keeps_names(family):
     graph = from_torch(network(family), steps=STEPS, scale=SCALE)
     assert not any(isinstance(node, BatchNorm) for node in graph.nodes.values())
     assert graph.meta["family"] == family
+    if family in FEED_FORWARD:
+        assert list(graph.nodes) == ["input", "encoder", "blocks.0.neuron", "blocks.1.linear",
+                                     "blocks.1.neuron", "decoder", "readout", "output"]  # fmt: skip
+        return
     if "blocks.1.ssm" in graph.nodes:
         modes = {"prf": 1, "d-rf": 3}.get(family, STATE // 2)
         assert graph.nodes["blocks.1.ssm"].modes == modes
