@@ -70,6 +70,8 @@ def _explain(node: Weighted, made: Weighted, around: Around) -> Iterator[Choice]
     if not isinstance(quantized(made.weight).frac, int):
         each = "row" if isinstance(node, Affine) else "filter"
         reason = f"the largest weight of each {each} fits"
+    if isinstance(node, Affine) and node.sparse:
+        reason += f"; {made.synapses:,} of {node.synapses:,} synapses are not 0"
     yield around.parameters("weights", made.weight, node.weight, reason)
     if np.any(np.asarray(node.bias)):
         reason = "in the unit of the messages: those of what arrives and of weights"
