@@ -130,6 +130,12 @@ def test_bounds_by_hand():
         assert found.bound == pytest.approx(2 * size)
         found = bounds(behind(real(1, drive), steps=2)).register("node", "state")
         assert found.bound == pytest.approx(1.5 * size)
+    # integers: three shifts drop less than a unit each of either part; a pole of 1/2 keeps half
+    node = neuron("none", "real", a_im=integers([0], 15, 16))
+    nodes = {"in": Input(channels=1, out=Fixed.binary()), "node": node,
+             "out": Output(channels=1, out=Fixed.binary())}  # fmt: skip
+    found = bounds(Graph(nodes, tuple(pairwise(nodes)))).register("node", "state")
+    assert found.bound == pytest.approx(2 * (1 + 3 * np.sqrt(2)))
 
 
 @pytest.mark.parametrize("reset", ResonateAndFire.resets)
