@@ -145,6 +145,12 @@ class ResonateAndFire(Node):
         return (self.a_re, self.a_im, self.a_re, self.a_im)
 
     @property
+    def extent(self) -> str:
+        """Neurons, behind what arrives where that is twice as many."""
+        size = str(self.out_channels)
+        return f"{self.in_channels} \u2192 {size}" if self.drive == "complex" else size
+
+    @property
     def note(self) -> str:
         """The drive and the reset."""
         reset = "no reset" if self.reset == "none" else f"{self.reset} reset"

@@ -226,6 +226,7 @@ def test_integers_that_break_the_contract_are_refused(changes, expected):
 def test_what_is_said_of_it():
     node = real(3)
     assert (node.note, node.in_channels, node.out_channels) == ("complex drive, soft reset", 6, 3)
+    assert (node.extent, real(3, "real").extent) == ("6 \u2192 3", "3")
     # four products of a pole and a state; the reset subtracts, and a second edge adds 6 numbers
     dense = node.dense(2)
     assert (dense.state_macs, dense.adds) == (12, 3 + 6)
