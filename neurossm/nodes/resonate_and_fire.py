@@ -70,7 +70,10 @@ class ResonateAndFire(Node):
     compares: ClassVar[bool] = True
     integrates: ClassVar[bool] = True
     sends: ClassVar[Fixed | None] = Fixed.binary()
-    nir: ClassVar[str] = "NIR has no resonator that spikes"
+    nir: ClassVar[str] = (
+        "NIR has no resonator that spikes; with a real drive and no reset, a DiagonalSSM of one mode"
+        " and a Threshold are the same"
+    )
     resets: ClassVar[tuple[str, ...]] = ("soft", "none")
     drives: ClassVar[tuple[str, ...]] = ("real", "complex")
 
