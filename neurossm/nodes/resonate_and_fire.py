@@ -71,8 +71,8 @@ class ResonateAndFire(Node):
     integrates: ClassVar[bool] = True
     sends: ClassVar[Fixed | None] = Fixed.binary()
     nir: ClassVar[str] = (
-        "NIR has no resonator that spikes; with a real drive and no reset, a DiagonalSSM of one mode"
-        " and a Threshold are the same"
+        "NIR has no resonator that spikes; with a real drive and no reset, a DiagonalSSM of one"
+        " mode and a Threshold are the same"
     )
     resets: ClassVar[tuple[str, ...]] = ("soft", "none")
     drives: ClassVar[tuple[str, ...]] = ("real", "complex")
