@@ -59,7 +59,8 @@ class ComplexStates(nn.Module):
     ----------
     form
         How sequences are computed: ``"native"`` (float32 on the CPU), ``"fft"``, ``"loop"``, or
-        ``"auto"``: the first of ``"native"`` and ``"fft"`` that can run.
+        ``"auto"``: the first of ``"native"`` and ``"fft"`` that can run. What is exactly 0 in the
+        others is 0 but for rounding in ``"fft"``.
 
     Raises
     ------

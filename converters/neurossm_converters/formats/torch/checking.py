@@ -23,6 +23,7 @@ from neurossm.graph import Graph
 from neurossm.nodes import Embedding, PiecewiseLinear, Role
 from neurossm_converters.formats.torch.readouts import Scale, answered
 from neurossm_models.block import Block
+from neurossm_models.complex_states import ComplexStates
 from neurossm_models.families.gsu import GatedSpikingUnit
 from neurossm_models.network import Network
 
@@ -92,6 +93,8 @@ def _in_double(model: Network) -> Network:
     """Return a copy that computes in float64; rounded weights stay as the graph has them."""
     copy = deepcopy(model).cpu().double().use(ssm="fft", neuron="loop")
     for module, original in zip(copy.modules(), model.modules(), strict=True):
+        if isinstance(module, ComplexStates):
+            module.form = "loop"  # a real part of 0 is 0: a gate there is no matter of rounding
         if isinstance(module, GatedSpikingUnit) and isinstance(original, GatedSpikingUnit):
             ternary = original.ternary_weight().cpu().double()
             setattr(module, "ternary_weight", partial(_same, ternary))  # noqa: B010
