@@ -25,6 +25,7 @@ from neurossm.nodes import (
     AdaptiveLIF,
     Affine,
     BatchNorm,
+    Conv2d,
     Delay,
     DiagonalSSM,
     Embedding,
@@ -224,12 +225,24 @@ class Pair:
     inputs: np.ndarray
 
 
+def space_chain() -> Graph:
+    """A convolution over 2 x 4 x 5 inputs, and a running sum."""
+    rng, one = np.random.default_rng(8), np.ones(2, np.int64)
+    conv = Conv2d(weight=rng.standard_normal((3, 2, 3, 3)), bias=rng.standard_normal(3),
+                  in_shape=np.array([2, 4, 5]), stride=one, padding=one, dilation=one)  # fmt: skip
+    nodes = {"in": Input(channels=40, out=Fixed(8, 6)), "conv": conv,
+             "sum": Accumulate(channels=60, steps=T), "out": Output(channels=60)}  # fmt: skip
+    return Graph(nodes, (("in", "conv"), ("conv", "sum"), ("sum", "out")), meta={"steps": T})
+
+
 @cache
 def pair(name: str) -> Pair:
     if name == "gated":
         floating, inputs = gated_block(), pixels()
     elif name == "adaptive":
         floating, inputs = adaptive_chain(), np.random.default_rng(5).integers(-99, 99, (4, T, 2))
+    elif name == "space":
+        floating, inputs = space_chain(), np.random.default_rng(5).integers(-99, 99, (4, T, 40))
     else:
         floating = spiking_chain()
         inputs = np.random.default_rng(5).integers(0, 9, (4, T, 1))
@@ -261,6 +274,7 @@ def later(theta: Quantized) -> Quantized:
 
 SPOILERS: dict[type[Node], tuple[str, str, Callable[..., Node]]] = {
     Affine: ("gated", "value", lambda n: replace(n, weight=more(n.weight, 0.5))),
+    Conv2d: ("space", "conv", lambda n: replace(n, weight=more(n.weight, 0.5))),
     DiagonalSSM: ("gated", "ssm", lambda n: replace(n, a_re=negative(n.a_re))),
     Threshold: ("gated", "spike", lambda n: replace(n, theta=later(n.theta))),
     PiecewiseLinear: ("gated", "sigmoid", lambda n: replace(n, offsets=later(n.offsets))),
@@ -279,7 +293,7 @@ def of(found: Pair, integer: Graph) -> Check:
     return check(found.floating, integer, found.inputs)
 
 
-@pytest.mark.parametrize("name", ["gated", "spiking", "adaptive"])
+@pytest.mark.parametrize("name", ["gated", "spiking", "adaptive", "space"])
 def test_a_graph_that_nobody_spoiled_is_within_the_tolerance(name):
     found = pair(name)
     result = of(found, found.integer)
