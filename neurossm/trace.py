@@ -43,6 +43,9 @@ class Trace:
         that arrive at a `LIF`, ``(C,)``. What calibration reads.
     lengths
         Steps of each sequence ``(B,)``, 1 to T; None where all have T.
+    sums
+        From a float run: name of a node that activates (a ReLU, a gate) to the sum of what it sent
+        over all steps of all samples, ``(C,)``. What calibration reads, too.
 
     Examples
     --------
@@ -59,11 +62,12 @@ class Trace:
     counts: Mapping[str, Counts] = field(default_factory=dict)
     peaks: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     lengths: NDArray[np.int64] | None = None
+    sums: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         own = checked_lengths(self.lengths, self.samples, self.steps)
         object.__setattr__(self, "lengths", own)
-        for name in ("values", "states", "counts", "peaks"):
+        for name in ("values", "states", "counts", "peaks", "sums"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
         for name, value in self.values.items():
             if value.shape[:2] != (self.samples, self.steps):
@@ -116,9 +120,11 @@ def joined_traces(traces: Sequence[Trace]) -> Trace:
 
     counts = {name: sum((t.counts[name] for t in traces), Counts()) for name in first.counts}
     peaks = {name: np.max([t.peaks[name] for t in traces], axis=0) for name in first.peaks}
+    sums = {name: np.sum([t.sums[name] for t in traces], axis=0) for name in first.sums}
     return Trace(
         first.engine, together("values"), sum(trace.samples for trace in traces), first.steps,
         together("states"), counts, peaks, np.concatenate([trace.ends for trace in traces]),
+        sums,
     )  # fmt: skip
 
 

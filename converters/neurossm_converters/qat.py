@@ -177,11 +177,18 @@ def _real(values: Tensor, node: Node) -> Tensor:
 
 
 def _rates(graph: Graph, counts: Mapping[str, Counts], steps: int) -> dict[str, float]:
-    """Return the spikes per neuron per time step of every node that spikes."""
+    """Return the activations per neuron per time step of each block, as the network tells them.
+
+    Those of the first node that spikes, else of complex states with a gate.
+    """
+    found: dict[str, str] = {}
+    for name, node in graph.nodes.items():
+        block = ".".join(name.split(".")[:2])
+        if node.role is Role.SPIKING or (node.complex_states and node.activates):
+            found.setdefault(block, name)
     return {
-        name: counts[name].spikes_out / (steps * node.out_channels)
-        for name, node in graph.nodes.items()
-        if node.role is Role.SPIKING
+        name: counts[name].spikes_out / (steps * graph.nodes[name].out_channels)
+        for name in found.values()
     }
 
 

@@ -27,8 +27,10 @@ LISTED = BeforeValidator(lambda given: tuple(given) if isinstance(given, list) e
 Cutoffs = Annotated[tuple[Count, ...], LISTED]
 LONGEST_DELAY = 63  # steps; what synapses of Loihi 2 can wait, as `neurossm.nodes.Delay`
 Delays = Annotated[tuple[Annotated[int, Field(strict=True, ge=1, le=LONGEST_DELAY)], ...], LISTED]
-NEURON_FORMS = ("auto", "native", "triton", "loop", "boundary", "sdn")
-Surrogate = Literal["arctan", "triangle", "fast_sigmoid"]
+NEURON_FORMS = ("auto", "native", "triton", "loop", "fft", "boundary", "sdn")
+Surrogate = Literal[
+    "arctan", "triangle", "fast_sigmoid", "boxcar", "double_gaussian", "multi_gaussian"
+]
 INITS, DISCRETIZATIONS, SURROGATES = map(get_args, (Init, Discretization, Surrogate))
 MOST_STATES = 1024  # initial poles may need the eigenvalues of a matrix of that size
 MOST_PARAMETERS = 2**31
@@ -36,7 +38,9 @@ MOST_PARAMETERS = 2**31
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """Shape and initialization of a network; what the model families have in common.
+    """Shape of a network; what all model families have in common.
+
+    Families of state space layers have `StateSpaceConfig`.
 
     Parameters
     ----------
@@ -50,24 +54,10 @@ class NetworkConfig:
         Outputs of the decoder.
     width
         Features H of every layer.
-    state
-        Real states N of a feature; ``N // 2`` complex modes are kept. Even.
     layers
         Number of blocks.
-    init
-        Initial poles: ``"lin"``, ``"inv"`` or ``"legs"``.
-    discretization
-        ``"zoh"`` or ``"bilinear"``.
-    dt_min, dt_max
-        Range of the initial time steps, log-uniform, where one input step lasts 1.
-    train_b
-        Whether the input weights B of the state space layers are trained.
-    bidirectional
-        A second kernel runs backward in time. Not causal: it can be trained, not deployed.
     norm
         ``"batch"``, ``"layer"`` or ``"none"``; only the first can be deployed.
-    prenorm
-        Normalize the input of a block; otherwise the residual stream after it.
     dropout
         Probability with which a feature is silenced for a whole sequence while training.
     readout
@@ -96,16 +86,8 @@ class NetworkConfig:
     vocabulary: Whole = 0
     classes: Count = 10
     width: Count = 64
-    state: Annotated[int, Field(ge=2, le=MOST_STATES, multiple_of=2)] = 32
     layers: Count = 2
-    init: Init = "lin"
-    discretization: Discretization = "zoh"
-    dt_min: Positive = 1e-3
-    dt_max: Positive = 1e-1
-    train_b: bool = True
-    bidirectional: bool = False
     norm: Norm = "batch"
-    prenorm: bool = True
     dropout: Factor = 0.0
     readout: Readout = "mean"
     readout_leak: Factor = 0.9
@@ -125,9 +107,6 @@ class NetworkConfig:
         if self.least_parameters > MOST_PARAMETERS:
             expected = f"a network of at most {MOST_PARAMETERS} parameters"
             raise InputError("model width, layers", expected=expected, got="a larger one")
-        if not self.dt_min <= self.dt_max:
-            got = f"{self.dt_min} and {self.dt_max}"
-            raise InputError("model dt_min, dt_max", expected="dt_min <= dt_max", got=got)
 
     def deployable(self) -> tuple[Self, tuple[str, ...]]:
         """Return the nearest configuration that can be exported, and what was changed, in words.
@@ -141,12 +120,6 @@ class NetworkConfig:
                 "The recipe's layer norm cannot be deployed (export refuses it): this plan is for"
                 " a batch norm in its place, which folds and needs no neuron."
             )
-        if config.bidirectional:
-            config = replace(config, bidirectional=False)
-            said.append(
-                "The recipe is bidirectional, which cannot stream: this plan is for its causal"
-                " half."
-            )
         if config.cutoffs:
             config = replace(config, cutoffs=(), embedding_dropout=0.0, softmax_dropout=0.0)
             said.append(
@@ -156,12 +129,142 @@ class NetworkConfig:
         return config, tuple(said)
 
     @property
+    def causal(self) -> bool:
+        """Whether an output depends on what came before alone, so that the network can stream."""
+        return True
+
+    @property
+    def encoded(self) -> int:
+        """Values that the encoder makes of a time step."""
+        return self.width
+
+    @property
+    def encodes(self) -> bool:
+        """Whether there is an encoder; else values go to the first layer as they are."""
+        return True
+
+    @property
+    def encoder_bias(self) -> bool:
+        """Whether the encoder has a bias."""
+        return True
+
+    @property
+    def states(self) -> int:
+        """Real numbers of state of a feature of a layer."""
+        return 1
+
+    @property
+    def inside(self) -> tuple[int, ...]:
+        """Sizes of a layer besides its width, as they are found in its graph."""
+        return ()
+
+    def with_modes(self, modes: int) -> Self:
+        """Return a configuration with so many complex modes, where their number can be chosen."""
+        return self
+
+    @property
+    def shape(self) -> str:
+        """Layers and their sizes, in words for a model card."""
+        return f"{self.layers} layers, width {self.width}"
+
+    @property
     def least_parameters(self) -> int:
-        """Numbers that every network of this shape has at least: encoder, mixing, C, decoder."""
-        layers = self.width * self.layers * (self.width + self.state)
+        """Numbers that every network of this shape has at least: encoder, layers, decoder."""
         if self.cutoffs and self.vocabulary:
-            return layers + sum(tokens * size for tokens, size in group_sizes(self))
-        return layers + self.width * ((self.vocabulary or self.in_features) + self.classes)
+            ends = sum(tokens * size for tokens, size in group_sizes(self))
+        else:
+            ends = self.encoded * (self.vocabulary or self.in_features) + self.width * self.classes
+        return self._least_inside() + ends
+
+    def _least_inside(self) -> int:
+        """Return the numbers that the layers have at least: their mixing."""
+        return self.layers * self.width**2
+
+
+@dataclass(frozen=True)
+class ResidualConfig(NetworkConfig):
+    """A network of diagonal recurrences on a residual stream: what those families have in common.
+
+    Parameters
+    ----------
+    dt_min, dt_max
+        Range of the initial time steps, log-uniform, where one input step lasts 1.
+    bidirectional
+        A second kernel runs backward in time. Not causal: it can be trained, not deployed.
+    prenorm
+        Normalize the input of a block; otherwise the residual stream after it.
+    """
+
+    dt_min: Positive = 1e-3
+    dt_max: Positive = 1e-1
+    bidirectional: bool = False
+    prenorm: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_steps(self.dt_min, self.dt_max)
+
+    def deployable(self) -> tuple[Self, tuple[str, ...]]:
+        """Return the nearest configuration that can be exported, and what was changed, in words.
+
+        The readout, and where norms stand, are as they are.
+        """
+        config, said = super().deployable()
+        if not config.bidirectional:
+            return config, said
+        now = "The recipe is bidirectional, which cannot stream: this plan is for its causal half."
+        return replace(config, bidirectional=False), (*said, now)
+
+    @property
+    def causal(self) -> bool:
+        """Whether no kernel runs backward in time."""
+        return not self.bidirectional
+
+
+@dataclass(frozen=True)
+class StateSpaceConfig(ResidualConfig):
+    """A network of S4D layers on a residual stream: what those families have in common.
+
+    Parameters
+    ----------
+    state
+        Real states N of a feature; ``N // 2`` complex modes are kept. Even.
+    init
+        Initial poles: ``"lin"``, ``"inv"`` or ``"legs"``.
+    discretization
+        ``"zoh"`` or ``"bilinear"``.
+    train_b
+        Whether the input weights B of the state space layers are trained.
+    """
+
+    state: Annotated[int, Field(ge=2, le=MOST_STATES, multiple_of=2)] = 32
+    init: Init = "lin"
+    discretization: Discretization = "zoh"
+    train_b: bool = True
+
+    @property
+    def states(self) -> int:
+        """Real states of a feature."""
+        return self.state
+
+    @property
+    def inside(self) -> tuple[int, ...]:
+        """Complex modes of a feature."""
+        return (self.states // 2,)
+
+    def with_modes(self, modes: int) -> Self:
+        """Return a configuration with so many complex modes (of a set)."""
+        return replace(self, state=2 * modes)
+
+    @property
+    def shape(self) -> str:
+        """Layers and their sizes, in words for a model card."""
+        inside = f"{self.state} real states, S4D-{self.init}, {self.discretization}"
+        return f"{super().shape}, {inside}"
+
+    def _least_inside(self) -> int:
+        """Return the numbers that the layers have at least: mixing and C."""
+        return self.layers * self.width * (self.width + self.state)
 
 
 def group_sizes(config: NetworkConfig) -> list[tuple[int, int]]:
@@ -171,6 +274,13 @@ def group_sizes(config: NetworkConfig) -> list[tuple[int, int]]:
         (end - start, max(1, config.width // config.divisor**number))
         for number, (start, end) in enumerate(pairwise(ends))
     ]
+
+
+def check_steps(least: float, most: float) -> None:
+    """Raise `InputError` unless the range of initial time steps is one."""
+    if not least <= most:
+        got = f"{least} and {most}"
+        raise InputError("model dt_min, dt_max", expected="dt_min <= dt_max", got=got)
 
 
 def _check_cutoffs(config: NetworkConfig) -> None:

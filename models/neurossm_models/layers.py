@@ -16,7 +16,7 @@ from neurossm.errors import InputError
 
 def mix(linear: nn.Linear, x: Tensor) -> Tensor:
     """Apply a Linear over the features of (H, B, L)."""
-    if not is_plain(linear) or linear.bias is None:
+    if not is_plain(linear):
         y: Tensor = linear(x.permute(1, 2, 0))
         return y.permute(2, 0, 1).to(x.dtype).contiguous()
     return affine(x, linear.weight, linear.bias)
@@ -33,12 +33,13 @@ def is_plain(module: nn.Module) -> bool:
     return not hooks and (standard or not isinstance(module, nn.Linear | nn.BatchNorm1d))
 
 
-def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+def affine(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
     """Return ``weight x + bias`` over the features of (H, B, L), in the type of x.
 
     In `torch.autocast` the product is of the narrow type, and nothing else is.
     """
-    y = bias[:, None].addmm(weight, x.reshape(len(x), -1))
+    flat = x.reshape(len(x), -1)
+    y = weight @ flat if bias is None else bias[:, None].addmm(weight, flat)
     return y.to(x.dtype).view(len(weight), *x.shape[1:])
 
 

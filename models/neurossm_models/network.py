@@ -17,16 +17,17 @@ from neurossm.errors import InputError
 from neurossm_models.adaptive import AdaptiveEmbedding, AdaptiveSoftmax
 from neurossm_models.arguments import check_choice
 from neurossm_models.block import Block, Restraint, States
+from neurossm_models.complex_states import ComplexStates
 from neurossm_models.config import EVERY_STEP, PAIR, NetworkConfig, check_neuron_form
+from neurossm_models.diagonal import FORMS, DiagonalLayer
 from neurossm_models.families import FAMILIES
 from neurossm_models.inputs import check_lengths, check_shape, check_tokens
 from neurossm_models.layers import check_precision, check_tensor, mix
 from neurossm_models.likelihoods import Likelihoods, likelihoods
-from neurossm_models.neurons import LIF
+from neurossm_models.neurons import LIF, SpikingNeuron
 from neurossm_models.readouts import answer, at_each_step, before_first, carry
 from neurossm_models.readouts import mean as _mean
 from neurossm_models.recording import Recording, State
-from neurossm_models.s4d import FORMS, S4D
 
 TOKENS = (nn.Embedding, AdaptiveEmbedding)
 
@@ -57,11 +58,14 @@ class Network(nn.Module):
         if config.cutoffs:
             self.encoder: nn.Module = AdaptiveEmbedding(config)
         elif config.vocabulary:
-            self.encoder = nn.Embedding(config.vocabulary, config.width)
+            self.encoder = nn.Embedding(config.vocabulary, config.encoded)
+        elif config.encodes:
+            self.encoder = nn.Linear(config.in_features, config.encoded, bias=config.encoder_bias)
         else:
-            self.encoder = nn.Linear(config.in_features, config.width)
+            self.encoder = nn.Identity()
         block = FAMILIES[config.family].block
-        self.blocks = nn.ModuleList(block(config) for _ in range(config.layers))
+        block.start(self.encoder)
+        self.blocks = nn.ModuleList(block.stack(config))
         self.compare: nn.Module | None = None
         if config.readout == PAIR:
             self.compare = nn.Sequential(nn.Linear(4 * config.width, config.width), nn.ReLU())
@@ -72,7 +76,7 @@ class Network(nn.Module):
             self.decoder = nn.Linear(config.width, config.classes)
 
     def use(self, *, ssm: str = "auto", neuron: str = "auto") -> Network:
-        """Choose how sequences are computed; see `S4D.form` and `LIF.form`. Returns itself.
+        """Choose how sequences are computed, see `DiagonalLayer.form`, `LIF.form`; return itself.
 
         Raises
         ------
@@ -86,9 +90,9 @@ class Network(nn.Module):
             expected = "a family whose neurons have a membrane"
             raise InputError(f"form {name!r}", expected=expected, got=got, remedy="use 'auto'")
         for module in self.modules():
-            if isinstance(module, S4D):
+            if isinstance(module, ComplexStates | DiagonalLayer):
                 module.form = ssm
-            elif isinstance(module, LIF):
+            elif isinstance(module, SpikingNeuron):
                 module.form = neuron
         return self
 
@@ -247,12 +251,12 @@ class Network(nn.Module):
             check_tokens(x, self.encoder.num_embeddings)
             embedded: Tensor = self.encoder(x)
             return embedded.permute(2, 0, 1).contiguous()
-        assert isinstance(self.encoder, nn.Linear)
         features = self.config.in_features
         right = x.ndim == 3 and x.shape[-1] == features and x.numel() > 0
         check_shape(right, f"(batch, steps, {features}), none of them 0", x)
-        check_precision("network input", x, self.encoder.weight)
-        return mix(self.encoder, x.permute(2, 0, 1))
+        check_precision("network input", x, self._weight())
+        first = x.permute(2, 0, 1)
+        return mix(self.encoder, first) if isinstance(self.encoder, nn.Linear) else first
 
     def _answers(
         self, r: Tensor, lengths: Tensor | None, labels: Tensor | None
@@ -304,7 +308,7 @@ class Network(nn.Module):
         """Raise `InputError` where nothing can go on from a state."""
         if self.training:
             raise InputError(where, got="training mode", remedy="call eval() first")
-        if self.config.bidirectional:
+        if not self.config.causal:
             raise InputError(where, expected="a causal network", got="a bidirectional one")
 
     def _check_single(self, where: str) -> None:

@@ -1,4 +1,4 @@
-"""Stages of a chain: batch norm, diagonal recurrence, threshold, leaky integrate-and-fire.
+"""Stages of a chain: batch norm, diagonal recurrence, thresholds, leaky integrate-and-fire.
 
 Shape letters: ``H`` features (h of them in a part), ``B`` batch, ``L`` time steps, ``T`` steps of a
 block, ``K`` blocks, ``N`` real states.
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from neurossm_models.chain import Stage
-from neurossm_models.native import lif, norm, scan
+from neurossm_models.native import adaptive_threshold, lif, norm, scan
 
 
 class Norm(Stage):
@@ -173,6 +173,28 @@ class Threshold(Spikes):
         run(_rows(grad, part), _rows(x, part), theta, grad_theta, _rows(out, part))
 
 
+class AdaptiveThreshold(Spikes):
+    """Spikes above a threshold that earlier candidates raise.
+
+    See `neurossm_models.neurons.adaptive_threshold`.
+    """
+
+    def __init__(self, theta: Tensor, taps: Tensor, surrogate: str) -> None:
+        self.parameters, self.surrogate = (theta, taps), surrogate
+
+    def forward(self, part: slice, x: Tensor, y: Tensor) -> Any:
+        """Write the spikes."""
+        adaptive_threshold.forward(_each(x), *(_array(p)[part] for p in self.parameters), _each(y))
+
+    def backward(
+        self, part: slice, x: Tensor, kept: Any, grad: Tensor, grads: Sequence[Tensor], out: Tensor
+    ) -> None:
+        """Write the gradient of x."""
+        run = adaptive_threshold.backward_kernel(self.surrogate)
+        theta, taps = (_array(p)[part] for p in self.parameters)
+        run(_each(grad), _each(x), theta, taps, *_arrays(grads, part), _each(out))
+
+
 class Neuron(Spikes):
     """Leaky integrate-and-fire with input x / theta; see `neurossm_models.neurons.lif`.
 
@@ -219,6 +241,10 @@ class Neuron(Spikes):
 
 def _rows(x: Tensor, part: slice) -> Any:
     return x.view(part.stop - part.start, -1).numpy()
+
+
+def _each(x: Tensor) -> Any:
+    return x.view(-1, x.shape[-1]).numpy()
 
 
 def _flat(x: Tensor) -> Any:

@@ -34,6 +34,8 @@ def run(
 ) -> Trace:
     """Run a graph on real numbers; the trace holds the largest magnitudes in ``peaks``.
 
+    And in ``sums`` what nodes that activate sent altogether.
+
     With lengths ``(B,)`` each sequence is run to its own end, so no peak is one of padding.
     """
     samples, steps = next(iter(inputs.values())).shape[:2]
@@ -41,11 +43,12 @@ def run(
 
     stop = Event()
 
-    def work(task: tuple[slice | NDArray[np.int64], int, int]) -> Peaks:
+    def work(task: tuple[slice | NDArray[np.int64], int, int]) -> tuple[Peaks, Peaks]:
         if stop.is_set():
-            return {}
+            return {}, {}
         part, size, length = task
         peaks: Peaks = {}
+        sums: Peaks = {}
         sent: dict[str, Reals] = {}
         for block in graph.blocks:
             name, node = block[0], graph.nodes[block[0]]
@@ -61,17 +64,21 @@ def run(
                 peaks |= {f"{name}.{part_of}": peak for part_of, peak in inner.items()}
             for name in block:
                 peaks[name] = np.abs(sent[name]).max(axis=(0, 1))
+                if graph.nodes[name].activates:
+                    sums[name] = sent[name].sum(axis=(0, 1))
                 if name in values:
                     values[name][part, :length] = sent[name]
         if progress:
             progress(size)
-        return peaks
+        return peaks, sums
 
     totals: Peaks = {}
+    added: Peaks = {}
     with ThreadPoolExecutor(usable_cores()) as pool, stopping(stop):
-        for peaks in pool.map(work, parts(lengths, samples, steps, SAMPLES_A_BLOCK)):
+        for peaks, sums in pool.map(work, parts(lengths, samples, steps, SAMPLES_A_BLOCK)):
             totals = {name: np.maximum(totals.get(name, 0.0), peak) for name, peak in peaks.items()}
-    return Trace("float", values, samples, steps, peaks=totals, lengths=lengths)
+            added = {name: added.get(name, 0.0) + total for name, total in sums.items()}
+    return Trace("float", values, samples, steps, peaks=totals, lengths=lengths, sums=added)
 
 
 def evaluate(node: Node, operands: list[Reals], state: Carried | None = None) -> Evaluated:

@@ -40,6 +40,8 @@ class Ranges:
         `states`.
     adaptations
         `AdaptiveLIF` name to the largest magnitudes of its adaptation, ``(C,)``.
+    means
+        Name of a node that activates (a ReLU, a gate) to the mean of what it sends, ``(C,)``.
     """
 
     messages: Mapping[str, float]
@@ -50,6 +52,7 @@ class Ranges:
     percentiles: Mapping[str, float] = field(default_factory=dict)
     state_percentiles: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     adaptations: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    means: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
 
 def calibrate(
@@ -110,4 +113,5 @@ def calibrate(
         MappingProxyType(dict(percentiles or {})),
         MappingProxyType(dict(state_percentiles or {})),
         MappingProxyType(adaptations),
+        MappingProxyType({name: total / trace.real_steps for name, total in trace.sums.items()}),
     )

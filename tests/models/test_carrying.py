@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from small_networks import NAMES
+from small_networks import NAMES, S4D_NAMES
 
 from neurossm.errors import InputError
 from neurossm_models import S4D, Network
@@ -37,8 +37,8 @@ def test_spikes_that_wait_arrive_in_the_next_piece():
 
 def network(family, **changes):
     torch.manual_seed(0)
-    settings = {"vocabulary": 9, "classes": 9, "width": 8, "state": 8, "layers": 2,
-                "readout": "every-step"}  # fmt: skip
+    settings = {"vocabulary": 9, "classes": 9, "width": 8, "layers": 2, "readout": "every-step"}
+    settings |= {"state": 8} if family in S4D_NAMES else {"dt_min": 0.1, "threshold": 0.1}
     return Network(FAMILIES[family].config(**{**settings, **changes})).eval()
 
 

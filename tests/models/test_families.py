@@ -12,14 +12,15 @@ from neurossm_models.train import load_recipe
 
 
 def test_the_families_are_found():
-    assert set(FAMILIES) == {"binary-s4d", "gsu", "spikingssm", "spike-ssm"}
+    residual = {"binary-s4d", "gsu", "spikingssm", "spike-ssm", "prf", "d-rf", "s5"}
+    assert set(FAMILIES) == residual | {"silif", "c-silif", "s5-rf", "delrec"}
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_each_family_is_whole(name):
     family = FAMILIES[name]
     assert family.name == name == family.config().family
-    assert type(Network(family.config(width=2, state=2)).blocks[0]) is family.block
+    assert type(Network(family.config(width=2)).blocks[0]) is family.block
     assert family.block in BLOCKS
     module = f"neurossm_models.ste.families.{name.replace('-', '_')}"
     assert find_spec(module) and callable(import_module(module).ste_outputs)

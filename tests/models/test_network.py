@@ -7,13 +7,13 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from small_networks import NAMES, by_hand, network
+from small_networks import MIXED_NAMES, NAMES, S4D_NAMES, by_hand, network
 
 from neurossm.errors import InputError
 from neurossm_models import BinaryS4DConfig
 
 
-@pytest.mark.parametrize("family", NAMES)
+@pytest.mark.parametrize("family", S4D_NAMES)
 @pytest.mark.parametrize("discretization", ["zoh", "bilinear"])
 def test_a_network_means_its_equations(family, discretization):
     check_equations(network(family, discretization=discretization, init="inv"))
@@ -29,6 +29,10 @@ def test_a_network_means_its_equations(family, discretization):
         ("binary-s4d", {"delays": (2,), "mixing": "linear"}),
         ("spikingssm", {"delays": (1, 63, 3, 2)}),
         ("spike-ssm", {"delays": (4, 1), "mixing": "linear"}),
+        ("prf", {}),
+        ("prf", {"amplitude": 2.0, "tau": 1.5, "turns": 2.0}),
+        ("d-rf", {}),
+        ("d-rf", {"dendrites": 1, "taps": 16, "alpha": 0.2}),
     ],
 )
 def test_the_other_settings_of_a_family_mean_their_equations(family, changes):
@@ -54,12 +58,13 @@ def check_equations(model):
         assert all((s < 0).any() and (s > 0).any() for s in spikes), "the test sees one sign"
 
 
-@pytest.mark.parametrize("family", NAMES)
-@pytest.mark.parametrize("mixing", ["glu", "linear"])
-def test_token_by_token_equals_the_parallel_form(family, mixing):
-    if family == "gsu" and mixing == "linear":
-        pytest.skip("a GSU has one mixing")
-    model = network(family, **({} if family == "gsu" else {"mixing": mixing}))
+MIXINGS = [(family, {"mixing": kind}) for family in MIXED_NAMES for kind in ("glu", "linear")]
+UNMIXED = [(family, {}) for family in NAMES if family not in MIXED_NAMES]
+
+
+@pytest.mark.parametrize(("family", "changes"), [*MIXINGS, *UNMIXED])
+def test_token_by_token_equals_the_parallel_form(family, changes):
+    model = network(family, **changes)
     x = torch.randn(2, 50, 2, dtype=torch.float64)
     state, steps = model.initial_state(2), []
     with torch.no_grad():
@@ -72,7 +77,7 @@ def test_token_by_token_equals_the_parallel_form(family, mixing):
 
 
 EVERY_NORM = [{"norm": "none"}, {"norm": "layer"}, {"prenorm": False}]
-DELAYED = [(family, {"delays": (3, 1)}) for family in NAMES if family != "gsu"]
+DELAYED = [(family, {"delays": (3, 1)}) for family in MIXED_NAMES]
 
 
 @pytest.mark.parametrize(("family", "changes"), [*product(NAMES, EVERY_NORM), *DELAYED])

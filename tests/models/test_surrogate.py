@@ -7,6 +7,8 @@ import torch
 
 from neurossm_models import Spike, heaviside
 
+NORMAL = 1 / math.sqrt(2 * math.pi)  # the density of the normal distribution at 0
+
 
 def test_a_spike_is_where_v_is_at_least_zero():
     v = torch.tensor([-1.0, -1e-30, -0.0, 0.0, 1e-30, 2.0])
@@ -23,6 +25,10 @@ def test_the_surrogate_slope_is_that_of_the_arctan(v, slope):
     assert grad.item() == pytest.approx(3 * slope)
 
 
+# of the multi-Gaussian at a distance of 1: 0.15 times the Gaussians of width 3 around -1/2 and 1/2
+SIDES = 0.15 * (math.exp(-(1.5**2) / 18) + math.exp(-(0.5**2) / 18))
+
+
 @pytest.mark.parametrize(
     ("surrogate", "v", "slope"),
     [
@@ -32,6 +38,22 @@ def test_the_surrogate_slope_is_that_of_the_arctan(v, slope):
         ("fast_sigmoid", 0.0, 1.0),
         ("fast_sigmoid", 0.04, 0.25),
         ("fast_sigmoid", -0.16, 0.04),
+        ("boxcar", -0.5, 0.0),
+        ("boxcar", 0.5, 1.0),
+        ("boxcar", 0.51, 0.0),
+        ("double_gaussian", 0.0, (1.15 * 2 - 0.3 / 3) * NORMAL / 2),
+        ("double_gaussian", -1.0, (1.15 * 2 * math.exp(-2) - 0.1 * math.exp(-1 / 18)) * NORMAL / 2),
+        ("multi_gaussian", 0.0, 1.15 - 0.3 * math.exp(-1 / 72)),
+        (
+            "multi_gaussian",
+            1.0,
+            1.15 * math.exp(-2) - 0.15 * (math.exp(-0.125) + math.exp(-1 / 72)),
+        ),
+        (
+            "multi_gaussian",
+            -1.0,
+            1.15 * math.exp(-2) - 0.15 * (math.exp(-0.125) + math.exp(-1 / 72)),
+        ),
     ],
 )
 def test_the_other_surrogates_have_their_published_slopes(surrogate, v, slope):

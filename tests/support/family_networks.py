@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from functools import cache
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -13,15 +14,31 @@ from torch import Tensor, nn
 from neurossm.piecewise import piecewise
 from neurossm_models import Network
 from neurossm_models.families import FAMILIES
+from neurossm_models.feed_forward import FeedForwardBlock
 from neurossm_models.neurons import LIF
 
 WIDTH, STATE, STEPS, SAMPLES, FEATURES, CLASSES = 8, 4, 20, 6, 2, 3
 SCALE = 1 / 255
+DRIVE = 4
 PIXELS = np.random.default_rng(0).integers(0, 256, (SAMPLES, STEPS, FEATURES))
-SPIKES = {"binary-s4d": "spike", "gsu": "ternary", "spikingssm": "neuron", "spike-ssm": "neuron"}
+SPIKES = {
+    "binary-s4d": "spike",
+    "gsu": "ternary",
+    "spikingssm": "neuron",
+    "spike-ssm": "neuron",
+    "prf": "spike",
+    "d-rf": "spike",
+    "silif": "neuron",
+    "c-silif": "neuron",
+    "s5-rf": "neuron",
+    "delrec": "neuron",
+}
 STARTS = {
     "binary-s4d": {"threshold": 0.3}, "gsu": {"delta": 0.4},
-    "spikingssm": {"threshold": 0.4}, "spike-ssm": {"threshold": 0.3},
+    "spikingssm": {"threshold": 0.4}, "spike-ssm": {"threshold": 0.3}, "prf": {"threshold": 0.15},
+    "d-rf": {"threshold": 0.1, "dendrites": 3, "taps": 3, "alpha": 0.2},
+    "silif": {"dt": 0.03}, "c-silif": {}, "s5-rf": {"blocks": 2, "norm": "batch"},
+    "delrec": {"recurrent_scale": 4.0, "tau": 0.9},
 }  # fmt: skip
 
 
@@ -38,7 +55,9 @@ def _network(family: str, **changes: object) -> Network:
     torch.manual_seed(5)
     settings = {"in_features": FEATURES, "classes": CLASSES, "width": WIDTH, "state": STATE,
                 "dropout": 0.1, "dt_min": 0.02, "dt_max": 0.5, **STARTS[family]}  # fmt: skip
-    model = Network(FAMILIES[family].config(**(settings | changes))).double()
+    config = FAMILIES[family].config
+    settings = {key: settings[key] for key in settings if key in signature(config).parameters}
+    model = Network(config(**(settings | changes))).double()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             if not name.endswith(("a_imag", "log_dt")):
@@ -51,6 +70,9 @@ def _network(family: str, **changes: object) -> Network:
                 module.tau.uniform_(0.1, 0.8)
                 if module.log_kappa is not None:
                     module.rho.uniform_(0.1, 0.8)
+        for block in model.blocks:  # nothing else makes these neurons spike
+            if isinstance(block, FeedForwardBlock) and isinstance(block.norm, nn.BatchNorm1d):
+                block.norm.weight.mul_(DRIVE)
         for _ in range(5):
             model(some_input(model))
     return model.eval()

@@ -17,14 +17,21 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "gsu": {"delta": 0.4},
     "spikingssm": {"threshold": 0.4, "tau": 0.5},
     "spike-ssm": {"threshold": 0.4, "tau": 0.5, "rho": 0.75, "kappa": 0.5},
-}
+    "prf": {"threshold": 0.2, "dt_min": 0.05, "dt_max": 0.5},
+    "d-rf": {"threshold": 0.1, "dt_min": 0.05, "dt_max": 0.5, "dendrites": 3, "taps": 2,
+             "train_threshold": True},
+}  # fmt: skip
 NAMES = tuple(SETTINGS)
+S4D_NAMES = tuple(name for name in NAMES if hasattr(FAMILIES[name].config, "state"))
+MIXED_NAMES = tuple(name for name in NAMES if hasattr(FAMILIES[name].config, "mixing"))
 
 
 def network(family: str = "binary-s4d", **changes: Any) -> Network:
     """Return a network in eval mode and double precision, away from its initial symmetries."""
     torch.manual_seed(3)
-    shape = {"in_features": 2, "classes": 3, "width": 6, "state": 4}
+    shape = {"in_features": 2, "classes": 3, "width": 6}
+    if family in S4D_NAMES:
+        shape["state"] = 4
     config = FAMILIES[family].config(**{**shape, **SETTINGS[family], **changes})
     model = Network(config).double()
     with torch.no_grad():
@@ -41,7 +48,8 @@ def network(family: str = "binary-s4d", **changes: Any) -> Network:
 def by_hand(model: Network, x: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
     """Return the mean readout at every step, and the spikes (B, H, L) of each block, in NumPy."""
     p = {name: tensor.detach().double().numpy() for name, tensor in model.state_dict().items()}
-    blocks = [_Block(model, p, index, len(x)) for index in range(model.config.layers)]
+    kind = _Block if model.config.family in S4D_NAMES else _ResonatingBlock
+    blocks = [kind(model, p, index, len(x)) for index in range(model.config.layers)]
     total, logits = 0.0, []
     for t in range(x.shape[1]):
         r = _linear(p, "encoder", x[:, t])
@@ -117,10 +125,47 @@ class _Block:
         return product * np.vectorize(lambda z: 0.5 * (1 + math.erf(z / math.sqrt(2))))(product)
 
     def _norm(self, name: str, z: np.ndarray) -> np.ndarray:
-        name = f"{self.name}.{name}"
-        spread = np.sqrt(self.p[f"{name}.running_var"] + 1e-5)
-        scaled = (z - self.p[f"{name}.running_mean"]) / spread
-        return scaled * self.p[f"{name}.weight"] + self.p[f"{name}.bias"]
+        return _norm(self.p, f"{self.name}.{name}", z)
+
+
+class _ResonatingBlock:
+    """A block of PRF or D-RF, a step at a time, by the equations of the papers."""
+
+    def __init__(self, model: Network, p: dict[str, np.ndarray], index: int, batch: int) -> None:
+        self.p, self.name, config = p, f"blocks.{index}", model.config
+        dt, omega = (np.exp(p[f"{self.name}.ssm.{part}"]) for part in ("log_dt", "log_omega"))
+        self.dt, self.pole = dt[:, None], np.exp(dt[:, None] * (-1 / config.tau + 1j * omega))
+        self.weight = p.get(f"{self.name}.ssm.weight", np.ones_like(omega))
+        self.z = np.zeros((batch, *omega.shape), complex)
+        self.spikes: list[np.ndarray] = []
+        self.candidates: list[np.ndarray] = []
+
+    def step(self, r: np.ndarray) -> np.ndarray:
+        u = _norm(self.p, f"{self.name}.norm", r)
+        self.z = self.pole * self.z + self.dt * u[..., None]
+        self.spikes.append(self._fired((self.weight * self.z.real).sum(-1)))
+        v = r + _linear(self.p, f"{self.name}.mix", self.spikes[-1])
+        q = (v >= 0.5) * self.p[f"{self.name}.amplitude"]
+        return v + _linear(self.p, f"{self.name}.spatial_mix", q)
+
+    def _fired(self, h: np.ndarray) -> np.ndarray:
+        theta = self.p.get(f"{self.name}.spike.theta")
+        logit = self.p.get(f"{self.name}.spike.logit")
+        if theta is None:
+            theta = np.exp(self.p[f"{self.name}.spike.log_theta"])
+        raised = theta.copy()
+        if logit is not None:
+            alpha = 1 / (1 + np.exp(-logit))
+            for k, before in enumerate(reversed(self.candidates[-logit.shape[1] :])):
+                raised = raised + alpha[:, k] * theta * before
+        self.candidates.append((h >= theta).astype(float))
+        return (h >= raised).astype(float)
+
+
+def _norm(p: dict[str, np.ndarray], name: str, z: np.ndarray) -> np.ndarray:
+    spread = np.sqrt(p[f"{name}.running_var"] + 1e-5)
+    scaled = (z - p[f"{name}.running_mean"]) / spread
+    return scaled * p[f"{name}.weight"] + p[f"{name}.bias"]
 
 
 def _linear(p: dict[str, np.ndarray], name: str, z: np.ndarray) -> np.ndarray:

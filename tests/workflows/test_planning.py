@@ -21,19 +21,27 @@ FAMILIES = ("binary-s4d-digits", "gsu-digits", "spikingssm-digits", "spike-ssm-d
 
 @pytest.mark.parametrize(
     ("recipe", "more"),
-    [*((recipe, []) for recipe in FAMILIES), (FAMILIES[2], ["model.delays=[1, 2, 9, 4]"])],
+    [
+        *((recipe, ["model.state=8"]) for recipe in FAMILIES),
+        ("prf-digits", []),
+        ("d-rf-digits", ["model.dendrites=7"]),
+        (FAMILIES[2], ["model.state=8", "model.sets=2"]),
+        (FAMILIES[2], ["model.state=8", "model.delays=[1, 2, 9, 4]"]),
+    ],
 )
 def test_a_plan_has_the_shape_of_what_would_be_exported(recipe: str, more: list[str]) -> None:
     from neurossm_converters.formats.torch import from_torch
     from neurossm_models import Network
     from neurossm_models.train import load_recipe
 
-    sizes = ["model.width=6", "model.state=8", "model.layers=2", *more]
+    sizes = ["model.width=6", "model.layers=2", *more]
     config = load_recipe(recipe, sizes).model
     exported = from_torch(Network(config).eval(), steps=4, scale=1.0)
     shape, said = shape_like(recipe, sizes)
     assert shape == shape_of(exported)
-    assert {node.delay for node in shape.nodes.values()} == ({0, 9} if more else {0})
+    assert {node.delay for node in shape.nodes.values()} == (
+        {0, 9} if "delays" in str(more) else {0}
+    )
     assert said == ()
 
 

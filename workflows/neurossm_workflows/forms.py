@@ -107,10 +107,10 @@ def hold_discretization(network: Network) -> None:
     """Discretize the poles once, not at each step: the baseline shall not lose time on that."""
     import torch
 
-    from neurossm_models.s4d import S4D
+    from neurossm_models.diagonal import DiagonalLayer
 
     for module in network.modules():
-        if isinstance(module, S4D):
+        if isinstance(module, DiagonalLayer):
             with torch.no_grad():
                 found = {t: module._discretize(t) for t in (torch.float32, torch.float64)}
             setattr(module, "_discretize", found.__getitem__)  # noqa: B010

@@ -56,6 +56,7 @@ class Totals:
         self._engine, self._samples, self._steps = "", 0, 0
         self._counts: dict[str, Counts] = {}
         self._peaks: dict[str, np.ndarray] = {}
+        self._sums: dict[str, np.ndarray] = {}
         self._ends: list[np.ndarray] = []
 
     def add(self, trace: Trace) -> None:
@@ -67,12 +68,14 @@ class Totals:
             self._counts[name] = self._counts.get(name, Counts()) + count
         for name, peak in trace.peaks.items():
             self._peaks[name] = np.maximum(self._peaks.get(name, 0.0), peak)
+        for name, total in trace.sums.items():
+            self._sums[name] = self._sums.get(name, 0.0) + total
 
     def trace(self) -> Trace:
         """Return the trace of all parts, without values and states."""
         ends = np.concatenate(self._ends)
         return Trace(self._engine, {}, self._samples, self._steps, counts=self._counts,
-                     peaks=self._peaks, lengths=ends)  # fmt: skip
+                     peaks=self._peaks, lengths=ends, sums=self._sums)  # fmt: skip
 
 
 def note_clipped(listener: Listener, clipped: int, data: Dataset) -> None:

@@ -38,25 +38,24 @@ def shape_like(recipe: str, overrides: list[str]) -> tuple[Shape, tuple[str, ...
     deployable, said = _deployable(config, recipe)
     features, delays = SMALL["in_features"], getattr(config, "delays", ())
     # a node has room for its longest delay; a small network has none for one a feature
-    longest: dict[str, Any] = {"delays": (max(delays),)} if delays else {}
+    own: dict[str, Any] = {"delays": (max(delays),)} if delays else {}
     small = replace(
-        deployable,
+        deployable.with_modes(SMALL["modes"]),
         width=SMALL["width"],
-        state=2 * SMALL["modes"],
         classes=SMALL["classes"],
         in_features=features,
         vocabulary=SMALL["vocabulary"] if config.vocabulary else 0,
-        **longest,
+        **own,
     )
     exported = shape_of(from_torch(Network(small).eval(), steps=1, scale=1.0))
     sizes = {
         1: 1,
         SMALL["width"]: config.width,
-        SMALL["modes"]: config.state // 2,
         SMALL["classes"]: config.classes,
         SMALL["vocabulary"]: config.vocabulary,
         features: config.in_features,
         0: 0,
+        **dict(zip(small.inside, config.inside, strict=True)),
     }
     nodes = {name: _resized(node, sizes) for name, node in exported.nodes.items()}
     return Shape(nodes, exported.edges), said
@@ -77,7 +76,7 @@ def _deployable(config: NetworkConfig, recipe: str) -> tuple[NetworkConfig, tupl
             got='the readout "pair"',
             remedy="plan another recipe: comparing two sequences is not deployable",
         )
-    if config.norm != "none" and not config.prenorm:
+    if config.norm != "none" and not getattr(config, "prenorm", True):
         raise InputError(
             f"--like {recipe}",
             expected="a norm in front of each state space layer",

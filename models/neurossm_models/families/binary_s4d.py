@@ -18,19 +18,20 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from neurossm_models.block import Block, States
+from neurossm_models.block import States
 from neurossm_models.chain import Stage
-from neurossm_models.config import Delays, Mixing, NetworkConfig, Surrogate
+from neurossm_models.config import Delays, Mixing, StateSpaceConfig, Surrogate
 from neurossm_models.delay import Delay
 from neurossm_models.families.family import Family
 from neurossm_models.layers import glu, make_norm, mix, normalize
 from neurossm_models.mixing import add_mixed
 from neurossm_models.stages import Norm, Threshold
+from neurossm_models.state_space import StateSpaceBlock
 from neurossm_models.surrogate import Spike
 
 
 @dataclass(frozen=True)
-class BinaryS4DConfig(NetworkConfig):
+class BinaryS4DConfig(StateSpaceConfig):
     """A Binary S4D network.
 
     Parameters
@@ -40,7 +41,7 @@ class BinaryS4DConfig(NetworkConfig):
     threshold
         Initial value of every spike threshold, in standard deviations of the normalized v.
     surrogate
-        Derivative of the spike backward: ``"arctan"``, ``"triangle"`` or ``"fast_sigmoid"``.
+        Derivative of the spike backward, a key of `neurossm_models.surrogate.DERIVATIVES`.
     delays
         Steps that spikes wait in front of the mixing, 1 to 63: a number for all features, or
         several that features take in turn. Not trained; none by default.
@@ -54,7 +55,7 @@ class BinaryS4DConfig(NetworkConfig):
     NAME: ClassVar[str] = "binary-s4d"
 
 
-class BinaryS4DBlock(Block):
+class BinaryS4DBlock(StateSpaceBlock):
     """One layer of Binary S4D.
 
     ::

@@ -30,17 +30,18 @@ from torch.nn.functional import gelu
 from neurossm.arguments import whole
 from neurossm.validation import Positive
 from neurossm_models.arguments import check_fraction, check_number
-from neurossm_models.block import Block, Restraint, States
+from neurossm_models.block import Restraint, States
 from neurossm_models.chain import Stage
-from neurossm_models.config import NetworkConfig
+from neurossm_models.config import StateSpaceConfig
 from neurossm_models.families.family import Family
 from neurossm_models.layers import affine, check_features, make_norm, normalize
 from neurossm_models.stages import Norm
+from neurossm_models.state_space import StateSpaceBlock
 from neurossm_models.surrogate import arctan
 
 
 @dataclass(frozen=True)
-class GSUConfig(NetworkConfig):
+class GSUConfig(StateSpaceConfig):
     """A network of Gated Spiking Units.
 
     Parameters
@@ -186,7 +187,7 @@ class GatedSpikingUnit(nn.Module):
         return gelu(n * affine(t, self.weight, self.bias_m))
 
 
-class GSUBlock(Block):
+class GSUBlock(StateSpaceBlock):
     """One layer: ``v = norm(y)``, ``t = tern(v)``, ``o = GELU(n(v) * m(t))``."""
 
     def __init__(self, config: GSUConfig) -> None:

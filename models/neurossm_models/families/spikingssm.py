@@ -6,6 +6,8 @@ space layer, ``s`` spikes, ``o`` what is added to the residual stream.
 Source: Shen, Wang, Huang, Zhong, Guo, Lu, Zhang, Leng, "SpikingSSMs: Learning Long Sequences with
 Sparse and Parallel Spiking State Space Models", AAAI 2025 (arXiv 2408.14909).
 
+A second set of modes (`sets`): LongSpike, 2026 (arXiv 2606.12895).
+
 Deviations: the norm is a batch norm before the state space layer, where it acts and folds; the
 released code computes a post-norm and drops it. Training runs the exact neuron, reset path
 included, by default; the paper's surrogate dynamic network, with its detached membrane, is one
@@ -15,25 +17,29 @@ setting away (``train.neuron = "sdn"``).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor, nn
 
 from neurossm.validation import Factor, Positive
-from neurossm_models.block import Block, States
+from neurossm_models.block import States
 from neurossm_models.chain import Stage
-from neurossm_models.config import Delays, Mixing, NetworkConfig, Surrogate
+from neurossm_models.config import Delays, Mixing, StateSpaceConfig, Surrogate
 from neurossm_models.delay import Delay
+from neurossm_models.diagonal import DiagonalLayer
 from neurossm_models.families.family import Family
+from neurossm_models.fractional import FractionalS4D
 from neurossm_models.gpu.neuron import Neurons
 from neurossm_models.gpu.setting import TRITON
 from neurossm_models.layers import glu, mix
 from neurossm_models.mixing import add_mixed
 from neurossm_models.neurons import LIF
+from neurossm_models.s4d import S4D
+from neurossm_models.state_space import StateSpaceBlock
 
 
 @dataclass(frozen=True)
-class SpikingSSMConfig(NetworkConfig):
+class SpikingSSMConfig(StateSpaceConfig):
     """A SpikingSSM network.
 
     Parameters
@@ -48,6 +54,9 @@ class SpikingSSMConfig(NetworkConfig):
         Whether thresholds are trained (the paper's "VT"; otherwise "VF").
     surrogate, delays
         As of `BinaryS4DConfig`.
+    sets
+        Sets of modes. 2: a second one with shifted and scaled poles, for a fractional order
+        (LongSpike, arXiv 2606.12895). An export then has twice the modes.
     """
 
     mixing: Mixing = "glu"
@@ -56,11 +65,22 @@ class SpikingSSMConfig(NetworkConfig):
     train_threshold: bool = True
     surrogate: Surrogate = "triangle"
     delays: Delays = ()
+    sets: Literal[1, 2] = 1
 
     NAME: ClassVar[str] = "spikingssm"
 
+    @property
+    def states(self) -> int:
+        """Real states of a feature, those of all sets."""
+        return self.state * self.sets
 
-class SpikingSSMBlock(Block):
+    @property
+    def shape(self) -> str:
+        """Layers and their sizes, in words for a model card."""
+        return super().shape + (", in each of two sets" if self.sets == 2 else "")
+
+
+class SpikingSSMBlock(StateSpaceBlock):
     """One layer of a SpikingSSM.
 
     ::
@@ -75,6 +95,10 @@ class SpikingSSMBlock(Block):
         self.delay = Delay(config.width, config.delays)
         self.gated = config.mixing == "glu"
         self.mix = nn.Linear(config.width, config.width * (2 if self.gated else 1))
+
+    def make_ssm(self, config: Any, kind: type[S4D] = S4D) -> DiagonalLayer:
+        """Return an S4D with one set of modes or two."""
+        return super().make_ssm(config, kind if config.sets == 1 else FractionalS4D)
 
     def make_neuron(self, config: SpikingSSMConfig) -> LIF:
         """Return the neuron: hard reset, fixed leak, threshold of each feature."""

@@ -29,7 +29,7 @@ class Rule:
     reset
         ``"hard"``, ``"soft"`` or ``"none"``.
     surrogate
-        Derivative of the spike used backward: ``"triangle"``, ``"arctan"`` or ``"fast_sigmoid"``.
+        Derivative of the spike used backward, a key of `neurossm_models.surrogate.DERIVATIVES`.
     refractory
         Whether there is a trace. Said, not looked up: reading kappa would wait for the GPU.
     """

@@ -19,11 +19,9 @@ import numpy as np
 
 from neurossm.compiling import njit
 from neurossm_models.native.lanes import BLOCK, LANES, SIZE, load, store
+from neurossm_models.native.slopes import slope_of
 
-SURROGATES = ("arctan", "triangle", "fast_sigmoid")
-
-_ZERO, _ONE, _PI = np.float32(0), np.float32(1), np.float32(np.pi)
-_SLOPE = np.float32(25)
+_ZERO, _ONE = np.float32(0), np.float32(1)
 
 # Places in `work`, each of LANES values: parameters, state, gradients on the way, sums.
 _THETA, _TAU, _RHO, _KAPPA = (k * LANES for k in range(4))
@@ -118,25 +116,8 @@ _END_OF_STATE = {False: _R, True: _AU}
 
 
 @cache
-def _slope_of(surrogate):
-    """Return the derivative of the spike by its distance from the threshold."""
-
-    @njit(cache=True, nogil=True, error_model="numpy")
-    def slope(distance):
-        if surrogate == "arctan":
-            x = _PI * distance
-            return _ONE / (_ONE + x * x)
-        if surrogate == "triangle":
-            return max(_ZERO, _ONE - abs(distance))
-        x = _ONE + _SLOPE * abs(distance)
-        return _ONE / (x * x)
-
-    return slope
-
-
-@cache
 def _retreat(refractory, surrogate):
-    slope = _slope_of(surrogate)
+    slope = slope_of(surrogate)
 
     @njit(cache=True, nogil=True, error_model="numpy")
     def retreat(room, work, hard, soft):

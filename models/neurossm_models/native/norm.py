@@ -11,9 +11,9 @@ from functools import cache
 import numpy as np
 
 from neurossm.compiling import njit
+from neurossm_models.native.slopes import slope_of
 
-_ZERO, _ONE, _PI = np.float32(0), np.float32(1), np.float32(np.pi)
-_SLOPE = np.float32(25)
+_ZERO, _ONE = np.float32(0), np.float32(1)
 _CHUNK = 1024  # values summed in single precision before a double takes the sum
 
 
@@ -98,20 +98,12 @@ def threshold(x, theta, y):
 @cache
 def threshold_backward(surrogate):
     """Return ``run(grad, x, theta, grad_theta, out)``; `out` receives the gradient of x."""
+    slope = slope_of(surrogate)
 
-    # without Python's check for a division by zero, which would prevent vector instructions
     @njit(cache=True, nogil=True, fastmath={"contract"}, error_model="numpy")
     def scale(g, x, limit, out):
         for i in range(len(g)):
-            v = x[i] - limit
-            if surrogate == "arctan":
-                v = _PI * v
-                out[i] = g[i] / (_ONE + v * v)
-            elif surrogate == "triangle":
-                out[i] = g[i] * max(_ZERO, _ONE - abs(v))
-            else:
-                v = _ONE + _SLOPE * abs(v)
-                out[i] = g[i] / (v * v)
+            out[i] = g[i] * slope(x[i] - limit)
 
     @njit(cache=True, nogil=True)
     def run(grad, x, theta, grad_theta, out):

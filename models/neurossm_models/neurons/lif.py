@@ -44,17 +44,18 @@ from neurossm.arguments import whole
 from neurossm.errors import InputError
 from neurossm_models.arguments import check_choice, check_leak, check_number
 from neurossm_models.chain import run_chain
-from neurossm_models.config import SURROGATES, check_neuron_form
+from neurossm_models.config import SURROGATES
 from neurossm_models.gpu import setting
 from neurossm_models.gpu.neuron import Neurons, Rule, lif_triton
 from neurossm_models.layers import check_features, check_step, not_native, runs_natively
 from neurossm_models.neurons.boundary import boundary, check_reset
 from neurossm_models.neurons.exact import RESETS, State, advance, lif_loop, lif_onward
 from neurossm_models.neurons.sdn import FoldedSDN, find_sdn, sdn_spikes
+from neurossm_models.neurons.spiking import SpikingNeuron, checked_form
 from neurossm_models.stages import Neuron
 
 
-class LIF(nn.Module):
+class LIF(SpikingNeuron):
     """A layer of neurons with a trainable threshold a feature.
 
     Parameters
@@ -81,6 +82,8 @@ class LIF(nn.Module):
         How sequences are computed, one of the table above. Setting it raises `InputError` where
         it does not apply to this neuron.
     """
+
+    FORMS = ("auto", "native", "triton", "loop", "boundary", "sdn")
 
     def __init__(
         self,
@@ -125,7 +128,7 @@ class LIF(nn.Module):
     @form.setter
     def form(self, form: str) -> None:
         """Choose it; `InputError` where it does not apply to this neuron."""
-        name = check_neuron_form("form of the neurons", form)
+        name = checked_form(form, self)
         if name == "boundary":
             check_reset(self.reset)
         self._sdn = self._find_sdn(form[4:]) if name == "sdn" else None

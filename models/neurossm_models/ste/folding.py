@@ -12,13 +12,14 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from neurossm_models.block import Block
 from neurossm_models.chain import Stage, run_chain
 from neurossm_models.convolution import convolve
+from neurossm_models.delayed_linear import DelayedLinear
 from neurossm_models.gpu import setting
 from neurossm_models.gpu.layer import run_layer
 from neurossm_models.recurrence import tables
 from neurossm_models.stages import Recurrence
+from neurossm_models.state_space import StateSpaceBlock
 from neurossm_models.ste.operations import Given, straight
 
 Gain = tuple[Tensor, Tensor]
@@ -57,18 +58,19 @@ class FoldedSSM:
     bias: Tensor
 
     @classmethod
-    def of(cls, block: Block, behind: Gain) -> FoldedSSM:
+    def of(cls, block: StateSpaceBlock, behind: Gain) -> FoldedSSM:
         """Return the layer of a block with the norm in front, and a gain and offset behind it."""
         gain, offset = gain_of(block.norm) if block.prenorm else gain_of(nn.Identity())
         ssm, (scale, shift) = block.ssm, behind
         log_pole, b = ssm._discretize(ssm.log_dt.dtype)
-        product = b * torch.view_as_complex(ssm.c)
+        c, d = ssm.readout()
+        product = b * c
         return cls(
             log_pole.exp(),
             product * _column(scale * gain, ssm.log_dt),
             product * _column(scale * offset, ssm.log_dt),
-            scale * gain * ssm.d,
-            scale * offset * ssm.d + shift,
+            scale * gain * d,
+            scale * offset * d + shift,
         )
 
     def rounded(self, name: str, parameters: Mapping[str, Tensor]) -> FoldedSSM:
@@ -125,6 +127,13 @@ def gain_of(norm: nn.Module) -> Gain:
     assert norm.running_mean is not None and norm.running_var is not None
     gain = norm.weight * (norm.running_var + norm.eps).rsqrt()
     return gain, norm.bias - norm.running_mean * gain
+
+
+def scaled(linear: nn.Linear | DelayedLinear, behind: Gain) -> Gain:
+    """Return weight and bias of synapses with a gain and offset folded in."""
+    gain, offset = behind
+    bias = offset if linear.bias is None else gain * linear.bias + offset
+    return gain[:, None] * linear.weight, bias
 
 
 def _column(x: Tensor, like: Tensor) -> Tensor:

@@ -11,11 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from neurossm.errors import InputError
+from neurossm_models.complex_states import ComplexStates
 from neurossm_models.config import LAST, MEAN, SUM
+from neurossm_models.diagonal import DiagonalLayer
 from neurossm_models.network import Network
-from neurossm_models.neurons import LIF
+from neurossm_models.neurons import SpikingNeuron
 from neurossm_models.qat_model import IntegerRun
-from neurossm_models.s4d import S4D
+from neurossm_models.ste.folding import Gain, scaled
 from neurossm_models.ste.operations import affine, straight
 
 READOUTS = (MEAN, LAST, SUM)  # that have an STE network
@@ -44,11 +46,11 @@ def ste_outputs(
         Shape (B, C). They are `run.logits` bit for bit, but for a mean where not all steps count:
         these times ``run.steps / lengths``, so that every sequence has the mean over its own steps.
     """
-    r = _encoded(model, x, run)
-    family = model.config.family.replace("-", "_")
-    of_block = import_module(f"neurossm_models.ste.families.{family}").ste_outputs
+    family = import_module(f"neurossm_models.ste.families.{model.config.family.replace('-', '_')}")
+    folding = getattr(family, "behind_encoder", None)
+    r = _encoded(model, x, run, folding(model.blocks[0]) if folding else None)
     for index, block in enumerate(model.blocks):
-        r = of_block(f"blocks.{index}", block, r, run)
+        r = family.ste_outputs(f"blocks.{index}", block, r, run)
     return _logits(model, r, run, lengths)
 
 
@@ -56,16 +58,23 @@ def check_forms(model: Network) -> None:
     """Raise `InputError` if a form of the network cannot run where its parameters are."""
     like = next(model.parameters()).new_zeros(model.config.width, 1, 1)
     for module in model.modules():
-        if isinstance(module, S4D | LIF):
+        if isinstance(module, ComplexStates | DiagonalLayer | SpikingNeuron):
             module.form_for(like)
 
 
-def _encoded(model: Network, x: Tensor, run: IntegerRun) -> Tensor:
-    encoder, value = model.encoder, run.values["encoder"]
+def _encoded(model: Network, x: Tensor, run: IntegerRun, behind: Gain | None) -> Tensor:
+    """Return what the encoder sent, with a gain and offset that fold into it, if any does."""
+    encoder = model.encoder
+    if type(encoder) is nn.Identity:
+        return x.permute(2, 0, 1)
+    value = run.values["encoder"]
     if isinstance(encoder, nn.Embedding):
-        return straight(encoder(x).permute(2, 0, 1), value)
+        rows = encoder(x) if behind is None else encoder(x) * behind[0] + behind[1]
+        return straight(rows.permute(2, 0, 1), value)
     assert isinstance(encoder, nn.Linear)
-    return affine(x.permute(2, 0, 1), encoder.weight, encoder.bias, value)
+    if behind is None:
+        return affine(x.permute(2, 0, 1), encoder.weight, encoder.bias, value)
+    return affine(x.permute(2, 0, 1), *scaled(encoder, behind), value)
 
 
 def _logits(model: Network, r: Tensor, run: IntegerRun, lengths: Tensor | None) -> Tensor:

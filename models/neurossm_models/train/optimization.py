@@ -10,16 +10,19 @@ from typing import Any
 
 from torch import nn
 
-from neurossm_models.s4d import S4D
 from neurossm_models.train.sections import TrainConfig
-
-_SSM_PARAMETERS = ("log_dt", "log_a_real", "a_imag", "b")
 
 
 def parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
-    """Return two groups for AdamW: A, B and dt without weight decay, and everything else."""
-    layers = [module for module in model.modules() if isinstance(module, S4D)]
-    slow = {id(getattr(layer, name)) for layer in layers for name in _SSM_PARAMETERS}
+    """Return two groups for AdamW: the dynamics without weight decay, and everything else.
+
+    The dynamics of a state space layer are A, B and dt; modules name theirs as `DYNAMICS`.
+    """
+    slow = {
+        id(getattr(module, name))
+        for module in model.modules()
+        for name in getattr(type(module), "DYNAMICS", ())
+    }
     ssm: list[nn.Parameter] = []
     rest: list[nn.Parameter] = []
     for parameter in model.parameters():

@@ -8,7 +8,7 @@ import math
 from pathlib import Path
 
 from neurossm.errors import FormatError, InputError
-from neurossm_models.config import NetworkConfig
+from neurossm_models.config import NetworkConfig, StateSpaceConfig
 from neurossm_models.data.sets import SOURCES
 from neurossm_models.families import FAMILIES
 from neurossm_models.tasks.scores import ACCURACY, MAIN_VALUES, better, named
@@ -184,7 +184,7 @@ from neurossm_models.train import load_model
 model, recipe = load_model("{name}")  # a torch.nn.Module in evaluation mode
 ```
 """
-    if recipe.data.path or isinstance(recipe.model, ModuleConfig) or recipe.model.bidirectional:
+    if recipe.data.path or isinstance(recipe.model, ModuleConfig) or not recipe.model.causal:
         return python
     data = recipe.data.name
     source = SOURCES[data].fetched_as
@@ -213,12 +213,10 @@ def _network(recipe: Recipe) -> tuple[dict[str, str], dict[str, str]]:
     about["more"] = (
         f"Source: {about['Source']}\n\nDeviations from the paper: {about['Deviations']}\n\n"
     )
-    direction = "bidirectional (not causal, not deployable)" if model.bidirectional else "causal"
+    direction = "causal" if model.causal else "bidirectional (not causal, not deployable)"
     return about, {
         "what": f"A sequence {_doing(recipe)}, {direction}",
-        "rows": f"| network | {model.family}: {model.layers} layers, width {model.width}, "
-        f"{model.state} real states, S4D-{model.init}, {model.discretization} |\n"
-        f"| settings | {_settings(model)} |\n",
+        "rows": f"| network | {model.family}: {model.shape} |\n| settings | {_settings(model)} |\n",
         "numbers": "The state space layers and the residual stream are\nreal-valued. ",
     }
 
@@ -290,7 +288,8 @@ def _finetuned(recipe: Recipe) -> str:
 
 def _settings(model: NetworkConfig) -> str:
     """Return what the family adds to the shared settings, and which of those are not usual."""
-    usual = {field.name: field.default for field in dataclasses.fields(NetworkConfig)}
+    shared = StateSpaceConfig if isinstance(model, StateSpaceConfig) else NetworkConfig
+    usual = {field.name: field.default for field in dataclasses.fields(shared)}
     own = [field.name for field in dataclasses.fields(model) if field.name not in usual]
     values = {name: getattr(model, name) for name in own}
     said = [f"{name} {_shown(value)}" for name, value in values.items() if value != ()]

@@ -51,7 +51,7 @@ class Recipe:
         if self.data.name:
             check_facts(self.model, self.data.title, task(self.data.name))
         if not isinstance(self.model, ModuleConfig) and is_triton(self.train.ssm):
-            check_states(self.train.ssm, self.model.state, "[train] ssm")
+            check_states(self.train.ssm, self.model.states, "[train] ssm")
         if isinstance(self.model, ModuleConfig):
             for key in ("ssm", "neuron"):
                 if (form := getattr(self.train, key)) != "auto":

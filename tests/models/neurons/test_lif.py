@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from neurossm.errors import InputError
 from neurossm_models import LIF, Network, SPikESSMConfig, SpikingSSMConfig
 from neurossm_models.chain import run_chain
+from neurossm_models.config import SURROGATES
 from neurossm_models.families.gsu import TernaryThreshold
 from neurossm_models.neurons import lif_loop, lif_native
 from neurossm_models.stages import Neuron
@@ -84,7 +85,7 @@ def test_native_and_loop_give_the_same_bits(problem):
 
 @pytest.mark.parametrize("kappa", [0.0, 0.4])
 @pytest.mark.parametrize("reset", ["hard", "soft", "none"])
-@pytest.mark.parametrize("surrogate", ["triangle", "arctan", "fast_sigmoid"])
+@pytest.mark.parametrize("surrogate", SURROGATES)
 def test_native_gradients_are_those_of_autograd_through_the_loop(reset, surrogate, kappa):
     torch.manual_seed(4)
     y = torch.randn(3, 7, 70)

@@ -25,7 +25,8 @@ LABELS = torch.tensor([0, 1, 2, 2, 1, 0])
 KINDS = [
     ("binary-s4d", {}), ("binary-s4d", {"mixing": "linear"}), ("gsu", {}), ("spikingssm", {}),
     ("spikingssm", {"mixing": "linear"}), ("spike-ssm", {}), ("binary-s4d", {"delays": (2,)}),
-    ("spikingssm", {"delays": (1, 3)}),
+    ("spikingssm", {"delays": (1, 3)}), ("prf", {"train_threshold": True}),
+    ("d-rf", {"train_threshold": True}),
 ]  # fmt: skip
 IDS = [" ".join((family, *map(str, changes.values()))) for family, changes in KINDS]
 WIDTHS = [Quantize(), Quantize(pole_bits=8, weight_bits=5, state_bits=16, activation_bits=12)]
@@ -93,6 +94,8 @@ def behind(block):
     """Return gain and offset between the state space layer and the spikes of a block."""
     if hasattr(block, "neuron"):
         return (-block.neuron.log_theta).exp(), torch.zeros(())
+    if hasattr(block, "spatial"):
+        return torch.ones(()), torch.zeros(())
     return gain_of(block.ssm_norm)
 
 
@@ -149,6 +152,13 @@ def by_loops(model, x, run):
         name = f"blocks.{i}"
         y = at(recurrence(block, r, name, p), values[f"{name}.ssm"])
         o = respond(block, y, name, run)
+        if hasattr(block, "spatial"):
+            r = at(r + o, values[f"{name}.middle"])
+            theta = p[f"{name}.spatial.theta"].double()
+            q = heaviside(r - theta[:, None, None], block.spatial.surrogate)
+            weight = at(block.amplitude * block.spatial_mix.weight, p[f"{name}.spatial_mix.weight"])
+            o = torch.einsum("oh,hbl->obl", weight, q) + block.spatial_mix.bias[:, None, None]
+            o = at(o, values[f"{name}.spatial_mix"])
         r = at(r + o, values[f"{name}.add"])
     weight = at(model.decoder.weight / STEPS, p["decoder.weight"])
     logits = torch.einsum("ch,hbl->bc", weight, r) + model.decoder.bias
@@ -161,10 +171,11 @@ def recurrence(block, r, name, p):
     gain = norm.weight / (norm.running_var + norm.eps).sqrt()
     offset = norm.bias - norm.running_mean * gain
     log_pole, b = block.ssm._discretize(torch.float64)
-    product = (b * torch.view_as_complex(block.ssm.c)) * scale[:, None]
+    c, d = block.ssm.readout()
+    product = b * c * scale[..., None]
     live = {"pole": log_pole.exp(), "weight": product * gain[:, None],
-            "drive": product * offset[:, None], "d": scale * gain * block.ssm.d,
-            "bias": scale * block.ssm.d * offset + shift}  # fmt: skip
+            "drive": product * offset[:, None], "d": scale * gain * d,
+            "bias": scale * d * offset + shift}  # fmt: skip
     a, w, drive, d, bias = (at(live[k], p[f"{name}.ssm.{k}"]) for k in live)
     x, one, y = 0, 0, []
     for u in r.unbind(-1):
@@ -197,9 +208,13 @@ def respond(block, y, name, run):
         path = f"{name}.neuron"
         rounded = {part: p[f"{path}.{part}"].double() for part in ("tau", "rho", "kappa")}
         s = membranes(block.neuron, y, rounded, values[path])
+    elif hasattr(block.spike, "taps"):
+        s = at(raised(block.spike, y, p, f"{name}.spike"), values[f"{name}.spike"])
     else:
         theta = at(block.spike.theta, p[f"{name}.spike.theta"])
         s = heaviside(y - theta[:, None, None], block.spike.surrogate)
+    if hasattr(block, "spatial"):
+        return affine(f"{name}.mix", block.mix.weight, block.mix.bias, s)
     half, s = len(s), arriving(s, block.delay.steps)
     if not block.gated:
         return affine(f"{name}.mix", block.mix.weight, block.mix.bias, s)
@@ -218,6 +233,19 @@ def arriving(s, delays):
         n = delays[h % len(delays)]
         rows.append([s[h, :, t - n] if t >= n else zero for t in range(length)])
     return torch.stack([torch.stack(row, -1) for row in rows])
+
+
+def raised(spike, y, p, path):
+    """Return the spikes above a threshold that candidates raise, step by step."""
+    theta, taps = (at(getattr(spike, k), p[f"{path}.{k}"]) for k in ("theta", "taps"))
+    candidates, spikes = [], []
+    for y_t in y.unbind(-1):
+        limit = theta[:, None]
+        for k, before in enumerate(reversed(candidates[-taps.shape[1] :])):
+            limit = limit + taps[:, k, None] * before
+        candidates.append(heaviside(y_t - theta[:, None], spike.surrogate))
+        spikes.append(heaviside(y_t - limit, spike.surrogate))
+    return torch.stack(spikes, -1)
 
 
 def membranes(lif, y, rounded, spikes):

@@ -14,10 +14,10 @@ from neurossm_converters.formats.torch.builder import (
     require_type,
     synapses,
 )
-from neurossm_models.block import Block
+from neurossm_models.state_space import StateSpaceBlock
 
 
-def chain(builder: Builder, path: str, block: Block, source: str, *names: str) -> str:
+def chain(builder: Builder, path: str, block: StateSpaceBlock, source: str, *names: str) -> str:
     """Add the named parts of a block, one behind the other."""
     if not block.prenorm and not isinstance(block.norm, nn.Identity):
         raise GraphError(
@@ -31,10 +31,10 @@ def chain(builder: Builder, path: str, block: Block, source: str, *names: str) -
     return source
 
 
-def residual(builder: Builder, path: str, stream: str, added: str) -> str:
-    """Add the sum of the residual stream and what a block adds to it."""
+def residual(builder: Builder, path: str, stream: str, added: str, name: str = "add") -> str:
+    """Add the sum of the residual stream and what a block adds to it, as a node of this name."""
     channels = builder.nodes[stream].out_channels
-    return builder.add(f"{path}.add", Sum(channels=channels), stream, added)
+    return builder.add(f"{path}.{name}", Sum(channels=channels), stream, added)
 
 
 def mixed(builder: Builder, path: str, mix: nn.Linear, gated: bool, spikes: str) -> str:

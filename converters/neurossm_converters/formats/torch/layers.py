@@ -8,6 +8,7 @@ from torch import nn
 from neurossm.errors import GraphError
 from neurossm.nodes import (
     LIF,
+    AdaptiveThreshold,
     BatchNorm,
     Delay,
     DiagonalSSM,
@@ -18,9 +19,14 @@ from neurossm.nodes import (
 from neurossm.piecewise import piecewise
 from neurossm_converters.formats.torch.adaptive import add_table
 from neurossm_converters.formats.torch.builder import Builder, Converter, array, bias_of, synapses
+from neurossm_converters.formats.torch.feed_forward import adaptive, resonator
+from neurossm_converters.formats.torch.norms import norm_of
 from neurossm_models import delay, neurons
 from neurossm_models.adaptive import AdaptiveEmbedding
+from neurossm_models.diagonal import DiagonalLayer
 from neurossm_models.families import gsu
+from neurossm_models.fractional import FractionalS4D
+from neurossm_models.resonators import Resonators
 from neurossm_models.s4d import S4D
 from neurossm_models.surrogate import Spike
 
@@ -38,21 +44,13 @@ def _embedding(builder: Builder, path: str, module: nn.Embedding, source: str) -
 
 
 def _batch_norm(builder: Builder, path: str, module: nn.BatchNorm1d, source: str) -> str:
-    if module.running_mean is None or module.running_var is None:
-        raise GraphError(f"module {path!r} (BatchNorm1d)", expected="running statistics",
-                         got="none", remedy="train with track_running_stats=True")  # fmt: skip
-    gain = 1 / np.sqrt(array(module.running_var) + module.eps)
-    if module.weight is not None:
-        gain = gain * array(module.weight)
-    offset = -array(module.running_mean) * gain
-    if module.bias is not None:
-        offset = offset + array(module.bias)
+    gain, offset = norm_of(path, module, module.num_features)
     return builder.add(path, BatchNorm(gain=gain, offset=offset), source)
 
 
-def _s4d(builder: Builder, path: str, module: S4D, source: str) -> str:
+def _diagonal(builder: Builder, path: str, module: DiagonalLayer, source: str) -> str:
     if module.c_backward is not None:
-        raise GraphError(f"module {path!r} (S4D)", expected="a causal layer",
+        raise GraphError(f"module {path!r} ({type(module).__name__})", expected="a causal layer",
                          got="a bidirectional one", remedy=BIDIRECTIONAL)  # fmt: skip
     abar, bbar, c, d = module.discretized()
     zeros, none = np.zeros(abar.shape), np.zeros(d.shape)
@@ -66,6 +64,11 @@ def _s4d(builder: Builder, path: str, module: S4D, source: str) -> str:
 
 def _spike(builder: Builder, path: str, module: Spike, source: str) -> str:
     return builder.add(path, Threshold(theta=array(module.theta)), source)
+
+
+def _adaptive(builder: Builder, path: str, module: neurons.AdaptiveSpike, source: str) -> str:
+    node = AdaptiveThreshold(theta=array(module.theta), taps=array(module.taps))
+    return builder.add(path, node, source)
 
 
 def _lif(builder: Builder, path: str, module: neurons.LIF, source: str) -> str:
@@ -131,9 +134,14 @@ LAYERS: dict[type[nn.Module], Converter] = {
     nn.Embedding: _embedding,
     AdaptiveEmbedding: add_table,
     nn.BatchNorm1d: _batch_norm,
-    S4D: _s4d,
+    S4D: _diagonal,
+    FractionalS4D: _diagonal,
+    Resonators: _diagonal,
     Spike: _spike,
+    neurons.AdaptiveSpike: _adaptive,
     neurons.LIF: _lif,
+    neurons.AdaptiveLIF: adaptive,
+    neurons.ResonateAndFire: resonator,
     gsu.TernaryThreshold: _ternary,
     delay.Delay: _delay,
     nn.Dropout: _unchanged,

@@ -21,6 +21,8 @@ import triton.language as tl
 
 PI = tl.constexpr(3.141592653589793)
 SLOPE = tl.constexpr(25.0)  # of the fast sigmoid
+# of the double Gaussian: 1.15 and 0.3 halves of normal densities of width 0.5 and 3
+NARROW, WIDE = tl.constexpr(0.4587836224616476), tl.constexpr(0.019947114020071637)
 UNROLLED = tl.constexpr(8)  # steps whose loads are under way together
 
 
@@ -110,6 +112,15 @@ def slope(distance, SURROGATE: tl.constexpr):
     elif SURROGATE == "triangle":
         x = 1.0 - tl.abs(distance)
         return tl.where(x < 0.0, 0.0, x)  # keeps what is no number
+    elif SURROGATE == "boxcar":
+        return tl.where((distance > -0.5) & (distance <= 0.5), 1.0, 0.0)
+    elif SURROGATE == "double_gaussian":
+        square = distance * distance
+        return NARROW * tl.exp(-2.0 * square) - WIDE * tl.exp(square / -18.0)
+    elif SURROGATE == "multi_gaussian":
+        left, right = distance + 0.5, distance - 0.5
+        sides = tl.exp(left * left / -18.0) + tl.exp(right * right / -18.0)
+        return 1.15 * tl.exp(-2.0 * (distance * distance)) - 0.15 * sides
     else:
         x = 1.0 + SLOPE * tl.abs(distance)
         return 1.0 / (x * x)

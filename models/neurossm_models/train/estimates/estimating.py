@@ -226,7 +226,7 @@ def _place(recipe: Recipe, memory: int | None) -> tuple[torch.device, tuple[str,
 
 
 def _kernels_apply(model: NetworkConfig | ModuleConfig) -> bool:
-    few = isinstance(model, NetworkConfig) and model.state // 2 <= MOST_MODES
+    few = isinstance(model, NetworkConfig) and model.states // 2 <= MOST_MODES
     return few and not lacking("gpu")
 
 

@@ -62,9 +62,9 @@ def at_most(model: NetworkConfig, recipe: Recipe, facts: Task, group: Group) -> 
     trained = -(-config.batch // (config.accumulate * group.size))
     evaluated = at_once(facts.kind, facts.steps, facts.classes)
     kernels = group.device.type == "cpu" and config.ssm in ("auto", "native")
-    values = _TRAINED + (0 if kernels else 16 * model.state)
+    values = _TRAINED + (0 if kernels else 16 * model.states)
     a_step = max(trained * values, evaluated * _EVALUATED) * model.width * (model.layers + 1)
-    a_step *= (2 if model.readout == PAIR else 1) * (2 if model.bidirectional else 1)
+    a_step *= (2 if model.readout == PAIR else 1) * (1 if model.causal else 2)
     a_step += max(trained, evaluated) * _ANSWERS * model.classes
     return _FLOAT * (12 * model.least_parameters + facts.steps * a_step) + BESIDE
 

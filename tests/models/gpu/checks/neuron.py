@@ -98,6 +98,7 @@ def looped(reset, surrogate):
 
 
 CASES = list(itertools.product(["hard", "soft", "none"], ["triangle", "arctan", "fast_sigmoid"]))
+CASES += [("soft", "boxcar"), ("none", "multi_gaussian"), ("hard", "double_gaussian")]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,5 @@
+"""The nodes of a layer of C-SiLIF."""
+
+from neurossm_converters.formats.torch.feed_forward import convert
+
+__all__ = ["convert"]
