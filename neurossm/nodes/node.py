@@ -17,8 +17,7 @@ One module in this package holds one class, found by itself (`neurossm.nodes.NOD
 ``state_parts`` says what a step remembers; traits (`role`, `meets`, `operands`, `compares`,
 `reads_tokens`, `late`) say what others may want to know, so that nobody has to ask for the type.
 From the roles of the fields (`neurossm.nodes.parameter`) follow `check`, `quantize`, `explain`,
-`bound` and `examples`; a node says more where it has more to say. What a node leaves out, and
-nothing implies, stops with an error that names it where it is needed.
+`bound` and `examples`. What a node leaves out, and nothing implies, stops with an error.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from neurossm.nodes import (
     Affine,
     BatchNorm,
     ComplexDiagonal,
+    Conv2d,
     Delay,
     DiagonalSSM,
     Embedding,
@@ -218,7 +219,7 @@ def adaptive_chain() -> Graph:
 
 
 def complex_chain() -> Graph:
-    """Return complex states between synapses, and thresholds that candidates raise."""
+    """Return complex states between synapses, raised thresholds, and a convolution behind them."""
     rng, ones = np.random.default_rng(6), np.ones(C)
     nodes: dict[str, Node] = {
         "in": Input(channels=2, out=Fixed(9, 6)),
@@ -226,7 +227,10 @@ def complex_chain() -> Graph:
         "states": ComplexDiagonal(a_re=0.6 * ones, a_im=0.7 * ones, gate="none"),
         "mix": Affine(weight=rng.normal(size=(C, 2 * C)), bias=np.zeros(C)),
         "raised": AdaptiveThreshold(theta=ones, taps=rng.uniform(1, 3, (C, 3))),
-        "read": Affine(weight=rng.normal(size=(3, C)), bias=np.zeros(3)),
+        "spread": Conv2d(weight=rng.normal(size=(2, 1, 1, 3)), bias=np.zeros(2),
+                         in_shape=np.array([1, 1, C]), stride=np.ones(2, int),
+                         padding=np.array([0, 1]), dilation=np.ones(2, int)),
+        "read": Affine(weight=rng.normal(size=(3, 2 * C)), bias=np.zeros(3)),
         "out": Output(channels=3),
     }  # fmt: skip
     return Graph(nodes, tuple(pairwise(nodes)), meta={"steps": T})
@@ -292,6 +296,7 @@ SPOILERS: dict[type[Node], tuple[str, str, Callable[..., Node]]] = {
     AdaptiveLIF: ("adaptive", "adaptive", lambda n: replace(n, b=negative(n.b))),
     ResonateAndFire: ("adaptive", "resonator", lambda n: replace(n, a_re=negative(n.a_re))),
     ComplexDiagonal: ("complex", "states", lambda n: replace(n, a_re=negative(n.a_re))),
+    Conv2d: ("complex", "spread", lambda n: replace(n, weight=more(n.weight, 0.5))),
     AdaptiveThreshold: ("complex", "raised", lambda n: replace(n, taps=more(n.taps, 0))),
     TernaryThreshold: ("spiking", "ternary", lambda n: replace(n, delta=later(n.delta))),
 }

@@ -126,8 +126,8 @@ class TrainConfig:
     epochs, batch
         Passes over the training part (at most, see `steps`), sequences a step.
     lr, ssm_lr
-        Largest learning rates: of everything, and of the dynamics (`DYNAMICS` of a module): A, B
-        and dt of state space layers, delays.
+        Largest learning rates: of everything, and of what sets the dynamics (`DYNAMICS` of a
+        module): A, B and dt of state space layers, delays.
     weight_decay
         Of everything except those.
     warmup

@@ -68,7 +68,7 @@ NEURON_REASONS = {
     "SDNN": "sends graded differences that exceed a threshold, which no node does",
     "ALIF": "has a threshold that adapts, which no node does",
     "RF_PHASE": "spikes at a phase of its resonance, which no node does",
-    "RF_IZHIKEVICH": "resets a resonance, which no node does",
+    "RF_IZHIKEVICH": "resets a resonance to a value, which no node does",
 }
 LAYER_FIELDS = {"type", "shape", "inFeatures", "outFeatures", "weight", "bias", "delay", "neuron"}
 CONV_FIELDS = {"inChannels", "outChannels", "kernelSize", "stride", "padding", "dilation", "groups"}
