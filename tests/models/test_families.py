@@ -13,7 +13,7 @@ from neurossm_models.train import load_recipe
 
 def test_the_families_are_found():
     residual = {"binary-s4d", "gsu", "spikingssm", "spike-ssm", "prf", "d-rf", "s5"}
-    assert set(FAMILIES) == residual | {"silif", "c-silif", "s5-rf"}
+    assert set(FAMILIES) == residual | {"silif", "c-silif", "s5-rf", "delrec"}
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -31,12 +31,14 @@ SPIKES = {
     "silif": "neuron",
     "c-silif": "neuron",
     "s5-rf": "neuron",
+    "delrec": "neuron",
 }
 STARTS = {
     "binary-s4d": {"threshold": 0.3}, "gsu": {"delta": 0.4},
     "spikingssm": {"threshold": 0.4}, "spike-ssm": {"threshold": 0.3}, "prf": {"threshold": 0.15},
     "d-rf": {"threshold": 0.1, "dendrites": 3, "taps": 3, "alpha": 0.2},
     "silif": {"dt": 0.03}, "c-silif": {}, "s5-rf": {"blocks": 2, "norm": "batch"},
+    "delrec": {"recurrent_scale": 4.0, "tau": 0.9},
 }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ MAY_DIFFER = {"bidirectional", "norm", "prenorm"}
 
 
 def bidirectional_recipes():
-    return [name for name in recipe_names() if load_recipe(name).model.bidirectional]
+    return [name for name in recipe_names() if not load_recipe(name).model.causal]
 
 
 def tiny_data(recipe, steps=6, count=4):
@@ -44,7 +44,8 @@ def test_every_recipe_names_its_source_and_takes_a_step_of_training(name):
         line.startswith("#") for line in head.split("\n") if line
     )
     recipe = load_recipe(name)
-    model = dataclasses.replace(recipe.model, width=4, state=min(recipe.model.state, 4), layers=2)
+    state = {"state": min(recipe.model.state, 4)} if hasattr(recipe.model, "state") else {}
+    model = dataclasses.replace(recipe.model, width=4, layers=2, **state)
     if recipe.model.vocabulary > 1000:
         cutoffs = (3, 6) if model.cutoffs else ()
         model = dataclasses.replace(model, vocabulary=9, classes=9, cutoffs=cutoffs)
