@@ -23,7 +23,7 @@ from neurossm_models.train.estimates.tracking import Live, evaluation_memory, st
 from neurossm_models.train.evaluation import at_once
 from neurossm_models.train.parallel import Group
 
-FAMILIES = ("binary-s4d", "gsu", "spikingssm", "spike-ssm", "silif", "s5-rf")
+FAMILIES = ("binary-s4d", "gsu", "spikingssm", "spike-ssm", "silif")
 FLOAT = 4
 CPU = torch.device("cpu")
 

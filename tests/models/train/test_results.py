@@ -167,4 +167,5 @@ def test_a_card_names_paper_settings_and_deviations_of_its_family(home, family, 
     assert f"arXiv {paper}" in text and f"{family}: 2 layers, width 64" in text
     for words in said:
         assert words in text
-    assert ("mixing" in text.partition("| parameters")[0]) == (family not in ("gsu", "silif", "s5-rf"))
+    mixes = family not in ("gsu", "silif", "s5-rf")
+    assert ("mixing" in text.partition("| parameters")[0]) == mixes
