@@ -18,8 +18,9 @@ class Counts:
         Those in which a weight was multiplied (graded spikes). Spikes add or subtract weights,
         and weights of -1, 0 and 1 add or subtract activations: zero.
     dendrite_updates
-        Neuron updates. A `DiagonalSSM` and a `ComplexDiagonal` count one for every complex state
-        and step, a `LIF` one for every membrane and one for every refractory variable.
+        Neuron updates. `DiagonalSSM`, `ComplexDiagonal` and `ResonateAndFire` count one for every
+        complex state and step, a `LIF` one for every membrane and one for every refractory
+        variable, an `AdaptiveLIF` one for every membrane and one for every adaptation.
     spikes_in
         Non-zero activations that arrived; a token is an activation whichever it is, here and below.
     axon_out

@@ -139,6 +139,11 @@ class NetworkConfig:
         return self.width
 
     @property
+    def encodes(self) -> bool:
+        """Whether there is an encoder; else values go to the first layer as they are."""
+        return True
+
+    @property
     def encoder_bias(self) -> bool:
         """Whether the encoder has a bias."""
         return True

@@ -59,8 +59,10 @@ class Network(nn.Module):
             self.encoder: nn.Module = AdaptiveEmbedding(config)
         elif config.vocabulary:
             self.encoder = nn.Embedding(config.vocabulary, config.encoded)
-        else:
+        elif config.encodes:
             self.encoder = nn.Linear(config.in_features, config.encoded, bias=config.encoder_bias)
+        else:
+            self.encoder = nn.Identity()
         block = FAMILIES[config.family].block
         block.start(self.encoder)
         self.blocks = nn.ModuleList(block.stack(config))
@@ -249,12 +251,12 @@ class Network(nn.Module):
             check_tokens(x, self.encoder.num_embeddings)
             embedded: Tensor = self.encoder(x)
             return embedded.permute(2, 0, 1).contiguous()
-        assert isinstance(self.encoder, nn.Linear)
         features = self.config.in_features
         right = x.ndim == 3 and x.shape[-1] == features and x.numel() > 0
         check_shape(right, f"(batch, steps, {features}), none of them 0", x)
-        check_precision("network input", x, self.encoder.weight)
-        return mix(self.encoder, x.permute(2, 0, 1))
+        check_precision("network input", x, self._weight())
+        first = x.permute(2, 0, 1)
+        return mix(self.encoder, first) if isinstance(self.encoder, nn.Linear) else first
 
     def _answers(
         self, r: Tensor, lengths: Tensor | None, labels: Tensor | None

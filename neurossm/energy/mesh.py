@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from neurossm.energy.interval import Interval
 from neurossm.hardware import Hardware
 from neurossm.placement import Connection, Placement
-from neurossm.placement.population import DENSE, FAN_OUT
+from neurossm.placement.population import DENSE, FAN_OUT, SHARED
 
 Integers = NDArray[np.int64]
 
@@ -95,7 +95,7 @@ def travel_anywhere(
     ends
         Routers from one end of the mesh to the other, along rows and along columns.
     """
-    reached = {DENSE: targets, FAN_OUT: connection.fan}.get(connection.kind, 1)
+    reached = {DENSE: targets, SHARED: targets, FAN_OUT: connection.fan}.get(connection.kind, 1)
     most = float(min(reached, cores) if cores else reached)
     return Travel(Interval(1.0, most), *(Interval(0.0, most * end) for end in ends))
 

@@ -22,7 +22,7 @@ from neurossm.energy.mesh import Mesh, Travel, travel, travel_anywhere
 from neurossm.hardware import Hardware
 from neurossm.metrics import Metrics
 from neurossm.placement import Connection, Placement, Population
-from neurossm.placement.population import DENSE, FAN_OUT, REDUCE
+from neurossm.placement.population import FAN_OUT, REDUCE, WEIGHTED
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ class Traffic:
         for connection in _connections(populations):
             self._axons[connection.node, _counted(connection)] += connection.axons
         for connection in _connections(populations):
-            if connection.kind == DENSE:
+            if connection.kind in WEIGHTED:
                 self._weight[connection.node] += self._fired(connection)
 
     def messages(self, connection: Connection) -> Interval:
@@ -215,7 +215,7 @@ class Traffic:
 
     def operations(self, connection: Connection) -> Interval:
         """Return the synaptic operations of a connection in one inference."""
-        if connection.kind != DENSE:
+        if connection.kind not in WEIGHTED:
             fan = connection.fan if connection.kind == FAN_OUT else 1
             return self.messages(connection) * fan
         fired = self._fired(connection)
@@ -225,7 +225,7 @@ class Traffic:
     def _fired(self, connection: Connection) -> float:
         # a fan-in that was cut has part of the axons; else the share is 1
         whole = self._axons[connection.node, _counted(connection)]
-        share = connection.axons / whole if connection.kind == DENSE else 1.0
+        share = connection.axons / whole if connection.kind in WEIGHTED else 1.0
         return self._load.fired[_counted(connection)] * share
 
 

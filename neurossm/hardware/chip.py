@@ -43,6 +43,8 @@ class Limits:
     axon_map_words: Annotated[Maybe, in_unit("word")] = None
     synapses_per_word: Annotated[Maybe, in_unit("synapse")] = None
     sparse_synapses_per_word: Annotated[Maybe, in_unit("synapse")] = None
+    shared_weights_per_word: Annotated[Maybe, in_unit("weight")] = None
+    shared_axon_in_words: Annotated[Maybe, in_unit("word")] = None
     fan_out_synapses_per_word: Annotated[Maybe, in_unit("synapse")] = None
     lone_synapse_words: Annotated[Maybe, in_unit("word")] = None
     synapses_per_core: Annotated[Maybe, in_unit("synapse")] = None

@@ -19,8 +19,10 @@ from neurossm.fixed import Quantized
 from neurossm.graph import Graph
 from neurossm.lengths import without_padding
 from neurossm.metrics.state_messages import state_messages
-from neurossm.nodes import Affine, Role
+from neurossm.nodes import Affine, Conv2d, Role
+from neurossm.nodes.values import mantissas
 from neurossm.placement import Connection, Placement, Population
+from neurossm.placement.population import SHARED, WEIGHTED
 from neurossm.trace import Trace
 
 Floats = NDArray[np.float64]
@@ -209,6 +211,8 @@ def _part(part: Population, outside: Mapping[str, int]) -> tuple[Floats, Floats]
 
 def _dense_full(connection: Connection, messages: Floats) -> Floats:
     """Return the synaptic operations of every target neuron: one number for all, or one each."""
+    if connection.kind == SHARED:
+        return connection.sharing.operations(messages)
     if connection.own_pattern is not None:
         return np.asarray(connection.own_pattern.there @ messages)
     return np.asarray([messages.sum() * connection.rows])
@@ -217,6 +221,8 @@ def _dense_full(connection: Connection, messages: Floats) -> Floats:
 def _dense_of(graph: Graph, connection: Connection, messages: Floats) -> Floats:
     """Return the synaptic operations of each target neuron, weights that are zero left out."""
     node = graph.nodes[connection.node]
+    if isinstance(node, Conv2d):
+        return connection.sharing.operations(messages, mantissas(node.weight))
     if not isinstance(node, Affine):  # an Embedding counts all channels for every token
         return _dense_full(connection, messages)
     weight = node.weight.values if isinstance(node.weight, Quantized) else node.weight
@@ -244,7 +250,7 @@ def _activity(
             for end in (0, 1):
                 counted = c.delay if c.delay in sent else c.source
                 messages = sent[counted][end][c.first : c.first + c.axons]
-                ops = dense(c, messages) if c.kind == "dense" else None
+                ops = dense(c, messages) if c.kind in WEIGHTED else None
                 here.receive(c, messages, ops, syn_ops[end], spikes_in[end])
                 if sender is not None:
                     _send(c, messages, sender, here, chip_of, axon_out[end], leaving[end])
@@ -273,6 +279,16 @@ class _Layout:
         """Return the sum over each slice."""
         return np.asarray(np.add.reduceat(per_neuron, self.firsts))
 
+    def _arriving(self, c: Connection, messages: Floats) -> Floats:
+        """Return the activations that arrive at each slice over weights."""
+        if c.kind != SHARED:
+            return np.full(len(self.cores), messages.sum())
+        first, last = c.reached(self.firsts)
+        changes = np.zeros(len(self.cores) + 1)
+        np.add.at(changes, first, messages)
+        np.add.at(changes, last + 1, -messages)
+        return np.asarray(np.cumsum(changes)[:-1])
+
     def receive(
         self, c: Connection, messages: Floats, ops: Floats | None, syn_ops: Floats, spikes: Floats
     ) -> None:
@@ -280,7 +296,7 @@ class _Layout:
         if ops is not None:
             each = self.sizes * ops[0] if len(ops) == 1 else self.sums(ops)
             np.add.at(syn_ops, self.cores, each)
-            np.add.at(spikes, self.cores, messages.sum())
+            np.add.at(spikes, self.cores, self._arriving(c, messages))
             return
         if c.kind == "fan-out":
             np.add.at(syn_ops, self.cores, self.sums(np.repeat(messages, c.fan)))

@@ -89,7 +89,8 @@ def _widths(
     spikes = np.asarray(run(graph, inputs, "float", (before,), lengths=lengths).values[before])
     nodes: dict[str, Node] = {
         "in": Input(channels=affine.in_channels, out=out), "fc": affine,
-        "neurons": graph.nodes[name], "out": Output(channels=affine.out_channels),
+        "neurons": graph.nodes[name],
+        "out": Output(channels=graph.nodes[name].out_channels),
     }  # fmt: skip
     alone = Graph(nodes, (("in", "fc"), ("fc", "neurons"), ("neurons", "out")), graph.dt)
 

@@ -22,6 +22,7 @@ from neurossm.nodes.traits import Meets, Role
 from neurossm.nodes.values import Array, integers, mantissas, quantized, reals
 from neurossm.nodes.windows import Windows, whole_numbers
 
+AVERAGE = 0.01  # how far 8 bits may be from one over the size of a window
 _LEAST = {"in_shape": (3, 1), "stride": (2, 1), "padding": (2, 0), "dilation": (2, 1)}  # size, end
 
 
@@ -214,7 +215,10 @@ class Conv2d(Node):
         """Its kernel and shapes, and whether it pools or only adds or subtracts."""
         shape = self.windows
         into, out = ("x".join(map(str, sizes)) for sizes in (shape.in_shape, shape.out_shape))
-        what = "sum pooling" if self.pools else "convolution"
+        what = "convolution"
+        if self.pools:
+            share = float(reals(self.weight).flat[0]) * shape.kernel[0] * shape.kernel[1]
+            what = "average pooling" if abs(share - 1) < AVERAGE else "sum pooling"
         said = [f"{what} {shape.kernel[0]}x{shape.kernel[1]}, {into} → {out}"]
         if self.groups > 1 and not self.pools:
             said.append(f"{self.groups} groups")

@@ -7,11 +7,8 @@ One module in this package holds one class, found by itself (`neurossm.nodes.NOD
     @node
     class Threshold(Node):
         # its docstring: equation, integer meaning, source, parameters
-
         theta: Array = parameter("C")               # a field of numbers and its axes
         role: ClassVar[Role] = Role.SPIKING
-        compares: ClassVar[bool] = True
-
         @property
         def in_channels(self) -> int: ...
         def step(self, at: Step) -> Integers: ...   # the integers, one time step: the specification
@@ -20,8 +17,7 @@ One module in this package holds one class, found by itself (`neurossm.nodes.NOD
 ``state_parts`` says what a step remembers; traits (`role`, `meets`, `operands`, `compares`,
 `reads_tokens`, `late`) say what others may want to know, so that nobody has to ask for the type.
 From the roles of the fields (`neurossm.nodes.parameter`) follow `check`, `quantize`, `explain`,
-`bound` and `examples`; a node says more where it has more to say. What a node leaves out, and
-nothing implies, stops with an error that names it where it is needed.
+`bound` and `examples`. What a node leaves out, and nothing implies, stops with an error.
 """
 
 from __future__ import annotations
@@ -38,10 +34,10 @@ from neurossm.errors import GraphError
 from neurossm.fixed import Fixed, Quantized
 from neurossm.nodes.arriving import Arriving, Finding, Quantizing
 from neurossm.nodes.dense import DenseOperations
-from neurossm.nodes.parameter import Parameter, check_fields, declared, parameter
+from neurossm.nodes.parameter import Parameter, check_fields, declared, drawn_fields, parameter
 from neurossm.nodes.span import FanIn, Found, Span
 from neurossm.nodes.step import Carried, Change, Evaluated, Integers, Reals, State, Step
-from neurossm.nodes.traits import Meets, Role
+from neurossm.nodes.traits import Described, Meets, Role
 from neurossm.nodes.typed import check_spikes, check_types
 from neurossm.nodes.values import Array, as_parameter, equal
 
@@ -60,7 +56,7 @@ def node(cls: type[T]) -> type[T]:
 
 
 @node
-class Node(ABC):
+class Node(Described, ABC):
     """Base of all nodes; abstract.
 
     Attributes
@@ -78,8 +74,7 @@ class Node(ABC):
         True where it compares each channel with numbers of its own and sends the outcome:
         activations may then arrive with an exponent a channel.
     aligns
-        True where it shifts each channel that arrives to a unit of its own, and sends something
-        else: activations may arrive with an exponent a channel, too.
+        True where it shifts each channel to a unit of its own: exponents may differ there, too.
     reads_tokens
         True where its input are tokens, ``tokens`` of them: names and no quantities.
     late
@@ -164,8 +159,9 @@ class Node(ABC):
         """Return what `evaluate` begins with: a copy of the state, or zeros."""
         if state:
             return {part: array.copy() for part, array in state.items()}
-        parts = self.state_parts().items()
-        return {part: np.zeros((samples, *shape)) for part, shape in parts}
+        return {
+            part: array.astype(np.float64) for part, array in self.initial_state(samples).items()
+        }
 
     @property
     def tokens(self) -> int:
@@ -209,7 +205,7 @@ class Node(ABC):
 
     @property
     def activates(self) -> bool:
-        """True where it is an activation function: what it sends is 0 where something is not."""
+        """True where it is an activation function, which sends 0 where something is not."""
         return self.role is Role.SPIKING
 
     @property
@@ -226,21 +222,6 @@ class Node(ABC):
         """Return the integer parameters whose width is a setting, such as ``weight_bits``."""
         fields = [getattr(self, name) for name, role in self.roles.items() if role.bits == setting]
         return [field for field in fields if isinstance(field, Quantized)]
-
-    @property
-    def title(self) -> str:
-        """What a drawing calls it; its type where it has no better name."""
-        return type(self).__name__
-
-    @property
-    def extent(self) -> str:
-        """Its shape, as people read it, such as ``64`` or ``1 → 64``."""
-        return str(self.out_channels)
-
-    @property
-    def note(self) -> str:
-        """What must be said of it beyond type and shape; mostly nothing."""
-        return ""
 
     @property
     def factors(self) -> tuple[Array, ...]:
@@ -350,10 +331,7 @@ class Node(ABC):
         yield from ()
 
     def bound(self, at: FanIn) -> Found:
-        """Return the worst case of what it sends and of its registers; by default what `out` holds.
-
-        In a float graph a node that says nothing has no bound.
-        """
+        """Return the worst case of what it sends (else what `out` holds), and of its registers."""
         ones = np.ones(self.out_channels)
         entry = at.entry() if self.meets is Meets.ADD else ()
         if self.passes_on:
@@ -372,10 +350,7 @@ class Node(ABC):
     @classmethod
     def drawn(cls, rng: np.random.Generator, **given: Any) -> Self:
         """Return a float node with random parameters within their ranges, but for those given."""
-        sizes = {letter: int(rng.integers(1, 5)) for axes in cls.shapes.values() for letter in axes}
-        for name, role in cls.roles.items():
-            shape = tuple(sizes[letter] for letter in role.axes)
-            given.setdefault(name, role.example(rng, shape))
+        given = drawn_fields(cls.roles, rng) | given
         if any(item.name == "channels" for item in fields(cls)):
             given.setdefault("channels", int(rng.integers(1, 5)))
         return cls(**given)
@@ -407,8 +382,5 @@ def format_of(node: Node) -> Fixed:
 
 
 def message_frac(node: Node) -> int | NDArray[np.int64]:
-    """Return the fraction bits of what an integer node sends: one number, or ``(C,)`` by channel.
-
-    By channel behind an `Affine` whose rows have exponents of their own; else ``out.frac``.
-    """
+    """Return the fraction bits of what an integer node sends: one number, or by channel."""
     return node.message_frac

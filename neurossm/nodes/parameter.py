@@ -150,3 +150,14 @@ def check_fields(kind: str, roles: Mapping[str, Parameter], values: Mapping[str,
         raise GraphError(kind, expected=expected, got="a mixture")
     for name, role in roles.items():
         role.check_range(values[name], f"{kind}.{name}")
+
+
+def drawn_fields(
+    roles: Mapping[str, Parameter], rng: np.random.Generator
+) -> dict[str, NDArray[np.float64]]:
+    """Return random real numbers within their ranges for each field, of sizes from 1 to 4."""
+    sizes = {letter: int(rng.integers(1, 5)) for role in roles.values() for letter in role.axes}
+    return {
+        name: role.example(rng, tuple(sizes[letter] for letter in role.axes))
+        for name, role in roles.items()
+    }

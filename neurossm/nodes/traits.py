@@ -32,3 +32,27 @@ class ByChannel:
     def in_channels(self) -> int:
         """C."""
         return self.channels
+
+
+class Described:
+    """What people read of a node: in drawings, in tables, in ``show``."""
+
+    @property
+    def out_channels(self) -> int:
+        """Channels that it sends."""
+        raise NotImplementedError
+
+    @property
+    def title(self) -> str:
+        """What a drawing calls it; its type where it has no better name."""
+        return type(self).__name__
+
+    @property
+    def extent(self) -> str:
+        """Its shape, as people read it, such as ``64`` or ``1 → 64``."""
+        return str(self.out_channels)
+
+    @property
+    def note(self) -> str:
+        """What must be said of it beyond type and shape; mostly nothing."""
+        return ""

@@ -32,6 +32,9 @@ class Budget:
         8-bit synapses of one axon that a word holds.
     sparse_per_word
         The same with the place of each beside it; None where the file does not say.
+    shared_per_word, shared_axons
+        8-bit weights of a convolution's kernel that a word holds, and words of all axons of a
+        convolution into a core; None and 0 where the file has no shared weights.
     fan_out_per_word
         Synapses of one axon to states that a word holds.
     lone_synapse
@@ -52,6 +55,8 @@ class Budget:
     axon_map: int
     dense_per_word: float
     sparse_per_word: float | None
+    shared_per_word: float | None
+    shared_axons: int
     fan_out_per_word: int
     lone_synapse: int
 
@@ -80,6 +85,7 @@ def budget_of(hardware: Hardware) -> Budget:
         return int(hardware.require("limits", key).high)
 
     largest, sparse = hardware.limits.system_chips, hardware.limits.sparse_synapses_per_word
+    shared = hardware.limits.shared_weights_per_word
     return Budget(
         cores=least("cores"),
         chips=int(largest.high) if largest else None,
@@ -95,6 +101,8 @@ def budget_of(hardware: Hardware) -> Budget:
         axon_map=most("axon_map_words"),
         dense_per_word=hardware.require("limits", "synapses_per_word").low,
         sparse_per_word=max(sparse.low, 1.0) if sparse else None,
+        shared_per_word=shared.low if shared else None,
+        shared_axons=most("shared_axon_in_words") if shared else 0,
         fan_out_per_word=least("fan_out_synapses_per_word"),
         lone_synapse=most("lone_synapse_words"),
     )

@@ -17,6 +17,7 @@ from neurossm.placement.population import (
     FAN_OUT,
     ONE_TO_ONE,
     REDUCE,
+    SHARED,
     Connection,
     Population,
 )
@@ -33,7 +34,7 @@ def populations_of(shape: Shape, ssm_mapping: str = DEFAULT_MAPPING) -> tuple[Po
 
     Rules:
 
-    - an `Affine` and an `Embedding` are synapses; their sum lives in the neuron that receives it,
+    - `Affine`, `Conv2d`, `Embedding` are synapses; their sum lives in the neuron that receives it,
       or in a relay where several nodes do, or another synapse, an `Output` or single states;
     - a node that acts on each channel joins the neuron in front, where that feeds nothing else and
       keeps at most two sums apart then;
@@ -89,6 +90,13 @@ def assumptions(populations: Sequence[Population]) -> tuple[str, ...]:
     if any(p.sums > MOST_SUMS for p in populations):
         names = ", ".join(p.name for p in populations if p.sums > MOST_SUMS)
         found.append(f"More than two sums kept apart in one neuron [U]: {names}.")
+    if any(c.kind == SHARED for p in populations for c in p.inputs):
+        found.append(
+            "A core keeps the kernels of its filters once, 8 weights a word, and a word or two for"
+            " all axons of a convolution: from compiler tables [D]. The plan cuts a convolution"
+            " filter by filter; Intel's compiler cuts tiles of space, so that fewer activations"
+            " reach each core [D]."
+        )
     if any(p.kind == "part" for p in populations):
         found.append(
             "A fan-in too large for a core is cut: relays sum its parts and send them on [U]. Of"
@@ -249,12 +257,13 @@ class _Mapping:
             return tuple(
                 Connection(
                     self._sender[s],
-                    DENSE,
+                    SHARED if node.windows else DENSE,
                     node.inputs,
                     node=name,
                     **self._sent(s),
                     one_hot=node.one_hot,
                     pattern=node.pattern,
+                    windows=node.windows,
                 )
                 for s in self.shape.sources[name]
             )

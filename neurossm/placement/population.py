@@ -9,10 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurossm.hardware import Hardware
+from neurossm.nodes.windows import Windows
 from neurossm.placement.budget import Budget
 from neurossm.placement.pattern import Pattern
+from neurossm.placement.sharing import Sharing
 
 DENSE, FAN_OUT, REDUCE, ONE_TO_ONE = "dense", "fan-out", "reduce", "one-to-one"
+SHARED = "shared"
+WEIGHTED = (DENSE, SHARED)  # with weights of a graph node
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Connection:
     kind
         ``dense``: all to all, 8-bit weights, or those of a `pattern`. ``fan-out``: each source
         neuron to the `fan` states of its channel. ``reduce``: the `fan` states of a channel to its
-        neuron. ``one-to-one``.
+        neuron. ``one-to-one``. ``shared``: those of a convolution, whose kernels a core keeps once.
     axons
         Source neurons that are connected.
     fan
@@ -47,6 +51,8 @@ class Connection:
         the imaginary ones, so that neuron i has the rows i and ``neurons + i`` of the weights.
     pattern
         Where the synapses of the node are, if it is sparse; of all its axons, wherever it was cut.
+    windows
+        Geometry of the node, if it is a convolution.
     """
 
     source: str
@@ -60,10 +66,23 @@ class Connection:
     one_hot: bool = False
     rows: int = 1
     pattern: Pattern | None = field(default=None, repr=False, compare=False)
+    windows: Windows | None = field(default=None, repr=False)
+
+    @cached_property
+    def sharing(self) -> Sharing:
+        """What a core keeps of a convolution."""
+        assert self.windows is not None  # of a connection that is shared
+        return Sharing(self.windows, self.rows)
+
+    def axon_words(self, first: int, stop: int, budget: Budget) -> int:
+        """Return the words of incoming axons of a core with these neurons."""
+        if self.kind == SHARED and budget.shared_per_word is not None:
+            return budget.shared_axons
+        return self.axons_into(first, stop) * budget.axon_in
 
     def axons_into(self, first: int, stop: int) -> int:
         """Return how many axons arrive at a core with the neurons from `first` up to `stop`."""
-        if self.kind == DENSE:
+        if self.kind in WEIGHTED:
             return self.axons
         if self.kind == FAN_OUT:
             return -(-stop // self.fan) - first // self.fan
@@ -80,6 +99,10 @@ class Connection:
         axon = np.arange(self.axons)
         if self.kind == DENSE:
             return np.zeros_like(axon), np.full_like(axon, len(firsts) - 1)
+        if self.kind == SHARED:
+            low, high = self.sharing.reached()
+            first, last = (np.searchsorted(firsts, ends, side="right") - 1 for ends in (low, high))
+            return first, last
         own = axon % (self.axons // self.rows)
         low = {FAN_OUT: axon * self.fan, REDUCE: axon // self.fan}.get(self.kind, own)
         high = low + self.fan - 1 if self.kind == FAN_OUT else low
@@ -88,6 +111,10 @@ class Connection:
 
     def synapse_words(self, first: int, stop: int, budget: Budget) -> int:
         """Return the words of the synapses on that core."""
+        if self.kind == SHARED:
+            if budget.shared_per_word is None:
+                return self.dense_words(stop - first, budget)
+            return self.sharing.words(first, stop, budget.shared_per_word)
         if self.kind == DENSE:
             dense, sparse = self.dense_words(stop - first, budget), None
             if self.own_pattern is not None:
@@ -122,6 +149,11 @@ class Connection:
 
     def worst_words(self, neurons: int, budget: Budget) -> int:
         """Return axon and synapse words of so many neurons wherever they begin; never too few."""
+        if self.kind == SHARED:
+            axons = self.axon_words(0, neurons, budget)
+            if budget.shared_per_word is None:
+                return axons + self.dense_words(neurons, budget)
+            return axons + self.sharing.most_words(neurons, budget.shared_per_word)
         if self.kind == DENSE:
             most = self.dense_words(neurons, budget)
             if self.own_pattern is not None and budget.sparse_per_word is not None:
@@ -240,7 +272,7 @@ class Population:
         """Return the words of the neurons from `first` up to `stop` on one core."""
         return Words(
             neuron=(stop - first) * self.neuron_words(budget),
-            axon_in=sum(c.axons_into(first, stop) for c in self.inputs) * budget.axon_in,
+            axon_in=sum(c.axon_words(first, stop, budget) for c in self.inputs),
             synapse=sum(c.synapse_words(first, stop, budget) for c in self.inputs),
             axon_map=(stop - first) * budget.axon_map,
         )

@@ -11,8 +11,9 @@ import numpy as np
 
 from neurossm.errors import GraphError, nearest
 from neurossm.graph import Edge, Graph
-from neurossm.nodes import NODE_TYPES, Meets, Node, Role
+from neurossm.nodes import NODE_TYPES, Conv2d, Meets, Node, Role
 from neurossm.nodes.values import mantissas
+from neurossm.nodes.windows import Windows
 from neurossm.placement.pattern import Pattern
 
 NodeType = type[Node]
@@ -50,6 +51,8 @@ class NodeShape:
         neurons. 0: it is no delay.
     pattern
         Where the synapses are, of a sparse `Affine`; None: each input reaches each output.
+    windows
+        Geometry of a `Conv2d`.
     traits
         The node type itself, which says what it is in a network; found by its name.
 
@@ -72,6 +75,7 @@ class NodeShape:
     updates: int = 1
     delay: int = 0
     pattern: Pattern | None = field(default=None, repr=False, compare=False)
+    windows: Windows | None = field(default=None, repr=False)
     traits: NodeType | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -175,6 +179,7 @@ def _node_shape(name: str, node: Node) -> NodeShape:
         # a row of what waits for each step
         delay=node.states // node.out_channels if node.role is Role.DELAY else 0,
         pattern=_pattern(node),
+        windows=node.windows if isinstance(node, Conv2d) else None,
         traits=type(node),
     )
 

@@ -15,6 +15,7 @@ from neurossm.quantization.rows import (
     graded_frac,
     may_differ,
     rounded,
+    shared_sum,
     spike_frac,
     sum_bits,
     weight_frac,
@@ -34,6 +35,7 @@ def _quantize(node: Weighted, to: QuantizeContext) -> Weighted:
     else:
         high = sum(fmt.high for fmt in formats)
         frac = graded_frac(node, bits, (high, to.arriving.frac), by_row)
+    frac = shared_sum(to.graph, to.name, bits, frac, to.arriving.frac)
     added = frac + to.arriving.frac
     weight = rounded(node.weight, frac, bits, "weights")
     real = np.asarray(node.bias)
@@ -68,6 +70,8 @@ def _explain(node: Weighted, made: Weighted, around: Around) -> Iterator[Choice]
     if not isinstance(quantized(made.weight).frac, int):
         each = "row" if isinstance(node, Affine) else "filter"
         reason = f"the largest weight of each {each} fits"
+    if isinstance(node, Affine) and node.sparse:
+        reason += f"; {made.synapses:,} of {node.synapses:,} synapses are not 0"
     yield around.parameters("weights", made.weight, node.weight, reason)
     if np.any(np.asarray(node.bias)):
         reason = "in the unit of the messages: those of what arrives and of weights"

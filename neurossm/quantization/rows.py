@@ -10,7 +10,7 @@ import numpy as np
 from neurossm.errors import RangeError
 from neurossm.fixed import MESSAGE_BITS, Fixed, Quantized, accumulator_bound, fit_frac, round_to
 from neurossm.graph import Graph
-from neurossm.nodes import Frac, Weighted
+from neurossm.nodes import Frac, Meets, Role, Weighted
 
 FINEST = 64  # fraction bits, of any format
 
@@ -100,6 +100,58 @@ def may_differ(graph: Graph, name: str) -> bool:
         and len(graph.sources[target]) == 1
         for target in targets
     )
+
+
+def shared_sum(graph: Graph, name: str, bits: int, own: Frac, arriving: int) -> Frac:
+    """Return the fraction bits of synapses whose sums are added to those of others at a neuron.
+
+    What meets there has one unit: the finest in which the largest weight of each still fits. Where
+    the unit of what arrives is known only when all of them are integers, they keep their own.
+
+    Parameters
+    ----------
+    graph, name
+        Float graph, and the synapses in it.
+    bits
+        Width of the weights.
+    own
+        Fraction bits that suit the weights by themselves.
+    arriving
+        Fraction bits of what they receive.
+    """
+    others, units, alone = _adding_up(graph, name), list[int](), set[int]()
+    for one in sorted({name} | others):
+        node, fmt = graph.nodes[one], _sent_to(graph, one)
+        if not isinstance(node, Weighted) or fmt is None:
+            return own
+        graded = weight_frac(node, bits, graded=True)
+        alone.add(
+            (int(np.min(spike_frac(node, bits, False))) if fmt.is_spike else graded) + fmt.frac
+        )
+        largest, bias = (float(np.abs(np.asarray(p)).max()) for p in (node.weight, node.bias))
+        if largest:
+            units.append(weight_frac(node, bits, graded=False) + fmt.frac)
+        if bias:
+            units.append(fit_frac(bias, MESSAGE_BITS))
+    return min(units) - arriving if len(alone) > 1 and units else own
+
+
+def _adding_up(graph: Graph, name: str) -> set[str]:
+    """Return the other nodes whose activations are added to those of a node where they arrive."""
+    meeting = [t for t in graph.targets[name] if graph.nodes[t].meets is Meets.ADD]
+    return {source for target in meeting for source in graph.sources[target]} - {name}
+
+
+def _sent_to(graph: Graph, name: str) -> Fixed | None:
+    """Return the format of what arrives at a node, if that is known without quantizing."""
+    formats = set()
+    for source in graph.sources[name]:
+        seen: set[str] = set()
+        while graph.nodes[source].role is Role.DELAY and source not in seen:
+            seen.add(source)
+            (source,) = graph.sources[source]
+        formats.add(graph.nodes[source].out)
+    return formats.pop() if len(formats) == 1 else None
 
 
 def synapses_behind(graph: Graph, name: str) -> list[tuple[str, Weighted]]:

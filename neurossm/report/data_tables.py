@@ -42,11 +42,23 @@ def tables_of(report: Report) -> dict[str, tuple[str, tuple[Row, ...]]]:
     if report.energy is not None:
         made["energy-constants"] = ("Energy by set of constants, and digital baselines",
                                     _records(energy_table(report.energy)))  # fmt: skip
+    if report.break_even:
+        made["break-even"] = ("Break-even rate of each layer against int8 MACs of its shape",
+                              _break_even(report))  # fmt: skip
     if report.timings is not None:
         made["cpu-times"] = ("Times on the CPU that made the report", _timings(report))
     made["provenance"] = ("What the report was made of",
                           (("what", "which"), *values.provenance(report)))  # fmt: skip
     return made
+
+
+def _break_even(report: Report) -> tuple[Row, ...]:
+    """Return a row for each layer and set of constants; rates per input and step."""
+    head = ("node", "dense_macs_per_step", "synapses", "rate", "set", "low", "high", "measured")
+    return (head, *(
+        (row.node, row.macs, row.synapses, row.rate, name, ends.low, ends.high, row.verdict(name))
+        for row in report.break_even for name, ends in row.by_set.items()
+    ))  # fmt: skip
 
 
 def _records(rows: Any) -> tuple[Row, ...]:

@@ -31,6 +31,28 @@ def test_a_profile_is_placed_by_both_mappings_or_by_the_one_asked_for(neurossm, 
     assert "Busiest core" in one and "channel mapping" not in one
 
 
+def test_each_layer_has_its_break_even_rate(neurossm, files):
+    found = neurossm("profile", files.integer, *DATA, "--json").document
+    layers = {row["node"]: row for row in found["break_even"]["layers"]}
+    spikes = found["metrics"]["spike_rates"]
+    for name, row in layers.items():
+        source = name.replace("mix.value", "spike").replace("mix.gate", "spike")
+        if source != name:
+            assert row["spikes"] and row["rate"] == pytest.approx(spikes[source])
+        ends = row["break_even"]["davies2018"]
+        share = row["dense_macs_per_step"] / row["synapses"]
+        assert ends["low"] == pytest.approx(share * 0.3 / 23.6)
+    assert (
+        any(row["spikes"] for row in layers.values())
+        and "E_mac / E_op" in (found["break_even"]["formula"])
+    )
+    said = neurossm("profile", files.integer, *DATA).out
+    assert "break-even rate" in said and "below it by every set" in said
+    tables = neurossm("profile", files.integer, *DATA, "--details").out
+    assert "Break-even rate: activations per input and step" in tables
+    assert "read these as orders of magnitude" in " ".join(tables.split())
+
+
 def test_figures_go_to_a_folder_and_replace_no_file_of_others(neurossm, files, tmp_path):
     given = ("profile", files.integer, *DATA, "--ssm-mapping", "state", "--figures", tmp_path / "f")
     done = neurossm(*given, "--json").document

@@ -104,12 +104,13 @@ def walk(
     placed: Placement, name: str, connection: Connection, mesh: Mesh, axon: int
 ) -> tuple[int, int, int]:
     """Cores that one source neuron reaches, and routers passed along rows and along columns."""
-    fan = connection.fan
+    fan, own = connection.fan, axon % max(connection.axons // connection.rows, 1)
     targets = {
         "dense": range(placed.populations[name].neurons),
+        "shared": in_group(connection, axon, placed.populations[name].neurons),
         "fan-out": range(axon * fan, axon * fan + fan),
         "reduce": range(axon // fan, axon // fan + 1),
-    }.get(connection.kind, range(axon, axon + 1))
+    }.get(connection.kind, range(own, own + 1))
     cores = {core_of(placed, Slice(name, n, n + 1)) for n in targets}
     if connection.source not in placed.populations:
         return len(cores), 0, 0
@@ -117,6 +118,15 @@ def walk(
     x, y = mesh.position(core_of(placed, Slice(connection.source, neuron, neuron + 1)))
     ends = [mesh.position(core) for core in cores]
     return len(cores), sum(abs(x - a) for a, _ in ends), sum(abs(y - b) for _, b in ends)
+
+
+def in_group(connection: Connection, axon: int, neurons: int) -> range:
+    """Target neurons of the group of a convolution's input; of several sums all."""
+    if connection.windows is None or connection.rows > 1:
+        return range(neurons)
+    groups = connection.windows.groups
+    group = axon * groups // connection.axons
+    return range(group * neurons // groups, (group + 1) * neurons // groups)
 
 
 def core_of(placed: Placement, neuron: Slice) -> int:

@@ -19,6 +19,7 @@ from neurossm.fixed import (
     fit_frac,
     multiply_shift,
     project_poles,
+    round_inside,
     round_leaks,
     round_to,
     saturate,
@@ -382,3 +383,23 @@ def test_a_leak_next_to_one_is_one_where_that_is_nearer():
 def test_what_is_no_leak_is_refused(leak):
     with pytest.raises(RangeError, match="leaks: expected at least 0 and at most 1"):
         round_leaks([0.5, leak], 12)
+
+
+@pytest.mark.parametrize(
+    ("value", "mantissa", "frac"),
+    [
+        (0.5, 2**14, 15), (-0.5, -(2**14), 15), (0.75, 24576, 15), (0.25, 2**14, 16),
+        (1 - 2**-15, 32767, 15), (0.99999, 32767, 15),  # 32767.67: 1 would lose nothing
+        (-0.99999, -32767, 15), (3 * 2.0**-10, 24576, 23), (0.0, 0, 15),
+        (2.0**-60, 0, 48),  # the finest unit that there is for it
+    ],
+)  # fmt: skip
+def test_what_is_below_one_stays_below_one(value, mantissa, frac):
+    mantissas, fracs = round_inside([value, 0.5], 16)
+    assert (mantissas.tolist(), fracs.tolist()) == ([mantissa, 2**14], [frac, 15])
+
+
+@pytest.mark.parametrize("value", [1.0, -1.0, 2.0, np.nan])
+def test_what_is_not_below_one_is_refused(value):
+    with pytest.raises(RangeError, match="coupling: expected above -1 and below 1"):
+        round_inside([0.5, value], 16)

@@ -63,11 +63,18 @@ CHANGES = {
     "spike-ssm": [{}, {"mixing": "linear", "init": "inv"}],
     "prf": [{}, {"train_threshold": True, "amplitude": 2.0}],
     "d-rf": [{}, {"taps": 1, "dendrites": 1}, {"taps": 16}],
+    "delrec": [{}, {"reset": "hard"}],
 }
+FEED_FORWARD = {
+    "silif": [{}, {"delays": (2, 1)}], "c-silif": [{}, {"layers": 3}],
+    "s5-rf": [{}, {"layers": 4}, {"layers": 4, "skip": False, "delays": (1,)}],
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("family", "changes"), [(f, c) for f in CHANGES for c in (*CHANGES[f], {"norm": "none"})]
+    ("family", "changes"),
+    [(f, c) for f in CHANGES for c in (*CHANGES[f], {"norm": "none"})]
+    + [(f, c) for f in FEED_FORWARD for c in FEED_FORWARD[f]],
 )
 def test_the_graph_is_the_network_step_by_step(monkeypatch, family, changes):
     use_segments(monkeypatch)
@@ -190,8 +197,13 @@ def test_the_graph_has_no_norms_and_keeps_names(family):
     graph = from_torch(network(family), steps=STEPS, scale=SCALE)
     assert not any(isinstance(node, BatchNorm) for node in graph.nodes.values())
     assert graph.meta["family"] == family
-    modes = {"prf": 1, "d-rf": 3}.get(family, STATE // 2)
-    assert graph.nodes["blocks.1.ssm"].modes == modes
+    if family in FEED_FORWARD:
+        assert list(graph.nodes) == ["input", "encoder", "blocks.0.neuron", "blocks.1.linear",
+                                     "blocks.1.neuron", "decoder", "readout", "output"]  # fmt: skip
+        return
+    if "blocks.1.ssm" in graph.nodes:
+        modes = {"prf": 1, "d-rf": 3}.get(family, STATE // 2)
+        assert graph.nodes["blocks.1.ssm"].modes == modes
     expected = {
         "binary-s4d": "ssm spike mix.value mix.gate mix.sigmoid mix.product add",
         "gsu": "ssm ternary unit.n unit.m unit.product unit.gelu add",
@@ -199,11 +211,12 @@ def test_the_graph_has_no_norms_and_keeps_names(family):
         "spike-ssm": "ssm neuron mix.value mix.gate mix.sigmoid mix.product add",
         "prf": "ssm spike mix middle spatial spatial_mix add",
         "d-rf": "ssm spike mix middle spatial spatial_mix add",
+        "delrec": "linear neuron.delay neuron.recurrent neuron.drive neuron",
     }[family]
-    assert list(graph.nodes) == [
-        "input", "encoder", *(f"blocks.{i}.{name}" for i in (0, 1) for name in expected.split()),
-        "decoder", "readout", "output",
-    ]  # fmt: skip
+    names = [f"blocks.{i}.{name}" for i in (0, 1) for name in expected.split()]
+    if names[0] == "blocks.0.linear":  # the encoder
+        del names[0]
+    assert list(graph.nodes) == ["input", "encoder", *names, "decoder", "readout", "output"]
 
 
 def test_a_gelu_of_its_own_becomes_segments():

@@ -3,7 +3,7 @@
 import h5py
 import numpy as np
 import pytest
-from fixtures.netx.layout import CUBA, write_dense, write_layer
+from fixtures.netx.layout import CUBA, write_conv, write_dense, write_layer
 
 from neurossm.errors import FormatError, GraphError, InputError
 from neurossm_converters.formats import netx
@@ -18,7 +18,7 @@ def one(path, weight=WEIGHT, **more):
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        ("conv", "no convolution"),
+        ("convT", "netx itself"),
         ("dense_comp", "complex"),
         ("pool", "netx itself"),
         ("average", "netx itself"),
@@ -47,6 +47,37 @@ def test_recurrent_layers(tmp_path, changes, message):
     with h5py.File(tmp_path / "a.net", "w") as file:
         write_layer(file, 0, "dense_rec", [2], WEIGHT, neuron, **changes)
     with pytest.raises((GraphError, FormatError), match=f"layer 0.*{message}"):
+        netx.read(tmp_path / "a.net")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"weight": np.ones((3, 2, 2))}, r"weight: expected 4 axes: .*got \(3, 2, 2\)"),
+        ({"weight": np.ones((3, 4, 2, 2))}, "Conv2d.weight: expected 2 input channels"),
+        ({"shape": [3, 2, 1]}, r"shape: expected \(3, 2, 2\), got \(3, 2, 1\)"),
+        ({"stride": [1, 1, 1]}, "stride: expected 1 or 2 numbers, got 3"),
+        ({"padding": [2, 0]}, r"Conv2d.padding: expected at most \(1, 1\)"),
+        ({"weight": np.full((3, 2, 2, 2), 255)}, r"weights within \+-127"),
+        ({"groups": 2}, "Conv2d.groups: expected a number that divides 2 channels and 3 filters"),
+        ({"delay": np.ones(3)}, "no delays"),
+    ],
+)
+def test_convolutions(tmp_path, changes, message):
+    given = {"shape": [3, 2, 2], "weight": np.ones((3, 2, 2, 2)), **changes}
+    with h5py.File(tmp_path / "a.net", "w") as file:
+        write_layer(file, 0, "input", [2, 3, 3])
+        write_conv(file, 1, given.pop("shape"), given.pop("weight"), CUBA, **given)
+    with pytest.raises((GraphError, FormatError), match=f"layer 1.*{message}"):
+        netx.read(tmp_path / "a.net")
+
+
+def test_a_convolution_behind_nothing_that_has_a_shape(tmp_path):
+    with h5py.File(tmp_path / "a.net", "w") as file:
+        write_conv(file, 0, [1, 2, 2], np.ones((1, 1, 2, 2)), CUBA)
+    with pytest.raises(
+        GraphError, match=r"layer 0.*channels, height and width, got none; keep the"
+    ):
         netx.read(tmp_path / "a.net")
 
 

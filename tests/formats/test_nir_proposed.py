@@ -277,8 +277,21 @@ def test_an_edited_neuron_is_refused(node, field, told):
         neurossm_nir.from_nir(converted)
 
 
-def test_a_neuron_with_another_edge_is_refused():
+@pytest.mark.parametrize("change", ["more", "another"])
+def test_a_neuron_with_another_edge_is_refused(change):
     converted = neurossm_nir.to_nir(graph_of(NODES["soft with trace"]), proposed=True)
-    converted.nodes["n.0"].edges.append(("input", "spike"))
+    edges = converted.nodes["n.0"].edges
+    converted.nodes["n.0"].edges = [*(edges if change == "more" else edges[1:]), ("input", "spike")]
     with pytest.raises(FormatError, match="its nodes and edges are not those of a LIF"):
+        neurossm_nir.from_nir(converted)
+
+
+@pytest.mark.parametrize(
+    ("node", "field"), [("spike", "threshold"), ("reset", "amount"), ("resonator", "C_re")]
+)
+def test_an_edited_resonator_is_refused(node, field):
+    converted = neurossm_nir.to_nir(graph_of(NODES["resonator"]), proposed=True)
+    part = converted.nodes["n.0"].nodes[node]
+    setattr(part, field, getattr(part, field) * 1.001)
+    with pytest.raises(FormatError, match="its nodes and edges are not those of a ResonateAndFire"):
         neurossm_nir.from_nir(converted)

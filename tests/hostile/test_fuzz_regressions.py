@@ -233,7 +233,7 @@ def set_shape(file: h5py.File) -> None:
         (set_tau, "NIR node 'neuron': v_leak and v_reset must be 0"),
         (set_dt, "NIR metadata 'dt': expected one number, got ndarray of shape (1,)"),
         (set_modes, "NIR node 'ssm' metadata 'modes': expected one number, got ndarray"),
-        (set_shape, "shape: expected one number, got shape (1, 1)"),
+        (set_shape, "shape: expected one to three numbers, got shape (1, 1)"),
     ],
 )
 def test_an_edited_nir_file_of_ours(tmp_path, edit, message):

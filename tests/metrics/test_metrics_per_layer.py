@@ -23,8 +23,11 @@ from neurossm.nodes import (
     NODE_TYPES,
     Accumulate,
     AdaptiveLIF,
+    AdaptiveThreshold,
     Affine,
     BatchNorm,
+    ComplexDiagonal,
+    Conv2d,
     Delay,
     DiagonalSSM,
     Embedding,
@@ -215,6 +218,24 @@ def adaptive_chain() -> Graph:
     return Graph(nodes, tuple(pairwise(nodes)), meta={"steps": T})
 
 
+def complex_chain() -> Graph:
+    """Return complex states between synapses, raised thresholds, and a convolution behind them."""
+    rng, ones = np.random.default_rng(6), np.ones(C)
+    nodes: dict[str, Node] = {
+        "in": Input(channels=2, out=Fixed(9, 6)),
+        "into": Affine(weight=rng.normal(size=(2 * C, 2)), bias=np.zeros(2 * C)),
+        "states": ComplexDiagonal(a_re=0.6 * ones, a_im=0.7 * ones, gate="none"),
+        "mix": Affine(weight=rng.normal(size=(C, 2 * C)), bias=np.zeros(C)),
+        "raised": AdaptiveThreshold(theta=ones, taps=rng.uniform(1, 3, (C, 3))),
+        "spread": Conv2d(weight=rng.normal(size=(2, 1, 1, 3)), bias=np.zeros(2),
+                         in_shape=np.array([1, 1, C]), stride=np.ones(2, int),
+                         padding=np.array([0, 1]), dilation=np.ones(2, int)),
+        "read": Affine(weight=rng.normal(size=(3, 2 * C)), bias=np.zeros(3)),
+        "out": Output(channels=3),
+    }  # fmt: skip
+    return Graph(nodes, tuple(pairwise(nodes)), meta={"steps": T})
+
+
 @dataclass(frozen=True)
 class Pair:
     """A float graph, its integer graph, and inputs."""
@@ -224,12 +245,15 @@ class Pair:
     inputs: np.ndarray
 
 
+CHAINS = {"adaptive": adaptive_chain, "complex": complex_chain}
+
+
 @cache
 def pair(name: str) -> Pair:
     if name == "gated":
         floating, inputs = gated_block(), pixels()
-    elif name == "adaptive":
-        floating, inputs = adaptive_chain(), np.random.default_rng(5).integers(-99, 99, (4, T, 2))
+    elif name in CHAINS:
+        floating, inputs = CHAINS[name](), np.random.default_rng(5).integers(-99, 99, (4, T, 2))
     else:
         floating = spiking_chain()
         inputs = np.random.default_rng(5).integers(0, 9, (4, T, 1))
@@ -271,6 +295,9 @@ SPOILERS: dict[type[Node], tuple[str, str, Callable[..., Node]]] = {
     LIF: ("spiking", "lif", lambda n: replace(n, tau=more(n.tau, 0.5))),
     AdaptiveLIF: ("adaptive", "adaptive", lambda n: replace(n, b=negative(n.b))),
     ResonateAndFire: ("adaptive", "resonator", lambda n: replace(n, a_re=negative(n.a_re))),
+    ComplexDiagonal: ("complex", "states", lambda n: replace(n, a_re=negative(n.a_re))),
+    Conv2d: ("complex", "spread", lambda n: replace(n, weight=more(n.weight, 0.5))),
+    AdaptiveThreshold: ("complex", "raised", lambda n: replace(n, taps=more(n.taps, 0))),
     TernaryThreshold: ("spiking", "ternary", lambda n: replace(n, delta=later(n.delta))),
 }
 
@@ -279,7 +306,7 @@ def of(found: Pair, integer: Graph) -> Check:
     return check(found.floating, integer, found.inputs)
 
 
-@pytest.mark.parametrize("name", ["gated", "spiking", "adaptive"])
+@pytest.mark.parametrize("name", ["gated", "spiking", "adaptive", "complex"])
 def test_a_graph_that_nobody_spoiled_is_within_the_tolerance(name):
     found = pair(name)
     result = of(found, found.integer)

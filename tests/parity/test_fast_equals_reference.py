@@ -31,7 +31,7 @@ def test_fast_equals_reference_and_values_keep_their_formats():
     seen: Counter[str] = Counter()
 
     @given(cases())
-    @settings(QUICK, max_examples=250)
+    @settings(QUICK, max_examples=350)
     def check(case: Case) -> None:
         expected = run(case.graph, case.inputs, "reference")
         assert_equal(run(case.graph, case.inputs, "fast"), expected)
@@ -42,14 +42,15 @@ def test_fast_equals_reference_and_values_keep_their_formats():
 
     check()
     # the graphs reach what they claim: all nodes, converging edges, all messages, saturations
-    for name in set(NODE_TYPES) - {"BatchNorm", "AdaptiveThreshold", "ComplexDiagonal"}:
+    for name in set(NODE_TYPES) - {"BatchNorm"}:
         assert seen[name] >= 10, (name, seen)
     adding = ("Affine", "DiagonalSSM", "Threshold", "PiecewiseLinear", "Accumulate",
-              "TernaryThreshold", "LIF", "AdaptiveLIF", "ResonateAndFire")  # fmt: skip
+              "TernaryThreshold", "LIF", "AdaptiveLIF", "ResonateAndFire",
+              "AdaptiveThreshold", "ComplexDiagonal")  # fmt: skip
     for what in adding:
         assert seen[f"edges that add into {what}"] >= 3, (what, seen)
     for what in ("Affine", "DiagonalSSM", "Sum", "Product", "PiecewiseLinear", "Accumulate", "LIF",
-                 "AdaptiveLIF", "ResonateAndFire"):  # fmt: skip
+                 "AdaptiveLIF", "ResonateAndFire", "ComplexDiagonal"):  # fmt: skip
         assert seen[f"saturations in {what}"] >= 3, (what, seen)
     for kind, choices in (("LIF", LIF.resets), ("AdaptiveLIF", AdaptiveLIF.resets),
                           ("AdaptiveLIF", AdaptiveLIF.sides),

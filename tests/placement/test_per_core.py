@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +19,7 @@ from neurossm.graph import Graph
 from neurossm.hardware import Quantity, load_hardware
 from neurossm.metrics.per_core import COUNTERS, per_core, per_core_at_most
 from neurossm.metrics.step_time import step_time
-from neurossm.nodes import Affine, ComplexDiagonal, DiagonalSSM
+from neurossm.nodes import Affine, ComplexDiagonal, Conv2d, DiagonalSSM
 from neurossm.placement import Connection, Placement, place
 from neurossm.trace import Trace
 
@@ -90,10 +91,41 @@ def synapses(connection: Connection, neurons: int) -> list[tuple[int, int]]:
     fan, sums = connection.fan, neurons * connection.rows
     return {
         "dense": [(i, j) for i in range(connection.axons) for j in range(sums)],
+        "shared": [
+            (i, j)
+            for i in range(connection.axons)
+            for j in range(sums)
+            if in_one_group(connection, i, j)
+        ],
         "fan-out": [(j // fan, j) for j in range(neurons)],
         "reduce": [(j * fan + i, j) for j in range(neurons) for i in range(fan)],
         "one-to-one": [(j, j) for j in range(sums)],
     }[connection.kind]
+
+
+def in_one_group(connection: Connection, i: int, j: int) -> bool:
+    """Whether an input and a filter of a convolution see one another, wherever they lie."""
+    if connection.windows is None or connection.rows > 1:  # two sums of a neuron: it gets all
+        return True
+    groups, sums = connection.windows.groups, math.prod(connection.windows.out_shape)
+    return i * groups // connection.axons == j * groups // sums
+
+
+def weight_by_hand(node: Conv2d, i: int, j: int) -> int:
+    """The weight between an input and an output, both flat; 0 where the kernel does not reach."""
+    weight, (_, height, width) = node.weight.values, node.in_shape
+    outs, own, kh, kw = weight.shape
+    rows, columns = node.windows.out_size
+    o, y, x = j // (rows * columns), j // columns % rows, j % columns
+    c, row, column = i // (height * width), i // width % height, i % width
+    if c // own != o // (outs // node.groups):
+        return 0
+    for k, m in np.ndindex(kh, kw):
+        above = y * node.stride[0] - node.padding[0] + k * node.dilation[0]
+        left = x * node.stride[1] - node.padding[1] + m * node.dilation[1]
+        if (above, left) == (row, column):
+            return int(weight[o, c % own, k, m])
+    return 0
 
 
 def count_by_hand(graph: Graph, placed: Placement, trace: Trace) -> dict[str, np.ndarray]:
@@ -116,6 +148,8 @@ def count_by_hand(graph: Graph, placed: Placement, trace: Trace) -> dict[str, np
                 is_zero = isinstance(node, Affine) and connection.kind == "dense" and (
                     node.weight.values[j, i] == 0
                 )  # fmt: skip
+                if connection.kind == "shared":
+                    is_zero = weight_by_hand(node, i, j) == 0
                 found["syn_ops"][core] += 0 if is_zero else sent[i]
             for i, core in deliveries:
                 found["spikes_in"][core] += sent[i]

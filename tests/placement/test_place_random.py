@@ -16,7 +16,16 @@ from random_graphs import QUICK, Case, cases
 from neurossm.errors import TargetError
 from neurossm.graph import Graph
 from neurossm.hardware import Hardware, Quantity, load_hardware
-from neurossm.nodes import Affine, Delay, DiagonalSSM, Embedding, Input, Output, ResonateAndFire
+from neurossm.nodes import (
+    Affine,
+    Conv2d,
+    Delay,
+    DiagonalSSM,
+    Embedding,
+    Input,
+    Output,
+    ResonateAndFire,
+)
 from neurossm.placement import Connection, Placement, Slice, place
 
 LOIHI2 = load_hardware("loihi2")
@@ -49,11 +58,32 @@ def stored_singly(graph: Graph, connection: Connection, part: Slice) -> float:
                for w in row[connection.first : last])  # fmt: skip
 
 
+def kernels_by_hand(graph: Graph, connection: Connection, part: Slice) -> int:
+    """Words of the kernels of a convolution on the core: 8 filters of a group a word, an element
+    of the kernel and input channel after the other."""
+    node = graph.nodes[connection.node]
+    assert isinstance(node, Conv2d)
+    outs, own, kh, kw = node.weight.shape
+    neurons = node.out_channels // connection.rows
+    found = 0
+    for row in range(connection.rows):
+        sums = range(row * neurons + part.first, row * neurons + part.stop)
+        filters = {j * outs // node.out_channels for j in sums}
+        for group in range(node.groups):
+            here = sum(o * node.groups // outs == group for o in filters)
+            found += own * kh * kw * math.ceil(here / 8)
+    return found
+
+
 def words_by_hand(graph: Graph, placed: Placement, part: Slice) -> tuple[int, int, int, int]:
     population = placed.populations[part.population]
     per_neuron = population.plain + 2 * population.real_states + 3 * population.complex_states
     axons = synapses = 0
     for connection in population.inputs:
+        if connection.kind == "shared":
+            axons += 2
+            synapses += kernels_by_hand(graph, connection, part)
+            continue
         counted = synapses_by_hand(connection, part)
         axons += len(counted)
         per_word = {"dense": 3.1, "fan-out": 4}.get(connection.kind, 1)

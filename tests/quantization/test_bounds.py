@@ -129,7 +129,7 @@ def test_no_run_of_random_integer_graphs_exceeds_its_bounds_or_clips_what_is_pro
     seen: Counter[str] = Counter()
 
     @given(cases())
-    @settings(QUICK, max_examples=200)
+    @settings(QUICK, max_examples=300)
     def check(case: Case) -> None:
         steps = next(iter(case.inputs.values())).shape[1]
         graph = replace(case.graph, meta={"steps": steps})

@@ -14,7 +14,7 @@ from published_networks import s4d_shape
 from random_graphs import QUICK
 from spiking_block import TINY_INPUT, model_graph, model_input, tiny_graph
 
-from neurossm.energy import Baseline, Hops, Interval, RateRow, Work, estimate
+from neurossm.energy import Baseline, BreakEven, Hops, Interval, RateRow, Work, estimate
 from neurossm.engine import run
 from neurossm.hardware import load_hardware
 from neurossm.metrics import measure
@@ -22,6 +22,7 @@ from neurossm.placement import place
 from neurossm.report import Accuracy, Answers, Report, TimingRow, Timings, html_of
 from neurossm.report.charts import Bar, BarGroup, interval_chart, rate_chart
 from neurossm.report.chip_drawing import cores_svg
+from neurossm.report.data_tables import tables_of
 from neurossm.report.predictions import headline
 from neurossm.report.raster import raster_svg
 from neurossm.report.units import count, mean_count, percent, si, si_range
@@ -233,6 +234,22 @@ def test_baselines_events_and_times_stand_in_their_rows(made: Report) -> None:
         "Messages on the network of the chip": "5 to 6", "Time per step": "200 ns to 31.0 µs",
         "Chips": "1", "Routers passed": "3 to 30", "Static energy": "43.6 nJ to 21.2 mJ",
     }  # fmt: skip
+
+
+def test_break_even_rates_stand_beside_the_measured_ones(tiny: Report) -> None:
+    sets = {"cmos45": Interval(1.148, 3.0), "pilotnet": Interval(0.01, 0.0896)}
+    row = BreakEven("mix", 1024, 205, True, 0.0234, sets)
+    found = tables(page_of(replace(tiny, break_even=(row,))))["Layer"]["mix"]
+    assert found == {
+        "Dense MACs per step": "1,024", "Synapses": "205", "Measured rate": "2.34%",
+        "cmos45": "115% to 300%, below", "pilotnet": "1% to 8.96%, open",
+    }  # fmt: skip
+    head, *rows = tables_of(replace(tiny, break_even=(row,)))["break-even"][1]
+    assert dict(zip(head, rows[1], strict=True)) == {
+        "node": "mix", "dense_macs_per_step": 1024, "synapses": 205, "rate": 0.0234,
+        "set": "pilotnet", "low": 0.01, "high": 0.0896, "measured": "open",
+    }  # fmt: skip
+    assert "Layer" not in tables(page_of(tiny))
 
 
 def test_real_time_is_static_watts_times_seconds(tiny: Report) -> None:

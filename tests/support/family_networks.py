@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from neurossm.piecewise import piecewise
 from neurossm_models import Network
 from neurossm_models.families import FAMILIES
+from neurossm_models.feed_forward import FeedForwardBlock
 from neurossm_models.neurons import LIF
 
 WIDTH, STATE, STEPS, SAMPLES, FEATURES, CLASSES = 8, 4, 20, 6, 2, 3
 SCALE = 1 / 255
+DRIVE = 4
 PIXELS = np.random.default_rng(0).integers(0, 256, (SAMPLES, STEPS, FEATURES))
 SPIKES = {
     "binary-s4d": "spike",
@@ -26,11 +28,17 @@ SPIKES = {
     "spike-ssm": "neuron",
     "prf": "spike",
     "d-rf": "spike",
+    "silif": "neuron",
+    "c-silif": "neuron",
+    "s5-rf": "neuron",
+    "delrec": "neuron",
 }
 STARTS = {
     "binary-s4d": {"threshold": 0.3}, "gsu": {"delta": 0.4},
     "spikingssm": {"threshold": 0.4}, "spike-ssm": {"threshold": 0.3}, "prf": {"threshold": 0.15},
     "d-rf": {"threshold": 0.1, "dendrites": 3, "taps": 3, "alpha": 0.2},
+    "silif": {"dt": 0.03}, "c-silif": {}, "s5-rf": {"blocks": 2, "norm": "batch"},
+    "delrec": {"recurrent_scale": 4.0, "tau": 0.9},
 }  # fmt: skip
 
 
@@ -48,8 +56,7 @@ def _network(family: str, **changes: object) -> Network:
     settings = {"in_features": FEATURES, "classes": CLASSES, "width": WIDTH, "state": STATE,
                 "dropout": 0.1, "dt_min": 0.02, "dt_max": 0.5, **STARTS[family]}  # fmt: skip
     config = FAMILIES[family].config
-    if "state" not in signature(config).parameters:
-        del settings["state"]
+    settings = {key: settings[key] for key in settings if key in signature(config).parameters}
     model = Network(config(**(settings | changes))).double()
     with torch.no_grad():
         for name, parameter in model.named_parameters():
@@ -63,6 +70,9 @@ def _network(family: str, **changes: object) -> Network:
                 module.tau.uniform_(0.1, 0.8)
                 if module.log_kappa is not None:
                     module.rho.uniform_(0.1, 0.8)
+        for block in model.blocks:  # nothing else makes these neurons spike
+            if isinstance(block, FeedForwardBlock) and isinstance(block.norm, nn.BatchNorm1d):
+                block.norm.weight.mul_(DRIVE)
         for _ in range(5):
             model(some_input(model))
     return model.eval()

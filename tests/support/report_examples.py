@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from spiking_block import integers, model_graph, model_input
 
-from neurossm.energy import FACTORS, RateRow, at_spike_rate, estimate
+from neurossm.energy import FACTORS, RateRow, at_spike_rate, break_even, estimate
 from neurossm.engine import run
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
@@ -119,6 +119,7 @@ def _classes() -> Report:
         parity=Parity(executors=("reference", "fast engine", "Lava"), samples=2, values=12_345,
                       mismatches=0),
         rates=tuple(rates),
+        break_even=break_even(graph, metrics, chip, load_hardware("cmos45")),
         timings=Timings(machine="a CPU with a long name, 2 cores", float_network="float engine",
                         boundary="this process", energy="not available", rows=(timing,)),
     )  # fmt: skip

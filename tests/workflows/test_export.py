@@ -7,7 +7,7 @@ import pytest
 from neurossm_models.train import load_recipe, recipe_names
 from neurossm_workflows.export import causal_counterpart
 
-BIDIRECTIONAL = [name for name in recipe_names() if load_recipe(name).model.bidirectional]
+BIDIRECTIONAL = [name for name in recipe_names() if not load_recipe(name).model.causal]
 
 
 @pytest.mark.parametrize("name", BIDIRECTIONAL)

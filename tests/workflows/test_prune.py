@@ -93,6 +93,9 @@ def test_zeros_stay_zeros_as_integers_and_what_rounds_to_zero_is_counted(path, t
     lost = [loss for loss in made.losses if loss.node == "first" and "became 0" in loss.reason]
     gone = np.count_nonzero((weight != 0) & (integers == 0))
     assert gone >= 1 and lost[0].count == gone and lost[0].of == np.count_nonzero(weight)
+    (weights,) = [c for c in made.choices if (c.node, c.what) == ("first", "weights")]
+    kept, all_ = np.count_nonzero(integers), np.count_nonzero(weight)
+    assert f"{kept} of {all_} synapses are not 0" in weights.reason
     assert made.graph.nodes["first"].synapses == np.count_nonzero(weight) - gone
 
 

@@ -81,6 +81,11 @@ def prune(
         If there is no such run or layer; for another sparsity or scope; if the folder holds a run.
     GraphError
         If the graph is an integer one.
+
+    Examples
+    --------
+    >>> found = neurossm.prune("runs/mine", "runs/small", 0.9)
+    >>> found.before, found.after, found.layers[0].density
     """
     patterns = several("layers", layers, "names of layers")
     if not Path(source).is_file():

@@ -7,6 +7,7 @@ with explained():  # needs PyTorch
     from neurossm_models.neurons.adaptive_threshold import AdaptiveSpike
     from neurossm_models.neurons.exact import lif_loop, lif_native
     from neurossm_models.neurons.lif import LIF
+    from neurossm_models.neurons.recurrent import RecurrentLIF
     from neurossm_models.neurons.resonator import ResonateAndFire, ResonatorRule
     from neurossm_models.neurons.spiking import SpikingNeuron
 
@@ -15,6 +16,7 @@ __all__ = [
     "AdaptiveLIF",
     "AdaptiveRule",
     "AdaptiveSpike",
+    "RecurrentLIF",
     "ResonateAndFire",
     "ResonatorRule",
     "SpikingNeuron",

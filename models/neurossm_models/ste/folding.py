@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from neurossm_models.chain import Stage, run_chain
 from neurossm_models.convolution import convolve
+from neurossm_models.delayed_linear import DelayedLinear
 from neurossm_models.gpu import setting
 from neurossm_models.gpu.layer import run_layer
 from neurossm_models.recurrence import tables
@@ -128,8 +129,8 @@ def gain_of(norm: nn.Module) -> Gain:
     return gain, norm.bias - norm.running_mean * gain
 
 
-def scaled(linear: nn.Linear, behind: Gain) -> Gain:
-    """Return weight and bias of a Linear with a gain and offset folded in."""
+def scaled(linear: nn.Linear | DelayedLinear, behind: Gain) -> Gain:
+    """Return weight and bias of synapses with a gain and offset folded in."""
     gain, offset = behind
     bias = offset if linear.bias is None else gain * linear.bias + offset
     return gain[:, None] * linear.weight, bias

@@ -64,7 +64,10 @@ def check_forms(model: Network) -> None:
 
 def _encoded(model: Network, x: Tensor, run: IntegerRun, behind: Gain | None) -> Tensor:
     """Return what the encoder sent, with a gain and offset that fold into it, if any does."""
-    encoder, value = model.encoder, run.values["encoder"]
+    encoder = model.encoder
+    if type(encoder) is nn.Identity:
+        return x.permute(2, 0, 1)
+    value = run.values["encoder"]
     if isinstance(encoder, nn.Embedding):
         rows = encoder(x) if behind is None else encoder(x) * behind[0] + behind[1]
         return straight(rows.permute(2, 0, 1), value)

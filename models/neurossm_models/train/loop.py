@@ -24,6 +24,7 @@ from torch.nn.parallel import DistributedDataParallel
 from neurossm.deprecation import deprecated
 from neurossm.errors import InputError
 from neurossm_models.likelihoods import Likelihoods
+from neurossm_models.scheduled import announce
 from neurossm_models.tasks.losses import Loss
 from neurossm_models.tasks.scores import ACCURACY, better, shown
 from neurossm_models.train import checkpoint as ck
@@ -180,6 +181,7 @@ class Loop(Resumable):
         quiet = not self.group.first
         with Progress(self.total_steps, self.step, quiet) as progress, interrupts() as interrupted:
             while self.step < last and not self.ended and not self.group.any(interrupted.is_set()):
+                announce(self.model, self.step // self.steps_per_epoch, self.epochs)
                 for batch in self._rest_of_epoch():
                     self._train_step(batch)
                     progress.update(self.step, self._means())

@@ -126,9 +126,10 @@ class TrainConfig:
     epochs, batch
         Passes over the training part (at most, see `steps`), sequences a step.
     lr, ssm_lr
-        Largest learning rates: of everything, and of A, B and dt of the state space layers.
+        Largest learning rates: of everything, and of what sets the dynamics (`DYNAMICS` of a
+        module): A, B and dt of state space layers, delays.
     weight_decay
-        Of everything except A, B and dt.
+        Of everything except those.
     warmup
         In which part of the steps the learning rate rises linearly; a cosine to 0 follows. Below
         1: a fraction; from 1: steps.

@@ -22,7 +22,13 @@ from neurossm.trace import joined_traces
 from neurossm_converters.backends.gpu import device, executor, parts
 from neurossm_converters.backends.gpu.execute import Work
 from neurossm_converters.backends.gpu.form import FORMS
-from neurossm_converters.backends.gpu.nodes import accumulate, diagonal_ssm, lif
+from neurossm_converters.backends.gpu.nodes import (
+    accumulate,
+    adaptive_lif,
+    diagonal_ssm,
+    lif,
+    resonate_and_fire,
+)
 from neurossm_converters.backends.gpu.parts import Part
 from neurossm_converters.backends.gpu.program import Program
 
@@ -258,7 +264,7 @@ class Shapes(device.Device):
 def kernels_that_do_nothing():
     """Within this, no kernel starts."""
     with ExitStack() as within:
-        for module in (accumulate, diagonal_ssm, lif):
+        for module in (accumulate, adaptive_lif, diagonal_ssm, lif, resonate_and_fire):
             within.enter_context(patch.object(module, "start", lambda *_, **__: None))
         yield
 

@@ -1,4 +1,4 @@
-"""Dense layers of netx as integer nodes, bit-exactly, or the reason why not.
+"""Dense and convolutional layers of netx as integer nodes, bit-exactly, or the reason why not.
 
 Lava's neuron (``PyLifModelBitAcc``), with ``tz`` as in FORMAT.md and ``a`` what the synapses send::
 
@@ -17,6 +17,9 @@ must show that they cannot occur:
 
 Recurrent weights of a layer (``dense_rec``) are synapses like the others, and give it the spikes of
 its own step before: a `Delay` of one step stands in front of them.
+
+Convolutions (``conv``) are a `Conv2d`: lava-dl turns the axes of kernel and image around and its
+flatten turns them back, so channels are C, H, W in this order here and there.
 
 A message, a state and a voltage have 6 fraction bits: in the units of weights, bias and vThMant.
 
@@ -43,7 +46,7 @@ from neurossm.fixed import (
     symmetric_limit,
 )
 from neurossm.graph import Edge
-from neurossm.nodes import LIF, Accumulate, Affine, Delay, DiagonalSSM, Node
+from neurossm.nodes import LIF, Accumulate, Affine, Conv2d, Delay, DiagonalSSM, Node
 from neurossm_converters.formats.netx.file import Layer
 
 UNIT_FRAC = 6  # Lava shifts what arrives, biases and thresholds left by 6
@@ -54,8 +57,7 @@ LARGEST = symmetric_limit(STATE_BITS)
 WIDE = Fixed(STATE_BITS, UNIT_FRAC)
 
 LAYER_REASONS = {
-    "conv": "neurossm has no convolution",
-    "convT": "neurossm has no convolution",
+    "convT": "netx itself does not run it",
     "dense_comp": "its weights are complex",
     "pool": "netx itself does not run it",
     "unpool": "netx itself does not run it",
@@ -66,10 +68,12 @@ NEURON_REASONS = {
     "SDNN": "sends graded differences that exceed a threshold, which no node does",
     "ALIF": "has a threshold that adapts, which no node does",
     "RF_PHASE": "spikes at a phase of its resonance, which no node does",
-    "RF_IZHIKEVICH": "resets a resonance, which no node does",
+    "RF_IZHIKEVICH": "resets a resonance to a value, which no node does",
 }
 LAYER_FIELDS = {"type", "shape", "inFeatures", "outFeatures", "weight", "bias", "delay", "neuron"}
-RECURRENT = "dense_rec"
+CONV_FIELDS = {"inChannels", "outChannels", "kernelSize", "stride", "padding", "dilation", "groups"}
+RECURRENT, CONV = "dense_rec", "conv"
+Shape = tuple[int, int, int]
 # of SLAYER's surrogate gradient; netx does not read them either
 TRAINING_FIELDS = {"scaleRho", "tauRho", "theta"}
 # what other values mean is not done by netx, or by no node
@@ -92,8 +96,10 @@ def check_input(layer: Layer, position: int) -> None:
     _check_fields(layer, {"type", "shape"})
 
 
-def dense_nodes(layer: Layer, steps: int | None, *, is_last: bool) -> dict[str, Node]:
-    """Return the nodes of one dense layer by name, in a row.
+def layer_nodes(
+    layer: Layer, steps: int | None, *, is_last: bool, arriving: Shape | None = None
+) -> dict[str, Node]:
+    """Return the nodes of one layer by name, in a row; `arriving` are channels, height and width.
 
     Raises
     ------
@@ -102,18 +108,22 @@ def dense_nodes(layer: Layer, steps: int | None, *, is_last: bool) -> dict[str, 
     FormatError
         If entries are missing or have other shapes or ranges than lava-dl writes.
     """
-    if layer.kind not in ("dense", RECURRENT):
+    if layer.kind not in ("dense", RECURRENT, CONV):
         reason = LAYER_REASONS.get(layer.kind, "it is not known")
-        raise _refused(layer, f"a dense layer ({reason})", layer.kind)
+        raise _refused(layer, f"a dense or conv layer ({reason})", layer.kind)
     if isinstance(layer.fields.get("weight"), Mapping):
         raise _refused(layer, "real weights", "complex ones")
-    _check_fields(layer, LAYER_FIELDS | ({"weight_rec"} if layer.kind == RECURRENT else set()))
+    more = {RECURRENT: {"weight_rec"}, CONV: CONV_FIELDS}.get(layer.kind, set())
+    _check_fields(layer, LAYER_FIELDS | more)
     if "delay" in layer.fields and np.any(layer.integers("delay")):
         reason = "no delays (lava-dl drops the exponent of weights with a delay)"
         raise _refused(layer, reason, "some")
     weight, inputs = _weight(layer)
-    name, channels = f"layer{layer.index}", weight.shape[0]
-    synapses = _synapses(weight, slice(inputs))
+    name = f"layer{layer.index}"
+    synapses: Node = _synapses(weight, slice(inputs))
+    if layer.kind == CONV:
+        synapses = _windows(layer, weight, arriving)
+    channels = synapses.out_channels
     # the largest step of u: the weights of one sign into one neuron, when all of them spike
     real = np.ldexp(weight.values.astype(np.float64), -int(weight.frac)).astype(np.int64)
     largest = UNIT * max(
@@ -161,6 +171,57 @@ def _synapses(weight: Quantized, columns: slice) -> Affine:
     )
 
 
+def _windows(layer: Layer, weight: Quantized, arriving: Shape | None) -> Conv2d:
+    """Return the synapses of a convolution; `weight` has a row for each filter."""
+    if arriving is None:
+        raise GraphError(
+            layer.where, expected="a layer in front that says its channels, height and width",
+            got="none", remedy="keep the input layer in front of it in the file",
+        )  # fmt: skip
+    values = weight.values.reshape(_kernel(layer).shape)
+    channels = np.zeros(len(values), np.int64)
+    frac = int(weight.frac)
+    try:
+        node = Conv2d(
+            weight=Quantized(values, frac, WEIGHT_BITS),
+            bias=Quantized(channels, frac, STATE_BITS),
+            in_shape=np.array(arriving),
+            stride=_pair(layer, "stride", 1),
+            padding=_pair(layer, "padding", 0),
+            dilation=_pair(layer, "dilation", 1),
+            groups=layer.integer("groups") if "groups" in layer.fields else 1,
+            out=Fixed(STATE_BITS, frac),
+        )
+    except GraphError as error:
+        raise error.inside(f"{layer.where}: ") from None
+    said = tuple(layer.integers("shape").ravel().tolist())
+    if said != node.windows.out_shape:
+        where, expected = f"{layer.where} shape", f"{node.windows.out_shape}"
+        raise FormatError(where, expected=expected, got=f"{said}")
+    return node
+
+
+def _pair(layer: Layer, name: str, otherwise: int) -> NDArray[np.int64]:
+    """Return a number along height and one along width."""
+    if name not in layer.fields:
+        return np.full(2, otherwise, np.int64)
+    found = layer.integers(name).ravel()
+    if found.size not in (1, 2):
+        raise FormatError(f"{layer.where} {name}", expected="1 or 2 numbers", got=f"{found.size}")
+    return np.array(np.broadcast_to(found, 2))
+
+
+def _kernel(layer: Layer) -> NDArray[np.int64]:
+    """Return the kernel ``(O, I / groups, kh, kw)``; SLAYER's has an axis of time, of size 1."""
+    weight = layer.integers("weight")
+    if weight.ndim == 5 and weight.shape[4] == 1:
+        weight = weight[..., 0]
+    if weight.ndim != 4 or not weight.size:
+        expected = "4 axes: filters, channels, height, width"
+        raise FormatError(f"{layer.where} weight", expected=expected, got=f"{weight.shape}")
+    return weight
+
+
 def _matrix(layer: Layer, name: str) -> NDArray[np.int64]:
     weight, outs = layer.integers(name), layer.channels
     if weight.ndim == 1 and weight.size % outs == 0:
@@ -173,7 +234,8 @@ def _matrix(layer: Layer, name: str) -> NDArray[np.int64]:
 
 def _weight(layer: Layer) -> tuple[Quantized, int]:
     """Return all weights into a layer, and how many columns of them are those of inputs."""
-    weight = _matrix(layer, "weight")
+    weight = _kernel(layer) if layer.kind == CONV else _matrix(layer, "weight")
+    weight = weight.reshape(len(weight), -1)
     inputs, outs = weight.shape[1], layer.channels
     if layer.kind == RECURRENT:
         back = _matrix(layer, "weight_rec")
@@ -198,6 +260,8 @@ def _bias(layer: Layer, channels: int) -> NDArray[np.int64]:
     if "bias" not in layer.fields:
         return np.zeros(channels, np.int64)
     bias = layer.integers("bias")
+    if layer.kind == CONV and bias.size == _kernel(layer).shape[0]:  # one a filter
+        bias = np.repeat(bias.ravel(), channels // bias.size)
     if bias.size not in (1, channels):
         raise FormatError(f"{layer.where} bias", expected=f"{channels} numbers", got=f"{bias.size}")
     low, high = BIAS_LIMITS

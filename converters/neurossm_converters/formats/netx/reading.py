@@ -8,6 +8,7 @@ what lava-dl 0.6.0 runs on lava-nc 0.10.0. What each layer becomes:
 ``flatten``                 nothing; the order of channels is that in which the next weights stand
 ``dense``, CUBA or LOIHI    ``layerN.synapses`` (`Affine`), ``layerN.current`` (`DiagonalSSM`, one
                             real pole), ``layerN.neuron`` (`LIF`, hard reset)
+``conv``                    the same with a `Conv2d` in place of the `Affine`
 ``dense_rec``               the same, and from ``layerN.neuron`` back to ``layerN.current``
                             ``layerN.before`` (`Delay` of a step), ``layerN.feedback`` (`Affine`)
 ``dense`` without neuron    ``layerN.synapses``, ``layerN.readout`` (`Accumulate`): the integers of
@@ -36,9 +37,10 @@ from neurossm.graph import Graph
 from neurossm.nodes import Input, Node, Output, format_of
 from neurossm_converters.formats.netx.file import Layer, read_network
 from neurossm_converters.formats.netx.layers import (
+    Shape,
     check_input,
-    dense_nodes,
     edges_within,
+    layer_nodes,
     read_from,
 )
 
@@ -95,7 +97,8 @@ def read(
             problem=f"the network has layers 0 to {len(network.layers) - 1}",
         )
     chosen = network.layers[skip_layers:last]
-    nodes, edges = _nodes(chosen, network.steps if steps is None else steps)
+    before = network.layers[skip_layers - 1] if skip_layers else None
+    nodes, edges = _nodes(chosen, network.steps if steps is None else steps, before)
     meta: dict[str, str | int | float] = {
         "source": "netx",
         "netx_layers": f"{skip_layers} to {last - 1}",
@@ -109,7 +112,7 @@ def read(
 
 
 def _nodes(
-    layers: tuple[Layer, ...], steps: int | None
+    layers: tuple[Layer, ...], steps: int | None, front: Layer | None
 ) -> tuple[dict[str, Node], list[tuple[str, str]]]:
     dense = [layer for layer in layers if layer.kind not in SILENT]
     if not dense:
@@ -121,8 +124,13 @@ def _nodes(
             check_input(layer, position)
     nodes: dict[str, Node] = {}
     edges, before = [], "input"
-    for layer in dense:
-        made = dense_nodes(layer, steps, is_last=layer is dense[-1])
+    shape = _space(front)
+    for layer in layers:
+        if layer.kind in SILENT:
+            shape = _space(layer)
+            continue
+        made = layer_nodes(layer, steps, is_last=layer is dense[-1], arriving=shape)
+        shape = _space(layer)
         first = next(iter(made))
         if not nodes:
             nodes["input"] = Input(channels=made[first].in_channels, out=Fixed.binary())
@@ -132,3 +140,11 @@ def _nodes(
     last = nodes[before]
     nodes["output"] = Output(channels=last.out_channels, out=format_of(last))
     return nodes, [*edges, (before, "output")]
+
+
+def _space(layer: Layer | None) -> Shape | None:
+    """Return channels, height and width of what a layer sends; None where it does not say them."""
+    if layer is None or "shape" not in layer.fields:
+        return None
+    sizes = layer.integers("shape").ravel().tolist()
+    return (sizes[0], sizes[1], sizes[2]) if len(sizes) == 3 else None

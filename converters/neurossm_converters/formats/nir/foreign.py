@@ -33,6 +33,7 @@ from neurossm.errors import GraphError, NeurossmError
 from neurossm.fixed import Fixed
 from neurossm.graph import Edge, Graph
 from neurossm.nodes import Affine, DiagonalSSM, Input, Node, Output, Role, Sum, Threshold
+from neurossm.passes import fold_average_pooling
 from neurossm_converters.formats.nir import proposal, spatial
 from neurossm_converters.formats.nir.convention import Real
 from neurossm_converters.formats.nir.delays import (
@@ -123,7 +124,7 @@ def translate(document: Part, setting: Setting) -> Graph:
             nodes[key] = node
         edges += _edges_into(net, name, names, chains, nodes)
         edges += itertools.pairwise(names)
-    return Graph(nodes, tuple(edges), setting.steps.dt)
+    return fold_average_pooling(Graph(nodes, tuple(edges), setting.steps.dt))
 
 
 def _check_classes(net: Net) -> None:

@@ -53,6 +53,9 @@ class Builder:
         Name to node, of what was added so far.
     edges
         Pairs of names.
+    factors
+        Of nodes whose values stand for others: by what synapses behind them multiply their weights,
+        a number or one a channel. An encoder takes that of the inputs into its own.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Builder:
     ) -> None:
         self.nodes: dict[str, Node] = {}
         self.edges: list[tuple[str, str]] = []
+        self.factors: dict[str, float | Reals] = {}
         self._converters, self._remedies = converters or {}, remedies or {}
 
     def add(self, name: str, node: Node, *sources: str) -> str:

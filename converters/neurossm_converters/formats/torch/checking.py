@@ -52,19 +52,20 @@ def check_example(graph: Graph, model: Network, *, steps: int, scale: Scale) -> 
     r = stream = model._encoded(x)
     blocks = [cast(Block, block) for block in model.blocks]
     encoded = blocks[0].behind_encoder(r)
-    _compare("encoder", encoded, values["encoder"])
-    source = "encoder"
+    if "encoder" in graph.nodes:
+        _compare("encoder", encoded, values["encoder"])
+        # else the graph has folded a part of the first block into the encoder
+        r = _features_first(values["encoder"]) if encoded is r else r
     for index, block in enumerate(blocks):
         name = f"blocks.{index}"
-        own = index == 0 and encoded is not r  # the graph has folded a part of it into the encoder
-        out, spikes = block(r if own else _features_first(values[source]))
+        out, spikes = block(r)
         before = _spikes(graph, name)
         if before is not None:
             _compare_spikes(f"{name} ({before})", spikes, values[f"{name}.{before}"])
-        source = [node for node in graph.nodes if node.startswith(f"{name}.")][-1]
-        _compare(name, out, values[source], _allowed(graph, name, values))
+        sent = values[[node for node in graph.nodes if node.startswith(f"{name}.")][-1]]
+        _compare(name, out, sent, _allowed(graph, name, values))
+        r = _features_first(sent)
         stream, _ = block(stream)
-    r = _features_first(values[source])
     readout = answered(values["output"], model.config, steps)
     got = model._logits(r, None)
     _compare("decoder", got.permute(2, 0, 1) if got.ndim == 3 else got, readout)
@@ -84,7 +85,7 @@ def _example(graph: Graph, model: Network, steps: int) -> NDArray[np.int64]:
     fmt = graph.nodes[name].out
     assert fmt is not None
     most = config.vocabulary or 2 ** (fmt.bits - 1)
-    channels = 1 if isinstance(graph.nodes["encoder"], Embedding) else config.in_features
+    channels = 1 if isinstance(graph.nodes.get("encoder"), Embedding) else config.in_features
     return generator.integers(0, most, (SAMPLES, steps, channels))
 
 

@@ -20,6 +20,7 @@ from neurossm.piecewise import piecewise
 from neurossm_converters.formats.torch.adaptive import add_table
 from neurossm_converters.formats.torch.builder import Builder, Converter, array, bias_of, synapses
 from neurossm_converters.formats.torch.feed_forward import adaptive, resonator
+from neurossm_converters.formats.torch.norms import norm_of
 from neurossm_models import delay, neurons
 from neurossm_models.adaptive import AdaptiveEmbedding
 from neurossm_models.diagonal import DiagonalLayer
@@ -43,15 +44,7 @@ def _embedding(builder: Builder, path: str, module: nn.Embedding, source: str) -
 
 
 def _batch_norm(builder: Builder, path: str, module: nn.BatchNorm1d, source: str) -> str:
-    if module.running_mean is None or module.running_var is None:
-        raise GraphError(f"module {path!r} (BatchNorm1d)", expected="running statistics",
-                         got="none", remedy="train with track_running_stats=True")  # fmt: skip
-    gain = 1 / np.sqrt(array(module.running_var) + module.eps)
-    if module.weight is not None:
-        gain = gain * array(module.weight)
-    offset = -array(module.running_mean) * gain
-    if module.bias is not None:
-        offset = offset + array(module.bias)
+    gain, offset = norm_of(path, module, module.num_features)
     return builder.add(path, BatchNorm(gain=gain, offset=offset), source)
 
 

@@ -118,7 +118,7 @@ def _check_arguments(steps: int, scale: Scale, bits: int) -> None:
 
 
 def _encoded(builder: Builder, model: Network, scale: Scale, bits: int) -> str:
-    """Add input and encoder; return the name of the encoder."""
+    """Add input and encoder; return the name of the encoder, of the input if there is none."""
     if isinstance(model.encoder, TOKENS):
         if np.any(np.asarray(scale) != 1):
             raise GraphError("scale", expected="1 for tokens", got=f"{scale}")
@@ -126,10 +126,13 @@ def _encoded(builder: Builder, model: Network, scale: Scale, bits: int) -> str:
         width = max(1, (model.encoder.num_embeddings - 1).bit_length()) + 1
         source = builder.add("input", Input(channels=1, out=Fixed(width, 0)))
         return builder.convert("encoder", model.encoder, source)
-    require_type("encoder", model.encoder, nn.Linear)
     check_scale(scale, model.config.in_features)
     fmt, factor = input_format(scale, bits)
     source = builder.add("input", Input(channels=model.config.in_features, out=fmt))
+    if type(model.encoder) is nn.Identity:  # the synapses of the first layer are its own
+        builder.factors[source] = factor
+        return source
+    require_type("encoder", model.encoder, nn.Linear)
     source = builder.convert("encoder", model.encoder, source)
     node = builder.nodes["encoder"]
     assert isinstance(node, Affine)

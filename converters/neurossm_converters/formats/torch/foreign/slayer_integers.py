@@ -20,8 +20,8 @@ from neurossm.nodes import Input, Node, Output, format_of
 from neurossm_converters.formats.netx.file import Layer
 from neurossm_converters.formats.netx.layers import (
     RECURRENT,
-    dense_nodes,
     edges_within,
+    layer_nodes,
     read_from,
 )
 from neurossm_converters.formats.torch.builder import Builder, array
@@ -84,12 +84,12 @@ def _nodes(index: int, block: Any, *, is_last: bool) -> dict[str, Node]:
     at = checked(Builder({}, {}), str(index), block, "", shifts=True)
     layer = Layer(at.where, index, _fields(at))
     if name in SPIKING:
-        return dense_nodes(layer, None, is_last=is_last)
+        return layer_nodes(layer, None, is_last=is_last)
     if block.dynamics or not is_last:
         at.refuse("Affine", "the last block, without dynamics", "another",
                   "train with Dense in front, and dynamics=False in the last")  # fmt: skip
     synapses = f"layer{index}.synapses"
-    return {synapses: dense_nodes(layer, 1, is_last=True)[synapses]}
+    return {synapses: layer_nodes(layer, 1, is_last=True)[synapses]}
 
 
 def _fields(at: Place) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from neurossm.errors import GraphError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.nodes import Embedding, Input
-from neurossm.passes import fold_batch_norm
+from neurossm.passes import fold_average_pooling, fold_batch_norm
 from neurossm_converters.formats.torch.builder import Builder, Converter
 from neurossm_converters.formats.torch.families import BLOCKS
 from neurossm_converters.formats.torch.foreign import (
@@ -123,7 +123,7 @@ class Export:
         whole = Graph(
             walk.builder.nodes, tuple(walk.builder.edges), meta=_meta(found, reads, steps)
         )
-        folded = fold_batch_norm(pruned(whole), rest="affine")
+        folded = fold_average_pooling(fold_batch_norm(pruned(whole), rest="affine"))
         for data in (example, _random(whole, found)):
             tensors = {name: item.tensor(data[item.name]) for name, item in placed.items()}
             self._check_recorded(recorder, recorded, tensors, by_name)

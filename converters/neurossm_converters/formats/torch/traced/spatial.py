@@ -27,7 +27,7 @@ POOL = (
     "train with nn.AvgPool2d, or with a stride in the convolution: synapses add up what a window"
     " sends, and do not compare it"
 )
-LAYOUT = "merge batch and time in front, as in x.flatten(0, 1), or go through the steps one by one"
+LAYOUT = "merge batch and time in front, as in x.flatten(0, 1), or call it step by step"
 
 
 def is_spatial(signal: Any, axes: int) -> bool:
