@@ -6,7 +6,7 @@ import pytest
 from neurossm.engine import run
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
-from neurossm.nodes import Affine, Input, Output
+from neurossm.nodes import Affine, Input, Output, Threshold
 from neurossm.piecewise import piecewise
 from neurossm.quantization import Quantize, calibrate
 from neurossm.trace import joined_traces
@@ -65,3 +65,10 @@ def test_on_average_the_integers_are_the_real_numbers():
     frac = integer.nodes["a"].out.frac
     found = run(integer, SEEN, "fast").values["out"].mean((0, 1)) * 2.0**-frac
     np.testing.assert_allclose(found, real, atol=2.0**-frac)
+
+
+def test_synapses_of_spikes_keep_their_bias():
+    nodes = {**graph().nodes, "relu": Threshold(theta=np.array([0.0, 0.0]))}
+    floating = Graph(nodes, graph().edges)
+    trace = run(floating, SEEN, "float")
+    assert not trace.sums and bias_of(floating, trace).tolist() == [0.5, -2.0]
