@@ -67,7 +67,7 @@ CHANGES = {
 }
 FEED_FORWARD = {
     "silif": [{}, {"delays": (2, 1)}], "c-silif": [{}, {"layers": 3}],
-    "s5-rf": [{}, {"layers": 4}, {"layers": 4, "skip": False, "delays": (1,)}],
+    "s5-rf": [{}, {"layers": 4}, {"skip": False, "delays": (1,)}],
 }  # fmt: skip
 
 
