@@ -76,8 +76,9 @@ def test_chips_and_recipes_that_are_listed_can_be_loaded():
     assert {load_hardware(name).name for name in choices.chips()} == set(choices.chips())
     assert "binary-s4d-smnist" in choices.recipes() and len(choices.recipes()) > 50
     for family in choices.families():
-        for task in ("digits", "smnist"):
-            assert load_recipe(f"{family}-{task}").data.name == {"smnist": "mnist"}.get(task, task)
+        assert load_recipe(f"{family}-digits").data.name == "digits"
+    for family in ("binary-s4d", "gsu", "prf", "spike-ssm", "spikingssm"):
+        assert load_recipe(f"{family}-smnist").data.name == "mnist"
     assert {"digits", "smnist", "listops", "wikitext103"} <= set(choices.tasks_of_recipes())
 
 
