@@ -7,7 +7,7 @@ Erdos-Renyi distribution of Mocanu et al., Nature Communications 9, 2018, as Evc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -80,7 +80,12 @@ def chosen(where: str, names: Iterable[str], patterns: Iterable[str]) -> list[st
     return [n for n in known if not patterns or any(fnmatchcase(n, p) for p in patterns)]
 
 
-def masks(weights: Mapping[str, NDArray[Any]], sparsity: float, scope: str = "erk") -> Masks:
+def masks(
+    weights: Mapping[str, NDArray[Any]],
+    sparsity: float,
+    scope: str = "erk",
+    complex_rows: Collection[str] = (),
+) -> Masks:
     """Return for each layer which weights are kept: those of the largest magnitudes.
 
     Parameters
@@ -93,6 +98,10 @@ def masks(weights: Mapping[str, NDArray[Any]], sparsity: float, scope: str = "er
         Where magnitudes are compared. ``global``: in all layers together. ``layer``: in each, which
         loses the same share. ``erk``: in each, which keeps a share in proportion to
         ``(out + in) / (out in)``, at most all: small layers keep more.
+    complex_rows
+        Names of layers whose row i and row ``out / 2 + i`` are the real and the imaginary part of
+        one complex row: both parts of a weight are kept or neither, by its magnitude. A state that
+        only one part drives would have another part of exactly 0 at its first step.
 
     Returns
     -------
@@ -107,13 +116,13 @@ def masks(weights: Mapping[str, NDArray[Any]], sparsity: float, scope: str = "er
     check_sparsity("sparsity", sparsity, scope)
     if not weights or any(weight.size == 0 for weight in weights.values()):
         raise InputError("sparsity", expected="layers with weights", got="none")
+    sizes = {n: _magnitudes(w) if n in complex_rows else np.abs(w) for n, w in weights.items()}
     if scope == "global":
-        return _global(weights, sparsity)
-    shares = densities({name: w.shape for name, w in weights.items()}, sparsity, scope)
-    return {
-        name: _largest(weight, max(1, round(shares[name] * weight.size)))
-        for name, weight in weights.items()
-    }
+        found = _global(sizes, sparsity)
+    else:
+        shares = densities({name: w.shape for name, w in weights.items()}, sparsity, scope)
+        found = {n: _largest(w, max(1, round(shares[n] * w.size))) for n, w in sizes.items()}
+    return {n: _in_pairs(kept) if n in complex_rows else kept for n, kept in found.items()}
 
 
 def densities(
@@ -157,6 +166,19 @@ def sparsity_at(step: int, first: int, last: int, sparsity: float) -> float:
         return sparsity
     done = max(step - first, 0) / (last - first)
     return float(sparsity * (1.0 - (1.0 - done) ** 3))
+
+
+def _magnitudes(weight: NDArray[Any]) -> NDArray[Any]:
+    """Return of both parts of each complex weight the magnitude of the weight."""
+    size = np.hypot(*np.split(weight, 2))
+    return np.concatenate([size, size])
+
+
+def _in_pairs(kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the same without a last weight of which one part was too many."""
+    real, imaginary = np.split(kept, 2)  # of two equal magnitudes the first is kept first
+    both = real & imaginary if np.any(real & imaginary) else real
+    return np.concatenate([both, both])
 
 
 def _global(weights: Mapping[str, NDArray[Any]], sparsity: float) -> Masks:

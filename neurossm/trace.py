@@ -44,8 +44,8 @@ class Trace:
     lengths
         Steps of each sequence ``(B,)``, 1 to T; None where all have T.
     sums
-        From a float run: name of a node that activates (a ReLU, a gate) to the sum of what it sent
-        over all steps of all samples, ``(C,)``. What calibration reads, too.
+        From a float run: name of a node with graded activations (a ReLU, a gate) to the sum of
+        what it sent over all steps of all samples, ``(C,)``. What calibration reads, too.
 
     Examples
     --------

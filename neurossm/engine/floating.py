@@ -34,7 +34,7 @@ def run(
 ) -> Trace:
     """Run a graph on real numbers; the trace holds the largest magnitudes in ``peaks``.
 
-    And in ``sums`` what nodes that activate sent altogether.
+    And in ``sums`` what nodes with graded activations (a ReLU, a gate) sent altogether.
 
     With lengths ``(B,)`` each sequence is run to its own end, so no peak is one of padding.
     """
@@ -64,7 +64,8 @@ def run(
                 peaks |= {f"{name}.{part_of}": peak for part_of, peak in inner.items()}
             for name in block:
                 peaks[name] = np.abs(sent[name]).max(axis=(0, 1))
-                if graph.nodes[name].activates:
+                sender = graph.nodes[name]
+                if sender.activates and sender.role is Role.NEURON:
                     sums[name] = sent[name].sum(axis=(0, 1))
                 if name in values:
                     values[name][part, :length] = sent[name]

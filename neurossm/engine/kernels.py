@@ -150,16 +150,17 @@ def adaptive_threshold(u, y, candidates, theta, taps):
     for s in range(samples):
         earlier = candidates[s]
         for t in range(steps):
+            raised = y[s, t]  # the sum of 17 numbers of 24 bits fits
             for h in range(channels):
-                raised = theta[h]
-                for k in range(reach):
-                    raised += taps[k, h] if earlier[k, h] != 0 else 0
-                y[s, t, h] = 1 if u[s, t, h] >= raised else 0
-            for k in range(reach - 1, 0, -1):
+                raised[h] = theta[h]
+            for k in range(reach - 1, -1, -1):
                 for h in range(channels):
-                    earlier[k, h] = earlier[k - 1, h]
+                    raised[h] += taps[k, h] if earlier[k, h] != 0 else 0
+                    if k + 1 < reach:
+                        earlier[k + 1, h] = earlier[k, h]
             for h in range(channels):
                 earlier[0, h] = 1 if u[s, t, h] >= theta[h] else 0
+                raised[h] = 1 if u[s, t, h] >= raised[h] else 0
 
 
 @cache

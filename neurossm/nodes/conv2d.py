@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -115,12 +116,12 @@ class Conv2d(Node):
     @property
     def in_channels(self) -> int:
         """I H W."""
-        return int(np.prod(self.in_shape))
+        return math.prod(self.windows.in_shape)
 
     @property
     def out_channels(self) -> int:
         """O H' W'."""
-        return int(np.prod(self.windows.out_shape))
+        return math.prod(self.windows.out_shape)
 
     @cached_property
     def fan_out(self) -> Integers:

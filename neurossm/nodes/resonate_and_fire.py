@@ -70,7 +70,10 @@ class ResonateAndFire(Node):
     compares: ClassVar[bool] = True
     integrates: ClassVar[bool] = True
     sends: ClassVar[Fixed | None] = Fixed.binary()
-    nir: ClassVar[str] = "NIR has no resonator that spikes"
+    nir: ClassVar[str] = (
+        "NIR has no resonator that spikes; with a real drive and no reset, a DiagonalSSM of one"
+        " mode and a Threshold are the same"
+    )
     resets: ClassVar[tuple[str, ...]] = ("soft", "none")
     drives: ClassVar[tuple[str, ...]] = ("real", "complex")
 
@@ -143,6 +146,12 @@ class ResonateAndFire(Node):
     def factors(self) -> tuple[Array, ...]:
         """Each part of a pole multiplies both parts of its state."""
         return (self.a_re, self.a_im, self.a_re, self.a_im)
+
+    @property
+    def extent(self) -> str:
+        """Neurons, behind what arrives where that is twice as many."""
+        size = str(self.out_channels)
+        return f"{self.in_channels} \u2192 {size}" if self.drive == "complex" else size
 
     @property
     def note(self) -> str:

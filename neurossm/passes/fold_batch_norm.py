@@ -13,6 +13,7 @@ from neurossm.graph import Graph
 from neurossm.nodes import Affine, BatchNorm, Conv2d, DiagonalSSM, Embedding, Node
 
 Reals = NDArray[np.float64]
+MOST_IN_SQUARE = 1024  # channels of a diagonal matrix
 
 
 def fold_batch_norm(graph: Graph, *, rest: str = "refuse") -> Graph:
@@ -75,7 +76,7 @@ def _fold(graph: Graph, name: str, rest: str) -> Graph:
 
 def _as_affine(graph: Graph, name: str, gain: Reals, offset: Reals) -> Graph:
     """Return the graph with synapses for a norm; behind others, with all that both compute."""
-    (source, *more), node = graph.sources[name], Affine(weight=np.diag(gain), bias=offset)
+    (source, *more), node = graph.sources[name], _each_channel(gain, offset)
     first = graph.nodes[source]
     if more or not isinstance(first, Affine):
         return graph.with_nodes({name: node})
@@ -83,6 +84,17 @@ def _as_affine(graph: Graph, name: str, gain: Reals, offset: Reals) -> Graph:
     edges = [edge for edge in graph.edges if edge != (source, name)]
     edges += [(one, name) for one in graph.sources[source]]
     return Graph({**graph.nodes, name: both or node}, tuple(edges), graph.dt, graph.meta)
+
+
+def _each_channel(gain: Reals, offset: Reals) -> Affine | Conv2d:
+    """Return synapses from each channel to itself; of many channels without a square of zeros."""
+    if len(gain) <= MOST_IN_SQUARE:
+        return Affine(weight=np.diag(gain), bias=offset)
+    one, channels = np.ones(2, np.int64), len(gain)
+    return Conv2d(
+        weight=gain[:, None, None, None], bias=offset, in_shape=np.array([channels, 1, 1]),
+        stride=one, padding=0 * one, dilation=one, groups=channels,
+    )  # fmt: skip
 
 
 def _scale_outputs(node: Node, gain: Reals, offset: Reals) -> Node | None:

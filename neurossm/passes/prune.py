@@ -42,8 +42,15 @@ def prune(graph: Graph, sparsity: float, scope: str = "erk", layers: Iterable[st
     found = {name: node for name, node in graph.nodes.items() if isinstance(node, Affine)}
     weights = {n: np.asarray(found[n].weight) for n in chosen("layers", found, layers)}
     pruned: dict[str, Node] = {}
-    for name, kept in masks(weights, sparsity, scope).items():
+    pairs = [name for name in weights if _drives_complex_states(graph, name)]
+    for name, kept in masks(weights, sparsity, scope, pairs).items():
         weight = np.where(kept, weights[name], 0.0)
         sparse = found[name].sparse or worth(weight)
         pruned[name] = replace(found[name], weight=weight, sparse=sparse)
     return graph.with_nodes(pruned)
+
+
+def _drives_complex_states(graph: Graph, name: str) -> bool:
+    """Tell whether the rows of a node are real parts of a drive, then imaginary ones."""
+    targets = [graph.nodes[target] for target in graph.targets[name]]
+    return any(node.in_channels == 2 * node.complex_states > 0 for node in targets)

@@ -41,7 +41,8 @@ class Ranges:
     adaptations
         `AdaptiveLIF` name to the largest magnitudes of its adaptation, ``(C,)``.
     means
-        Name of a node that activates (a ReLU, a gate) to the mean of what it sends, ``(C,)``.
+        Name of a node with graded activations (a ReLU, a gate) to the mean of what it sends,
+        ``(C,)``.
     """
 
     messages: Mapping[str, float]

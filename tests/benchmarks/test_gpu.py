@@ -13,6 +13,7 @@ import pytest
 pytest.importorskip("triton")
 
 ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = list((ROOT / "hw_tests" / "golden").glob("*.nssm"))
 CHECKPOINT = ROOT / "models" / "neurossm_models" / "checkpoints" / "binary-s4d-digits"
 
 
@@ -30,7 +31,9 @@ def test_integers_are_those_of_the_other_engines(tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     rows = parts["integers"]["rows"]
-    assert len(rows) == 6 and all(row["right"] and row["values"] > 500 for row in rows)
+    assert len(rows) == len(GOLDEN) + 1 and all(
+        row["right"] and row["values"] > 500 for row in rows
+    )
     assert "no card: Triton's interpreter" in done.stdout and "mismatches" in done.stdout
 
 
@@ -39,7 +42,9 @@ def test_a_part_that_fails_costs_its_own_rows(tmp_path):
         tmp_path, "--parts", "integers", "training", "--checkpoint", str(tmp_path / "none")
     )
     assert done.returncode == 1
-    assert "InputError" in parts["integers"]["problem"] and len(parts["integers"]["rows"]) == 5
+    assert "InputError" in parts["integers"]["problem"] and len(parts["integers"]["rows"]) == len(
+        GOLDEN
+    )
     assert parts["training"]["problem"] == "" and parts["training"]["rows"]
 
 

@@ -13,16 +13,23 @@ from neurossm.nodes import Accumulate, Sum
 from neurossm.store import load
 
 TINY = (
-    "train.epochs=1", "data.limit=40", "data.valid=8", "train.batch=16",
-    "model.width=4", "model.state=4",
+    "train.epochs=1", "data.limit=40", "data.valid=8", "train.batch=16", "model.width=4",
 )  # fmt: skip
 DATA = ("--data", "digits:test:3")
 # low thresholds: so small a network, hardly trained, would be silent
-START = {"gsu": "delta=0.5", "spikingssm": "threshold=0.1", "spike-ssm": "threshold=0.1"}
-SPIKES = {"gsu": "ternary", "spikingssm": "neuron", "spike-ssm": "neuron"}
+START = {
+    "gsu": ("delta=0.5", "state=4"), "spikingssm": ("threshold=0.1", "state=4"),
+    "spike-ssm": ("threshold=0.1", "state=4"), "prf": ("threshold=0.05",),
+    "d-rf": ("threshold=0.05", "dendrites=2", "taps=3"),
+}  # fmt: skip
+SPIKES = {
+    "gsu": ("ternary", "TernaryThreshold"), "spikingssm": ("neuron", "LIF"),
+    "spike-ssm": ("neuron", "LIF"), "prf": ("spike", "Threshold"),
+    "d-rf": ("spike", "AdaptiveThreshold"),
+}  # fmt: skip
 STEPS, WIDTH, MODES, LAYERS, CLASSES = 64, 4, 2, 2, 10
-# of a feature: a GSU keeps none, a membrane one, a membrane with its trace two
-MEMBRANES = {"gsu": 0, "spikingssm": 1, "spike-ssm": 2}
+# of a feature besides its modes: a membrane is one, one with its trace two, candidates one a tap
+KEPT = {"gsu": 0, "spikingssm": 1, "spike-ssm": 2, "prf": -2, "d-rf": 3}  # PRF: one mode alone
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,13 @@ def made(request, neurossm, tmp_path_factory) -> Made:
     folder = tmp_path_factory.mktemp(request.param)
     made = Made(request.param, folder / "run", folder / "m.nssm", folder / "m.int.nssm")
     commands = (
-        ("train", f"{made.family}-digits", *sets(f"model.{START[made.family]}"), "--out", made.run),
+        (
+            "train",
+            f"{made.family}-digits",
+            *sets(*(f"model.{key}" for key in START[made.family])),
+            "--out",
+            made.run,
+        ),
         ("export", made.run, "-o", made.floating),
         ("quantize", made.floating, "-o", made.integer, "--calibrate", "digits:train:8"),
     )
@@ -58,9 +71,9 @@ def test_show_says_what_it_is(neurossm, made, tmp_path):
     shown = neurossm("show", made.integer, "--svg", tmp_path / "g.svg", "--json").document
     assert shown["integer"] is True and shown["meta"]["family"] == made.family
     types = {node["name"]: node["type"] for node in shown["nodes"]}
-    expected = "TernaryThreshold" if made.family == "gsu" else "LIF"
-    assert [types[f"blocks.{i}.{SPIKES[made.family]}"] for i in (0, 1)] == [expected] * 2
-    states = LAYERS * WIDTH * (2 * MODES + MEMBRANES[made.family]) + CLASSES
+    name, expected = SPIKES[made.family]
+    assert [types[f"blocks.{i}.{name}"] for i in (0, 1)] == [expected] * 2
+    states = LAYERS * WIDTH * (2 * MODES + KEPT[made.family]) + CLASSES
     assert shown["states"] == states
     assert shown["without_kernel"] == []
 
@@ -99,8 +112,9 @@ def test_engines_write_equal_traces(neurossm, made, tmp_path):
 def test_profile_counts_spikes_and_no_products_of_weights_with_them(neurossm, made):
     document = neurossm("profile", made.integer, *DATA, "--json").document
     assert 0 < document["energy"]["low_j"] < document["energy"]["high_j"]
-    mixing = ("unit.n", "unit.m") if made.family == "gsu" else ("mix.value", "mix.gate")
-    for name in mixing:
+    mixing = {"gsu": ("unit.n", "unit.m"), "prf": ("mix", "spatial_mix"),
+              "d-rf": ("mix", "spatial_mix")}  # fmt: skip
+    for name in mixing.get(made.family, ("mix.value", "mix.gate")):
         count = document["counts"][f"blocks.0.{name}"]
         assert count["syn_ops"] > 0 and count["synaptic_multiplies"] == 0
 
@@ -113,6 +127,8 @@ def test_profile_counts_spikes_and_no_products_of_weights_with_them(neurossm, ma
         ("spikingssm-digits", "model.bidirectional=true",
          "expected a causal network, got a bidirectional one; train its causal counterpart"),
         ("spike-ssm-digits", 'model.norm="layer"', "got LayerNorm; train with BatchNorm1d"),
+        ("prf-digits", "model.prenorm=false", "train with model.prenorm = true"),
+        ("d-rf-digits", "model.bidirectional=true", "expected a causal network, got"),
     ],
     ids=lambda value: value.partition("=")[0],
 )  # fmt: skip

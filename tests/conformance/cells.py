@@ -44,10 +44,6 @@ REFUSED: dict[tuple[str, str], str] = {
     ("loihi1", "Product"): "a compartment cannot multiply two inputs",
 }
 
-# no family trains them yet
-NOT_TRAINED = ("AdaptiveThreshold", "ComplexDiagonal", "AdaptiveLIF", "ResonateAndFire")
-REFUSED |= {("fine-tuning", kind): "no family has it" for kind in NOT_TRAINED}
-
 SEEN: dict[tuple[str, str], str] = {}  # concern and type to what the matrix shows
 
 each_type = pytest.mark.parametrize("kind", KINDS)

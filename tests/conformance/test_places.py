@@ -243,6 +243,7 @@ def test_neurobench_numbers_are_those_counted_alone(kind, tmp_path):
 FAMILIES = [
     ("binary-s4d", {"mixing": "linear"}), ("binary-s4d", {}), ("gsu", {}), ("spikingssm", {}),
     ("binary-s4d", {"vocabulary": 11}), ("spikingssm", {"delays": (1, 3)}),
+    ("silif", {}), ("c-silif", {}), ("d-rf", {}), ("s5", {}),
 ]  # fmt: skip
 TOKENS = np.random.default_rng(1).integers(0, 11, family_networks.PIXELS.shape[:2])
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_graphs import QUICK
 
 from neurossm.errors import InputError
 from neurossm.sparsity import chosen, densities, masks, sparsity_at, worth
@@ -57,6 +58,7 @@ SHAPES = st.dictionaries(
 )
 
 
+@settings(QUICK)
 @given(SHAPES, st.floats(0, 0.999))
 def test_erk_keeps_as_many_as_it_was_asked_for(shapes, sparsity):
     found = densities(shapes, sparsity)
@@ -64,6 +66,20 @@ def test_erk_keeps_as_many_as_it_was_asked_for(shapes, sparsity):
     kept = sum(found[name] * size for name, size in sizes.items())
     assert kept == pytest.approx((1 - sparsity) * sum(sizes.values()))
     assert all(0 < share <= 1 + 1e-12 for share in found.values())
+
+
+def test_both_parts_of_a_complex_weight_are_kept_or_neither():
+    # magnitudes 5, 1 and 2: of three weights one is left of six numbers with a share of a half, as
+    # the third number is one part of the second largest
+    weight = np.array([[3.0, 0, 2], [4.0, 1, 0.1]])
+    found = masks({"into": weight}, 0.5, "layer", ["into"])["into"]
+    assert found.tolist() == [[True, False, False], [True, False, False]]
+    found = masks({"into": weight, "other": np.full((1, 3), 1.5)}, 0.3, "global", ["into"])
+    # 6 of 9 are kept: 5 and 5, 2 and 2, and two of 1.5
+    assert found["into"].tolist() == [[True, False, True], [True, False, True]]
+    assert found["other"].tolist() == [[True, True, False]]
+    one = masks({"into": weight}, 0.9, "layer", ["into"])["into"]
+    assert one.tolist() == [[True, False, False], [True, False, False]]
 
 
 def test_the_cubic_rises_from_nothing_to_all():

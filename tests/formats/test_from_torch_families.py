@@ -26,7 +26,6 @@ from neurossm.fixed import Fixed
 from neurossm.nodes import LIF, Affine, BatchNorm, Embedding, PiecewiseLinear
 from neurossm_converters.formats.torch import from_torch
 from neurossm_models import Network
-from neurossm_models.families import FAMILIES
 
 TOLERANCE = 1e-9  # of the largest readout
 
@@ -68,7 +67,7 @@ CHANGES = {
 }
 FEED_FORWARD = {
     "silif": [{}, {"delays": (2, 1)}], "c-silif": [{}, {"layers": 3}],
-    "s5-rf": [{}, {"layers": 4}, {"layers": 4, "skip": False, "delays": (1,)}],
+    "s5-rf": [{}, {"layers": 4}, {"skip": False, "delays": (1,)}],
 }  # fmt: skip
 
 
@@ -82,7 +81,7 @@ def test_the_graph_is_the_network_step_by_step(monkeypatch, family, changes):
     assert_same(network(family, **changes))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", SPIKES)
 def test_single_precision_agrees_to_single_precision(family):
     """The native kernels, too: they compute in float32."""
     model = network(family, layers=1).float()
@@ -193,7 +192,7 @@ def test_tokens_are_looked_up(vocabulary, bits):
     np.testing.assert_allclose(trace.values["output"][:, -1], logits, rtol=1e-8, atol=1e-9)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("family", SPIKES)
 def test_the_graph_has_no_norms_and_keeps_names(family):
     graph = from_torch(network(family), steps=STEPS, scale=SCALE)
     assert not any(isinstance(node, BatchNorm) for node in graph.nodes.values())

@@ -83,8 +83,8 @@ def test_loihi2_holds_what_placement_needs_with_its_grade() -> None:
 def test_loihi1_refuses_by_name_what_it_cannot_hold() -> None:
     refuses = load_hardware("loihi1").refuses
     assert set(refuses) == {
-        "DiagonalSSM", "ComplexDiagonal", "AdaptiveThreshold", "TernaryThreshold",
-        "PiecewiseLinear", "Product", "graded messages",
+        "DiagonalSSM", "ComplexDiagonal", "AdaptiveLIF", "AdaptiveThreshold", "ResonateAndFire",
+        "TernaryThreshold", "PiecewiseLinear", "Product", "graded messages",
     }  # fmt: skip
     for refusal in refuses.values():
         assert refusal.reason and refusal.remedy and refusal.source and refusal.grade in GRADES

@@ -111,6 +111,9 @@ def test_bounds_of_any_number_of_steps_by_hand():
     found = bounds(behind(node, 2.0))
     assert found.register("node", "membrane").bound == pytest.approx(4 + 8)
     assert found.register("node", "adaptation").bound == pytest.approx(4)
+    # a soft reset takes 1 off behind the membrane that spiked: -1/2, -1/4, ... beside -4 to 4
+    node = real(tau=0.5, a=0.0, b=0.0, reset="soft")
+    assert bounds(behind(node, 2.0)).register("node", "membrane").bound == pytest.approx(4 + 1)
     # of a hard reset magnitudes are known: |u'| <= u / 2 + 2 + w, and as w' is rho w + a u' + s
     # unless the reset makes u 0 first, |w'| <= 3/4 w + (u / 2 + 2) / 16 + 1
     node = real(tau=0.5, rho=0.75, a=1 / 16, b=1.0, reset="hard")
@@ -121,6 +124,18 @@ def test_bounds_of_any_number_of_steps_by_hand():
     # one that drives itself, or a hard reset where a bound of magnitudes does not close, has none
     for other in (real(a=-0.5), real(reset="hard")):
         assert bounds(behind(other)).register("node", "membrane").bound.item() == np.inf
+
+
+def test_bounds_of_integers_have_what_shifts_drop_by_hand():
+    # less than 3 units into u at a step, less than 2 into w; either is kept by half: 1 / (1 - 1/2),
+    # and w goes on into u. So u: (1 + 3) 2 + 2 2 2, w: 2 2
+    node = neuron("none", "before", a=integers([0], 14, 16), b=integers([0], 0, 24))
+    nodes = {"in": Input(channels=1, out=Fixed.ternary()), "node": node,
+             "out": Output(channels=1, out=Fixed.binary())}  # fmt: skip
+    found = bounds(Graph(nodes, tuple(pairwise(nodes))))
+    assert found.register("node", "membrane").bound == pytest.approx(16)
+    assert found.register("node", "adaptation").bound == pytest.approx(4)
+    assert found.register("node", "membrane").largest == 16
 
 
 @pytest.mark.parametrize("reset", AdaptiveLIF.resets)

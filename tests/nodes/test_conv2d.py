@@ -156,6 +156,16 @@ def test_what_matters_behind_a_weight():
     assert node.notices(Change(own, some, [], some, 1)).tolist() == [1.5, 1.5]  # 6 / 4, 1 / 0.5
 
 
+def test_sizes_beyond_64_bits_are_counted_as_they_are():
+    largest = 2**31 - 1
+    node = Conv2d(weight=np.ones((1, 1, 1, 1)), bias=np.zeros(1),
+                  in_shape=np.array([1, largest, largest]), stride=ONE, padding=0 * ONE,
+                  dilation=ONE)  # fmt: skip
+    assert node.in_channels == node.out_channels == largest**2
+    wide = replace(node, weight=np.ones((8, 1, 1, 1)), bias=np.zeros(8))
+    assert wide.out_channels == 8 * largest**2 > 2**63
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

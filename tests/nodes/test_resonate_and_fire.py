@@ -130,6 +130,12 @@ def test_bounds_by_hand():
         assert found.bound == pytest.approx(2 * size)
         found = bounds(behind(real(1, drive), steps=2)).register("node", "state")
         assert found.bound == pytest.approx(1.5 * size)
+    # integers: three shifts drop less than a unit each of either part; a pole of 1/2 keeps half
+    node = neuron("none", "real", a_im=integers([0], 15, 16))
+    nodes = {"in": Input(channels=1, out=Fixed.binary()), "node": node,
+             "out": Output(channels=1, out=Fixed.binary())}  # fmt: skip
+    found = bounds(Graph(nodes, tuple(pairwise(nodes)))).register("node", "state")
+    assert found.bound == pytest.approx(2 * (1 + 3 * np.sqrt(2)))
 
 
 @pytest.mark.parametrize("reset", ResonateAndFire.resets)
@@ -220,6 +226,7 @@ def test_integers_that_break_the_contract_are_refused(changes, expected):
 def test_what_is_said_of_it():
     node = real(3)
     assert (node.note, node.in_channels, node.out_channels) == ("complex drive, soft reset", 6, 3)
+    assert (node.extent, real(3, "real").extent) == ("6 \u2192 3", "3")
     # four products of a pole and a state; the reset subtracts, and a second edge adds 6 numbers
     dense = node.dense(2)
     assert (dense.state_macs, dense.adds) == (12, 3 + 6)

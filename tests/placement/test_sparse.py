@@ -68,6 +68,12 @@ def test_many_synapses_have_the_dense_encoding():
     assert str(found).endswith("in 1,650 words, dense encoding (sparse: 1,700)")
 
 
+def test_where_both_take_as_much_the_encoding_is_dense():
+    (found,) = place(graph_of(banded(33)), LOIHI2).encodings
+    assert (found.words, found.in_sparse, found.in_dense) == (1650, 1650, 1650)
+    assert found.sparse_cores == 0
+
+
 def test_a_chip_whose_file_has_no_sparse_encoding_has_none():
     placed = place(graph_of(banded(3)), chip(sparse_synapses_per_word=None))
     (found,) = placed.encodings

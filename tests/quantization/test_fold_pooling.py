@@ -122,6 +122,18 @@ def test_a_norm_in_front_of_a_convolution_scales_what_it_takes(padding, offset, 
     alike(graph, folded)
 
 
+@pytest.mark.parametrize("channels", [1024, 1025])
+def test_a_norm_that_nothing_takes_becomes_synapses_of_each_channel(channels):
+    """Of many channels as a convolution over one position, in as many groups."""
+    graph = chain(norm(channels, 1), Threshold(theta=np.zeros(channels)))
+    folded = fold_batch_norm(graph, rest="affine")
+    node = folded.nodes["n0"]
+    assert isinstance(node, Affine if channels == 1024 else Conv2d)
+    given = data(graph)
+    left, right = (run(one, given, "float").values["n0"] for one in (graph, folded))
+    np.testing.assert_allclose(left, right, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     "graph",
     [

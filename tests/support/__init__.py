@@ -12,7 +12,7 @@ Float graphs and PyTorch networks
     float_model         a float graph like a gated spiking block, and what passes make of it
     family_networks     small networks of every family with random parameters
     small_networks      the same with parameters that look trained, and their recurrences alone
-    delayed_networks    those of learned delays, and what they do by a plain loop
+    delayed_networks    small networks with learned delays, and what they do by a plain loop
     own_networks        networks that are not ours, with converters for their layers
     own_s4d             a layer with the names of state-spaces/s4's S4D, from its equations
     random_modules      random modules of supported operations, small programs from a seed

@@ -38,7 +38,7 @@ STARTS = {
     "spikingssm": {"threshold": 0.4}, "spike-ssm": {"threshold": 0.3}, "prf": {"threshold": 0.15},
     "d-rf": {"threshold": 0.1, "dendrites": 3, "taps": 3, "alpha": 0.2},
     "silif": {"dt": 0.03}, "c-silif": {}, "s5-rf": {"blocks": 2, "norm": "batch"},
-    "delrec": {"recurrent_scale": 4.0, "tau": 0.9},
+    "delrec": {"recurrent_scale": 4.0, "tau": 0.9}, "s5": {},
 }  # fmt: skip
 
 

@@ -24,6 +24,9 @@ FAMILIES = ("binary-s4d-digits", "gsu-digits", "spikingssm-digits", "spike-ssm-d
     [
         *((recipe, ["model.state=8"]) for recipe in FAMILIES),
         ("prf-digits", []),
+        ("silif-digits", []),
+        ("c-silif-digits", ["model.delays=[1, 9]"]),
+        ("s5-rf-digits", ["model.blocks=3"]),
         ("d-rf-digits", ["model.dendrites=7"]),
         (FAMILIES[2], ["model.state=8", "model.sets=2"]),
         (FAMILIES[2], ["model.state=8", "model.delays=[1, 2, 9, 4]"]),

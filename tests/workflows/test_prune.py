@@ -15,7 +15,7 @@ from neurossm.engine import run
 from neurossm.errors import GraphError, InputError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
-from neurossm.nodes import LIF, Affine, Input, Node, Output
+from neurossm.nodes import LIF, Affine, ComplexDiagonal, Input, Node, Output
 from neurossm.quantization import Quantize, Ranges, calibrate
 from neurossm_cli.app import main
 
@@ -73,6 +73,16 @@ def test_other_nodes_and_layers_stay(path, tmp_path):
     assert np.count_nonzero(graph.nodes["first"].weight) == 12
     assert {n for n in graph.nodes if graph.nodes[n] != before.nodes[n]} == {"first"}
     assert (graph.edges, graph.dt, graph.meta) == (before.edges, before.dt, before.meta)
+
+
+def test_a_drive_of_complex_states_loses_both_parts_of_a_weight(tmp_path):
+    states = ComplexDiagonal(a_re=0.5 * np.ones(5), a_im=0.5 * np.ones(5), gate="relu")
+    nodes = {"x": Input(channels=12, out=Fixed(8)), "into": Affine(weight=FIRST, bias=np.ones(10)),
+             "states": states, "y": Output(channels=10)}  # fmt: skip
+    save(tmp_path / "a.nssm", Graph(nodes, tuple(pairwise(nodes))))
+    prune(tmp_path / "a.nssm", tmp_path / "b.nssm", 0.5)
+    real, imaginary = np.split(load(tmp_path / "b.nssm").nodes["into"].weight != 0, 2)
+    assert np.array_equal(real, imaginary) and np.count_nonzero(real) == 30
 
 
 def test_a_lightly_pruned_matrix_is_not_sparse(path, tmp_path):

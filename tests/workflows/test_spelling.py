@@ -62,9 +62,9 @@ REFUSED = [
     (lambda: neurossm.deploy(INTEGER), "graph: expected the path of a file, got Graph"),
     (lambda: neurossm.import_network(3), "source: expected the path of a file, got 3"),
     (lambda: neurossm.import_network(NETX / "slayer.net", tau_units="s"),
-     "import_network: expected arguments of dt, convention, tau_unit, reset, compare, input, steps,"
-     " layers, scale, prenorm, method, data, data_dir, task, readout, got 'tau_units'; did you mean"
-     " 'tau_unit'?"),
+     "import_network: expected arguments of dt, convention, tau_unit, reset, compare, input,"
+     " proposed, steps, layers, scale, prenorm, method, data, data_dir, task, readout,"
+     " got 'tau_units'; did you mean 'tau_unit'?"),
     (lambda: neurossm.place(like="binary-s4d-digits", changes="model.width=8"),
      "changes: expected a list of 'section.key=value', got 'model.width=8'"),
     (lambda: neurossm.train("binary-s4d-digits", changes="model.width=8"),

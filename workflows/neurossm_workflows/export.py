@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,12 +96,16 @@ def causal_counterpart(recipe: Recipe) -> str:
     """Return the recipe of ours that trains this family causally on the same data, in words."""
     from neurossm_models.train import load_recipe, recipe_names
 
+    own, found = asdict(recipe.network), {}
     for name in recipe_names():
         if name.endswith("-causal"):
             other = load_recipe(name)
             if (other.data.name, other.network.family) == (recipe.data.name, recipe.network.family):
-                return f"recipe {name!r}"
-    return "the same recipe with model.bidirectional = false"
+                settings = asdict(other.network)
+                found[name] = sum(own[key] != settings[key] for key in own)
+    if not found:
+        return "the same recipe with model.bidirectional = false"
+    return f"recipe {min(found, key=found.__getitem__)!r}"
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,7 @@ def shape_like(recipe: str, overrides: list[str]) -> tuple[Shape, tuple[str, ...
     exported = shape_of(from_torch(Network(small).eval(), steps=1, scale=1.0))
     sizes = {
         1: 1,
+        small.encoded: config.encoded,
         SMALL["width"]: config.width,
         SMALL["classes"]: config.classes,
         SMALL["vocabulary"]: config.vocabulary,

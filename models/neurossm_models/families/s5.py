@@ -95,6 +95,8 @@ class S5Block(Block):
         r  = relu(r + v * sigmoid(W v + b))
     """
 
+    complex_rows = ("into",)  # pruning keeps both parts of a complex weight, or neither
+
     @classmethod
     def stack(cls, config: S5Config) -> list[Self]:  # type: ignore[override]
         """Return the blocks of a network."""

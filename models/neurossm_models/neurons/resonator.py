@@ -31,6 +31,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -291,10 +292,10 @@ class ResonateAndFire(SpikingNeuron):
 
 
 def _per_neuron(name: str, value: float | Sequence[float], width: int) -> Tensor:
-    values = torch.as_tensor(value, dtype=torch.float32)
-    if values.shape not in ((), (width,)) or not values.isfinite().all():
+    values = np.asarray(value, dtype=np.float64)
+    if values.shape not in ((), (width,)) or not np.isfinite(values).all():
         expected = f"a finite number, or {width} of them"
         raise InputError(f"ResonateAndFire {name}", expected=expected, got=repr(value))
-    if name == "decay" and not (values > 0).all():
+    if name == "decay" and not np.all(values > 0):
         raise InputError("ResonateAndFire decay", expected="numbers above 0", got=repr(value))
-    return values.expand(width).clone()
+    return torch.tensor(np.broadcast_to(values, width).tolist(), dtype=torch.float32)

@@ -111,7 +111,8 @@ class _Complex(torch.autograd.Function):
     def forward(ctx: Any, stage: TwoStates, x: Tensor, *parameters: Tensor) -> Tensor:
         x = x.contiguous()
         re, im = x.chunk(2)
-        y = torch.empty_like(re) if stage.spikes is None else stage.spikes.contiguous()
+        # detached: what is returned becomes a part of the graph, which given spikes must not
+        y = torch.empty_like(re) if stage.spikes is None else stage.spikes.detach()
 
         def run(part: slice) -> Any:
             return stage.advance(part, re[part], im[part], y[part])

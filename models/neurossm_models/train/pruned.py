@@ -14,7 +14,7 @@ from neurossm_models.data.copies import bounded_content
 from neurossm_models.train import checkpoint as ck
 from neurossm_models.train.evaluation import load_facts, load_model, measure, own_facts, run_folder
 from neurossm_models.train.measuring import Evaluation
-from neurossm_models.train.pruning import prunable, record
+from neurossm_models.train.pruning import complex_rows, prunable, record
 from neurossm_models.train.recipe import to_toml
 from neurossm_models.train.records import FACTS, MOST_BYTES
 from neurossm_models.train.start import check_new
@@ -77,7 +77,7 @@ def prune_run(
     check_new(folder, source / "recipe.toml")
     every = prunable(model)
     weights = {n: every[n].detach().numpy() for n in chosen("layers", every, layers)}
-    found = masks(weights, sparsity, scope)
+    found = masks(weights, sparsity, scope, complex_rows(model))
     _, valid = split_data(recipe, own_facts(recipe, facts))
     before = measure(model, valid, facts=facts, carry=recipe.train.carry)
     with torch.no_grad():

@@ -41,6 +41,18 @@ def prunable(model: nn.Module) -> dict[str, nn.Parameter]:
     return found
 
 
+def complex_rows(model: nn.Module) -> tuple[str, ...]:
+    """Return the layers whose rows are real parts, then imaginary ones.
+
+    A module names those of its own in an attribute ``complex_rows``.
+    """
+    return tuple(
+        f"{path}.{name}".lstrip(".")
+        for path, module in model.named_modules()
+        for name in getattr(module, "complex_rows", ())
+    )
+
+
 @dataclass(frozen=True)
 class Schedule:
     """How zeros become more.
@@ -87,6 +99,8 @@ class Pruner:
         How zeros become more; None: those that are there stay.
     kept
         Layers whose zeros are held from the beginning.
+    pairs
+        Layers with `complex_rows`.
     """
 
     def __init__(
@@ -94,8 +108,9 @@ class Pruner:
         layers: dict[str, nn.Parameter],
         schedule: Schedule | None,
         kept: tuple[str, ...] = (),
+        pairs: tuple[str, ...] = (),
     ) -> None:
-        self.layers, self.schedule, self.kept = layers, schedule, kept
+        self.layers, self.schedule, self.kept, self.pairs = layers, schedule, kept, pairs
         self.masks: dict[str, Tensor] = {}
         self.hold_zeros()
 
@@ -120,7 +135,7 @@ class Pruner:
         if schedule is not None:
             names |= set(chosen("recipe [train] sparsity_layers", every, config.sparsity_layers))
         layers = {name: weight for name, weight in every.items() if name in names}
-        return cls(layers, schedule, kept) if layers else None
+        return cls(layers, schedule, kept, complex_rows(model)) if layers else None
 
     def hold_zeros(self) -> None:
         """Hold what is 0 now in the layers whose zeros are kept, and nothing in the others."""
@@ -157,7 +172,7 @@ class Pruner:
     def _choose(self, share: float) -> None:
         assert self.schedule is not None
         weights = {name: weight.detach().cpu().numpy() for name, weight in self.layers.items()}
-        for name, kept in masks(weights, share, self.schedule.scope).items():
+        for name, kept in masks(weights, share, self.schedule.scope, self.pairs).items():
             # what was 0 stays 0
             self.masks[name] &= torch.from_numpy(kept).to(self.masks[name].device)
 

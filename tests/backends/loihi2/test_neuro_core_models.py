@@ -68,7 +68,8 @@ def test_what_is_registered_and_what_is_refused():
     # every process of the graph's node types but those of the host, and the readout of an S4d
     assert kept == {name: f"Nc{name}Model" for name in (
         "Affine", "DiagonalSSM", "Threshold", "TernaryThreshold", "LIF", "Embedding", "Sum",
-        "Product", "PiecewiseLinear", "Accumulate", "Readout",
+        "Product", "PiecewiseLinear", "Accumulate", "Readout", "Conv2d", "AdaptiveLIF",
+        "AdaptiveThreshold", "ComplexDiagonal", "ResonateAndFire",
     )}  # fmt: skip
 
 

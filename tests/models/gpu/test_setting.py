@@ -92,7 +92,7 @@ def test_gpus_for_which_triton_does_not_compile_are_refused(ampere, monkeypatch)
 def test_auto_of_the_layers(monkeypatch):
     """Where they can run `auto` is these kernels, if the modes fit."""
     monkeypatch.setattr(setting, "picks_triton", lambda x: x.dtype == torch.float32)
-    monkeypatch.setattr("neurossm_models.s4d.runs_natively", lambda x: False)
+    monkeypatch.setattr("neurossm_models.diagonal.runs_natively", lambda x: False)
     monkeypatch.setattr("neurossm_models.neurons.lif.runs_natively", lambda x: False)
     x = torch.zeros(3, 1, 5)
     assert S4D(3, 4).form_for(x) == "triton"

@@ -23,7 +23,7 @@ from neurossm_models.train.estimates.tracking import Live, evaluation_memory, st
 from neurossm_models.train.evaluation import at_once
 from neurossm_models.train.parallel import Group
 
-FAMILIES = ("binary-s4d", "gsu", "spikingssm", "spike-ssm")
+FAMILIES = ("binary-s4d", "gsu", "spikingssm", "spike-ssm", "silif")
 FLOAT = 4
 CPU = torch.device("cpu")
 
@@ -224,6 +224,8 @@ def test_a_gpu_that_is_not_here_needs_its_memory_said():
     named = estimate("gsu-digits", [*changes, "train.ssm=fft", "train.neuron=loop"], 10**12)
     assert named.device == "cuda:7" and named.tried.endswith("forms fft and loop")
     assert "; cuda:7 is not here: tried on the CPU, forms " in named.tried
+    plain = estimate("silif-digits", changes, memory=10**12)  # whose neurons have no kernel there
+    assert plain.device == "cuda:7" and plain.tried.endswith("forms fft and loop")
     auto = estimate("gsu-digits", ["train.batch=4"], memory=10**12)
     if not torch.cuda.is_available():
         assert auto.device == "cpu" and auto.tried.endswith("a GPU: --set train.device=cuda")

@@ -137,6 +137,17 @@ def test_a_module_names_matrices_of_its_own():
     assert list(prunable(Own())) == ["b", "c"]
 
 
+def test_the_matrix_of_complex_states_loses_both_parts_of_a_weight(tmp_path):
+    small = [change for change in TINY if not change.startswith("model")]
+    sizes = ["model.width=16", "model.state=16", "model.blocks=2"]
+    train("s5-digits", [*small, *sizes, *PRUNED], tmp_path)
+    model = load_model(tmp_path)[0]
+    real, imaginary = model.blocks[0].into.weight.detach().numpy().reshape(2, 8, 16)
+    assert np.array_equal(real == 0, imaginary == 0) and np.mean(real == 0) > 0.5
+    nodes = load_run(str(tmp_path)).nodes  # which compares the graph with the module
+    assert nodes["blocks.0.into"].sparse
+
+
 # -- at once, and on from there ----------------------------------------------------------------
 
 

@@ -11,6 +11,7 @@ import torch
 from neurossm.errors import InputError
 from neurossm_models import Network
 from neurossm_models.data import Dataset, task
+from neurossm_models.feed_forward import FeedForwardConfig
 from neurossm_models.train.evaluation import score, tensors
 from neurossm_models.train.optimization import lr_factor
 from neurossm_models.train.recipe import check_fits, load_recipe, recipe_names, recipe_path
@@ -44,8 +45,14 @@ def test_every_recipe_names_its_source_and_takes_a_step_of_training(name):
         line.startswith("#") for line in head.split("\n") if line
     )
     recipe = load_recipe(name)
-    state = {"state": min(recipe.model.state, 4)} if hasattr(recipe.model, "state") else {}
-    model = dataclasses.replace(recipe.model, width=4, layers=2, **state)
+    # without a residual stream some neurons must spike before a gradient can pass them
+    alone = isinstance(recipe.model, FeedForwardConfig)
+    tiny = {"width": 32 if alone else 4, "layers": 2}
+    if hasattr(recipe.model, "state"):
+        tiny["state"] = min(recipe.model.state, 4)
+    if hasattr(recipe.model, "blocks"):
+        tiny["blocks"] = 1
+    model = dataclasses.replace(recipe.model, **tiny)
     if recipe.model.vocabulary > 1000:
         cutoffs = (3, 6) if model.cutoffs else ()
         model = dataclasses.replace(model, vocabulary=9, classes=9, cutoffs=cutoffs)
@@ -53,7 +60,7 @@ def test_every_recipe_names_its_source_and_takes_a_step_of_training(name):
     torch.manual_seed(0)
     # The native kernels, which take a while to compile, have tests of their own.
     network = Network(small.model).use(ssm="fft", neuron="loop")
-    x, lengths, labels = tensors(tiny_data(small))
+    x, lengths, labels = tensors(tiny_data(small, 40 if alone else 6))
     loss, _, count = score(network(x, lengths), labels)
     loss.backward()
     assert torch.isfinite(loss) and count == labels.numel()
@@ -93,7 +100,7 @@ def test_a_bidirectional_recipe_has_a_causal_counterpart_that_differs_where_it_m
     allowed = MAY_DIFFER | ({"threshold"} if name.startswith("gsu") else set())
     assert "bidirectional" in differs <= allowed
     model = load_recipe(f"{name}-causal").model
-    assert not model.bidirectional and (model.norm, model.prenorm) == ("batch", True)
+    assert model.causal and (model.norm, model.prenorm) == ("batch", True)
     assert getattr(model, "threshold", None) != "maximum"
     assert (
         model.readout == "mean" or "refused at export" in recipe_path(f"{name}-causal").read_text()
@@ -147,6 +154,47 @@ def test_the_settings_of_the_s4_baselines(family, row):
     ours = (m.layers, m.width, m.state, m.prenorm, m.dropout, t.lr, t.batch, t.weight_decay,
             t.epochs, t.warmup, t.steps)  # fmt: skip
     assert ours == tuple(map(float, values)) and m.norm == "batch"
+
+
+# Table of PRF (arXiv 2410.03530): depth, H, pre-norm, dropout, batch, epochs, weight decay, causal.
+PRF = """
+listops    8 128 0 0   50  40 .05 1
+text       6 256 1 0   16  32 .05 1
+retrieval  6 256 1 0   32  20 .05 1
+image      6 512 0 .1  50 200 .05 0
+pathfinder 6 256 1 .05 64 200 .03 0
+"""
+
+
+@pytest.mark.parametrize("row", PRF.strip().splitlines())
+@pytest.mark.parametrize("family", ["prf", "d-rf"])
+def test_the_settings_of_resonators(family, row):
+    name, *values = row.split()
+    recipe = load_recipe(f"{family}-{name}")
+    m, t = recipe.model, recipe.train
+    ours = (m.layers, m.width, m.prenorm, m.dropout, t.batch, t.epochs, t.weight_decay, m.causal)
+    assert ours == tuple(map(float, values))
+    assert (t.lr, t.ssm_lr, m.tau, m.threshold, m.norm) == (0.005, 0.001, 2.0, 1.0, "batch")
+    if family == "d-rf":
+        assert (m.dendrites, m.surrogate) == (8, "double_gaussian")
+
+
+def test_longspike_is_spikingssm_with_a_second_set_and_what_its_configurations_change():
+    changed = {"text": {"state"}, "speech-commands": {"state"}, "pathx": {"dt_max"}}
+    for name in (*LRA, "speech-commands"):
+        for end in ("", "-causal"):
+            ours, plain = (load_recipe(f"{f}-{name}{end}") for f in ("longspike", "spikingssm"))
+            one, two = dataclasses.asdict(ours.model), dataclasses.asdict(plain.model)
+            differs = {key for key in one if one[key] != two[key]}
+            assert differs == {"sets"} | changed.get(name, set()) and ours.model.sets == 2
+            assert (ours.train == plain.train) is (name != "pathx")
+    pathx = load_recipe("longspike-pathx")
+    assert (pathx.model.dt_max, pathx.train.lr, pathx.train.batch) == (0.01, 0.0005, 32)
+    assert pathx.train.steps == 250_000
+    assert [load_recipe(f"longspike-{t}").model.state for t in ("text", "speech-commands")] == [
+        64,
+        32,
+    ]
 
 
 def test_every_recipe_is_in_the_readme():

@@ -147,6 +147,8 @@ def test_the_table_says_what_the_records_say(tmp_path):
         ("gsu", "2401.00955", ("fraction 0.15", "trained constant of each feature")),
         ("spikingssm", "2408.14909", ("tau 0.125", "released code computes a post-norm")),
         ("spike-ssm", "2410.17268", ("kappa 0.25", "all initial values are chosen here")),
+        ("silif", "2506.06374", ("dt 0.004", "All states start at zero")),
+        ("s5-rf", "2504.00719", ("blocks 8", "no node")),
     ],
 )
 def test_a_card_names_paper_settings_and_deviations_of_its_family(home, family, paper, said):
@@ -165,4 +167,5 @@ def test_a_card_names_paper_settings_and_deviations_of_its_family(home, family, 
     assert f"arXiv {paper}" in text and f"{family}: 2 layers, width 64" in text
     for words in said:
         assert words in text
-    assert ("mixing" in text.partition("| parameters")[0]) == (family != "gsu")
+    mixes = family not in ("gsu", "silif", "s5-rf")
+    assert ("mixing" in text.partition("| parameters")[0]) == mixes

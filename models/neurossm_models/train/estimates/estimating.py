@@ -13,7 +13,7 @@ from torch import nn
 from neurossm.arguments import whole
 from neurossm.errors import InputError
 from neurossm.extras import lacking
-from neurossm_models.config import NetworkConfig
+from neurossm_models.config import NetworkConfig, ResidualConfig
 from neurossm_models.data.registry import task
 from neurossm_models.data.task import Task
 from neurossm_models.gpu import setting
@@ -226,7 +226,7 @@ def _place(recipe: Recipe, memory: int | None) -> tuple[torch.device, tuple[str,
 
 
 def _kernels_apply(model: NetworkConfig | ModuleConfig) -> bool:
-    few = isinstance(model, NetworkConfig) and model.states // 2 <= MOST_MODES
+    few = isinstance(model, ResidualConfig) and model.states // 2 <= MOST_MODES
     return few and not lacking("gpu")
 
 

@@ -19,6 +19,7 @@ from torch import nn
 
 from neurossm_models.config import NetworkConfig
 from neurossm_models.data.task import Task
+from neurossm_models.feed_forward import FeedForwardConfig
 from neurossm_models.network import Network
 from neurossm_models.tasks.losses import Loss
 from neurossm_models.train.estimates.shapes import made_batch
@@ -31,6 +32,7 @@ WORDS = (10_000, 20_000)  # tried where weights alone would need `_HEAVY`
 _HEAVY = 2**29  # bytes
 _FOR_WORDS = 4  # times the budget: answers, not weights, are to need most, as with all words
 _LAYERS = (1, 2)
+_FEED_FORWARD = (2, 3)  # whose first and last layers are not as those in between
 _FIRST, _STEPS = 2, 64  # sequences and steps of the first try
 _FLOAT = 4
 _MORE = 4  # as many sequences are evaluated as trained, as each takes less
@@ -142,7 +144,8 @@ class _Probe:
         self.layers: tuple[int, ...] = (0,)
         self.words: tuple[int, ...] = (0,)
         if isinstance(model, NetworkConfig):
-            self.layers = _LAYERS if model.layers > _LAYERS[-1] else (model.layers,)
+            few = _FEED_FORWARD if isinstance(model, FeedForwardConfig) else _LAYERS
+            self.layers = few if model.layers > few[-1] else (model.layers,)
             heavy = _FLOAT * model.least_parameters > _HEAVY
             if heavy and model.vocabulary == model.classes > WORDS[-1] and not model.cutoffs:
                 self.words = WORDS

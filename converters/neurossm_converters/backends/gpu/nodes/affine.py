@@ -46,11 +46,18 @@ class AffineForm(RowForm[Affine]):
 
     def count(self, active: list[Tensor], tally: Tensor) -> None:
         """Count a synaptic operation for each message and weight of its column."""
-        for messages, multiplies in zip(active, self.multiplies, strict=True):
-            done = (messages * self.fan_out).sum()
-            tally[SYN_OPS] += done
-            if multiplies:
-                tally[MULTIPLIES] += done
+        count_synapses(active, self.fan_out, self.multiplies, tally)
+
+
+def count_synapses(
+    active: list[Tensor], fan_out: Tensor, multiplies: list[bool], tally: Tensor
+) -> None:
+    """Count the synapses ``(I,)`` of each message, and whether they multiply, edge by edge."""
+    for messages, multiplied in zip(active, multiplies, strict=True):
+        done = (messages * fan_out).sum()
+        tally[SYN_OPS] += done
+        if multiplied:
+            tally[MULTIPLIES] += done
 
 
 def exact_type(weights: object, bias: object, edges: Edges) -> torch.dtype:
