@@ -62,6 +62,19 @@ def test_recurrent_synapses_are_a_cycle_through_the_rounded_delays():
     assert graph.nodes[name].theta.tolist() == [1.0] * 7
 
 
+def test_many_synapses_of_spikes_meet_at_the_neurons_those_of_values_in_a_sum():
+    graph = float_graph("both")
+    name = "blocks.0.neuron"
+    assert len(graph.sources[f"{name}.current"]) > 3
+    assert graph.sources[f"{name}.drive"] == (f"{name}.current", f"{name}.recurrent")
+    assert graph.sources[name] == (f"{name}.drive",)
+    assert "blocks.1.neuron.drive" not in graph.nodes
+    assert "blocks.1.neuron.recurrent" in graph.sources["blocks.1.neuron"]
+    made = integer_graph("both")
+    units = {made.nodes[name].out for name in graph.sources["blocks.1.neuron"]}
+    assert len(graph.sources["blocks.1.neuron"]) > 3 and len(units) == 1
+
+
 def test_delayed_synapses_are_a_bank_of_delays_with_each_weight_once():
     model = network("feed-forward")
     graph, linear, norm = float_graph("feed-forward"), model.blocks[1].linear, model.blocks[1].norm
