@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise, product
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -291,3 +292,22 @@ def test_counts_that_agree_are_not_named_and_the_worst_is_said():
     (loss,) = spike_losses(graph, {"node": end})
     assert 3 in loss.channels and 5 not in loss.channels and loss.bits is None
     assert "100 became 130 in channel 3" in loss.reason
+
+
+def test_neurons_with_a_complex_drive_are_told_the_width_that_keeps_their_spikes():
+    # of 8 bits, 0.4 beside 64 vanishes: the unit is 1
+    weight = np.zeros((4, 2))
+    weight[:2] = [[0.4, -64.0], [2.0, -2.0]]  # the real parts; nothing drives the imaginary ones
+    half = np.full(2, 0.5)
+    neurons = ResonateAndFire(a_re=half, a_im=0 * half, theta=half, reset="none", drive="complex")
+    graph = Graph(
+        {"input": Input(channels=2, out=Fixed.binary()), "n": neurons,
+         "fc": Affine(weight=weight, bias=np.zeros(4)), "output": Output(channels=2)},
+        (("input", "fc"), ("fc", "n"), ("n", "output")),
+    )  # fmt: skip
+    inputs = np.zeros((1, 200, 2), dtype=np.int64)
+    inputs[:, :, 0] = 1  # z grows to 0.4 / (1 - 0.5) = 0.8, and spikes from the second step on
+    ends = {"n": SimpleNamespace(found=np.array([0.0, 200.0]), expected=np.array([199.0, 200.0]))}
+    (loss,) = spike_losses(graph, ends, inputs)
+    # with 9 bits the unit is 1/2, and so is the weight: it spikes at the first step, too
+    assert (loss.node, loss.channels, loss.bits) == ("n", (0,), 9)

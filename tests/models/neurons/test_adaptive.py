@@ -8,7 +8,6 @@ import torch
 
 from neurossm.errors import InputError
 from neurossm_models.chain import run_chain
-from neurossm_models.config import SURROGATES
 from neurossm_models.neurons import AdaptiveLIF, AdaptiveRule, ResonateAndFire, ResonatorRule
 from neurossm_models.neurons.adaptive import adaptive_loop, adaptive_stage
 from neurossm_models.neurons.resonator import resonate, resonator_loop
@@ -61,19 +60,16 @@ def drawn(features, names):
     return tuple(torch.empty(features).uniform_(*ranges[name]) for name in names)
 
 
+# few surrogates, as each is compiled on its own; all are tested with the kernels of `LIF`
 ADAPTIVE = [
-    (AdaptiveRule(reset, side, surrogate), drawn_of)
-    for (reset, side), surrogate, drawn_of in zip(
-        itertools.product(("hard", "soft", "none"), ("before", "after")),
-        itertools.cycle(SURROGATES),
-        itertools.repeat(("gain", "tau", "rho", "a", "b")),
-    )
+    (AdaptiveRule(reset, side, "arctan"), ("gain", "tau", "rho", "a", "b"))
+    for reset, side in itertools.product(("hard", "soft", "none"), ("before", "after"))
 ]
 RESONATING = [
     (ResonatorRule(reset, drive, surrogate), ("gain", "re", "im"))
     for (reset, drive), surrogate in zip(
         itertools.product(("soft", "none"), ("real", "complex")),
-        ("boxcar", "multi_gaussian", "triangle", "multi_gaussian"),
+        ("boxcar", "multi_gaussian", "boxcar", "multi_gaussian"),
         strict=True,
     )
 ]
