@@ -30,7 +30,7 @@ NO_FILES = {
     "activations", "checkpoints", "compare", "convention", "converters", "dask", "data_dir",
     "engine", "format", "fuse", "input", "layers", "layout", "loihi_gen", "method", "models",
     "name", "nir", "normalize", "poles", "processes", "range_of", "ranges", "readout", "reset",
-    "set_", "slurm_board", "slurm_partition", "ssm_mapping", "state", "target", "task",
+    "scope", "set_", "slurm_board", "slurm_partition", "ssm_mapping", "state", "target", "task",
     "tau_unit", "weights",
 }  # fmt: skip
 RUN = ("recipe.toml", "weights.safetensors", "log.jsonl", "last/state.safetensors", "test.json")
@@ -117,7 +117,8 @@ def line(name: str, given: dict[str, object]) -> list[object]:
     words: list[object] = name.split()
     arguments: list[object] = []
     for parameter in COMMANDS[name][1].params:
-        value = given.get(parameter.name, "none:such" if parameter.required else None)
+        nothing = "0.5" if parameter.name == "sparsity" else "none:such"
+        value = given.get(parameter.name, nothing if parameter.required else None)
         if value is None:
             continue
         if parameter.param_type_name == "argument":
@@ -162,7 +163,7 @@ def test_no_command_overwrites_what_it_reads_or_writes(
                 (link.with_name(names[0]).symlink_to if way == "symbolic link"
                  else link.with_name(names[0]).hardlink_to)(file)  # fmt: skip
     of_run = isinstance(found[other], Reads) and other in ("run", "model", "checkpoint",
-                                                           "finetune_from")  # fmt: skip
+                                                           "finetune_from", "source")  # fmt: skip
     if of_run and file.name not in RUN:
         pytest.skip(f"a run has no {file.name}")
     before = content(tmp_path)

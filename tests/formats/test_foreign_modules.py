@@ -35,7 +35,7 @@ def test_modules_of_spiking_libraries_and_their_nodes_agree():
     missing = [name for name in LIBRARIES if not (PEERS / name).is_dir()]
     if missing:
         pytest.skip(f"{', '.join(missing)} NOT COMPARED: not in .peers; run 'make peers'")
-    files = [f"check_{name}.py" for name in (*LIBRARIES, "states", "from_torch")]
+    files = [f"check_{name}.py" for name in (*LIBRARIES, "states", "from_torch", "space")]
     done = check(files, [ROOT / "tests", PEERS])
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 

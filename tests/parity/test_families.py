@@ -122,7 +122,7 @@ def test_the_integers_do_not_see_the_future(family):
             np.testing.assert_array_equal(other.values[name][:, :t], value[:, :t], err_msg=name)
         name = f"blocks.0.{SPIKES[family]}"  # spikes alone may not reach the output at once
         seen = [np.any(other.values[n][:, t:] != whole.values[n][:, t:]) for n in (name, "output")]
-        assert any(seen)
+        assert any(seen) or t == STEPS - 1
 
 
 def test_a_bidirectional_network_does_see_the_future():

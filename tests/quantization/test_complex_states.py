@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from neurossm.engine import run
+from neurossm.errors import InputError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
 from neurossm.nodes import Affine, ComplexDiagonal, Input, Node, Output
@@ -50,14 +51,17 @@ def test_each_state_has_a_unit_that_fits_its_range_with_headroom():
 
 
 def test_an_input_that_would_leave_52_bits_limits_the_unit():
-    graph = alone(np.array([0.5 + 0j]), "none", Fixed(24, 0))
-    quiet = np.zeros((1, 3, 2), np.int64)
-    quiet[0, 0, 0] = 1
-    # |1| with headroom fits 2**21 in 24 bits; 23 bits of input leave 2**29
-    assert quantized(graph, quiet).nodes["node"].state_frac.tolist() == [21]
-    graph = alone(np.array([0.5 + 0j]), "none", Fixed(24, -20))
-    # in units of 2**20: the range would allow 2**(21 - 20), and the 52 bits 2**(29 - 20)
-    assert quantized(graph, quiet).nodes["node"].state_frac.tolist() == [1]
+    # the second largest of a hundred magnitudes, 1/1024, would fit 2**33 in 24 bits; an input of up
+    # to 23 bits leaves 2**29
+    graph = alone(np.array([2.0**-10 + 0j]), "none", Fixed(24, 0))
+    inputs = np.zeros((1, 100, 2), np.int64)
+    inputs[0, 0, 0] = 1
+    trace = run(graph, inputs, "float")
+    kept = Percentiles(graph, ["node"], 99, 100)
+    kept.add(trace)
+    ranges = calibrate(graph, trace, kept.result(), kept.states())
+    node = Quantize(range_rules=(("node", "percentile"),), headroom=0)(graph, ranges).nodes["node"]
+    assert node.state_frac.tolist() == [29]
 
 
 @pytest.mark.parametrize("gate", ["none", "relu"])
@@ -149,6 +153,39 @@ def test_balancing_is_exact_and_helps_where_columns_differ():
     assert columns.min() > columns.max() / 2
     assert loss(wild, inputs) > 0.15 and loss(balanced, inputs) < 0.08
     assert balance_states(balanced) == balanced
+
+
+def test_states_without_synapses_behind_them_stay_as_they_are():
+    graph = network(1.0)
+    behind = np.array(graph.nodes["c"].weight)
+    behind[:, [3, 32 + 3]] = 0
+    behind[:, 5] = 0  # of one part
+    graph = graph.with_nodes({"c": Affine(weight=behind, bias=np.zeros(16))})
+    scale = balance_states(graph).nodes["b"].weight / graph.nodes["b"].weight
+    assert np.all(scale[[3, 32 + 3]] == 1)
+    assert np.all(scale[5] == scale[32 + 5]) and scale.min() < 0.1
+
+
+def test_each_bank_of_states_of_a_graph_is_balanced_by_itself():
+    one, other = network(1.0), network(1.0)
+    nodes = {f"{k}.{name}": node for k in "ab" for name, node in one.nodes.items()}
+    nodes["a.seen"] = Output(channels=64)  # the first one serves something else
+    edges = [(f"{k}.{s}", f"{k}.{t}") for k in "ab" for s, t in one.edges] + [("a.b", "a.seen")]
+    balanced = balance_states(Graph(nodes, tuple(edges), 1e-3))
+    assert balanced.nodes["a.b"] == one.nodes["b"] and balanced.nodes["a.c"] == one.nodes["c"]
+    assert balanced.nodes["b.b"] == balance_states(other).nodes["b"]
+    nodes = {name: node for name, node in nodes.items() if name != "a.seen"}
+    both = balance_states(Graph(nodes, tuple(edges[:-1]), 1e-3))
+    for k in "ab":
+        assert both.nodes[f"{k}.c"] == balance_states(one).nodes["c"]
+
+
+def test_integers_are_left_alone_and_anything_else_is_named():
+    graph = network(1.0)
+    integer = quantized(graph, np.random.default_rng(1).integers(-127, 128, (1, 50, 16)))
+    assert balance_states(integer) is integer
+    with pytest.raises(InputError, match="graph: expected Graph"):
+        balance_states("float.nssm")
 
 
 def test_synapses_that_serve_something_else_are_left_alone():
