@@ -80,7 +80,7 @@ WRONG = [
     ((*DIFF, "--tolerance", "-1"), "got -1"),
     ((*DIFF, "--tolerance", "nan"), "got nan"),
     # training
-    (("train", "binary"), "expected a file, a family (binary-s4d, gsu"),
+    (("train", "binary"), "expected a file, a family (binary-s4d, c-silif"),
     (("train", "nothing"), "such as binary-s4d-smnist, got 'nothing'; recipes are called FAMILY-"),
     (("train", "gsu-x"), "expected a file, gsu, or one of gsu-digits, gsu-image, gsu-"),
     (("train", "binary-s4d-digits", "--set", "epochs"), "expected section.key=value"),

@@ -162,8 +162,8 @@ def test_no_command_overwrites_what_it_reads_or_writes(
                 link.unlink()
                 (link.with_name(names[0]).symlink_to if way == "symbolic link"
                  else link.with_name(names[0]).hardlink_to)(file)  # fmt: skip
-    of_run = isinstance(found[other], Reads) and other in ("run", "model", "checkpoint",
-                                                           "finetune_from", "source")  # fmt: skip
+    runs = ("run", "model", "checkpoint", "finetune_from", *(["source"] * (name == "prune")))
+    of_run = isinstance(found[other], Reads) and other in runs
     if of_run and file.name not in RUN:
         pytest.skip(f"a run has no {file.name}")
     before = content(tmp_path)

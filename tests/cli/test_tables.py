@@ -38,6 +38,7 @@ COMMANDS = (
     "import {netx} -o {tmp}/n.nssm",
     "quantize {floating} -o {tmp}/q.nssm --calibrate digits:train:4",
     "quantize {floating} -o {tmp}/q.nssm --calibrate digits:train:4 --details",
+    "prune {floating} -o {tmp}/p.nssm --sparsity 0.5",
     "sweep {floating} --data digits:test:2 --calibrate digits:train:2 --poles 8,16 --with-float",
     "profile {integer} --data digits:test:1 --measure-cpu --details",
     "train binary-s4d-digits --estimate",
