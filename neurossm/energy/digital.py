@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from neurossm.fixed import STATE_BITS, WEIGHT_BITS, Quantized
 from neurossm.graph import Graph
 from neurossm.hardware import Hardware
@@ -212,8 +214,13 @@ def _memory(fetched_bytes: float, digital: Hardware) -> float:
 
 
 def _parameters_used(node: Node) -> int:
-    """Return the numbers among the parameters that one step uses: of a table, one row."""
-    return node.out_channels if node.reads_tokens else node.parameters
+    """Return the numbers among the parameters that one step uses: of a table, one row.
+
+    Zeros of sparse synapses are among them: the network beside ours is a dense one.
+    """
+    if node.reads_tokens:
+        return node.out_channels
+    return sum(int(np.prod(getattr(node, name).shape)) for name in node.roles)
 
 
 def _parameter_bytes(node: Node, most_bits: int = 32) -> int:

@@ -80,6 +80,11 @@ class Affine(Node):
         return int(np.count_nonzero(mantissas(self.weight)))
 
     @property
+    def parameters(self) -> int:
+        """Numbers that it keeps: of a sparse one the weights that are not 0, and the biases."""
+        return self.synapses + self.out_channels if self.sparse else super().parameters
+
+    @property
     def density(self) -> float:
         """Share of the weights that are not 0."""
         return self.synapses / (self.in_channels * self.out_channels)

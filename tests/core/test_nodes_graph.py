@@ -60,6 +60,8 @@ def test_sizes_of_nodes():
     assert node.parameters == 8 * 12 + 2 * 4
     mix = Affine(weight=np.zeros((5, 2)), bias=np.zeros(5))
     assert (mix.in_channels, mix.out_channels, mix.parameters, mix.states) == (2, 5, 15, 0)
+    few = Affine(weight=np.eye(5, 2), bias=np.zeros(5), sparse=True)  # 2 weights and 5 biases
+    assert (few.parameters, few.synapses, replace(few, sparse=False).parameters) == (7, 2, 15)
     assert Accumulate(channels=3, steps=2).states == 3
     assert (lif().in_channels, lif().states, lif().parameters) == (2, 2, 8)
     assert lif(kappa=[0.0, 1.0]).states == 4  # one trace is enough to keep them all
