@@ -125,6 +125,7 @@ ARITHMETIC = (
     # tensors of PyTorch, and Triton
     "converters/neurossm_converters/backends/gpu/arithmetic.py",
     "converters/neurossm_converters/backends/gpu/kernels.py",
+    "converters/neurossm_converters/backends/gpu/neuron_kernels.py",
     # goes to machines without neurossm, in every deployment bundle
     "converters/neurossm_chip/arithmetic.py",
 )

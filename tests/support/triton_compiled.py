@@ -7,7 +7,7 @@ numbers are constants. `instead_of_starting` takes the place of `launch.start`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -20,11 +20,14 @@ from triton._C.libtriton import ir
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, make_backend
 
-from neurossm_converters.backends.gpu import launch
-from neurossm_converters.backends.gpu.nodes import accumulate, diagonal_ssm, lif
+from neurossm_converters.backends.gpu import launch, nodes
 
 H100 = GPUTarget("cuda", 90, 32)
 POINTER = {torch.int32: "*i32", torch.int64: "*i64"}
+# all modules of nodes that start a kernel
+STARTING = [
+    module for module in vars(nodes).values() if getattr(module, "start", None) is launch.start
+]
 Constants = tuple[tuple[str, Any], ...]
 Signature = tuple[tuple[str, str], ...]
 
@@ -90,11 +93,9 @@ def start(
 @contextmanager
 def instead_of_starting() -> Iterator[None]:
     """Within this, ``gpu:device=interpreter`` runs what the kernels are compiled to."""
-    with (
-        patch.object(accumulate, "start", start),
-        patch.object(lif, "start", start),
-        patch.object(diagonal_ssm, "start", start),
-    ):
+    with ExitStack() as within:
+        for module in STARTING:
+            within.enter_context(patch.object(module, "start", start))
         yield
 
 

@@ -16,7 +16,8 @@ from neurossm_converters.backends.gpu.nodes.diagonal_ssm import lanes_of
 
 CUOBJDUMP = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
 WORDS, COUNT = torch.zeros(1, dtype=torch.int32), torch.zeros(1, dtype=torch.int64)
-SHAPE = {"steps": 784, "channels": 64, "lanes": 640, "limit": 2**23 - 1}
+END = 2**23 - 1
+SHAPE = {"steps": 784, "channels": 64, "lanes": 640, "limit": END}
 
 
 def machine_code(kernel: str, given: dict[str, object], warps: int, folder: Path) -> str:
@@ -49,7 +50,7 @@ def spilled(said: str) -> int:
 def test_state_space_models(modes, real, left, wide, ends, tmp_path):
     filled = launch.power_of_two(modes)
     given = {
-        "states": WORDS, "modes": WORDS, "table": WORDS, "state_limit": 2**23 - 1, "N": modes,
+        "states": WORDS, "modes": WORDS, "table": WORDS, "state_limit": END, "N": modes,
         "MODES": filled, "REAL": real, "LEFT": left, "WIDE": wide, "ENDS": ends,
         "LANES": lanes_of(filled),
     }  # fmt: skip
@@ -75,10 +76,29 @@ def test_running_sums(ends, tmp_path):
     assert spilled(machine_code("accumulate", given, 4, tmp_path)) == 0
 
 
+# a few taps, and the most that there may be
+@pytest.mark.parametrize(("taps", "ends"), [(1, False), (5, True), (16, True)])
+def test_thresholds_that_candidates_raise(taps, ends, tmp_path):
+    given = {"candidates": WORDS, "thresholds": WORDS, "taps": WORDS, "K": taps,
+             "TAPS": launch.power_of_two(taps), "ENDS": ends, "LANES": 128}  # fmt: skip
+    assert spilled(machine_code("adaptive_threshold", given, 4, tmp_path)) == 0
+
+
+@pytest.mark.parametrize(
+    ("kernel", "states", "constants"),
+    [("adaptive_lif", ("membranes", "adaptations"), {"RESET": 1, "BEFORE": True, "most": END}),
+     ("resonate_and_fire", ("real", "imaginary"), {"SOFT": True, "BOTH": True}),
+     ("complex_diagonal", ("real", "imaginary"), {"GATED": True, "state_limit": END})],
+)  # fmt: skip
+def test_neurons_of_two_states(kernel, states, constants, tmp_path):
+    given = {**dict.fromkeys((*states, "table"), WORDS), **constants, "ENDS": True, "LANES": 128}
+    assert spilled(machine_code(kernel, given, 4, tmp_path)) == 0
+
+
 def test_spilling_is_seen(tmp_path):
     # 32 states, all in one thread
     given = {
-        "states": WORDS, "modes": WORDS, "table": WORDS, "state_limit": 2**23 - 1, "N": 32,
+        "states": WORDS, "modes": WORDS, "table": WORDS, "state_limit": END, "N": 32,
         "MODES": 32, "REAL": False, "LEFT": True, "WIDE": True, "ENDS": True, "LANES": 32,
     }  # fmt: skip
     assert spilled(machine_code("diagonal_ssm", given, 1, tmp_path)) > 0

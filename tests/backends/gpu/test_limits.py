@@ -17,7 +17,16 @@ from spiking_block import integers
 from neurossm.engine import run
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
-from neurossm.nodes import LIF, Accumulate, DiagonalSSM, Input, Node, Output
+from neurossm.nodes import (
+    LIF,
+    Accumulate,
+    AdaptiveThreshold,
+    ComplexDiagonal,
+    DiagonalSSM,
+    Input,
+    Node,
+    Output,
+)
 from neurossm.trace import Trace
 
 END = 2**23 - 1
@@ -56,7 +65,7 @@ def inputs(channels: int) -> np.ndarray:
 
 def traced(node: Node, way: object) -> tuple[np.ndarray, Trace]:
     """Return what comes into a node between an input and an output, and its run."""
-    u = inputs(node.out_channels)
+    u = inputs(node.in_channels)
     nodes = {"in": Input(channels=node.in_channels, out=Fixed(24)), "x": node,
              "out": Output(channels=node.out_channels, out=node.out)}  # fmt: skip
     with way():
@@ -160,3 +169,63 @@ def test_running_sums(right, way):
             assert trace.states["x.sum"][sample, c] == total
     assert trace.counts["x"].saturations == clip.count
     assert clip.count > 0 or right > 0
+
+
+# fraction bits of what arrives, of the state and of what is sent; sent, finer than the state, by
+# up to the most that FORMAT.md allows
+@WAYS
+@pytest.mark.parametrize("gate", ["none", "relu"])
+@pytest.mark.parametrize(
+    ("state", "sent"), [(0, 0), (-3, 0), (1, -2), (26, 20), (-31, -8), (-64, -64), (8, 36)]
+)
+def test_complex_states_that_send_both_parts(state, sent, gate, way):
+    a, states = POLES[::-1], len(POLES)
+    fracs = [state, *[state + 1] * (states - 1)]
+    node = ComplexDiagonal(
+        a_re=integers([p for p, _ in a], 15, 16), a_im=integers([q for _, q in a], 15, 16),
+        gate=gate, state_bits=24, state_frac=np.array(fracs), out=Fixed(22, sent),
+    )  # fmt: skip
+    u, trace = traced(node, way)
+    clip, reached, held, none = Clipped(), set(), 0, 0
+    for sample in range(2):
+        for c, (p, q) in enumerate(a):
+            re = im = 0
+            for t in range(STEPS):
+                now_re, now_im = int(u[sample, t, c]), int(u[sample, t, states + c])
+                new_re = tz(p * re, 15) - tz(q * im, 15) + tz(now_re, -fracs[c])
+                new_im = tz(p * im, 15) + tz(q * re, 15) + tz(now_im, -fracs[c])
+                re, im = clip(new_re), clip(new_im)
+                reached |= {re, im}
+                parts = (0, 0) if gate == "relu" and re <= 0 else (re, im)
+                held += parts != (re, im)
+                none += re == 0 != im
+                y = [clip(tz(part, fracs[c] - sent), 2**21 - 1) for part in parts]
+                assert trace.values["x"][sample, t, [c, states + c]].tolist() == y, (sample, t, c)
+            assert trace.states["x.re"][sample, c] == re and trace.states["x.im"][sample, c] == im
+    assert trace.counts["x"].saturations == clip.count
+    assert (clip.count > 0 and {END, -END} <= reached) or state < 0
+    assert held > 0 or gate == "none" or state < -23
+    assert none > 0 or state != -3  # a real part of 0 is not above it
+
+
+@WAYS
+@pytest.mark.parametrize("reach", [1, 3, 16])
+def test_thresholds_that_candidates_raise(reach, way):
+    theta = [1, 64, 2**22, END, END - 1]
+    taps = [[0] * reach, [1, END, 2] * 6, [63, 0, 2**22] * 6, [END] * reach, [0] * 15 + [END]]
+    taps = [row[:reach] for row in taps]
+    node = AdaptiveThreshold(theta=integers(theta, 0, 24), taps=integers(taps, 0, 24))
+    u, trace = traced(node, way)
+    fired = candidates = 0
+    for sample in range(2):
+        for c, first in enumerate(theta):
+            earlier = [0] * reach
+            for t in range(STEPS):
+                now = int(u[sample, t, c])
+                raised = first + sum(tap for tap, up in zip(taps[c], earlier, strict=True) if up)
+                assert trace.values["x"][sample, t, c] == (now >= raised), (sample, t, c)
+                earlier = [int(now >= first), *earlier[:-1]]
+                fired, candidates = fired + (now >= raised), candidates + earlier[0]
+            assert trace.states["x.candidates"][sample, :, c].tolist() == earlier
+    assert trace.counts["x"].spikes_out == fired
+    assert 0 < fired < candidates

@@ -6,7 +6,10 @@ from backends.gpu.sweep import check_graphs
 
 def enough(seen) -> bool:
     """Tell whether the graphs reach what they are drawn for."""
-    each = ("DiagonalSSM", "LIF", "Accumulate", "Delay", "Affine", "loops", "lengths")
+    each = (
+        "DiagonalSSM", "LIF", "Accumulate", "Delay", "Affine", "AdaptiveLIF", "ResonateAndFire",
+        "ComplexDiagonal", "AdaptiveThreshold", "loops", "lengths",
+    )  # fmt: skip
     return all(seen[what] >= 2 for what in each) and seen["saturations"] >= 10
 
 
