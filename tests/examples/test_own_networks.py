@@ -1,11 +1,12 @@
-"""The page about networks of your own names all that is supported."""
+"""The pages about networks of your own name all that is supported."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "how-to" / "own-networks.md").read_text()
+PAGES = ("own-networks.md", "events.md")  # the second one: layers over space
+PAGE = "".join((ROOT / "docs" / "how-to" / name).read_text() for name in PAGES)
 
 
 def test_the_page_names_every_operation_and_layer():
