@@ -92,11 +92,12 @@ def evaluate(node: Node, operands: list[Reals], state: Carried | None = None) ->
 
 def run_loop(
     graph: Graph, block: tuple[str, ...], outside: Mapping[str, Reals],
-    step: Callable[[Node, list[Reals], Carried], Evaluated] = evaluate,
+    step: Callable[[str, Node, list[Reals], Carried], Evaluated] | None = None,
 ) -> tuple[Peaks, Peaks]:  # fmt: skip
     """Run nodes that feed each other, a step at a time; return what they send, and their peaks.
 
-    `outside` holds what the nodes around them send, and `step` says what a node does.
+    `outside` holds what the nodes around them send, and `step` says what a node of a name does, by
+    default `evaluate`.
     """
     around = {source for name in block for source in graph.sources[name]} - set(block)
     samples, steps = next(iter(outside.values())).shape[:2]
@@ -111,7 +112,9 @@ def run_loop(
         here |= {name: nodes[name].send(states[name])[:, None] for name in late}
         for name in visits:
             operands = [here[source] for source in graph.sources[name]]
-            made, inner = step(nodes[name], operands, states[name])
+            node, state = nodes[name], states[name]
+            found = step(name, node, operands, state) if step else evaluate(node, operands, state)
+            made, inner = found
             here[name] = sent[name][:, t : t + 1] = made
             for part, peak in inner.items():
                 key = f"{name}.{part}"

@@ -9,7 +9,7 @@ from neurossm.engine.narrow import run_narrow
 from neurossm.errors import RangeError
 from neurossm.fixed import Fixed
 from neurossm.graph import Graph
-from neurossm.nodes import LIF, DiagonalSSM, Input, Output
+from neurossm.nodes import LIF, Affine, Delay, DiagonalSSM, Input, Output, Sum
 
 
 def one_state(pole: float) -> Graph:
@@ -46,6 +46,20 @@ def test_neurons_behind_a_recurrence_send_their_spikes() -> None:
     spiking = Graph(nodes, (("x", "ssm"), ("ssm", "spike"), ("spike", "y")))
     inputs = {"x": np.array([[[7], [0], [0], [0]]])}
     assert run_narrow(spiking, inputs, 16)["y"].ravel().tolist() == [1, 1, 0, 0]
+
+
+def test_a_state_that_feeds_itself_through_a_delay_by_hand() -> None:
+    # half of the state and a quarter of what was sent at the step before: 7, 5.25 -> 5,
+    # 2.5 + 1.25 = 3.75 -> 4, 3, 2.25 -> 2, 1.5 -> 2 (ties to even), 2: the unit is 1
+    graph = one_state(0.5)
+    nodes = {**graph.nodes, "later": Delay(channels=1, steps=np.array([1])),
+             "back": Affine(weight=np.array([[0.25]]), bias=np.zeros(1)),
+             "both": Sum(channels=1)}  # fmt: skip
+    edges = (("x", "both"), ("back", "both"), ("both", "ssm"), ("ssm", "y"), ("ssm", "later"),
+             ("later", "back"))  # fmt: skip
+    inputs = {"x": np.array([[[7]] + [[0]] * 6])}
+    found = run_narrow(Graph(nodes, edges), inputs, 4)["y"].ravel().tolist()
+    assert found == [7, 5, 4, 3, 2, 2, 2]
 
 
 def test_poles_stay_inside_and_widths_are_checked() -> None:

@@ -161,11 +161,11 @@ class _Exact:
                 continue
             for name in (name for name in block if name in names):
                 operands = [values[source] for source in self._graph.sources[name]]
-                values[name] = _true(self._graph.nodes[name], operands).sent
+                values[name] = _true(name, self._graph.nodes[name], operands).sent
         return values
 
 
-def _true(node: Any, operands: list[Reals], state: Any = None) -> Evaluated:
+def _true(name: str, node: Any, operands: list[Reals], state: Any = None) -> Evaluated:
     if isinstance(node, PiecewiseLinear) and node.max_error > 0:
         total = np.asarray(sum(operands[1:], start=operands[0]))
         return Evaluated(TRUE[node.function](total), {})
