@@ -66,7 +66,7 @@ def load_data(
             say=listener.note,
         ).trimmed()  # fmt: skip
     except InputError as error:
-        if spikes and error.where.endswith(": inputs"):
+        if spikes and error.where.endswith(": inputs") and not error.got.startswith("shape"):
             raise InputError(error.where, expected=f"{error.expected} for an input of spikes",
                              got=error.got, remedy=SPIKES) from None  # fmt: skip
         raise

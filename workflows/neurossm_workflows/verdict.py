@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 WIDEST = (
     "poles, weights and states have all the bits there are: calibrate on data like these, or"
-    " use quantization-aware training (neurossm train RECIPE --finetune-from RUN --quantized)"
+    " use quantization-aware training (neurossm train RECIPE --finetune-from RUN --qat)"
 )
 
 

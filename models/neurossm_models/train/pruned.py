@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from neurossm.errors import InputError
 from neurossm.sparsity import LayerDensity, check_sparsity, chosen, densities_of, masks
 from neurossm_models.data.copies import bounded_content
 from neurossm_models.train import checkpoint as ck
@@ -74,7 +75,12 @@ def prune_run(
     check_sparsity("sparsity", sparsity, scope)
     model, recipe = load_model(run)
     folder, source, facts = Path(out), run_folder(run), load_facts(run)
-    check_new(folder, source / "recipe.toml")
+    try:
+        check_new(folder, source / "recipe.toml")
+    except InputError as error:  # its remedies are those of training
+        where, expected, got = error.where, error.expected, error.got
+        remedy = "name another folder"
+        raise InputError(where, expected=expected, got=got, remedy=remedy) from None
     every = prunable(model)
     weights = {n: every[n].detach().numpy() for n in chosen("layers", every, layers)}
     found = masks(weights, sparsity, scope, complex_rows(model))

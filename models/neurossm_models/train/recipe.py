@@ -183,11 +183,12 @@ def recipe_path(name_or_path: str | Path) -> Path:
     path = Path(name_or_path)
     if path.is_file():
         return path
-    if (path / "recipe.toml").is_file():
-        remedy = f"it is a run: {path}/recipe.toml is its recipe, and --out {path} --resume goes on"
-        raise InputError("recipe", expected="a file", got=f"the folder {path}", remedy=remedy)
     name = str(name_or_path).removeprefix("recipes/").removesuffix(".toml")
     known = recipe_names()
+    # a run may be called like its family: no folder is a recipe, so the name is that of ours
+    if name not in known and name not in FAMILIES and (path / "recipe.toml").is_file():
+        remedy = f"it is a run: {path}/recipe.toml is its recipe, and --out {path} --resume goes on"
+        raise InputError("recipe", expected="a file", got=f"the folder {path}", remedy=remedy)
     if name in known:
         return _RECIPES / f"{name}.toml"
     if name in FAMILIES:

@@ -212,3 +212,12 @@ def test_kernels_that_hold_too_few_states_are_unsupported_when_the_recipe_is_rea
     with pytest.raises(InputError, match=r"train\.ssm=triton: expected at most 128 states per"):
         load_recipe("binary-s4d-digits", sets)
     assert load_recipe("binary-s4d-digits", [sets[0], "model.state=128"]).network.state == 128
+
+
+def test_a_run_that_is_called_like_its_family_does_not_hide_it(tmp_path, monkeypatch):
+    for name in ("silif", "silif-digits"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "recipe.toml").touch()
+    monkeypatch.chdir(tmp_path)
+    assert load_recipe("silif-digits").network.family == "silif"
+    assert recipe_path("silif").parent.name == "own"

@@ -5,6 +5,7 @@ Shape letters: ``n`` samples, ``L`` steps, ``F`` channels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -153,7 +154,12 @@ def with_channels(where: str, inputs: Any) -> Any:
         inputs, shape = inputs[:, :, None], (*shape, 1)
     if len(shape) != 3 or 0 in shape:
         expected = "samples x steps x channels, none of them 0, or samples x steps"
-        raise InputError(f"{where}: inputs", expected=expected, got=f"shape {shape}")
+        remedy = ""
+        if len(shape) > 3 and 0 not in shape:  # frames: channels over space
+            flat = (*shape[:2], math.prod(shape[2:]))
+            remedy = f"put all behind the steps into one axis: inputs.reshape{flat}"
+        raise InputError(f"{where}: inputs", expected=expected, got=f"shape {shape}",
+                         remedy=remedy)  # fmt: skip
     return inputs
 
 
