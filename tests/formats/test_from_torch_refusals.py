@@ -23,7 +23,7 @@ def refused(model: nn.Module, message: str, scale: float = SCALE) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"bidirectional": True}, r"'blocks\.0\.ssm' \(S4D\): expected a causal layer, got a "
+        ({"bidirectional": True}, r"'blocks\.0\.ssm' \(\w+\): expected a causal layer, got a "
          r"bidirectional one; train its causal counterpart.* NAME is NAME-causal"),
         ({"norm": "layer"}, r"'blocks\.0\.norm'.*got LayerNorm; .*model\.norm = \"batch\""),
         ({"prenorm": False}, r"'blocks\.0\.norm' \(BatchNorm1d\).*model\.prenorm = true"),

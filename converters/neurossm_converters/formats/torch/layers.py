@@ -20,7 +20,7 @@ from neurossm.piecewise import piecewise
 from neurossm_converters.formats.torch.adaptive import add_table
 from neurossm_converters.formats.torch.builder import Builder, Converter, array, bias_of, synapses
 from neurossm_converters.formats.torch.feed_forward import adaptive, resonator
-from neurossm_converters.formats.torch.norms import norm_of
+from neurossm_converters.formats.torch.norms import statistics_of
 from neurossm_models import delay, neurons
 from neurossm_models.adaptive import AdaptiveEmbedding
 from neurossm_models.diagonal import DiagonalLayer
@@ -44,7 +44,7 @@ def _embedding(builder: Builder, path: str, module: nn.Embedding, source: str) -
 
 
 def _batch_norm(builder: Builder, path: str, module: nn.BatchNorm1d, source: str) -> str:
-    gain, offset = norm_of(path, module, module.num_features)
+    gain, offset = statistics_of(path, module)
     return builder.add(path, BatchNorm(gain=gain, offset=offset), source)
 
 

@@ -21,6 +21,17 @@ def norm_of(path: str, module: nn.Module, width: int) -> tuple[Reals, Reals]:
         return np.ones(width), np.zeros(width)
     require_type(path, module, nn.BatchNorm1d)
     assert isinstance(module, nn.BatchNorm1d)
+    return statistics_of(path, module)
+
+
+def statistics_of(path: str, module: nn.BatchNorm1d) -> tuple[Reals, Reals]:
+    """Return gain and offset, ``(C,)``, of a batch norm, also one of another library.
+
+    Raises
+    ------
+    GraphError
+        If it has no running statistics; names its path.
+    """
     if module.running_mean is None or module.running_var is None:
         raise GraphError(f"module {path!r} (BatchNorm1d)", expected="running statistics",
                          got="none", remedy="train with track_running_stats=True")  # fmt: skip
