@@ -376,3 +376,18 @@ def test_what_data_may_be_mistaken_for_is_said(here, neurossm):
     save("plain.nssm", Graph(nodes, (("in", "out"),)))
     ran = neurossm("run", "plain.nssm", "--engine", "float", "--data", "imu.npz")
     assert "are taken for run, stand still, walk, in this order" in ran.err
+
+
+def test_numbers_in_a_table_of_text_are_the_channels_that_they_name(here, neurossm):
+    """Classes 1 and 3 of four: as from an array, not the first and the second class."""
+    nodes = {"in": Input(channels=4, out=Fixed(12)), "out": Output(channels=4)}
+    save("plain.nssm", Graph(nodes, (("in", "out"),)))
+    inputs, labels = np.eye(4, dtype=np.int64)[[1, 3, 3, 1], None], np.array([1, 3, 3, 1])
+    np.savez("n.npz", inputs=np.repeat(inputs, 2, axis=1), labels=labels)
+    rows = [f"{n},{','.join(map(str, x[0]))},{y}" for n, (x, y) in enumerate(zip(inputs, labels,
+            strict=True)) for _ in range(2)]  # fmt: skip
+    Path("n.csv").write_text("sample,a,b,c,d,label\n" + "\n".join(rows) + "\n")
+    for name in ("n.npz", "n.csv"):
+        ran = neurossm("run", "plain.nssm", "--engine", "float", "--data", name)
+        assert ran.status == 0 and "accuracy 100.00%" in ran.out, (name, ran.out, ran.err)
+        assert "are texts" not in ran.err

@@ -71,10 +71,33 @@ def load_data(
                              got=error.got, remedy=SPIKES) from None  # fmt: skip
         raise
     if data.class_names and not about.class_names and data.labeled:
+        numbered = _by_number(data, graph)
+        if numbered is not None:
+            return numbered
         names = ", ".join(one_line(name) for name in data.class_names[:LISTED])
         listener.note(f"labels of data {data.name!r} are texts: the channels of the output are"
                       f" taken for {names}, in this order")  # fmt: skip
     return data
+
+
+def _by_number(data: Dataset, graph: Graph) -> Dataset | None:
+    """Return data whose classes are the whole numbers that their texts say, as channels; or None.
+
+    A table of text, such as a CSV file, has numbers as texts; a network that names no classes
+    counts them from 0, whether all are in the table or not.
+    """
+    from neurossm_models.data.labels import CLASSIFICATION, STEP_CLASSIFICATION
+
+    names = data.class_names
+    if data.kind not in (CLASSIFICATION, STEP_CLASSIFICATION) or not graph.outputs:
+        return None
+    if not all(name.isascii() and name.isdecimal() for name in names):
+        return None
+    numbers = np.array([int(name[:9]) if len(name) < 10 else 2**31 - 1 for name in names])
+    if numbers.max() >= graph.nodes[graph.outputs[0]].out_channels:
+        return None
+    labels = np.where(data.labels >= 0, numbers[np.maximum(data.labels, 0)], data.labels)
+    return replace(data, labels=labels, class_names=())
 
 
 def _all_parts_said(data: Dataset, graph: Graph, listener: Listener) -> Dataset:
