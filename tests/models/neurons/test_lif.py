@@ -147,7 +147,7 @@ def test_only_the_ratio_of_input_to_threshold_matters():
     ("reset", "form", "message"),
     [
         ("soft", "natve", "did you mean 'native'"),
-        ("soft", "auto:x", "one of auto, native, triton, loop, boundary, sdn"),
+        ("soft", "auto:x", "one of auto, native, triton, loop, fft, boundary, sdn"),
         ("hard", "sdn:", "'sdn:FILE'"),
         ("hard", "boundary", "form 'boundary': expected a soft reset.*got hard reset"),
         ("soft", "sdn", "form 'sdn': expected hard reset.*got soft reset"),
