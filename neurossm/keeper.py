@@ -53,14 +53,19 @@ def end_group(group: int) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder and all below it, also where processes that are ending still write to it."""
+    """Remove a folder and all below it, also where processes that are ending still write to it.
+
+    And what is left of it where its owner was killed while removing it.
+    """
+    gone = folder.with_name(f"{folder.name.removesuffix(GONE)}{GONE}")
     with contextlib.suppress(OSError):
         # under another name nobody adds to it, who could be faster than its removal
-        folder = folder.rename(folder.with_name(f"{folder.name.removesuffix(GONE)}{GONE}"))
+        folder.rename(gone)
     deadline = time.monotonic() + REMOVE_LIMIT
-    while folder.exists() and time.monotonic() < deadline:
+    while (gone.exists() or folder.exists()) and time.monotonic() < deadline:
+        shutil.rmtree(gone, ignore_errors=True)
         shutil.rmtree(folder, ignore_errors=True)
-        if folder.exists():
+        if gone.exists() or folder.exists():
             time.sleep(POLL)
 
 

@@ -127,6 +127,14 @@ for number in range(10**6):
     assert not folder.exists()
 
 
+def test_what_its_owner_was_killed_while_removing_goes_too(tmp_path):
+    folder, half = (tmp_path / f"neurossm-test-12345678{end}" for end in ("", ".gone"))
+    (half / "rest").mkdir(parents=True)  # the owner had renamed it, and removed some of it
+    command = [sys.executable, "-I", "-S", temporary.keeper.__file__, str(folder)]
+    assert subprocess.run(command, stdin=subprocess.DEVNULL, timeout=20).returncode == 0
+    assert not list(tmp_path.iterdir())
+
+
 FILL = """
 from neurossm.errors import NeurossmError
 from neurossm.temporary import temporary_folder
